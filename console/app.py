@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from console.services.training.service import TrainingService
     from console.store.database.engine import Transaction
     from console.store.database.sqlalchemy_names import Connection
-    from console.store.operations.idempotency_cache import NoIdempotencyCache
+    from console.store.operations.idempotency_cache import IdempotencyCache
     from console.store.queues.table_queries import QueuedRecord
     from console.wiring.payments import PaymentService
     from console.wiring.record_readers import RecordReaders
@@ -382,16 +382,16 @@ class Console:
         return BlockingSessionEnder(self._context)
 
     @cached_property
-    def _answer_cache(self) -> "NoIdempotencyCache":
-        """The Redis cache of answers, which connects at its first use; a `NoIdempotencyCache` if no Redis is
+    def _answer_cache(self) -> "IdempotencyCache":
+        """The Redis cache of answers, which connects at its first use; a `IdempotencyCache` if no Redis is
         configured."""
-        from console.store.operations.idempotency_cache import IdempotencyCache, NoIdempotencyCache
+        from console.store.operations.idempotency_cache import IdempotencyCache, RedisIdempotencyCache
 
         url = self._context.settings.redis_url
         return (
-            NoIdempotencyCache()
+            IdempotencyCache()
             if url is None
-            else IdempotencyCache(url, self._context.database_id, self._context.settings.read_store_key)
+            else RedisIdempotencyCache(url, self._context.database_id, self._context.settings.read_store_key)
         )
 
     @cached_property

@@ -49,7 +49,7 @@ reports its result.
 _LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo", "open"})
 
 
-def find_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:
+def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:
     """Return the command object for parsed arguments. A subcommand is found by both of its words, such as `alerts
     ack`. `run_command` runs the command lines that a person enters at the prompt of the demo."""
     if args.command == "demo":

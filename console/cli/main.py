@@ -141,9 +141,9 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: boo
             lambda: _format_version_lines(PROGRAM_NAME, damaged_installation, writer.translator),
         )
         return
-    from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running_command
+    from console.cli.command_table import COMMANDS_WITH_EFFECTS, is_long_running_command, make_command
 
-    command = find_command(args, main)
+    command = make_command(args, main)
     if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)
         return

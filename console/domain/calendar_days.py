@@ -56,7 +56,7 @@ def format_instant(at: datetime) -> str:
 
 
 @cache
-def find_zone(zone_name: str) -> tzinfo:
+def get_zone(zone_name: str) -> tzinfo:
     """Return a time zone by its IANA name, such as `Asia/Tokyo`. Raises LookupError for an unknown name."""
     from zoneinfo import ZoneInfo
 
@@ -73,7 +73,7 @@ def convert_to_utc(local_datetime: datetime, zone_name: str) -> datetime | None:
     of the years 1 to 9999. Raises LookupError for an unknown zone.
     """
     try:
-        return local_datetime.replace(tzinfo=find_zone(zone_name)).astimezone(UTC)
+        return local_datetime.replace(tzinfo=get_zone(zone_name)).astimezone(UTC)
     except OverflowError:
         return None
 
@@ -84,4 +84,4 @@ def convert_to_naive_local(at: datetime, zone_name: str) -> datetime:
     for an unknown zone.
     """
     aware_instant = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return convert_to_local(aware_instant, find_zone(zone_name)).replace(tzinfo=None)
+    return convert_to_local(aware_instant, get_zone(zone_name)).replace(tzinfo=None)

@@ -23,7 +23,7 @@ _CHARACTER_NORMALISATION = {ord(c): None for c in _SEPARATOR_CHARACTERS} | {0xFF
 """Translation of typed characters: separators are removed, full-width digits become ASCII digits."""
 _NUMBER_PREFIXES = ("T", "t", "\uff34", "\uff54")
 _ASCII_DIGITS = frozenset("0123456789")
-# Longer input can't be a number of 13 digits; the limit keeps a very long pasted text from costing time.
+# Longer input can't be a number of 13 digits; the limit avoids slow work on a very long pasted text.
 _LONGEST_INPUT_CHARACTERS = 1_000
 _CHECK_DIGITS = "987654321"  # by the weighted sum modulo 9
 

@@ -192,7 +192,7 @@ class DatabaseSignIn(HiddenSecrets):
             else [self._make_password_entry_name(user), self._last_user_entry_name]
         )
         deleted = [self._secrets.delete_keyring_entry(entry, DATABASE_PASSWORD_SECRET_NAME) for entry in entries]
-        # After the keyring: if it raises an error, the person is told that the sign-out failed, and stays signed in.
+        # After the keyring: if it raises an error, the person sees that the sign-out failed, and stays signed in.
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
         return any(deleted)
 

@@ -153,7 +153,7 @@ class SecretStore(HiddenSecrets):
         bad_profile if the keyring can't be read. The error names the environment variable that a person can set
         instead: that of the secret `secret_name`.
         """
-        backend = self._require_keyring(secret_name)
+        backend = self._find_keyring(secret_name)
         with _convert_keyring_errors(secret_name):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
@@ -161,7 +161,7 @@ class SecretStore(HiddenSecrets):
         """Store an entry in the keyring. Raises bad_profile if there is no keyring or if it refuses the entry. The
         error names the environment variable that a person can set instead: that of the secret `secret_name`.
         """
-        backend = self._require_keyring(secret_name)
+        backend = self._find_keyring(secret_name)
         if backend is None:
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.NO_KEYRING)
         with _convert_keyring_errors(secret_name):
@@ -172,7 +172,7 @@ class SecretStore(HiddenSecrets):
         be read or doesn't delete the entry. The error names the environment variable that a person can set instead:
         that of the secret `secret_name`.
         """
-        backend = self._require_keyring(secret_name)
+        backend = self._find_keyring(secret_name)
         if backend is None or self.read_keyring_entry(entry, secret_name) is None:
             return False
         with _convert_keyring_errors(secret_name):
@@ -207,7 +207,7 @@ class SecretStore(HiddenSecrets):
     def _read_from_keyring(self, name: str) -> str | None:
         return self.read_keyring_entry(name, name)
 
-    def _require_keyring(self, secret_name: str) -> Keyring | None:
+    def _find_keyring(self, secret_name: str) -> Keyring | None:
         """Return the keyring; None if this machine has none. Raises bad_profile if the keyring can't be opened."""
         with _convert_keyring_errors(secret_name):
             return self._open_keyring()
@@ -217,7 +217,7 @@ class SecretStore(HiddenSecrets):
         processes of the desk from creating it twice. Return None if there is no keyring."""
         import secrets
 
-        if self._require_keyring(secret_name) is None:
+        if self._find_keyring(secret_name) is None:
             return None
         with hold_exclusive_file_lock(self._home / "store-key.lock"):
             key = self._read_from_keyring(secret_name)

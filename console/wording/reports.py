@@ -38,8 +38,9 @@ def format_outage(outage: Outage, language: str) -> str:
 
 
 def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
-    """Return sentences which say which payments the report has counted, and for which providers some payments are
-    missing because the report reads only a limited number."""
+    """Return sentences about the payments that the report has counted, and about the providers of which some payments
+    are missing because the report reads only a limited number.
+    """
     sentences = [translate("reports.success.note", language)]
     sentences += [
         translate("reports.success.capped", language, provider=get_provider_name(series.provider, language))
@@ -76,8 +77,9 @@ def format_provider_success_lines(report: ProviderSuccess, language: str) -> Ite
 
 
 def format_queue_age_note(report: QueueAgeReport, language: str) -> str:
-    """Return sentences which say which records the report has counted, and in which queues records are missing
-    because the report reads only a limited number."""
+    """Return sentences about the records that the report has counted, and about the queues in which records are
+    missing because the report reads only a limited number.
+    """
     sentences = [translate("reports.queue_ages.note", language)]
     sentences += [
         translate("reports.queue_ages.capped", language, queue=get_queue_name(queue.queue, language))
@@ -115,7 +117,7 @@ def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[st
 
 
 def format_refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
-    """Return the sentence which says which refunds the report has counted."""
+    """Return the sentence about the refunds that the report has counted."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 
@@ -140,8 +142,9 @@ def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Ite
 
 
 def format_settlement_note(report: SettlementReport, language: str) -> str:
-    """Return sentences which say which amounts the report has added up, and for which providers some payments are
-    missing because the report reads only a limited number."""
+    """Return sentences about the amounts that the report has added up, and about the providers of which some payments
+    are missing because the report reads only a limited number.
+    """
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
         translate("reports.settlement.capped", language, name=get_settlement_series_name(series, language))

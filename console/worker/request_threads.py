@@ -13,7 +13,7 @@ from console.services.desk_requests.execution import RequestExecutor
 REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
 REQUEST_POLL_PAUSE_SECONDS = 0.05
-"""Pause in seconds between two polls for requests, while a request is open and when none was open for longer than
+"""Pause in seconds between two polls for requests: while a request is open, and also after no request was open for
 QUICK_REQUEST_POLL_PERIOD_SECONDS.
 """
 QUICK_REQUEST_POLL_PAUSE_SECONDS = 0.01

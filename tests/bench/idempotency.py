@@ -11,7 +11,7 @@ from redis import Redis
 
 from console.services.guarded.idempotency import make_payment_key
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import RUNNING_MARK_LIFETIME_MS, IdempotencyCache
+from console.store.operations.idempotency_cache import RUNNING_MARK_LIFETIME_MS, RedisIdempotencyCache
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 from tests.support import servers
 
@@ -36,17 +36,17 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
             yield _size(server.url)
 
 
-def _cache(url: str) -> IdempotencyCache:
+def _cache(url: str) -> RedisIdempotencyCache:
     """A connected one, with the patience of its peers: a busy machine must not make it leave Redis alone."""
     redis_link.ANSWER_TIMEOUT_SECONDS = 10.0
-    cache = IdempotencyCache(url, str(uuid4()), lambda: _STORE_KEY)
+    cache = RedisIdempotencyCache(url, str(uuid4()), lambda: _STORE_KEY)
     if not cache.connect():
         raise RuntimeError("Redis can't be used")
     _learn(cache)
     return cache
 
 
-def _learn(cache: IdempotencyCache) -> str | None:
+def _learn(cache: RedisIdempotencyCache) -> str | None:
     """What the service does once a second with a read of the database."""
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 

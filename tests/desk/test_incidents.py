@@ -43,7 +43,7 @@ def raise_two(seats: Seats, payment: Payment) -> int:
 def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
     """Each key does what it says, the card follows, and the steps are in the names of those who did them."""
     with seats.acting("lead-b") as lead:
-        lead_name = lead.people.find_acting_person().name
+        lead_name = lead.people.read_acting_person().name
     id = raise_two(seats, payment)
     person = sit()
     person.press("Alt+6")

@@ -23,7 +23,7 @@ def mention_count(person: Person) -> str | None:
 
 
 def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
-    me = console.people.find_acting_person().name
+    me = console.people.read_acting_person().name
     with seats.acting("lead-b") as desk:
         for words in (f"@{me} first", f"@{me} second\nline", f"nobody: x@{me}"):
             desk.recovery.add_note("payment", payment.id, words)
@@ -111,7 +111,7 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
     seats: Seats, sit: Sit, console: Console, payment: Payment
 ) -> None:
     """The answer to the first click shows the next mention, under the mouse."""
-    me = console.people.find_acting_person().name
+    me = console.people.read_acting_person().name
     with seats.acting("lead-b") as desk:
         for words in ("first", "second"):
             desk.recovery.add_note("payment", payment.id, f"@{me} {words}")

@@ -609,7 +609,7 @@ def give_back_in_list(stage: Stage) -> Press:
 
 @case("MentionDoneButton._mark_done", trail=("mention.done",))
 def mention_done(stage: Stage) -> Press:
-    payment, me = payment_of(stage), stage.console.people.find_acting_person().name
+    payment, me = payment_of(stage), stage.console.people.read_acting_person().name
     with stage.seats.acting("lead-b") as lead:
         lead.recovery.add_note("payment", payment.id, f"@{me} please look")
         lead.recovery.add_note("payment", payment.id, f"@{me} and here")

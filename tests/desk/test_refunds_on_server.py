@@ -67,8 +67,8 @@ def test_two_windows_on_one_server(
         ended(checker, desks["lead-b"], refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
         found = desks["op-a"].refunds.read_refund(refund.id).record
-        assert found.checkers == (desks["lead-b"].people.find_acting_person().name,)
-        assert found.maker == desks["op-a"].people.find_acting_person().name
+        assert found.checkers == (desks["lead-b"].people.read_acting_person().name,)
+        assert found.maker == desks["op-a"].people.read_acting_person().name
     finally:
         for person in people:
             person.opening.close()

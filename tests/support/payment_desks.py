@@ -29,7 +29,7 @@ from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.heartbeat import Heartbeat
-from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
 from console.wiring.providers import open_adapter
@@ -76,7 +76,7 @@ class Scene:
             self.context,
             GuardedPipeline(self.context, self.heartbeat),
             self.vendors,
-            RequestIdService(self.context, NoIdempotencyCache()),
+            RequestIdService(self.context, IdempotencyCache()),
             self.readers.payment_details,
         )
         self.payments = self.machinery.payments

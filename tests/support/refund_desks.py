@@ -29,7 +29,7 @@ from console.services.refunds import records as refund_records
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.operations import journal
-from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.payments import orders, payments
 from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
@@ -89,7 +89,7 @@ class RefundDesk:
         }
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
-        request_ids = RequestIdService(self.context, NoIdempotencyCache())
+        request_ids = RequestIdService(self.context, IdempotencyCache())
         checks = self.console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = RefundServiceBuilder(

@@ -73,7 +73,7 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     sort order, or group by cause."""
     if args.name is not None or args.filter or args.sort or args.by_cause:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
-    view = console.saved_views.find_view(args.view)
+    view = console.saved_views.read_view(args.view)
     parsed_view = console.saved_views.parse_view_content(view.content)
     record_filter = parsed_view.filter.record_filter
     page: AnyPage = (

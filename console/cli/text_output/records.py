@@ -63,7 +63,9 @@ def _make_credit_check_row(record: CreditCheck, translator: Translator) -> Table
 
 
 def _get_result_word(record: CreditCheck, translator: Translator) -> str:
-    """Return the word for AlarmBox's verdict, as in the window; a verdict without a word as AlarmBox sent it."""
+    """Return the word for AlarmBox's verdict, as in the window; a verdict that has no word is returned as AlarmBox
+    sent it.
+    """
     if record.result in ("ok", "hold", "ng"):
         return translator(f"result.{record.result}")
     return record.result or wording.NO_VALUE

@@ -40,11 +40,11 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
     merged_on = day - timedelta(days=_MERGERS_DAYS_AGO)
-    planted_rows = [
+    merged_rows = [
         merge_company(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
         for row in rows
     ]
-    console.registry.import_files([write_whole_file(folder, day, 0, _REGISTRY_FILE_SEED, first_rows=planted_rows)])
+    console.registry.import_files([write_whole_file(folder, day, 0, _REGISTRY_FILE_SEED, first_rows=merged_rows)])
     return pairs
 
 

@@ -185,7 +185,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, source: Rep
         # People decided this payment without a number: the answer may be about this attempt or about another one.
         return _make_contradiction_effect(report)
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
-        return ReportEffect(is_newest=False)  # a read will tell the state of this payment
+        return ReportEffect(is_newest=False)  # a later read shows the state of this payment
     path = find_payment_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 

@@ -416,7 +416,7 @@ def list_all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
     return tuple(_make_choice(row, facts) for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)])
 
 
-def find_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
+def get_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
     """Return the choice `choice_name`, such as `resolve.success`, for the record in `facts`, allowed or excluded.
     Raises KeyError if the table has no such choice for the record's kind."""
     rows = {row.choice_name: row for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]}

@@ -54,8 +54,8 @@ def split_pdf(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
         return body, None  # not a string, incomplete, or not Base64: the JSON parser or the caller reports it
     if body.find(_PDF_FIELD_NAME, end) >= 0:
         raise UnusableAnswer("pdf_twice")
-    pdf = PdfTextPosition(body, start, end)
-    return body[:start] + pdf.placeholder.encode("ascii") + body[end:], pdf
+    pdf_position = PdfTextPosition(body, start, end)
+    return body[:start] + pdf_position.placeholder.encode("ascii") + body[end:], pdf_position
 
 
 def _find_pdf_text_start(body: bytes, key_start: int) -> int | None:

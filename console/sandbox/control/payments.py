@@ -115,7 +115,7 @@ class PaymentControl:
         about the new state, and reply with the payment.
         """
         body = request.read_json()
-        payment = self._find_payment(body)
+        payment = self._require_payment(body)
         with self._payment_ledger.lock:
             provider_state = payment.provider_words.get_payment_state(body["to"])
             if body.get("another_attempt"):
@@ -144,7 +144,7 @@ class PaymentControl:
             )
         self._payment_ledger.move_payment(payment, state)
 
-    def _find_payment(self, body: JsonObject) -> Payment:
+    def _require_payment(self, body: JsonObject) -> Payment:
         payment = self._payment_ledger.find_payment(str(body["provider"]), str(body["number"]))
         if payment is None:
             raise ValueError("no such payment")
@@ -180,7 +180,7 @@ class PaymentControl:
         """Send notices about a payment's current state, even if the state hasn't changed, and reply with the number
         of notices that are being sent. The request's field `times` is their number."""
         body = request.read_json()
-        notice = self._notice_sender.compose_notice(self._find_payment(body))
+        notice = self._notice_sender.compose_notice(self._require_payment(body))
         are_sent = [self._notice_sender.send_in_thread(notice) for _ in range(int(body.get("times", 1)))]
         return make_json_reply({"handed_in": sum(are_sent)})
 
@@ -188,7 +188,7 @@ class PaymentControl:
         """Answer with a notice that the caller sends itself. The request's field `fields` replaces parts of the
         notice's contents; `manner` selects its encryption and signature."""
         body = request.read_json()
-        notice = self._notice_sender.compose_notice(self._find_payment(body))
+        notice = self._notice_sender.compose_notice(self._require_payment(body))
         notice = notice.replace_fields(
             data=notice.data | body.get("fields", {}), signature_manner=body.get("manner", "good")
         )

@@ -67,8 +67,8 @@ def write_difference_file(
     `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
     registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
-    planted_numbers = frozenset(row.corporate_number for row in changes)
-    invented_rows = invent_changes(registry, rows, day, planted_numbers)
+    changed_numbers = frozenset(row.corporate_number for row in changes)
+    invented_rows = invent_changes(registry, rows, day, changed_numbers)
     difference_rows = chain(islice(invented_rows, rows // 2), changes, invented_rows)
     return write_csv_zip(
         folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(difference_rows)), encoding

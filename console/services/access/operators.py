@@ -13,7 +13,7 @@ class OperatorService:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def find_acting_person(self) -> Person:
+    def read_acting_person(self) -> Person:
         """Return the person in whose name this process acts. Raises no_operator if no name is set, not_allowed for
         an unknown name."""
         return self._context.read_person()

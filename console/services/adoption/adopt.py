@@ -3,7 +3,7 @@ application continues to write to it."""
 
 from collections.abc import Callable, Sequence
 
-from console.domain.calendar_days import find_zone as find_zone
+from console.domain.calendar_days import get_zone as get_zone
 from console.domain.error_reasons import SchemaProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.adoption import plan as adoption_plan
@@ -90,7 +90,7 @@ def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | Non
 def _require_known_time_zone(zone_name: str | None) -> str | None:
     if zone_name is not None:
         try:
-            find_zone(zone_name)
+            get_zone(zone_name)
         except LookupError:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.NO_SUCH_TIMEZONE, "timezone": zone_name[:40]}
@@ -99,7 +99,7 @@ def _require_known_time_zone(zone_name: str | None) -> str | None:
 
 
 def _require_adoptable(database: Database, *, allows_conversion: bool) -> None:
-    obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.find_adoptable_table(database))
+    obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.require_adoptable_table(database))
     refusal = find_adoption_refusal(obstacles, allows_conversion=allows_conversion)
     if refusal is not None:
         raise refusal

@@ -169,7 +169,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     zone of the table's times; if an adoption has begun, its stored time zone is used instead. Raises not_found
     if there is no such table, not_our_database if the database has only tables of other applications.
     """
-    table = find_adoptable_table(database)
+    table = require_adoptable_table(database)
     zone_in_force = read_stored_time_zone(database) or zone
     has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
     open_steps = adopt_table.list_needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
@@ -188,7 +188,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     )
 
 
-def find_adoptable_table(database: Database) -> LegacyTable:
+def require_adoptable_table(database: Database) -> LegacyTable:
     """Return the database's table of credit checks, which this program or another application has created. Raises
     not_found if there is no such table (a missing SQLite file is not created), not_our_database if the database
     has only tables of other applications.

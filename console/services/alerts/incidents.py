@@ -87,7 +87,7 @@ class IncidentService:
         if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return self._find_incident(conn, id)
+            return self._require_incident(conn, id)
 
     def count_waiting_incidents(self) -> int:
         """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
@@ -227,7 +227,7 @@ class IncidentService:
         incident. An action that would change nothing (a take, release, end of a snooze or reopening) stores no step.
         `arguments` are those of the action, without the incident's id."""
         context, now = self._context, self._context.now()
-        incident = self._find_incident(tx.conn, alert_id)
+        incident = self._require_incident(tx.conn, alert_id)
         reopened_alert = (
             self._raise_acknowledged_alert_again(tx, incident) if action is IncidentAction.REOPEN else None
         )
@@ -245,7 +245,7 @@ class IncidentService:
             {name: fact for name, fact in facts.items() if fact},
             kind=INCIDENT_KIND,
         )
-        return self._find_incident(tx.conn, alert_id if reopened_alert is None else reopened_alert.id)
+        return self._require_incident(tx.conn, alert_id if reopened_alert is None else reopened_alert.id)
 
     def _raise_acknowledged_alert_again(self, tx: Transaction, incident: Incident) -> Alert | None:
         """If the incident is closed only because a person has acknowledged its alert, as with a changed corporation,
@@ -300,7 +300,7 @@ class IncidentService:
 
     # Reading
 
-    def _find_incident(self, conn: Connection, alert_id: int) -> Incident:
+    def _require_incident(self, conn: Connection, alert_id: int) -> Incident:
         alert = alerts.find(conn, alert_id)
         incidents = () if alert is None else self._read_incidents(conn, (alert,))
         if not incidents:

@@ -27,7 +27,7 @@ def write_csv(path: Path, header_rows: Sequence[Sequence[str]], rows: Iterable[S
                 writer.writerow(escape_formulas(row))
                 row_count += 1
         finally:
-            text_file.detach()  # writes what is buffered; the draft closes the file
+            text_file.detach()  # writes the buffered text; the draft closes the file
         draft.publish()
     return row_count
 

@@ -169,7 +169,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
             spool_outcome = _restore_spool(folder, manifest, spool_file, kept_suffix)
-            # before the database: a loaded database of a server refuses a second restore, which would add the rest
+            # before the database: after a server's database is loaded, a second restore is refused
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept_path = None
             if database.file is None:

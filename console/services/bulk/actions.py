@@ -91,7 +91,7 @@ class BulkActionRunner:
             if run.action is BulkAction.TAKE:
                 self._take_service.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
-                # A mention for each of thousands of records would bury the colleague's other mentions.
+                # Mentions of thousands of records would hide the colleague's other mentions.
                 note_text = run.words or ""
                 self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, note_text, mention_source=None)
         except ConsoleError as error:

@@ -9,7 +9,7 @@ from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.records import Certainty, CreditCheck, Person
-from console.domain.recovery.decision_table import find_choice
+from console.domain.recovery.decision_table import get_choice
 from console.domain.recovery.records import ChoiceFacts
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.recovery.choices import DecisionChoiceReader
@@ -70,7 +70,7 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
     record. The forecast is a refusal if the table does not have the run's action for this kind of record."""
     provider = find_provider(facts)
     try:
-        choice = find_choice(facts, run.action.value)
+        choice = get_choice(facts, run.action.value)
     except KeyError:
         return RowForecast(row, ForecastKind.REFUSED, "not_for_kind", provider=provider)
     if choice.allowed:

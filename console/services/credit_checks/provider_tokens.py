@@ -188,8 +188,9 @@ class DatabaseTokenStore:
         return pair
 
     def _hash_token(self, token: str) -> str:
-        """Return a hash of the token, keyed with the fingerprint of the store key, which is not secret: the hash
-        differs between installations with different store keys."""
+        """Return a hash of the token. Its key is the fingerprint of the store key, so the hash differs between
+        installations with different store keys. The fingerprint is not secret.
+        """
         import hashlib
         import hmac
 

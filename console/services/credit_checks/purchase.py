@@ -286,7 +286,7 @@ class _PurchaseAttempt:
             self._refuse_blocking_credit_check(conn, live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             if live_check is not None and live_check.created_at is not None and live_check.created_at > intent.at:
-                continue  # this renews what was bought after the lost purchase, and AlarmBox has said that it expired
+                continue  # this renews a newer credit check than the lost one, and AlarmBox has said that it expired
             detail: AlreadyPurchasedDetail = {
                 "source": "desk",
                 "operation_id": intent.operation_id,

@@ -48,7 +48,7 @@ from console.settings.private_files import open_ordinary_file
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.operations import journal
-from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.records import any_record
 
 FIRST_ANSWER_POLL_SECONDS = 0.05
@@ -69,7 +69,7 @@ class RemoteRequestIdService(RequestIdService):
     runs the commands for this desk."""
 
     def __init__(self, context: ServiceContext, form_by_command: Mapping[str, DeskRequestForm]) -> None:
-        super().__init__(context, NoIdempotencyCache())
+        super().__init__(context, IdempotencyCache())
         self._form_by_command = form_by_command
 
     def act_once(

@@ -129,7 +129,7 @@ def _verify_pack(
         problems.append(FileProblem(MANIFEST_NAME, "altered"))
     entry_by_file_name = {str(problem["name"]): problem for problem in manifest["files"]}
     problems += _find_unlisted_files(pack, entry_by_file_name)
-    if sum(info.file_size for info in pack.infolist()) > _LARGEST_PACK_BYTES:
+    if sum(zip_entry.file_size for zip_entry in pack.infolist()) > _LARGEST_PACK_BYTES:
         return PackVerification(
             len(entry_by_file_name), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest
         )
@@ -159,17 +159,17 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
         list(bundle_result.problems),
     )
     damaged_file_names = {problem.file for problem in problems}
-    for info in bundle.infolist():
-        if info.filename in damaged_file_names or not _PACK_NAME_PATTERN.fullmatch(info.filename):
+    for zip_entry in bundle.infolist():
+        if zip_entry.filename in damaged_file_names or not _PACK_NAME_PATTERN.fullmatch(zip_entry.filename):
             continue
         with tempfile.TemporaryDirectory() as folder:
             pack_path = Path(folder) / "copy.zip"
-            with bundle.open(info) as member, pack_path.open("wb") as copy:
+            with bundle.open(zip_entry) as member, pack_path.open("wb") as copy:
                 shutil.copyfileobj(member, copy, _CHUNK_BYTES)
             pack_result = _verify_file(pack_path, None, (PACK_FORMAT_NAME,))
         file_count, row_count = file_count + pack_result.file_count, row_count + pack_result.audit_row_count
         problems += [
-            FileProblem(f"{info.filename}/{problem.file}", problem.code, problem.row)
+            FileProblem(f"{zip_entry.filename}/{problem.file}", problem.code, problem.row)
             for problem in pack_result.problems
         ]
     return PackVerification(file_count, row_count, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
@@ -177,10 +177,13 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
 
 def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> JsonObject | None:
     try:
-        info = pack.getinfo(MANIFEST_NAME)
-        if info.file_size > _LARGEST_MANIFEST_BYTES or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+        zip_entry = pack.getinfo(MANIFEST_NAME)
+        if (
+            zip_entry.file_size > _LARGEST_MANIFEST_BYTES
+            or zip_entry.compress_type not in _ACCEPTED_COMPRESSION_METHODS
+        ):
             return None
-        content = pack.read(info)
+        content = pack.read(zip_entry)
         if any(content.count(sign) > limit for sign, limit in _MAX_COUNT_BY_JSON_SIGN.items()):
             return None
         manifest = json.loads(content)
@@ -210,14 +213,14 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, file_entry: JsonObject)
     decompresses more bytes than the manifest lists for the file.
     """
     try:
-        info = pack.getinfo(name)
+        zip_entry = pack.getinfo(name)
     except KeyError:
         return "missing"
-    if info.file_size != file_entry["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+    if zip_entry.file_size != file_entry["bytes"] or zip_entry.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         return "altered"
     file_hash = hashlib.sha256()
     try:
-        with pack.open(info) as file:
+        with pack.open(zip_entry) as file:
             while chunk := file.read(_CHUNK_BYTES):
                 file_hash.update(chunk)
     except UNREADABLE_FILE_ERRORS:
@@ -273,10 +276,10 @@ def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) ->
 def _iterate_audit_lines(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObject]]:
     """Yield the key (`form`, `row`, `withheld` or `head`) and the value of each line of the pack's file with the
     audit entries."""
-    info = pack.getinfo(_AUDIT_FILE_NAME)
-    if info.file_size > _LARGEST_AUDIT_BYTES or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+    zip_entry = pack.getinfo(_AUDIT_FILE_NAME)
+    if zip_entry.file_size > _LARGEST_AUDIT_BYTES or zip_entry.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         raise ValueError("too large, or compressed by another method")
-    with io.TextIOWrapper(pack.open(info), "utf-8") as file:
+    with io.TextIOWrapper(pack.open(zip_entry), "utf-8") as file:
         for json_object in iterate_json_objects(file):
             ((line_key, entry),) = json_object.items()
             yield line_key, entry

@@ -21,4 +21,4 @@ def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> 
         for row in rows:
             writer.writerow([make_csv_cell(column.kind, column.read_cell(row)) for column in table.columns])
     finally:
-        text.detach()  # writes what is buffered; the caller closes the file
+        text.detach()  # writes the buffered text; the caller closes the file

@@ -12,7 +12,7 @@ from console.domain.exports.tables import CellKind, DocumentTable, ExportDocumen
 from console.services.exports.cells import iterate_sheet_names, make_sheet_cell, make_spreadsheet_safe
 
 MAX_ROWS_PER_SHEET = 1_048_576
-"""Number of rows of a sheet in Excel, with the titles."""
+"""Largest number of rows of a sheet in Excel, the row of titles included."""
 _NUMBER_FORMAT_BY_CELL_KIND = {
     CellKind.TEXT: "@",
     CellKind.CORPORATION_NUMBER: "@",

@@ -22,7 +22,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
 from console.store.operations import idempotency, journal
 from console.store.operations.idempotency import IdempotencyKeyUse
-from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.operations.journal import NewOperation
 
 ATTEMPT_LEASE_SECONDS = 30.0
@@ -84,9 +84,9 @@ class IdempotencyKeyService:
     """Acquires and releases the idempotency keys of actions that have no claim of their own in the database, and
     stores the results of these actions. Several threads and processes may use it at the same time."""
 
-    def __init__(self, context: ServiceContext, cache: NoIdempotencyCache | None = None) -> None:
+    def __init__(self, context: ServiceContext, cache: IdempotencyCache | None = None) -> None:
         self._context = context
-        self._cache = cache or NoIdempotencyCache()
+        self._cache = cache or IdempotencyCache()
 
     def find_result(self, key: str, fingerprint: str) -> str | None:
         """Return the result that is stored under the idempotency key, or None if the key is unused or its last

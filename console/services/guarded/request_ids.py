@@ -41,7 +41,7 @@ from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import idempotency, journal, request_ids
-from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.operations.request_ids import HeldRequestId, RequestIdUse, RequestKey
 from console.store.payments import orders, payments
 from console.store.records import any_record
@@ -136,7 +136,7 @@ class RequestIdService:
     """Runs acts (the work of a service's call) under the request ids of their callers, so that no act takes effect
     twice for one id. Several threads and processes may use it at the same time."""
 
-    def __init__(self, context: ServiceContext, cache: NoIdempotencyCache) -> None:
+    def __init__(self, context: ServiceContext, cache: IdempotencyCache) -> None:
         self._context = context
         self._cache = cache
         self._heartbeat = Heartbeat(context.scale)

@@ -101,7 +101,7 @@ class DailyFileStore:
         """Our merchant id at the provider, which the files contain; `""` if this desk has no merchant id."""
         return find_merchant_id(self._context, self._source, self.daily)
 
-    def find_announcement(self, day: date) -> PaymentEvent:
+    def require_announcement(self, day: date) -> PaymentEvent:
         """Return the newest event that announces the file of `day`. Raises outcome_unknown if no file of this day is
         announced.
         """

@@ -164,8 +164,8 @@ class HintHandler:
 
     def ask_provider(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment of a stored hint, and store the event's new state. Return this state
-        (column `done`); it is `queued` if the provider gave no usable answer, or if its answer does not yet say what
-        the hint says.
+        (column `done`); it is `queued` if the provider gave no usable answer, or if its answer does not yet agree
+        with the hint.
         """
         if event.payment_id is None:
             return event.result

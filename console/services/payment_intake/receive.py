@@ -97,7 +97,7 @@ class NoticeReceiver:
             try:
                 if len(post.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                write_effect = self._find_handler(post.source).check_notice(post)
+                write_effect = self._get_handler(post.source).check_notice(post)
                 log_events.write_event(LogEvent.CALLBACK_RECEIVED, source=post.source, bytes=len(post.body))
                 return CheckedNotice(correlation, write_effect, self._ask_provider)
             except NoticeRefused as refusal:
@@ -113,7 +113,7 @@ class NoticeReceiver:
     def _ask_provider(self, event: PaymentEvent) -> str:
         return self._handlers[event.source].ask_provider(event)
 
-    def _find_handler(self, source_name: str) -> NoticeHandler:
+    def _get_handler(self, source_name: str) -> NoticeHandler:
         return self._handlers.get(source_name, self._signed_notices)
 
     def _make_refusal_writer(

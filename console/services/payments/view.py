@@ -136,7 +136,7 @@ class PaymentDetailsReader:
             item_payments = [_require_payment(conn, item.payment_id) for item in open_items]
             payments_with_company = complete_with_corporations(self._context, conn, item_payments)
             return tuple(
-                SetAsideItem(item, payment, _find_account(conn, item.account_id))
+                SetAsideItem(item, payment, _require_account(conn, item.account_id))
                 for item, payment in zip(open_items, payments_with_company, strict=True)
             )
 
@@ -165,7 +165,7 @@ def _require_payment(conn: Connection, payment_id: int) -> Payment:
     return record
 
 
-def _find_account(conn: Connection, account_id: int) -> Account:
+def _require_account(conn: Connection, account_id: int) -> Account:
     account = accounts.find(conn, account_id)
     if account is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "account", "id": str(account_id)})

@@ -330,7 +330,7 @@ class ServiceContext:
         if self._is_local_worker:
             return Person(WORKER, frozenset({WORKER}), may_buy=False)
         with self.database.read() as conn:
-            return self._find_person(conn, name)
+            return self._require_person(conn, name)
 
     @property
     def _is_local_worker(self) -> bool:
@@ -338,7 +338,7 @@ class ServiceContext:
         a server. The operator in the settings does not count."""
         return _acting_name.get() == WORKER and not self.database.is_server
 
-    def _find_person(self, conn: Connection, person_name: str) -> Person:
+    def _require_person(self, conn: Connection, person_name: str) -> Person:
         """Return the person with this name. On a database without database accounts, every name has all roles
         while the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for
         another name than the database account.

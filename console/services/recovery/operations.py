@@ -89,7 +89,7 @@ class OperationRecovery:
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
         ):
-            operation = self._find_operation(operation_id)
+            operation = self._require_operation(operation_id)
         with self._context.database.read() as conn:
             answers = evidence.find_by_operation(conn, operation_id)
             record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
@@ -118,7 +118,7 @@ class OperationRecovery:
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
         ):
             self._context.require_right("probe")
-            return self._probe_operation(self._find_operation(operation_id))
+            return self._probe_operation(self._require_operation(operation_id))
 
     def _probe_operation(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
@@ -131,7 +131,7 @@ class OperationRecovery:
             return self._lost_payment_restorer.probe(entry, operation)
         if entry is not None and entry.intent.payment_id is not None:
             self._lost_refund_prober.probe(entry, operation)
-            return self._find_operation(operation.id)
+            return self._require_operation(operation.id)
         if entry is not None and entry.provider_id is not None:
             return self._restore_credit_check(entry, entry.provider_id, None)
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
@@ -163,7 +163,7 @@ class OperationRecovery:
             self._context, AuditAction.OPERATION_RESOLVE, operation_id[:64], facts, kind=OPERATION_KIND
         ):
             self._context.require_right("resolve")
-            operation = self._find_operation(operation_id)
+            operation = self._require_operation(operation_id)
             recovery = self._recoveries.get(operation.subject_kind)
             if operation.source == "database" and recovery is not None:
                 identifier = None if provider_id is None else str(provider_id)
@@ -190,7 +190,7 @@ class OperationRecovery:
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
                 )
-            return ResolveResult(self._find_operation(operation.id))
+            return ResolveResult(self._require_operation(operation.id))
         end_states = ["completed", "payment_failed" if is_start else "failed"]
         if target_state not in end_states:
             raise ConsoleError(
@@ -225,7 +225,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": payment, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
-        return ResolveResult(self._find_operation(operation.id))
+        return ResolveResult(self._require_operation(operation.id))
 
     def _deny_lost_refund(
         self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
@@ -244,7 +244,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
-        return ResolveResult(self._find_operation(operation.id))
+        return ResolveResult(self._require_operation(operation.id))
 
     def _resolve_purchase_operation(
         self,
@@ -399,7 +399,7 @@ class OperationRecovery:
         if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
             return ResolveResult(operation, awaiting="second_person")
         context.spool.give_up_claim(entry)
-        return ResolveResult(self._find_operation(operation.id))
+        return ResolveResult(self._require_operation(operation.id))
 
     def _write_decision(self, tx: Transaction, operation: Operation, proof: PersonProof, person: str) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
@@ -421,7 +421,7 @@ class OperationRecovery:
             context, tx, decision, settle=close_proposals_and_audit, propose=lambda _proof_id: {"as": "error"}
         )
 
-    def _find_operation(self, operation_id: str) -> Operation:
+    def _require_operation(self, operation_id: str) -> Operation:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             operation = journal.find_with_state_after_lapse(conn, operation_id)

@@ -55,7 +55,7 @@ class SavedViewService:
         with self._context.database.read() as conn:
             return self._list_visible_views(conn)
 
-    def find_view(self, view_name: str) -> SavedView:
+    def read_view(self, view_name: str) -> SavedView:
         """Return the view with this name, or with this text as its id. If the acting person and the team have a
         view of the same name, return the person's own. Raises not_found if there is no such view, and not_allowed if
         the acting person may not read.
@@ -223,7 +223,7 @@ class SavedViewService:
                 person = context.require_right(_SAVE_VIEW_RIGHT)
 
                 def replace_changed_view(tx: Transaction) -> SavedView:
-                    view = self._find_changeable_view(tx.conn, id, person)
+                    view = self._require_changeable_view(tx.conn, id, person)
                     return self._replace_view(tx, action, view, change(view), person)
 
                 return context.write(replace_changed_view)
@@ -268,7 +268,7 @@ class SavedViewService:
         person = self._context.find_reading_person(conn)
         return saved_views.list_views(conn, None if person is None else person.name)
 
-    def _find_changeable_view(self, conn: Connection, id: int, person: Person) -> SavedView:
+    def _require_changeable_view(self, conn: Connection, id: int, person: Person) -> SavedView:
         """Return the view with this id if the person may change it. Raises not_found if there is none or if it is
         another person's own view, and not_allowed if it is a team's view that the person may not change."""
         view = saved_views.find(conn, id)

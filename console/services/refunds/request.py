@@ -71,7 +71,9 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     WindowReason.REFUND_COUNT_REACHED: "refund_count",
     WindowReason.REFUND_PERIOD_OVER: "refund_window_over",
 }
-"""For each rule that no smaller amount would satisfy: the last part of its wording key, `reason.…`."""
+"""For each rule that stays broken if the person requests a smaller amount: the last part of its wording key,
+`reason.…`.
+"""
 _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
     **_REASON_KEY_OF_REQUEST_RULE,
     WindowReason.NO_PARTIAL_REFUND: "refund_partial",

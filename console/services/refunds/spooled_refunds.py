@@ -46,7 +46,7 @@ class LostRefundProber:
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
-            payment = self._find_payment(entry, operation)
+            payment = self._require_payment(entry, operation)
             outcome = self._payment_providers.get_reader(payment.provider).read_refund(
                 _make_refund_instruction(entry, payment)
             )
@@ -63,7 +63,7 @@ class LostRefundProber:
                 code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
             )
 
-    def _find_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
+    def _require_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
         with self._context.database.read() as conn:
             payment = _find_payment_of_refund(conn, entry.intent)
         if payment is None or payment.provider_payment_id is None or entry.intent.provider_key is None:

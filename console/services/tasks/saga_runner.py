@@ -126,7 +126,7 @@ class SagaPlan:
         """The names of the steps in sequence."""
         return tuple(step.name for step in self.steps)
 
-    def find_step(self, step_name: str) -> SagaStep:
+    def get_step(self, step_name: str) -> SagaStep:
         """Return the step of this name. Raises ValueError for an unknown name."""
         return self.steps[self.step_names.index(step_name)]
 
@@ -239,7 +239,7 @@ class SagaRunner:
     # Do steps
 
     def _run_step(self, saga: Saga) -> Saga:
-        step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
+        step, reach_failpoint = self._plan.get_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_{step.name}")
         write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.write_effect
         if isinstance(step, QuestionStep):
@@ -281,7 +281,7 @@ class SagaRunner:
                 return sagas.advance_saga(tx.conn, saga, now, step)
             case SagaDone(reason):
                 if isinstance(
-                    self._plan.find_step(saga.step), QuestionStep
+                    self._plan.get_step(saga.step), QuestionStep
                 ):  # the step is done: its question was answered
                     saga = sagas.advance_saga(
                         tx.conn, saga, now, saga.step, {DONE_FACT: self._add_present_time(saga, DONE_FACT)}
@@ -310,7 +310,7 @@ class SagaRunner:
     def _undo_step(self, saga: Saga) -> Saga:
         """Undo the saga's present step if it was done, and move the saga to the step before it. Return the saga
         afterwards."""
-        step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
+        step, reach_failpoint = self._plan.get_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_undo_{step.name}")
         moved_saga = self._write_change(saga, lambda tx, current_saga: self._undo_done_step(tx, current_saga, step))
         reach_failpoint(f"after_undo_{step.name}")

@@ -399,8 +399,9 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
 
 
 def name_repeaters(conn: Connection, accounts: Collection[str]) -> None:
-    """Tell END_LOCK_HOLDER_PROCEDURE, for its later calls on `conn`, which accounts have blocked others again and
-    again: it locks such an account when it finds it blocking others once more."""
+    """Pass the accounts that have blocked others again and again to END_LOCK_HOLDER_PROCEDURE, for its later calls on
+    `conn`: the procedure locks such an account if the account blocks others once more.
+    """
     names = ",".join(sorted(accounts))
     if conn.info.get(_REPEATERS_KEY, "") != names:
         conn.exec_driver_sql("SET @console_repeaters = %s", (names,))

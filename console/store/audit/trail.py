@@ -228,11 +228,14 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
 def _format_canonical_json(detail: Mapping[str, object]) -> str:
     """Return the detail as JSON text with sorted keys, so that equal details have equal texts. A detail that is too
     long is cut (see LONGEST_DETAIL_CHARACTERS). The desk request and the worker stay: an entry that a worker writes
-    always names them, whatever else a person lets it write."""
+    always names them, also if its other facts come from a person.
+    """
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:
-        kept = {name: str(detail[name])[:_LONGEST_KEPT_FACT] for name in ("request", "worker") if name in detail}
-        cut_detail = {"cut": text[: LONGEST_DETAIL_CHARACTERS // 2], **kept}
+        request_and_worker = {
+            name: str(detail[name])[:_LONGEST_KEPT_FACT] for name in ("request", "worker") if name in detail
+        }
+        cut_detail = {"cut": text[: LONGEST_DETAIL_CHARACTERS // 2], **request_and_worker}
         text = json.dumps(cut_detail, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return text
 

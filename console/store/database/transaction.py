@@ -57,8 +57,8 @@ def make_locking_read(query: Select[_Row]) -> Select[_Row]:
 
 
 class CommitUnproven(RunAgain):
-    """Raised if the server didn't answer the COMMIT of `tx`, and the COMMIT can't be proven: the row that would prove
-    it is absent, or `tx` has no proof.
+    """Raised if the server didn't answer the COMMIT of `tx`, and the program can't prove that the COMMIT happened:
+    the row that proves it is missing in the database, or `tx` writes no such row.
     """
 
     def __init__(self, tx: Transaction) -> None:

@@ -98,7 +98,9 @@ def parse_audit_entry(person: str, arguments_json: str) -> NewAuditEntry:
     try:
         facts = json.loads(arguments_json, parse_constant=_refuse_json_constant)
         action_text, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
-        kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
+        kind, subject, reason = (
+            _require_text_or_none(facts[name]) for name in ("subject_kind", "subject_id", "reason")
+        )
         json.dumps(detail, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
@@ -108,7 +110,7 @@ def parse_audit_entry(person: str, arguments_json: str) -> NewAuditEntry:
     return NewAuditEntry(person, action_text, kind, subject, result, reason, detail)
 
 
-def _require_text(value: object) -> str | None:
+def _require_text_or_none(value: object) -> str | None:
     """Return the value if it is a text or None. Raises TypeError for another value."""
     if value is not None and not isinstance(value, str):
         raise TypeError("not a text")

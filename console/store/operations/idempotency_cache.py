@@ -63,10 +63,11 @@ class CacheAnswer:
 _NO_CACHE_ANSWER = CacheAnswer()
 
 
-class NoIdempotencyCache:
-    """The cache of a process without a configured Redis: it has no results. `question_count` and `used_answer_count`
-    stay 0 here; the subclass IdempotencyCache counts in them how often this process has asked Redis about a key, and
-    how often it has used the answer. Both are approximate.
+class IdempotencyCache:
+    """Interface of the cache of results, by idempotency key. This class is the cache of a process without a
+    configured Redis: it has no results. `question_count` and `used_answer_count` stay 0 here; the subclass
+    RedisIdempotencyCache counts in them how often this process has asked Redis about a key, and how often it has used
+    the answer. Both are approximate.
     """
 
     question_count = 0
@@ -107,11 +108,11 @@ class NoIdempotencyCache:
         """Do nothing, because there are no connections to close."""
 
 
-class IdempotencyCache(NoIdempotencyCache):
+class RedisIdempotencyCache(IdempotencyCache):
     """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
 
-    `url` is the address of Redis. `store_key` returns the text of the store key; it is called before the
-    first connection, and again before the next attempt if it raises an exception.
+    `url` is the address of Redis. `get_store_key` returns the text of the store key; it is called before the first
+    connection, and again before the next attempt if it raises an exception.
     """
 
     def __init__(self, url: str, database_id: str, get_store_key: Callable[[], str]) -> None:
@@ -119,7 +120,7 @@ class IdempotencyCache(NoIdempotencyCache):
         self._database_id = database_id
         self._store_key = get_store_key
         self._entry_cipher: _CacheEntryCipher | None = None
-        self._time_and_epoch = (-EPOCH_VALID_MS, "")  # when the epoch was asked for, and the epoch
+        self._time_and_epoch = (-EPOCH_VALID_MS, "")  # time of the last query for the epoch, and the epoch
         self._lock = Lock()
         self.question_count = self.used_answer_count = 0
         self._reported_counts = (0, 0)

@@ -122,7 +122,7 @@ class RedisClient:
         except ResponseError:
             self._idle_connections.append(connection)
             raise
-        except BaseException:  # the rest of the answer may still arrive: the connection is of no use
+        except BaseException:  # more bytes of the answer may still arrive, so the connection can't be used again
             connection.disconnect()
             raise
         self._idle_connections.append(connection)

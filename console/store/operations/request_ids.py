@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from console.store.operations.leases import HoldingProcess
 
 ANSWER_RETENTION = timedelta(hours=24)
-"""Time from the beginning of a use for which the request id can't be used again."""
+"""Time for which the answer to a call is kept under its request id, from the beginning of the call. For this time,
+the id can't be used for another call.
+"""
 USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
 """States of the use of a request id: the action runs; its answer is stored; the id may be used again, because the
 action had no effect."""

@@ -17,7 +17,7 @@ from console.store.credit_checks import credit_checks
 from console.store.credit_checks.row_mapping import make_record
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
-from console.store.queues.record_columns import RecordColumns, is_one_of
+from console.store.queues.record_columns import RecordColumns, is_one_of_sql
 from console.store.queues.table_queries import RecordTableQueries
 from console.store.refunds import refunds
 from console.store.schema.core import credit_checks as check_table
@@ -74,7 +74,7 @@ def _has_payment_of_provider_sql(providers: Collection[str]) -> ColumnElement[bo
     EXISTS, which MariaDB would turn into a join that reads all payments."""
     of_order = (
         select(payment_table.c.id)
-        .where(payment_table.c.order_id == order_table.c.id, is_one_of(payment_table.c.provider, providers))
+        .where(payment_table.c.order_id == order_table.c.id, is_one_of_sql(payment_table.c.provider, providers))
         .limit(1)
     )
     return of_order.scalar_subquery().is_not(None)
@@ -120,7 +120,7 @@ REFUND_COLUMNS = RecordColumns(
     order_or_payment_number=null(),
     corporation_number=_make_payment_column_sql(payment_table.c.corporation_number),
     provider=_make_payment_column_sql(payment_table.c.provider),
-    has_provider=lambda names: is_one_of(_make_payment_column_sql(payment_table.c.provider), names),
+    has_provider=lambda names: is_one_of_sql(_make_payment_column_sql(payment_table.c.provider), names),
     amount_minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
     maker=refund_table.c.maker,
@@ -135,13 +135,13 @@ PAYMENT_COLUMNS = RecordColumns(
     order_or_payment_number=payment_table.c.merchant_payment_id,
     corporation_number=payment_table.c.corporation_number,
     provider=payment_table.c.provider,
-    has_provider=lambda names: is_one_of(payment_table.c.provider, names),
+    has_provider=lambda names: is_one_of_sql(payment_table.c.provider, names),
     amount_minor=case(
         (payment_table.c.captured_minor != 0, payment_table.c.captured_minor), else_=payment_table.c.asked_minor
     ),
     currency=payment_table.c.currency,
 )
-_KNOWN_ORDER_STATE_CONDITION = is_one_of(order_table.c.status, [state.value for state in OrderState])
+_KNOWN_ORDER_STATE_CONDITION = is_one_of_sql(order_table.c.status, [state.value for state in OrderState])
 ORDER_COLUMNS = RecordColumns(
     status=case((_KNOWN_ORDER_STATE_CONDITION, order_table.c.status), else_=OrderState.PENDING.value),
     certainty=_make_certainty_sql(orders.ORDER_KIND, literal(Certainty.KNOWN.value)),
@@ -172,7 +172,7 @@ CREDIT_CHECK_COLUMNS = RecordColumns(
     order_or_payment_number=null(),
     corporation_number=check_table.c.number_key,
     provider=literal(CREDIT_CHECK_PROVIDER),
-    has_provider=lambda names: is_one_of(literal(CREDIT_CHECK_PROVIDER), names),
+    has_provider=lambda names: is_one_of_sql(literal(CREDIT_CHECK_PROVIDER), names),
     client_id=check_table.c.client_id,
 )
 REFUND_QUERIES = RecordTableQueries(

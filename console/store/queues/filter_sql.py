@@ -26,7 +26,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.queues.record_columns import (
     Expression,
     ShownColumns,
-    is_one_of,
+    is_one_of_sql,
     make_hex_text_sql,
     make_position_sql,
 )
@@ -95,16 +95,16 @@ def _make_filter_conditions(
     if record_filter.states:
         certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)
         yield or_(
-            is_one_of(columns.status, record_filter.states),
-            *([is_one_of(shown_columns.certainty, certainties)] if certainties else ()),
-            *([is_one_of(shown_columns.work_state, work_states)] if work_states else ()),
+            is_one_of_sql(columns.status, record_filter.states),
+            *([is_one_of_sql(shown_columns.certainty, certainties)] if certainties else ()),
+            *([is_one_of_sql(shown_columns.work_state, work_states)] if work_states else ()),
         )
     if record_filter.certainties:
-        yield is_one_of(shown_columns.certainty, record_filter.certainties)
+        yield is_one_of_sql(shown_columns.certainty, record_filter.certainties)
     if record_filter.work_states:
-        yield is_one_of(shown_columns.work_state, record_filter.work_states)
+        yield is_one_of_sql(shown_columns.work_state, record_filter.work_states)
     if record_filter.causes:
-        has_cause = is_one_of(shown_columns.cause, record_filter.causes - {NO_CAUSE})
+        has_cause = is_one_of_sql(shown_columns.cause, record_filter.causes - {NO_CAUSE})
         yield (
             or_(has_cause, make_hex_text_sql(shown_columns.cause) == "")
             if NO_CAUSE in record_filter.causes
@@ -147,7 +147,7 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
             amount_minor = shown_columns.columns.amount_minor
             ranges.append(
                 and_(
-                    is_one_of(shown_columns.columns.currency, {currency}),
+                    is_one_of_sql(shown_columns.columns.currency, {currency}),
                     amount_minor >= bounds[0],
                     amount_minor <= bounds[1],
                 )
@@ -239,7 +239,7 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     column `work_at` (for a scheduled record the time of its next attempt), and `state_since` where that is NULL. It
     is always a column, because a database server returns an instant that was passed as a parameter as text.
     """
-    is_scheduled = is_one_of(table.shown_columns.work_state, {WorkState.SCHEDULED})
+    is_scheduled = is_one_of_sql(table.shown_columns.work_state, {WorkState.SCHEDULED})
     due_at = func.coalesce(table.shown_columns.columns.work_at, table.since, type_=Instant)
     return case((is_scheduled, 0), else_=1), due_at
 

@@ -81,8 +81,8 @@ class ShownColumns:
         for a lapsed row); NULL if there is neither."""
         columns, reason = self.columns, self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
         was_decided_as_completed = and_(
-            is_one_of(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),
-            is_one_of(columns.status, (PaymentState.COMPLETED, RefundState.COMPLETED)),
+            is_one_of_sql(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),
+            is_one_of_sql(columns.status, (PaymentState.COMPLETED, RefundState.COMPLETED)),
         )
         failed_call = case(
             (was_decided_as_completed, literal(None, String)), else_=func.nullif(columns.error_code, "")
@@ -90,7 +90,7 @@ class ShownColumns:
         return func.coalesce(failed_call, reason)
 
 
-def is_one_of(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
+def is_one_of_sql(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
     """Return the SQL condition that a text is one of these codes. It compares bytes, so that the collation of the
     column makes no difference."""
     return make_hex_text_sql(value).in_([code.encode().hex().upper() for code in sorted(codes)])

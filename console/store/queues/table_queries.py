@@ -220,7 +220,7 @@ class RecordTableQueries:
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
         if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
-            lapsed_rows = and_(self._is_lapsed, self.may_be_lapsed)
+            lapsed_rows = and_(self._is_lapsed_sql, self.may_be_lapsed)
             ranges.append(and_(lapsed_rows, self.work_state != "needs_review") if name == "review" else lapsed_rows)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
@@ -231,7 +231,7 @@ class RecordTableQueries:
         """
         ranges = self.conditions_by_queue[name]
         if name == _QUEUE_WITHOUT_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
-            return [and_(rows, ~self._is_lapsed) for rows in ranges]
+            return [and_(rows, ~self._is_lapsed_sql) for rows in ranges]
         return ranges
 
     def make_parameters(self, lapsed_ids: AbstractSet[int]) -> dict[str, object]:
@@ -239,14 +239,16 @@ class RecordTableQueries:
         return {f"lapsed_{self.kind}": sorted(lapsed_ids)}
 
     @cached_property
-    def _is_lapsed(self) -> ColumnElement[bool]:
+    def _is_lapsed_sql(self) -> ColumnElement[bool]:
         return self.id.in_(bindparam(f"lapsed_{self.kind}", expanding=True))
 
     @cached_property
     def _lapsed_rows_query(self) -> Select[Any]:
         """The query of the lapsed rows of this table. It is separate from the query of the queue, because with an
         OR the database would read and sort the whole queue."""
-        return self.rows_query.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
+        return self.rows_query.where(
+            self._is_lapsed_sql, *([] if self.may_be_lapsed is None else [self.may_be_lapsed])
+        )
 
     def make_first_rows_query(
         self,

@@ -174,12 +174,12 @@ def _make_publisher_name(field: str) -> str:
     return first + "".join(part.title() for part in other_words)
 
 
-def _is_one_of(values: Iterable[str]) -> Callable[[Column], bool]:
+def _make_allowed_values_check(values: Iterable[str]) -> Callable[[Column], bool]:
     allowed_values = frozenset(values)
     return lambda column: allowed_values.issuperset(column)
 
 
-def _has_digits(count: int) -> Callable[[Column], bool]:
+def _make_digits_check(count: int) -> Callable[[Column], bool]:
     """Return a function that checks a column: each text is empty or consists of `count` ASCII digits."""
 
     def has_only_digits(column: Column) -> bool:
@@ -219,24 +219,24 @@ def _are_days_or_empty(column: Column) -> bool:
     return _are_days(tuple(filter(None, column)))
 
 
-_are_flags = _is_one_of(("0", "1"))
+_are_flags = _make_allowed_values_check(("0", "1"))
 _CHECK_BY_COLUMN: Mapping[str, Callable[[Column], bool]] = {
     "sequence_number": _are_sequence_numbers,
     "corporate_number": _are_corporation_numbers,
-    "process": _is_one_of(ProcessCode),
+    "process": _make_allowed_values_check(ProcessCode),
     "correct": _are_flags,
     "update_date": _are_days,
     "change_date": _are_days,
-    "kind": _is_one_of(CorporationKind),
-    "prefecture_code": _has_digits(2),
-    "city_code": _has_digits(3),
-    "post_code": _has_digits(7),
+    "kind": _make_allowed_values_check(CorporationKind),
+    "prefecture_code": _make_digits_check(2),
+    "city_code": _make_digits_check(3),
+    "post_code": _make_digits_check(7),
     "close_date": _are_days_or_empty,
-    "close_cause": _is_one_of(("", *CloseCause)),
+    "close_cause": _make_allowed_values_check(("", *CloseCause)),
     "successor_corporate_number": _are_corporation_numbers_or_empty,
     "assignment_date": _are_days,
     "latest": _are_flags,
-    "hihyoji": _is_one_of(("", "0", "1")),
+    "hihyoji": _make_allowed_values_check(("", "0", "1")),
 }
 _PROBLEM_BY_COLUMN = {
     "corporate_number": RegistryFileProblem.INVALID_CORPORATION_NUMBER,

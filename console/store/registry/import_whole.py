@@ -54,7 +54,7 @@ SELECT id FROM (
     SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank FROM corporations
 ) WHERE rank > 1
 """
-"""Finds the older ones of several rows in force of one corporation; the row updated last isn't among them."""
+"""If a corporation has several rows, finds all of them except the row that was updated last."""
 
 
 @contextmanager

@@ -187,14 +187,14 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
             if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
                 raise make_bad_file_error(path.name, RegistryFileProblem.NOT_ONE_CSV)
             with zipfile.ZipFile(file) as archive:
-                yield archive, _find_csv(path.name, archive)
+                yield archive, _require_csv(path.name, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise make_bad_file_error(path.name, RegistryFileProblem.INCOMPLETE_ZIP) from error
     except OSError as error:
         raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
 
 
-def _find_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+def _require_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """Return the entry of the only CSV of the ZIP. Raises ConsoleError `bad_registry_file` if the ZIP has no CSV or
     several, if it has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method,
     and if it would become far larger than the publisher's when it is unpacked.

@@ -154,7 +154,7 @@ def _make_row(
 ) -> WatchedCorporation:
     try:
         registry_date = date.fromisoformat(day)
-    except ValueError:  # written by hand: as if a newer registry had told it, because no rule lets it be replaced
+    except ValueError:  # another program wrote it: treat it as newer than every registry, so that it isn't replaced
         registry_date = date.max
     written_at = convert_to_aware_utc(changed_at)
     return WatchedCorporation(

@@ -31,7 +31,7 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
     newest_refunds = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("limit", type_=Integer)).subquery()
     columns = newest_refunds.c
     was_sent = columns.first_sent_at.is_not(None)
-    # The votes of a refund that has ended don't tell it: some may be of people who were no approvers any more.
+    # The votes of an ended refund don't show the approval: some people may have lost the role of an approver.
     was_approved = exists().where(
         audit_log.c.subject_kind == REFUND_KIND,
         audit_log.c.subject_id == cast(columns.id, String(40)),

@@ -214,7 +214,7 @@ mentions = Table(
 incident_steps = Table(
     "incident_steps",
     metadata,
-    # What people did about an incident: all alerts with one cause. The id of its first alert is the incident's id.
+    # The steps of people on an incident (all alerts with one cause). The id of its first alert is the incident's id.
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("incident_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),  # 1, 2, … within the incident
@@ -224,7 +224,7 @@ incident_steps = Table(
     Column("new_owner", String(64)),  # of a hand-over
     Column("until", Instant),  # of a snooze
     Column("words", LongText),
-    Column("extent", LongText),  # JSON: what the incident affected then; of a snooze and of a resolution
+    Column("extent", LongText),  # JSON: the records that the incident affected at a snooze or a resolution
     UniqueConstraint("incident_id", "position", name="uq_incident_steps_position"),
     sqlite_autoincrement=True,
 )
@@ -277,10 +277,10 @@ lost_operations = Table(
 watched_corporations = Table(
     "watched_corporations",
     metadata,
-    # What people have been told about a corporation with a credit check, a payment or a refund here.
+    # The last compared facts of each corporation with a credit check, a payment or a refund here.
     Column("corporation_number", String(13), primary_key=True),
     Column("facts", LongText, nullable=False),  # JSON: the facts at the last comparison with the registry
-    Column("facts_before", LongText),  # JSON: the facts before the changes that the newest alert tells
+    Column("facts_before", LongText),  # JSON: the facts before the changes that the newest alert reports
     Column("registry_date", String(10), nullable=False),  # day up to which the registry was complete
     Column("changed_at", Instant, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),

@@ -87,9 +87,9 @@ class PersonMenu(QObject):
         return menu
 
     def _add_setting_submenu(
-        self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, kind: str
+        self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, setting_name: str
     ) -> None:
-        """Add a submenu with the choices of the setting `kind`, such as "theme"; its title names the present
+        """Add a submenu with the choices of the setting `setting_name`, such as "theme"; its title names the present
         choice, if there is one. `choices` are pairs of a value and its text. All choices in one menu would need
         more height than many screens have.
         """
@@ -101,7 +101,7 @@ class PersonMenu(QObject):
         group = QActionGroup(submenu)
         for value, choice_text in choices:
             action = QAction(choice_text, submenu, checkable=True, checked=value == current)
-            action.setData((kind, value))
+            action.setData((setting_name, value))
             group.addAction(action)
             submenu.addAction(action)
         group.triggered.connect(self._apply_setting)

@@ -265,7 +265,7 @@ class RefundRequestPanel(QScrollArea):
         scroll_position = self.verticalScrollBar().value() if is_same_refund else 0
         self.details = details
         content, had_focus = QWidget(), any(child_widget.hasFocus() for child_widget in self.findChildren(QWidget))
-        if had_focus:  # the focused widget goes with the old content
+        if had_focus:  # the focused widget is deleted with the old content
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         is_waiting, self._end_panel = details.record.state in _REFUND_STATES_BEFORE_SENDING, None
         panels = [

@@ -88,7 +88,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         )
         self.document_panels.show_documents(facts.make_document_summaries(details, context))
         self.tabs.show_view(details)
-        # One button for one action: the line "you can" has it, if the PDF is what helps now.
+        # One button for one action: the line "you can" has it if the PDF is a recommended action now.
         self.document_panels.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(details))
         if record.pdf_file_path:
             self.pdf_button.enable_button()

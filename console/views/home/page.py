@@ -60,7 +60,7 @@ _QUEUE_ICONS_AND_TONES = (
     ("notices", "question", "care"),
     ("companies", "not_equal", "care"),
 )
-_MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the rest of a window of 1440 px
+_MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the remaining width of 1440 px
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 4, 12  # all records are in the queue, to which a link leads
 _MAX_SAVED_VIEW_LINES = 4

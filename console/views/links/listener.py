@@ -52,7 +52,7 @@ class LinkListener(QObject):
         if probe.waitForConnected(200):
             probe.abort()
             return
-        QLocalServer.removeServer(name)  # what a process left that was killed
+        QLocalServer.removeServer(name)  # left by a process that was killed
         if not self._server.listen(name):
             _window_log.info("links can't be received: %s", self._server.errorString())
 

@@ -165,7 +165,7 @@ class LookupPage(Page):
 
     @Slot()
     def _show_offered_key_hints(self) -> None:
-        """Show the hints of those keys that can have an effect on what the page shows now."""
+        """Show the hints of those keys that can have an effect on the present contents of the page."""
         shown_widget = self.result_stack.currentWidget()
         is_company = shown_widget is self.company_panel
         records = self.company_panel.all_records if is_company else ()

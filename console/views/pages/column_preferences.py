@@ -10,7 +10,8 @@ _MIN_COLUMN_WIDTH_PX, _MAX_COLUMN_WIDTH_PX = 24, 4_000
 
 class ColumnWidthStorage(QObject):
     """Restores the column widths of a table that the acting person has set earlier, and stores later changes.
-    `name` identifies the table in the preferences; it doesn't depend on the language."""
+    `table_name` identifies the table in the preferences; it doesn't depend on the language.
+    """
 
     def __init__(self, context: WindowContext, table: RecordTable, table_name: str) -> None:
         super().__init__(table)

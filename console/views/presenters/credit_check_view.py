@@ -91,7 +91,7 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
     if last_answer is None and details.explanation.verdict == "verdict.pending":  # the call is under way
         word, icon_name, tone = context.translate("record.side.waiting"), "half_disc", "progress"
     is_contradicted = record.work.reason == WorkReason.CONTRADICTED
-    # the result on record is what the provider said earlier, and not its contradicting answer
+    # the stored result is from the provider's earlier answer, not from its contradicting answer
     own_word = _format_check_result(record, context) if record.credit_check_id and not is_contradicted else ""
     fact = ""
     if last_answer is not None:

@@ -82,10 +82,10 @@ _ICON_AND_TONE_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-def make_state_cell(key: str, language: Language, extra: str = "") -> StateCell:
+def make_state_cell(key: str, language: Language, extra_text: str = "") -> StateCell:
     """Return the table cell for the badge with this key, such as `payment.completed`: its word, icon and tone.
-    `extra` is a text that the cell shows after the word."""
-    return StateCell.from_badge_key(key, language, extra)
+    `extra_text` is a text that the cell shows after the word."""
+    return StateCell.from_badge_key(key, language, extra_text)
 
 
 def find_longest_badge_word(family: str, language: Language, *names: str) -> str:

@@ -111,7 +111,7 @@ class PurchaseDialog(DialogFrame):
         context, stored_record = self._context, failure.detail.get("record")
         record = stored_record if isinstance(stored_record, CreditCheck | Operation) else None
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
-            self._draft.delete()  # the record says what is known
+            self._draft.delete()  # the record shows the entered purchase
             content = outcome.make_unknown_outcome_content(context, self._plan, record, self._steps, failure)
             self._show_final_content(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))

@@ -90,10 +90,12 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
         TextLabel(translate("dialog.step", number=step_number, words=step), wraps_lines=True)
         for step_number, step in enumerate(steps, 1)
     ]
-    second = translate("dialog.purchase.unknown_second", people=context.list_other_people_with("resolve_second"))
+    second_person_text = translate(
+        "dialog.purchase.unknown_second", people=context.list_other_people_with("resolve_second")
+    )
     title = TextLabel(translate("dialog.purchase.unknown_next"), is_bold=True)
-    small = TextLabel(second, "small", "muted", wraps_lines=True)
-    box.setLayout(make_column(title, *numbered_steps, small, gap_px=2, margins=(12, 8, 12, 10)))
+    second_person_label = TextLabel(second_person_text, "small", "muted", wraps_lines=True)
+    box.setLayout(make_column(title, *numbered_steps, second_person_label, gap_px=2, margins=(12, 8, 12, 10)))
     return box
 
 

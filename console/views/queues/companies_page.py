@@ -84,7 +84,7 @@ class ChangedCompaniesPage(Page):
         translate = context.translate
         self.action_handlers = RecordActionHandlers(context, self)
         self._is_acknowledged_requested = self._has_listed_acknowledged = (
-            False  # the person's choice, and what was last read
+            False  # the person's choice, and the list that was last read
         )
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.head.alternative_sentences = list_queue_sentences(context)

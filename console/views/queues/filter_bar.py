@@ -228,17 +228,19 @@ class QueueFilterBar(Surface):
         return parse_filter(" ".join(replace_me_in_owner_operator(term, person) for term in self.text.split()))
 
     @property
-    def order(self) -> QueueSortOrder:
+    def sort_order(self) -> QueueSortOrder:
         return parse_sort_order(self.chip_by_list_name["sort"].operator) or DEFAULT_SORT_ORDER
 
-    def show_order(self, order: QueueSortOrder) -> None:
+    def show_order(self, sort_order: QueueSortOrder) -> None:
         """Select this sort order in the list of orders, for example after a click on a column title, and emit
         `changed`."""
-        text = "" if order == DEFAULT_SORT_ORDER else format_sort_order(order)
-        name = self._context.translate(f"column.{_WORDING_KEY_BY_SORT_COLUMN.get(order.column, order.column.value)}")
-        direction = "down" if order.is_descending else "up"
+        text = "" if sort_order == DEFAULT_SORT_ORDER else format_sort_order(sort_order)
+        name = self._context.translate(
+            f"column.{_WORDING_KEY_BY_SORT_COLUMN.get(sort_order.column, sort_order.column.value)}"
+        )
+        direction = "down" if sort_order.is_descending else "up"
         self.chip_by_list_name["sort"].select_operator(
-            text, self._context.translate(f"queue.order.column_{direction}", column=name)
+            text, self._context.translate(f"queue.sort_order.column_{direction}", column=name)
         )
         self._fit_lists_and_emit_changed()
 

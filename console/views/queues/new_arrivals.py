@@ -55,7 +55,8 @@ class QueueArrivals(QObject):
 
     def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list in the background. Then update the rows of the
-        table, and show the number of items without a row on the button."""
+        table, and show on the button the number of items that have no row.
+        """
 
         self._compared_query = query
 

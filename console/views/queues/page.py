@@ -212,7 +212,7 @@ class QueuesPage(Page):
     def get_screen_state(self) -> Mapping[str, Any]:
         row = self.current_row
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
-        sort = format_sort_order(self.filter.order)
+        sort = format_sort_order(self.filter.sort_order)
         view = self.shown_saved_view.view.id if self.shown_saved_view.view is not None else 0
         return {
             "by_cause": self.by_cause,
@@ -241,7 +241,7 @@ class QueuesPage(Page):
         """Return the queue, filter, order, columns and grouping that the page shows, as the content of a saved
         view."""
         operators, typed_words = split_filter(self.filter.text)
-        order = self.filter.order
+        order = self.filter.sort_order
         sort = "" if order == DEFAULT_SORT_ORDER else format_sort_order(order)
         return ViewContent(
             self.queue, operators, typed_words, sort, self.columns.get_chosen_column_keys(self.queue), self.by_cause
@@ -303,7 +303,7 @@ class QueuesPage(Page):
         name = self.queue
         is_grouped = (
             name in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
-            and self.filter.order == DEFAULT_SORT_ORDER
+            and self.filter.sort_order == DEFAULT_SORT_ORDER
             and not self.by_cause
         )
         key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
@@ -320,7 +320,7 @@ class QueuesPage(Page):
         words = (
             "" if self.by_cause else parsed_filter.words
         )  # groups are counted by the database, which searches no words
-        return QueueListQuery(self.queue, words, parsed_filter.record_filter, self.filter.order, self.by_cause)
+        return QueueListQuery(self.queue, words, parsed_filter.record_filter, self.filter.sort_order, self.by_cause)
 
     @property
     def row_model(self) -> PagedModel:
@@ -440,7 +440,7 @@ class QueuesPage(Page):
 
     def _show_sort_mark(self) -> None:
         """Show an arrow in the title of the column by which the list is ordered."""
-        order = self.filter.order
+        order = self.filter.sort_order
         keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
         shown_key = next(
             (shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None
@@ -453,7 +453,7 @@ class QueuesPage(Page):
         """Order the list by the column with this key; if the list is already ordered by it, reverse the order."""
         column = queue_rows.SORT_COLUMN_BY_COLUMN_KEY.get(key)
         if column is not None:
-            order = self.filter.order
+            order = self.filter.sort_order
             is_reversed = order.column is column and not order.is_descending
             self.filter.show_order(QueueSortOrder(column, is_reversed))
 
@@ -556,7 +556,7 @@ class QueuesPage(Page):
         self._show_parts_of_current_record(selected_row)
 
     def _show_parts_of_current_record(self, selected_row: object) -> None:
-        """Tell the actions which record is current, and show its difference and its position in the list."""
+        """Set the selected record as that of the actions, and show its difference and its position in the list."""
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )

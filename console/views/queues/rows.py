@@ -65,7 +65,9 @@ of all its rows. If the outcome of a mismatch is unknown, the text in the column
 "unknown".
 """
 _QUEUES_WITHOUT_NEXT_ATTEMPT = frozenset({"review"})
-"""Queues in which the column of the next automatic attempt is optional, too, because no record of theirs has one."""
+"""Queues that show the column of the next automatic attempt only if the person has chosen it, because no record in
+them has such an attempt.
+"""
 RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
 """Keys of the columns that name the company to which a row's record belongs. In a narrow table they are hidden last,
 at the largest text size.

@@ -39,7 +39,7 @@ class ShownSavedView(QObject):
         self.view: SavedView | None = None
         self._unchanged_content: ViewContent | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
-        """Further entries of the menu: wording key, key of the keyboard, and what happens."""
+        """Further entries of the menu: wording key, key of the keyboard, and the function to call."""
         self.button = KeyButton(context.translate("view.menu"), VIEW_MENU_SHORTCUT, binds_key=False)
         self.button.clicked.connect(self.open_menu)
         head.add_button(self.button)
@@ -64,7 +64,7 @@ class ShownSavedView(QObject):
         """Read the view with this id, and emit `view_opened` with it. If the view can't be read, show a bar with the
         reason."""
         self._context.run_read(
-            lambda services: services.saved_views.find_view(str(id)),
+            lambda services: services.saved_views.read_view(str(id)),
             self._show_view,
             self._show_missing_view,
             caller=self,

@@ -225,9 +225,9 @@ class ReconcileDialog(DialogFrame):
         content = QWidget()
         bar = NotificationBar(toast.message, toast.detail, tone=toast.tone, icon_name=toast.icon_name, is_narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(sentence, wraps_lines=True), gap_px=12))
-        lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
+        act_text = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
-        self.show_outcome(title, "", content, close_text=context.translate("action.close"), act_text=lead)
+        self.show_outcome(title, "", content, close_text=context.translate("action.close"), act_text=act_text)
         if report.run_id is not None:
             run_id = report.run_id
             self.act_button.clicked.connect(lambda: self._open_run(run_id))

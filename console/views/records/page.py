@@ -231,8 +231,9 @@ class RecordPage(Page, Generic[ViewT]):
         self.refresh("entered")
 
     def _show_reading(self) -> None:
-        """Disable the actions while another record is being read, because the page knows only those that the
-        earlier record allows. If the reading takes longer, hide what the page shows of the earlier record."""
+        """Disable the actions while another record is being read, because the page has only those that the earlier
+        record allows. If the reading takes longer, hide the contents of the earlier record.
+        """
         self.action_bar.show_reading()
         self._stale_contents_timer.start()
 

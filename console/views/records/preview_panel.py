@@ -43,7 +43,7 @@ from console.wording.sentences import catalogue as wording
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
 _MAX_STEPS = 5
-_READ_EVENT_COUNT = 40  # more than steps: of events that repeat themselves, one stands for all
+_READ_EVENT_COUNT = 40  # more than the shown steps, because repeated events are shown as one step
 
 
 class RecordPreview(Surface):

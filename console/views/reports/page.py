@@ -33,8 +33,9 @@ REPORT_SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
 
 
 class ReportsPage(Page):
-    """The page with the reports, one tab per report. Changed records don't update the figures: they are read when
-    the person opens a tab or types F5."""
+    """The page with the reports, one tab per report. Changed records don't update the figures: they are read when the
+    person opens a tab or presses F5.
+    """
 
     sidebar_key = "reports"
     help_key = "help.reports"

@@ -13,22 +13,22 @@ CellKind = Literal["text", "data", "amount", "age", "state", "check"]
 
 @dataclass(frozen=True, slots=True)
 class StateCell:
-    """A table cell that shows a state: icon, word and colour tone. `extra`, such as the name of the person who
+    """A table cell that shows a state: icon, word and colour tone. `extra_text`, such as the name of the person who
     has taken the record, stands after the word and has the text colour."""
 
     word: str
     icon_name: str
     tone: Tone
-    extra: str = ""
+    extra_text: str = ""
 
     @classmethod
-    def from_badge_key(cls, key: str, language: Language, extra: str = "") -> "StateCell":
+    def from_badge_key(cls, key: str, language: Language, extra_text: str = "") -> "StateCell":
         """Return the cell for the badge with this key in the design tokens, such as `certainty.unknown`.
 
         Raises KeyError for an unknown key.
         """
         badge = tokens().badges[key]
-        return cls(badge.word(language), badge.icon_name, badge.tone, extra)
+        return cls(badge.word(language), badge.icon_name, badge.tone, extra_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class RowGroup:
 def format_cell_as_plain_text(cell: Cell) -> str:
     """Return the contents of a table cell as plain text."""
     if isinstance(cell, StateCell):
-        return f"{cell.word} {cell.extra}".strip()
+        return f"{cell.word} {cell.extra_text}".strip()
     if isinstance(cell, AgeCell):
         return f"{cell.number} {cell.unit}".strip()
     return cell

@@ -208,17 +208,17 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
     painter.setFont(appearance.font("body"))
     word_runs = elide_text(cell.word, box.right - x)
     painter.drawText(x, box.baseline, word_runs)
-    if cell.extra:
+    if cell.extra_text:
         x += round(measure_font_runs(((word_runs + " ", False),)))
         painter.setPen(appearance.colour("text"))
-        draw_font_runs(painter, x, box.baseline, split_font_runs(cell.extra))
+        draw_font_runs(painter, x, box.baseline, split_font_runs(cell.extra_text))
 
 
 def measure_state_width(cell: StateCell) -> float:
     """Return the width in px of a state cell's contents: icon, word and additional text."""
     text: tuple[tuple[str, bool], ...] = ((cell.word, False),)  # painted in the text font alone
-    if cell.extra:
-        text = ((f"{cell.word} ", False), *split_font_runs(cell.extra))
+    if cell.extra_text:
+        text = ((f"{cell.word} ", False), *split_font_runs(cell.extra_text))
     return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + measure_font_runs(text)
 
 

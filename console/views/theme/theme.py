@@ -125,11 +125,11 @@ class Appearance(QObject):
         plus the height that one line of text gains at the current text scale."""
         return self._compute_scaled_px("control_heights", kind)
 
-    def row_height(self, kind: str = "") -> int:
-        """Return the height of a table's rows in px at the current density and text scale: `kind` "" for a row,
-        "header" for the header, "group" for a heading."""
+    def row_height(self, row_type: str = "") -> int:
+        """Return the height of a table's rows in px at the current density and text scale: `row_type` "" is a row,
+        "header" the header, "group" a heading."""
         is_compact = self.density == "compact"
-        name = self.density if not kind else f"{kind}_compact" if is_compact else kind
+        name = self.density if not row_type else f"{row_type}_compact" if is_compact else row_type
         return self._compute_scaled_px("row_heights", name)
 
     def frame_height(self, name: str) -> int:

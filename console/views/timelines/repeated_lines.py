@@ -24,7 +24,7 @@ class RepetitionTexts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GroupedLine:
-    """A line that the timeline shows. `group` is the key of its group, None for a line that stands alone."""
+    """A line that the timeline shows. `group` is the key of its group, None for a line without a group."""
 
     line: TimelineLine
     group: GroupKey | None = None

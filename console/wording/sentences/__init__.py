@@ -1,2 +1,3 @@
-"""The sentences of both languages by their wording key, and what fills them in: formats of facts, words for findings,
-terms, spaces and line breaks of Japanese."""
+"""The sentences of both languages by their wording key, and the functions that fill them in: formats of facts, words
+for findings, terms, spaces and line breaks of Japanese.
+"""

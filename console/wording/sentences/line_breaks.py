@@ -23,7 +23,7 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 JAPANESE_LETTER_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
 _LATIN_CHARACTER_PATTERN = re.compile(r"[ -~¥₹−]")
 _HIRAGANA_LETTER_PATTERN = re.compile(r"[ぁ-ゖ]")
-# One space between a Japanese and another letter: the model knows text without it.
+# One space between a Japanese and another letter: the model was trained on text without it.
 _SPACE_BESIDE_JAPANESE_PATTERN = re.compile(
     rf"(?<=[{JAPANESE_LETTER_RANGES}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTER_RANGES}])"
 )

@@ -15,7 +15,7 @@ def test_mentions_are_listed_and_done(terminal: Terminal) -> None:
     assert terminal.json("mentions", "list").data == {"mentions": []}
     record = terminal.json("purchase", NUMBER, "--client", "1").data
     with mock.patch.dict("os.environ", terminal.env), open_console(Settings.load(terminal.env)) as desk:
-        me = desk.people.find_acting_person().name
+        me = desk.people.read_acting_person().name
         for name in (me, "lead-b"):
             desk.people.add_person(Person(name, frozenset({"operator"}), may_buy=True))
         with desk.acting_as("lead-b"):

@@ -12,7 +12,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Person, W
 from console.domain.recovery.decision_table import (
     CHOICE_RULES_BY_KIND,
     find_allowed_action,
-    find_choice,
+    get_choice,
     list_all_choices,
 )
 from console.domain.recovery.records import (
@@ -57,28 +57,28 @@ def test_every_kind_has_taking_and_noting() -> None:
 def test_not_bought_takes_two_people_and_paper() -> None:
     """The first may be an operator, the second must be an approver and somebody else."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS)
-    error, success = find_choice(facts, "resolve.error"), find_choice(facts, "resolve.success")
+    error, success = get_choice(facts, "resolve.error"), get_choice(facts, "resolve.success")
     assert (error.allowed, error.needs_second_person, error.allowed_roles) == (True, True, ("approver", "operator"))
     assert error.possible_evidence == (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
     assert (success.needs_second_person, success.possible_evidence) == (False, (EvidenceKind.READ,))
     half = replace(facts, open_proposal=OpenProposal("error", "Op-A "))
-    assert find_choice(half, "resolve.error").reason == "reason.own_first_half"
+    assert get_choice(half, "resolve.error").reason == "reason.own_first_half"
     other = replace(half, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))
-    lacking = find_choice(other, "resolve.error")
+    lacking = get_choice(other, "resolve.error")
     assert (lacking.reason, lacking.allowed_roles) == ("reason.role", ("approver",))
-    assert find_choice(replace(half, person=APPROVERS), "resolve.error").allowed
+    assert get_choice(replace(half, person=APPROVERS), "resolve.error").allowed
 
 
 def test_buying_again_is_ruled_out_until_it_is_known() -> None:
     """While nobody knows, and while another one holds the number."""
-    assert find_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
+    assert get_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
-    assert find_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
+    assert get_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
     assert (
-        find_choice(ChoiceFacts(error, NOW, APPROVERS, is_claimed_by_other=True), "buy").reason
+        get_choice(ChoiceFacts(error, NOW, APPROVERS, is_claimed_by_other=True), "buy").reason
         == "reason.claimed_by_other"
     )
-    assert find_choice(ChoiceFacts(error, NOW, OPERATORS), "buy").reason == "reason.may_not_buy"
+    assert get_choice(ChoiceFacts(error, NOW, OPERATORS), "buy").reason == "reason.may_not_buy"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
     """Received: the order follows and all of it can be refunded."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
-    effect = find_choice(facts, "resolve.completed").effect
+    effect = get_choice(facts, "resolve.completed").effect
     assert effect is not None
     assert (effect.state, effect.certainty) == (("user_payment", "completed"), ("unknown", "known"))
     assert effect.order == ("pending", "paid")
@@ -122,7 +122,7 @@ def test_a_dry_run_of_a_refund() -> None:
     """Made: its sum is gone; not made: its sum is free again."""
     paid = replace(PAYMENT, reserved_minor=1000)
     facts = ChoiceFacts(REFUND, NOW, APPROVERS, payment=paid, order=ORDER, refunds=(REFUND,))
-    made, not_made = (find_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
+    made, not_made = (get_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
     assert made is not None
     assert not_made is not None
     assert made.money is not None
@@ -148,28 +148,28 @@ def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
     """While the bank may take the payment back."""
     atom = replace(PAYMENT, provider="atom", paid_at=NOW, currency="INR")
     early = ChoiceFacts(atom, NOW, OPERATORS, payment=atom)
-    assert find_choice(early, "refund").warning == "warning.may_be_reversed"
-    assert find_choice(replace(early, now=NOW + timedelta(days=4)), "refund").warning is None
+    assert get_choice(early, "refund").warning == "warning.may_be_reversed"
+    assert get_choice(replace(early, now=NOW + timedelta(days=4)), "refund").warning is None
 
 
 def test_who_took_it_is_named() -> None:
     """Until when, too; one's own take can be kept on with."""
     taken = Take("payment", 5, "lead-b", NOW, NOW + timedelta(minutes=30))
-    ruled = find_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, take=taken), "take")
+    ruled = get_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, take=taken), "take")
     assert (ruled.reason, ruled.facts["holder"], ruled.facts["until"]) == ("reason.taken", "lead-b", taken.until)
-    assert find_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
+    assert get_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
 
 
 def test_nobody_to_ask() -> None:
     """No list call, no provider here."""
     assert (
-        find_choice(
+        get_choice(
             ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
         ).reason
         == "reason.no_list_call"
     )
     unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP)
-    assert find_choice(unset, "probe").reason == "reason.provider_not_set_up"
+    assert get_choice(unset, "probe").reason == "reason.provider_not_set_up"
 
 
 @pytest.mark.parametrize("state", CheckState)
@@ -178,20 +178,20 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
     """If the provider gave it a number, and its viewing period isn't over."""
     check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
     bought = state is CheckState.SUCCESS and number is not None
-    found = find_choice(ChoiceFacts(check, NOW, OPERATORS), "refetch")
+    found = get_choice(ChoiceFacts(check, NOW, OPERATORS), "refetch")
     refusals = {
         CheckState.PENDING: "bought_perhaps",
         CheckState.ERROR: "not_bought" if number is None else "bought_perhaps",
     }
     refusal = f"reason.{refusals.get(state, 'no_provider_id')}"
     assert (found.allowed, found.reason) == (bought, None if bought else refusal)
-    over = find_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
+    over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
-    unset = find_choice(
+    unset = get_choice(
         ChoiceFacts(check, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP), "probe"
     )
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
-    late = find_choice(
+    late = get_choice(
         ChoiceFacts(
             replace(check, viewing_over=True), NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP
         ),
@@ -208,7 +208,7 @@ def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
         what, CHECK
     )
     auditor = Person("aud-e", frozenset({AUDITOR}), may_buy=True)
-    found = find_choice(ChoiceFacts(record, NOW, auditor), what)
+    found = get_choice(ChoiceFacts(record, NOW, auditor), what)
     assert (found.reason, found.facts["needs"]) == ("reason.role", found.allowed_roles)
 
 
@@ -219,7 +219,7 @@ def test_an_unknown_one_is_asked_about_by_one_at_a_time(certainty: Certainty, ru
     """A known one is compared beside whatever else is done, unless it is being sent."""
     facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=running, is_leased=held)
     busy = running or (held and certainty is Certainty.UNKNOWN)
-    assert find_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
+    assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 
 
 def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
@@ -230,18 +230,18 @@ def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
         (None, Certainty.UNKNOWN, True),
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
-        found = find_choice(
+        found = get_choice(
             ChoiceFacts(refund, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP), "probe"
         )
         assert found.allowed is not asks
     assert (
-        find_choice(
+        get_choice(
             ChoiceFacts(REFUND, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
         ).reason
         == "reason.no_read_call"
     )
     known = replace(REFUND, certainty=Certainty.KNOWN)
-    assert find_choice(
+    assert get_choice(
         ChoiceFacts(known, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
     ).allowed
 
@@ -250,36 +250,36 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
     """Of a payment and of a refund: else a mistaken proposal of a person who has left could never be decided."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
-    assert find_choice(facts, "resolve.payment_failed").allowed
-    assert find_choice(facts, "resolve.completed").allowed
+    assert get_choice(facts, "resolve.payment_failed").allowed
+    assert get_choice(facts, "resolve.completed").allowed
     heard = replace(facts, statement=ProviderStatement.FAILED)
-    assert find_choice(heard, "resolve.payment_failed").allowed
-    assert find_choice(replace(facts, person=None), "resolve.payment_failed").allowed
+    assert get_choice(heard, "resolve.payment_failed").allowed
+    assert get_choice(replace(facts, person=None), "resolve.payment_failed").allowed
     refund = ChoiceFacts(REFUND, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
-    assert find_choice(refund, "resolve.failed").allowed
+    assert get_choice(refund, "resolve.failed").allowed
     own = replace(refund, open_proposal=OpenProposal("completed", "LEAD-B"))
-    assert find_choice(own, "resolve.completed").reason == "reason.own_first_half"
+    assert get_choice(own, "resolve.completed").reason == "reason.own_first_half"
 
 
 def test_an_order_follows_by_its_payment() -> None:
     """It can't be decided by itself; without a payment there is nothing to ask or to move."""
     alone = ChoiceFacts(ORDER, NOW, APPROVERS)
-    assert find_choice(alone, "probe").reason == find_choice(alone, "move_order").reason == "reason.no_payment"
-    assert find_choice(alone, "resolve").reason == "reason.order_follows"
+    assert get_choice(alone, "probe").reason == get_choice(alone, "move_order").reason == "reason.no_payment"
+    assert get_choice(alone, "resolve").reason == "reason.order_follows"
     beside = replace(alone, payment=PAYMENT, order=ORDER)
-    assert find_choice(beside, "probe").allowed
-    assert find_choice(beside, "move_order").allowed
-    assert find_choice(replace(beside, is_order_covered=False), "move_order").reason == "reason.order_not_covered"
+    assert get_choice(beside, "probe").allowed
+    assert get_choice(beside, "move_order").allowed
+    assert get_choice(replace(beside, is_order_covered=False), "move_order").reason == "reason.order_not_covered"
 
 
 @pytest.mark.parametrize(("after", "warned"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
 def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> None:
     paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
-    found = find_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
+    found = get_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
     assert (found.warning is not None) is warned
     assert found.needs_second_person
-    off = find_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_refusal="over_limit"), "refund")
+    off = get_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_refusal="over_limit"), "refund")
     assert off.reason == "reason.over_limit"
 
 

@@ -14,7 +14,7 @@ from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import WORKER, act_as
 from console.services.tasks.cancellation import stop_when_false
 from console.store.alerts import alerts
-from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
@@ -28,7 +28,7 @@ class Looks:
         self.rules, self.desk = (
             AlertRuleEvaluator(scene.context),
             AlertService(
-                scene.context, RequestIdService(scene.context, NoIdempotencyCache()), scene.readers.complete_records
+                scene.context, RequestIdService(scene.context, IdempotencyCache()), scene.readers.complete_records
             ),
         )
 

@@ -85,7 +85,7 @@ def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
         assert refusal(lambda: lead.incidents.take(id)) == "in_progress"
         assert refusal(lambda: lead.incidents.release(id)) == "in_progress"
         assert refusal(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
-        name = lead.people.find_acting_person().name
+        name = lead.people.read_acting_person().name
         taken_over = lead.incidents.hand_over(id, name, "op-a is ill")
         assert (taken_over.owner, taken_over.steps[-1].words) == (name, "op-a is ill")
         assert lead.incidents.release(id).owner is None

@@ -77,7 +77,7 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
         ),
     )
     yield "reconciliations", desk.reconciliation.list_latest()
-    yield "people", (desk.people.find_acting_person(), desk.people.list_people())
+    yield "people", (desk.people.read_acting_person(), desk.people.list_people())
     yield "audit", desk.audit.list_entries(1_000)
     for number in place.sql("SELECT DISTINCT corporation_number FROM payments ORDER BY 1 LIMIT 5"):
         yield f"lookup {number[0]}", desk.lookup.find_records(str(number[0]))

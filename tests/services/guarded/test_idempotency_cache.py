@@ -21,7 +21,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import idempotency as rows
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import IdempotencyCache
+from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import NOWHERE
 from tests.support.ledger_vendor import LedgerVendor
@@ -93,9 +93,9 @@ def other(
         yield desk.idempotency
 
 
-def cache_of(once: IdempotencyKeyService) -> IdempotencyCache:
+def cache_of(once: IdempotencyKeyService) -> RedisIdempotencyCache:
     cache = once._cache
-    assert isinstance(cache, IdempotencyCache)
+    assert isinstance(cache, RedisIdempotencyCache)
     return cache
 
 
@@ -109,7 +109,9 @@ def done(once: IdempotencyKeyService, result: str = RESULT) -> None:
     assert once.store_result(begun(once), result)
 
 
-def just_before(patch: pytest.MonkeyPatch, cache: IdempotencyCache, name: str, act: Callable[[], object]) -> None:
+def just_before(
+    patch: pytest.MonkeyPatch, cache: RedisIdempotencyCache, name: str, act: Callable[[], object]
+) -> None:
     """The cache's owner is held up in front of this call, once, while something else happens."""
     method = getattr(cache, name)
 

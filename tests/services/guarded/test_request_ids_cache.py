@@ -11,7 +11,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.idempotency import make_request_key
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import IdempotencyCache
+from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import PERSON, Place
@@ -55,9 +55,9 @@ def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: 
         yield desk
 
 
-def cache_of(console: Console) -> IdempotencyCache:
+def cache_of(console: Console) -> RedisIdempotencyCache:
     cache = console._answer_cache
-    assert isinstance(cache, IdempotencyCache)
+    assert isinstance(cache, RedisIdempotencyCache)
     return cache
 
 
@@ -131,14 +131,14 @@ def test_a_cached_answer_of_another_version(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A field has its earlier name in Redis: the database answers."""
-    stored = IdempotencyCache.store_result
+    stored = RedisIdempotencyCache.store_result
 
     def of_another_version(
-        cache: IdempotencyCache, key: str, fingerprint: str, result: str, epoch: str | None
+        cache: RedisIdempotencyCache, key: str, fingerprint: str, result: str, epoch: str | None
     ) -> None:
         stored(cache, key, fingerprint, result.replace('"corporation_number":', '"corporation_no":'), epoch)
 
-    monkeypatch.setattr(IdempotencyCache, "store_result", of_another_version)
+    monkeypatch.setattr(RedisIdempotencyCache, "store_result", of_another_version)
     record = buy(console)
     hits = console.metric_figures.count_cache_hits().part
     assert [buy(console) for _ in range(2)] == [record] * 2

@@ -39,11 +39,11 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
     assert views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1") == view
     assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING)
     assert views.list_views() == (view,)
-    assert views.find_view("abc X") == views.find_view(str(view.id)) == view
+    assert views.read_view("abc X") == views.read_view(str(view.id)) == view
     assert problem(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
     assert views.save_view("abc x", True, REVIEW).is_team
     assert names(console) == [("ＡＢＣ x", False), ("abc x", True)]
-    assert not views.find_view("ABC X").is_team  # an own one comes first
+    assert not views.read_view("ABC X").is_team  # an own one comes first
 
     replaced = views.save_view("Abc X", False, REVIEW, True)
     assert (replaced.id, replaced.version, replaced.content, replaced.name) == (view.id, 2, REVIEW, "Abc X")
@@ -54,7 +54,7 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
     deleted = views.delete_view(view.id, request_id="d-1")
     assert views.delete_view(view.id).version == deleted.version == 4
     assert names(console) == [("abc x", True)]
-    assert problem(lambda: views.find_view("other")) == "not_found"
+    assert problem(lambda: views.read_view("other")) == "not_found"
     second = views.save_view("OTHER", False, REVIEW)
     assert problem(lambda: views.restore_view(view.id)) == "view_name_taken"
     views.rename_view(second.id, "second")
@@ -75,7 +75,7 @@ def test_what_is_refused(scene: Scene) -> None:
     for number in range(MAX_OWN_VIEWS):
         views.save_view(f"view {number}", False, REVIEW)
     assert problem(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
-    views.delete_view(views.find_view("view 7").id)
+    views.delete_view(views.read_view("view 7").id)
     views.save_view("one more", False, REVIEW)
     assert problem(lambda: views.restore_view(8)) == "view_count"
 

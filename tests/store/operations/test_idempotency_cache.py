@@ -15,7 +15,7 @@ from redis import Redis
 from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import IdempotencyCache
+from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from console.store.operations.redis_client import ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES, RedisClient, is_usable
 from tests.providers.certificates import Authority
 from tests.store.strange_servers import strange_server
@@ -31,8 +31,8 @@ LONGEST_P95_SECONDS = 0.05
 
 
 @contextmanager
-def opened(url: str, database_id: str = "", store_key: str = STORE_KEY) -> Iterator[IdempotencyCache]:
-    cache = IdempotencyCache(url, database_id or str(uuid4()), lambda: store_key)
+def opened(url: str, database_id: str = "", store_key: str = STORE_KEY) -> Iterator[RedisIdempotencyCache]:
+    cache = RedisIdempotencyCache(url, database_id or str(uuid4()), lambda: store_key)
     assert cache.connect()
     cache.refresh_epoch(lambda: "first")
     yield cache
@@ -45,7 +45,7 @@ def database_id() -> str:
 
 
 @pytest.fixture
-def cache(redis_server: RedisServer, database_id: str) -> Iterator[IdempotencyCache]:
+def cache(redis_server: RedisServer, database_id: str) -> Iterator[RedisIdempotencyCache]:
     with opened(redis_server.url, database_id) as made:
         yield made
 
@@ -94,7 +94,7 @@ def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 
 
-def kept(cache: IdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
+def kept(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
     cache.store_result(KEY, PRINT, result, epoch)
 
 
@@ -117,7 +117,7 @@ def value(client: Redis, name: bytes) -> bytes:
 # What is believed
 
 
-def test_a_final_result_is_recalled(cache: IdempotencyCache) -> None:
+def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
     """Same key and fingerprint: the result, for whoever knows the epoch."""
     assert cache.find_result(KEY, PRINT).result is None
     kept(cache)
@@ -125,7 +125,7 @@ def test_a_final_result_is_recalled(cache: IdempotencyCache) -> None:
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
-def test_results_of_any_text(cache: IdempotencyCache) -> None:
+def test_results_of_any_text(cache: RedisIdempotencyCache) -> None:
     """Empty, Japanese, long; what is too long for the cache is left to the database."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
         kept(cache, result)
@@ -135,7 +135,7 @@ def test_results_of_any_text(cache: IdempotencyCache) -> None:
 
 
 def test_another_question_gets_no_answer(
-    cache: IdempotencyCache, redis_server: RedisServer, database_id: str
+    cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """Another fingerprint, key, epoch, database or store key: nothing but the way to the database."""
     kept(cache)
@@ -148,7 +148,7 @@ def test_another_question_gets_no_answer(
         assert same.find_result(KEY, PRINT).result == RESULT
 
 
-def test_announced_once(cache: IdempotencyCache) -> None:
+def test_announced_once(cache: RedisIdempotencyCache) -> None:
     """The first to announce a key hears that nothing is known, the next that something is."""
     assert cache.announce_use(KEY, PRINT) == caches.CacheAnswer(is_missing=True, epoch="first")
     assert cache.announce_use(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="first")
@@ -184,7 +184,7 @@ def assert_ends(client: Redis, after_ms: int) -> None:
 
 
 def test_a_forgotten_result_is_forgotten_at_once(
-    cache: IdempotencyCache, redis_server: RedisServer, database_id: str
+    cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """By all processes, also by one that hasn't learnt of the new epoch; and nothing written late brings it back."""
     with opened(redis_server.url, database_id) as unaware:
@@ -195,7 +195,9 @@ def test_a_forgotten_result_is_forgotten_at_once(
         assert unaware.find_result(KEY, PRINT).result is None
 
 
-def test_a_late_entry_is_of_its_epoch(cache: IdempotencyCache, redis_server: RedisServer, database_id: str) -> None:
+def test_a_late_entry_is_of_its_epoch(
+    cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
+) -> None:
     """Redis lost the mark, and somebody slow writes what has been forgotten: nobody of the new epoch believes it."""
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
@@ -207,7 +209,7 @@ def test_a_late_entry_is_of_its_epoch(cache: IdempotencyCache, redis_server: Red
     assert cache.find_result(KEY, PRINT).result == RESULT
 
 
-def test_an_old_epoch_is_not_asked_in(cache: IdempotencyCache, uptime: HandUptime) -> None:
+def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
     """A second after it learnt the epoch a process asks the database first, and learns it anew there."""
     kept(cache)
     uptime.pass_seconds(1.1)
@@ -217,7 +219,7 @@ def test_an_old_epoch_is_not_asked_in(cache: IdempotencyCache, uptime: HandUptim
 
 
 def test_who_sleeps_while_asking_believes_nothing(
-    cache: IdempotencyCache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
+    cache: RedisIdempotencyCache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process was stopped between asking and reading the answer: the epoch may have ended meanwhile."""
     kept(cache)
@@ -315,7 +317,7 @@ STRANGE = {
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it answers, and however slowly: no result, no exception, no waiting, one line in the log."""
     with strange_server(STRANGE[why]) as url:
-        cache = IdempotencyCache(url, "database", lambda: STORE_KEY)
+        cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
         assert lasted(lambda: cache.find_result(KEY, PRINT)) < LOCK_WAIT_SECONDS
@@ -330,7 +332,7 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
 def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     """A byte every ten milliseconds, each in time: the answer as a whole isn't."""
     with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url:
-        cache = IdempotencyCache(url, "database", lambda: STORE_KEY)
+        cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
         assert lasted(lambda: cache.find_result(KEY, PRINT)) < LOCK_WAIT_SECONDS
@@ -342,7 +344,7 @@ def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None
 def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
     """A number, a word, a list instead of an entry."""
     with strange_server(answer) as url:
-        cache = IdempotencyCache(url, "database", lambda: STORE_KEY)
+        cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
         assert cache.find_result(KEY, PRINT).result is None
@@ -420,7 +422,7 @@ def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) 
 @pytest.mark.expects_log("nobody is there")
 def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandUptime) -> None:
     """No server: opening asks nobody, the first question starts looking in the background, one line is logged."""
-    cache = IdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
+    cache = RedisIdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
         assert cache.find_result(KEY, PRINT) == caches.CacheAnswer()
@@ -434,7 +436,7 @@ def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandU
 @pytest.mark.expects_log("there is no store key")
 def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is kept that can't be sealed; the log names the reason."""
-    cache = IdempotencyCache(redis_server.url, "database", lambda: "short")
+    cache = RedisIdempotencyCache(redis_server.url, "database", lambda: "short")
     assert not cache.connect()
     kept(cache)
     cache.close()

@@ -34,7 +34,7 @@ def test_every_offered_condition_is_one(sentence: QueueFilterBar) -> None:
             chip.setCurrentIndex(place)
             assert chip.currentText()
             assert "queue." not in chip.currentText()
-            sentence.order  # noqa: B018  # an order that can't be read is the queue's own one
+            sentence.sort_order  # noqa: B018  # an order that can't be read is the queue's own one
             assert not sentence.parsed_filter.problems
             assert not sentence.parsed_filter.words
             assert bool(sentence.parsed_filter.record_filter) is (place > 0 and name != "sort")
@@ -50,10 +50,10 @@ def test_a_filter_comes_back_as_it_was(sentence: QueueFilterBar) -> None:
     assert sentence.chip_by_list_name["certainty"].operator == "certainty:unknown"
     assert not sentence.chip_by_list_name["certainty"].isHidden()
     assert sentence.edit.text() == "flavour:sweet"
-    assert sentence.order == QueueSortOrder(SortColumn.CLIENT, is_descending=True)
+    assert sentence.sort_order == QueueSortOrder(SortColumn.CLIENT, is_descending=True)
     sentence.clear_filter()
     assert not sentence.text
-    assert sentence.order.column is SortColumn.CLIENT
+    assert sentence.sort_order.column is SortColumn.CLIENT
     assert sentence.chip_by_list_name["age"].count() == sentence.chip_by_list_name["age"].findData("age:<1d") + 1
 
 

@@ -62,7 +62,7 @@ WITHOUT = {
         "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
         "read_daily_close", "list_providers",
     },
-    "saved_views": {"count_views", "find_view"},
+    "saved_views": {"count_views", "read_view"},
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
 """The calls of the window that change no record, by service. A new call is decided here, or it has an id."""

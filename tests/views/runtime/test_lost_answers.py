@@ -232,7 +232,7 @@ def hand_over(at: Seat) -> Click:
 
 def end_mention(at: Seat) -> Click:
     record = at.buy_check()
-    me, maker = at.desk.people.find_acting_person().name, at.stage.maker.people.find_acting_person().name
+    me, maker = at.desk.people.read_acting_person().name, at.stage.maker.people.read_acting_person().name
     if not at.desk.people.list_people():  # without registered people, a name is a text
         at.desk.people.add_person(Person(me, ALL_ROLES, may_buy=True))
         at.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
@@ -555,7 +555,7 @@ def sit(payment_stage: Stage, qtbot: Any, the_look: object) -> Callable[[str], S
     def down(act: str) -> Seat:
         desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
         context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
-        context.operator = desk.people.find_acting_person().name
+        context.operator = desk.people.read_acting_person().name
         lossy, parent = Lossy(desk), QWidget()
         parent.resize(1280, 800)
         qtbot.addWidget(parent)

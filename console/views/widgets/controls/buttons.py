@@ -303,8 +303,9 @@ class ReasonLabel(TextLabel):
 
 
 class IconButton(PaintedButton):
-    """A button of 24 px with an icon and no text, such as "copy" or "close". `name` is its accessible name and its
-    tooltip."""
+    """A button of 24 px with an icon and no text, such as "copy" or "close". `accessible_name` is its name for screen
+    readers and its tooltip; `icon` is the name of the icon.
+    """
 
     def __init__(self, icon: str, accessible_name: str, *, size_px: int = 14, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
