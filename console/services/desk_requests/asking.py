@@ -82,7 +82,7 @@ class RemoteRequestIdService(RequestIdService):
         progress: StepReporter | None = None,
     ) -> T:
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
-        without a DeskRequestShape only reads: this desk runs it by calling `act`.
+        without a DeskRequestForm only reads: this desk runs it by calling `act`.
 
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. Some other commands need the
         password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and

@@ -60,7 +60,7 @@ class DesignTokens:
     def __init__(self, token_values: Mapping[str, Any]) -> None:
         self._token_values = token_values
         self.type: dict[str, TypeRole] = {
-            badge_key: TypeRole(**badge_values) for badge_key, badge_values in token_values["type"].items()
+            role_name: TypeRole(**role_values) for role_name, role_values in token_values["type"].items()
         }
         self.badges: dict[str, BadgeStyle] = {
             badge_key: BadgeStyle(badge["ja"], badge["en"], badge["shape"], badge["tone"])
