@@ -47,8 +47,8 @@ ON_HARMS: tuple[Mutant, ...] = (
         "(OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW_SQL}", "(OLD.state = 'asked'",
         f"{_ASKED}::test_the_worker_alone_is_nobody"),
     _mutant("a request names any record beside its arguments", _EXECUTION,
-        "            if self._forms[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(",
-        "            if not self._forms[taken_request.action].read_facts(self._context, arguments) "
+        "if self._form_by_command[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(",
+        "if not self._form_by_command[taken_request.action].read_facts(self._context, arguments) "
         "and DeskRequestFacts(",
         f"{_WRITTEN}::test_a_request_names_the_record_of_its_arguments"),
     _mutant("a request that ends each worker is executed for ever", _EXECUTION,

@@ -82,7 +82,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/approval.py",
-                "            and (not refund.sent_count or self._can_nobody_send_or_withdraw(refund, conn))\n",
+                "            and (not refund.sent_count or self._is_blocked_by_inactive_maker(refund, conn))\n",
                 "            and not refund.sent_count\n",
             ),
         ),

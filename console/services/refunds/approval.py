@@ -288,12 +288,12 @@ class RefundDecisionService:
         is_stuck = (
             refund.state is RefundState.APPROVED
             and refund.work.state is WorkState.NEEDS_REVIEW
-            and (not refund.sent_count or self._can_nobody_send_or_withdraw(refund, conn))
+            and (not refund.sent_count or self._is_blocked_by_inactive_maker(refund, conn))
         )
         may_expire = (refund.state is RefundState.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
         return may_expire and is_decision_time_over(refund, read_current_time(conn, self._context.now()))
 
-    def _can_nobody_send_or_withdraw(self, refund: Refund, conn: Connection) -> bool:
+    def _is_blocked_by_inactive_maker(self, refund: Refund, conn: Connection) -> bool:
         """True if the approved refund was certainly not made, and can be neither sent nor withdrawn, because its
         maker is disabled or may not request refunds any more."""
         is_certainly_not_made = find_withdrawal_refusal(refund, None) is None

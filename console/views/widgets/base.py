@@ -333,7 +333,8 @@ def fill_layout(
 def discard_widget(widget: QWidget) -> None:
     """Hide a widget that is replaced by another one, and delete it. Qt deletes it only in a later turn of the event
     loop, because it may be handling one of the widget's events; until then it would stay visible beside its
-    replacement, with a button that belongs to what the page showed before."""
+    replacement, with the buttons of the former contents.
+    """
     widget.hide()
     widget.deleteLater()
 
