@@ -58,9 +58,10 @@ _YEARS_BETWEEN_LEAP_DAYS = 8
 
 
 class SearchProblemKind(StrEnum):
-    """Reasons for which a part of a search text isn't used as a condition: an unknown operator or value, an
-    unclear or second amount or day, a second value of another operator, a date without another condition, or a text
-    that is too long."""
+    """Reasons for which a part of a search text isn't used as a condition: an unknown operator or value, an amount or
+    day that is unclear or given twice, another operator that is given twice, a date without another condition, or a
+    text that is too long.
+    """
 
     UNKNOWN_OPERATOR = "unknown_operator"
     UNKNOWN_VALUE = "unknown_value"
