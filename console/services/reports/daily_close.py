@@ -73,8 +73,8 @@ def _add_payment_numbers(
     conn: Connection, provider: str, changes: tuple[DailyCloseChange, ...]
 ) -> tuple[DailyCloseChange, ...]:
     """Return the changes; those about a record have the number of its payment, because no screen shows its id."""
-    names = {change.unknown_record for change in changes} - {None}
-    numbers = store.read_payment_numbers(conn, provider, {name for name in names if name is not None})
+    record_names = {change.unknown_record for change in changes if change.unknown_record is not None}
+    numbers = store.read_payment_numbers(conn, provider, record_names)
     return tuple(
         change if change.unknown_record is None else replace(change, number=numbers.get(change.unknown_record))
         for change in changes
