@@ -31,7 +31,6 @@ from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewCount
-from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -187,6 +186,9 @@ def _format_queue_page_lines(page: "AnyPage", translator: Translator) -> Lines:
 def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterator[str]:
     """Yield a line for each cause: the number of its records, the sums of their amounts by kind and currency, and the
     option `--filter` with which `queue` lists them."""
+    # Imported here, because most commands write no sums, and the words of records load every kind of record.
+    from console.wording import records as record_words
+
     if not page.groups:
         yield translator(f"queue.{page.queue}.empty")
     yield from format_aligned_lines(
