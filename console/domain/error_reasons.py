@@ -120,14 +120,16 @@ class UnknownReason(Reason):
 class MismatchReason(Reason):
     """Reasons of the error `evidence_mismatch` (`detail.reason`): the contradiction between a person's evidence and
     the record. ANSWER_ON_DESK: a desk has the provider's answer that the operation has happened. EXPIRED_BEFORE: the
-    credit check with this id had expired before the purchase was sent. OTHER_ID: the provider or the first person has
-    another id. OTHER_NUMBER: the id belongs to another corporation.
+    credit check with this id had expired before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of
+    the corporation that no record here has. OTHER_ID: the provider or the first person has another id. OTHER_NUMBER:
+    the id belongs to another corporation.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. USED_BY_OTHER_RECORD: another record has
     this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
     EXPIRED_BEFORE = "expired_before"
+    LISTED_PURCHASE = "listed_purchase"
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"

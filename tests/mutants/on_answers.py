@@ -457,6 +457,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "people deny a purchase that AlarmBox lists",
+        (
+            Change(
+                "console/services/credit_checks/listed_purchases.py",
+                "    if context.write(store_and_compare):\n",
+                "    if context.write(store_and_compare) and not reader:\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_nobody_denies_what_the_list_has",),
+        "sqlite",
+    ),
+    Mutant(
         "the case of a second capture hides a third one",
         (
             Change(

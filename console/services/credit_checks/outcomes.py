@@ -49,6 +49,8 @@ CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "purchase.late", "restore"
 """Names in the evidence of a provider's answer: to a purchase, one that settled the credit check; one that came after
 the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
+LIST_CALL_NAME = "probe"
+"""Name in the evidence of AlarmBox's list of a corporation's purchases."""
 RENEWAL_CALL_NAME = "renewal"
 """Name in the evidence of the read at the provider before a renewal."""
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")

@@ -157,7 +157,7 @@ class CreditCheckProber:
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
         context, reason = self._context, outcome.reason
-        outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
+        outcomes.store_answer_evidence(context, tx, record, outcomes.LIST_CALL_NAME, outcome)
         current = credit_checks.find(tx.conn, record.id) or record
         report = None
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:

@@ -33,6 +33,7 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
+from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
@@ -93,8 +94,8 @@ class PurchaseResolver:
         again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another process has
         the lease; stale_view if the version is not `expected_version`, or changes during the decision;
         evidence_mismatch if the provider's report does not fit the credit check, or if this desk has AlarmBox's
-        answer that a purchase which the person calls not bought was made; and, if the read at the provider fails, the
-        error of `make_unconfirmed_error`.
+        answer that a purchase which the person calls not bought was made, or AlarmBox lists a purchase that may be
+        this one; and, if the read at the provider fails, the error of `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -127,6 +128,7 @@ class PurchaseResolver:
                     raise make_undecidable_error(record)
                 entry = find_own_entry(self._context, record.operation_id)
                 self._refuse_denial_of_answer(entry, record)
+                self._refuse_denial_of_listed_purchase(record)
                 result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
         return result
@@ -198,6 +200,18 @@ class PurchaseResolver:
             if current_record.version != record.version:
                 raise make_stale_view_error(current_record, record.version) from None
             raise
+
+    def _refuse_denial_of_listed_purchase(self, record: CreditCheck) -> None:
+        """Refuse the decision that the credit check was not bought if AlarmBox lists a purchase that may be this
+        one."""
+        context = self._context
+
+        def store_answer(tx: Transaction, outcome: ListOutcome) -> object:
+            return outcomes.store_answer_evidence(context, tx, record, outcomes.LIST_CALL_NAME, outcome)
+
+        # Nobody knows when another application sent its purchase: `created_at` is None then.
+        number, sent_at = record.corporation_number, record.created_at
+        refuse_denial_of_listed_purchase(context, self._open_reader, number, sent_at, record, store_answer)
 
     # Bought, confirmed by a read
 

@@ -22,6 +22,7 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
+from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
 from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
@@ -273,7 +274,23 @@ class OperationRecovery:
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
         refuse_denial_of_answer(entry, operation)
+        self._refuse_denial_of_listed_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_proof, person.name)
+
+    def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
+        """Refuse the decision that a lost purchase was not made if AlarmBox lists a purchase that may be this one."""
+        context, intent = self._context, entry.intent
+        source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.LIST_CALL_NAME}"
+        operator = context.make_holder().operator
+
+        def store_answer(tx: Transaction, outcome: ListOutcome) -> object:
+            subject = (OPERATION_KIND, None)
+            return evidence.add_answer(
+                tx.conn, subject, intent.operation_id, source, operator, outcome, context.now()
+            )
+
+        number = intent.corporation_number or ""
+        refuse_denial_of_listed_purchase(context, self._get_check_reader, number, intent.at, operation, store_answer)
 
     def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from threading import Event, get_ident
 from typing import Any
 
@@ -15,6 +16,7 @@ from console.domain.records import Certainty, CheckReport, CheckState, CreditChe
 from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import leases
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
 from tests.support.places import CHECKS, Place
@@ -135,6 +137,72 @@ def test_a_listed_purchase_contradicts_a_refusal_that_came_meanwhile(
     assert isinstance(decided, CreditCheck)
     assert (decided.state, decided.certainty) == (CheckState.ERROR, Certainty.KNOWN)
     assert decided.work.reason == "contradicted"
+
+
+def deny(console: Console, kind: str, record_id: object) -> object:
+    """What the denial waits for."""
+    return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
+
+
+def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendor, place: Place) -> None:
+    """Two people are sure that nothing was bought, and AlarmBox lists a purchase that no record has: not denied, by
+    neither of them. The company would be bought again.
+    """
+    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    assert deny(console, "credit-check", record.id) == "second_person"
+    listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))  # it was only late
+    with place.acting(console, "lead-b") as other:
+        for desk in (console, other):
+            refused = refusal(lambda desk=desk: deny(desk, "credit-check", record.id))  # type: ignore[misc]  # bound
+            assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
+            assert "listed_purchase" not in format_error_message(refused, "en") + format_error_message(refused, "ja")
+    settled = console.recovery.probe("credit-check", record.id)
+    assert isinstance(settled, CreditCheck)
+    assert (settled.state, settled.credit_check_id) == (CheckState.SUCCESS, 1)
+
+
+def test_nobody_denies_a_lost_purchase_that_the_list_has(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
+    """The database has lost it, the desk knows that it was sent, and AlarmBox lists it."""
+    lost = buy_unknown(console, listing, "1", "silent_after_charge")
+    forget(place, lost)
+    refused = refusal(lambda: deny(console, "operation", lost.operation_id))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
+    listing.charges.clear()
+    assert deny(console, "operation", lost.operation_id) == "second_person"
+
+
+def test_nobody_denies_another_applications_row_that_the_list_has(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
+    """Its application is buying while two people call its row not bought."""
+    place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    console.recovery.run_due()
+    (row,) = console.lookup.find_records(NUMBER).credit_checks
+    assert deny(console, "credit-check", row.id) == "second_person"
+    listing.charges.append(Charge(1, NUMBER, "3", listing.today(), None))
+    with place.acting(console, "lead-b") as other:
+        assert refusal(lambda: deny(other, "credit-check", row.id)).detail["reason"] == "listed_purchase"
+    assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "3"))).code == "already_purchased"
+
+
+@pytest.mark.parametrize("listed", ["earlier", "over", "ours", "silent"])
+def test_what_is_another_purchase_stops_no_denial(
+    console: Console, listing: ListingVendor, place: Place, listed: str
+) -> None:
+    """Of a day before the sending, over by now, of another record, or no list at all: people decide."""
+    if listed == "ours":
+        assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state == CheckState.SUCCESS
+    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    days = {"earlier": 1, "over": 400}.get(listed)
+    if days is not None:
+        listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=days), None))
+    listing.readable = listed != "silent"
+    assert deny(console, "credit-check", record.id) == "second_person"
+    with place.acting(console, "lead-b") as other:
+        assert deny(other, "credit-check", record.id) is None
+    assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.ERROR
 
 
 @pytest.mark.engines("mariadb", "galera")

@@ -174,7 +174,20 @@ def _over(tx: Any, record: Any) -> None:
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
 def test_credit_checks_in_every_state(desk: Stage, who: str, state: str) -> None:
     """By everybody: an operator without the right to buy, an approver, an auditor."""
-    compare(desk, who, "credit-check", _checks(desk)[state])
+    compare(desk, who, "credit-check", _checks(desk)[state], skip=("resolve.error",) if state == "unknown" else ())
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_unknown_purchases_that_may_be_denied(desk: Stage, who: str) -> None:
+    """Nothing was charged. What AlarmBox lists is denied by nobody who may decide."""
+
+    def unknown() -> Any:
+        return desk.check("silent_before_charge")
+
+    compare(desk, who, "credit-check", unknown, skip=("probe", "resolve.success"))
+    charged = _checks(desk)["unknown"]()
+    if desk.choices(who, "credit-check", charged.id)["resolve.error"].allowed:
+        assert desk.does(who, "credit-check", charged, "resolve.error") == "evidence_mismatch"
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
