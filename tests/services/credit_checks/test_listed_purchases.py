@@ -153,7 +153,7 @@ def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendo
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))  # it was only late
     with place.acting(console, "lead-b") as other:
         for desk in (console, other):
-            refused = refusal(lambda desk=desk: deny(desk, "credit-check", record.id))  # type: ignore[misc]  # bound
+            refused = refusal(lambda desk=desk: deny(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
             assert "listed_purchase" not in format_error_message(refused, "en") + format_error_message(refused, "ja")
     settled = console.recovery.probe("credit-check", record.id)
