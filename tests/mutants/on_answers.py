@@ -469,6 +469,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "an acknowledged contradiction of a payment hides the next one",
+        (
+            Change(
+                "console/services/payments/listed_facts.py",
+                "    if open_case is None or observed[",
+                "    if open_case is not None or observed[",
+            ),
+        ),
+        ("tests/services/payments/test_apply_report.py::test_an_acknowledged_contradiction_hides_no_other_one",),
+        "sqlite",
+    ),
+    Mutant(
         "the case of a second capture hides a third one",
         (
             Change(

@@ -31,7 +31,11 @@ from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_ne
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns, order_status, timeout_start
-from console.services.payments.listed_facts import FACT_SEPARATOR, end_case_that_lacks_a_fact
+from console.services.payments.listed_facts import (
+    FACT_SEPARATOR,
+    end_acknowledged_case,
+    end_case_that_lacks_a_fact,
+)
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
@@ -342,13 +346,15 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 
 
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
-    """Open the case of the report's effect. Return True if a case was opened: none of its rule was open, or the open
-    one lacked a further capture of the payer's money."""
+    """Open the case of the report's effect. Return True if a case was opened: none of its rule was open, the open one
+    was acknowledged and about something else, or it lacked a further capture of the payer's money."""
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     observed: str | None = effect.case_observed
     if effect.case_rule == WorkReason.PAID_TWICE:
         captures = effect.case_observed.split(FACT_SEPARATOR)
         observed = end_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, captures).case_text
+    elif effect.case_rule is not None:
+        end_acknowledged_case(context, tx, payment.id, effect.case_rule, effect.case_observed)
     return observed is not None and cases.open_case(
         tx.conn, effect.case_rule or "", PAYMENT_KIND, payment.id, observed, expected, context.now()
     )

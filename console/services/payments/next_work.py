@@ -7,6 +7,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
+from console.services.payments.listed_facts import end_acknowledged_case
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -85,9 +86,11 @@ def open_case(
 ) -> bool:
     """Open a case of the alert rule `rule` about the payment, with the observed and the expected value. Set the
     payment's work to needs_review (unless its order must still be set to paid), and write an audit entry.
-    Return True; False if a case of this rule is already open.
+    Return True; False if a case of this rule is already open, unless a person has acknowledged that case and the
+    observed value is a new one.
     """
     now = context.now()
+    end_acknowledged_case(context, tx, payment_id, rule, observed)
     if not cases.open_case(tx.conn, rule, PAYMENT_KIND, payment_id, observed, expected, now):
         return False
     payment = payments.find(tx.conn, payment_id)

@@ -157,6 +157,26 @@ def test_a_third_capture_is_told_although_the_second_one_was(
         assert len(find_cases()) == 2
 
 
+def test_an_acknowledged_contradiction_hides_no_other_one(scene: Scene) -> None:
+    """A person knows that the provider calls it over 3,301 yen. That it says 3,302 by now is news, once; what was
+    acknowledged is none, whichever was said last.
+    """
+    payment = paid(scene, begun(scene, "ORD-1"))
+
+    def tell_amount(minute: int, minor: int) -> list[Alert]:
+        known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
+        tell(scene, payment, fact(P.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known))
+        return [case for case in scene.console.alerts.list_alerts() if case.resolved_at is None]
+
+    for turn, minor in enumerate((3301, 3302)):
+        (case,) = tell_amount(2 + turn, minor)
+        assert (f"{minor} JPY" in case.observed, case.acknowledged_by) == (True, None)
+        assert tell_amount(4 + turn, minor) == [case]
+        acknowledged = scene.console.alerts.acknowledge(case.id, "they look into it")
+    for minute, minor in ((7, 3301), (8, 3302)):
+        assert tell_amount(minute, minor) == [acknowledged]
+
+
 def test_final_and_contradicted_stays_and_is_a_case(scene: Scene) -> None:
     """Completed, and later told to be waiting or over another sum: the state stays."""
     payment = paid(scene, begun(scene, "ORD-1"))

@@ -209,6 +209,29 @@ def test_a_refund_that_we_know_nothing_of(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
+def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: Days) -> None:
+    """Two refunds of one payment, and none of them is ours: once a person knows of one, the next reading of the day
+    tells the other."""
+    amounts = {"RFD-X": 1000, "RFD-Y": 700}
+    refunds = [
+        {"key": key, "amount_minor": minor, "at": (days.noon + timedelta(minutes=turn)).isoformat()}
+        for turn, (key, minor) in enumerate(amounts.items())
+    ]
+    days.both("ORD-1", refunds=refunds)
+    days.announce()
+    told = list[str]()
+    for _ in amounts:
+        days.run()
+        (case,) = [one for one in days.scene.console.alerts.list_alerts() if one.resolved_at is None]
+        assert (case.rule_id, case.acknowledged_by) == ("reconcile_unknown_refund", None)
+        acknowledged = days.scene.console.alerts.acknowledge(case.id, "given back on their page")
+        told.append(case.observed)
+    days.run()
+    assert [one for one in days.scene.console.alerts.list_alerts() if one.resolved_at is None] == [acknowledged]
+    assert [minor for text, minor in zip(told, (1000, 700), strict=True) if f" {minor} " not in text] == []
+
+
+@pytest.mark.engines("sqlite")
 def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
     """The payment is asked for and booked, its refund is a case."""
     before = days.noon - timedelta(days=2)
