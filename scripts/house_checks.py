@@ -69,6 +69,7 @@ def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
             yield from codes(path, nodes, lines)
             yield from function_names(path, nodes, lines)
             yield from measured_times(path, nodes, lines)
+            yield from short_patience(path, nodes, lines)
             yield from attribute_names(path, nodes, lines)
 
 
@@ -161,6 +162,34 @@ def _is_measured(value: ast.expr) -> bool:
     clock = value.left
     return isinstance(clock, ast.Call) and ast.unparse(clock.func) in {"time.monotonic", "time.perf_counter"}
 
+
+def short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+    """Waits of a test for what must come, with a limit in seconds that a busy machine can use up. Limits below
+    SHORTEST_PATIENCE_SECONDS are pauses between two looks.
+    """
+    if not re.match(r"tests/(?!soak|bench)", path):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Call) and not EXCUSED.search(lines[node.lineno - 1]):
+            limits = [keyword.value for keyword in node.keywords if keyword.arg in LIMIT_KEYWORDS]
+            method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            if method in WAITING_METHODS:
+                limits += node.args[:1]
+            if ast.unparse(node.func) == "until":
+                limits += node.args[2:3]
+            if any(_is_short_patience(limit) for limit in limits):
+                yield Finding(path, node.lineno, "a busy machine needs longer; wait PATIENCE_SECONDS")
+
+
+def _is_short_patience(limit: ast.expr) -> bool:
+    value = limit.value if isinstance(limit, ast.Constant) else None
+    return isinstance(value, int | float) and SHORTEST_PATIENCE_SECONDS <= value < PATIENCE_SECONDS
+
+
+SHORTEST_PATIENCE_SECONDS, PATIENCE_SECONDS = 2, 300
+"""The limits (seconds) of `tests` that are too short for what must come, and that of `tests/support/waiting.py`."""
+LIMIT_KEYWORDS = {"timeout", "connect_timeout", "open_timeout", "socket_timeout"}
+WAITING_METHODS = {"acquire", "communicate", "join", "result", "settimeout", "wait", "wait_until_idle"}
 
 PREPOSITIONS = {
     *("about", "after", "among", "as", "at", "before", "behind", "beside", "between", "by", "during", "for", "from"),

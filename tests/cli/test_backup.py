@@ -8,7 +8,6 @@ import resource
 import shutil
 import sqlite3
 import stat
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -31,6 +30,7 @@ from tests.support import servers
 from tests.support.desks import environment
 from tests.support.invented import numbers
 from tests.support.server_fixtures import need_engine
+from tests.support.waiting import until
 
 KEPT, LOST, NEW = numbers(3, seed=53)
 GAP = pytest.mark.expects_log("a loss is an error in the log")
@@ -167,9 +167,10 @@ def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
 
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
     """Until the lease of a call that nobody makes any more has run out."""
-    deadline = time.monotonic() + 60
-    while terminal.json("show", "operation", operation).data["state"] == "calling":
-        assert time.monotonic() < deadline
+    until(
+        lambda: terminal.json("show", "operation", operation).data["state"] != "calling",
+        "the end of the dead one's lease",
+    )
 
 
 def altered(name: str, at: int = -9) -> Callable[[Path], None]:

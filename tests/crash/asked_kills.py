@@ -192,7 +192,7 @@ def _judge(scene: _Scene) -> None:
     """Nothing is lost: each charge has its record and each refund its row, and what is unknown is in its queue."""
     place, console = scene.place, scene.observer
     with scene.worker(_FIRST):  # its spool may know what others don't
-        until(lambda: not place.sql(_UNENDED) and not truth.still_calling(console.database), "all to end", 60)
+        until(lambda: not place.sql(_UNENDED) and not truth.still_calling(console.database), "all to end")
     found = truth.rows(console.database)
     truth.check_claims(found)
     truth.check_charges(found, scene.sandbox.ledger.count_charges_by_number())

@@ -171,7 +171,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
     """Once the lease has run out, one round of due tasks and at most one person's act settle everything."""
     charged = sandbox.control.count_charges(case.number)
     with case.opened() as patient:
-        until(lambda: not patient.recovery.list_lease_holders() and not _running(patient), f"lease of {case}", 15)
+        until(lambda: not patient.recovery.list_lease_holders() and not _running(patient), f"lease of {case}")
     begun = time.monotonic()
     with case.opened() as console:
         console.recovery.run_due()

@@ -141,7 +141,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         _kill_all(cases)
         for case in cases:
             _look_at_once(case, team)
-        until(lambda: _all_over(team.maker), "the leases of the dead", 15)
+        until(lambda: _all_over(team.maker), "the leases of the dead")
         sandbox.control.change_settings(settle_by_hand=False)
         slowest = max(team.due(case) for case in cases if case.left_something)
         assert slowest <= within, f"recovery took {slowest:.1f} s"

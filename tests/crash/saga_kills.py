@@ -78,9 +78,9 @@ def run(place: Place) -> Counter[str]:
             for case in late:
                 taker.payments.receive_notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
         _kill(place, sandbox, [case for case in cases if case not in late])
-        until(lambda: not _held(console, late), "the leases of the dead", 15)
+        until(lambda: not _held(console, late), "the leases of the dead")
         _kill(place, sandbox, late)
-        until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead", 15)
+        until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead")
         for _ in range(2):
             console.recovery.run_due()
             later(clock, sandbox, timedelta(minutes=5))

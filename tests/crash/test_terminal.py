@@ -57,7 +57,7 @@ def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) ->
     status, error = terminal.run("purchase", NUMBER, "--client", "1")
     assert (status, error["code"]) == (3, "already_purchased")
     record = error["detail"]["record"]
-    until(lambda: bool(terminal.run("queue", "unknown")[1]["items"]), "its lease to run out", 30)
+    until(lambda: bool(terminal.run("queue", "unknown")[1]["items"]), "its lease to run out")
     status, ran = terminal.run("worker", "--once")
     assert {run["task"]: run["count"] for run in ran["ran"]}["lapsed_operations"] == 1
     status, shown = terminal.run("show", "credit-check", str(record["id"]))

@@ -129,7 +129,7 @@ class Stage:
                 lapsed = len(journal.list_lapsed_operations(conn))
             return not self.maker.recovery.list_lease_holders() and lapsed == truth.still_calling(self.maker.database)
 
-        until(over, "the leases of the dead", 120)
+        until(over, "the leases of the dead")
 
     def require_not_sent(self, action: str, subject: str, before: int) -> None:
         """Known at once at the desk whose process it was, and done anew without anybody's decision."""

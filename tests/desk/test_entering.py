@@ -46,7 +46,7 @@ class Newcomer(Person):
         self.settings = settings
         self.window.show()
         self.window.activateWindow()
-        bot.waitActive(self.window, timeout=120_000)
+        bot.waitActive(self.window)
         self.until(lambda: hasattr(self.opening, "frame"))
 
     @property

@@ -52,6 +52,7 @@ from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person, name_of
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
+from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
@@ -405,12 +406,12 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     opening = WindowOpener(console.settings, open_services)
     opening.window.show()
     wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
-    wait(lambda: hasattr(opening, "frame") and opening.frame.bar_layout.count() == 1, timeout=120_000)
+    wait(lambda: hasattr(opening, "frame") and opening.frame.bar_layout.count() == 1)
     bar = opening.window.findChildren(NotificationBar)[0]
     assert "is busy" in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
-    wait(lambda: opening.controller is not None and opening.runner.is_idle(), timeout=120_000)
+    wait(lambda: opening.controller is not None and opening.runner.is_idle())
     opening.close()
 
 
@@ -448,7 +449,11 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
         sys.exit(app.exec())
     """)
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
     )
     assert done.stdout.strip() == "[]"
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database, Transaction
+from tests.support.waiting import PATIENCE_SECONDS
 
 _COUNT = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
 _READ = text("SELECT not_before FROM call_rates WHERE name = :name")
@@ -76,7 +77,7 @@ def race(databases: Sequence[Database], turns: int) -> Counter[str]:
     start = Barrier(len(databases))
 
     def run(number: int, database: Database) -> None:
-        start.wait(120)
+        start.wait(PATIENCE_SECONDS)
         chance, pause = random.Random(number), Event()
         for _ in range(turns):
             pause.wait(chance.uniform(0, 0.02))  # people who never pause would starve whoever goes the other way

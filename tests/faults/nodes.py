@@ -18,6 +18,7 @@ from tests.faults.scene import as_owner
 from tests.faults.verdicts import Note
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
+from tests.support.waiting import PATIENCE_SECONDS
 
 _PUT = text("UPDATE call_rates SET not_before = :value WHERE name = 'causal'")
 _GET = text("SELECT not_before FROM call_rates WHERE name = 'causal'")
@@ -71,7 +72,7 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
     def fight(number: int) -> None:
         holder = HoldingProcess(who[number], f"desk-{number}", "host", number, f"session-{number}")
         for turn in range(rounds):
-            start.wait(120)
+            start.wait(PATIENCE_SECONDS)
             name = f"fought-for-{turn}"
             taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START, 30))  # type: ignore[misc]  # bound
             if taken is not None:

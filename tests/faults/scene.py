@@ -109,7 +109,7 @@ def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
     """The rows of the last one. From any thread, whatever happened to the server, or to a node, meanwhile."""
     alone = len(place.database.nodes) == 1
     with connected(place) as connection, connection.cursor() as cursor:
-        for statement in ("SET innodb_lock_wait_timeout = 5" if alone else "SET wsrep_sync_wait = 7", *statements):
+        for statement in ("SET innodb_lock_wait_timeout = 300" if alone else "SET wsrep_sync_wait = 7", *statements):
             cursor.execute(statement)
         return list(cursor.fetchall())
 

@@ -19,6 +19,7 @@ from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
 from tests.support.servers import Server
 from tests.support.sql_proxy import Break
+from tests.support.waiting import PATIENCE_SECONDS
 
 Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
 TROUBLES: tuple[Trouble, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
@@ -67,7 +68,7 @@ def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]
         dead.set()
 
     def wait() -> None:
-        assert dead.wait(120)
+        assert dead.wait(PATIENCE_SECONDS)
         back.join()
 
     return die, wait

@@ -18,11 +18,11 @@ from tests.faults import nodes
 from tests.faults.scene import as_owner
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.engines("galera")
 KIND, RECORDS = "payment", range(1, 6)
-TURNS, CROWD, PATIENCE = 25, 60, 60.0
+TURNS, CROWD = 25, 60
 """Transactions of each writer; every fifth one tells of so many other records."""
 
 
@@ -44,7 +44,7 @@ class Reader:
             yield self
         finally:
             self._over.set()
-            self._thread.join(PATIENCE)
+            self._thread.join(PATIENCE_SECONDS)
 
     def _go(self) -> None:
         while not self._over.wait(0.01):
@@ -96,7 +96,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
                 "the late ones lie far back"
             )
         wanted = rows(galera_place) - before
-        until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere", PATIENCE)
+        until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere")
         written = {record: len(notes_of(databases[0], record)) for record in RECORDS}
     for reader in readers:
         assert {one for one in wanted if reader.met[one] != 1} == set(), "told twice"
@@ -113,7 +113,7 @@ def all_at_once(threads: Sequence[Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
 
 

@@ -15,7 +15,7 @@ from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.servers import Cluster
 from tests.support.sql_proxy import SqlProxy
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 PEOPLE = ("op-a", "op-b", "lead-b")
 NUMBERS = iter(numbers(100, seed=79))
@@ -77,7 +77,7 @@ def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, whe
         with proxy.breaking("late", on="COMMIT", lasting=True) as shot:
             told = database.write(note)
             shot.let_go()
-            assert shot.replied.wait(120)
+            assert shot.replied.wait(PATIENCE_SECONDS)
         database.close()
     assert tries_kept(galera_place, note.name) == [told]
     assert told == (1 if when == "in between" else 2)

@@ -16,6 +16,7 @@ from tests.faults import losers
 from tests.faults.losers import NAMES, Crossing, Modifying, reruns_counted
 from tests.faults.scene import as_owner, connected
 from tests.support.places import ServerPlace
+from tests.support.waiting import PATIENCE_SECONDS
 
 TURNS, THREADS = 60, 3
 
@@ -102,18 +103,18 @@ def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> Non
     def stopped_work(tx: Transaction) -> None:
         tx.conn.exec_driver_sql(lock)
         stopped.set()
-        assert woken.wait(60)
+        assert woken.wait(PATIENCE_SECONDS)
         works[0](tx)
 
     with databases(place, 2) as (first, second), ThreadPoolExecutor(1) as thread:
         sleeper = thread.submit(first.write, stopped_work)
         try:
-            assert stopped.wait(60)
+            assert stopped.wait(PATIENCE_SECONDS)
             second.write(works[1])
             assert not sleeper.done()
         finally:
             woken.set()
-        sleeper.result(60)
+        sleeper.result(PATIENCE_SECONDS)
     assert (works[0].tries, counted(place)) == (2, [2, 2])
 
 

@@ -13,6 +13,7 @@ from tests.faults.verdicts import Note, behind_proxy, commits_stopped, tries_kep
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
 from tests.support.sql_proxy import Break
+from tests.support.waiting import PATIENCE_SECONDS
 
 COUNT = 20
 
@@ -89,7 +90,7 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
             restart.start()
 
         def die_when_done() -> None:
-            shot.replied.wait(120)
+            shot.replied.wait(PATIENCE_SECONDS)
             die()
 
         killer = threading.Thread(target=die_when_done)

@@ -14,6 +14,7 @@ from console.store.database.engine import Database, Transaction
 from tests.faults.scene import as_owner
 from tests.support.places import ServerPlace
 from tests.support.sql_proxy import Break, SqlProxy
+from tests.support.waiting import PATIENCE_SECONDS
 
 _USUAL: tuple[Break, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
 QUICK: tuple[Break, ...] = (*_USUAL, *_USUAL, "lost_reply", "late")
@@ -80,11 +81,11 @@ def commits_stopped(place: ServerPlace) -> Iterator[threading.Event]:
         with place.database.nodes[0].connect() as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH TABLES WITH READ LOCK")
             stopped.set()
-            go.wait(120)
+            go.wait(PATIENCE_SECONDS)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert stopped.wait(120)
+    assert stopped.wait(PATIENCE_SECONDS)
     try:
         yield go
     finally:

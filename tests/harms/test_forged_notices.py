@@ -67,7 +67,7 @@ class Shop:
         today = datetime.now(UTC).date()
         if worker is None:
             for _ in range(2):
-                until(lambda: self._reconciled(today), "a reconciliation that keeps its lease", 120)
+                until(lambda: self._reconciled(today), "a reconciliation that keeps its lease")
         console.recovery.run_due()
 
     def _reconciled(self, day: date) -> bool:

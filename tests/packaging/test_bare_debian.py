@@ -18,6 +18,7 @@ import pytest
 import console
 from scripts.bundle import appimage, debian
 from tests.support.vnc_eye import colours
+from tests.support.waiting import PATIENCE_SECONDS
 
 BARE = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +104,7 @@ def shows_a_window(system: System, *words: str) -> bool:
         finally:
             # An AppImage's runtime waits for the program and does not tell it.
             os.killpg(window.pid, signal.SIGTERM)
-            status = window.wait(timeout=120)
+            status = window.wait(timeout=PATIENCE_SECONDS)
     assert "Traceback" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")
     return painted and status in (0, 143, -signal.SIGTERM)
 

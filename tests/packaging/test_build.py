@@ -174,7 +174,7 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
             assert found["data"]["credit_checks"]
         finally:
             demo.terminate()
-            status = demo.wait(timeout=120)
+            status = demo.wait(timeout=PATIENCE_SECONDS)
     assert status == 0
     assert not Path(ready["home"]).exists()
 

@@ -17,6 +17,7 @@ import console
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store import pdf_bombs
 from tests.support.vnc_eye import colours
+from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 BUILT_FROM = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
@@ -71,7 +72,9 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def run(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
     """Run it as a person would from another folder."""
     command, env = [str(program), *words], environment(home, CONSOLE_LANGUAGE=language)
-    return subprocess.run(command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=120)
+    return subprocess.run(
+        command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
+    )
 
 
 def test_it_has_console_alone_at_its_top_and_all_resources(wheel: Path) -> None:
@@ -115,7 +118,7 @@ def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> N
             assert colours(port) > 50
         finally:
             window.terminate()
-            status = window.wait(timeout=120)
+            status = window.wait(timeout=PATIENCE_SECONDS)
     assert status in (0, 143)
 
 

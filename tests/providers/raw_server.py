@@ -10,6 +10,8 @@ from http import HTTPStatus
 from json import dumps
 from urllib.parse import parse_qs
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 Script = Callable[[socket.socket, threading.Event], None]
 """What to do with a connection whose request was read; the event says that the test is over."""
 
@@ -59,7 +61,7 @@ class RawServer:
         with socket.socket() as knock:
             knock.connect(("127.0.0.1", self.port))
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE_SECONDS)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -78,7 +80,7 @@ class RawServer:
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE_SECONDS)
             self.requests.append(_request(connection))
             script(connection, self._stop)
         except OSError:

@@ -152,7 +152,7 @@ def _deliver(told: Sequence[dict[str, str]]) -> None:
     """Answers that the database could not take lie on their desks, and calls whose process is gone lapse."""
     for desk in told:
         with open_console(Settings.load(desk)) as console:
-            until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out", 15)
+            until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out")
             console.recovery.run_due()
 
 

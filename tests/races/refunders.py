@@ -198,7 +198,7 @@ def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[st
     while all rounds together may take less than that.
     """
     for step in (*(4 * (10,)), *(8 * (90,))):  # minutes: twenty times as many hours of the schedules
-        until(lambda: not _leases(console), "the leases of the race and of the last round to run out", 60)
+        until(lambda: not _leases(console), "the leases of the race and of the last round to run out")
         later(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_due()
         rows = money_truth.check(console, sandbox)

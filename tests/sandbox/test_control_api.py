@@ -201,10 +201,10 @@ def test_run_forever() -> None:
 
     thread = threading.Thread(target=run_sandbox, args=(0, on_ready))
     thread.start()
-    assert told.wait(120)
+    assert told.wait(PATIENCE_SECONDS)
     assert Caller(ready[0]).authorized().buy().status == 201
     ready[0].stop()
-    thread.join(120)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 

@@ -17,9 +17,9 @@ from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
 from tests.support.first_use import note_earlier_use
 from tests.support.furnished import Furnished, furnished
+from tests.support.waiting import PATIENCE_SECONDS
 
 W = TypeVar("W", bound=QWidget)
-_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Stage:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Let the window live until it is true."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError("the window did not get there")

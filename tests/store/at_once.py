@@ -6,6 +6,7 @@ from threading import Barrier
 from typing import TypeVar
 
 from console.store.database.engine import Database, Transaction
+from tests.support.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
 MANY = 6
@@ -16,7 +17,7 @@ def at_once(databases: Sequence[Database], work: Callable[[Transaction, int], T]
     barrier = Barrier(many)
 
     def one(number: int) -> T:
-        barrier.wait(120)
+        barrier.wait(PATIENCE_SECONDS)
         return databases[number % len(databases)].write(lambda tx: work(tx, number))
 
     with ThreadPoolExecutor(many) as threads:

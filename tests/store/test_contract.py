@@ -25,6 +25,7 @@ from console.store.refunds import approvals
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
@@ -63,7 +64,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], me: HoldingProcess) 
     barrier = Barrier(8)
 
     def ask(i: int) -> int:
-        barrier.wait(120)
+        barrier.wait(PATIENCE_SECONDS)
         try:
             return begin(databases[i % 2], new("at once"), me)
         except IntegrityError:

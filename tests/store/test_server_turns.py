@@ -4,7 +4,7 @@ import fcntl
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.servers import own_run, turn
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def test_who_waits_to_be_alone_is_not_overtaken() -> None:
@@ -30,6 +30,6 @@ def test_who_waits_to_be_alone_is_not_overtaken() -> None:
             first = pool.submit(take, "alone", alone=True)
             until(somebody_waits, "the one who wants to be alone")
             second = pool.submit(take, "later", alone=False)
-        first.result(120)
-        second.result(120)
+        first.result(PATIENCE_SECONDS)
+        second.result(PATIENCE_SECONDS)
     assert order == ["together", "alone", "later"]

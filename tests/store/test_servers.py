@@ -26,7 +26,7 @@ from tests.support.servers import (
     shared_mariadb,
     shared_redis,
 )
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 OWNER = """
 import sys
@@ -76,7 +76,7 @@ def test_those_who_ask_at_once_get_the_same_server() -> None:
     """One process starts it, the others wait for that one."""
     with own_run() as run:
         askers = [python(ASKER) for _ in range(3)]
-        answers = {asker.communicate(timeout=120)[0] for asker in askers}
+        answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
         assert answers == {f"{run.pid('redis')}\n"}
 
 
@@ -101,7 +101,7 @@ def owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
     yield process, int(pid), Path(folder)
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def kill_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
@@ -113,7 +113,7 @@ def kill_keeper(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 
 def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.usefixtures("_redis_here")

@@ -16,11 +16,13 @@ from pathlib import Path
 from jeepney import DBusAddress, MatchRule, Message, message_bus, new_method_call
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 _LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
 _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
-LOCK_WAIT_SECONDS = 120
+LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 """How long one answer on the bus may take."""
 WINDOW_SECONDS = 600
 """How long the program may take to show something, on a machine where many programs compute at once. A program that
@@ -226,7 +228,7 @@ def _start(
 def _end(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(10)  # house: it is killed then
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 BACK = "https://desk.example.jp/alarmbox"
 
 
 def visit(url: str) -> str:
     """Open the address and agree: the code on the page, or the whole address to which the browser is sent."""
     address = urlsplit(url)
-    line = http.client.HTTPConnection(address.netloc, timeout=120)
+    line = http.client.HTTPConnection(address.netloc, timeout=PATIENCE_SECONDS)
     try:
         line.request("GET", f"{address.path}?{address.query}")
         with line.getresponse() as answer:

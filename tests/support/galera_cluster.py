@@ -20,15 +20,15 @@ from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
 from tests.support.server_run import Run, free_port, give
 from tests.support.sql_server import SqlServer
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
 _POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 _SYNCED, _NEW = "4", "--wsrep-new-cluster"
 _ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping")
 _ACCOUNT_COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES)
-LOCK_WAIT_SECONDS = 200.0
-"""For what nodes do by themselves: seconds on a quiet machine."""
+LOCK_WAIT_SECONDS = 2 * PATIENCE_SECONDS
+"""For what nodes do by themselves: half a minute on a quiet machine."""
 _RECOVERIES, _ON_THE_WAY_OUT_SECONDS = 5, 5.0
 
 
@@ -63,7 +63,7 @@ class Node(Server):
     def status(self, name: str) -> str:
         """One of its status variables; empty while it doesn't answer."""
         with suppress(pymysql.MySQLError):
-            return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'", seconds=3)[0][1])
+            return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'", seconds=30)[0][1])
         return ""
 
     def position(self) -> tuple[str, int]:

@@ -22,8 +22,9 @@ class RedisServer(Kept):
     def ready(self) -> bool:
         import redis
 
+        limits = {"socket_timeout": 20, "socket_connect_timeout": 20}  # of one of many looks
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=20, socket_connect_timeout=20) as client:
+            with redis.Redis.from_url(self.url, **limits) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

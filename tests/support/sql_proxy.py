@@ -17,11 +17,12 @@ from threading import Event, Lock, Thread
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 Break = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
 AT_ONCE: tuple[Break, ...] = ("lost_request", "lost_reply", "half_reply")
 """Faults that the client notices without waiting."""
 
-_PATIENCE_SECONDS = 120
 _CHUNK = 1 << 16
 _HEADER = 4
 _WORDS, _QUIT = 5, 1
@@ -61,7 +62,7 @@ class Shot:
         self._held.set()
 
     def wait(self) -> None:
-        assert self._held.wait(_PATIENCE_SECONDS), "nobody let it go"
+        assert self._held.wait(PATIENCE_SECONDS), "nobody let it go"
 
 
 class _Line:
@@ -88,7 +89,7 @@ class _Line:
         """Hang up, and wait until both threads have noticed."""
         self.hang_up()
         for thread in self._threads:
-            thread.join(_PATIENCE_SECONDS)
+            thread.join(PATIENCE_SECONDS)
         self._client.close()
         self._server.close()
 
@@ -194,7 +195,7 @@ class SqlProxy:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(_PATIENCE_SECONDS)
+        self._thread.join(PATIENCE_SECONDS)
         self._listener.close()
         for line in self._lines:
             line.end()
@@ -263,7 +264,7 @@ class SqlProxy:
             self._silent.append(client)
             return
         try:
-            server = socket.create_connection(self._upstream, _PATIENCE_SECONDS)
+            server = socket.create_connection(self._upstream, PATIENCE_SECONDS)
         except OSError:
             client.close()
             return

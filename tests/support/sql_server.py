@@ -71,7 +71,7 @@ class SqlServer:
         import pymysql
 
         try:
-            self.connect(connect_timeout=1, read_timeout=2).close()
+            self.connect(connect_timeout=10, read_timeout=10).close()  # house: one of many looks
         except (pymysql.MySQLError, OSError):
             return False
         return True

@@ -4,7 +4,9 @@ import socket
 import struct
 import time
 
-LOCK_WAIT_SECONDS = 120.0
+from tests.support.waiting import PATIENCE_SECONDS
+
+LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 
 
 def colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.support.forked_command import ForkedCommand
 from tests.support.payment_desks import told
 from tests.support.places import Place
+from tests.support.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 _WORDS = ("--json", "worker")
@@ -93,6 +94,6 @@ def _ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: Path) -> Ite
     finally:
         process.terminate()
         try:
-            process.wait(120)
+            process.wait(PATIENCE_SECONDS)
         except (subprocess.TimeoutExpired, AssertionError):
             process.kill()

@@ -13,10 +13,11 @@ from console.app import Console
 from console.domain.payments.records import PostedNotice
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
+from tests.support.waiting import PATIENCE_SECONDS
 
 TOKEN = "a-channel-token-for-tests"
 PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
-LONG = 30.0
+LONG = PATIENCE_SECONDS
 """Seconds after which a test gives up."""
 
 

@@ -25,13 +25,13 @@ from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 from tests.support.rubbish import ALIVE, CHANNEL, NAMES, REFUSED, piece
 from tests.support.rubbish_thrower import Attack, said
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 from tests.support.worker_process import ROOT, WorkerProcess, worker_process
 from tests.worker.calling import post_to
 
 LIMITS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
 """Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
-LONG = 60.0
+LONG = PATIENCE_SECONDS
 _REFUSAL = (
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"
     "Connection: close\r\n\r\nrefused\n"

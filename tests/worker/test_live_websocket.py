@@ -88,7 +88,7 @@ def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> 
             items = [one for queue in heard(line)["queues"] for one in queue["items"]]
             return {one["id"] for one in items if one["kind"] == "payment"}
 
-    until(lambda: started.id not in waiting_payments(), "its order was moved after it", 60)
+    until(lambda: started.id not in waiting_payments(), "its order was moved after it")
     with listening(receiver) as line:
         heard(line)
         another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from console.resource_paths import resources_dir
+from tests.support.waiting import PATIENCE_SECONDS
 
 UNIT = resources_dir() / "worker" / "support-console-worker.service"
 LARGEST_EXPOSURE = 2.0
@@ -31,7 +32,7 @@ def unit(tmp_path: Path) -> Path:
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     command, env = ["systemd-analyze", *words], {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, env=env)
 
 
 @need_systemd

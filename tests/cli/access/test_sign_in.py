@@ -16,6 +16,7 @@ from console.settings.settings import load_settings
 from tests.cli.conftest import Terminal
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
+from tests.support.waiting import PATIENCE_SECONDS
 
 PLACE = "127.0.0.1:9/console"
 URL = f"mysql+pymysql://{PLACE}"
@@ -246,7 +247,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
     os.write(ours, b"hidden-word\n")
     while not seen.endswith((b"11\r\n", b"Error\r\n")):
         seen += os.read(ours, 1024)
-    child.wait(timeout=120)
+    child.wait(timeout=PATIENCE_SECONDS)
     os.close(ours)
     assert b"length 11" in seen
     assert b"hidden-word" not in seen

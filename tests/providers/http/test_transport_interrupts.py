@@ -18,7 +18,7 @@ from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import RawServer, Script, hangs, sends, serving
 from tests.providers.sending import WHOLE, send, transport
 from tests.support.children import Child, Pipe, crowd
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 BUDGET_SECONDS = 1.0
 UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
@@ -123,7 +123,7 @@ def _answering_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event
     go_on = threading.Event()
 
     def script(connection: socket.socket, over: threading.Event) -> None:
-        go_on.wait(120)
+        go_on.wait(PATIENCE_SECONDS)
         sends(answer)(connection, over)
 
     with serving(script) as server:

@@ -14,6 +14,7 @@ from console.domain.clock import TimeScale
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from tests.providers.raw_server import Script, drips, hangs, says, serving
 from tests.providers.sending import LONG_HEAD, WHOLE, failure, never, transport
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
@@ -30,7 +31,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
         assert failure(line, budget=60) == never("connect_timeout")
         assert not answered.is_set()
         go_on.set()
-        assert answered.wait(120)
+        assert answered.wait(PATIENCE_SECONDS)
         assert server.connections == 0
 
 

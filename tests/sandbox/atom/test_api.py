@@ -21,6 +21,7 @@ from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
 from tests.sandbox.caller import FORM
+from tests.support.waiting import PATIENCE_SECONDS
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
@@ -330,7 +331,7 @@ def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     gate = threading.Barrier(8)
 
     def refund(n: int) -> str:
-        gate.wait(120)
+        gate.wait(PATIENCE_SECONDS)
         return status_code(atom.refund(paid, "120.00", f"R{n}"))
 
     with ThreadPoolExecutor(8) as pool:

@@ -22,6 +22,7 @@ from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerV
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
+from tests.support.waiting import PATIENCE_SECONDS
 
 (NUMBER,) = numbers(1)
 
@@ -224,7 +225,7 @@ def test_two_people_give_one_id_at_once(
         future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
         future.add_done_callback(lambda _future: has_second_begun.set())
         futures.append(future)
-        assert has_second_begun.wait(120)
+        assert has_second_begun.wait(PATIENCE_SECONDS)
         write(*given)
 
     def decide_first() -> None:

@@ -19,6 +19,7 @@ from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
+from tests.support.waiting import PATIENCE_SECONDS
 
 (NUMBER,) = numbers(1)
 
@@ -146,7 +147,7 @@ def test_an_answer_waits_for_a_decision_about_its_id(
     def write_after_answer(*given: Any) -> None:
         if current_thread() is not main_thread():
             decides.set()
-            assert answers.wait(120)
+            assert answers.wait(PATIENCE_SECONDS)
         write(*given)
 
     def decide() -> None:
@@ -155,7 +156,7 @@ def test_an_answer_waits_for_a_decision_about_its_id(
                 lambda: other.recovery.resolve("credit-check", decided.id, "success", "seen on their page", 1)
             )
         )
-        assert decides.wait(120)
+        assert decides.wait(PATIENCE_SECONDS)
 
     with (
         place.desk(listing, hand_clock) as console,

@@ -15,6 +15,7 @@ from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.waiting import PATIENCE_SECONDS
 
 FIRST, SECOND = NUMBERS[:2]
 
@@ -68,7 +69,7 @@ def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox
                 sandbox.control.release_calls()
 
         assert other.credit_checks.purchase(request(SECOND), progress).state == "success"
-        assert busy.result(120).state == "success"
+        assert busy.result(PATIENCE_SECONDS).state == "success"
 
 
 def test_a_plan_shows_the_running_purchase_of_its_own_number(
@@ -81,7 +82,7 @@ def test_a_plan_shows_the_running_purchase_of_its_own_number(
         assert (running.operator, running.name) == (place.named("op-a"), "alarmbox_credit_check_1")
         assert other.credit_checks.make_plan(SECOND).running is None
         sandbox.control.release_calls()
-        assert busy.result(120).state == "success"
+        assert busy.result(PATIENCE_SECONDS).state == "success"
         assert other.credit_checks.make_plan(FIRST).running is None
 
 

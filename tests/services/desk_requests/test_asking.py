@@ -23,7 +23,7 @@ from tests.support.payment_desks import paying, told
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import refusal
 from tests.support.teams import apply
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox) -> None:
@@ -179,5 +179,5 @@ def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
             context = worker._context
             context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 0.001))
             with pytest.raises(ConsoleError) as unknown:
-                bought.result(120)
+                bought.result(PATIENCE_SECONDS)
     assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")

@@ -19,7 +19,7 @@ from console.store.desk_requests import requests
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def ask(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
@@ -159,5 +159,5 @@ def test_what_a_killed_worker_bought_is_answered(
         first.desk_requests._make_answer(left)
         place.sql("UPDATE requests SET lease_expires = 1")
         with executing(second):
-            assert bought.result(60).corporation_number == number
+            assert bought.result(PATIENCE_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1

@@ -312,7 +312,7 @@ def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: 
             cursor.execute(read_committed)
             cursor.execute("BEGIN")
             cursor_of_other.execute(read_committed)
-            cursor_of_other.execute("SET SESSION innodb_lock_wait_timeout = 2")
+            cursor_of_other.execute("SET SESSION innodb_lock_wait_timeout = 300")
         insert(line, "probe", "[]")
         insert(other, "probe", "[]")
         place.sql(f"UPDATE requests SET expires_at = '2020-01-01' WHERE who = '{place.named('lead-b')}'")

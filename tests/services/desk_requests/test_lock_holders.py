@@ -30,7 +30,7 @@ from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import code_of
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def connect(place: Place, person: str, desk: int = 0) -> Any:
@@ -59,7 +59,7 @@ def watching(worker: Console) -> Iterator[None]:
             yield
     finally:
         over.set()
-        assert thread.wait_until_idle(60, Event())
+        assert thread.wait_until_idle(PATIENCE_SECONDS, Event())
 
 
 def buys(place: Place, sandbox: Sandbox, number: str) -> None:
@@ -105,7 +105,7 @@ def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Cons
         for count, (statements, number) in enumerate(zip(LOCKS, numbers(len(LOCKS), seed=101), strict=True)):
             with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
-                cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+                cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
                 cursor.execute("BEGIN")
                 for statement in statements:
                     for table in TABLES[count:]:
@@ -217,7 +217,7 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
     lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(3)]
     holding = [stack.enter_context(line.cursor()) for line in lines]
     for each in (*holding, waiting_cursor):
-        each.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+        each.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
     for each in holding:
         each.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
     waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
@@ -324,7 +324,7 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
         ]
         cursors = [stack.enter_context(line.cursor()) for line in lines]
         for cursor, name in zip(cursors, (readers[0], who, readers[1], waits), strict=True):
-            cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             if name == waits:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
                 asks = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'audit', '{{}}')"
@@ -340,7 +340,7 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[1])
 
-        until(looks, "the end of the session that locks", 30)
+        until(looks, "the end of the session that locks")
         assert not has_ended_session(place, lines[0])
         assert not has_ended_session(place, lines[2])
     worker.blocking_session_ender.close()
@@ -383,7 +383,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         sleeping_cursor = stack.enter_context(sleeping.cursor())
         sleeping_cursor.execute("SET timestamp = 2000000000")
         runs(stack, sleeping_cursor, "SELECT SLEEP(600)")
-        until(lambda: ender.end_blocking_sessions() == 1, "the end of the statement", 30)
+        until(lambda: ender.end_blocking_sessions() == 1, "the end of the statement")
     ender.close()
 
 
@@ -413,7 +413,7 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
         lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(2)]
         for line in lines:
             cursor = stack.enter_context(line.cursor())
-            cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("BEGIN")
             asks = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
@@ -450,7 +450,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
         for table in ("operators", "limits"):
             line = stack.enter_context(closing(connect(place, "op-a", 1)))
             cursor = stack.enter_context(line.cursor())
-            cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute("BEGIN")
             cursor.execute(as_possible(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
@@ -559,7 +559,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
         asking = Thread(target=ask_again_and_again, args=(cursor,))
         asking.start()
         try:
-            until(lambda: looks() == 1, "the end of the prepared transaction", 30)
+            until(lambda: looks() == 1, "the end of the prepared transaction")
         finally:
             over.set()
             asking.join()

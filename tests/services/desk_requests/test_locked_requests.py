@@ -46,7 +46,7 @@ def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console]]:
 def open_transaction(place: Place, statement: str, *requests: str) -> Iterator[Any]:
     """op-a says this about each request in one open transaction, without time limits."""
     with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
-        cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("BEGIN")
         for request in requests:

@@ -28,7 +28,7 @@ from tests.services.desk_requests.test_execution import ask, take
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
         assert not wait.is_taken
         assert desk.own_requests.withdraw(wait.desk_request_id)
         with pytest.raises(ConsoleError) as told:
-            bought.result(120)
+            bought.result(PATIENCE_SECONDS)
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
     assert not sandbox.ledger.list_charges_of_number(number)

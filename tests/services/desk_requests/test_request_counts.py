@@ -74,7 +74,7 @@ def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
         for line in lines:
             cursor = stack.enter_context(line.cursor())
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
-            cursor.execute("SET SESSION innodb_lock_wait_timeout = 2")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 300")
         before, open_line, after = lines
         open_line.begin()
         for line in (open_line, before, after):

@@ -11,7 +11,7 @@ from console.sandbox.server import Sandbox
 from tests.support.asking import ask_only
 from tests.support.invented import numbers
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 from tests.support.worker_process import forked_worker
 
 
@@ -52,6 +52,6 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
                 "UPDATE leases SET lease_expires = 1 WHERE name LIKE 'purchase%'",
             )
             with pytest.raises(ConsoleError) as unknown:
-                bought.result(60)
+                bought.result(PATIENCE_SECONDS)
     assert unknown.value.code == "outcome_unknown"
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1

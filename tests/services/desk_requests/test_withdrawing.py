@@ -30,7 +30,7 @@ from tests.services.desk_requests.test_execution import ask, take, take_locked
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 RACES = 25
 
@@ -115,7 +115,7 @@ def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]
 
         with ThreadPoolExecutor(2) as threads:
             withdrawn, taken = threads.submit(race_to_withdraw), threads.submit(race_to_take)
-            assert withdrawn.result(60) is not taken.result(60)
+            assert withdrawn.result(PATIENCE_SECONDS) is not taken.result(PATIENCE_SECONDS)
         state = place.sql(f"SELECT state FROM requests WHERE id = '{request}'")
         assert state == [("asked" if withdrawn.result() else "taken",)]
         winners.add(withdrawn.result())
@@ -136,7 +136,7 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
         def work(tx: Transaction) -> TakenDeskRequest | None:
             taken = requests.take_next_request(tx, worker._context.make_holder(), 45.0)
             is_taken.set()
-            may_commit.wait(60)
+            may_commit.wait(PATIENCE_SECONDS)
             return taken
 
         return worker._context.write(work)
@@ -155,19 +155,19 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
                 "UPDATE requests SET expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND WHERE action = 'purchase'"
             )
             late = threads.submit(take_slowly)
-            assert is_taken.wait(60)
+            assert is_taken.wait(PATIENCE_SECONDS)
             until(is_over, "the end of its time")
             until(lambda: bought.done() or is_asking_for_withdrawal(place), "the desk to see it")
         finally:
             may_commit.set()
-        taken = late.result(60)
+        taken = late.result(PATIENCE_SECONDS)
         if taken is not None:
             answer = json.dumps(
                 {"answer": serialize_answer(CallAnswer(error=ConsoleError(ErrorCode.NO_OPERATOR))), "repeated": False}
             )
             worker._context.write(lambda tx: requests.store_answer(tx, taken, answer))
         with pytest.raises(ConsoleError) as told:
-            bought.result(60)
+            bought.result(PATIENCE_SECONDS)
     assert told.value.code == ("worker_away" if taken is None else "no_operator")
 
 
@@ -187,7 +187,7 @@ def test_what_lapsed_is_told_and_listed_so(people: tuple[Console, Console, Conso
         until(lambda: place.sql("SELECT COUNT(*) FROM requests WHERE action = 'purchase'") == [(1,)], "the request")
         place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) WHERE action = 'purchase'")
         with pytest.raises(ConsoleError) as away:
-            bought.result(60)
+            bought.result(PATIENCE_SECONDS)
     assert (away.value.code, take(worker)) == ("worker_away", None)
     assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
 
@@ -206,9 +206,9 @@ def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console,
     worker.desk_requests.announce_presence()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
-        until(is_asked, "the request", 120)
+        until(is_asked, "the request")
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=120)
+        out, _ = child.communicate(timeout=PATIENCE_SECONDS)
     finally:
         with suppress(ProcessLookupError):
             child.kill()

@@ -39,6 +39,7 @@ from tests.support.payment_desks import Scene
 from tests.support.quick_desks import HandClock, quick_desk, quick_folder
 from tests.support.sql_server import SqlServer
 from tests.support.teams import team
+from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBERS = numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
@@ -310,7 +311,9 @@ def verified_apart(file: Path) -> dict[str, object]:
         "print(json.dumps({'whole': verdict.is_intact, 'peak': peak, 'seconds': time.process_time() - began,\n"
         "    'problems': [[one.file, one.code] for one in verdict.problems][:5]}))"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, timeout=200, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr.decode()[-2_000:]
     found = json.loads(done.stdout)
     assert isinstance(found, dict)

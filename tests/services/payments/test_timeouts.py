@@ -22,6 +22,7 @@ from console.store.payments import stock_reservations as stock_rows
 from console.store.tasks import sagas as sagas_table
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("moved_server_clock")
 LIFE = timedelta(seconds=300)
@@ -465,7 +466,7 @@ def test_two_workers_at_once(scene: Scene, clock: MovedClock) -> None:
     start, failed = Barrier(2), list[BaseException]()
 
     def work() -> None:
-        start.wait(120)
+        start.wait(PATIENCE_SECONDS)
         try:
             for _ in range(3):
                 only_timeouts(scene)
@@ -487,7 +488,7 @@ def _together(threads: Sequence[Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_SECONDS)
 
 
 def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedClock) -> None:
@@ -526,7 +527,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
     start = Barrier(2)
 
     def begin() -> None:
-        start.wait(120)
+        start.wait(PATIENCE_SECONDS)
         try:
             scene.payments.start(order, "paypay")
             results.append("begun")
@@ -534,7 +535,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
             results.append(getattr(refusal, "code", repr(refusal)))
 
     def cancel() -> None:
-        start.wait(120)
+        start.wait(PATIENCE_SECONDS)
         only_timeouts(scene)
 
     _together([Thread(target=begin), Thread(target=cancel)])

@@ -8,6 +8,7 @@ import pytest
 from console.services.process import audit_chain_lock as turns
 from console.services.process.audit_chain_lock import AuditChainLock
 from console.store.database.engine import Transaction
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_the_turn_is_held_until_commit() -> None:
@@ -32,7 +33,7 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(goes_on, turn).result(timeout=120)
+            assert pool.submit(goes_on, turn).result(timeout=PATIENCE_SECONDS)
         assert not free(turn)
 
 

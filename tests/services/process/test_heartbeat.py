@@ -23,7 +23,7 @@ from tests.crash.signals import Stage, stage
 from tests.support.money_desks import ask, order, paid
 from tests.support.places import Place
 from tests.support.refusals import refusal
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 LEASE_SECONDS = 2.0
 FAST = TimeScale(100)
@@ -44,7 +44,7 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
     def hang(which: int) -> Callable[[], None]:
         def beat() -> None:
             hanging[which] += 1
-            let_go.wait(120)
+            let_go.wait(PATIENCE_SECONDS)
 
         return beat
 
@@ -65,7 +65,7 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
     beaten = Event()
     for _ in range(2):
         heartbeat.add_beat("only", beaten.set)
-        assert beaten.wait(120)
+        assert beaten.wait(PATIENCE_SECONDS)
         heartbeat.remove_beat("only")
         until(lambda: heartbeat._thread is None, "the thread to end")
         beaten.clear()
@@ -78,7 +78,7 @@ def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> 
         length = context.heartbeat.scale_lease_seconds
         with hold_lease(context, "something"):
             moved = _seen(other, "something")
-            until(lambda: _seen(other, "something") != moved, "its end to move on", 30)
+            until(lambda: _seen(other, "something") != moved, "its end to move on")
             moved = _seen(other, "something")
             beats.wait(length)
             assert _seen(other, "something") not in (None, moved)
@@ -162,7 +162,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             assert acquire_lease(on.maker._context, name) is None
             on.sandbox.control.clear_faults()
             on.sandbox.control.release_calls()
-            asking.join(120)
+            asking.join(PATIENCE_SECONDS)
         lease = acquire_lease(on.maker._context, name)
         assert lease is not None
         with keep_lease_renewed(on.maker._context, lease):
@@ -189,7 +189,7 @@ def test_it_is_closed_while_another_thread_starts_its_timer(monkeypatch: pytest.
     class SlowlyStarted(Thread):
         def start(self) -> None:
             starting.set()
-            assert go_on.wait(60)
+            assert go_on.wait(PATIENCE_SECONDS)
             super().start()
 
     monkeypatch.setattr("console.services.process.heartbeat.Thread", SlowlyStarted)
@@ -204,7 +204,7 @@ def test_it_is_closed_while_another_thread_starts_its_timer(monkeypatch: pytest.
     adding = Thread(target=heartbeat.add_beat, args=("lease", lambda: None))
     closing = Thread(target=close)
     adding.start()
-    assert starting.wait(60)
+    assert starting.wait(PATIENCE_SECONDS)
     closing.start()
     closing.join(0.2)  # without the lock it has failed by now
     go_on.set()

@@ -17,6 +17,7 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support import guards
+from tests.support.waiting import PATIENCE_SECONDS
 
 PROCESSES, TURNS = 8, 25
 
@@ -24,7 +25,9 @@ PROCESSES, TURNS = 8, 25
 def at_once(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
     """The same call in so many processes of their own."""
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
-        return [future.result(60) for future in [processes.submit(call, *arguments) for _ in range(count)]]
+        return [
+            future.result(PATIENCE_SECONDS) for future in [processes.submit(call, *arguments) for _ in range(count)]
+        ]
 
 
 @pytest.fixture

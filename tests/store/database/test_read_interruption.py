@@ -12,12 +12,12 @@ from console.domain.process import read_interruption
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
+from tests.support.waiting import PATIENCE_SECONDS
 
 ENDLESS = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n",
     "mysql": "SELECT BENCHMARK(1000000000000000, SHA2('x', 512))",
 }
-LIMIT_SECONDS = 60.0
 """After this time a test fails instead of waiting on."""
 
 
@@ -25,7 +25,7 @@ def join_interrupting_thread() -> None:
     """Wait until the thread that ends statements has ended."""
     for thread in threading.enumerate():
         if thread.name == "read interruption":
-            thread.join(LIMIT_SECONDS)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
 
 
@@ -52,9 +52,9 @@ def test_the_statement_is_ended(place: Place) -> None:
         running = ReadInterruption()
         thread = Thread(target=call, args=(running,), daemon=True)
         thread.start()
-        assert has_begun.wait(LIMIT_SECONDS)
+        assert has_begun.wait(PATIENCE_SECONDS)
         running.interrupt()
-        thread.join(LIMIT_SECONDS)
+        thread.join(PATIENCE_SECONDS)
         assert endings == [ReadInterrupted]
         has_begun.clear()
         call(running)
@@ -83,7 +83,7 @@ def test_an_ended_call_is_left_alone(place: Place) -> None:
 def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is_nested: bool) -> None:
     """Also after an earlier read of the same call, or a read inside the running one, has ended. The end of the read
     ends the wait for the next attempt."""
-    monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * LIMIT_SECONDS)
+    monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * PATIENCE_SECONDS)
     interruption, first, second = ReadInterruption(), Event(), Event()
 
     def end_statement() -> None:
@@ -100,7 +100,7 @@ def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is
             if is_nested:
                 pass_read()
             interruption.interrupt()
-            assert first.wait(LIMIT_SECONDS)
+            assert first.wait(PATIENCE_SECONDS)
             assert not second.wait(0.5)
 
     with pytest.raises(ReadInterrupted) as ending:
@@ -117,20 +117,20 @@ def test_a_read_does_not_wait_for_the_connection_that_ends_it() -> None:
     @contextmanager
     def open_statement_ender() -> Iterator[Callable[[], None]]:
         is_opening.set()
-        assert may_open.wait(LIMIT_SECONDS)
+        assert may_open.wait(PATIENCE_SECONDS)
         yield lambda: attempts.append("ended")
 
     def read() -> None:
         try:
             with interruption.make_interruptible(open_statement_ender):
                 interruption.interrupt()
-                assert is_opening.wait(LIMIT_SECONDS)
+                assert is_opening.wait(PATIENCE_SECONDS)
         except ReadInterrupted:
             endings.append("interrupted")
 
     thread = Thread(target=read, daemon=True)
     thread.start()
-    thread.join(LIMIT_SECONDS / 2)
+    thread.join(PATIENCE_SECONDS / 2)
     assert endings == ["interrupted"]
     may_open.set()
     join_interrupting_thread()

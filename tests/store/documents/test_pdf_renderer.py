@@ -13,6 +13,7 @@ from console.domain.errors import ConsoleError
 from console.store.documents import pdf_renderer as pdf_pages
 from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes
+from tests.support.waiting import PATIENCE_SECONDS
 
 REPORT = pdf_bombs.report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
 GENTLE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
@@ -158,7 +159,7 @@ def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
     for name, make in pdf_bombs.BOMBS.items():
         (tmp_path / f"{name}.pdf").write_bytes(make())
     worker = processes.start("pdf_runner.py", tmp_path, limit)
-    out, err = worker.communicate(timeout=250)
+    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     told = json.loads(out)
     reasons = {"not_pdf", "too_large", "encrypted", "unreadable", "too_many_pages", "no_such_page"}

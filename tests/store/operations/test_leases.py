@@ -11,6 +11,7 @@ from console.store.operations import leases, rate_gate
 from console.store.operations.leases import HoldingProcess, Lease
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
@@ -105,7 +106,7 @@ def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Plac
     barrier = Barrier(8)
 
     def ask(i: int) -> Lease | None:
-        barrier.wait(120)
+        barrier.wait(PATIENCE_SECONDS)
         return take(databases[i % 2], holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
 
     with ThreadPoolExecutor(8) as threads:
@@ -156,7 +157,7 @@ def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
     barrier = Barrier(8)
 
     def ask(i: int) -> float:
-        barrier.wait(120)
+        barrier.wait(PATIENCE_SECONDS)
         return databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "fresh", 100.0))
 
     with ThreadPoolExecutor(8) as threads:

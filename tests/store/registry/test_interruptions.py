@@ -38,7 +38,7 @@ def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tm
     """kill -9 at each line of the import and of the swap (each fifth or third, except in a soak): the registry in use
     is whole, and the import goes on."""
     words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
-    ran = subprocess.run(words, capture_output=True, text=True, timeout=250, check=False)
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr
     assert int(ran.stdout) > fewest
 
@@ -170,11 +170,11 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
 
     thread = threading.Thread(target=read)
     thread.start()
-    assert has_read.wait(60)
+    assert has_read.wait(PATIENCE_SECONDS)
     for name in names[1:]:
         import_registry_files(registry, [tmp_path / f"{name}.zip"])
     is_over.set()
-    thread.join(60)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
     assert seen == sorted(seen)
     assert {"20251031", "20251110"} <= set(seen) <= {name[-8:] for name in names}

@@ -27,6 +27,7 @@ from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, Star
 from console.store.spool.sqlite_file import SqliteValue
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
+from tests.support.waiting import PATIENCE_SECONDS
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
 FIRST_FORM = (
@@ -244,7 +245,7 @@ def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
 
 def _run_to_end(script: str, *arguments: object) -> list[str]:
     worker = processes.start(script, *arguments)
-    out, err = worker.communicate(timeout=200)
+    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     return out.splitlines()
 

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.frame.splash_window import MainWindow, compute_size_without_frame
 from console.views.theme.design_tokens import ThemeName, tokens
+from tests.support.waiting import PATIENCE_SECONDS
 
 _PROGRAM = """
 import sys
@@ -29,7 +30,7 @@ _LIGHT = {"console", "json", "_json", "typing", "functools", "string", "pathlib"
 def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
     """Until the first frame is painted, only tokens and their reader are loaded besides Qt."""
     completed = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
     )
     loaded = completed.stdout.split()
     assert "console.views.theme.design_tokens" in loaded
@@ -44,7 +45,7 @@ def test_no_source_is_read_at_an_import() -> None:
         "print([name for name in linecache.cache if name.startswith(console.__path__[0])])"
     )
     completed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
     )
     assert completed.stdout.strip() == "[]"
 

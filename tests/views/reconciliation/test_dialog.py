@@ -30,7 +30,7 @@ def opened(qtbot: QtBot, the_look: object) -> Open:
         page.show()
         dialog = ReconcileDialog(at, providers, provider, page)
         dialog.open()
-        qtbot.waitUntil(lambda: dialog._is_acting_delay_over, timeout=120_000)
+        qtbot.waitUntil(lambda: dialog._is_acting_delay_over)
         assert isinstance(at.runner, InlineRunner)
         return dialog, services, at.runner
 

@@ -40,7 +40,7 @@ def show_page(qtbot: QtBot, the_look: object) -> Show:
         page.resize(1080, 720)
         page.show()
         page.show_route(route)
-        qtbot.waitUntil(lambda: page.run_details is None or page.rows.is_complete, timeout=120_000)
+        qtbot.waitUntil(lambda: page.run_details is None or page.rows.is_complete)
         return page
 
     return show

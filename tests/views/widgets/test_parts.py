@@ -301,9 +301,7 @@ def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) ->
         of = [sum(not part.isHidden() for part in cell.findChildren(TextLabel)) for cell in cells.values()]
         assert tuple(of[:2]) == visible_counts
         assert of[2] == 2
-        qtbot.waitUntil(
-            lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()), timeout=120_000
-        )
+        qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()))
 
 
 def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> None:
