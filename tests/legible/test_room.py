@@ -154,11 +154,14 @@ def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path) -> N
     with looking(tmp_path, Sight("en", "light", 1280, 800)) as stage:
         stage.go(HomeRoute())
         page = stage.find(HomePage)
+        stage.window.activateWindow()
+        stage.until(stage.window.isActiveWindow)  # without it nothing has the focus
         page.table.setFocus()
+        stage.until(page.table.hasFocus)
         stage.go(QueuesRoute("review"))
         stage.go(HomeRoute())
+        stage.until(page.table.hasFocus)
         assert page.y() == 0
-        assert page.table.hasFocus()
 
 
 @pytest.mark.parametrize(("width", "scale"), [(1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)])
