@@ -17,6 +17,12 @@ from tests.desk.seats import Seats
 from tests.support.money_desks import ask, paid
 
 
+@pytest.fixture
+def facts() -> dict[str, str]:
+    """A provider may take as long as a busy machine lets it."""
+    return {"TIME_SCALE": "1"}
+
+
 def unknown(seats: Seats, sandbox: Sandbox) -> Refund:
     """A refund that was sent; the gateway answers nothing any more."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)

@@ -24,9 +24,12 @@ def console(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Conso
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    """A desk that takes payments."""
-    with paying(place, sandbox, clock) as made:
+def scene(request: pytest.FixtureRequest, place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    """A desk that takes payments. Its waits are shortened by 20, also the wait for a provider's answer. In a test
+    that is marked `time_scale("1")` a provider may take as long as a busy machine lets it.
+    """
+    marker = request.node.get_closest_marker("time_scale")
+    with paying(place, sandbox, clock, TIME_SCALE=marker.args[0] if marker else "20") as made:
         yield made
 
 

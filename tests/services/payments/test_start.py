@@ -21,6 +21,8 @@ from tests.support.gone import Gone, going_away
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
+pytestmark = pytest.mark.time_scale("1")
+
 
 def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
     """Code, payer, read: captured, completed, and the order is paid; the same again changes nothing."""
@@ -130,6 +132,7 @@ def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
     assert (again.merchant_payment_id, again.state) == ("ORD-1-2", "token_generated")
 
 
+@pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
 def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault: str) -> None:
     """Errors on the way back: unknown, held, and settled by reading what the provider has."""
@@ -419,6 +422,7 @@ def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytes
     assert scene.console.recovery.list_proposals() == ()
 
 
+@pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_an_answer_that_is_delivered_twice_is_written_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,8 @@ from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 from tests.support.recon_scene import Days, counts, reconcile
 
+pytestmark = pytest.mark.time_scale("1")
+
 
 @pytest.fixture
 def days(scene: Scene) -> Days:
@@ -494,6 +496,7 @@ def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     assert rules(report) == [("reconcile_state", True)]
 
 
+@pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
 def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: Scene, fault: str, summary: str) -> None:
@@ -562,6 +565,7 @@ def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, poi
         assert scene.audited("reconciliation.begun") == scene.audited("reconciliation.ended") == 1
 
 
+@pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: Sandbox) -> None:
     """Its lease ends by itself; until then nobody else begins."""
