@@ -1,15 +1,36 @@
 """How many statements a guarded purchase sends to its database: each is a round trip on a server (decision 0056)."""
 
+from threading import Event
+
 import pytest
 
 from console.domain.records import PurchaseRequest
+from console.store.operations import leases
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.sent_statements import counted
+from tests.support.waiting import PATIENCE_SECONDS
 
 MOST = {"sqlite": 24, "mariadb": 25, "mysql": 25}
 """By engine; COMMIT is counted for servers alone. A further statement makes each purchase slower: a decision."""
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) -> None:
+    """On a slow machine some come while the statements of a purchase are counted."""
+    with place.desk(vendor) as desk:
+        heartbeat, renewed = desk._context.heartbeat, Event()
+
+        def renew() -> None:
+            desk.database.write(lambda tx: leases.list_holders(tx.conn))
+            renewed.set()
+
+        with counted(desk) as sent:
+            heartbeat.add_beat("a lease", renew)
+            assert renewed.wait(PATIENCE_SECONDS)
+            heartbeat.remove_beat("a lease")
+        assert sent == []
 
 
 @pytest.mark.engines("sqlite", "mariadb")

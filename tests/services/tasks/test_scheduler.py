@@ -26,6 +26,7 @@ from console.wording.sentences.catalogue import translate
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.waiting import PATIENCE_SECONDS
 
 EXPECTED = pytest.mark.expects_log("tasks fail here on purpose")
 EVERY = timedelta(seconds=get_interval("probes").seconds)
@@ -39,6 +40,7 @@ class Tasks:
         self.runs: list[str] = []
         self.act: Callable[[], int] = lambda: 0
         self.heartbeat = Heartbeat(self.context.scale)
+        self.heartbeat._beat_seconds = PATIENCE_SECONDS  # `beat` calls them: no thread does so on a slow machine
         self.scheduler = self.made()
 
     def made(self) -> Scheduler:

@@ -21,8 +21,10 @@ from console.store.audit.trail import (
     verify_chains,
     walk_entries,
 )
+from console.store.database import retry_policy
 from console.store.spool.spool import ChainHead
 from tests.store.audit_desk import AT, DESK, ThreeChains, fill, write_rows
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
@@ -103,8 +105,9 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
     assert [head.seq for head in desk.anchors] == [1, 2]
 
 
-def test_threads_of_one_process_share_a_chain(desk: ThreeChains) -> None:
-    """Many at once: one chain, no gap, nobody refused."""
+def test_threads_of_one_process_share_a_chain(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at once: one chain, no gap, nobody refused, however slow the machine is."""
+    monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", PATIENCE_SECONDS)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: desk.record("chain-a"), range(60)))
     assert desk.verify() == AuditVerificationResult(60)
