@@ -79,7 +79,6 @@ class BulkPlanPage(QWidget):
             translate("bulk.plan"),
             len(plan.rows),
         )
-        self.table.rows.read_query(self._read_plan_rows)
         row_limit_row = make_row(list_label, self.row_limit_list, None, gap_px=8)
         self.setLayout(
             make_column(
@@ -93,21 +92,23 @@ class BulkPlanPage(QWidget):
         """The position of the last row that the run will execute; 0 if the plan has no rows."""
         return self.limited_plan.rows[-1].row.position if self.limited_plan.rows else 0
 
-    def _read_plan_rows(self, cursor: object, limit: int) -> FetchedPage:
-        begin = cursor if isinstance(cursor, int) else 0
-        end = begin + limit
-        return FetchedPage(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
-
     @Slot()
     def _show_limited_plan(self) -> None:
         context = self._context
         self.limited_plan = self._plan.limit_to_first_rows(int(self.row_limit_list.currentData() or 0))
+        self.table.rows.read_query(partial(_read_plan_rows, self.limited_plan))
         self.totals_label.show_text(bulk_words.format_plan_totals(self.limited_plan, context))
         recheck_sentence = context.translate("bulk.checked_again")
         sentence = f"{bulk_words.format_shortest_duration(self.limited_plan, context)} {recheck_sentence}"
         self.duration_label.show_text(sentence if self.limited_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
         self.duration_label.setVisible(bool(self.duration_label.plain))
         self.row_limit_changed.emit()
+
+
+def _read_plan_rows(plan: BulkPlan, cursor: object, limit: int) -> FetchedPage:
+    begin = cursor if isinstance(cursor, int) else 0
+    end = begin + limit
+    return FetchedPage(plan.rows[begin:end], end if end < len(plan.rows) else None)
 
 
 class BulkProgressPage(QWidget):
