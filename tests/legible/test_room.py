@@ -128,6 +128,27 @@ def check_summaries(page: AlertsPage) -> None:
         assert whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count), label.plain
 
 
+def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
+    """With the sums of each kind of record, which stand beside the cause."""
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+        stage.go(QueuesRoute("review"))
+        page = stage.find(QueuesPage)
+        page.toggle_grouping()
+        stage.settle()
+        (column,) = (column for column in page.table.rows.columns if column.key == "cause")
+        cut = 0
+        for row_number in range(page.table.rows.rowCount()):
+            page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
+            QTest.qWait(1)
+            group = page.table.current_item
+            is_cut = page.table.is_cell_cut("cause", group)
+            cut += is_cut
+            assert page.difference_line.isVisible() == is_cut
+            assert page.difference_label.plain == (column.text(group) if is_cut else "")
+        assert cut
+        assert find_faults() == []
+
+
 def primary_buttons(window: QWidget) -> list[str]:
     return [
         button.text() for button in window.findChildren(KeyButton) if button.isVisible() and button.kind == "primary"

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -142,8 +142,9 @@ class QueuesPage(Page):
         self.add_content(self.filter)
 
     def _make_difference_line(self) -> Surface:
-        """Return the line below the list with the whole difference or cause of the current record, whose column may
-        be too narrow for it. The preview shows it, too, so the line is hidden beside the preview."""
+        """Return the line below the list with the whole difference or cause of the current record, or the cause and
+        the sums of the current group, whose column may be too narrow for it. The preview shows those of a record,
+        too, so the line is hidden beside the preview."""
         self.difference_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         self._difference_title = TextLabel("", "small", "muted")
         self.difference_line = Surface(edge="top")
@@ -154,6 +155,7 @@ class QueuesPage(Page):
         self.difference_line.hide()
         return self.difference_line
 
+    @Slot()
     def _show_difference(self) -> None:
         if not self._table_by_key:
             return  # `table` would make the table of the queue before its list is to be shown
@@ -165,6 +167,8 @@ class QueuesPage(Page):
             if column is not None and (not text or self.is_low_window):  # a low window has no room for a repetition
                 text = column.text(row) if self.table.is_cell_cut(column.key, row) else ""
                 title = column.title
+        elif isinstance(row, CauseRow) and column is not None and self.table.is_cell_cut(column.key, row):
+            text, title = column.text(row), column.title
         self.difference_label.show_text(text)
         self._difference_title.show_text(title)
         self.difference_line.setVisible(bool(text))
@@ -484,6 +488,7 @@ class QueuesPage(Page):
             self._show_empty_state()
         else:
             self.table_stack.setCurrentWidget(table)
+            QTimer.singleShot(0, self, self._show_difference)  # once the columns of a new table have their widths
         self.filter.match_count_label.show_text(self._format_match_count())
 
     def _go_to_row_to_find(self) -> None:
