@@ -200,6 +200,7 @@ def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> 
         engine.dispose()
         galera_alone.heal()
         assert [node.status("wsrep_cluster_size") for node in galera_alone.nodes] == ["3"] * 3
+        assert all(node.has_sound_accounts() for node in galera_alone.nodes)
         here = f"SELECT a FROM `{url.rpartition('/')[2]}`.t"
         assert third.sql("SET wsrep_sync_wait = 7", here) == second.sql("SET wsrep_sync_wait = 7", here) == ((2,),)
 
