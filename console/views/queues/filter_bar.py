@@ -240,7 +240,7 @@ class QueueFilterBar(Surface):
         )
         direction = "down" if sort_order.is_descending else "up"
         self.chip_by_list_name["sort"].select_operator(
-            text, self._context.translate(f"queue.sort_order.column_{direction}", column=name)
+            text, self._context.translate(f"queue.order.column_{direction}", column=name)
         )
         self._fit_lists_and_emit_changed()
 

@@ -1,10 +1,12 @@
 """A person's desk asks, a worker acts: the same answers, errors and steps as at a desk that acts itself."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from console.domain.desk_requests.records import TakenDeskRequest
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
@@ -26,9 +28,15 @@ from tests.support.teams import apply
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 
-def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox) -> None:
+def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its steps are stored at once here: the worker's thread for them may be slower than the purchase."""
     (number,) = numbers(1, seed=5)
     ask_only(place, "op-a")
+
+    def store(executor: execution.RequestExecutor, taken: TakenDeskRequest, step: str) -> None:
+        executor._context.write(partial(execution._write_progress_step, taken_request=taken, step=step))
+
+    monkeypatch.setattr(execution.RequestExecutor, "_keep_latest_step", store)
     steps: list[str] = []
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"), steps.append)
