@@ -211,6 +211,10 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Da
         )
     if missing_heads or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
+    if limit < ANCHORS_COMPARED and resolved_alerts != earlier_resolved_alerts:
+        # A person has acknowledged a loss. Its missing anchors may be older than the few that were compared. They are
+        # given up before the acknowledged alert is stored: otherwise they would count as a new loss later.
+        return _find_rollback(context)
     if newest_head is not None:
         spool.store_value(
             f"seen:{database_id}",

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from console.app import Console, open_health
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 from console.domain.records import CreditCheck, PurchaseRequest
@@ -237,6 +238,25 @@ def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
         assert stops(two) == []
         assert refusal(lambda: buy(one)).code == "already_purchased"
     assert len(vendor.charges) == 1
+
+
+def test_what_a_desk_wrote_since_a_loss_makes_it_no_new_one(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """Before an operation only a few anchors are compared: those of the loss, which a person has acknowledged, may be
+    older than they are. The next whole comparison finds them, and stops nobody again."""
+    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+        (alert,) = stops(other)
+        for _ in range(2 * database_rollback.ANCHORS_COMPARED_PER_OPERATION):
+            knowing._context.write(
+                lambda tx: knowing._context.record_audit(tx, AuditAction.ALERT_ACKNOWLEDGED, 1, {}, kind="alert")
+            )
+        other.alerts.acknowledge(alert.id, "an old copy")
+        buy(knowing, TWO)
+        assert database_rollback.find_database_rollback(knowing._context) is None
+        assert stops(knowing) == []
+        assert refusal(lambda: buy(knowing)).code == "already_purchased"
+    assert len(vendor.charges) == 2, lost_purchase
 
 
 def test_a_second_loss_is_a_second_stop(
