@@ -159,14 +159,23 @@ class Operators:
         """A refund that is asked for: its id."""
         text = str(minor) if purse.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
         wanted = RefundRequest(purse.payment, text, "sent back")
-        try:
-            asked = self._town.operator.refunds.request
-            return self._act(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id
-        except ConsoleError as refusal:
-            if self._town.day.asks or refusal.code not in ("in_progress", "possible_repeat"):
-                raise  # an earlier try had arrived, without a request id
-        (row,) = self._town.all.sql(f"SELECT id FROM refunds WHERE payment_id = {purse.payment}")
-        return int(row[0])
+        asked = self._town.operator.refunds.request
+        found: list[int] = []
+
+        def is_asked_for() -> bool:
+            try:
+                found.append(self._act(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id)
+            except ConsoleError as refusal:
+                if self._town.day.asks or refusal.code not in ("in_progress", "possible_repeat"):
+                    raise
+                # An earlier try had arrived, without a request id; or the payment is busy, and is asked about again.
+                rows = self._town.all.sql(f"SELECT id FROM refunds WHERE payment_id = {purse.payment}")
+                found.extend(int(id) for (id,) in rows)
+            return bool(found)
+
+        until(is_asked_for, f"a refund of {purse.order}", self._town.day.patience)
+        (refund,) = found
+        return refund
 
     def approve(self, refund: int) -> bool:
         """Whether it is decided; how its sending ended is the console's to find out."""
