@@ -35,6 +35,17 @@ ON_EDGES: tuple[Mutant, ...] = (
         ("tests/store/spool/test_spool.py::test_in_a_copy_what_was_prepared_may_have_been_sent",),
     ),
     Mutant(
+        "who opens the desk's file late takes over what another process has just prepared",
+        (
+            Change(
+                "console/store/spool/spool.py",
+                "if place is None or is_in_its_place():",
+                "if place is None:",
+            ),
+        ),
+        ("tests/store/spool/test_spool.py::test_who_opens_a_new_file_late_takes_nothing_from_others",),
+    ),
+    Mutant(
         "what others were told was not sent is sent after all",
         (
             Change(

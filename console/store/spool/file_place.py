@@ -3,6 +3,7 @@
 A copy has the state of an earlier moment: requests that the desk's processes have sent since then are missing in it.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from console.settings.private_files import make_private_file
@@ -12,15 +13,21 @@ PLACE_FILE_NAME = "desk.place"
 (`st_ctime`), which a person can't set, shows that the folder's files were put back from a copy."""
 
 
+def create_place_file(file: Path) -> None:
+    """Create the file PLACE_FILE_NAME beside `file` if it is missing and can be created. The caller holds the lock of
+    `file`: creating a file changes its `st_ctime` twice, and between the two another process would read another
+    place."""
+    with suppress(OSError):
+        make_private_file(file.with_name(PLACE_FILE_NAME))
+
+
 def find_place(file: Path) -> str | None:
-    """Return a text that identifies `file` together with the file PLACE_FILE_NAME beside it, which is created if it
-    is missing. A copy of the folder has another text, and so has the folder itself after its files were put back from
-    a copy. Return None if the files can't be read or created.
+    """Return a text that identifies `file` together with the file PLACE_FILE_NAME beside it. A copy of the folder has
+    another text, and so has the folder itself after its files were put back from a copy. Return None if one of the
+    two files is missing or can't be read.
     """
-    place_file = file.with_name(PLACE_FILE_NAME)
     try:
-        make_private_file(place_file)
-        file_status, place_status = file.stat(), place_file.stat()
+        file_status, place_status = file.stat(), file.with_name(PLACE_FILE_NAME).stat()
     except OSError:
         return None
     # The number of the device isn't part of it: it may change when the machine starts again.

@@ -25,7 +25,7 @@ from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
-from console.store.spool.file_place import find_place
+from console.store.spool.file_place import create_place_file, find_place
 from console.store.spool.sqlite_file import APPLICATION_ID, LocalJournal, SqliteValue, write_transaction
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
@@ -269,10 +269,19 @@ class Spool:
         `calling`: it may have been sent since the copy was made. If this can't be written now, the next process tries
         again; until then, `mark_void` doesn't accept the state `prepared`.
         """
-        place = find_place(self._file.path)
-        if place is None or conn.execute(_PLACE_QUERY).fetchone() == (place,):
+
+        def is_in_its_place() -> bool:
+            return bool(conn.execute(_PLACE_QUERY).fetchone() == (find_place(self._file.path),))
+
+        if is_in_its_place():
             return
         with suppress(sqlite3.OperationalError), write_transaction(conn):
+            create_place_file(self._file.path)
+            place = find_place(self._file.path)
+            # Another process may have stored the place meanwhile. Operations that it has prepared since then are its
+            # own, and it is about to send them.
+            if place is None or is_in_its_place():
+                return
             conn.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
             conn.execute(_STORE_VALUE_SQL, (_PLACE_NAME, place))
 

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,11 +20,13 @@ from console.domain.payments.provider_messages import RefundReport, StartedPayme
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport
+from console.settings.private_files import make_private_file
 from console.store.spool import answer_codec as answers
 from console.store.spool.answer_codec import Answer
 from console.store.spool.cipher import Cipher
+from console.store.spool.file_place import PLACE_FILE_NAME
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, StartKeys
-from console.store.spool.sqlite_file import SqliteValue
+from console.store.spool.sqlite_file import SqliteValue, write_transaction
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 from tests.support.waiting import PATIENCE_SECONDS
@@ -366,6 +368,46 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     monkeypatch.setattr(Spool, "_distrust_copy", lambda *_: None)
     assert not Spool(tmp_path, None).mark_void("sent")
     assert not spool.mark_void("sent")
+
+
+def test_who_opens_a_new_file_late_takes_nothing_from_others(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second process found no stored place, and gets the lock only after the first one has prepared a purchase:
+    the first one still sends it."""
+    first_lock = iter([True])
+
+    def lock_late(conn: sqlite3.Connection) -> AbstractContextManager[None]:
+        if next(first_lock, False):
+            spool.store_intent(intent("own"))
+        return write_transaction(conn)
+
+    monkeypatch.setattr("console.store.spool.spool.write_transaction", lock_late)
+    late = Spool(tmp_path, None)
+    assert late.read_entries(DATABASE) == ()
+    late.close()
+    assert next(first_lock, None) is None, "the late process wanted the lock"
+    assert spool.mark_calling("own")
+
+
+def test_the_place_is_created_under_the_lock_of_the_file(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the file of the place is new, its time changes twice: no other process may look between."""
+    refused: list[str] = []
+
+    def create_alone(path: Path) -> bool:
+        if path.name == PLACE_FILE_NAME:
+            with closing(sqlite3.connect(spool.home / "desk.db", timeout=0, isolation_level=None)) as other:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as busy:
+                    refused.append(str(busy))
+        return make_private_file(path)
+
+    monkeypatch.setattr("console.store.spool.file_place.make_private_file", create_alone)
+    assert spool.read_entries(DATABASE) == ()
+    assert refused == ["database is locked"]
 
 
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
