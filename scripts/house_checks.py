@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
@@ -134,8 +134,8 @@ def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -
 
 
 def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """Assertions of a test that compare the difference of two readings of a clock with a bound. A busy machine makes
-    such a test red. `make bench` compares times.
+    """Assertions of a test that compare the difference of two readings of a clock, or a value with the name of a
+    duration, with a bound. A busy machine makes such a test red. `make bench` compares times.
     """
     if not re.match(r"tests/(?!soak|bench)", path):
         return
@@ -149,10 +149,24 @@ def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
             }
             for node in ast.walk(function):
                 if isinstance(node, ast.Assert) and not EXCUSED.search(lines[node.lineno - 1]):
-                    compared = [part for part in ast.walk(node.test) if isinstance(part, ast.Compare)]
-                    sides = [side for part in compared for side in (part.left, *part.comparators)]
-                    if any(_is_measured(side) or ast.unparse(side) in measured for side in sides):
+                    orders = (part for part in ast.walk(node.test) if _is_order(part))
+                    sides = [side for part in orders for side in (part.left, *part.comparators)]
+                    if any(_is_measured(side) or ast.unparse(side) in measured or _has_name(side) for side in sides):
                         yield Finding(path, node.lineno, "a time is asserted; make the wrong behaviour never end")
+
+
+def _is_order(node: ast.AST) -> TypeGuard[ast.Compare]:
+    """True for `a < b` and its like."""
+    return isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
+
+
+def _has_name(value: ast.expr) -> bool:
+    """True if the expression uses a name of DURATION_NAME."""
+    return any(
+        DURATION_NAME.search(part.id if isinstance(part, ast.Name) else part.attr)
+        for part in ast.walk(value)
+        if isinstance(part, (ast.Name, ast.Attribute))
+    )
 
 
 def _is_measured(value: ast.expr) -> bool:
@@ -215,6 +229,8 @@ MEMBER_OF = {
 
 
 EXCUSED = re.compile(r"#.*\bhouse: \w+")
+DURATION_NAME = re.compile(r"(\b|_)(longest|slowest|lasted|elapsed|took|p9[059])(_ms|_seconds)?\b")
+"""Names of measured durations in tests."""
 
 # room (pattern of paths) · call (pattern of its name) · what to do instead
 CALLS = (

@@ -45,13 +45,13 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
             stack.enter_context(place.opened(sandbox, clock, person=person, desk=desk, **facts))
             for desk, person in enumerate(("worker", "lead-b"), 1)
         )
-        took: Counter[str] = Counter()
+        handled: Counter[str] = Counter()
 
         def later(step: timedelta) -> None:
             clock.offset += step
             scene.control.change_settings(advance_seconds=step.total_seconds())
             place.age(step)
-            took.update({run.task: run.count for run in worker.recovery.run_due()})
+            handled.update({run.task: run.count for run in worker.recovery.run_due()})
 
         days = Days(scene)
         days.both("ORD-9")
@@ -84,7 +84,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         assert {task.name: task.error_code for task in worker.scheduler.read_states()} == dict.fromkeys(
             INTERVAL_OF_TASK
         )
-        assert {name for name, count in took.items() if count} >= BUSY
+        assert {name for name, count in handled.items() if count} >= BUSY
         assert scene.order_now("ORD-2").state == "cancelled"
         assert place.sql("SELECT status FROM stock_reservations") == [("released",)]
         assert {(event["event"], event["rule_id"]) for event in receiver.got} >= {("AlertRaised", "B")}
