@@ -109,14 +109,6 @@ def parse_query(text: str) -> RegistryQuery:
     )
 
 
-def is_registry_query(text: str) -> bool:
-    """True if the registry can be searched for the text by words, by the beginning of a number or by post code.
-    False for a complete corporation number, for which the records are searched too, and for a text with nothing
-    to search for.
-    """
-    return parse_query(text).kind not in (QueryKind.EMPTY, QueryKind.NUMBER, QueryKind.MISTYPED_NUMBER)
-
-
 def find_number(text: str) -> str | None:
     """Return the corporation number (13 digits) in a typed text, also one without its check digit or beside words;
     None if there is none."""

@@ -144,19 +144,6 @@ class QueueReader:
             )
         return CausePage(name, group_by_cause(totals), is_capped)
 
-    def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
-        """Return the number of records of the queue `name` that the filter selects (at most MAX_COUNTED_RECORDS),
-        and the time since which the oldest of the counted records waits. Raises usage for an unknown queue."""
-        require_known_queue(name)
-        with self._context.database.read() as conn:
-            self._context.find_reading_person(conn)
-            choice = make_queue_choice(self._context, conn, record_filter)
-            count, oldest_instant = chosen_records.count_chosen_records(
-                conn, name, journal.list_lapsed_by_kind(conn), choice
-            )
-        count_limit = queues.MAX_COUNTED_RECORDS
-        return QueueCount(name, min(count, count_limit), count > count_limit, oldest_instant)
-
     def _make_queue_item(
         self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None
     ) -> QueueItem:

@@ -2,7 +2,7 @@
 publisher's files."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -69,13 +69,6 @@ class RegistryService:
         """
         facts = self.read_facts(number)
         return None if facts is None else facts.corporation
-
-    def find_corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
-        """Return the corporations with these numbers, by number. Numbers that this desk's registry does not have
-        are left out. Raises not_allowed if the acting person may not read."""
-        self._require_reading_person()
-        reader = self._context.open_registry()
-        return {} if reader is None else reader.find_many(numbers)
 
     def read_facts(self, corporation_number: str) -> CorporationFacts | None:
         """Return the registry's facts about a corporation number; None if this desk has no registry. If the

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, select
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -65,14 +65,6 @@ _DIFFERENCE_ROWS_QUERY = (
     .where(reconciliation_rows.c.run_id == bindparam("of_run_id"), reconciliation_rows.c.id > bindparam("after"))
     .order_by(reconciliation_rows.c.id)
     .limit(_LIMIT_PARAMETER)
-)
-_MARK_CASE_OPENED_STATEMENT = (
-    update(reconciliation_rows)
-    .where(
-        reconciliation_rows.c.run_id == bindparam("of_run_id"),
-        reconciliation_rows.c.row_key == bindparam("difference_key"),
-    )
-    .values(case_opened=True)
 )
 _COLUMNS_NEVER_CHANGED = frozenset(
     {"id", "version", "provider", "from_day", "to_day", "asked_by", "begun_at", "ended_at"}
@@ -219,11 +211,6 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
             raise
         return False
     return True
-
-
-def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
-    """Write into the row of the difference `row_key` of this run that a case about it was opened."""
-    conn.execute(_MARK_CASE_OPENED_STATEMENT, {"of_run_id": run_id, "difference_key": row_key})
 
 
 def list_differences(

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from console.domain.explanations.badges import DISAGREEING_VERDICTS
 from console.domain.explanations.records import explain_record as explain_record
-from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.records import Order, Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Operation, WorkState
@@ -144,22 +144,6 @@ def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
 
 
 # -- texts for lists
-
-
-def has_record_number(record: ShownRecord, text: str) -> bool:
-    """Return True if `text` is one of the record's numbers, ours or the provider's; upper and lower case count as
-    equal. A credit check has no such number."""
-    record_numbers: tuple[str | None, ...]
-    match record:
-        case Payment():
-            record_numbers = (record.merchant_payment_id, record.provider_payment_id)
-        case Order():
-            record_numbers = (record.merch_txn_id,)
-        case Refund():
-            record_numbers = (record.provider_refund_key, record.provider_refund_id)
-        case _:
-            return False
-    return text.strip().casefold() in {name.casefold() for name in record_numbers if name}
 
 
 def shorten_identifier(text: str) -> str:

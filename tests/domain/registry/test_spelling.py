@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.lookup.registry_query import QueryKind, is_registry_query, parse_query
+from console.domain.lookup.registry_query import QueryKind, parse_query
 from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.other_spellings import list_other_spellings
@@ -186,7 +186,6 @@ def test_what_a_text_asks_for(
     query = parse_query(text)
     found = (query.kind, query.number, query.digits, query.post_code, len(query.words))
     assert found == (kind, number, digits, post_code, words)
-    assert is_registry_query(text) is (kind not in (QueryKind.NUMBER, QueryKind.MISTYPED_NUMBER, QueryKind.EMPTY))
 
 
 def test_a_voicing_mark_of_its_own_belongs_to_the_kana_before_it() -> None:

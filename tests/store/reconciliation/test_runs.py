@@ -79,17 +79,18 @@ def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
 
 
 def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
-    """Each payment once in a run, in pages; that a case was opened is added to it."""
+    """Each payment once in a run, in pages."""
     run = begun().id
     found = [
-        ReconciliationDifference(f"ORD-{n}", ReconciliationVerdict.MISSING_THERE, n, "completed 300", None)
+        ReconciliationDifference(
+            f"ORD-{n}", ReconciliationVerdict.MISSING_THERE, n, "completed 300", None, case_opened=n == 2
+        )
         for n in range(3)
     ]
     assert all(reconciliations.add_row(own_rows, run, one) for one in found)
     assert not reconciliations.add_row(
         own_rows, run, ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     )
-    reconciliations.mark_case_opened(own_rows, run, "ORD-2")
     one, two, three = reconciliations.list_differences(own_rows, run)
     assert [(each.row_key, each.verdict, each.payment_id) for each in (one, two)] == [
         ("ORD-0", ReconciliationVerdict.MISSING_THERE, 0),
