@@ -97,7 +97,7 @@ class WindowFrame(CoveredWindow):
         self._history: list[_NavigationHistoryEntry] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
-        self.toasts = ToastStack(window, find_lower_bars=self._find_lower_bars)
+        self.toasts = ToastStack(window, find_lower_bars=self.find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
@@ -430,7 +430,7 @@ class WindowFrame(CoveredWindow):
             frame.add_file_buttons(toast.path, translate("action.copy_path"), translate("action.open_folder"))
         self.toasts.show_toast(frame)
 
-    def _find_lower_bars(self) -> list[QWidget]:
+    def find_lower_bars(self) -> list[QWidget]:
         """Return the bars that a toast must not cover: the lower bars of the visible page, and the status bar."""
         return [self.status_bar, *(self.current_page.lower_bars if self.current_page is not None else [])]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 SHORTCUT_BY_COMMAND: Mapping[str, str] = {
     "search": "Ctrl+K",
     "reread": "F5",
+    "cancel_reading": "Ctrl+.",
     "notices": "Ctrl+Shift+N",
     "lock": "Ctrl+L",
     "copy_link": "Ctrl+Shift+L",

@@ -16,6 +16,7 @@ _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     (("Alt+1", "…", "Alt+9"), "key.screens"),
     (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
     ((SHORTCUT_BY_COMMAND["reread"],), "key.reread"),
+    ((SHORTCUT_BY_COMMAND["cancel_reading"],), "key.cancel_reading"),
     ((SHORTCUT_BY_COMMAND["notices"],), "key.notices"),
     ((SHORTCUT_BY_COMMAND["lock"],), "key.lock"),
     ((SHORTCUT_BY_COMMAND["copy_link"],), "key.copy_link"),

@@ -567,16 +567,17 @@ class Page(QWidget):
     def show_reading_failure(self, failure: Failure) -> None:
         """Show a bar which says why the data could not be read, with a button that reads it again. The data read
         earlier stays on the page."""
+        was_cancelled = failure.code == "cancelled"
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)
         failure_text = self.context.format_failure(failure)
         self.show_bar(
             "failed",
             NotificationBar(
-                self.context.translate("screen.not_read"),
+                self.context.translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"),
                 failure_text,
-                tone="bad",
-                icon_name="cross",
+                tone="care" if was_cancelled else "bad",
+                icon_name="square_bang" if was_cancelled else "cross",
                 button=retry_button,
             ),
         )

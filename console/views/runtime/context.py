@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
@@ -361,10 +361,10 @@ class WindowContext(QObject):
     def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: what has happened, its effect on the money,
         and the next step."""
+        if failure.code == "cancelled":
+            return self.translate("screen.reading_cancelled_text")
         detail = {**failure.detail, "support_code": failure.support_code}
-        return wording.format_error_message(
-            rebuild_error(cast("ErrorCode", failure.code), detail, exit_status=0), self.language
-        )
+        return wording.format_error_message(rebuild_error(failure.code, detail, exit_status=0), self.language)
 
     def now(self) -> datetime:
         """Return the present instant, in UTC."""

@@ -26,9 +26,11 @@ class TaskRunner(QObject, Runner):
 
     Signals:
     - idle: no call is waiting or running any more.
+    - read_began: a call that only reads has begun.
     """
 
     idle = Signal()
+    read_began = Signal()
     _wake = Signal()
 
     def __init__(
@@ -57,6 +59,12 @@ class TaskRunner(QObject, Runner):
     def labels(self) -> tuple[str, ...]:
         """The labels that callers have given to the running calls."""
         return tuple(task.label for task in self._running_tasks)
+
+    def list_running_reads(self) -> tuple[TaskHandle, ...]:
+        """Return the running calls that only read and whose caller still exists."""
+        return tuple(
+            TaskHandle(task) for task in self._running_tasks if _is_read(task) and shiboken6.isValid(task.caller)
+        )
 
     def is_idle(self) -> bool:
         """Return True if no call is waiting or running, and all callbacks have run."""
@@ -102,6 +110,8 @@ class TaskRunner(QObject, Runner):
             lambda value: self._post_callback(lambda: self._deliver_progress(task, value))
         )
         self._running_tasks.add(task)
+        if _is_read(task):
+            self.read_began.emit()
         call_context = contextvars.copy_context()
         self._pools[task.lane].submit(lambda: call_context.run(self._run_task, task))
 
@@ -164,3 +174,8 @@ class TaskRunner(QObject, Runner):
                 self._begin_task(task)
                 return
         self._waiting_tasks.pop(key, None)
+
+
+def _is_read(task: Task) -> bool:
+    """Return True if the call only reads, and its statement can be ended (see `Runner.run`)."""
+    return task.is_cancellable and task.lane == "quick"

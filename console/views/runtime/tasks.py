@@ -83,6 +83,11 @@ class TaskHandle:
         return self._task.label
 
     @property
+    def caller(self) -> QObject:
+        """The object that has passed the call to the Runner. It may have been destroyed."""
+        return self._task.caller
+
+    @property
     def state(self) -> str:
         return self._task.state
 
@@ -99,6 +104,11 @@ class TaskHandle:
         other running call is still passed to its callbacks.
         """
         return self._task.cancel()
+
+    def interrupt(self) -> None:
+        """End a running call that only reads, at the person's request: its statement ends in the database, and its
+        caller gets a Failure with the code "cancelled"."""
+        self._task.progress_reporter.cancel()
 
 
 @dataclass(eq=False, slots=True)

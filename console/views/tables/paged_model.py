@@ -307,13 +307,14 @@ class PagedModel(PageUpdateModel):
             return
         self._read_page_number, self._page_range_read, self._has_failed = None, None, True
         self._skeleton_timer.stop()
+        self._show_skeleton(is_shown=False)
         self.failed.emit(failure)
 
     @Slot()
-    def _show_skeleton(self) -> None:
-        """Draw placeholders as grey bars, because a page takes long to read. An empty list that is read again has no
-        placeholders."""
-        self.is_skeleton = True
+    def _show_skeleton(self, *, is_shown: bool = True) -> None:
+        """Draw placeholders as grey bars, because a page takes long to read, or as blank rows if not `is_shown`. An
+        empty list that is read again has no placeholders."""
+        self.is_skeleton = is_shown
         first_row, last_row = self._visible_rows
         self._emit_rows_changed(
             max(0, min(first_row, len(self._page_cache) - 1)),

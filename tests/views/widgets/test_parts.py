@@ -19,7 +19,6 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
 from console.views.widgets.controls.tabs import TabBar
-from console.views.widgets.display.placeholders import ReadingNote
 from console.views.widgets.display.record_parts import ExplanationForm, RecordSide, RecordSideStrip
 from console.views.widgets.window.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
@@ -186,16 +185,6 @@ def test_words_grow_with_the_text_size(the_look: Appearance) -> None:
     QApplication.processEvents()
     assert words.font().pixelSize() == 26
     assert words.sizeHint().height() >= 1.8 * small
-
-
-def test_a_short_reading_shows_no_words(qtbot: QtBot) -> None:
-    """The note that something is being read appears after a second, not before, and never after the end."""
-    note = ReadingNote("Reading...", "Cancel")
-    qtbot.addWidget(note)
-    note.show_after_delay()
-    assert not note.isVisible()
-    note.hide_note()
-    assert not note._timer.isActive()
 
 
 def search(window: QWidget) -> SearchBox:

@@ -1,15 +1,15 @@
 """Widgets shown in place of a list's rows: the reason why the list is empty, or grey bars while its rows are being
 read."""
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, TextLabel, make_column
 from console.views.widgets.controls.buttons import KeyButton
 
 
@@ -95,37 +95,3 @@ class SkeletonRows(QWidget):
                 draw_frame(painter, QRectF(x, bar_top, width, 10), 2, None, bar)
             draw_frame(painter, QRectF(self.width() - 68, bar_top, 56, 10), 2, None, bar)
             painter.fillRect(0, top + row_height - 1, self.width(), 1, colour("line"))
-
-
-class ReadingNote(QWidget):
-    """A text with a Cancel button, which appears if reading the data of a list takes longer than a second.
-
-    Signals:
-    - cancelled: the person has cancelled the reading.
-    """
-
-    cancelled = Signal()
-
-    def __init__(self, text: str, cancel_text: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._label = TextLabel(text, "small", "muted")
-        self._cancel_button = KeyButton(cancel_text, "Esc", "inline")
-        self._cancel_button.clicked.connect(self.cancelled)
-        self.setLayout(make_row(self._label, None, self._cancel_button, margins=(12, 4, 12, 4)))
-        self.hide()
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.setInterval(tokens().px("motion", "words_after_ms"))
-        self._timer.timeout.connect(self.show)
-
-    def show_after_delay(self) -> None:
-        """Start the timer of one second, after which the text and the button appear."""
-        self._timer.start()
-
-    def hide_note(self) -> None:
-        """Stop the timer that `show_after_delay` has started, and hide the text and the button."""
-        self._timer.stop()
-        self.hide()
-
-    def show_text(self, text: str) -> None:
-        self._label.show_text(text)

@@ -1,0 +1,131 @@
+"""The note over the visible page that its data is still being read, with a button that ends the reading."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QTimer, Slot
+from PySide6.QtWidgets import QFrame, QWidget
+
+from console.views.frame.main_window import WindowFrame
+from console.views.help.command_keys import SHORTCUT_BY_COMMAND
+from console.views.pages.base import Page
+from console.views.runtime.announcer import announce
+from console.views.runtime.context import WindowContext
+from console.views.runtime.task_runner import TaskRunner
+from console.views.runtime.tasks import TaskHandle
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import TextLabel, make_row
+from console.views.widgets.controls.buttons import KeyButton
+
+_SECONDS_UNTIL_ELAPSED_TIME = 3.0
+_UPDATE_INTERVAL_MS = 200
+_DISTANCE_PX = 16  # from the bars below the note
+
+
+class ReadingNote(QFrame):
+    """The text that data is being read, and a button that cancels the reading. It lies over the page, at the bottom,
+    so that nothing moves when it appears."""
+
+    def __init__(self, context: WindowContext, on_cancel: Callable[[], object], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.label = TextLabel("", "body")
+        self.cancel_button = KeyButton(
+            context.translate("action.cancel_reading"),
+            SHORTCUT_BY_COMMAND["cancel_reading"],
+            "inline",
+            binds_key=False,
+        )
+        self.cancel_button.clicked.connect(on_cancel)
+        self.setLayout(make_row(self.label, self.cancel_button, gap_px=12, margins=(12, 8, 8, 8)))
+        self.hide()
+
+    def show_seconds(self, seconds: float) -> None:
+        """Show the text; from the third second on, with the seconds since the reading began."""
+        if seconds < _SECONDS_UNTIL_ELAPSED_TIME:
+            self.label.show_text(self._context.translate("screen.reading"))
+        else:
+            self.label.show_text(self._context.translate("screen.reading_for", seconds=int(seconds)))
+        self.adjustSize()
+
+
+class ReadingNoteWatch(QObject):
+    """Shows the ReadingNote of a window while a read of the visible page takes longer than a second, and cancels such
+    reads."""
+
+    def __init__(self, frame: WindowFrame) -> None:
+        super().__init__(frame)
+        self._frame, self._window, self._context = frame, frame.window, frame.context
+        self.note: ReadingNote | None = None
+        self._delay_seconds = tokens().px("motion", "words_after_ms") / 1_000
+        self._timer = QTimer(self, interval=_UPDATE_INTERVAL_MS)
+        self._timer.timeout.connect(self._update)
+        runner = frame.context.runner
+        self._runner = runner if isinstance(runner, TaskRunner) else None
+        if self._runner is not None:
+            self._runner.read_began.connect(self._timer.start)
+        self._window.installEventFilter(self)
+
+    def list_page_reads(self) -> tuple[TaskHandle, ...]:
+        """Return the running reads of the visible page: their caller is the page, or a widget or model inside it."""
+        page = self._frame.current_page
+        if page is None or self._runner is None:
+            return ()
+        return tuple(read for read in self._runner.list_running_reads() if _is_inside(read.caller, page))
+
+    @Slot()
+    def cancel_page_reads(self) -> None:
+        """End the running reads of the visible page, so that the page shows that its data was not read."""
+        for read in self.list_page_reads():
+            read.interrupt()
+
+    @Slot()
+    def _update(self) -> None:
+        """Show, update or hide the note. Stop the timer when no read is running any more."""
+        if self._runner is None or not self._runner.list_running_reads():
+            self._timer.stop()
+        seconds = max((read.seconds for read in self.list_page_reads()), default=0.0)
+        if seconds >= self._delay_seconds:
+            self._show_note(seconds)
+        elif self.note is not None and self.note.isVisible():
+            self.note.hide()
+
+    def _show_note(self, seconds: float) -> None:
+        is_new = self.note is None or not self.note.isVisible()
+        if self.note is None:
+            self.note = ReadingNote(self._context, self.cancel_page_reads, self._window)
+        self.note.show_seconds(seconds)
+        self._place_note(self.note)
+        if is_new:
+            self.note.show()
+            announce(self.note, self.note.label.plain, is_stored=False)
+
+    def _place_note(self, note: ReadingNote) -> None:
+        """Move the note to the middle of the page's width, above the bars at the bottom."""
+        page = self._frame.current_page
+        if page is None:
+            return
+        tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._frame.find_lower_bars() if bar.isVisible()]
+        area = page.parentWidget() or page
+        left = area.mapTo(self._window, QPoint(0, 0)).x() + (area.width() - note.width()) // 2
+        note.move(left, min([self._window.height(), *tops]) - note.height() - _DISTANCE_PX)
+        note.raise_()
+
+    def forget_note(self) -> None:
+        """Delete the note, because its texts are in the previous language. The next slow read makes a new one."""
+        if self.note is not None:
+            self.note.hide()
+            self.note.deleteLater()
+            self.note = None
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self.note is not None and self.note.isVisible():
+            self._place_note(self.note)
+        return False
+
+
+def _is_inside(caller: QObject, page: Page) -> bool:
+    """Return True if `caller` is `page`, or an object that `page` owns."""
+    ancestor: QObject | None = caller
+    while ancestor is not None and ancestor is not page:
+        ancestor = ancestor.parent()
+    return ancestor is page

@@ -1,0 +1,94 @@
+"""A read that takes longer than a second: the page says so, and the person can end it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.process.read_interruption import ReadInterrupted
+from console.views.app.reading_note import ReadingNote, ReadingNoteWatch
+from console.views.pages.base import Page
+from console.views.runtime.routes import AuditRoute, CreditCheckRoute, LookupRoute, QueuesRoute, Route
+from console.wording.sentences.catalogue import translate
+from tests.desk.conftest import Sit, buy
+from tests.desk.hands import Person
+from tests.store.database.test_read_interruption import ENDLESS
+from tests.support.desks import NUMBERS
+
+Read = tuple[Any, str]
+
+
+@contextmanager
+def endless(console: Console, service: Any, method: str) -> Iterator[list[str]]:
+    """Each call of this method of a service reads without end. Yield a list that gets an item when the database has
+    ended one."""
+    read, endings = getattr(service, method), list[str]()
+
+    def read_endlessly(*arguments: Any, **options: Any) -> Any:
+        try:
+            with console._context.database.read() as conn:
+                conn.exec_driver_sql(ENDLESS[console._context.database.dialect])
+        except ReadInterrupted:
+            endings.append("interrupted")
+            raise
+        return read(*arguments, **options)
+
+    setattr(service, method, read_endlessly)
+    try:
+        yield endings
+    finally:
+        setattr(service, method, read)
+
+
+def note_of(person: Person) -> ReadingNote:
+    """The note, once it is shown."""
+    (watch,) = person.frame.findChildren(ReadingNoteWatch)
+    person.until(lambda: watch.note is not None and watch.note.isVisible())
+    assert watch.note is not None
+    return watch.note
+
+
+PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read]]] = {
+    "a queue": (lambda _, id: QueuesRoute("unknown"), lambda console: (console.recovery, "read_queue")),
+    "a record": (lambda _, id: CreditCheckRoute(id), lambda console: (console.credit_checks, "read_credit_check")),
+    "a company": (lambda _, id: LookupRoute(NUMBERS[0]), lambda console: (console.lookup, "find_records")),
+    "the audit trail": (lambda _, id: AuditRoute(), lambda console: (console.audit, "list_entries")),
+}
+
+
+@pytest.mark.parametrize("where", PAGES)
+def test_a_long_read_is_told_and_can_be_ended(sit: Sit, console: Console, where: str) -> None:
+    """The page says after a second that it reads, and since when. Ctrl+. ends the statement in the database; the page
+    says that it shows less, and reads again when it is asked."""
+    make_route, find_read = PAGES[where]
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    service, method = find_read(console)
+    with endless(console, service, method) as endings:
+        person.frame.show_route(make_route(console, record.id))
+        note = note_of(person)
+        assert note.label.plain == translate("screen.reading", "en")
+        person.until(lambda: note.label.plain.startswith(translate("screen.reading_for", "en", seconds=3)[:11]))
+        assert (
+            note.geometry().bottom() < person.frame.status_bar.mapTo(person.frame.window, note.rect().topLeft()).y()
+        )
+        person.press("Ctrl+.")
+        person.until(lambda: bool(endings) and not note.isVisible())
+    page = person.frame.current_page
+    assert isinstance(page, Page)
+    person.until(lambda: "failed" in page._bar_by_name)
+    assert page._bar_by_name["failed"].accessibleName().startswith(translate("screen.reading_cancelled", "en"))
+    person.press("F5")
+    person.until(lambda: "failed" not in page._bar_by_name)
+
+
+def test_a_short_read_shows_no_note(sit: Sit) -> None:
+    """A page that is read at once says nothing about it."""
+    person = sit()
+    (watch,) = person.frame.findChildren(ReadingNoteWatch)
+    person.press("Alt+2")
+    person.rest()
+    assert watch.list_page_reads() == ()
+    assert watch.note is None or not watch.note.isVisible()
