@@ -371,9 +371,12 @@ class RequestIdService:
         except ConsoleError as error:
             if _may_conceal_success(error):
                 self._end_lease(held_request)
-            else:
-                self._end_act(held_request, CallAnswer(error=error))
-            raise
+                raise
+            answer = CallAnswer(error=error)
+            is_still_held = self._end_act(held_request, answer)
+            if is_still_held or _had_effect(answer):
+                raise
+            value = self._repeat_answer_of_later_holder(held_request.request, find_answer, error)
         except BaseException:
             self._end_lease(held_request)
             raise
@@ -405,26 +408,42 @@ class RequestIdService:
             raise error
         return answer.value
 
+    def _repeat_answer_of_later_holder(
+        self, request: RequestKey, find_answer: AnswerFinder, refusal: ConsoleError
+    ) -> Any:
+        """Return or raise the answer of the call that has acquired the request id after this call's lease had
+        expired. The refusal of this call may only be the effect of that other call, for example already_purchased.
+        Raises in_progress while the other call runs, and `refusal` if it has left no answer.
+        """
+        row = self._find_row_of_request(request)
+        answer = None if row is None else self._find_answer(request, row, find_answer, None)
+        if answer is None:
+            raise refusal
+        return _repeat_answer(answer)
+
     def _end_lease(self, held_request: HeldRequestId) -> None:
         """End the lease of a request id whose act ended with an unexpected exception. If the act has written
         something, `find_answer` finds the answer for later calls; otherwise the id is free."""
         with log_and_suppress("end of a request that broke off"):
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
-    def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
-        """Store the answer of an act under its request id, or release the id after a refusal. Do nothing for
-        OutcomeUnrecorded. If the database fails, nothing is raised: the lease of the id expires, and `find_answer`
-        finds the answer for later calls."""
+    def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
+        """Store the answer of an act under its request id, or release the id after a refusal. Return False if another
+        call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails, nothing is
+        raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
+        is_still_held = True
         if isinstance(answer.error, OutcomeUnrecorded):
-            return
+            return is_still_held
         with log_and_suppress("keeping the answer of a request"):
             self._context.failpoints.reach("before_answer_kept")
-            self._repeat_until_success(lambda: self._store_answer(held_request, answer))
+            is_still_held = self._repeat_until_success(lambda: self._store_answer(held_request, answer))
             self._context.failpoints.reach("after_answer_kept")
+        return is_still_held
 
-    def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
+    def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
         """Store the answer in the row of the request id if this call still holds the id, and also in the Redis
-        cache if the answer is final. If the act had no effect, release the id instead."""
+        cache if the answer is final. If the act had no effect, release the id instead. Return False if the call
+        doesn't hold the id any more."""
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
@@ -433,6 +452,7 @@ class RequestIdService:
         is_owner, epoch = self._context.write(lambda tx: self._store_end_of_act(tx, held_request, state, text))
         if is_owner and text is not None and _is_final_answer(answer):
             self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
+        return is_owner
 
     def _repeat_until_success(self, step: Callable[[], T]) -> T:
         """Run `step` until it succeeds, at most _MAX_ANSWER_STORE_ATTEMPTS times, and return its result; raise the
