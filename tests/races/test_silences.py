@@ -21,7 +21,7 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
 
 
 def test_effects_that_come_late(place: Place) -> None:
-    """Up to a second before the second answer, and after it: the same key again, one refund each."""
+    """Before the second answer, and after it: the same key again, one refund each."""
     with stage(place) as on:
         tally = silences.late_effects(on, LATE)
         silences.checked(on)

@@ -29,12 +29,24 @@ AWAY = "the cache is away ({}); the database answers alone"
 
 
 @contextmanager
-def opened(url: str, database_id: str = "", store_key: str = STORE_KEY) -> Iterator[RedisIdempotencyCache]:
-    cache = RedisIdempotencyCache(url, database_id or str(uuid4()), lambda: store_key)
-    assert cache.connect()
-    cache.refresh_epoch(lambda: "first")
-    yield cache
-    cache.close()
+def opened(
+    url: str, database_id: str = "", store_key: str = STORE_KEY, caplog: pytest.LogCaptureFixture | None = None
+) -> Iterator[RedisIdempotencyCache]:
+    """A connected cache. A busy machine may take longer than an answer may take: then another cache connects, and
+    `caplog` forgets the first one's message."""
+    caches_made: list[RedisIdempotencyCache] = []
+
+    def connect() -> bool:
+        caches_made.append(RedisIdempotencyCache(url, database_id or str(uuid4()), lambda: store_key))
+        return caches_made[-1].connect()
+
+    until(connect, "a connection to Redis")
+    if len(caches_made) > 1 and caplog is not None:
+        caplog.clear()
+    caches_made[-1].refresh_epoch(lambda: "first")
+    yield caches_made[-1]
+    for cache in caches_made:
+        cache.close()
 
 
 @pytest.fixture
@@ -290,7 +302,7 @@ def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Re
 @pytest.mark.usefixtures("hurried")
 def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
     """A value of 50 MB: given up after 64 KB, within the time of an answer."""
-    with opened(own_server.url) as cache:
+    with opened(own_server.url, caplog=caplog) as cache:
         kept(cache)
         plain.set(only_name(plain), b"d" + bytes(50_000_000))
         assert cache.find_result(KEY, PRINT).result is None
@@ -314,13 +326,9 @@ STRANGE = {
 @pytest.mark.usefixtures("hurried")
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it answers, and however slowly: no result, no exception, no waiting, one line in the log."""
-    with strange_server(STRANGE[why]) as url:
-        cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
-        assert cache.connect()
-        cache.refresh_epoch(lambda: "first")
+    with strange_server(STRANGE[why]) as url, opened(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
-        cache.close()
     assert len(caplog.messages) == 1
 
 
@@ -328,13 +336,9 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
 @pytest.mark.usefixtures("hurried")
 def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     """A byte every ten milliseconds, each in time: the answer as a whole isn't."""
-    with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url:
-        cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
-        assert cache.connect()
-        cache.refresh_epoch(lambda: "first")
+    with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url, opened(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
-        cache.close()
     assert len(caplog.messages) == 1
 
 
@@ -360,7 +364,7 @@ def test_a_killed_server_costs_one_line(
     """A killed server: no question connects within five seconds, and one line is logged. Once the server is back, the
     cache finds it by itself."""
     caplog.set_level(logging.INFO)
-    with opened(own_server.url) as cache:
+    with opened(own_server.url, caplog=caplog) as cache:
         kept(cache)
         own_server.kill()
         with monkeypatch.context() as patch:
@@ -386,7 +390,7 @@ def test_a_hung_server_is_waited_for_once(
 ) -> None:
     """A server that is stopped while a connection is open: one question waits, 40 ms. None waits after it, not even
     the one that finds out whether the server is back: it would wait for PATIENCE_SECONDS, for ever."""
-    with opened(own_server.url) as cache:
+    with opened(own_server.url, caplog=caplog) as cache:
         kept(cache)
         own_server.pause()
         began = time.monotonic()
