@@ -469,6 +469,34 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a desk whose clock is ahead denies a purchase that AlarmBox lists",
+        (
+            Change(
+                "console/services/credit_checks/listed_purchases.py",
+                "    return None if sent_at is None else (sent_at - CLOCK_TOLERANCE)",
+                "    return None if sent_at is None else sent_at",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_listed_purchases.py::test_a_clock_that_is_ahead_denies_no_listed_purchase",
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "a listed purchase of the day before settles an unknown one",
+        (
+            Change(
+                "console/services/credit_checks/probe.py",
+                "        if sent_day is not None and unused_reports[0].purchase_date < sent_day:\n",
+                "        if False:\n",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_listed_purchases.py::test_a_clock_that_is_ahead_denies_no_listed_purchase",
+        ),
+        "sqlite",
+    ),
+    Mutant(
         "an acknowledged contradiction of a payment hides the next one",
         (
             Change(

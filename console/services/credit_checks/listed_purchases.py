@@ -5,7 +5,7 @@ here has may be the one that they deny.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from console.domain.calendar_days import JST, get_end_of_day
 from console.domain.error_reasons import MismatchReason
@@ -20,6 +20,15 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 
 ListOutcome = Outcome[tuple[CheckReport, ...]]
+CLOCK_TOLERANCE = timedelta(days=1)
+"""Time by which the day of sending may be later than AlarmBox's day of the purchase: the clock of the desk, or
+AlarmBox's, may be wrong by hours, and a few seconds are enough at midnight."""
+
+
+def find_first_possible_day(sent_at: datetime | None) -> date | None:
+    """Return the earliest day (in Japan) that AlarmBox's list may have for a purchase sent at `sent_at`; None if any
+    day is possible, because nobody knows the time of sending."""
+    return None if sent_at is None else (sent_at - CLOCK_TOLERANCE).astimezone(JST).date()
 
 
 def refuse_denial_of_listed_purchase(
@@ -32,7 +41,7 @@ def refuse_denial_of_listed_purchase(
 ) -> None:
     """Ask AlarmBox for the purchases of the corporation number, if it has a list and this desk can ask; store the
     answer with `store_answer`. Raise evidence_mismatch (detail.reason `listed_purchase`, detail.record `record`) if
-    the list has a purchase that is not over, was made on the day of `sent_at` or later (None: on any day), and
+    the list has a purchase that is not over, was made on the day before `sent_at` or later (None: on any day), and
     belongs to no credit check here. Without an answer, people decide with their evidence alone.
     """
     try:
@@ -55,14 +64,14 @@ def refuse_denial_of_listed_purchase(
 def _has_purchase_of_no_record(
     conn: Connection, reports: Iterable[CheckReport], sent_at: datetime | None, now: datetime
 ) -> bool:
-    """True if one of the listed purchases is not over at `now`, was made on the day of `sent_at` or later, and
+    """True if one of the listed purchases is not over at `now`, was made on the day before `sent_at` or later, and
     belongs to no credit check here. A purchase without a day may be of any day."""
-    sent_day = None if sent_at is None else sent_at.astimezone(JST).date()
+    first_day = find_first_possible_day(sent_at)
     return any(
         not credit_checks.list_by_provider_id(conn, report.credit_check_id)
         for report in reports
         if not _is_over(report, now)
-        and (sent_day is None or report.purchase_date is None or report.purchase_date >= sent_day)
+        and (first_day is None or report.purchase_date is None or report.purchase_date >= first_day)
     )
 
 

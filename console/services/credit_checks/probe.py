@@ -24,6 +24,7 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
+from console.services.credit_checks.listed_purchases import find_first_possible_day
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.process.context import ServiceContext
@@ -181,11 +182,14 @@ class CreditCheckProber:
         """Return the provider's report of the purchase of `record` and a reason; the report is None if no report
         certainly belongs to the purchase.
 
-        A report certainly belongs to the purchase if no credit check here has the report's id, if no other such
-        report is of the day of sending (in Japan) or later, and if no other purchase may have got the id
-        (`_may_unused_id_be_of_other_purchase`). A report without a day counts as one of the day of sending.
+        A report certainly belongs to the purchase if it is of the day of sending (in Japan) or later, if no credit
+        check here has the report's id, if no other such report is of the day before the sending or later, and if no
+        other purchase may have got the id (`_may_unused_id_be_of_other_purchase`). A report of the day before may be
+        an earlier purchase, or this one: the desk's clock may have been ahead. A report without a day counts as one
+        of the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
+        first_day = find_first_possible_day(record.created_at)
         # Other purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
         is_id_ambiguous = self._may_unused_id_be_of_other_purchase(tx, record)
@@ -193,7 +197,7 @@ class CreditCheckProber:
             report
             for report in reports
             if not credit_checks.list_by_provider_id(tx.conn, report.credit_check_id)
-            and (sent_day is None or report.purchase_date is None or report.purchase_date >= sent_day)
+            and (first_day is None or report.purchase_date is None or report.purchase_date >= first_day)
         ]
         if is_id_ambiguous:
             return None, "several_wait"
@@ -203,6 +207,8 @@ class CreditCheckProber:
             return None, "none_found"
         if unused_reports[0].purchase_date is None:
             return None, "undated_found"
+        if sent_day is not None and unused_reports[0].purchase_date < sent_day:
+            return None, "day_before_found"
         if check_records.find_credit_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"

@@ -192,11 +192,11 @@ def test_nobody_denies_another_applications_row_that_the_list_has(
 def test_what_is_another_purchase_stops_no_denial(
     console: Console, listing: ListingVendor, place: Place, listed: str
 ) -> None:
-    """Of a day before the sending, over by now, of another record, or no list at all: people decide."""
+    """Of two days before the sending, over by now, of another record, or no list at all: people decide."""
     if listed == "ours":
         assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state == CheckState.SUCCESS
     record = buy_unknown(console, listing, "1", "silent_before_charge")
-    days = {"earlier": 1, "over": 400}.get(listed)
+    days = {"earlier": 2, "over": 400}.get(listed)
     if days is not None:
         listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=days), None))
     listing.readable = listed != "silent"
@@ -252,3 +252,25 @@ def test_two_people_give_one_id_at_once(
     (lost,) = filter(None, ends)
     assert isinstance(lost, ConsoleError)
     assert (lost.code, lost.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
+
+
+def test_a_clock_that_is_ahead_denies_no_listed_purchase(
+    console: Console, listing: ListingVendor, hand_clock: HandClock, place: Place
+) -> None:
+    """At this desk the next day has begun, at AlarmBox it hasn't: its day of the purchase is the day before ours."""
+    listing.today = lambda: hand_clock.today() - timedelta(days=1)
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    with place.acting(console, "lead-b") as other:
+        for desk in (console, other):
+            assert (
+                refusal(lambda desk=desk: deny(desk, "credit-check", record.id)).detail["reason"] == "listed_purchase"
+            )
+    assert probe(console, record) == ("outcome_unknown", "day_before_found")
+    assert len(listing.charges) == 1
+
+
+def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console, listing: ListingVendor) -> None:
+    """Somebody bought on AlarmBox's own page around midnight: either purchase may be ours."""
+    listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=1), None))
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    assert probe(console, record) == ("outcome_unknown", "several_found")
