@@ -9,6 +9,7 @@ _CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
 _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
 )
+_DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
 _WRONG_CLOCK = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
@@ -494,6 +495,47 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             "tests/services/credit_checks/test_listed_purchases.py::test_a_clock_that_is_ahead_denies_no_listed_purchase",
         ),
+        "sqlite",
+    ),
+    Mutant(
+        "a desk without credentials uses up the probes of a payment",
+        (
+            Change(
+                "console/services/payment_intake/due_tasks.py",
+                "self._probe_payment, self._list_uncallable_providers())",
+                "self._probe_payment)",
+            ),
+            Change(
+                "console/services/payments/probe.py",
+                "        self._require_configured_provider(payment.provider)\n        if is_automatic:\n",
+                "        if is_automatic:\n",
+            ),
+        ),
+        (f"{_DUE_PAYMENTS}::test_a_desk_that_cannot_ask_uses_up_no_attempt",),
+        "sqlite",
+    ),
+    Mutant(
+        "a payment at which the program fails is tried first for ever",
+        (
+            Change(
+                "console/services/payment_intake/due_tasks.py",
+                "                self._payment_prober.plan_next_probe(payment)\n",
+                "                pass\n",
+            ),
+        ),
+        (f"{_DUE_PAYMENTS}::test_a_payment_that_fails_here_lets_the_others_pass",),
+        "sqlite",
+    ),
+    Mutant(
+        "a credit check at which the program fails is tried first for ever",
+        (
+            Change(
+                "console/services/tasks/due_tasks.py",
+                "                self._credit_check_prober.plan_next_probe(record)\n",
+                "                pass\n",
+            ),
+        ),
+        ("tests/services/tasks/test_due_checks_move_on.py::test_a_check_that_fails_here_lets_the_others_pass",),
         "sqlite",
     ),
     Mutant(

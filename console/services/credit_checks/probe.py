@@ -245,6 +245,18 @@ class CreditCheckProber:
             )
         outcomes.write_successful_purchase(self._context, tx, record, report, {"by": "probe"})
 
+    def plan_next_probe(self, record: CreditCheck) -> None:
+        """Schedule the next probe of an unknown purchase whose due probe failed with a fault of this program; after
+        the last probe of the schedule, set its work to needs_review. Do nothing if the credit check has changed since
+        `record` was read."""
+
+        def plan_if_unchanged(tx: Transaction) -> None:
+            current = credit_checks.find(tx.conn, record.id)
+            if current is not None and current.version == record.version:
+                self._plan_next_probe(tx, record)
+
+        self._context.write(plan_if_unchanged)
+
     def _plan_next_probe(self, tx: Transaction, record: CreditCheck) -> None:
         current = credit_checks.find(tx.conn, record.id)
         if current is None:

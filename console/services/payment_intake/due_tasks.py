@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Collection
 
+from console.domain.errors import ConsoleError
+from console.domain.payments.provider_registry import list_provider_names
 from console.domain.payments.records import Payment
 from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.payments.probe import PaymentProber
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.process.failpoints import FailpointReached
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
 from console.store.payments import payments
@@ -18,10 +23,17 @@ class PaymentDueTasks:
     payment, the task continues with the next one.
     """
 
-    def __init__(self, context: ServiceContext, payment_prober: PaymentProber, notices: NoticeReceiver) -> None:
+    def __init__(
+        self,
+        context: ServiceContext,
+        payment_prober: PaymentProber,
+        notices: NoticeReceiver,
+        payment_providers: PaymentProviders,
+    ) -> None:
         self._context = context
         self._payment_prober = payment_prober
         self._notices = notices
+        self._payment_providers = payment_providers
 
     def list_tasks(self) -> tuple[DueTask, ...]:
         """Return the due tasks (name and function), in the sequence in which they should run: a task can handle the
@@ -31,13 +43,11 @@ class PaymentDueTasks:
             ("unconfirmed_notices", self._notices.confirm_due_notices),
             (
                 "payment_probes",
-                lambda: self._run_for_due_payments((payment_work.PROBE_REASON,), self._probe_payment),
+                lambda: self._probe_due_payments((payment_work.PROBE_REASON,)),
             ),
             (
                 "payment_polls",
-                lambda: self._run_for_due_payments(
-                    (payment_work.POLL_REASON, payment_work.CONFIRM_REASON), self._probe_payment
-                ),
+                lambda: self._probe_due_payments((payment_work.POLL_REASON, payment_work.CONFIRM_REASON)),
             ),
             (
                 "order_moves",
@@ -45,9 +55,26 @@ class PaymentDueTasks:
             ),
         )
 
-    def _run_for_due_payments(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
+    def _probe_due_payments(self, reasons: Collection[str]) -> int:
+        """Probe the payments whose work is due and has one of these reasons. The payments of providers that this desk
+        can't call wait for a desk or worker that can. Return the number of handled payments."""
+        return self._run_for_due_payments(reasons, self._probe_payment, self._list_uncallable_providers())
+
+    def _list_uncallable_providers(self) -> frozenset[str]:
+        uncallable_providers = set(list_provider_names())
+        for provider in list_provider_names():
+            with skip_failures(f"provider {provider}"):
+                if self._payment_providers.find_reader(provider) is not None:
+                    uncallable_providers.remove(provider)
+        return frozenset(uncallable_providers)
+
+    def _run_for_due_payments(
+        self, reasons: Collection[str], act: Callable[[Payment], object], excluded_providers: Collection[str] = ()
+    ) -> int:
         with self._context.database.read() as conn:
-            due_payments = payments.list_due_payments(conn, reasons, self._context.now(), BATCH_SIZE)
+            due_payments = payments.list_due_payments(
+                conn, reasons, self._context.now(), BATCH_SIZE, excluded_providers
+            )
         return sum(self._run_for_payment(payment, act) for payment in iterate_until_stopped(due_payments))
 
     def _run_for_payment(self, payment: Payment, act: Callable[[Payment], object]) -> int:
@@ -62,7 +89,16 @@ class PaymentDueTasks:
         return 1
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        return self._payment_prober.probe(payment.id, is_automatic=True)
+        """Probe a due payment and return it. After a fault of this program, schedule its next probe, too, so that the
+        task handles the payments after it first, and a person looks at it in the end; then raise the error."""
+        try:
+            return self._payment_prober.probe(payment.id, is_automatic=True)
+        except (ConsoleError, FailpointReached):
+            raise
+        except Exception:
+            with log_and_suppress(f"the next probe of payment {payment.id}"):
+                self._payment_prober.plan_next_probe(payment)
+            raise
 
     def _set_order_paid(self, payment: Payment) -> bool:
         return order_status.retry_set_order_paid(self._context, payment)

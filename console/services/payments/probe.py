@@ -65,7 +65,7 @@ class PaymentProber:
         due task, which also schedules the next probe.
 
         Raises outcome_unknown (detail.record) if the outcome stays unknown; not_allowed if the acting person has no
-        right to probe; bad_profile if a person probes and the provider is not configured on this desk; provider_auth,
+        right to probe; bad_profile if the provider is not configured on this desk; provider_auth,
         rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
         many calls, or doesn't answer; not_found if there is no such payment; in_progress while the start of the
         payment runs or another process holds the payment's lease.
@@ -88,15 +88,14 @@ class PaymentProber:
         return settled_payment
 
     def _end_probe_without_question(self, payment: Payment, *, is_automatic: bool) -> Payment:
-        """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is
-        not configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and
-        bad_profile if a person probes and the provider is not configured. `is_automatic` is True for a due task,
-        which also schedules the next probe.
+        """End the probe of a payment whose provider can't be asked, because the provider only sends notices. Return
+        the payment. Raises outcome_unknown if its outcome is unknown, and bad_profile if the provider is not
+        configured on this desk: another desk can ask it, so this attempt must not count. `is_automatic` is True for a
+        due task, which also schedules the next probe.
         """
+        self._require_configured_provider(payment.provider)
         if is_automatic:
-            self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))
-        else:
-            self._require_configured_provider(payment.provider)
+            self.plan_next_probe(payment)
         if payment.certainty is Certainty.UNKNOWN:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
         return payment
@@ -243,6 +242,11 @@ class PaymentProber:
         payment_work.open_case(self._context, tx, payment.id, WorkReason.CONTRADICTED, observed, expected)
 
     # Next probe
+
+    def plan_next_probe(self, payment: Payment) -> None:
+        """Schedule the next probe of a payment whose due probe asked nobody, or failed with a fault of this program;
+        after the last probe of the schedule, set the payment's work to needs_review."""
+        self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))
 
     @payments.run_again_if_stale()
     def _complete_probe(self, tx: Transaction, payment: Payment, *, is_automatic: bool) -> None:

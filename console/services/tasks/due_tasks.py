@@ -21,6 +21,7 @@ from console.services.guarded.action import ServicesByAction, record_operation_l
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.alerts import alerts, cases
 from console.store.audit import trail as audit
@@ -201,9 +202,19 @@ class DueTasks:
         return int(has_ended)
 
     def _probe_due_credit_checks(self) -> int:
-        return self._run_for_due_credit_checks(
-            "unknown", lambda record: self._credit_check_prober.probe(record.id, is_automatic=True)
-        )
+        return self._run_for_due_credit_checks("unknown", self._probe_credit_check)
+
+    def _probe_credit_check(self, record: CreditCheck) -> None:
+        """Probe a due credit check. After a fault of this program, schedule its next probe, too, so that the task
+        handles the credit checks after it first, and a person looks at it in the end; then raise the error."""
+        try:
+            self._credit_check_prober.probe(record.id, is_automatic=True)
+        except (ConsoleError, FailpointReached):
+            raise
+        except Exception:
+            with log_and_suppress(f"the next probe of credit check {record.id}"):
+                self._credit_check_prober.plan_next_probe(record)
+            raise
 
     def _refetch_due_credit_checks(self) -> int:
         return self._run_for_due_credit_checks("incomplete", self._refetch_missing_parts)

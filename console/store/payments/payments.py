@@ -64,7 +64,9 @@ _PAYERS_QUERIES = {
 _SUBJECT_OF_ALERT_QUERY = select(alerts.c.subject_kind, alerts.c.subject_id).where(
     alerts.c.id == bindparam("record_id")
 )
-_DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(payments, _PAYMENTS_QUERY)
+_DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(
+    payments, _PAYMENTS_QUERY.where(payments.c.provider.not_in(bindparam("excluded_providers", expanding=True)))
+)
 _INSERT_PAYMENT_STATEMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
     "id",
@@ -183,12 +185,13 @@ def find_by_corporations(
     return select_records(conn, _PAYMENTS_OF_CORPORATIONS_QUERY, values)
 
 
-def list_due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
+def list_due_payments(
+    conn: Connection, reasons: Collection[str], now: datetime, limit: int, excluded_providers: Collection[str] = ()
+) -> tuple[Payment, ...]:
     """Return at most `limit` payments whose scheduled work has one of these reasons and whose due time has come,
-    sorted by due time."""
-    return select_records(
-        conn, _DUE_PAYMENTS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
-    )
+    sorted by due time, without those at `excluded_providers`."""
+    parameters = {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
+    return select_records(conn, _DUE_PAYMENTS_QUERY, {**parameters, "excluded_providers": sorted(excluded_providers)})
 
 
 def get_base_query() -> Select[Any]:

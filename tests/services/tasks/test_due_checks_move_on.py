@@ -8,8 +8,9 @@ import pytest
 from console.app import Console
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, WorkState
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS
+from console.services.tasks import due_tasks
 from tests.support.invented import numbers
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.ledger_vendor import LedgerReader, LedgerVendor
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -98,3 +99,35 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
     assert (record.state, record.viewing_over, record.work.state) == (CheckState.SUCCESS, True, WorkState.NONE)
     entries = place.sql("SELECT COUNT(*) FROM audit_log WHERE what='credit-check.refetch' AND result='refused'")
     assert entries[0][0] <= 1
+
+
+@pytest.mark.expects_log("the fault at one credit check")
+def test_a_check_that_fails_here_lets_the_others_pass(
+    console: Console, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of this program at one purchase: that one moves on through its schedule to a person, the one after it
+    is asked about although a run has room for one only."""
+    broken, other = numbers(2)
+    vendor.behaviour = "silent_after_charge"
+    for number in (broken, other):
+        refusal(lambda number=number: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+    find = LedgerReader.find_purchases
+
+    def fail_for_one(reader: LedgerReader, number: str) -> object:
+        if number == broken:
+            raise RuntimeError("a bug")
+        return find(reader, number)
+
+    monkeypatch.setattr(LedgerReader, "find_purchases", fail_for_one)
+    monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
+    hand_clock.at += timedelta(days=1)
+    for _ in range(2):
+        console.scheduler._tasks["probes"]()
+    assert console.lookup.find_records(other).credit_checks[0].state is CheckState.SUCCESS
+    run_for_days(console, hand_clock)
+    (record,) = console.lookup.find_records(broken).credit_checks
+    assert (record.certainty, record.work.state, record.work.reason) == (
+        Certainty.UNKNOWN,
+        WorkState.NEEDS_REVIEW,
+        "probes_ended",
+    )
