@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ DAY = timedelta(days=1, hours=1)
 @pytest.fixture
 def bare(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
     """A desk beside, without PayPay's credentials."""
-    missing = {"SECRET_PAYPAY_API_KEY": None, "SECRET_PAYPAY_API_SECRET": None}
+    missing: dict[str, Any] = {"SECRET_PAYPAY_API_KEY": None, "SECRET_PAYPAY_API_SECRET": None}
     with paying(place, sandbox, clock, **missing) as scene:
         yield scene
 
