@@ -11,6 +11,7 @@ _DENIED_BUT_BOUGHT = (
 )
 _DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
+_TAKEN_BACK = "tests/services/payments/test_apply_report.py::test_another_amount_that_was_taken_back_is_for_a_person"
 _UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
 _WRONG_CLOCK = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
@@ -536,6 +537,31 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/services/tasks/test_due_checks_move_on.py::test_a_check_that_fails_here_lets_the_others_pass",),
+        "sqlite",
+    ),
+    Mutant(
+        "a part of the money that is taken back counts as all of it",
+        (
+            Change(
+                "console/domain/payments/report_rules.py",
+                "    if report.amount not in (None, Money(payment.captured_minor, payment.currency)):\n"
+                "        return _make_contradiction_effect(report)  # perhaps",
+                "    if False:\n        return _make_contradiction_effect(report)  # perhaps",
+            ),
+        ),
+        (_TAKEN_BACK,),
+        "sqlite",
+    ),
+    Mutant(
+        "a part of the money that was taken back before the success came counts as all of it",
+        (
+            Change(
+                "console/domain/payments/report_rules.py",
+                "    if has_newer_failure and payment.provider_minor not in (None, report.amount.minor):\n",
+                "    if False:\n",
+            ),
+        ),
+        (_TAKEN_BACK,),
         "sqlite",
     ),
     Mutant(

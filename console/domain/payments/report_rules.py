@@ -120,9 +120,11 @@ def _compute_success_effect(
             is_newest=is_newer,
         )
     path, case_rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
-    if (
-        not is_newer and payment.state is PaymentState.PAYMENT_FAILED
-    ):  # a newer failure is known, so the payment was reversed
+    has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
+    if has_newer_failure and payment.provider_minor not in (None, report.amount.minor):
+        amount_text = f"{payment.provider_minor} {payment.currency}"
+        case_rule, observed = WorkReason.CONTRADICTED, f"{payment.provider_state} {amount_text}"
+    elif has_newer_failure:  # so the payment was reversed
         path, case_rule, observed = (
             (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
@@ -186,6 +188,8 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, source: Rep
         return _make_contradiction_effect(report)
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a later read shows the state of this payment
+    if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
+        return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
     path = find_payment_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 

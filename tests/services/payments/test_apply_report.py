@@ -11,6 +11,7 @@ import pytest
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
+from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
@@ -108,6 +109,32 @@ def test_money_that_was_taken_back_leaves_the_account(scene: Scene) -> None:
     gone = tell(scene, payment, fact(P.PAYMENT_FAILED, 2))
     assert (gone.state, gone.captured_minor) == ("reversed", 3300)
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_told_first"),  # an amount in another currency isn't stored, so it can't be compared later
+    [
+        (Money(100, "JPY"), False), (Money(3301, "JPY"), False), (Money(3300, "INR"), False),
+        (Money(100, "JPY"), True), (Money(3301, "JPY"), True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("way", [ReportSource.NOTICE, ReportSource.READ])
+def test_another_amount_that_was_taken_back_is_for_a_person(
+    scene: Scene, amount: Money, way: ReportSource, *, is_told_first: bool
+) -> None:
+    """A bank takes a part of the money back, or speaks of another currency: nobody knows what stays, so the payment
+    stays paid, its account keeps it, and a person is told. Also if the notices overtake each other.
+    """
+    scene.account(NUMBERS[0], 5000)
+    payment = begun(scene, "ORD-1", corporation_number=NUMBERS[0])
+    success = fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id="id-1")
+    taken_back = fact(P.PAYMENT_FAILED, 2, way, amount=amount)
+    after = tell(scene, payment, *((taken_back, success) if is_told_first else (success, taken_back)))
+    assert (after.state in PAID_STATES, after.captured_minor, after.work.reason) == (True, 3300, "contradicted")
+    assert scene.place.sql("SELECT balance_minor FROM accounts") == [(3300,)]
+    assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [
+        ("contradicted", f"payment_failed@2 {amount.minor} {amount.currency}")
+    ]
 
 
 def test_one_payment_of_the_provider_is_one_of_ours(scene: Scene) -> None:
