@@ -524,6 +524,28 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a list without a refund that we know counts as whole",
+        (
+            Change(
+                "console/services/refunds/payment_precheck.py",
+                "    return None if is_whole else replace(",
+                "    return None if is_whole or outcome else replace(",
+            ),
+        ),
+        ("tests/services/refunds/test_unknown_refunds.py::test_a_list_without_a_refund_that_we_know_is_no_list",),
+    ),
+    Mutant(
+        "a refunded payment without a list of refunds counts as one without refunds",
+        (
+            Change(
+                "console/providers/paypay/responses.py",
+                '        if payment_fields["status"] == _REFUNDED_STATE and not refund_reports:\n',
+                "        if False:\n",
+            ),
+        ),
+        ("tests/services/refunds/test_unknown_refunds.py::test_without_paypays_list_the_next_one_is_not_sent",),
+    ),
+    Mutant(
         "a refund that can't be sent keeps its turn before the others",
         (
             Change(

@@ -54,6 +54,8 @@ _RESULT_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CANCELED_CAPTURE_STATES = ("USER_CANCELED",)
+_REFUNDED_STATE = "REFUNDED"
+"""PayPay's state of a payment of which at least a part was refunded."""
 _LATEST_EPOCH_SECONDS = 32_503_679_999  # the end of the year 2999: a later time can have no refund window
 
 
@@ -152,6 +154,9 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         if question.provider_payment_id is not None and payment_id not in (None, question.provider_payment_id):
             raise UnusableAnswer("other_payment")
         amount = _read_charged_amount(payment_fields)
+        refund_reports = _read_refund_reports(payment_fields.get("refunds"))
+        if payment_fields["status"] == _REFUNDED_STATE and not refund_reports:
+            refund_reports = None  # there is at least one, and the answer doesn't list it
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
             provider_payment_id=payment_id,
@@ -162,7 +167,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
             total=amount,
             paid_at=parse_instant(payment_fields.get("acceptedAt")),
             method=_join_methods(payment_fields.get("paymentMethods")),
-            refunds=_read_refund_reports(payment_fields.get("refunds")),
+            refunds=refund_reports,
             has_payment_number=payment_fields.get("merchantPaymentId") is not None,
         )
         has_other_amount = question.amount is not None and amount not in (None, question.amount)

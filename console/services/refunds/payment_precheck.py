@@ -4,7 +4,9 @@ If the provider has a refund that the database doesn't have, the database may ha
 check that refund before the program sends another refund of the payment.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from console.domain.error_reasons import ExceedsReason, NotAllowedReason
 from console.domain.errors import ErrorCode, make_outcome_error
@@ -14,6 +16,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundReport
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.payments.provider import PaymentReader, RefundLister
 from console.services.payments.unknown_refunds import is_refund_of_this_console, open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
@@ -23,7 +26,9 @@ from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import evidence
+from console.store.refunds import refunds
 
+T = TypeVar("T")
 REFUND_LIST_CALL_NAME = "refund_list"
 """Name in the evidence of the answer with all refunds of a payment."""
 _ANSWERED_OUTCOME_CLASSES = (
@@ -38,7 +43,8 @@ _ANSWERED_OUTCOME_CLASSES = (
 class PrecheckAnswers:
     """The provider's answers to the questions before a refund. `is_payment_read`: the provider has answered the
     question about the payment. `list_failure` is the answer that should have contained the payment's refunds and
-    doesn't contain a readable list of them; None if the provider has listed them, or lists no refunds at all.
+    doesn't contain a readable and whole list of them; None if the provider has listed them, or lists no refunds at
+    all.
     """
 
     is_payment_read: bool
@@ -80,8 +86,12 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     list_failure: Outcome[object] | None = None
     if isinstance(reader, RefundLister):
         list_failure = _find_list_failure(context, reader, pair, question)
-    elif reader.capabilities.lists_refunds_with_payment and _list_reported_refunds(outcome) is None:
-        list_failure = outcome
+    elif reader.capabilities.lists_refunds_with_payment:
+        reported_refunds = _list_reported_refunds(outcome)
+        if reported_refunds is None:
+            list_failure = outcome
+        else:
+            list_failure = _find_incomplete_list(context, pair, outcome, [refund.key for refund in reported_refunds])
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
 
 
@@ -94,14 +104,33 @@ def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[RefundRepor
 def _find_list_failure(
     context: ServiceContext, refund_lister: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
 ) -> Outcome[tuple[str, ...]] | None:
-    """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no list,
-    None if it contains one. Raises not_allowed if the list has a refund that the database doesn't have and that no
-    person has acknowledged."""
+    """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no whole
+    list, None if it contains one. Raises not_allowed if the list has a refund that the database doesn't have and that
+    no person has acknowledged."""
     outcome = refund_lister.list_refund_keys(question)
     if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, pair, outcome)):
         facts: ProviderAnswerFacts = {"record": pair.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
         raise make_outcome_error(ErrorCode.NOT_ALLOWED, facts)
-    return None if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND) else outcome
+    if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
+        return outcome
+    return _find_incomplete_list(context, pair, outcome, outcome.found or ())
+
+
+def _find_incomplete_list(
+    context: ServiceContext, pair: RefundWithPayment, outcome: Outcome[T], listed_keys: Collection[str]
+) -> Outcome[T] | None:
+    """Return the provider's answer `outcome` as an unknown one if its list of the payment's refunds (`listed_keys`)
+    lacks a refund that the provider has completed; None if it has all of them. Such a list isn't whole, so it may
+    lack a refund that the database has lost, too. A refund that only people call completed was perhaps made in
+    another way, and isn't listed then."""
+    with context.database.read() as conn:
+        payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
+    is_whole = all(
+        refund.provider_refund_key in listed_keys
+        for refund in payment_refunds
+        if refund.state is RefundState.COMPLETED and refund.error_code != RESOLVED_BY_PEOPLE_CAUSE
+    )
+    return None if is_whole else replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_lacks_refund", found=None)
 
 
 def _store_list_and_find_unknown_refund(

@@ -117,6 +117,8 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
         {"action": "result:DYNAMIC_QR_PAYMENT_NOT_FOUND"},
         {"action": "set_fields", "fields": {"data.refunds": "none"}},
         {"action": "set_fields", "fields": {"data.refunds.data": [{"status": "REFUND_WAITING"}]}},
+        {"action": "set_fields", "fields": {"data.status": "REFUNDED", "data.refunds": None}},
+        {"action": "set_fields", "fields": {"data.status": "REFUNDED", "data.refunds": {"data": []}}},
     ],
     ids=lambda fault: str(fault.get("fields", fault["action"])),
 )
@@ -235,3 +237,42 @@ def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
         if not tell([last]):
             break
     assert open_case(desk).observed.endswith(last)
+
+
+@pytest.mark.parametrize(
+    ("provider", "fault"),
+    [
+        ("paypay", {"call": "paypay_payment", "action": "set_fields", "fields": {"data.refunds": None}}),
+        ("paypay", {"call": "paypay_payment", "action": "set_fields", "fields": {"data.refunds.data": []}}),
+        ("atom", {"call": "atom_refund_status", "action": "result:OTS0401"}),
+    ],
+)
+def test_a_list_without_a_refund_that_we_know_is_no_list(
+    desk: RefundDesk, provider: str, fault: dict[str, Any]
+) -> None:
+    """The gateway has completed one of our refunds and doesn't list it: its list isn't whole, and may hide one that
+    the database doesn't know. Nothing is sent until the list is whole.
+    """
+    payment = desk.paid(minor=50_000, provider=provider)
+    first = desk.approve(desk.ask(payment, "100"))
+    desk.control.payments_control.move_refund(first.provider_refund_key or "", "completed")
+    desk.later(hours=2)
+    desk.due()
+    assert desk.now(first).state is RefundState.COMPLETED
+    refund_elsewhere(desk, payment, "BACKOFFICE-01")
+    keys = desk.keys_at(payment)
+    second = desk.ask(payment, "250")
+    desk.control.add_faults({**fault, "times": 100})
+    assert refusal_of(lambda: desk.approve(second)).code == "provider_answer_unusable"
+    assert desk.now(second).state is RefundState.APPROVED
+    desk.later(minutes=2)
+    desk.due()
+    assert desk.keys_at(payment) == keys, "sent without a whole list"
+    desk.control.clear_faults()
+    desk.later(minutes=10)
+    desk.due()
+    assert open_case(desk).observed == "BACKOFFICE-01"
+    acknowledge(desk)
+    with desk.console.acting_as("lead-b"):
+        desk.refunds.submit(second.id)
+    assert len(desk.keys_at(payment)) == 3
