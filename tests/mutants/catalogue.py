@@ -61,8 +61,8 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             (
                 "one without a day",
-                "report.purchase_date is None or report.purchase_date >= sent_day",
-                "(report.purchase_date is not None and report.purchase_date >= sent_day)",
+                "report.purchase_date is None or report.purchase_date >= first_day",
+                "(report.purchase_date is not None and report.purchase_date >= first_day)",
                 "test_a_listed_purchase_without_a_day_may_be_the_one",
             ),
         )

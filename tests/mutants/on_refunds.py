@@ -524,6 +524,28 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "an acknowledged contradiction of a refund hides the next one",
+        (
+            Change(
+                "console/services/refunds/outcomes.py",
+                "    end_acknowledged_case(context, tx, (REFUND_KIND, refund_id), rule, observed)\n",
+                "",
+            ),
+        ),
+        ("tests/services/refunds/test_probes.py::test_an_acknowledged_contradiction_hides_no_other_one",),
+    ),
+    Mutant(
+        "a payment's report of a contradicted refund is not compared again",
+        (
+            Change(
+                "console/services/refunds/late_outcomes.py",
+                "    if refund.work.reason == WorkReason.CONTRADICTED and _has_case(",
+                "    if refund.work.reason == WorkReason.CONTRADICTED or _has_case(",
+            ),
+        ),
+        ("tests/services/refunds/test_probes.py::test_an_acknowledged_contradiction_hides_no_other_one",),
+    ),
+    Mutant(
         "a list without a refund that we know counts as whole",
         (
             Change(

@@ -354,7 +354,7 @@ def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effec
         captures = effect.case_observed.split(FACT_SEPARATOR)
         observed = end_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, captures).case_text
     elif effect.case_rule is not None:
-        end_acknowledged_case(context, tx, payment.id, effect.case_rule, effect.case_observed)
+        end_acknowledged_case(context, tx, (PAYMENT_KIND, payment.id), effect.case_rule, effect.case_observed)
     return observed is not None and cases.open_case(
         tx.conn, effect.case_rule or "", PAYMENT_KIND, payment.id, observed, expected, context.now()
     )

@@ -1,4 +1,4 @@
-"""Cases about a payment that would hide a later fact of the same rule.
+"""Cases about a payment or refund that would hide a later fact of the same rule.
 
 A rule has at most one open case about a record, and an acknowledged case stays open. So a fact that comes later gets
 a new case in place of an acknowledged one. If the text of a case lists several facts, such as the payment's further
@@ -71,14 +71,14 @@ def end_case_that_lacks_a_fact(
 
 
 def end_acknowledged_case(
-    context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str
+    context: ServiceContext, tx: Transaction, subject: tuple[str, int], rule: str, observed: str
 ) -> None:
-    """Close the payment's open case of this rule if a person has acknowledged it and `observed`, the text of the case
-    that the caller opens next, is new. A text that a person has acknowledged, in this case or an earlier one, isn't.
-    Raises RunAgain if another process has just ended the open case.
+    """Close the open case of this rule about the record `subject` (kind and id) if a person has acknowledged it and
+    `observed`, the text of the case that the caller opens next, is new. A text that a person has acknowledged, in
+    this case or an earlier one, isn't. Raises RunAgain if another process has just ended the open case.
     """
-    cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
-    cases = [case for case in cases_of_payment if case.rule_id == rule and case.acknowledged_by]
+    cases_of_record = alerts.find_by_subject(tx.conn, *subject)
+    cases = [case for case in cases_of_record if case.rule_id == rule and case.acknowledged_by]
     open_case = next((case for case in cases if case.resolved_at is None), None)
     if open_case is None or observed[: alerts.LONGEST_TEXT_CHARACTERS] in {case.observed for case in cases}:
         return

@@ -90,7 +90,7 @@ def open_case(
     observed value is a new one.
     """
     now = context.now()
-    end_acknowledged_case(context, tx, payment_id, rule, observed)
+    end_acknowledged_case(context, tx, (PAYMENT_KIND, payment_id), rule, observed)
     if not cases.open_case(tx.conn, rule, PAYMENT_KIND, payment_id, observed, expected, now):
         return False
     payment = payments.find(tx.conn, payment_id)

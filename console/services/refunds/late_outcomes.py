@@ -13,6 +13,7 @@ from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, Out
 from console.domain.records import Certainty, Operation, OperationState, WorkReason
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
+from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
@@ -112,7 +113,7 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: in
     if refund is None or refund.payment_id != payment_id:
         return False
     outcome = _make_outcome(tx, refund, report)
-    if not _has_new_information(refund, outcome):
+    if not _has_new_information(tx, refund, outcome):
         return True
     refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
     if outcome.kind is OutcomeClass.UNKNOWN:
@@ -126,17 +127,30 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: in
     return True
 
 
-def _has_new_information(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
-    """True if the report's outcome would change the refund, or contradicts its state."""
+def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> bool:
+    """True if the report's outcome would change the refund, or contradicts its state in a way that no case about the
+    refund has told."""
     if outcome.kind is OutcomeClass.UNKNOWN:
-        return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT
+        is_told = _has_case(tx, refund, WorkReason.ANSWER_DOES_NOT_FIT, outcome.reason)
+        return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT or not is_told
     if refund.state is RefundState.SUBMITTING:
         return refund.certainty is Certainty.UNKNOWN
     if refund.state is RefundState.SUBMITTED:
         return outcome.kind is not OutcomeClass.PENDING
-    if refund.work.reason == WorkReason.CONTRADICTED:
+    observed = refund_outcomes.describe_contradiction(refund, outcome)
+    if refund.work.reason == WorkReason.CONTRADICTED and _has_case(tx, refund, WorkReason.CONTRADICTED, observed):
         return False
     return (outcome.kind in EFFECT_OUTCOME_CLASSES) == (refund.state in _STATES_WITHOUT_PROVIDER_EFFECT)
+
+
+def _has_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:
+    """True if the refund has, or had, a case of this rule with the text `observed`, or has an open one that nobody
+    has acknowledged: that one stays the only one."""
+    return any(
+        case.rule_id == rule
+        and (case.observed == observed or (case.resolved_at is None and case.acknowledged_by is None))
+        for case in alerts.find_by_subject(tx.conn, REFUND_KIND, refund.id)
+    )
 
 
 def _make_outcome(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:

@@ -32,6 +32,7 @@ from console.services.guarded.leases import lock_until_commit
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
+from console.services.payments.listed_facts import end_acknowledged_case
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
@@ -349,15 +350,7 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
     refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.make_work_values(work))
     if cause in ANSWER_MISMATCH_REASONS:
-        cases.open_case(
-            tx.conn,
-            WorkReason.ANSWER_DOES_NOT_FIT,
-            REFUND_KIND,
-            refund.id,
-            cause,
-            format_expected_refund(refund),
-            now,
-        )
+        open_case(context, tx, refund.id, WorkReason.ANSWER_DOES_NOT_FIT, cause, format_expected_refund(refund))
     context.record_audit(
         tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_audit_facts(refund), kind=REFUND_KIND, reason=cause[:64]
     )
@@ -500,10 +493,7 @@ def compare_late_answer(
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
-        provider_refund_id = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
-        open_contradiction_case(
-            context, tx, refund, f"{outcome_class.value} {outcome.reason} {provider_refund_id}".strip()
-        )
+        open_contradiction_case(context, tx, refund, describe_contradiction(refund, outcome))
 
 
 def _open_cases_about_other_owners(
@@ -542,15 +532,31 @@ def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> b
     return is_refused(outcome) and refund.state is RefundState.COMPLETED
 
 
+def open_case(
+    context: ServiceContext, tx: Transaction, refund_id: int, rule: str, observed: str, expected: str
+) -> bool:
+    """Open a case about a refund, also in place of an acknowledged one with another text. Return False if the refund
+    has such a case already. Raises RunAgain if another process has just ended the earlier case."""
+    end_acknowledged_case(context, tx, (REFUND_KIND, refund_id), rule, observed)
+    return cases.open_case(tx.conn, rule, REFUND_KIND, refund_id, observed, expected, context.now())
+
+
+def describe_contradiction(refund: Refund, outcome: Outcome[RefundReport]) -> str:
+    """Return the text `observed` of the case about a provider's answer that contradicts the refund's state."""
+    provider_refund_id = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
+    return f"{outcome.kind.value} {outcome.reason} {provider_refund_id}".strip()
+
+
 @refunds.run_again_if_stale()
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case about a refund whose known state the provider contradicts, unless such a case is open already, and
-    set the refund's work to needs_review; while the work has this state, no other refund of the payment is sent. The
-    refund's state stays. `observed` describes the provider's answer; `rule` is the code of the case."""
+    """Open a case about a refund whose known state the provider contradicts, unless such a case is open already; an
+    acknowledged one is replaced if its text is another one. Set the refund's work to needs_review; while the work has
+    this state, no other refund of the payment is sent. The refund's state stays. `observed` describes the provider's
+    answer; `rule` is the code of the case."""
     now, current_refund = context.now(), require_refund(tx, refund.id)
-    is_opened = cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now)
+    is_opened = open_case(context, tx, refund.id, rule, observed, refund.state.value)
     if is_opened or current_refund.work.reason not in WORK_REASONS_OF_CONTRADICTION:
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)
         refunds.change_refund(tx.conn, current_refund, now, **refunds.make_work_values(work))

@@ -224,15 +224,8 @@ class RefundProber:
         context, now, values = self._context, self._context.now(), dict(columns)
         work = self._make_next_probe_work(refund) if is_automatic else refund.work
         if outcome.reason in ANSWER_MISMATCH_REASONS:
-            cases.open_case(
-                tx.conn,
-                WorkReason.ANSWER_DOES_NOT_FIT,
-                REFUND_KIND,
-                refund.id,
-                outcome.reason,
-                refund_outcomes.format_expected_refund(refund),
-                now,
-            )
+            rule, expected = WorkReason.ANSWER_DOES_NOT_FIT, refund_outcomes.format_expected_refund(refund)
+            refund_outcomes.open_case(context, tx, refund.id, rule, outcome.reason, expected)
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.ANSWER_DOES_NOT_FIT, refund.work.attempt)
         elif outcome.reason == NO_LONGER_STORED_REASON:
             work = Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)

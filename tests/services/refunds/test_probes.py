@@ -8,6 +8,7 @@ from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
+from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
@@ -267,6 +268,39 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
     assert desk.refunds.make_plan(payment.id).refusal_code == "refund_contradicted"
     assert len(desk.keys_at(payment)) == 1
+
+
+@pytest.mark.parametrize("is_told_by_payment", [False, True], ids=["by a probe", "by the payment"])
+def test_an_acknowledged_contradiction_hides_no_other_one(
+    desk: RefundDesk, control: SandboxControl, *, is_told_by_payment: bool
+) -> None:
+    """A person knows that PayPay accepted the failed refund. That PayPay has completed it by now, so that the payer
+    has the money, is news, once.
+    """
+
+    def list_open_cases(state: RefundState) -> list[Alert]:
+        if is_told_by_payment:
+            seen(desk, payment, report_of(desk.now(refund), payment, state))
+        else:
+            desk.probe(refund)
+        return [case for case in desk.console.alerts.list_alerts() if case.resolved_at is None]
+
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    accepted = {"call": "paypay_refund_details", "action": "set_fields", "fields": {"data.status": "CREATED"}}
+    control.add_faults({**accepted, "times": 1})
+    (first,) = list_open_cases(RefundState.SUBMITTED)
+    with desk.console.acting_as("lead-b"):
+        desk.console.alerts.acknowledge(first.id, "we look into it")
+    control.payments_control.move_refund(desk.now(refund).provider_refund_key or "", "completed")
+    (second,) = list_open_cases(RefundState.COMPLETED)
+    assert (second.rule_id, second.acknowledged_by, second.observed != first.observed) == ("contradicted", None, True)
+    assert list_open_cases(RefundState.COMPLETED) == [second]
+    with desk.console.acting_as("lead-b"):
+        known = desk.console.alerts.acknowledge(second.id, "the payer has it")
+    assert list_open_cases(RefundState.COMPLETED) == [known]
 
 
 def test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again(
