@@ -74,7 +74,9 @@ def test_buying_takes_the_flag() -> None:
 
 def test_one_person_under_two_spellings() -> None:
     """Case and blanks make nobody a second person."""
-    assert permissions.is_same_person("op-a", " OP-A ")
+    for name in (" OP-A ", "ｏｐ-ａ", "\u3000Op-A", "OP\uff0dA"):
+        assert permissions.is_same_person("op-a", name), name
+    assert permissions.is_same_person("jos\u00e9", "JOSE\u0301")
     assert not permissions.is_same_person("op-a", "op-b")
 
 

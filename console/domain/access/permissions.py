@@ -1,6 +1,7 @@
 """The roles of people, and for each right (the permission for one action) the roles that have it. Services check
 this table before they act; screens use it to explain a disabled action."""
 
+import unicodedata
 from collections.abc import Mapping
 
 from console.domain.records import Person
@@ -53,7 +54,13 @@ def has_right(person: Person, right_name: str) -> bool:
 
 
 def is_same_person(name: str, other_name: str) -> bool:
-    """True if the names are equal without regard to upper and lower case and to spaces at both ends, so that `Op-A `
-    can't confirm a decision of `op-a`.
+    """True if both names stand for one person (`normalize_person_name`), so that `Op-A ` can't confirm a decision of
+    `op-a`.
     """
-    return name.strip().casefold() == other_name.strip().casefold()
+    return normalize_person_name(name) == normalize_person_name(other_name)
+
+
+def normalize_person_name(name: str) -> str:
+    """Return the name without regard to upper and lower case, to full-width and other compatibility forms of its
+    characters, and to spaces at both ends."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()

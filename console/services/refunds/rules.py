@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from console.domain.access.permissions import MAKER_ROLES
+from console.domain.access.permissions import MAKER_ROLES, normalize_person_name
 from console.domain.calendar_days import JST, get_start_of_day
 from console.domain.error_reasons import (
     ExceedsReason,
@@ -279,8 +279,8 @@ def refuse_unsendable_refund(
     facts = read_facts(context, conn, pair.payment, refund.maker)
     raise_first_broken_rule(check_refund_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
     until = _find_later_cooling_off_end(context, facts, refund)
-    other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
-    if len(set(other_checkers)) < count_needed_checkers(facts, refund):
+    other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
+    if len(other_checkers) < count_needed_checkers(facts, refund):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
     if until is not None and until > facts.now:
         raise ConsoleError(

@@ -148,7 +148,8 @@ def person_has_role_sql(*roles: str) -> str:
 
 def is_other_person_sql(person: str, maker: str) -> str:
     """Return an SQL condition: `person` and `maker` (SQL of two names) are different people. The names are
-    compared trimmed and in lower case, as `permissions.is_same_person` compares them."""
+    compared trimmed and in lower case. `permissions.is_same_person` also compares full-width and other forms, which
+    the name of a database account of this program can't have."""
     return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
 
 
