@@ -13,7 +13,8 @@ class SettingProblem(Reason):
     KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
     desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: a further node in a
     database address is malformed. NO_SUCH_ENGINE: the kind of database isn't supported. NOT_ALPHANUMERIC: only
-    letters and digits are allowed. PROFILE_UNPARSABLE: the profile file has a malformed line. TWO_ALERT_DESTINATIONS:
+    letters and digits are allowed. OTHER_MERCHANT: the record belongs to another merchant id at the gateway than this
+    desk. PROFILE_UNPARSABLE: the profile file has a malformed line. TWO_ALERT_DESTINATIONS:
     both a webhook and Kafka are set. UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the
     server has no such database."""
 
@@ -53,6 +54,7 @@ class SettingProblem(Reason):
     TWO_ALERT_DESTINATIONS = "one_of_two"
     DUMP_PROGRAM_MISSING = "dump_program"
     OTHER_STORE_KEY = "other_key"
+    OTHER_MERCHANT = "other_merchant"
     OUT_OF_RANGE = "out_of_range"
     PASSWORD_NOT_ASCII = "password_ascii"  # noqa: S105 (a problem, no secret)
     PASSWORD_IN_FILE = "password_in_file"  # noqa: S105 (a problem, no secret)

@@ -10,6 +10,7 @@ _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
 )
 _DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
+_OTHER_MERCHANT = "tests/services/payments/test_other_merchant.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _TAKEN_BACK = "tests/services/payments/test_apply_report.py::test_another_amount_that_was_taken_back_is_for_a_person"
 _UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
@@ -537,6 +538,42 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/services/tasks/test_due_checks_move_on.py::test_a_check_that_fails_here_lets_the_others_pass",),
+        "sqlite",
+    ),
+    Mutant(
+        "another merchant's answer counts for a payment",
+        (
+            Change(
+                "console/services/payments/probe.py",
+                "        if reader is None or self.is_of_other_merchant(payment):\n",
+                "        if reader is None:\n",
+            ),
+        ),
+        (f"{_OTHER_MERCHANT}::test_a_paid_payment_of_the_former_merchant_gets_no_second_code",),
+        "sqlite",
+    ),
+    Mutant(
+        "the code of another merchant counts as deleted",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "        if self._payment_prober.is_of_other_merchant(payment):\n",
+                "        if False:\n",
+            ),
+        ),
+        (f"{_OTHER_MERCHANT}::test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day",),
+        "sqlite",
+    ),
+    Mutant(
+        "another merchant's answers prove that a refund wasn't made",
+        (
+            Change(
+                "console/services/refunds/probe.py",
+                "            require_own_merchant(context, self._payment_providers, pair.payment)\n            reader",
+                "            reader",
+            ),
+        ),
+        (f"{_OTHER_MERCHANT}::test_an_unknown_refund_of_the_former_merchant_stays_unknown",),
         "sqlite",
     ),
     Mutant(

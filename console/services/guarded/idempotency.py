@@ -56,6 +56,12 @@ def make_payment_key(merchant_id: str, order_number: str, repetition_number: int
     return _join_key("payment", merchant_id, order_number, repetition_number)
 
 
+def is_payment_key_of_other_merchant(key: str, *own_names: str) -> bool:
+    """True if `key` is an idempotency key of `make_payment_key` with another merchant id than one of `own_names`."""
+    is_payment_key = key.startswith(_join_key("payment", ""))
+    return is_payment_key and not any(key.startswith(make_payment_key(name, "")) for name in own_names)
+
+
 def make_refund_key(payment_id: int, operator: str, amount_minor: int, repetition_number: int | None = None) -> str:
     """Return the idempotency key of a refund. `payment_id` is the id of our payment, `operator` the name of the
     maker, `amount_minor` the amount in minor units, `repetition_number` the number of an intentional repetition (None

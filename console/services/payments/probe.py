@@ -25,6 +25,7 @@ from console.services.guarded.operation import OperationSettler
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportEffectName, ReportWithSource, apply_report
+from console.services.payments.merchants import is_of_other_merchant, require_own_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
@@ -88,24 +89,31 @@ class PaymentProber:
         return settled_payment
 
     def _end_probe_without_question(self, payment: Payment, *, is_automatic: bool) -> Payment:
-        """End the probe of a payment whose provider can't be asked, because the provider only sends notices. Return
-        the payment. Raises outcome_unknown if its outcome is unknown, and bad_profile if the provider is not
-        configured on this desk: another desk can ask it, so this attempt must not count. `is_automatic` is True for a
-        due task, which also schedules the next probe.
+        """End the probe of a payment whose provider can't be asked, because the provider only sends notices or the
+        payment is of another merchant. Return the payment. Raises outcome_unknown if its outcome is unknown, and
+        bad_profile if the payment is of another merchant, or if the provider is not configured on this desk: another
+        desk can ask it, so this attempt must not count. `is_automatic` is True for a due task, which also schedules
+        the next probe.
         """
-        self._require_configured_provider(payment.provider)
+        is_configured = self._is_provider_configured(payment.provider)
         if is_automatic:
             self.plan_next_probe(payment)
+        if is_configured:
+            require_own_merchant(self._context, self._payment_providers, payment)
         if payment.certainty is Certainty.UNKNOWN:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
         return payment
 
-    def _require_configured_provider(self, provider: str) -> None:
+    def _is_provider_configured(self, provider: str) -> bool:
+        """True if this desk can ask the provider, False if the provider only sends notices. Raises bad_profile if it
+        is not configured on this desk."""
         try:
             self._payment_providers.get_reader(provider)
         except ConsoleError as error:
             if error.code != ErrorCode.NOT_FOUND:
                 raise
+            return False
+        return True
 
     def _require_known_outcome(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
         """Raise the error to which `outcome` belongs (such as provider_unreachable) if the answer did not contain the
@@ -163,10 +171,18 @@ class PaymentProber:
     # Asking, and applying the answer
 
     def ask_provider(self, payment: Payment) -> Outcome[PaymentReport] | None:
-        """Ask the provider about the payment and return the answer; None if the provider only sends notices or is
-        not configured on this desk. Call this method outside of transactions."""
+        """Ask the provider about the payment and return the answer; None if this desk can't ask: the provider only
+        sends notices or is not configured on this desk, or the payment is of another merchant. Call this method
+        outside of transactions."""
         reader = self._payment_providers.find_reader(payment.provider)
-        return None if reader is None else reader.read_payment(make_question(payment))
+        if reader is None or self.is_of_other_merchant(payment):
+            return None
+        return reader.read_payment(make_question(payment))
+
+    def is_of_other_merchant(self, payment: Payment) -> bool:
+        """True if the payment was started under another merchant id than that of this desk, which is configured for
+        the provider."""
+        return is_of_other_merchant(self._context, self._payment_providers, payment)
 
     def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> ReportEffectName | None:
         """Ask the provider about the payment of a notice, and apply the answer. Return the effect of the answer on

@@ -62,6 +62,11 @@ class PaymentProviders:
         """
         return self.get_adapter(provider).make_reader()
 
+    def get_merchant_id(self, provider: str) -> str:
+        """Return the id that the provider has given to our shop (merchant), as this desk's settings name it. Raises
+        the errors of `get_adapter`."""
+        return self.get_adapter(provider).merchant_id
+
     def find_reader(self, provider: str) -> PaymentReader | None:
         """Return the provider's adapter with only the calls that read; None if the provider only sends notices or is
         not configured on this desk.

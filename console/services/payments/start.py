@@ -242,6 +242,8 @@ class _StartAttempt:
         running refutes this. The code of a payment that was open, or that expired by a clock, must be deleted, unless
         the provider says that the payment has ended.
         """
+        if self._payment_prober.is_of_other_merchant(payment):
+            return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
         report = None if outcome is None else find_report(outcome)
         if report is not None and report.state in ENDED_UNPAID_STATES:
             return True

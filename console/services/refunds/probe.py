@@ -26,6 +26,7 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.payments.merchants import require_own_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
@@ -96,6 +97,7 @@ class RefundProber:
     def _probe_unknown_refund(self, refund_id: int, *, is_automatic: bool) -> Refund:
         context = self._context
         with self._lease_service.hold_refund_lease(refund_id, None) as pair:
+            require_own_merchant(context, self._payment_providers, pair.payment)
             reader = self._payment_providers.get_reader(pair.payment.provider)
             capabilities = reader.capabilities
             with context.database.read() as conn:
@@ -308,6 +310,7 @@ class RefundProber:
 
     def _query_and_compare(self, pair: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
         context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
+        require_own_merchant(context, self._payment_providers, pair.payment)
         context.failpoints.reach("before_probe")
         outcome = reader.read_refund(pair.refund_instruction)
         context.failpoints.reach("after_probe")

@@ -1,0 +1,38 @@
+"""Compare the merchant id of this desk with the one under which a payment was started.
+
+A gateway knows a payment only under its own merchant. Asked with the credentials of another one (a new contract, a
+wrong profile), it answers "no such payment", which proves nothing about the payment.
+"""
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import BadProfileDetail
+from console.domain.payments.records import Payment
+from console.domain.setting_problems import SettingProblem
+from console.services.guarded.idempotency import is_payment_key_of_other_merchant
+from console.services.payments.providers import PaymentProviders
+from console.services.process.context import ServiceContext
+from console.store.operations import journal
+
+
+def is_of_other_merchant(context: ServiceContext, payment_providers: PaymentProviders, payment: Payment) -> bool:
+    """True if this program started the payment under another merchant id than that of this desk. False for an
+    imported payment, whose merchant id isn't stored. Raises bad_profile if the provider is not configured here."""
+    if payment.operation_id is None:
+        return False
+    merchant_id = payment_providers.get_merchant_id(payment.provider)
+    with context.database.read() as conn:
+        key = journal.find_idempotency_key(conn, payment.operation_id)
+    # An earlier version of the program made the key from the provider's name.
+    return bool(merchant_id and key) and is_payment_key_of_other_merchant(key or "", payment.provider, merchant_id)
+
+
+def require_own_merchant(context: ServiceContext, payment_providers: PaymentProviders, payment: Payment) -> None:
+    """Raise bad_profile (detail.problem `other_merchant`) if the payment was started under another merchant id than
+    that of this desk, or if the provider is not configured here."""
+    if is_of_other_merchant(context, payment_providers, payment):
+        facts: BadProfileDetail = {
+            "variable": f"CONSOLE_{payment.provider.upper()}_URL",
+            "problem": SettingProblem.OTHER_MERCHANT,
+            "provider": payment.provider,
+        }
+        raise ConsoleError(ErrorCode.BAD_PROFILE, facts)

@@ -1,0 +1,113 @@
+"""A desk with the credentials of another merchant, as after a new contract: the gateway's "no such payment" is true
+of that merchant's payments, and proves nothing about one that was started under the former merchant."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
+from console.domain.records import Certainty, WorkState
+from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS
+from console.sandbox.server import Sandbox
+from console.wording.sentences.catalogue import format_error_message
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+from tests.support.refusals import refusal
+
+pytestmark = pytest.mark.engines("sqlite")
+OTHER = {"api_key": "other-key", "api_secret": "other-secret", "merchant_id": "200000000000000002"}
+
+
+@pytest.fixture
+def other(scene: Scene, place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    """A desk of the same database, after the change of the merchant."""
+    scene.control.change_settings(paypay=OTHER)
+    told = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER.items()}
+    with paying(place, sandbox, clock, TIME_SCALE="20", **told) as desk:
+        yield desk
+
+
+def pass_time(scene: Scene, clock: MovedClock, span: timedelta) -> None:
+    clock.offset += span
+    scene.control.change_settings(advance_seconds=span.total_seconds())
+
+
+def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
+    scene: Scene, other: Scene, clock: MovedClock
+) -> None:
+    """The payer pays in the last second, and the new desk is told that there is no such payment: the order gets no
+    other code, is not cancelled, and waits for a person. The desk with the former credentials books it.
+    """
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    pass_time(scene, clock, timedelta(seconds=400))
+    error = refusal(lambda: other.payments.start(order, "paypay"))
+    assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    for _ in PAYMENT_POLL_WAITS:
+        other.run_due()
+        pass_time(scene, clock, timedelta(days=1, hours=1))
+    found = scene.payment(payment.id)
+    assert (found.state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
+    assert (found.work.state, found.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
+    asked = refusal(lambda: other.payments.probe(payment.id))
+    assert (asked.code, asked.detail["problem"]) == ("bad_profile", "other_merchant")
+    for language in ("ja", "en"):
+        assert "other_merchant" not in format_error_message(asked, language)
+    assert scene.payments.probe(payment.id).state == "completed"
+    assert scene.place.sql("SELECT merchant_payment_id FROM payments") == [("ORD-1",)]
+
+
+def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
+    scene: Scene, other: Scene, clock: MovedClock
+) -> None:
+    """Its code can't be deleted with the new credentials: whoever has it may still pay it for a while."""
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "expired")
+    assert scene.payments.probe(payment.id).state == "expired"
+    error = refusal(lambda: other.payments.start(order, "paypay"))
+    assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    pass_time(scene, clock, timedelta(days=1, hours=1))
+    assert other.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
+
+
+def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
+    scene: Scene, other: Scene, clock: MovedClock
+) -> None:
+    scene.control.add_fault("status_after_charge:500", call="paypay_create")
+    refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay"))
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    pass_time(scene, clock, timedelta(hours=1))
+    with pytest.raises(ConsoleError):
+        other.payments.probe(payment.id)
+    found = scene.payment(payment.id)
+    assert (found.certainty, found.error_code) == (Certainty.UNKNOWN, payment.error_code)
+
+
+def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
+    scene: Scene, other: Scene, place: Place, clock: MovedClock
+) -> None:
+    """Two answers "no such refund" would prove that PayPay has not made it, and it would be sent again."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
+    scene.control.add_fault("close_after_charge", call="paypay_refund", times=1)
+    with place.acting(scene.console, "lead-b") as lead:
+        assert refusal(lambda: lead.refunds.approve(refund.id)).code == "outcome_unknown"
+    for _ in range(3):
+        pass_time(scene, clock, timedelta(minutes=10))
+        assert refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"] == "other_merchant"
+        other.console.recovery.run_due()
+    for target in ("failed", "completed"):
+        decided = refusal(lambda target=target: other.console.refunds.resolve(refund.id, target, "seen", "R-1"))
+        assert decided.detail["problem"] == "other_merchant"
+    found = scene.console.refunds.read_refund(refund.id).record
+    assert (found.state, found.certainty) == ("submitting", Certainty.UNKNOWN)
+    assert len(scene.control.read_requests(call="paypay_refund")) == 1
+    assert scene.console.refunds.probe(refund.id).state in ("submitted", "completed")
