@@ -23,8 +23,10 @@ from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
 from console.store.documents.documents import LARGEST_BYTES, Documents
 from console.store.migrations import upgrade as migrate
+from console.store.schema.core import SCHEMA_VERSION
 from console.store.spool import spool as spools
 from console.store.spool.spool import Spool
+from console.wording.sentences.catalogue import LANGUAGES
 from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
@@ -294,6 +296,9 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "signs for a terminal": (rewritten(version="\x1b[2J\u202e"), (2, "bad_backup")),
     "a length in words": (rewritten(files={"desk.db": {"bytes": "9", "sha256": ""}}), (2, "bad_backup")),
     "a newer form": (rewritten(format="support-console-backup/9"), (2, "bad_backup")),
+    "a form of no version": (rewritten(format="support-console-backup/0"), (2, "bad_backup")),
+    "another program's form": (rewritten(format="theirs/9"), (2, "bad_backup")),
+    "a form that is no text": (rewritten(format=9), (2, "bad_backup")),
     "a field too many": (rewritten(extra=1), (2, "bad_backup")),
     "a newer program's": (rewritten(schema="9999"), (3, "schema_mismatch")),
     "another database's": (rewritten(database_id="0" * 32), (2, "bad_backup")),
@@ -327,6 +332,26 @@ def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: st
             assert desk.json("db", "restore", str(backup), *more).refused == refusal
     assert content(home(terminal)) == before
     assert not (home(new) / "desk.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "needed"),
+    [
+        ("a newer spool", 9999, spools.NEWEST_SPOOL_VERSION),
+        ("a newer form", 9, archive.FORMAT_VERSION),
+        ("a newer program's", "9999", SCHEMA_VERSION),
+    ],
+)
+def test_a_newer_backup_is_refused_with_both_versions(
+    terminal: Terminal, backup: Path, name: str, found: object, needed: object
+) -> None:
+    """In both languages: what the backup has, and what this program reads."""
+    BAD[name][0](backup)
+    for language in LANGUAGES:
+        refused = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language)
+        assert (refused.error["detail"]["found"], refused.error["detail"]["needed"]) == (found, needed)
+        for version in (found, needed):
+            assert re.search(rf"(?<![0-9]){version}(?![0-9])", refused.error["message"]), language
 
 
 @contextmanager
@@ -668,6 +693,34 @@ def test_a_servers_database_goes_into_an_empty_one(
     assert restored["database_id"] == made["database_id"]
     assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
     assert owner.json("lookup", KEPT).refused == (3, "not_allowed")  # it is no person: the database answers again
+
+
+def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: Path, tmp_path: Path) -> None:
+    """This program doesn't know where a newer one keeps its records: a backup could be called whole and lack some."""
+    with closing(sqlite3.connect(database(terminal))) as conn:
+        conn.execute("UPDATE alembic_version SET version_num = '9999'")
+        conn.commit()
+    _refuse_newer(terminal, tmp_path / "new")
+
+
+def test_a_newer_programs_server_is_not_backed_up(team: tuple[Terminal, Callable[[], None]], tmp_path: Path) -> None:
+    """A table that only the newer program knows is in no dump of this one."""
+    owner, _ = team
+    assert owner.json("db", "upgrade").status == 0
+    server = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
+    with server.engine.begin() as conn:
+        conn.execute(text("CREATE TABLE records_of_a_newer_program (id INT)"))
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    server.close()
+    _refuse_newer(owner, tmp_path / "new")
+
+
+def _refuse_newer(terminal: Terminal, folder: Path) -> None:
+    refused = terminal.json("db", "backup", str(folder))
+    assert refused.refused == (3, "schema_mismatch")
+    assert (refused.error["detail"]["found"], refused.error["detail"]["newer"]) == ("9999", True)
+    assert not folder.exists()
+    assert list(folder.parent.glob("*.partial")) == []
 
 
 def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(

@@ -190,8 +190,9 @@ class UsageDetail(TypedDict, total=False):
 class BadProfileDetail(TypedDict, total=False):
     """Facts of the error `bad_profile`: the name of the wrong setting (`variable`) and its problem, never the
     setting's value. If the problem is a database that isn't safe for real money, the facts are the findings of its
-    check (`store/constraints/fitness.py`), such as `journal` or `synchronous`. The other facts are values that the
-    error's sentence contains.
+    check (`store/constraints/fitness.py`), such as `journal` or `synchronous`. Of a file that a newer program wrote,
+    `found` is the version of its form and `needed` the newest one that this program reads. The other facts are values
+    that the error's sentence contains.
     """
 
     variable: str
@@ -225,6 +226,8 @@ class BadProfileDetail(TypedDict, total=False):
     table: str
     left: int
     used_percent: float
+    found: int
+    needed: int
 
 
 class BadRegistryFileDetail(TypedDict, total=False):
@@ -239,10 +242,14 @@ class BadRegistryFileDetail(TypedDict, total=False):
 
 
 class BadBackupDetail(TypedDict, total=False):
-    """Facts of the error `bad_backup`. `file` is the file of the backup at fault, or its folder."""
+    """Facts of the error `bad_backup`. `file` is the file of the backup at fault, or its folder. Of a file that a
+    newer program wrote, `found` is the version of its form and `needed` the newest one that this program reads.
+    """
 
     problem: BackupProblem
     file: str
+    found: int
+    needed: int
 
 
 class RegistryOrderDetail(TypedDict, total=False):

@@ -76,12 +76,15 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 
     Raises bad_backup (not_empty) if the folder is not empty; storage_full if the backup can't be written; not_allowed
     if the database account is that of a person, who has no right to read whole tables; bad_profile (dump_program) if
-    the server's dump program is not installed; database_unreachable if the database doesn't answer; and
-    documents_unreachable if the storage of the documents can't be reached.
+    the server's dump program is not installed; schema_mismatch if a newer program has upgraded the database;
+    database_unreachable if the database doesn't answer; and documents_unreachable if the storage of the documents
+    can't be reached.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
         state = migrate.read_meta_and_schema(database)
+        if state["schema"] > SCHEMA_VERSION:  # this program doesn't know all tables of that schema
+            raise migrate.make_schema_error(state["schema"])
         _require_full_access(database)
         if database.file is None:
             _dump_server_database(database, writer)

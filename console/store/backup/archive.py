@@ -15,14 +15,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import is_ordinary_file, make_private_file, make_private_folder
 from console.store.spool.sqlite_file import sync_folder, translate_errors
 
-FORMAT_NAME = "support-console-backup/1"
+if TYPE_CHECKING:
+    from console.domain.errors.details import BadBackupDetail
+
+FORMAT_VERSION = 1
+_FORMAT_PREFIX = "support-console-backup/"
+FORMAT_NAME = f"{_FORMAT_PREFIX}{FORMAT_VERSION}"
 MANIFEST_NAME = "manifest.json"
 SQLITE_FILE, DUMP_FILE, VERSION_DUMP_FILE, SPOOL_FILE = (
     "database.sqlite",
@@ -206,13 +211,23 @@ def read_manifest(folder: Path) -> BackupManifest:
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
         if hashlib.sha256(text.encode()).hexdigest() != manifest_json["sha256"]:
             raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
-        if content.pop("format") != FORMAT_NAME:
-            raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)
+        _require_known_format(content.pop("format"))
         return _parse_manifest(content)
     except PermissionError:
         raise make_bad_backup_error(BackupProblem.FILE_UNREADABLE, str(file)) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
+
+
+def _require_known_format(format_name: str) -> None:
+    """Raise ConsoleError `bad_backup` (format) if a newer program made the manifest with this format, and ValueError
+    or AttributeError if no version of this program writes the format."""
+    if format_name == FORMAT_NAME:
+        return
+    version = int(format_name.removeprefix(_FORMAT_PREFIX))
+    if version <= FORMAT_VERSION:
+        raise ValueError("not a format of a backup")
+    raise make_newer_format_error(MANIFEST_NAME, version, FORMAT_VERSION)
 
 
 def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
@@ -256,6 +271,13 @@ def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
 def make_bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
     """Return the error `bad_backup` with this problem. `file`: the file or folder that has the problem."""
     return ConsoleError(ErrorCode.BAD_BACKUP, {"problem": problem, "file": file})
+
+
+def make_newer_format_error(file: str, found: int, needed: int) -> ConsoleError:
+    """Return the error `bad_backup` (format) for a file of the backup that a newer program has written: its version
+    `found` is newer than `needed`, the newest one that this program reads."""
+    facts: BadBackupDetail = {"problem": BackupProblem.NEWER_FORMAT, "file": file, "found": found, "needed": needed}
+    return ConsoleError(ErrorCode.BAD_BACKUP, facts)
 
 
 def hash_file(file: Path) -> str:

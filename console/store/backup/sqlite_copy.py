@@ -13,7 +13,7 @@ from uuid import uuid4
 from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
-from console.store.backup.archive import make_bad_backup_error
+from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES
 from console.store.spool.sqlite_file import APPLICATION_ID, sync_folder, translate_errors
@@ -66,7 +66,7 @@ def require_usable_spool(file: Path) -> None:
         if application_id != APPLICATION_ID or version < 1:
             raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
         if version > NEWEST_SPOOL_VERSION:
-            raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, file.name)
+            raise make_newer_format_error(file.name, version, NEWEST_SPOOL_VERSION)
         _require_tables(conn, file, SPOOL_TABLES)
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.domain.error_reasons import DocumentNotFoundReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -42,6 +42,9 @@ from console.store.registry.registry_file import (
 from console.store.registry.schema import FORMAT_VERSION
 from console.store.registry.source_file import make_stopped_error
 from console.store.spool.sqlite_file import translate_errors
+
+if TYPE_CHECKING:
+    from console.domain.errors.details import BadProfileDetail
 
 PART_BYTES = 16 * 1024**2
 """Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
@@ -100,7 +103,7 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
             status = read_status(connection)
         former_manifest = _read_replaced_manifest(documents)
         if former_manifest is not None and former_manifest.form > FORMAT_VERSION:
-            raise _make_newer_program_error()
+            raise _make_newer_program_error(former_manifest.form)
         file_hashes = [source.sha256 for source in status.files]
         if former_manifest is not None and (former_manifest.file_hashes, former_manifest.form) == (
             file_hashes,
@@ -141,7 +144,7 @@ def fetch_registry(
         if not _is_manifest_ahead(manifest, status):
             return status and None
         if manifest.form > FORMAT_VERSION:
-            raise _make_newer_program_error()
+            raise _make_newer_program_error(manifest.form)
         own_hashes = [source.sha256 for source in status.files] if status else []
         if len(own_hashes) < len(manifest.base_files) or own_hashes != manifest.file_hashes[: len(own_hashes)]:
             _fetch_base(folder, manifest, documents, should_stop)
@@ -319,13 +322,14 @@ def _read_manifest(documents: Documents) -> RegistryManifest | None:
         return None
     try:
         values = json.loads(content)
-        is_newer = values["form"] > FORMAT_VERSION
+        form = values["form"]
+        is_newer = form > FORMAT_VERSION
     except (ValueError, TypeError, KeyError) as error:
         raise _make_damaged_error(_MANIFEST_NAME) from error
     try:
         return _parse_manifest(values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise (_make_newer_program_error() if is_newer else _make_damaged_error(_MANIFEST_NAME)) from error
+        raise (_make_newer_program_error(form) if is_newer else _make_damaged_error(_MANIFEST_NAME)) from error
 
 
 def _parse_manifest(values: dict[str, Any]) -> RegistryManifest:
@@ -361,10 +365,9 @@ def _list_texts(manifest: RegistryManifest) -> list[str]:
     ]
 
 
-def _make_newer_program_error() -> ConsoleError:
-    return ConsoleError(
-        ErrorCode.BAD_PROFILE, {"file": _MANIFEST_NAME, "problem": SettingProblem.FILE_OF_NEWER_VERSION}
-    )
+def _make_newer_program_error(form: int) -> ConsoleError:
+    facts: BadProfileDetail = {"file": _MANIFEST_NAME, "found": form, "needed": FORMAT_VERSION}
+    return ConsoleError(ErrorCode.BAD_PROFILE, {"problem": SettingProblem.FILE_OF_NEWER_VERSION, **facts})
 
 
 def _list_parts(manifest: RegistryManifest | None) -> set[str]:

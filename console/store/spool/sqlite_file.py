@@ -17,12 +17,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import make_private_file, make_private_folder
+
+if TYPE_CHECKING:
+    from console.domain.errors.details import BadProfileDetail
 
 T = TypeVar("T")
 SqliteValue: TypeAlias = str | int | bytes | None
@@ -166,9 +169,9 @@ class LocalJournal:
         self._file_identity = self._file_identity or _read_file_identity(self.path)
         return conn
 
-    def _make_unfit_error(self, problem: SettingProblem) -> ConsoleError:
+    def _make_unfit_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
         """Return the error `bad_profile` for this file."""
-        return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem})
+        return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem, **facts})
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
@@ -183,10 +186,10 @@ class LocalJournal:
             if not is_older_version and (
                 id_and_version != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
             ):
+                if id_and_version[0] != APPLICATION_ID:
+                    raise self._make_unfit_error(SettingProblem.FILE_OF_OTHER_PROGRAM)
                 raise self._make_unfit_error(
-                    SettingProblem.FILE_OF_NEWER_VERSION
-                    if id_and_version[0] == APPLICATION_ID
-                    else SettingProblem.FILE_OF_OTHER_PROGRAM
+                    SettingProblem.FILE_OF_NEWER_VERSION, found=id_and_version[1], needed=self._version
                 )
             for statement in (
                 itertools.chain(*self._schema_upgrades[id_and_version[1] - 1 :]) if is_older_version else self._tables

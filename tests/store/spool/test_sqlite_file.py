@@ -3,14 +3,18 @@
 import gc
 import json
 import os
+import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import FILE_NAME, ChainHead, Spool
+from console.store.spool.spool import FILE_NAME, NEWEST_SPOOL_VERSION, ChainHead, Spool
+from console.store.spool.sqlite_file import APPLICATION_ID
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 from tests.support import guards
@@ -97,6 +101,17 @@ def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, scrip
     conn.executescript(script)
     conn.close()
     assert _code(tmp_path) == ("bad_profile", problem)
+
+
+def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
+    """In both languages: what the file has, and what this program reads."""
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as conn:
+        conn.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=9999")
+    with pytest.raises(ConsoleError) as refused:
+        begin(Spool(tmp_path, None), intent("op"))
+    for language in LANGUAGES:
+        message = format_error_message(refused.value, language).replace(str(tmp_path), "")
+        assert re.findall(r"\d+", message) == ["9999", str(NEWEST_SPOOL_VERSION)]
 
 
 def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool) -> None:
