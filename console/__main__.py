@@ -1,8 +1,44 @@
-"""Runs `python -m console`, which is the same as the command `support-console`."""
+"""The entry of the program: `support-console`, which is the same as `python -m console`."""
 
+import signal
 import sys
 
-from console.cli.main import main
+_BUG_STATUS = 70
+"""Exit status of a bug. The table of exit statuses is in a module that may be the one that can't be loaded."""
+
+
+def main() -> int:
+    """Load the program, run the command line of this process, and return its exit status.
+
+    Ctrl+C is held back until the program can answer it: an interrupt while modules are loaded would end in a
+    traceback, and with `--json` without the JSON object. A module that can't be loaded, such as one of a damaged
+    installation, is answered like any other bug.
+    """
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        from console.cli.main import main as run_command_line
+
+        return run_command_line()
+    except Exception:
+        return _report_unloadable_program(sys.argv[1:])
+
+
+def _report_unloadable_program(arguments: list[str]) -> int:
+    """Write the answer of a program of which a module can't be loaded, with the traceback on stderr; return its exit
+    status. Words and settings are not available."""
+    import json
+    import os
+    import traceback
+
+    support_code = os.urandom(4).hex().upper()
+    traceback.print_exc()
+    sys.stderr.write(f"The program can't be loaded, support code {support_code}. Install it again.\n")
+    if "--json" in arguments:
+        error = {"code": "internal_error", "message": "internal_error", "detail": {"support_code": support_code}}
+        sys.stdout.write(json.dumps({"ok": False, "error": error}) + "\n")
+    return _BUG_STATUS
+
 
 if __name__ == "__main__":
     sys.exit(main())

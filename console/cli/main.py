@@ -55,6 +55,7 @@ def _is_window_requested(arguments: Sequence[str]) -> bool:
 
 def _run_pdf_child(arguments: Sequence[str]) -> int:
     """Run this process as the child process that reads an untrusted PDF, and return its exit status."""
+    interrupts.release_held_interrupts()
     from console.store.documents import pdf_child_process
 
     return pdf_child_process.main(list(arguments))
@@ -64,6 +65,7 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
     """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal. `is_last`: the
     process ends after the command."""
     try:
+        interrupts.release_held_interrupts()
         _run_command_or_window(arguments, writer, is_last=is_last)
     except (Exception, KeyboardInterrupt) as ending:
         try:
@@ -165,10 +167,13 @@ def _format_version_lines(
 ) -> list[str]:
     lines = [f"{program} {__version__}"]
     if damaged_installation is not None:
-        lines += [
-            translator("doctor.installation.bad", damaged=damaged_installation.damaged),
-            translator("doctor.installation.next"),
-        ]
+        try:
+            lines += [
+                translator("doctor.installation.bad", damaged=damaged_installation.damaged),
+                translator("doctor.installation.next"),
+            ]
+        except (OSError, ValueError):  # the file of sentences may be the damaged one
+            lines.append(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged)}")
     return lines
 
 

@@ -57,6 +57,7 @@ class HealthCommand:
             message = f"error.bad_profile.{problem}" if isinstance(problem, SettingProblem) else "doctor.profile.bad"
             checks = (HealthCheck("profile", False, message, "doctor.profile.next", facts),)
         translator = writer.translator
+        translator.use_readable_language()  # a damaged file of sentences is one of the findings
         writer.write_answer(
             lambda: cli_json.build_health_checks_json(checks, translator),
             lambda: cli_text.format_health_check_lines(checks, translator),

@@ -33,6 +33,13 @@ class Translator:
 
         return wording.translate(key, self.language, **{"now": self._clock.now(), **facts})
 
+    def use_readable_language(self) -> None:
+        """If the sentences of the language can't be read, because the installation is damaged, use those of the other
+        language."""
+        from console.wording.sentences import catalogue as wording
+
+        self.language = wording.find_readable_language(self.language)
+
     def format_short_instant(self, at: "datetime | None") -> str:
         """Return an instant in Japanese time without seconds, with its year if it is in another year; a dash (–) for
         None.

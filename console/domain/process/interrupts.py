@@ -52,6 +52,13 @@ class _SignalState:
 _signal_state = _SignalState()
 
 
+def release_held_interrupts() -> None:
+    """Let Ctrl+C act again, which the entry of the program holds back while modules are loaded. One that was pressed
+    meanwhile raises KeyboardInterrupt here."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def is_interrupt_pending() -> bool:
     """True if this thread is asked to end: by a signal (main thread only) or by `end_network_waits` (every
     thread)."""

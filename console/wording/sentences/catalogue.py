@@ -79,16 +79,33 @@ def read_sentences(language: str) -> Mapping[str, str]:
 
 def get_program_sentences(language: str) -> Mapping[str, str]:
     """Return the program's own texts of one language ("ja" or "en") by wording key, without those of the payment
-    providers.
+    providers. Raises OSError or ValueError, with the path of the file, if the installation is damaged.
     """
-    text = (resources_dir() / "words" / f"{language}.json").read_text(encoding="utf-8")
-    words: dict[str, str] = json.loads(text)
+    file = resources_dir() / "words" / f"{language}.json"
+    try:
+        words: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as damage:
+        raise ValueError(f"{file} is damaged") from damage
     return words
+
+
+@cache
+def find_readable_language(language: str) -> str:
+    """Return `language` if its texts can be read, otherwise another language whose texts can be read. If there is
+    none, return `language`. A damaged installation may lack a file.
+    """
+    for candidate in (language, *LANGUAGES):
+        try:
+            read_sentences(candidate)
+        except (OSError, ValueError):
+            continue
+        return candidate
+    return language
 
 
 def has_sentence(key: str) -> bool:
     """Return True if the catalogue has a text for this wording key."""
-    return key in read_sentences(LANGUAGES[0])
+    return key in read_sentences(find_readable_language(LANGUAGES[0]))
 
 
 def translate(key: str, language: str, /, **facts: object) -> str:

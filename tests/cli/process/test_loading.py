@@ -1,0 +1,118 @@
+"""A program that is interrupted while it loads, or whose own files are damaged: one answer, and what is wrong."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import console
+from console.resource_paths import resources_dir
+from console.wording.sentences.catalogue import LANGUAGES
+from tests.cli.conftest import Terminal
+from tests.support.waiting import PATIENCE_SECONDS
+
+AT_LOADING = """
+import runpy, signal, sys
+
+class Finder:
+    is_done = False
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r} and not self.is_done:
+            self.is_done = True
+            {action}
+
+sys.meta_path.insert(0, Finder())
+runpy.run_module("console", run_name="__main__", alter_sys=True)
+"""
+"""Does something at the moment when the program begins to load one of its modules, then goes on."""
+FIRST, IN_BETWEEN, LAST = "console.cli.main", "console.settings.settings", "console.cli.command_table"
+
+
+def run_with(terminal: Terminal, name: str, action: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    script = AT_LOADING.format(name=name, action=action)
+    return _run(terminal, "-c", script, *words)
+
+
+def _run(
+    terminal: Terminal, *words: str, folder: Path | None = None, **more: str
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, **terminal.env, **more},
+        timeout=PATIENCE_SECONDS,
+        cwd=folder,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
+def test_ctrl_c_while_the_program_loads(terminal: Terminal, module: str) -> None:
+    """One answer, without a traceback, whichever module is being loaded."""
+    action = "signal.raise_signal(signal.SIGINT)"
+    ended = run_with(terminal, module, action, "--json", "lookup", "1180301018771")
+    assert (ended.returncode, ended.stderr) == (6, b"")
+    assert json.loads(ended.stdout)["error"]["code"] == "interrupted"
+    ended = run_with(terminal, module, action, "demo")
+    assert (ended.returncode, ended.stdout) == (6, b"")
+    assert b"Traceback" not in ended.stderr
+    assert ended.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
+def test_a_module_that_cannot_be_loaded(terminal: Terminal, module: str) -> None:
+    """A bug's answer and exit status, whichever module is missing; the traceback names it."""
+    ended = run_with(terminal, module, "raise ImportError('no library')", "--json", "lookup", "1180301018771")
+    error = json.loads(ended.stdout)["error"]
+    assert (ended.returncode, error["code"]) == (70, "internal_error")
+    assert b"no library" in ended.stderr
+    assert error["detail"]["support_code"].encode() in ended.stderr
+    ended = run_with(terminal, module, "raise ImportError('no library')", "lookup", "1180301018771")
+    assert (ended.returncode, ended.stdout) == (70, b"")
+    assert b"no library" in ended.stderr
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """The folder of a program whose words can be damaged: its own copy."""
+    folder = tmp_path / "program"
+    package = Path(console.__file__).parent
+    shutil.copytree(package, folder / "console", ignore=shutil.ignore_patterns("__pycache__", "resources"))
+    (folder / "resources").mkdir()
+    for entry in resources_dir().iterdir():
+        if entry.name != "words":
+            (folder / "resources" / entry.name).symlink_to(entry)
+    shutil.copytree(resources_dir() / "words", folder / "resources" / "words")
+    return folder
+
+
+@pytest.mark.parametrize(("language", "damage"), [("ja", "missing"), ("en", "cut off")])
+def test_words_that_cannot_be_read(terminal: Terminal, damaged: Path, language: str, damage: str) -> None:
+    """The other language works as ever. `--version` and `doctor` answer in both, `doctor` in the words that are left;
+    a command that has no words of its language says which file it is.
+    """
+    file = damaged / "resources" / "words" / f"{language}.json"
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:1000])
+
+    def run(used_language: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
+        variables = {"PYTHONPATH": str(damaged), "CONSOLE_LANGUAGE": used_language}
+        return _run(terminal, "-m", "console", *words, folder=damaged, **variables)
+
+    for used_language in LANGUAGES:
+        assert run(used_language, "--version").stdout.decode() == f"support-console {console.__version__}\n"
+        checks = json.loads(run(used_language, "doctor", "--json").stdout)["data"]["checks"]
+        assert all(console.__version__ in check["message"] for check in checks if check["name"] == "version")
+    (other,) = set(LANGUAGES) - {language}
+    refused = run(other, "lookup", "1")
+    assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
+    ended = run(language, "lookup", "1180301018771")
+    assert (ended.returncode, ended.stdout) == (70, b"")
+    assert str(file).encode() in ended.stderr
