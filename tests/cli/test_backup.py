@@ -9,8 +9,8 @@ import shutil
 import sqlite3
 import stat
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
 from tests.support.invented import numbers
+from tests.support.permissions import without_rights
 from tests.support.server_fixtures import need_engine
 from tests.support.waiting import until
 
@@ -352,26 +353,6 @@ def test_a_newer_backup_is_refused_with_both_versions(
         assert (refused.error["detail"]["found"], refused.error["detail"]["needed"]) == (found, needed)
         for version in (found, needed):
             assert re.search(rf"(?<![0-9]){version}(?![0-9])", refused.error["message"]), language
-
-
-@contextmanager
-def without_rights(path: Path) -> Iterator[None]:
-    """Take away all permissions of a file or folder, also from root, who is another user meanwhile."""
-    mode, is_root = path.stat().st_mode, os.geteuid() == 0
-    folders = [folder for folder in path.parents if is_root and folder.stat().st_mode & 0o077 == 0]
-    for folder in folders:
-        folder.chmod(0o711)
-    path.chmod(0)
-    if is_root:
-        os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
-        path.chmod(mode)
-        for folder in folders:
-            folder.chmod(0o700)
 
 
 @pytest.mark.parametrize("name", ["", "manifest.json", "database.sqlite", "documents"])

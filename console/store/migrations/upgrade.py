@@ -1,6 +1,8 @@
 """Checks whether the database has the schema that this program needs, and upgrades the schema. Alembic is imported
 only for an upgrade."""
 
+import errno
+import os
 import uuid
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -10,9 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.error_reasons import SchemaProblem
+from console.domain.error_reasons import DatabaseUnreachableProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.reason import ForeignText
 from console.settings.private_files import make_private_folder
 from console.store.database.engine import Database, RunAgain
 from console.store.migrations import upgrade_lock
@@ -20,7 +21,7 @@ from console.store.schema import legacy_table
 from console.store.schema.core import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import SchemaMismatchDetail
+    from console.domain.errors.details import DatabaseUnreachableDetail, SchemaMismatchDetail
 
 MIGRATIONS_FOLDER = Path(__file__).parent
 BASELINE_VERSION = "0006"
@@ -216,13 +217,26 @@ def renew_sqlite_constraints(conn: Connection) -> None:
 
 
 def _make_folder(database: Database) -> None:
-    """Create the folder of the SQLite file, if it is missing. Raises ConsoleError `database_unreachable` if that
-    fails."""
-    if database.file is not None:
-        try:
-            make_private_folder(database.file.parent)
-        except OSError as error:
-            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": ForeignText(str(error))}) from error
+    """Create the folder of the SQLite file, if it is missing. Raises ConsoleError `database_unreachable`
+    (folder_not_writable) if that fails, or if this process may not create the file in it."""
+    if database.file is None:
+        return
+    folder = database.file.parent
+    try:
+        make_private_folder(folder)
+        if not database.file.exists():
+            _require_writable_folder(folder)
+    except OSError as error:
+        facts: DatabaseUnreachableDetail = {"folder": str(folder), "cause": str(error)}
+        raise ConsoleError(
+            ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.FOLDER_NOT_WRITABLE, **facts}
+        ) from error
+
+
+def _require_writable_folder(folder: Path) -> None:
+    """Raise PermissionError if this process may not create files in the folder."""
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _read_version(conn: Connection) -> str | None:

@@ -17,6 +17,7 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support import guards
+from tests.support.permissions import without_rights
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROCESSES, TURNS = 8, 25
@@ -241,3 +242,19 @@ def test_an_older_program_that_is_still_open_writes_no_more(
     assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", True)
     with database.read() as conn:
         assert (migrate.read_meta(conn, "before"), migrate.read_meta(conn, "after")) == ("yes", None)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: bool) -> None:
+    """A folder that may only be read, or that can't be made: people correct its permissions, not an address."""
+    home = tmp_path / "home"
+    home.mkdir()
+    folder = home if is_there else home / "console"
+    database = Database(f"sqlite:///{folder / 'console.db'}")
+    with without_rights(home, 0o555), pytest.raises(ConsoleError) as refused:
+        migrate.ensure_schema(database)
+    database.close()
+    assert (refused.value.code, refused.value.detail["problem"]) == ("database_unreachable", "folder_not_writable")
+    for language in LANGUAGES:
+        assert str(folder) in format_error_message(refused.value, language)
+    assert list(home.iterdir()) == []
