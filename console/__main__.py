@@ -5,6 +5,10 @@ import sys
 
 _BUG_STATUS = 70
 """Exit status of a bug. The table of exit statuses is in a module that may be the one that can't be loaded."""
+_BUG_ANSWER_JSON = (
+    '{"ok":false,"error":{"code":"internal_error","message":"internal_error",'
+    '"detail":{"support_code":"SUPPORT_CODE"}}}\n'
+)
 
 
 def main() -> int:
@@ -27,7 +31,6 @@ def main() -> int:
 def _report_unloadable_program(arguments: list[str]) -> int:
     """Write the answer of a program of which a module can't be loaded, with the traceback on stderr; return its exit
     status. Words and settings are not available."""
-    import json
     import os
     import traceback
 
@@ -35,8 +38,7 @@ def _report_unloadable_program(arguments: list[str]) -> int:
     traceback.print_exc()
     sys.stderr.write(f"The program can't be loaded, support code {support_code}. Install it again.\n")
     if "--json" in arguments:
-        error = {"code": "internal_error", "message": "internal_error", "detail": {"support_code": support_code}}
-        sys.stdout.write(json.dumps({"ok": False, "error": error}) + "\n")
+        sys.stdout.write(_BUG_ANSWER_JSON.replace("SUPPORT_CODE", support_code))
     return _BUG_STATUS
 
 

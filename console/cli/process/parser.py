@@ -110,6 +110,7 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
     `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`
     if the words are no valid command line; HelpRequest for `--help`; VersionRequest for `--version`.
     """
+    arguments = _replace_help_word(arguments)
     wants_help = any(word in ("-h", "--help") for word in arguments)
     parser = _build_parser(translate if wants_help else _omit_help_text, arguments)
     args = parser.parse_args(_repeat_purchase_reason_option(arguments))
@@ -119,6 +120,15 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
     if (args.command, getattr(args, "action", "")) == ("refund", "request"):
         _require_refund_reason(args)
     return args
+
+
+def _replace_help_word(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the arguments with `help` in the place of a command replaced by `--help`: `help refund approve` is
+    `refund approve --help`."""
+    position = next((index for index, word in enumerate(arguments) if not word.startswith("-")), None)
+    if position is None or arguments[position] != "help":
+        return arguments
+    return (*arguments[:position], *arguments[position + 1 :], "--help")
 
 
 def _omit_help_text(_: str) -> str:

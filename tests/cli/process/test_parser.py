@@ -145,7 +145,13 @@ def test_a_pasted_number_is_handed_on_whole() -> None:
         assert words("lookup", "--", number)["number"] == number
 
 
-@pytest.mark.parametrize("given", [("--help",), ("-h",), ("lookup", "--help"), ("audit", "list", "-h")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--help",), ("-h",), ("lookup", "--help"), ("audit", "list", "-h"),
+        ("help",), ("--json", "help"), ("help", "lookup"), ("help", "audit", "list"),
+    ],
+)  # fmt: skip
 def test_help_is_a_value_in_the_readers_words(given: tuple[str, ...]) -> None:
     """Help is raised, not printed, so that it leaves through the same writer as everything else."""
     with pytest.raises(HelpRequest) as caught:
