@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -374,3 +375,48 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
     assert (bought["data"]["state"], bought["data"]["incomplete"]) == ("success", [])
     assert {entry["who"] for entry in listed["data"]["entries"]} == {"lead-b"}
     assert process.returncode == 0
+
+
+def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
+    """The demo without a display and a terminal, with these commands in a pipe, or in the file `source`."""
+    reading, writing = os.pipe()
+    if source is None:
+        os.write(writing, typed)
+    else:
+        source.write_bytes(typed)
+        os.close(reading)
+        reading = os.open(source, os.O_RDONLY)
+    os.close(writing)
+    try:
+        return subprocess.run(
+            [*COMMAND, "demo", "--fast-clock"],
+            stdin=reading,
+            capture_output=True,
+            env=variables(terminal, **WITHOUT_DISPLAY),
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, *, is_file: bool) -> None:
+    """It says so, runs what comes in, and ends with it, in the status of the last command."""
+    typed = b"--json purchase 9980000000001 --client 1\n\nas lead-b\n--json refund approve nonsense\n"
+    ended = run_demo_on(terminal, typed, tmp_path / "typed" if is_file else None)
+    bought, refused = (json.loads(line) for line in ended.stdout.splitlines() if line.startswith(b'{"ok"'))
+    assert bought["data"]["state"] == "success"
+    assert refused["ok"] is False
+    assert ended.returncode == 2
+    assert b"standard input" in ended.stderr
+
+
+def test_the_demo_ends_with_an_empty_pipe(terminal: Terminal) -> None:
+    """As cron starts it: it says what it does, and nothing stays behind."""
+    ended = run_demo_on(terminal, b"")
+    assert ended.returncode == 0
+    home = re.search(rb"/\S*support-console-demo-\w+", ended.stdout)
+    assert home is not None
+    assert not Path(home[0].decode()).exists()
+    assert b"standard input" in ended.stderr

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shlex
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -82,9 +83,9 @@ TRIAL_PURCHASES = (
 
 def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_clock: bool) -> None:
     """Start the simulated providers, store the sample records, and print the answer of the command. Then show the
-    window until it is closed. Without a display, run typed commands with `run_command` until `exit`; without a
-    terminal, run until the process is stopped. With `has_fast_clock`, time limits and intervals pass 20 times as
-    fast.
+    window until it is closed. Without a display, run typed or piped commands with `run_command` until `exit` or their
+    end; without a terminal and a pipe, run until the process is stopped. With `has_fast_clock`, time limits and
+    intervals pass 20 times as fast.
     """
     from console.sandbox import start_sandbox
 
@@ -272,29 +273,58 @@ def _format_demo_answer_lines(answer: dict[str, Any], translator: Translator) ->
 
 
 def _run_prompt_until_closed(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
-    """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal,
-    keep the simulated providers running for commands in other terminals.
+    """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal, run
+    the commands of a pipe or a file. Otherwise, and with `--json` for a program that started the demo, keep the
+    simulated providers running until the process is stopped.
     """
     if has_display():
         show_window(console)
     elif sys.stdin is not None and sys.stdin.isatty():
         _run_prompt(writer, run_command)
+    elif not writer.is_json and _has_piped_input():
+        _run_piped_commands(writer, run_command)
     else:
         writer.write_to_stderr(writer.translator("cli.demo.serving", home=os.environ["CONSOLE_HOME"]))
         wait_for_stop_signal()
 
 
 def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
-    """Read command lines from the terminal and run them, until `exit`. The line `as NAME` changes the acting
-    person.
-    """
+    """Read command lines from the terminal and run them, until `exit`."""
     writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
         while (arguments := _split_command_line(input("support-console> "))) != ["exit"]:
-            if arguments[:1] == ["as"] and len(arguments) == 2:
-                os.environ["CONSOLE_OPERATOR"] = arguments[1]
-            elif arguments:
-                run_command(arguments)
+            _run_command_line(arguments, run_command)
+
+
+def _has_piped_input() -> bool:
+    """Return True if the standard input is a pipe or a file, so that somebody wrote commands into it."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin is not None else 0
+    except (OSError, ValueError):  # it is closed, or no file
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _run_piped_commands(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
+    """Run the command line in each line of the standard input, until its end or `exit`. The demo ends with the exit
+    status of the last one."""
+    writer.write_to_stderr(writer.translator("cli.demo.piped"))
+    with contextlib.redirect_stdout(writer.stream), contextlib.suppress(KeyboardInterrupt):
+        for line in sys.stdin:
+            arguments = _split_command_line(line)
+            if arguments == ["exit"]:
+                break
+            status = _run_command_line(arguments, run_command)
+            writer.exit_status = writer.exit_status if status is None else status
+
+
+def _run_command_line(arguments: list[str], run_command: CommandLineRunner) -> int | None:
+    """Run one command line, and return its exit status. `as NAME` changes the acting person; for it and for an empty
+    line, return None."""
+    if arguments[:1] == ["as"] and len(arguments) == 2:
+        os.environ["CONSOLE_OPERATOR"] = arguments[1]
+        return None
+    return run_command(arguments) if arguments else None
 
 
 def _split_command_line(line: str) -> list[str]:
