@@ -1,6 +1,6 @@
 """What says which record a row is, how much money it is about and why it waits is visible in every table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from tests.support.furnished import furnished
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
 USUAL_SIZES = ((1280, 800), (1440, 900))
+WIDE_SIZE = (1920, 1080)
 IDENTITY = {"company", "corporation", "name", "record", "payment", "about", "lease", "task", "check", "days"}
 AMOUNTS = {"amount", "paid", "aside", "sum", "difference"}
 CAUSES = {"cause", "why", "error", "reason"}
@@ -30,21 +31,23 @@ MIN_TABLES = 6
 
 
 class ColumnStage(LegibleStage):
-    """A window whose tables are looked at, in each usual size, wherever a picture would be taken. `tables` has the
+    """A window whose tables are looked at, in each of `sizes`, wherever a picture would be taken. `tables` has the
     names of those that had rows.
     """
 
     tables: set[str]
+    sizes = USUAL_SIZES
+    find_faults_of_table: Callable[[FittedTable], Iterator[str]]
 
     def shoot(self, name: str) -> Path:
-        for size in USUAL_SIZES:
+        for size in self.sizes:
             self.window.resize(*size)
             self.settle()
             for window in QApplication.topLevelWidgets():
                 for table in window.findChildren(FittedTable) if window.isVisible() else ():
                     if table.isVisible() and table.rows.row_count:
                         self.tables.add(table.accessibleName())
-                        self.found += (f"{size} {name}: {fault}" for fault in faults_of(table))
+                        self.found += (f"{size} {name}: {fault}" for fault in self.find_faults_of_table(table))
         return Path()
 
 
@@ -82,7 +85,40 @@ def test_identity_amount_and_cause_are_visible(
     """
     with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
         stage = ColumnStage(desk, Sight(language, "light", *USUAL_SIZES[0]), tmp_path / "none")
-        stage.tables = set()
+        stage.tables, stage.find_faults_of_table = set(), faults_of
+        try:
+            for name in names:
+                SCENES[name](stage)
+        finally:
+            stage.close()
+    assert stage.found == []
+    assert len(stage.tables) >= MIN_TABLES, stage.tables
+
+
+def unused_room_of(table: FittedTable) -> Iterator[str]:
+    """Yield a line for a table with a column of texts whose columns end before its right edge, and one for each
+    column of figures or states that is wider than its definition although its cells don't need it.
+    """
+    shown = [(place, column) for place, column in enumerate(table.rows.columns) if not table.isColumnHidden(place)]
+    last = shown[-1][0]
+    end, width = table.columnViewportPosition(last) + table.columnWidth(last), table.viewport().width()
+    if any(column.kind == "text" for _, column in shown) and end < width:
+        yield f"{table.accessibleName()}: {width - end} px of {width} are unused"
+    for place, column in shown[1:]:  # the first column has the margin of the page, too
+        most = max(table.get_column_width(place), 2 * column.width, contents(table, place) + 1)
+        if column.kind not in ("text", "state") and not column.is_stretched and table.columnWidth(place) > most:
+            yield f"{table.accessibleName()}: {column.key} has {table.columnWidth(place)} px, needs {most}"
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("names", SCENES_WITH_TABLES, ids=lambda names: names[0])
+def test_texts_use_the_room_of_a_wide_window(
+    qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
+) -> None:
+    """Columns of texts grow, amounts, ages and identifiers don't: no table is a narrow one with a hole beside it."""
+    with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
+        stage = ColumnStage(desk, Sight(language, "light", *WIDE_SIZE), tmp_path / "none")
+        stage.tables, stage.find_faults_of_table, stage.sizes = set(), unused_room_of, (WIDE_SIZE,)
         try:
             for name in names:
                 SCENES[name](stage)

@@ -116,6 +116,7 @@ class FittedTable(RecordTable):
                 hidden_keys |= cut_keys
                 self._widen_first_column(hidden_keys, widths)
                 self._share_free_width(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
+            self._grow_text_columns(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
         last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden_keys), "")
         for column_index, column in enumerate(self.rows.columns):
             takes_remaining_width = column.is_stretched and excess <= 0 and column.key == last_key
@@ -213,6 +214,30 @@ class FittedTable(RecordTable):
         for key, unused_width in lent_widths.items():
             widths[key] += min(free_px, unused_width)
             free_px -= min(free_px, unused_width)
+
+    def _grow_text_columns(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
+        """Let the columns of texts use the `free_px` px that remain when every text is shown completely, and write
+        their new widths into `widths`. Each one grows by at most half of its width, so that the texts of a row stay
+        close together; what then remains goes to one of them, so that no room is unused at the right: to the
+        stretched one, otherwise to the last one. If the last column of the table is stretched, it takes that room.
+        Other columns, and those whose width the person has set, keep their widths.
+        """
+        shown_columns = [column for column in self.rows.columns if column.key not in hidden]
+        text_columns = [
+            column for column in shown_columns if column.kind == "text" and column.key not in self.preferred_widths
+        ]
+        if not text_columns or free_px <= 0:
+            return
+        sum_of_widths = sum(widths[column.key] for column in text_columns)
+        shares = {
+            column.key: min(widths[column.key] // 2, free_px * widths[column.key] // sum_of_widths)
+            for column in text_columns
+        }
+        for key, share in shares.items():
+            widths[key] += share
+        if not shown_columns[-1].is_stretched:
+            last_column = next((column for column in text_columns if column.is_stretched), text_columns[-1])
+            widths[last_column.key] += free_px - sum(shares.values())
 
     def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden: Collection[str]) -> set[str]:
         """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
