@@ -9,7 +9,7 @@ from console.domain.views.company import CompanyTotals
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel, clear_layout, make_column
-from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.layout.flow_layout import DividedFlow
 from console.wording.company import format_company_totals
 from console.wording.sentences import catalogue as wording
 
@@ -44,7 +44,7 @@ class CompanyTotalsPanel(QWidget):
             ("unknown", -totals.unknown_minor, "unknown" if totals.unknown_minor else "muted"),
         ]
         amount_labels = [self._make_amount_label(key, minor, totals.currency, tone) for key, minor, tone in sums]
-        line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *amount_labels, gap_px=24)
+        line = DividedFlow(TextLabel(totals.currency, "small", "muted"), *amount_labels)
         line.setAccessibleName(format_company_totals(totals, self._context.language))
         return line
 

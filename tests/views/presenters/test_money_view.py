@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QWidget
 
 from console.cli.json_output.records import build_record_fields_json
 from console.cli.text_output.money import format_money_table
@@ -17,7 +19,9 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
+from console.views.theme.theme import Appearance
 from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.layout.flow_layout import DividedFlow
 from console.wording import records as record_words
 from console.wording.exports.records import make_record_columns
 from console.wording.sentences.text_context import FileTextContext
@@ -133,6 +137,33 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     panel.show_money_parts(parts, rest)
     assert "Refund outcome unknown −¥500" in panel.accessibleName()
     assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
+
+
+@pytest.mark.parametrize("width", range(200, 1000, 40))
+def test_a_dividing_line_stands_between_two_amounts_of_a_line(the_look: Appearance, width: int) -> None:
+    """However many lines the amounts need, none begins with a dividing line: there is one fewer than amounts in it.
+    Looked at in the pixels."""
+    parts, rest = money_facts.make_money_parts(
+        MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500), window_context()
+    )
+    panel = MoneyPanel("Where the money is")
+    panel.show_money_parts(parts, rest)
+    panel.setFixedSize(width, 600)
+    image = panel.grab().toImage()
+    (amounts,) = panel.findChildren(DividedFlow)
+    shown = [part for part in amounts.children() if isinstance(part, QWidget)]
+    tops = {part.y() for part in shown}
+    ratio, line_colour = image.devicePixelRatio(), the_look.colour("line").rgb()
+    dividers = 0
+    for top in tops:
+        y = round((amounts.mapTo(panel, QPoint(0, 0)).y() + top + 2) * ratio)
+        left = round(amounts.x() * ratio)
+        xs = [
+            x for x in range(left, round((amounts.x() + amounts.width()) * ratio)) if image.pixel(x, y) == line_colour
+        ]
+        assert left not in xs, "a line begins with a dividing line"
+        dividers += len(xs)
+    assert dividers == len(shown) - len(tops)
 
 
 def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> None:

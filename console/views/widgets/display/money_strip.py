@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
-from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.layout.flow_layout import DividedFlow
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 
@@ -145,10 +145,8 @@ class MoneyPanel(Surface):
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
         `remaining_part` is the refundable amount."""
         old_parts = self._part_panels
-        self._part_panels = make_flow_widget(
-            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)),
-            gap_px=20,
-            line_gap_px=4,
+        self._part_panels = DividedFlow(
+            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts))
         )
         self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)
@@ -165,11 +163,11 @@ def _make_part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
     tone: Tone = "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
     name_label = TextLabel(part.name, "small", "muted")
     amount_label = TextLabel(part.amount_text, "figure", tone, is_bold=is_first)
-    panel = Surface(edge="none" if is_first else "left")
+    panel = QWidget()
     name_row = (
         make_row(name_label, None, gap_px=6)
         if part.fill_pattern == "empty" or part.is_quiet
         else make_row(MoneyPartSwatch(part), name_label, None, gap_px=6)
     )
-    panel.setLayout(make_column(name_row, amount_label, gap_px=0, margins=(0 if is_first else 16, 0, 0, 0)))
+    panel.setLayout(make_column(name_row, amount_label, gap_px=0))
     return panel

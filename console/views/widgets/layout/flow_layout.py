@@ -1,7 +1,14 @@
 """A layout that places items side by side and continues on the next line when a line is full."""
 
+from itertools import pairwise
+
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
+
+from console.views.theme.theme import current_appearance
+
+_DIVIDER_DISTANCE_PX = 17  # px from a dividing line to the left edge of the item after it
 
 
 class FlowLayout(QLayout):
@@ -120,6 +127,32 @@ def _measure_size_in_line(item: QLayoutItem, line_width_px: int) -> QSize:
     return QSize(line_width_px, item.heightForWidth(line_width_px))
 
 
+class DividedFlow(QWidget):
+    """A widget that places its items side by side with a FlowLayout and paints a dividing line between two items of
+    the same line. No line begins or ends with a dividing line."""
+
+    def __init__(self, *items: QWidget, gap_px: int = 36, line_gap_px: int = 4) -> None:
+        """`gap_px` (between items, the dividing line included) and `line_gap_px` (between lines) are in px."""
+        super().__init__()
+        self._items = items
+        self.setSizePolicy(_make_height_for_width_policy())
+        self.setLayout(FlowLayout(*items, gap_px=gap_px, line_gap_px=line_gap_px))
+
+    def list_dividers(self) -> list[QRect]:
+        """Return the places of the dividing lines."""
+        shown_places = [item.geometry() for item in self._items if not item.isHidden()]
+        return [
+            QRect(place.left() - _DIVIDER_DISTANCE_PX, place.top(), 1, place.height())
+            for earlier_place, place in pairwise(shown_places)
+            if place.left() > earlier_place.left()  # otherwise the item begins a line
+        ]
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, colour = QPainter(self), current_appearance().colour("line")
+        for divider in self.list_dividers():
+            painter.fillRect(divider, colour)
+
+
 def make_flow_widget(
     *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4, parent: QWidget | None = None
 ) -> QWidget:
@@ -132,8 +165,12 @@ def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget
     """Return a widget with this FlowLayout. The layout around the widget gives it as much height as its lines
     need."""
     widget = QWidget(parent)
-    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-    policy.setHeightForWidth(True)
-    widget.setSizePolicy(policy)
+    widget.setSizePolicy(_make_height_for_width_policy())
     widget.setLayout(flow)
     return widget
+
+
+def _make_height_for_width_policy() -> QSizePolicy:
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)
+    return policy
