@@ -27,7 +27,7 @@ from console.views.queues import filter_lists
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, set_style_property
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row, set_style_property
 from console.views.widgets.controls.inputs import FilterChip, LineEdit
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
@@ -35,6 +35,8 @@ _TYPING_PAUSE_MS = 200
 _FILTER_FIELD_WIDTH_PX = 192
 _OFFERED_SORT_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
 _WORDING_KEY_BY_SORT_COLUMN = {SortColumn.OWNER: "taken_by"}
+_SENTENCE_GAP_PX = 6
+_UNIT_SEPARATOR = "|"  # in the template of the sentence: here a new line may begin
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
 
 
@@ -82,6 +84,25 @@ class FilterOperatorChip(FilterChip):
         self.updateGeometry()
 
 
+class _SentenceUnit(QWidget):
+    """A drop-down list of the sentence with the words that belong to it, such as a preposition before it or a comma
+    after it, on one line."""
+
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        self.chips = [widget for widget in widgets if isinstance(widget, FilterOperatorChip)]
+        self._labels = [widget for widget in widgets if isinstance(widget, TextLabel)]
+        self.setLayout(make_row(*widgets, gap_px=_SENTENCE_GAP_PX))
+
+    def show_chips(self, *, is_shown: bool, has_words: bool) -> None:
+        """Show or hide the drop-down lists; with `has_words`, also their words."""
+        for chip in self.chips:
+            chip.setVisible(is_shown)
+        for label in self._labels:
+            label.setVisible(has_words)
+        self.setVisible(is_shown)
+
+
 class QueueFilterBar(Surface):
     """The widget in which a person filters and orders a queue. In its text field, the keys Down, Enter and Esc
     move the focus to the table of the queue; Esc also removes every condition.
@@ -110,7 +131,7 @@ class QueueFilterBar(Surface):
             name: FilterOperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
             for name in _FILTER_CHIP_NAMES
         }
-        self._sentence_flow = list(self._make_sentence_parts())
+        self._sentence_units = list(self._make_sentence_units())
         self._requested_list_names: set[str] = set()
         offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
         list_title = translate("queue.filter.further")
@@ -122,11 +143,13 @@ class QueueFilterBar(Surface):
         line_widgets: list[QWidget] = [
             IconLabel("filter", "muted"),
             self.edit,
-            *self._sentence_flow,
+            *self._sentence_units,
             self.further_lists,
             self.match_count_label,
         ]
-        self._layout = make_column(make_flow_widget(*line_widgets, gap_px=6, line_gap_px=6, parent=self))
+        self._layout = make_column(
+            make_flow_widget(*line_widgets, gap_px=_SENTENCE_GAP_PX, line_gap_px=6, parent=self)
+        )
         self.setLayout(self._layout)
         self.set_compact(is_compact=False)
         self._fit_width()
@@ -139,18 +162,27 @@ class QueueFilterBar(Surface):
 
     # -- the sentence
 
-    def _make_sentence_parts(self) -> Iterator[QWidget]:
-        """Yield the labels and drop-down lists of the sentence, in the word order of the window's language."""
+    def _make_sentence_units(self) -> Iterator["_SentenceUnit"]:
+        """Yield the parts of the sentence that never begin a new line inside, in the word order of the window's
+        language: each is a drop-down list with the words that belong to it. The optional lists are parts of their
+        own, before the list of owners.
+        """
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )
-        for entry_index, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
-            if entry_index % 2:
-                yield self.chip_by_list_name[part]
-                if part == filter_lists.PERMANENT_FILTER_LIST_NAMES[-1]:
-                    yield from (self.chip_by_list_name[name] for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES)
-            elif part.strip():
-                yield TextLabel(part.strip(), "body", "muted")
+        for unit_text in sentence.split(_UNIT_SEPARATOR):
+            texts_and_names = _PLACEHOLDER_PATTERN.split(unit_text)
+            if filter_lists.PERMANENT_FILTER_LIST_NAMES[-1] in texts_and_names[1::2]:
+                yield from (
+                    _SentenceUnit(self.chip_by_list_name[name]) for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES
+                )
+            yield _SentenceUnit(
+                *(
+                    self.chip_by_list_name[part] if index % 2 else TextLabel(part.strip(), "body", "muted")
+                    for index, part in enumerate(texts_and_names)
+                    if part.strip()
+                )
+            )
 
     def _has_operators(self, name: str) -> bool:
         """True if the list `name` has operators to offer: the list of clients only if clients are configured, every
@@ -280,11 +312,12 @@ class QueueFilterBar(Surface):
 
     def _show_needed_lists(self) -> None:
         """Show the lists of the sentence and those with a condition; hide the others."""
-        name_by_chip: dict[QWidget, str] = {chip: name for name, chip in self.chip_by_list_name.items()}
-        for part in self._sentence_flow:
-            is_chosen = isinstance(part, FilterOperatorChip) and bool(part.operator)
-            is_usual = name_by_chip.get(part) not in filter_lists.OPTIONAL_FILTER_LIST_NAMES and not self._is_compact
-            part.setVisible(is_chosen or is_usual or name_by_chip.get(part) in self._requested_list_names)
+        name_by_chip = {chip: name for name, chip in self.chip_by_list_name.items()}
+        for unit in self._sentence_units:
+            names = {name_by_chip[chip] for chip in unit.chips}
+            is_chosen = any(chip.operator for chip in unit.chips) or bool(names & self._requested_list_names)
+            is_usual = not self._is_compact and names.isdisjoint(filter_lists.OPTIONAL_FILTER_LIST_NAMES)
+            unit.show_chips(is_shown=is_chosen or is_usual, has_words=not self._is_compact)
         self.further_lists.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:
@@ -297,7 +330,8 @@ class QueueFilterBar(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self.edit, *self.chip_by_list_name.values(), self.further_lists
+        """The controls of the sentence in the order in which they stand."""
+        return self.edit, *(chip for unit in self._sentence_units for chip in unit.chips), self.further_lists
 
     @Slot()
     def focus_text_field(self) -> None:

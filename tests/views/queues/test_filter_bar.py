@@ -1,14 +1,17 @@
 """The filter of a queue as a sentence: what is chosen, typed and restored is one filter, shown as it counts."""
 
 import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QWidget
 
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.order import QueueSortOrder, SortColumn
-from console.views.queues.filter_bar import QueueFilterBar
+from console.views.queues.filter_bar import FilterOperatorChip, QueueFilterBar
 from console.views.queues.filter_lists import OPTIONAL_FILTER_LIST_NAMES
 from console.views.queues.rows import SORT_COLUMN_BY_COLUMN_KEY, make_queue_columns
 from console.views.theme.design_tokens import Language
+from console.views.widgets.base import TextLabel
 from tests.views.invented_checks import window_context
 
 
@@ -133,3 +136,35 @@ def test_every_column_sorts(queue: str, the_look: object) -> None:
     """But the check box."""
     keys = {column.key for column in make_queue_columns(window_context(), queue)}
     assert keys - set(SORT_COLUMN_BY_COLUMN_KEY) == {"check"}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_no_line_of_the_sentence_is_without_its_list(the_look: object, language: Language) -> None:
+    """At every width, also with further lists: words that stand before or after a list stay on its line, so no line
+    begins with a comma or ends with a preposition."""
+    context = window_context()
+    context.change_language(language)
+    sentence = QueueFilterBar(context)
+    sentence.show_filter("status:paid certainty:unknown cause:timeout")
+    for width in range(420, 1900, 20):
+        sentence.setFixedSize(width, 400)
+        sentence.show()
+        sentence.grab()  # lays it out
+        parts = [
+            part
+            for part in sentence.findChildren(QWidget)
+            if isinstance(part, FilterOperatorChip | TextLabel)
+            and part.isVisible()
+            and part is not sentence.match_count_label
+        ]
+        lines: dict[int, list[QWidget]] = {}
+        for part in parts:
+            lines.setdefault(part.mapTo(sentence, part.rect().center()).y(), []).append(part)
+        for line in lines.values():
+            line.sort(key=lambda part: part.mapTo(sentence, QPoint(0, 0)).x())
+            assert any(isinstance(part, FilterOperatorChip) for part in line), width
+            first, last = line[0], line[-1]
+            if isinstance(first, TextLabel):
+                assert first.plain[0] not in "、のでにを", width
+            if isinstance(last, TextLabel):
+                assert last.plain not in ("担当", "、担当", "金額", "taken by", "Records of"), width
