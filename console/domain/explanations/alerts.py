@@ -71,10 +71,9 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
     if pending_refund is not None:
         command = f"support-console show refund {pending_refund.id}"
         return AlertAction("open", "refund", pending_refund.id, command, "_refund")
-    if is_action_stopped("refund", relations.read_only):
-        return AlertAction("open", "payment", payment.id, show_command, "_read_only")
-    if relations.refund_refusal is not None or payment.certainty is Certainty.UNKNOWN:
-        return AlertAction("open", "payment", payment.id, show_command, "_off")
+    if not _can_request_refund(payment):
+        suffix = "_read_only" if is_action_stopped("refund", relations.read_only) else "_off"
+        return AlertAction("open", "payment", payment.id, show_command, suffix)
     command = f"support-console refund request {payment.id} --amount N --reason TEXT"
     return AlertAction("refund", "payment", payment.id, command)
 
@@ -88,7 +87,10 @@ def explain_alert(
     payment = _find_payment(payments, broken_rule)
     action = find_alert_action(order, payments, broken_rule)
     facts = _make_explanation_facts(order, payments, payment, broken_rule, detected_at, now)
-    step = NextStep(f"next.order_alert_{broken_rule.rule}{action.suffix}", facts, action.command, "open_payment")
+    step_code = f"next.order_alert_{broken_rule.rule}{action.suffix}"
+    if action.suffix in ("_short", "_currency") and _can_request_refund(payment):
+        step_code = f"{step_code}_or_refund"  # as the page of the payment advises
+    step = NextStep(step_code, facts, action.command, "open_payment")
     reason = f"why.order_alert_{broken_rule.rule}{_find_late_suffix(order, payment, broken_rule)}"
     verdict = f"verdict.order_alert_{broken_rule.rule}"
     if action.suffix in ("_short", "_currency", "_callback"):
@@ -96,6 +98,18 @@ def explain_alert(
     elif broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT and payment.certainty is Certainty.UNKNOWN:
         verdict, reason = f"{verdict}_unknown", f"{reason}_unknown"
     return Explanation(verdict, reason, step, facts, _DECIDING_ROLES)
+
+
+def _can_request_refund(payment: Payment) -> bool:
+    """True if a person can request a refund of the payment now: no other one is open, its outcome is known, and no
+    rule and no read-only switch refuses it."""
+    relations = payment.relations or PaymentRelations()
+    return (
+        relations.pending_refund is None
+        and relations.refund_refusal is None
+        and payment.certainty is Certainty.KNOWN
+        and not is_action_stopped("refund", relations.read_only)
+    )
 
 
 def _find_payment(payments: Sequence[Payment], broken_rule: BrokenRule) -> Payment:

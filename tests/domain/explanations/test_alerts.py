@@ -171,8 +171,24 @@ def test_amounts_of_two_currencies_are_not_added() -> None:
     explained = explain_alert(order, (rupees, PAYMENT), BrokenRule(AlertRule.PAID_UNNOTICED, 5, "x", "y"), SINCE, NOW)
     assert explained.verdict == "verdict.order_alert_A_currency"
     assert explained.why == "why.order_alert_A_currency"
-    assert explained.next_step.code == "next.order_alert_A_currency"
+    assert explained.next_step.code == "next.order_alert_A_currency_or_refund"
     assert (explained.facts["paid"], explained.facts["missing"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("payment", "suffix"),
+    [
+        (PAYMENT, "_or_refund"),
+        (replace(PAYMENT, relations=PaymentRelations(refund_refusal="too_old")), ""),
+        (replace(PAYMENT, certainty=Certainty.UNKNOWN), ""),
+    ],
+)
+def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(payment: Payment, suffix: str) -> None:
+    """The order's page advises what the payment's page has as its primary button, and nothing that is refused."""
+    short_order = replace(ORDER, total_minor=payment.captured_minor + 1_100)
+    rule = BrokenRule(AlertRule.PAID_UNNOTICED, payment.id, "x", "y")
+    explained = explain_alert(short_order, (payment,), rule, SINCE, NOW)
+    assert explained.next_step.code == f"next.order_alert_A_short{suffix}"
 
 
 @pytest.mark.parametrize("state", sorted(PAID_BY_CALLBACK_STATES))
