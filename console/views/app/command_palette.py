@@ -459,7 +459,7 @@ class CommandPalette(QObject):
             )
             return ResultEntry(
                 CreditCheckRoute(record.id),
-                "document",
+                case_words.get_record_icon_name(record),
                 title,
                 name,
                 state=state_cell,
@@ -468,7 +468,7 @@ class CommandPalette(QObject):
             )
         return ResultEntry(
             case_words.make_record_route(record),
-            "card",
+            case_words.get_record_icon_name(record),
             case_words.format_record_title(record, context),
             amount=case_words.format_record_amount(record),
             provider=case_words.get_record_provider_name(record, context),

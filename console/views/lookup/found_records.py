@@ -20,7 +20,6 @@ from console.wording.search import format_missing_records_note
 
 _FOUND_RECORD_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
 _MAX_COMPANY_ROWS = 6
-_ICON_BY_RECORD_KIND = {"payment": "card", "refund": "arrow_back", "credit-check": "document", "order": "list"}
 
 
 class FoundRecordsPanel(QWidget):
@@ -92,7 +91,7 @@ class FoundRecordsPanel(QWidget):
         group = result.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
-        return RowGroup(kind, title, _ICON_BY_RECORD_KIND[kind], "text", count)
+        return RowGroup(kind, title, case_words.ICON_BY_RECORD_KIND[kind], "text", count)
 
     @Slot()
     def _select_first_row(self) -> None:

@@ -13,7 +13,7 @@ from console.domain.records import Certainty, CreditCheck, Operation, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record
-from console.views.theme.design_tokens import Tone
+from console.views.theme.design_tokens import Tone, tokens
 from console.wording.records import ShownRecord as ShownRecord
 from console.wording.records import differs_in_amount as differs_in_amount
 from console.wording.records import format_amount_with_difference_mark as format_amount_with_difference_mark
@@ -39,6 +39,13 @@ RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | Ref
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
 WAITING_FOR_APPROVAL_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
+ICON_BY_RECORD_KIND: Mapping[str, str] = {
+    "payment": "card",
+    "refund": "arrow_back",
+    "credit-check": "document",
+    "order": "list",
+}
+"""The icon that stands for each kind of record in lists of several kinds."""
 _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "complete": ("check", "good"),
     "incomplete": ("open_ring_plus", "care"),
@@ -135,12 +142,20 @@ def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
 
 def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
     """Return the key of the badge to show where there is room for only one badge: the badge of certainty if the
-    outcome is unknown, the sides disagree or the bank may reverse the payment, otherwise the badge of the
-    state.
+    outcome is unknown, the sides disagree or the bank may reverse the payment; the badge of work if a person must do
+    something about a record that has ended well; otherwise the badge of the state.
     """
-    certainty = explain_record(record, now).certainty
-    is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.UNCONFIRMED, CertaintyBadge.OLD)
-    return get_state_badge_key(record) if is_plain else f"certainty.{certainty}"
+    explanation, state_key = explain_record(record, now), get_state_badge_key(record)
+    if explanation.certainty not in (CertaintyBadge.KNOWN, CertaintyBadge.UNCONFIRMED, CertaintyBadge.OLD):
+        return f"certainty.{explanation.certainty}"
+    if explanation.work is WorkBadge.NEEDS_REVIEW and tokens().badges[state_key].tone == "good":
+        return f"work.{explanation.work}"
+    return state_key
+
+
+def get_record_icon_name(record: ShownRecord) -> str:
+    """Return the name of the icon that stands for the kind of the record in lists of several kinds."""
+    return ICON_BY_RECORD_KIND[get_record_kind(record)]
 
 
 # -- texts for lists

@@ -227,7 +227,7 @@ class ApproveDialog(_DecisionDialog):
             count_text = translate(
                 "dialog.approve.count", before=approval_count, after=approval_count + 1, needed=needed_count
             )
-            fact_list.add_fact(translate("field.checkers"), TextLabel(count_text))
+            fact_list.add_fact(translate("dialog.approve.count_label"), TextLabel(count_text))
         fact_list.add_fact(translate("money.part.refundable"), TextLabel(format_refundable_change(view)))
         if record.sends_after is not None and record.sends_after > self._context.now():
             cooling_off_text = translate("dialog.refund.cooling_off", at=record.sends_after)

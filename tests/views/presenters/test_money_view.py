@@ -16,7 +16,7 @@ from console.domain.payments.consistency import compute_money_parts, compute_rev
 from console.domain.payments.records import OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, Work, WorkState
+from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.theme.theme import Appearance
@@ -285,6 +285,15 @@ def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     assert case_words.format_record_problem(unsure, window_context()) == "No answer in time"
     assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
     assert case_words.format_record_amount(unsure) == "−¥8,500"
+
+
+def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has_room() -> None:
+    """In the list of open issues and in the search, "completed" in green would say that nothing is left to do."""
+    set_aside = payment(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE))
+    assert case_words.get_most_specific_badge_key(set_aside, NOW) == "work.needs_review"
+    assert case_words.get_most_specific_badge_key(payment(), NOW) == "payment.completed"
+    failed = payment(state=PaymentState.PAYMENT_FAILED, work=Work(WorkState.NEEDS_REVIEW))
+    assert case_words.get_most_specific_badge_key(failed, NOW) == "payment.payment_failed"
 
 
 @pytest.mark.parametrize(("error_code", "offered"), [("payer_left", ("probe",)), ("poll", ("probe", "refund"))])
