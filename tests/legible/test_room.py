@@ -229,6 +229,8 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         company = stage.desk.of("several_clients")[0].number
         payment = PaymentRoute(stage.desk.paid("complete")[-1].id)
+        # The due tasks, which begin 2 s after the start, end a refund request of this company.
+        stage.until(lambda: stage.opening.context.last_due_tasks_at is not None)
         for route in (QueuesRoute("unknown"), LookupRoute(company), AlertsRoute(), AuditRoute(), payment):
             stage.go(route)
             page = stage.frame.current_page

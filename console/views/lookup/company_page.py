@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -208,7 +208,10 @@ class CompanyPanel(QWidget):
             self.tabs.set_count(tab_index, wording.format_count(len(records)))
         self.tabs.set_count(len(lists), wording.format_count(len(self.credit_checks)))
         self.read_time_label.show_text(context.translate("screen.last_read", at=context.now()))
-        self.open_items.show_records([record for record in self.all_records if case_words.is_record_open(record)])
+        self.open_items.show_records(
+            [record for record in self.all_records if case_words.is_record_open(record)],
+            must_keep_places=is_automatic and self.underMouse(),
+        )
         self.table.show_rows(self.credit_checks, is_automatic=is_automatic)
         facts = result.corporation
         is_in_registry = facts is not None and facts.corporation is not None
@@ -223,6 +226,10 @@ class CompanyPanel(QWidget):
         late_tables = [tab.table for tab in self.company_tabs]
         stops = (*head_stops, *self.open_items.focus_stops, self.tabs, *tables, self.table, *late_tables)
         set_tab_order(*stops, *self.live_check_panel.focus_stops)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.open_items.show_held_back_records()
 
     def _show_company_names(self, result: LookupResult) -> None:
         """Show the company's official name and its reading in kana from the corporation registry (without a

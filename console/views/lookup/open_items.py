@@ -1,8 +1,9 @@
 """The list of a company's open items: one line for each record that still needs a step, with this step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.records import CreditCheck
@@ -10,11 +11,25 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RecordRef
+from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import IconLabel, Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 
 _MAX_SHOWN_OPEN_RECORDS = 3
+_STEP_LABEL_NAME = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class _LineText:
+    """What one line of the list shows, and the name of its button for screen readers."""
+
+    badge: StateCell
+    name: str
+    amount: str
+    step: str
+    button_name: str
 
 
 class OpenRecordList(QWidget):
@@ -31,6 +46,8 @@ class OpenRecordList(QWidget):
         super().__init__()
         self._context = context
         self._records: list[ShownRecord] = []
+        self._shown_lines: list[_LineText] = []
+        self._held_back_records: Sequence[ShownRecord] | None = None
         self._title_label = TextLabel(context.translate("lookup.open_matters"), "section", heading=2)
         self._count_label = TextLabel("", "data", "muted")
         self._line_surface = Surface(edge="all")
@@ -49,52 +66,99 @@ class OpenRecordList(QWidget):
         )
         self.setLayout(make_column(list_area))
 
-    def show_records(self, records: Sequence[ShownRecord]) -> None:
-        clear_layout(self._lines)
-        self._records = []
-        for number, record in enumerate(records[:_MAX_SHOWN_OPEN_RECORDS]):
-            self._lines.addWidget(
-                self._make_record_line(record, is_last=number == min(len(records), _MAX_SHOWN_OPEN_RECORDS) - 1)
-            )
+    def show_records(self, records: Sequence[ShownRecord], *, must_keep_places: bool = False) -> None:
+        """Show these records. With `must_keep_places`, because the mouse pointer is over this list or below it, no
+        line appears, disappears or changes its height: a line that would do so says that it has changed, and
+        `show_held_back_records` shows the new lines. A line whose button has the focus keeps it."""
         self._count_label.show_text(str(len(records)))
+        lines = [self._describe_line(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
+        self._held_back_records = None
+        if lines == self._shown_lines:
+            self._records = list(records[: len(lines)])
+            return
+        if must_keep_places:
+            self._held_back_records = records
+            self._mark_changed_lines(lines)
+            return
+        focused_button = self.focusWidget()
+        focused_record = self.find_record(focused_button) if focused_button and focused_button.hasFocus() else None
+        clear_layout(self._lines)
+        self._records, self._shown_lines = list(records[: len(lines)]), lines
+        for index, line in enumerate(lines):
+            self._lines.addWidget(self._make_record_line(line, index))
         self.setVisible(bool(records))
+        if focused_record is not None:
+            self._focus_record(case_words.make_record_ref(focused_record))
+
+    def show_held_back_records(self) -> None:
+        """Show the records that were held back because the mouse pointer was over the list, if there are some."""
+        if self._held_back_records is not None:
+            self.show_records(self._held_back_records)
+
+    def _focus_record(self, ref: RecordRef) -> None:
+        """Give the focus to the button of this record or, if it is no longer in the list, to the first button."""
+        refs = [case_words.make_record_ref(record) for record in self._records]
+        buttons = self.focus_stops
+        if buttons:
+            buttons[refs.index(ref) if ref in refs else 0].setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _mark_changed_lines(self, new_lines: Sequence["_LineText"]) -> None:
+        """Say in the lines that aren't in `new_lines` that their records have changed."""
+        changed_text = self._context.translate("lookup.matter_changed")
+        for index, line in enumerate(self._shown_lines):
+            widget = self._lines.itemAt(index).widget()
+            step_label = widget.findChild(TextLabel, _STEP_LABEL_NAME) if widget is not None else None
+            if line not in new_lines and widget is not None and step_label is not None:
+                widget.setFixedHeight(widget.height())
+                step_label.show_text(changed_text, "care")
+                self._shown_lines[index] = replace(line, step=changed_text)
 
     @property
     def focus_stops(self) -> list[QWidget]:
         """The buttons of the list, in tab order."""
-        return [*self._line_surface.findChildren(KeyButton)]
+        lines = (self._lines.itemAt(index).widget() for index in range(self._lines.count()))
+        return [button for line in lines if line is not None for button in line.findChildren(KeyButton)]
 
     def find_record(self, widget: QWidget) -> ShownRecord | None:
         """Return the record of the line that contains `widget`; None if no line contains it."""
         line_index = widget.property("place") if self.isAncestorOf(widget) else None
         return self._records[int(line_index)] if line_index is not None else None
 
-    def _make_record_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
+    def _describe_line(self, record: ShownRecord) -> "_LineText":
         context = self._context
         badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
         explanation = case_words.explain_record(record, context.now())
         verdict, _, next_text = words.format_explanation(explanation, context)
-        button = KeyButton(context.translate("action.open"), kind="inline")
-        title = case_words.format_record_title(record, context)
-        is_check = isinstance(record, CreditCheck)
         button_name = (
             context.translate("lookup.open_matter", id=record.id)
-            if is_check
-            else context.translate("case.open", title=title)
+            if isinstance(record, CreditCheck)
+            else context.translate("case.open", title=case_words.format_record_title(record, context))
         )
-        button.setAccessibleName(button_name)
-        button.setProperty("place", len(self._records))
-        self._records.append(record)
+        return _LineText(
+            badge,
+            case_words.format_short_title(record, context),
+            case_words.format_amount_with_difference_mark(record, context),
+            context.translate("lookup.matter", verdict=verdict, next=next_text),
+            button_name,
+        )
+
+    def _make_record_line(self, text: "_LineText", index: int) -> QWidget:
+        button = KeyButton(self._context.translate("action.open"), kind="inline")
+        button.setAccessibleName(text.button_name)
+        button.setProperty("place", index)
         button.clicked.connect(self._open_pressed_record)
-        line = Surface(edge="none" if is_last else "bottom")
+        line = Surface(edge="none" if index == len(self._shown_lines) - 1 else "bottom")
+        badge = text.badge
         word = TextLabel(badge.word, "body", badge.tone if badge.tone != "good" else "text")
         word.setMinimumWidth(72)
-        name = TextLabel(case_words.format_short_title(record, context))
+        name = TextLabel(text.name)
         name.setMinimumWidth(64)
-        amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
-        step_label = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wraps_lines=True)
+        step_label = TextLabel(text.step, wraps_lines=True)
+        step_label.setObjectName(_STEP_LABEL_NAME)
         sign = IconLabel(badge.icon_name, badge.tone, 14)
-        box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5))
+        box = make_row(
+            sign, word, 8, name, 8, TextLabel(text.amount), 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5)
+        )
         box.setStretchFactor(step_label, 1)
         line.setLayout(box)
         return line

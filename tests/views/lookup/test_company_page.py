@@ -1,9 +1,13 @@
 """The company's page says of a purchase what is known of it, and offers to buy only where nobody is charged twice."""
 
+from dataclasses import replace
 from typing import Literal
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QEnterEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
@@ -90,3 +94,46 @@ def test_only_keys_with_an_effect_are_offered(the_look: object) -> None:
     page._show_result(number, LookupResult(number, ()))
     assert on_company <= hint_keys(page)
     assert not hint_keys(page) & on_records
+
+
+def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, the_look: object) -> None:
+    """A change that the program reads by itself moves nothing below them while the pointer is there, and no line goes
+    on saying what was true before; they are shown anew when the pointer leaves. The focus stays at its record."""
+    other = replace(NO_PDF, id=NO_PDF.id + 1)
+    page = page_of(NO_PDF)
+    qtbot.addWidget(page)
+    page.resize(900, 700)
+    page.show()
+    number = NO_PDF.corporation_number
+    page.show_result(LookupResult(number, (NO_PDF, other)))
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.open_items.focus_stops[1].setFocus()
+    assert page.open_items.focus_stops[1].hasFocus()
+    before = [button.mapTo(page, QPoint(0, 0)).y() for button in page.open_items.focus_stops], page.tabs.y()
+    old_words = texts(page.open_items)
+    place = QPointF(450, 300)
+    QApplication.sendEvent(page, QEnterEvent(place, place, place))
+    page.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)
+    page.show_result(LookupResult(number, (check(), other)), is_automatic=True)
+    page.grab()
+    after = [button.mapTo(page, QPoint(0, 0)).y() for button in page.open_items.focus_stops], page.tabs.y()
+    assert after == before
+    assert texts(page.open_items)[1:3] == ["1", "Incomplete"]
+    changed = page._context.translate("lookup.matter_changed")
+    assert texts(page.open_items).count(changed) == 1
+    assert len(set(old_words) - set(texts(page.open_items))) <= 2, "the other line says what it said"
+    QApplication.sendEvent(page, QEvent(QEvent.Type.Leave))
+    page.grab()
+    assert [page.open_items.find_record(stop) for stop in page.open_items.focus_stops] == [other]
+    assert page.open_items.focus_stops[0].hasFocus()
+    assert changed not in [label.plain for label in page.open_items.findChildren(TextLabel) if label.isVisible()]
+
+
+def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, the_look: object) -> None:
+    """The button with the focus is the same widget afterwards."""
+    page = page_of(NO_PDF)
+    qtbot.addWidget(page)
+    (button,) = page.open_items.focus_stops
+    page.show_result(LookupResult(NO_PDF.corporation_number, (replace(NO_PDF),)), is_automatic=True)
+    assert page.open_items.focus_stops == [button]
