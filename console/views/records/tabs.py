@@ -19,7 +19,7 @@ from console.views.tables.columns import Column
 from console.views.theme.theme import current_appearance
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import Surface, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording import evidence_words
@@ -212,12 +212,13 @@ def format_answer(stored_text: str | None) -> str:
 
 class EvidenceView(QWidget):
     """The content of the tab with the stored answers: a table of the answers, and beside it the text of the
-    selected answer."""
+    selected answer, below its summary if the table has no room for all of it."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
         translate = context.translate
+        self._format_summary = lambda item: wording.format_evidence_summary(item.summary, context.language)
         columns = [
             Column("when", translate("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
             Column("source", translate("column.source_of"), 190, self._format_source),
@@ -225,20 +226,24 @@ class EvidenceView(QWidget):
                 "summary",
                 translate("column.summary"),
                 200,
-                lambda item: wording.format_evidence_summary(item.summary, context.language),
+                self._format_summary,
                 is_stretched=True,
             ),
         ]
         self._table = StaticTable(context, columns, lambda item: item.id, translate("record.tab.evidence"))
+        self.summary_label = TextLabel("", wraps_lines=True)
         self._answer_text = QTextEdit()
         self._answer_text.setReadOnly(True)
         self._answer_text.setTabChangesFocus(True)
         self._answer_text.setAccessibleName(translate("record.answer_text"))
         self._table.current_changed.connect(self._show_item)
         self._table.rows.page_applied.connect(self._select_first)
+        self._table.columns_fitted.connect(self._show_cut_summary)
+        self._table.horizontalHeader().sectionResized.connect(self._show_cut_summary)
         text_panel = Surface(edge="left")
         text_layout = QVBoxLayout(text_panel)
         text_layout.setContentsMargins(12, 8, 12, 8)
+        text_layout.addWidget(self.summary_label)
         text_layout.addWidget(self._answer_text)
         halves = make_row(self._table, text_panel, gap_px=0)
         halves.setStretch(0, 3)
@@ -267,3 +272,12 @@ class EvidenceView(QWidget):
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
             self._answer_text.setPlainText(format_answer(item.body) or placeholder_text)
+        self._show_cut_summary()
+
+    @Slot()
+    def _show_cut_summary(self) -> None:
+        """Show the whole summary of the selected answer above its text if the table cuts it off."""
+        item = self._table.current_item
+        is_cut = isinstance(item, EvidenceItem) and self._table.is_cell_cut("summary", item)
+        self.summary_label.show_text(self._format_summary(item) if is_cut else "")
+        self.summary_label.setVisible(is_cut)
