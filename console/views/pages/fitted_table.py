@@ -116,7 +116,7 @@ class FittedTable(RecordTable):
                 hidden_keys |= cut_keys
                 self._widen_first_column(hidden_keys, widths)
                 self._share_free_width(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
-            self._grow_text_columns(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
+            self._grow_left_aligned_columns(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
         last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden_keys), "")
         for column_index, column in enumerate(self.rows.columns):
             takes_remaining_width = column.is_stretched and excess <= 0 and column.key == last_key
@@ -215,29 +215,28 @@ class FittedTable(RecordTable):
             widths[key] += min(free_px, unused_width)
             free_px -= min(free_px, unused_width)
 
-    def _grow_text_columns(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
-        """Let the columns of texts use the `free_px` px that remain when every text is shown completely, and write
-        their new widths into `widths`. Each one grows by at most half of its width, so that the texts of a row stay
-        close together; what then remains goes to one of them, so that no room is unused at the right: to the
-        stretched one, otherwise to the last one. If the last column of the table is stretched, it takes that room.
-        Other columns, and those whose width the person has set, keep their widths.
+    def _grow_left_aligned_columns(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
+        """Let the columns use the `free_px` px that remain when every text is shown completely, and write their new
+        widths into `widths`. Columns of texts, identifiers and states grow in proportion to their widths; amounts,
+        ages and check boxes, and columns whose width the person has set, keep theirs. If the last column is one of
+        those that grow, the others grow by at most half, so that a row stays easy to read, and it takes the rest.
         """
         shown_columns = [column for column in self.rows.columns if column.key not in hidden]
-        text_columns = [
-            column for column in shown_columns if column.kind == "text" and column.key not in self.preferred_widths
+        growing_keys = [
+            column.key
+            for column in shown_columns
+            if not column.is_right_aligned and column.kind != "check" and column.key not in self.preferred_widths
         ]
-        if not text_columns or free_px <= 0:
+        if not growing_keys or free_px <= 0:
             return
-        sum_of_widths = sum(widths[column.key] for column in text_columns)
-        shares = {
-            column.key: min(widths[column.key] // 2, free_px * widths[column.key] // sum_of_widths)
-            for column in text_columns
-        }
-        for key, share in shares.items():
-            widths[key] += share
-        if not shown_columns[-1].is_stretched:
-            last_column = next((column for column in text_columns if column.is_stretched), text_columns[-1])
-            widths[last_column.key] += free_px - sum(shares.values())
+        sum_of_widths = sum(widths[key] for key in growing_keys)
+        max_growth = 0.5 if growing_keys[-1] == shown_columns[-1].key else free_px / sum_of_widths
+        for key in growing_keys[:-1]:
+            added_width = int(widths[key] * min(max_growth, free_px / sum_of_widths))
+            sum_of_widths -= widths[key]
+            widths[key] += added_width
+            free_px -= added_width
+        widths[growing_keys[-1]] += free_px
 
     def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden: Collection[str]) -> set[str]:
         """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
