@@ -153,7 +153,10 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCH_WAITS[attempts]
     last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
     sample = factory.make_purchased_check("incomplete", last_attempt_at - waiting_time, missing)
+    failed_part = "pdf" if "pdf" in missing else "detail"
     error_code = factory.random.choice(_MISSING_PART_CAUSES)
+    if failed_part == "detail" and error_code.startswith("pdf_"):
+        error_code = "answer_cut"  # a detail is no PDF
     sample.values = {"error_code": error_code, "work_attempts": attempts}
     if is_schedule_over:
         sample.values |= make_needs_review_columns(WorkReason.REFETCHES_ENDED)
@@ -165,13 +168,13 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
         }
     if missing == ("result",) and sample.report is not None:
         sample.report = replace(sample.report, result=None)  # the provider has no result yet
-    failed_part = "pdf" if "pdf" in missing else "detail"
-    at = sample.begun_at
+    at, actor = sample.begun_at, sample.buyer
     for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempts]):
         at += pause
         audit_action = AuditAction(f"credit-check.{failed_part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}
-        sample.events.append(SampleEvent(at, sample.buyer, audit_action, code, "failed", error_code))
+        sample.events.append(SampleEvent(at, actor, audit_action, code, "failed", error_code))
+        actor = "worker"  # which makes the later attempts
     return sample
 
 
