@@ -4,7 +4,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
-from console.views.tables.columns import Column
+from console.views.tables.columns import AgeCell, Column
 from tests.views.invented_checks import window_context
 
 WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
@@ -43,11 +43,10 @@ def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(the_look: object, q
     assert [table.isColumnHidden(place) for place in range(3)] == [False, True, False]
 
 
-@pytest.mark.parametrize(("stretched", "expected"), [("next", True), ("what", False)])
-def test_only_the_last_column_takes_more_than_it_needs(
-    the_look: object, qtbot: QtBot, stretched: str, expected: bool
-) -> None:
-    """In a wide window, the values of a row stand near each other: the rest of the width is at the right end."""
+@pytest.mark.parametrize("stretched", ["next", "what"])
+def test_the_last_column_takes_what_the_others_leave(the_look: object, qtbot: QtBot, stretched: str) -> None:
+    """In a wide window, the values of a row stand near each other: a column grows by at most half, and the rest of
+    the width is in the last one."""
     columns = [
         Column(name, name, 120, lambda line: f"{line} " * 20, is_stretched=name == stretched)
         for name in ("what", "next")
@@ -57,11 +56,32 @@ def test_only_the_last_column_takes_more_than_it_needs(
     table.resize(1600, 200)
     table.show()
     table.show_rows(["word"])
-    header, room = table.horizontalHeader(), table.viewport().width()
-    assert (header.length() == room) is expected
-    for place in range(2):
-        text_px = table.delegates[place].measure_cell_width(columns[place].cell("word"))
-        assert header.sectionSize(place) > text_px, "a text is cut off though the table has room"
+    header = table.horizontalHeader()
+    assert header.length() == table.viewport().width()
+    text_px = table.delegates[0].measure_cell_width(columns[0].cell("word"))
+    assert text_px < header.sectionSize(0) <= 1.5 * text_px + 60
+    assert header.sectionSize(1) > text_px, "a text is cut off though the table has room"
+
+
+def test_amounts_and_ages_keep_their_widths_in_a_wide_window(the_look: object, qtbot: QtBot) -> None:
+    """Before a last column of figures, the others share the room in proportion. Widths set by the person stay."""
+    columns = [
+        Column("name", "Name", 100, str),
+        Column("sum", "Sum", 100, lambda _: "¥1,000", "amount"),
+        Column("cause", "Cause", 200, str),
+        Column("age", "Age", 80, lambda _: AgeCell("3", "h"), "age"),
+    ]
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines", margin_px=8)
+    qtbot.addWidget(table)
+    table.resize(1500, 200)
+    table.show()
+    table.show_rows(["word"])
+    widths = [table.columnWidth(place) for place in range(4)]
+    assert sum(widths) == table.viewport().width()
+    assert (widths[1], widths[3]) == (100, 80)
+    assert abs(widths[2] - 2 * widths[0]) <= 2
+    table.set_preferred_widths({"cause": 200})
+    assert (table.columnWidth(1), table.columnWidth(2), table.columnWidth(3)) == (100, 200, 80)
 
 
 def test_a_first_column_that_was_hidden_is_whole_again(the_look: object, qtbot: QtBot) -> None:
