@@ -7,6 +7,12 @@ from decimal import Decimal
 
 MINOR_DIGITS_BY_CURRENCY: Mapping[str, int] = {"JPY": 0, "INR": 2}
 """Number of decimal places of each known currency."""
+_MINOR_DIGITS_BY_OTHER_CURRENCY: Mapping[str, int] = {
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLP", "ISK", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
+}
+"""Number of decimal places of the other currencies that have not two, by ISO 4217. Money refuses them, but a row of
+another program may have one."""
 LARGEST_AMOUNT_MINOR = 10**15
 """Largest amount in minor units that Money accepts."""
 _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
@@ -30,6 +36,12 @@ class Money:
             raise InvalidAmountText("out of bounds")
         if self.currency not in MINOR_DIGITS_BY_CURRENCY:
             raise InvalidAmountText("no currency of ours")
+
+
+def get_minor_digits(currency: str) -> int:
+    """Return the number of decimal places of a currency, which may be one that Money refuses; 2 for an unknown
+    one."""
+    return MINOR_DIGITS_BY_CURRENCY.get(currency, _MINOR_DIGITS_BY_OTHER_CURRENCY.get(currency, 2))
 
 
 def make_stored_money(minor: int, currency: str) -> Money | None:

@@ -65,6 +65,7 @@ class OpenRecordList(QWidget):
             )
         )
         self.setLayout(make_column(list_area))
+        self.hide()
 
     def show_records(self, records: Sequence[ShownRecord], *, must_keep_places: bool = False) -> None:
         """Show these records. With `must_keep_places`, because the mouse pointer is over this list or below it, no

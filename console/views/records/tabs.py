@@ -16,6 +16,7 @@ from console.views.presenters.records import RecordView, ShownRecord
 from console.views.records.collaboration_actions import make_note_lines
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
+from console.views.theme.mixed_font_text import escape_direction_marks
 from console.views.theme.theme import current_appearance
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
@@ -271,7 +272,7 @@ class EvidenceView(QWidget):
     def _show_item(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
-            self._answer_text.setPlainText(format_answer(item.body) or placeholder_text)
+            self._answer_text.setPlainText(escape_direction_marks(format_answer(item.body)) or placeholder_text)
         self._show_cut_summary()
 
     @Slot()

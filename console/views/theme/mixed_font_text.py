@@ -23,7 +23,7 @@ from console.wording.sentences.line_breaks import (
 )
 
 _FIGURES_FONT_PATTERN = re.compile(
-    r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
+    r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?|[−-]?\b[A-Z]{3} \d[\d,]*\.\d+"  # amounts, also of other currencies
     r"|\d{4}-\d{2}-\d{2}(?:[ \xa0]\d{1,2}:\d{2}(?::\d{2})?)?(?:[ \xa0]JST)?"  # days and instants
     r"|(?<![\d.:])(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?!\d)(?::\d{2})?(?:[ \xa0](?:JST|IST))?"  # no port
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
@@ -39,10 +39,11 @@ _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 # As in lead-b and re-fetch.
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
+_DIRECTION_MARK_PATTERN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
 _CURRENCY_PATTERN = re.compile(r"[¥₹]")
-_AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
+_AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|[−-]?[A-Z]{3} \d|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, between a number and its unit, and before a status number.
 _NUMBER_SPACE_PATTERN = re.compile(
     r"(?<=\bHTTP)\s(?=\d)|(?<=[\d¥₹/])\s(?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
@@ -51,9 +52,23 @@ _POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
 _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 
 
+def remove_direction_marks(text: str) -> str:
+    """Return the text without the invisible characters that change the direction of writing. A name or a reason from
+    outside could use them to show the amounts and words after it in reverse order."""
+    return text if text.isascii() else _DIRECTION_MARK_PATTERN.sub("", text)
+
+
+def escape_direction_marks(text: str) -> str:
+    """Return the text with the escape of JSON, such as `\\u202e`, in place of each mark of the direction of writing,
+    so that stored evidence is shown in its own order and nothing of it is left out."""
+    return _DIRECTION_MARK_PATTERN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
 @lru_cache(maxsize=4096)
 def split_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font."""
+    """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font. Marks of
+    the direction of writing are left out."""
+    text = remove_direction_marks(text)
     runs: list[FontRun] = []
     run_end = 0
     for match in _FIGURES_FONT_PATTERN.finditer(text):
@@ -81,6 +96,7 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue, uses
     only the text font, because a part of it may look like an identifier ("In progress").
     """
+    text = remove_direction_marks(text)
     if "…" in text:
         return ((text, True),)
     if _LETTER_PATTERN.search(text) and not _DIGITS_PATTERN.search(text):
@@ -136,7 +152,9 @@ def prevent_line_ends_in_numbers(text: str) -> str:
 
 
 def format_tooltip(text: str) -> str:
-    """Return the text for a tooltip. A text with "<" is escaped, because Qt could interpret the text as markup."""
+    """Return the text for a tooltip. A text with "<" is escaped, because Qt could interpret the text as markup. Marks
+    of the direction of writing are left out."""
+    text = remove_direction_marks(text)
     return f"<span>{escape(text)}</span>" if "<" in text else text
 
 

@@ -15,6 +15,7 @@ from console.views.theme.mixed_font_text import (
     format_rich_text,
     format_tooltip,
     measure_font_runs,
+    remove_direction_marks,
     split_font_runs,
 )
 from console.views.theme.painting import draw_cached_icon
@@ -83,7 +84,7 @@ class TextLabel(QLabel):
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
         self._apply_current_text_size()
-        self.plain = text
+        self.plain = remove_direction_marks(text)
         self._set_markup()
         set_style_property(self, "tone", tone)
 
@@ -108,6 +109,7 @@ class TextLabel(QLabel):
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show another text. If `tone` isn't None, use the colour of that tone."""
+        text = remove_direction_marks(text)
         if text != self.plain:
             self.plain = text
             self._set_markup()
@@ -205,7 +207,7 @@ class ElidedLabel(QWidget):
         self.show_text(text)
 
     def show_text(self, text: str) -> None:
-        self.plain = text
+        self.plain = text = remove_direction_marks(text)
         self.setAccessibleName(text)
         self.setToolTip(format_tooltip(text))
         self.updateGeometry()

@@ -6,10 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from console.domain.exports.tables import CellKind, ExportColumn
-from console.domain.money import MINOR_DIGITS_BY_CURRENCY
+from console.domain.money import get_minor_digits
 from console.wording.sentences.text_context import TextContext
-
-_DEFAULT_DECIMAL_PLACES = 2
 
 
 def make_text_column(context: TextContext, key: str, get_text: Callable[[Any], str | None]) -> ExportColumn:
@@ -60,4 +58,4 @@ def convert_amount_to_major_units(amount_minor: int | None, currency: str | None
     currency. Return None for None."""
     if amount_minor is None:
         return None
-    return Decimal(amount_minor).scaleb(-MINOR_DIGITS_BY_CURRENCY.get(currency or "", _DEFAULT_DECIMAL_PLACES))
+    return Decimal(amount_minor).scaleb(-get_minor_digits(currency or ""))

@@ -6,11 +6,12 @@ from typing import Literal
 
 from console.domain.calendar_days import JST, compute_last_valid_day, convert_to_local
 from console.domain.corporation_number import group_digits
+from console.domain.money import get_minor_digits
 
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
 NO_VALUE = "–"
 _MINUS_SIGN = "\u2212"
-_SYMBOL_AND_DECIMALS_BY_CURRENCY = {"JPY": ("¥", 0), "INR": ("₹", 2)}
+_SYMBOL_BY_CURRENCY = {"JPY": "¥", "INR": "₹"}
 _STRFTIME_FORMAT_BY_STYLE = {
     "full": "%Y-%m-%d %H:%M:%S JST",
     "short": "%m-%d %H:%M",
@@ -75,8 +76,8 @@ def format_count(count: int, *, is_capped: bool = False) -> str:
 
 def format_amount(amount_minor: int, currency: str) -> str:
     """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with
-    −. For other currencies, the text has the currency code and two decimals."""
-    symbol, decimals = _SYMBOL_AND_DECIMALS_BY_CURRENCY.get(currency, (f"{currency} ", 2))
+    −. For other currencies, the text has the currency code and as many decimals as the currency."""
+    symbol, decimals = _SYMBOL_BY_CURRENCY.get(currency, f"{currency} "), get_minor_digits(currency)
     units, subunits = divmod(abs(amount_minor), 10**decimals)
     digits = _group_digits_in_indian_style(units) if currency == "INR" else f"{units:,}"
     fraction = f".{subunits:0{decimals}d}" if decimals else ""

@@ -130,6 +130,16 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, the_look: object) 
     assert changed not in [label.plain for label in page.open_items.findChildren(TextLabel) if label.isVisible()]
 
 
+def test_a_company_without_open_issues_has_no_list_of_them(the_look: object) -> None:
+    """From the first answer on: an empty frame with a 0 says nothing."""
+    page = page_of(check())
+    assert page.open_items.isHidden()
+    page.show_result(LookupResult(NO_PDF.corporation_number, (NO_PDF,)))
+    assert not page.open_items.isHidden()
+    page.show_result(LookupResult(NO_PDF.corporation_number, (check(),)))
+    assert page.open_items.isHidden()
+
+
 def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, the_look: object) -> None:
     """The button with the focus is the same widget afterwards."""
     page = page_of(NO_PDF)

@@ -6,16 +6,20 @@ from PySide6.QtGui import QTextLayout
 from console.views.theme.mixed_font_text import (
     ELLIPSIS_RUN,
     elide_font_runs,
+    escape_direction_marks,
     format_rich_text,
     format_tooltip,
     measure_font_runs,
     prevent_line_ends_in_numbers,
+    remove_direction_marks,
     split_amount_font_runs,
     split_font_runs,
     split_identifier_font_runs,
     wrap_text,
 )
 from console.views.theme.theme import current_appearance
+from console.views.widgets.base import ElidedLabel, TextLabel
+from console.wording.sentences.formats import format_amount
 from console.wording.sentences.line_breaks import WORD_JOINER
 
 
@@ -139,3 +143,27 @@ def test_a_painted_text_wraps_as_a_label_does(text: str, width: int) -> None:
     for whole in ("S-100022", "¥19,800", "取消後の", "lead-b", "HTTP 500"):
         assert whole not in text or any(whole in line for line in lines), lines
     assert wrap_text(text, 10_000) == (text,)
+
+
+MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_name_turns_no_amount_round(the_look: object, mark: str) -> None:
+    """A mark of the direction of writing in a name would show what stands after it in reverse order. It is left out
+    wherever a text is painted or read out; the stored answer shows it as its escape."""
+    text = f"ｶﾌﾞ{mark}商店 ¥12,000"
+    assert remove_direction_marks(text) == "ｶﾌﾞ商店 ¥12,000"
+    assert mark not in "".join(piece for piece, _ in split_font_runs(text))
+    assert mark not in "".join(piece for piece, _ in split_identifier_font_runs(f"R{mark}-1"))
+    for label in (TextLabel(text), TextLabel(text, wraps_lines=True), ElidedLabel(text)):
+        assert mark not in label.plain + label.accessibleName() + label.toolTip()
+    assert mark not in format_tooltip(text)
+    assert escape_direction_marks(mark) == f"\\u{ord(mark):04x}"
+
+
+def test_an_amount_of_another_currency_has_its_decimals(the_look: object) -> None:
+    """As ISO 4217 says, and its point leaves no gap in the figures font."""
+    amounts = [format_amount(249_900, currency) for currency in ("KWD", "USD", "KRW", "JPY", "INR")]
+    assert amounts == ["KWD 249.900", "USD 2,499.00", "KRW 249,900", "¥249,900", "₹2,499.00"]
+    assert split_font_runs("KWD 0.000") == (("KWD ", False), ("0", True), (".", False), ("000", True))
