@@ -210,10 +210,10 @@ class PaymentService:
             record_answers.make_resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
         )
 
-    def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
-        """Return the set-asides that wait for their refund, oldest first; `after` is the last id of the previous
+    def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
+        """Return the set-asides that wait for their refund, oldest first; `after_id` is the last id of the previous
         page. Raises not_allowed if the acting person has no right to read."""
-        return self._details_reader.list_set_asides(limit, after)
+        return self._details_reader.list_set_asides(limit, after_id)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
         """Change the state of a paid payment's order to paid, and return the order. Raises not_found if there is no

@@ -113,14 +113,14 @@ class RecoveryService:
         self,
         name: str,
         limit: int = 50,
-        after: str | None = None,
+        after_cursor: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
         order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort order
-        `order`. `after` is the cursor that the previous page returned. Raises usage for an unknown queue or cursor,
-        not_allowed if the acting person has no right to read."""
-        return self._queues.read_page(name, limit, after, record_filter, order)
+        `order`. `after_cursor` is the cursor that the previous page returned. Raises usage for an unknown queue or
+        cursor, not_allowed if the acting person has no right to read."""
+        return self._queues.read_page(name, limit, after_cursor, record_filter, order)
 
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
@@ -252,13 +252,13 @@ class RecoveryService:
         return self._services.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
-        self, kind: str, id: int | str, limit: int = 500, after: str | None = None
+        self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePageWithText:
-        """Return one page of the record's timeline, oldest first; `after` is the cursor of the next page, which the
-        previous page contains. Raises not_found if there is no such record, usage for a malformed cursor, and
-        not_allowed if the acting person has no right to read.
+        """Return one page of the record's timeline, oldest first; `after_cursor` is the cursor of the next page,
+        which the previous page contains. Raises not_found if there is no such record, usage for a malformed cursor,
+        and not_allowed if the acting person has no right to read.
         """
-        page = self._services.timelines.read_timeline(kind, id, limit, after)
+        page = self._services.timelines.read_timeline(kind, id, limit, after_cursor)
         return TimelinePageWithText(
             page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden_texts, page.names
         )

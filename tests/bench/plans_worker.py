@@ -41,7 +41,7 @@ BY_INDEX: dict[str, Ask] = {
     "bulk run": lambda conn: bulk.find(conn, 7),
     "bulk runs under way": bulk.list_unfinished_runs,
     "rows of a bulk run": lambda conn: bulk.list_rows(conn, 7, limit=50),
-    "rows of a bulk run, later page": lambda conn: bulk.list_rows(conn, 7, after=50, limit=50),
+    "rows of a bulk run, later page": lambda conn: bulk.list_rows(conn, 7, after_position=50, limit=50),
     "rows with a result": lambda conn: bulk.list_rows(conn, 7, result="done", limit=50),
     "rows to be done": lambda conn: bulk.read_next_unprocessed_rows(conn, 7, 50),
     "results": lambda conn: bulk.count_results(conn, 7),

@@ -38,7 +38,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _signed() -> str:
-    return make_authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch=_EPOCH, content_type=_KIND, body=_BODY)
+    return make_authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch_seconds=_EPOCH, content_type=_KIND, body=_BODY)
 
 
 def _bare() -> str:

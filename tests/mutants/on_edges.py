@@ -66,7 +66,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 _NEWS,
-                "payment.state is PaymentState.COMPLETED and source is ReportSource.READ",
+                "payment.state is PaymentState.COMPLETED and report_source is ReportSource.READ",
                 "payment.state is PaymentState.COMPLETED",
             ),
         ),

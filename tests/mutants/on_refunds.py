@@ -12,7 +12,7 @@ _START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/paym
 _VOTES = "tests/services/refunds/test_votes.py"
 _START_EDGES = "tests/services/payments/test_start_edges.py"
 _RESERVED = (
-    "    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT\n"
+    "    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if is_from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT\n"
     "    return _move_amount(conn, statement, payment_id, amount_minor, now)\n"
 )
 _SUM = """    from sqlalchemy import func, select
@@ -178,8 +178,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/probe.py",
-                "            payment_refunds = refunds.find_by_payment(conn, pair.payment.id)\n",
-                "            payment_refunds = refunds.find_by_payment(conn, pair.payment.id)\n"
+                "            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)\n",
+                "            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)\n"
                 "        if not self._payment_providers.get_reader(pair.payment.provider).capabilities"
                 ".keeps_idempotency_keys:\n            return\n",
             ),

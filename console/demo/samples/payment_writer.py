@@ -185,7 +185,7 @@ def _book_on_account(conn: Connection, sample: PaymentSample) -> None:
 
 def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
     """Insert the refund, and move it through request, decision and submission up to its state."""
-    payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, from_set_aside=refund.from_set_aside)
+    payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, is_from_set_aside=refund.from_set_aside)
     request_columns = {name: refund.values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,

@@ -62,10 +62,10 @@ class SandboxWorld:
         self._merged_companies.append(merged_and_successor)
         return merged_and_successor
 
-    def buy_check(self, number: str, fault: str, call: str) -> int:
+    def buy_check(self, number: str, fault: str, call_name: str) -> int:
         """Buy a credit check of the corporation `number` as a colleague, while the simulated AlarmBox gives the fault
-        `fault` to the call `call`. Return the id of our record."""
-        self._control.add_fault(fault, call=call, number=number)
+        `fault` to the call `call_name`. Return the id of our record."""
+        self._control.add_fault(fault, call=call_name, number=number)
         with self._console.acting_as(COLLEAGUE):
             try:
                 return self._console.credit_checks.purchase(PurchaseRequest(number, CLIENT_IDS[0])).id
@@ -80,27 +80,27 @@ class SandboxWorld:
 
     # -- payments
 
-    def add_order(self, amount: int, state: str = "pending", corporation: str | None = None) -> str:
+    def add_order(self, amount_yen: int, state: str = "pending", corporation: str | None = None) -> str:
         """Add an order of the shop with this amount (yen) and state, and return the order's number. `corporation` is
         the corporation number of the customer; None if the order has none."""
         context = self._console._context
         number = f"T-{secrets.randbelow(900_000) + 100_000}"
-        new_order = NewOrder(number, amount, "JPY", corporation, None, _PAYMENT_PROVIDER, OrderState(state))
+        new_order = NewOrder(number, amount_yen, "JPY", corporation, None, _PAYMENT_PROVIDER, OrderState(state))
         context.write(lambda tx: orders.insert_order(tx.conn, new_order, context.now()))
         return number
 
-    def pay_order(self, number: str, amount: int) -> int:
-        """Pay the order `number` at the simulated PayPay with `amount` yen, and book the payment. Return the
+    def pay_order(self, number: str, amount_yen: int) -> int:
+        """Pay the order `number` at the simulated PayPay with `amount_yen` yen, and book the payment. Return the
         payment's id."""
-        self._payment_control.register_payment(_PAYMENT_PROVIDER, number, amount)
+        self._payment_control.register_payment(_PAYMENT_PROVIDER, number, amount_yen)
         with self._console.acting_as(COLLEAGUE):
             return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
 
-    def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
-        """Pay `amount` yen for the order `number` at the simulated PayPay, `days_ago` days before today. PayPay sends
-        no notice about it."""
+    def pay_without_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
+        """Pay `amount_yen` yen for the order `number` at the simulated PayPay, `days_ago` days before today. PayPay
+        sends no notice about it."""
         self._payment_control.register_payment(
-            _PAYMENT_PROVIDER, number, amount, at=self._compute_noon(days_ago).isoformat()
+            _PAYMENT_PROVIDER, number, amount_yen, at=self._compute_noon(days_ago).isoformat()
         )
 
     def publish_daily_file(self, days_ago: int) -> str:
@@ -118,14 +118,14 @@ class SandboxWorld:
         self._receive_notice(notice)
         return day
 
-    def send_notice(self, number: str, amount: int, days_ago: int) -> None:
-        """Send the console a notice without a signature, which says that `amount` yen were paid for the order
+    def send_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
+        """Send the console a notice without a signature, which says that `amount_yen` yen were paid for the order
         `number` `days_ago` days before today."""
         notice = {
             "notification_type": "Transaction",
             "order_id": f"04{secrets.randbelow(10**18):018d}",
             "merchant_order_id": number,
-            "order_amount": str(amount),
+            "order_amount": str(amount_yen),
             "state": "COMPLETED",
             "paid_at": self._compute_noon(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
@@ -147,13 +147,13 @@ class SandboxWorld:
 
     # -- refunds and decisions
 
-    def request_refund(self, payment_id: int, amount: int, reason_key: str, *, is_repeat: bool = False) -> int:
-        """Request, as a colleague, a refund of `amount` yen of the payment `payment_id`, and return the refund's id.
-        `reason_key` is the last part of the reason's wording key `training.reason.…`; `is_repeat` confirms that an
-        equal refund exists already."""
+    def request_refund(self, payment_id: int, amount_yen: int, reason_key: str, *, is_repeat: bool = False) -> int:
+        """Request, as a colleague, a refund of `amount_yen` yen of the payment `payment_id`, and return the refund's
+        id. `reason_key` is the last part of the reason's wording key `training.reason.…`; `is_repeat` confirms that
+        an equal refund exists already."""
         request = RefundRequest(
             payment_id,
-            str(amount),
+            str(amount_yen),
             self._translate(f"training.reason.{reason_key}"),
             intended_repeat=is_repeat,
             reason_code=RefundReason.RETURNED,

@@ -57,23 +57,23 @@ def compare_sides(
     provider_meaning: PaymentState | None,
     now: datetime,
     *,
-    source: str | None = None,
+    writer_name: str | None = None,
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three sides of a payment for comparison, always in this order: our payment, the provider's last
     statement, the order.
 
-    `provider_meaning` is our payment state for the provider's own word, None if the word is unknown. `source` is the
-    name of the last writer of our payment.
+    `provider_meaning` is our payment state for the provider's own word, None if the word is unknown. `writer_name` is
+    the name of the last writer of our payment.
     """
     return (
-        _make_own_side(payment, source),
+        _make_own_side(payment, writer_name),
         _make_provider_side(payment, provider_meaning, now),
         _make_order_side(payment, order, now),
     )
 
 
-def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
-    """Return our side of a payment; `source` is the name of the last writer of our row."""
+def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
+    """Return our side of a payment; `writer_name` is the name of the last writer of our row."""
     return ComparedSide(
         name="ours",
         state=payment.state.value,
@@ -84,7 +84,7 @@ def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
         reference=payment.merchant_payment_id,
         since=payment.state_since,
         asked=payment.changed_at,
-        source=source,
+        source=writer_name,
         version=payment.version,
     )
 

@@ -82,44 +82,47 @@ class ReportEffect:
 
 
 def compute_report_effect(
-    payment: Payment, report: PaymentReport, at: datetime, source: ReportSource
+    payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource
 ) -> ReportEffect:
     """Return the effect of a provider's report on the payment. `at` is the instant at which the report was true,
-    `source` its source."""
+    `report_source` its source."""
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
-        return _compute_success_effect(payment, report, source, is_newer=is_newer)
+        return _compute_success_effect(payment, report, report_source, is_newer=is_newer)
     if not is_newer:
         return ReportEffect(is_newest=False)
     if report.state is PaymentState.PAYMENT_FAILED:
-        return _compute_failure_effect(payment, report, source)
+        return _compute_failure_effect(payment, report, report_source)
     return (
         _compute_expiry_effect(payment, report)
         if report.state is PaymentState.EXPIRED
-        else _compute_waiting_effect(payment, report, source)
+        else _compute_waiting_effect(payment, report, report_source)
     )
 
 
 def _compute_success_effect(
-    payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
+    payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
     """Return the effect of a report that the payment was paid. `is_newer`: the report is newer than the stored
     statement."""
     if payment.state is PaymentState.REVERSED:
         return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
-        return _compute_repeated_success_effect(payment, report, source, is_newer=is_newer)
-    is_bookable = report.is_bookable or source is ReportSource.PEOPLE  # people may not know the provider's id
+        return _compute_repeated_success_effect(payment, report, report_source, is_newer=is_newer)
+    is_bookable = report.is_bookable or report_source is ReportSource.PEOPLE  # people may not know the provider's id
     if not is_bookable or report.amount is None:
         return ReportEffect(unknown_reason="not_bookable", is_newest=is_newer)
-    if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
+    if report.amount != Money(payment.asked_minor, payment.currency) and report_source is not ReportSource.PEOPLE:
         return ReportEffect(
             unknown_reason="other_amount",
             case_rule=WorkReason.AMOUNT_DIFFERS,
             case_observed=_format_report(report),
             is_newest=is_newer,
         )
-    path, case_rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
+    path, case_rule, observed = (
+        _list_states_after_success(payment.state, report_source),
+        *_find_further_capture_case(report),
+    )
     has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
     if has_newer_failure and payment.provider_minor not in (None, report.amount.minor):
         amount_text = f"{payment.provider_minor} {payment.currency}"
@@ -134,7 +137,7 @@ def _compute_success_effect(
 
 
 def _compute_repeated_success_effect(
-    payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
+    payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
     """Return the effect of a report of success about a payment that is already paid."""
     provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
@@ -144,7 +147,7 @@ def _compute_repeated_success_effect(
         return _make_contradiction_effect(report, is_newest=is_newer)
     case_rule, observed = _find_further_capture_case(report)
     return ReportEffect(
-        _list_states_after_paid(payment.state, source),
+        _list_states_after_paid(payment.state, report_source),
         case_rule=case_rule,
         case_observed=observed,
         is_newest=is_newer,
@@ -157,36 +160,40 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
     return (WorkReason.PAID_TWICE, ", ".join(report.further_captures)) if report.further_captures else (None, "")
 
 
-def _list_states_after_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+def _list_states_after_success(state: PaymentState, report_source: ReportSource) -> tuple[PaymentState, ...]:
     """Return the states through which a report of success from this source moves a payment that is not paid yet."""
     paid_path = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
-    return paid_path + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, source)
+    return paid_path + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, report_source)
 
 
-def _list_states_after_paid(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+def _list_states_after_paid(state: PaymentState, report_source: ReportSource) -> tuple[PaymentState, ...]:
     """Return the states that follow the paid state `state` and that a report of this source proves. A callback
     proves that it was received and that its signature is valid; a read or a decision of people proves that the
     payment is completed.
     """
-    if source in (ReportSource.READ, ReportSource.PEOPLE):
+    if report_source in (ReportSource.READ, ReportSource.PEOPLE):
         return find_payment_path(state, PaymentState.COMPLETED)
-    if source is ReportSource.CALLBACK and state is PaymentState.PAYMENT_SUCCESS:
+    if report_source is ReportSource.CALLBACK and state is PaymentState.PAYMENT_SUCCESS:
         return (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED)
-    if source is ReportSource.CALLBACK and state is PaymentState.CALLBACK_RECEIVED:
+    if report_source is ReportSource.CALLBACK and state is PaymentState.CALLBACK_RECEIVED:
         return (PaymentState.SIGNATURE_VERIFIED,)
     return ()
 
 
-def _compute_failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+def _compute_failure_effect(payment: Payment, report: PaymentReport, report_source: ReportSource) -> ReportEffect:
     """Return the effect of a report that the payment has failed."""
     if payment.state in WAITING_STATES:
         return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
         return ReportEffect()
-    if source is ReportSource.READ and payment.provider_payment_id is None and report.provider_payment_id is not None:
+    if (
+        report_source is ReportSource.READ
+        and payment.provider_payment_id is None
+        and report.provider_payment_id is not None
+    ):
         # People decided this payment without a number: the answer may be about this attempt or about another one.
         return _make_contradiction_effect(report)
-    if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
+    if report_source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a later read shows the state of this payment
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
@@ -206,9 +213,9 @@ def _compute_expiry_effect(payment: Payment, report: PaymentReport) -> ReportEff
     return _make_contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
 
 
-def _compute_waiting_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+def _compute_waiting_effect(payment: Payment, report: PaymentReport, report_source: ReportSource) -> ReportEffect:
     """Return the effect of a report that the payment still waits for the payer."""
-    if payment.state is PaymentState.COMPLETED and source is ReportSource.READ:
+    if payment.state is PaymentState.COMPLETED and report_source is ReportSource.READ:
         return _make_contradiction_effect(report)
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
         return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)

@@ -128,25 +128,28 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
     return report
 
 
-def _read_report(check: object) -> CheckReport:
+def _read_report(report_json: object) -> CheckReport:
     """Return the report of a credit check that is read from a JSON object of AlarmBox. Only the id is required. The
     corporation number is read unchecked; any other field with a wrong type or form counts as missing, and so does an
     expiration date before the purchase date: such a credit check could be bought again. Raises UnusableAnswer for a
-    missing or wrong id, UnreadableJson if `check` is no JSON object.
+    missing or wrong id, UnreadableJson if `report_json` is no JSON object.
     """
-    if not isinstance(check, dict):
+    if not isinstance(report_json, dict):
         raise UnreadableJson("no credit check")
-    purchase_date, expiration_date = _read_day(check.get("purchase_date")), _read_day(check.get("expiration_date"))
+    purchase_date, expiration_date = (
+        _read_day(report_json.get("purchase_date")),
+        _read_day(report_json.get("expiration_date")),
+    )
     if purchase_date is not None and expiration_date is not None and expiration_date < purchase_date:
         expiration_date = None
     return CheckReport(
-        credit_check_id=_read_id(check.get("credit_check_id")),
-        corporation_number=_read_number(check.get("corporation_number")),
-        company_name=_read_name(check.get("corporation_name")),
-        result=_read_result(check.get("result")),
+        credit_check_id=_read_id(report_json.get("credit_check_id")),
+        corporation_number=_read_number(report_json.get("corporation_number")),
+        company_name=_read_name(report_json.get("corporation_name")),
+        result=_read_result(report_json.get("result")),
         purchase_date=purchase_date,
         expiration_date=expiration_date,
-        expired=_read_flag(check.get("expired")),
+        expired=_read_flag(report_json.get("expired")),
     )
 
 

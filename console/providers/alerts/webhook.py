@@ -74,9 +74,9 @@ class WebhookAlertPublisher:
         """Do nothing: each connection is closed after its call. The method belongs to the interface of publishers."""
 
 
-def compute_signature(key: str, epoch: int, body: bytes) -> str:
-    """Return the value of the header `X-Alert-Signature` for a body; `epoch` is the time in seconds since 1970
-    (UTC).
+def compute_signature(key: str, epoch_seconds: int, body: bytes) -> str:
+    """Return the value of the header `X-Alert-Signature` for a body; `epoch_seconds` is the time in seconds since
+    1970 (UTC).
     """
-    mac = hmac.new(key.encode(), f"{epoch}.".encode() + body, "sha256").hexdigest()
-    return f"t={epoch},v1={mac}"
+    mac = hmac.new(key.encode(), f"{epoch_seconds}.".encode() + body, "sha256").hexdigest()
+    return f"t={epoch_seconds},v1={mac}"

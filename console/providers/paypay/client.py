@@ -127,7 +127,7 @@ class PayPayRequestSender:
             request.method,
             request.path.partition("?")[0],
             nonce=self._make_nonce(),
-            epoch=int(self._clock.now().timestamp()),
+            epoch_seconds=int(self._clock.now().timestamp()),
             content_type=content_type,
             body=request.body,
         )

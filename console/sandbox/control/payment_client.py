@@ -66,10 +66,10 @@ class PaymentClient:
         """
         return list(self._call_sandbox("GET", "notices")["sent"])
 
-    def send_notice(self, provider: str, number: str, times: int = 1) -> int:
-        """Send `times` notices about the current state of the payment with the merchant's payment id `number`.
+    def send_notice(self, provider: str, number: str, notice_count: int = 1) -> int:
+        """Send `notice_count` notices about the current state of the payment with the merchant's payment id `number`.
         Return the number of notices that are sent: 0 if no address is set for the provider."""
-        body = {"provider": provider, "number": number, "times": times}
+        body = {"provider": provider, "number": number, "times": notice_count}
         return int(self._call_sandbox("POST", "notices/send", body)["handed_in"])
 
     def compose_notice(self, provider: str, number: str, **more_fields: Any) -> tuple[str, bytes]:

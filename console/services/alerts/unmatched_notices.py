@@ -53,14 +53,14 @@ class UnmatchedNoticeReader:
         self._context, self._payment_providers = context, payment_providers
 
     def read_page(
-        self, limit: int = 50, after: str | None = None, *, with_candidates: bool = True
+        self, limit: int = 50, after_cursor: str | None = None, *, with_candidates: bool = True
     ) -> UnmatchedNoticePage:
-        """Return one page of the queue of unmatched notices, the oldest notice first. `after` is the cursor of the
-        next page, which the previous page contains (`next_cursor`); None for the first page. With `with_candidates`,
-        also read our records with the amount and the day of each notice. Raises usage for an unknown cursor,
-        not_allowed if the acting person has no right to read."""
+        """Return one page of the queue of unmatched notices, the oldest notice first. `after_cursor` is the cursor of
+        the next page, which the previous page contains (`next_cursor`); None for the first page. With
+        `with_candidates`, also read our records with the amount and the day of each notice. Raises usage for an
+        unknown cursor, not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
-        last_id = parse_cursor(after)
+        last_id = parse_cursor(after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_cases = alerts.list_unacknowledged_alerts(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)

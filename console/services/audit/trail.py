@@ -34,14 +34,14 @@ class AuditService:
         self._context, self._act_once = context, act_once
         self._opening_log = opening_log
 
-    def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
+    def list_entries(self, limit: int = 50, before_id: int | None = None) -> tuple[AuditEntry, ...]:
         """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest first.
-        `before` is the id of the last entry of the previous page, None for the first page. Raises no_operator if no
-        name is set, and not_allowed if the acting person has no right to read audit entries."""
+        `before_id` is the id of the last entry of the previous page, None for the first page. Raises no_operator if
+        no name is set, and not_allowed if the acting person has no right to read audit entries."""
         visible_person = self._find_only_visible_person()
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(
-                conn, limit=max(1, min(limit, 1_000)), before=before, person=visible_person
+                conn, limit=max(1, min(limit, 1_000)), before_id=before_id, person=visible_person
             )
             numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
         self._opening_log.record_opening(AuditAction.AUDIT_LISTED, "audit", None)

@@ -105,11 +105,11 @@ def _write_outcome(
 
 
 def store_answer_evidence(
-    context: ServiceContext, tx: Transaction, record: CreditCheck, call: str, outcome: Outcome[object]
+    context: ServiceContext, tx: Transaction, record: CreditCheck, call_name: str, outcome: Outcome[object]
 ) -> int:
-    """Store a provider's answer as evidence of the credit check. `call` is the name of the call to the provider,
+    """Store a provider's answer as evidence of the credit check. `call_name` is the name of the call to the provider,
     such as `purchase`. Return the id of the evidence."""
-    operator, source = context.make_holder().operator, _make_evidence_source(call)
+    operator, source = context.make_holder().operator, _make_evidence_source(call_name)
     return evidence.add_answer(
         tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
     )
@@ -129,8 +129,8 @@ def store_answer_before_renewal(
     evidence.add_answer(tx.conn, subject, record.operation_id, source, operator, outcome, context.now())
 
 
-def _make_evidence_source(call: str) -> str:
-    return f"{CREDIT_CHECK_PROVIDER}.{call}"
+def _make_evidence_source(call_name: str) -> str:
+    return f"{CREDIT_CHECK_PROVIDER}.{call_name}"
 
 
 def write_successful_purchase(

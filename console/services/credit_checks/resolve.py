@@ -278,10 +278,16 @@ class PurchaseResolver:
         return mismatch
 
     def _store_reading(
-        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], call: str, *, is_answered: bool
+        self,
+        tx: Transaction,
+        record: CreditCheck,
+        outcome: Outcome[CheckReport],
+        call_name: str,
+        *,
+        is_answered: bool,
     ) -> None:
         """Store the provider's answer in a transaction of its own, because the decision may still be refused."""
-        outcomes.store_answer_evidence(self._context, tx, record, call, outcome)
+        outcomes.store_answer_evidence(self._context, tx, record, call_name, outcome)
         if not is_answered:
             self._context.record_audit(
                 tx, AuditAction.CREDIT_CHECK_RESOLVE, record.id, result="refused", reason=outcome.reason[:64]

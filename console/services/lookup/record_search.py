@@ -216,10 +216,10 @@ class Lookup:
             return self._list_similar_numbers(invalid)
         return ()
 
-    def _list_similar_numbers(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
+    def _list_similar_numbers(self, number_error: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (
-            list_numbers_with_one_typing_error(invalid.normalized)
-            if invalid.reason in ("CHECK_DIGIT", "LENGTH") and invalid.normalized
+            list_numbers_with_one_typing_error(number_error.normalized)
+            if number_error.reason in ("CHECK_DIGIT", "LENGTH") and number_error.normalized
             else ()
         )
         if not typing_variants:

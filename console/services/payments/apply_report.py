@@ -162,12 +162,12 @@ def _leave_out_wrong_paid_time(
 
 
 def store_answer(
-    context: ServiceContext, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]
+    context: ServiceContext, tx: Transaction, payment: Payment, call_name: str, answer: Outcome[object]
 ) -> int:
-    """Store the provider's answer, or the information that no answer came, as evidence of the payment. `call` is the
-    name of the call in the evidence. Return the id of the evidence.
+    """Store the provider's answer, or the information that no answer came, as evidence of the payment. `call_name` is
+    the name of the call in the evidence. Return the id of the evidence.
     """
-    operator, source = context.make_holder().operator, f"{payment.provider}.{call}"
+    operator, source = context.make_holder().operator, f"{payment.provider}.{call_name}"
     return evidence.add_answer(
         tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, source, operator, answer, context.now()
     )

@@ -202,18 +202,18 @@ class PaymentProber:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call: str = EVIDENCE_CALL_NAME,
+        call_name: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in a separate transaction. Return the answer's effect
         on the payment; None if the answer did not contain the payment's state.
 
         `asked_at` is the time of the question (`read_question_time`); the answer describes the payment at that time
-        or later. `call` is the
+        or later. `call_name` is the
         name of the source in the evidence; `event_id` is the id of the notice that caused the question.
         """
         return self._context.write(
-            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, call, event_id)
+            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, call_name, event_id)
         )
 
     def apply_answer_in_transaction(
@@ -222,7 +222,7 @@ class PaymentProber:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call: str = EVIDENCE_CALL_NAME,
+        call_name: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's
@@ -231,17 +231,19 @@ class PaymentProber:
         """
         report = find_report(outcome)
         if report is None:
-            return self._store_answer(tx, payment, outcome, call)
-        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, call, outcome, event_id)
+            return self._store_answer(tx, payment, outcome, call_name)
+        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, call_name, outcome, event_id)
         return apply_report(self._context, tx, payment, sourced_report).effect
 
     @payments.run_again_if_stale()
-    def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """Store an answer that doesn't contain the payment's state as evidence; `call` is the name of the call in
-        the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider has
-        no such payment although it is paid here."""
+    def _store_answer(
+        self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call_name: str
+    ) -> None:
+        """Store an answer that doesn't contain the payment's state as evidence; `call_name` is the name of the call
+        in the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider
+        has no such payment although it is paid here."""
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
-        reports.store_answer(context, tx, current_payment, call, outcome)
+        reports.store_answer(context, tx, current_payment, call_name, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             self._open_contradiction_case(tx, current_payment, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:

@@ -74,7 +74,7 @@ class PaymentDetailsReader:
                 record=record,
                 explanation=explain_payment(record, now),
                 sides=compare_sides(
-                    record, order, relations.provider_meaning, now, source=_find_last_writer(history)
+                    record, order, relations.provider_meaning, now, writer_name=_find_last_writer(history)
                 ),
                 money=compute_money_parts(record, relations.refunds),
                 order=order,
@@ -125,14 +125,14 @@ class PaymentDetailsReader:
         self._opening_log.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)
         return details
 
-    def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
+    def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is the largest number of
-        amounts (at most MAX_ROWS_PER_PAGE); `after` is the last id of the previous page, None for the first
+        amounts (at most MAX_ROWS_PER_PAGE); `after_id` is the last id of the previous page, None for the first
         page. Raises not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after or 0)
+            open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after_id or 0)
             item_payments = [_require_payment(conn, item.payment_id) for item in open_items]
             payments_with_company = complete_with_corporations(self._context, conn, item_payments)
             return tuple(

@@ -54,13 +54,13 @@ class QueueReader:
         self,
         name: str,
         limit: int = 50,
-        after: str | None = None,
+        after_cursor: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
         order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
         default order, the records that need a person come first, the oldest of them first; then the other
-        records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after` is
+        records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after_cursor` is
         the cursor in the previous page, None for the first page. Raises usage for an unknown queue or cursor.
         """
         require_known_queue(name)
@@ -69,7 +69,7 @@ class QueueReader:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter, order)
             read_records = self._read_page_in_default_order if order == DEFAULT_SORT_ORDER else self._read_sorted_page
-            records, cursor = read_records(conn, name, limit, after, choice)
+            records, cursor = read_records(conn, name, limit, after_cursor, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
             disagreements = (
@@ -85,23 +85,28 @@ class QueueReader:
         )
 
     def _read_page_in_default_order(
-        self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
+        self, conn: Connection, name: str, limit: int, after_cursor: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
         """Return the records of one page of the queue `name` in its default order, and the cursor for the next
-        page (None if there are no records). `after` is the cursor in the previous page; `choice` contains the
+        page (None if there are no records). `after_cursor` is the cursor in the previous page; `choice` contains the
         filter.
         """
         rows = queues.read_queue_page(
-            conn, name, queue_cursors.parse_queue_cursor(after), limit, journal.list_lapsed_by_kind(conn), choice
+            conn,
+            name,
+            queue_cursors.parse_queue_cursor(after_cursor),
+            limit,
+            journal.list_lapsed_by_kind(conn),
+            choice,
         )
         return [record for _, record in rows], queue_cursors.format_queue_cursor(rows[-1][0]) if rows else None
 
     def _read_sorted_page(
-        self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
+        self, conn: Connection, name: str, limit: int, after_cursor: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
         """Return the records of one page of the queue `name` in the sort order of `choice`, and the cursor for the
-        next page (None if there are no records). `after` is the cursor in the previous page."""
-        position = queue_cursors.parse_sorted_queue_cursor(after, choice.order.column)
+        next page (None if there are no records). `after_cursor` is the cursor in the previous page."""
+        position = queue_cursors.parse_sorted_queue_cursor(after_cursor, choice.order.column)
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
         return [record for _, record in rows], queue_cursors.format_sorted_queue_cursor(rows[-1][0]) if rows else None
 

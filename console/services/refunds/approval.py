@@ -183,10 +183,10 @@ class RefundDecisionService:
         audit_action = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
         context.record_audit(tx, audit_action, refund_id, facts, kind=REFUND_KIND)
 
-    def _make_submission_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
+    def _make_submission_work(self, conn: Connection, refund_with_payment: RefundWithPayment) -> Work:
         """Return the work of an approved refund: a due task sends the refund, now or at the end of the cooling-off
         period, if this process doesn't send it first."""
-        until = refund_rules.find_remaining_cooling_off_end(self._context, conn, pair)
+        until = refund_rules.find_remaining_cooling_off_end(self._context, conn, refund_with_payment)
         if until is not None:
             return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF_REASON)
         return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION_REASON)

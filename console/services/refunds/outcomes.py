@@ -71,14 +71,14 @@ def require_refund(tx: Transaction, refund_id: int) -> Refund:
 
 
 def store_answer(
-    context: ServiceContext, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]
+    context: ServiceContext, tx: Transaction, refund: Refund, call_name: str, outcome: Outcome[object]
 ) -> int:
-    """Store the provider's answer, or the information that no answer came, as evidence of the refund. `call` is
+    """Store the provider's answer, or the information that no answer came, as evidence of the refund. `call_name` is
     the name of the call to the provider in the evidence, such as `refund_status`. Return the id of the
     evidence.
     """
     payment = payments.find(tx.conn, refund.payment_id)
-    source = f"{payment.provider if payment else 'provider'}.{call}"
+    source = f"{payment.provider if payment else 'provider'}.{call_name}"
     operator = context.make_holder().operator
     return evidence.add_answer(
         tx.conn, (REFUND_KIND, refund.id), refund.operation_id, source, operator, outcome, context.now()
@@ -388,7 +388,7 @@ def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> 
     this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_reserved_amount_moved(
-        payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=is_set_aside),
+        payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, is_to_set_aside=is_set_aside),
         refund,
     )
     _end_set_aside(tx, refund, SetAsideState.OPEN, now)

@@ -56,7 +56,9 @@ class PrecheckAnswers:
         return self.is_payment_read and self.list_failure is None
 
 
-def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> PrecheckAnswers:
+def require_refundable(
+    context: ServiceContext, reader: PaymentReader, refund_with_payment: RefundWithPayment
+) -> PrecheckAnswers:
     """Read the payment at the provider, and its refunds if the provider lists them in an answer of its own. Return
     which questions were answered. Raise an error if an answer doesn't allow the refund. A missing answer allows the
     approval, but not the sending: the caller must not send a refund without a list of the payment's refunds
@@ -66,7 +68,7 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is
     left there.
     """
-    payment, refund = pair.payment, pair.refund
+    payment, refund = refund_with_payment.payment, refund_with_payment.refund
     question = PaymentQuestion(
         merchant_payment_id=payment.merchant_payment_id,
         provider_payment_id=payment.provider_payment_id,
@@ -75,8 +77,10 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
         by_code=payment.by_code,
     )
     outcome = reader.read_payment(question)
-    has_unknown_refund = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
-    objection = _find_contradicting_reason(pair, outcome) or (
+    has_unknown_refund = context.write(
+        lambda tx: _store_answer_and_find_unknown_refund(context, tx, refund_with_payment, outcome)
+    )
+    objection = _find_contradicting_reason(refund_with_payment, outcome) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
     )
     if objection is not None:
@@ -85,13 +89,15 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
         raise make_outcome_error(code, {"record": refund, "reason": reason, "provider_state": provider_word})
     list_failure: Outcome[object] | None = None
     if isinstance(reader, RefundLister):
-        list_failure = _find_list_failure(context, reader, pair, question)
+        list_failure = _find_list_failure(context, reader, refund_with_payment, question)
     elif reader.capabilities.lists_refunds_with_payment:
         reported_refunds = _list_reported_refunds(outcome)
         if reported_refunds is None:
             list_failure = outcome
         else:
-            list_failure = _find_incomplete_list(context, pair, outcome, [refund.key for refund in reported_refunds])
+            list_failure = _find_incomplete_list(
+                context, refund_with_payment, outcome, [refund.key for refund in reported_refunds]
+            )
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
 
 
@@ -102,29 +108,32 @@ def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[RefundRepor
 
 
 def _find_list_failure(
-    context: ServiceContext, refund_lister: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
+    context: ServiceContext,
+    refund_lister: RefundLister,
+    refund_with_payment: RefundWithPayment,
+    question: PaymentQuestion,
 ) -> Outcome[tuple[str, ...]] | None:
     """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no whole
     list, None if it contains one. Raises not_allowed if the list has a refund that the database doesn't have and that
     no person has acknowledged."""
     outcome = refund_lister.list_refund_keys(question)
-    if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, pair, outcome)):
-        facts: ProviderAnswerFacts = {"record": pair.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
+    if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, refund_with_payment, outcome)):
+        facts: ProviderAnswerFacts = {"record": refund_with_payment.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
         raise make_outcome_error(ErrorCode.NOT_ALLOWED, facts)
     if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
         return outcome
-    return _find_incomplete_list(context, pair, outcome, outcome.found or ())
+    return _find_incomplete_list(context, refund_with_payment, outcome, outcome.found or ())
 
 
 def _find_incomplete_list(
-    context: ServiceContext, pair: RefundWithPayment, outcome: Outcome[T], listed_keys: Collection[str]
+    context: ServiceContext, refund_with_payment: RefundWithPayment, outcome: Outcome[T], listed_keys: Collection[str]
 ) -> Outcome[T] | None:
     """Return the provider's answer `outcome` as an unknown one if its list of the payment's refunds (`listed_keys`)
     lacks a refund that the provider has completed; None if it has all of them. Such a list isn't whole, so it may
     lack a refund that the database has lost, too. A refund that only people call completed was perhaps made in
     another way, and isn't listed then."""
     with context.database.read() as conn:
-        payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
+        payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
     is_whole = all(
         refund.provider_refund_key in listed_keys
         for refund in payment_refunds
@@ -134,7 +143,10 @@ def _find_incomplete_list(
 
 
 def _store_list_and_find_unknown_refund(
-    context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[tuple[str, ...]]
+    context: ServiceContext,
+    tx: Transaction,
+    refund_with_payment: RefundWithPayment,
+    outcome: Outcome[tuple[str, ...]],
 ) -> bool:
     """Store the provider's list of the payment's refunds as evidence. If it has a refund that the database doesn't
     have, open a case and return True, unless a person has acknowledged that refund.
@@ -142,10 +154,10 @@ def _store_list_and_find_unknown_refund(
     The list isn't stored as evidence of the payment or of the refund: on a server, the triggers let a database
     account change the state of a record as soon as the account has stored such evidence.
     """
-    payment, operator, now = pair.payment, context.make_holder().operator, context.now()
+    payment, operator, now = refund_with_payment.payment, context.make_holder().operator, context.now()
     source = f"{payment.provider}.{REFUND_LIST_CALL_NAME}"
     evidence.add_answer(tx.conn, ("operation", None), payment.operation_id, source, operator, outcome, now)
-    own_key = find_refund_key(context, tx.conn, pair.refund, payment)
+    own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
     unknown_keys = [
         key
         for key in (outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ())
@@ -155,15 +167,15 @@ def _store_list_and_find_unknown_refund(
 
 
 def _store_answer_and_find_unknown_refund(
-    context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]
+    context: ServiceContext, tx: Transaction, refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
     """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
     refunds. If it contains a refund (not failed, and with another key than this refund) that the database doesn't
     have, open a case and return True, unless a person has acknowledged that refund."""
-    payment, operator, now = pair.payment, context.make_holder().operator, context.now()
+    payment, operator, now = refund_with_payment.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
-    own_key = find_refund_key(context, tx.conn, pair.refund, payment)
+    own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
         for refund in _list_reported_refunds(outcome) or ()
@@ -175,11 +187,11 @@ def _store_answer_and_find_unknown_refund(
 
 
 def _find_contradicting_reason(
-    pair: RefundWithPayment, outcome: Outcome[PaymentReport]
+    refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
     """Return error code and reason if the provider's answer doesn't allow the refund: the payment has ended
     unpaid, or less than the refund's amount is left. Return None if the answer allows it."""
-    report, refund, payment = outcome.found, pair.refund, pair.payment
+    report, refund, payment = outcome.found, refund_with_payment.refund, refund_with_payment.payment
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
     reported_refunds = _list_reported_refunds(outcome)

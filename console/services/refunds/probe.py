@@ -96,20 +96,22 @@ class RefundProber:
 
     def _probe_unknown_refund(self, refund_id: int, *, is_automatic: bool) -> Refund:
         context = self._context
-        with self._lease_service.hold_refund_lease(refund_id, None) as pair:
-            require_own_merchant(context, self._payment_providers, pair.payment)
-            reader = self._payment_providers.get_reader(pair.payment.provider)
+        with self._lease_service.hold_refund_lease(refund_id, None) as refund_with_payment:
+            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)
+            reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
             capabilities = reader.capabilities
             with context.database.read() as conn:
                 asked_at = read_current_time(conn, context.now())
-            if is_automatic and self._may_submission_still_run(pair.refund, capabilities, asked_at):
-                self._postpone_probe(pair.refund, capabilities)
+            if is_automatic and self._may_submission_still_run(refund_with_payment.refund, capabilities, asked_at):
+                self._postpone_probe(refund_with_payment.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
-            outcome = reader.read_refund(pair.refund_instruction)
+            outcome = reader.read_refund(refund_with_payment.refund_instruction)
             context.failpoints.reach("after_probe")
             reason = context.write(
-                lambda tx: self._apply_answer(tx, pair.refund, outcome, capabilities, asked_at, is_automatic)
+                lambda tx: self._apply_answer(
+                    tx, refund_with_payment.refund, outcome, capabilities, asked_at, is_automatic
+                )
             )
         if reason is None:
             return refund_records.read_refund(context, refund_id)
@@ -274,7 +276,7 @@ class RefundProber:
 
     # Known outcome: an accepted refund is polled, any other is compared; a known state is never overwritten
 
-    def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
+    def check_earlier_refunds(self, refund_with_payment: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
         without effect. If the provider has processed one of these refunds, open a case; the open case prevents the
         sending of the new refund.
@@ -284,15 +286,17 @@ class RefundProber:
         doesn't say whether the refund was processed.
         """
         with self._context.database.read() as conn:
-            payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
+            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
         for earlier_refund in (
             refund for refund in payment_refunds if refund.sent_count and refund.state in _STATES_ENDED_WITHOUT_EFFECT
         ):
-            outcome = self._query_and_compare(RefundWithPayment(earlier_refund, pair.payment), is_automatic=False)
+            outcome = self._query_and_compare(
+                RefundWithPayment(earlier_refund, refund_with_payment.payment), is_automatic=False
+            )
             if not _is_definite_answer(outcome):
                 code = find_part_error_code(outcome)
                 facts: ProviderAnswerFacts = {
-                    "record": pair.refund,
+                    "record": refund_with_payment.refund,
                     "reason": outcome.reason,
                     "status": outcome.status,
                 }
@@ -301,33 +305,35 @@ class RefundProber:
                 )
 
     def _probe_known_refund(self, refund_id: int, *, is_automatic: bool) -> None:
-        pair = refund_records.read_with_payment(self._context, refund_id)
-        outcome = self._query_and_compare(pair, is_automatic=is_automatic)
+        refund_with_payment = refund_records.read_with_payment(self._context, refund_id)
+        outcome = self._query_and_compare(refund_with_payment, is_automatic=is_automatic)
         code = find_part_error_code(outcome)
         if not _is_definite_answer(outcome) and code in NO_ANSWER_ERROR_CODES:
             record = refund_records.read_refund(self._context, refund_id)
             raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
-    def _query_and_compare(self, pair: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
-        context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
-        require_own_merchant(context, self._payment_providers, pair.payment)
+    def _query_and_compare(self, refund_with_payment: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
+        context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)
+        require_own_merchant(context, self._payment_providers, refund_with_payment.payment)
         context.failpoints.reach("before_probe")
-        outcome = reader.read_refund(pair.refund_instruction)
+        outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.failpoints.reach("after_probe")
-        context.write(lambda tx: self._compare_known_refund(tx, pair, outcome, reader.capabilities, is_automatic))
+        context.write(
+            lambda tx: self._compare_known_refund(tx, refund_with_payment, outcome, reader.capabilities, is_automatic)
+        )
         return outcome
 
     @refunds.run_again_if_stale()
     def _compare_known_refund(
         self,
         tx: Transaction,
-        pair: RefundWithPayment,
+        refund_with_payment: RefundWithPayment,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
         is_automatic: bool,
     ) -> None:
         context = self._context
-        refund = refund_outcomes.require_refund(tx, pair.refund.id)
+        refund = refund_outcomes.require_refund(tx, refund_with_payment.refund.id)
         outcome = _mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:

@@ -348,7 +348,7 @@ class RefundRequestService:
             _refuse_second_proposal(refund_facts, request)
         signals, payer_refund_count = self._judge_request(tx.conn, refund_facts, valid_request, set_aside)
         if not payments.reserve_amount(
-            tx.conn, payment.id, valid_request.amount_minor, now, from_set_aside=set_aside is not None
+            tx.conn, payment.id, valid_request.amount_minor, now, is_from_set_aside=set_aside is not None
         ):
             facts: ExceedsCapturedDetail = {
                 "record": payment,

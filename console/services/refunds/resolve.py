@@ -76,24 +76,29 @@ class RefundResolver:
             self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
         ):
             person = self._context.require_right("resolve").name
-            with self._lease_service.hold_refund_lease(refund_id, expected_version) as pair:
+            with self._lease_service.hold_refund_lease(refund_id, expected_version) as refund_with_payment:
                 self._context.failpoints.reach("before_resolve")
-                awaited_step = self._decide_refund(pair, state, number, person_proof, person)
+                awaited_step = self._decide_refund(refund_with_payment, state, number, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
         return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaited_step)
 
     def _decide_refund(
-        self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: PersonProof, person: str
+        self,
+        refund_with_payment: RefundWithPayment,
+        state: RefundState,
+        number: str | None,
+        proof: PersonProof,
+        person: str,
     ) -> str | None:
         """Ask the provider and store its answer, even if the decision is refused afterwards. Settle the refund by the
         answer, or by the decision of `person` that its state is `state`. Return "second_person" if a second person
         must still agree, otherwise None. `number` is the person's refund number at the provider, `proof` the
         person's evidence.
         """
-        context, refund = self._context, pair.refund
-        require_own_merchant(context, self._payment_providers, pair.payment)
-        reader = self._payment_providers.get_reader(pair.payment.provider)
-        outcome = reader.read_refund(pair.refund_instruction)
+        context, refund = self._context, refund_with_payment.refund
+        require_own_merchant(context, self._payment_providers, refund_with_payment.payment)
+        reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
+        outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(

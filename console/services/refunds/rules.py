@@ -270,13 +270,13 @@ def raise_first_broken_rule(checks: tuple[RuleCheck, ...], refund_facts: RefundF
 
 
 def refuse_unsendable_refund(
-    context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
+    context: ServiceContext, conn: Connection, refund_with_payment: RefundWithPayment, reader: PaymentReader
 ) -> None:
     """Raise an error if the approved refund must not be sent now: that of `raise_first_broken_rule` if it breaks a
     rule, or not_allowed if it has too few checkers or its cooling-off period has not ended.
     """
-    refund = pair.refund
-    facts = read_facts(context, conn, pair.payment, refund.maker)
+    refund = refund_with_payment.refund
+    facts = read_facts(context, conn, refund_with_payment.payment, refund.maker)
     raise_first_broken_rule(check_refund_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
     until = _find_later_cooling_off_end(context, facts, refund)
     other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
@@ -337,12 +337,12 @@ def find_cooling_off_end(
 
 
 def find_remaining_cooling_off_end(
-    context: ServiceContext, conn: Connection, pair: RefundWithPayment
+    context: ServiceContext, conn: Connection, refund_with_payment: RefundWithPayment
 ) -> datetime | None:
     """Return the end of the refund's cooling-off period if it is in the future by the database server's clock,
     otherwise None."""
-    facts = read_facts(context, conn, pair.payment, pair.refund.maker)
-    until = _find_later_cooling_off_end(context, facts, pair.refund)
+    facts = read_facts(context, conn, refund_with_payment.payment, refund_with_payment.refund.maker)
+    until = _find_later_cooling_off_end(context, facts, refund_with_payment.refund)
     return until if until is not None and until > facts.now else None
 
 

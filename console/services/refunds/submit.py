@@ -154,15 +154,15 @@ class _SubmissionAttempt:
         self._refuse_if_refund_lost(conn, pair)
         refuse_if_read_only(conn, pair.payment.provider)
 
-    def _refuse_if_refund_lost(self, conn: Connection, pair: RefundWithPayment) -> None:
+    def _refuse_if_refund_lost(self, conn: Connection, refund_with_payment: RefundWithPayment) -> None:
         """Raise in_progress if the database has lost a sent refund of the payment. One exception: if the lost
         refund has the same idempotency key as the refund of this attempt, and the provider stores keys, do
         nothing, because the provider counts both as one refund.
         """
-        own_key = find_refund_key(self._context, conn, pair.refund, pair.payment)
-        for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment):
+        own_key = find_refund_key(self._context, conn, refund_with_payment.refund, refund_with_payment.payment)
+        for intent in refund_rules.find_lost_refunds(self._context, conn, refund_with_payment.payment):
             if intent.provider_key != own_key or not self._adapter.capabilities.keeps_idempotency_keys:
-                raise make_lost_operation_error(intent, {"record": pair.payment})
+                raise make_lost_operation_error(intent, {"record": refund_with_payment.payment})
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.
@@ -282,23 +282,28 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
         repetition_number = (repetition_number or 1) + 1
 
 
-def _query_and_send(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
-    if pair.refund.error_code == SIMILAR_REFUND_REASON or not adapter.capabilities.keeps_idempotency_keys:
-        earlier_outcome = _find_earlier_attempt(pair, adapter)
+def _query_and_send(refund_with_payment: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
+    if (
+        refund_with_payment.refund.error_code == SIMILAR_REFUND_REASON
+        or not adapter.capabilities.keeps_idempotency_keys
+    ):
+        earlier_outcome = _find_earlier_attempt(refund_with_payment, adapter)
         if earlier_outcome is not None:
             return earlier_outcome
-    return adapter.refund(pair.refund_instruction)
+    return adapter.refund(refund_with_payment.refund_instruction)
 
 
-def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport] | None:
+def _find_earlier_attempt(
+    refund_with_payment: RefundWithPayment, adapter: PaymentProvider
+) -> Outcome[RefundReport] | None:
     """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the
     submission ends; None if the provider doesn't have the refund, so that it must be sent."""
-    outcome = adapter.make_reader().read_refund(pair.refund_instruction)
+    outcome = adapter.make_reader().read_refund(refund_with_payment.refund_instruction)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
     if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
         return replace(outcome, sent=SendingCertainty.YES)
-    if pair.refund.error_code == SIMILAR_REFUND_REASON:
+    if refund_with_payment.refund.error_code == SIMILAR_REFUND_REASON:
         return Outcome(
             OutcomeClass.RATE_LIMITED,
             SIMILAR_REFUND_REASON,

@@ -135,12 +135,14 @@ class RefundDetailsReader:
         }
 
     def _summarize_request(
-        self, pair: RefundWithPayment, facts: RiskSignalFacts, stored_texts: tuple[str, str] | None
+        self, refund_with_payment: RefundWithPayment, facts: RiskSignalFacts, stored_texts: tuple[str, str] | None
     ) -> RefundRequestSummary:
-        _, stored_signals = _parse_facts_at_request(pair.refund.id, stored_texts)
-        signals = _find_current_signals(facts, pair.refund, stored_signals)
-        broken_checks = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
-        return RefundRequestSummary(pair.payment, len(signals) + len(broken_checks))
+        _, stored_signals = _parse_facts_at_request(refund_with_payment.refund.id, stored_texts)
+        signals = _find_current_signals(facts, refund_with_payment.refund, stored_signals)
+        broken_checks = [
+            check for check in self._make_rule_checks(facts.rule_facts, refund_with_payment.refund) if not check.holds
+        ]
+        return RefundRequestSummary(refund_with_payment.payment, len(signals) + len(broken_checks))
 
     def _read_details(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
         context, now = self._context, self._context.now()

@@ -42,9 +42,9 @@ def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"number": number, "record": str(record), "provider_id": str(world.find_provider_credit_check_id(number))}
 
 
-def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    record = actual.require_credit_check(int(facts["record"]))
-    if actual.ledger.count_charges(facts["number"]) > 1:
+def _judge_lost_answer(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    record = actual_records.require_credit_check(int(facts["record"]))
+    if actual_records.ledger.count_charges(facts["number"]) > 1:
         return TrainingVerdict.BOUGHT_TWICE
     if record.certainty is Certainty.UNKNOWN:
         return TrainingVerdict.LEFT_OPEN
@@ -58,12 +58,12 @@ def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
 
-def _judge_missing_pdf(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if actual.ledger.count_charges(facts["number"]) > 1:
+def _judge_missing_pdf(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if actual_records.ledger.count_charges(facts["number"]) > 1:
         return TrainingVerdict.BOUGHT_TWICE
     return (
         TrainingVerdict.RIGHT
-        if _has_pdf(actual.require_credit_check(int(facts["record"])))
+        if _has_pdf(actual_records.require_credit_check(int(facts["record"])))
         else TrainingVerdict.LEFT_OPEN
     )
 
@@ -79,11 +79,11 @@ def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"number": number, "successor": successor}
 
 
-def _judge_merged_company(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+def _judge_merged_company(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     """Return the verdict: right is exactly one purchase of the successor and none of the merged corporation."""
-    if actual.ledger.count_charges(facts["number"]):
+    if actual_records.ledger.count_charges(facts["number"]):
         return TrainingVerdict.BOUGHT_OLD_COMPANY
-    count = actual.ledger.count_charges(facts["successor"])
+    count = actual_records.ledger.count_charges(facts["successor"])
     return (TrainingVerdict.LEFT_OPEN, TrainingVerdict.RIGHT)[count] if count < 2 else TrainingVerdict.BOUGHT_TWICE
 
 
@@ -104,20 +104,20 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
 
 
-def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+def _judge_refund_of_amount(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     """Return the verdict about an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen)
     for the order `facts["order"]`."""
-    return _judge_refunded_amounts(actual, facts["order"], int(facts["amount"]))
+    return _judge_refunded_amounts(actual_records, facts["order"], int(facts["amount"]))
 
 
-def _judge_refunded_amounts(actual: ActualRecordReader, order: str, amount: int) -> TrainingVerdict:
-    refunded_amounts = actual.ledger.list_refunded_amounts(order)
+def _judge_refunded_amounts(actual_records: ActualRecordReader, order: str, amount_yen: int) -> TrainingVerdict:
+    refunded_amounts = actual_records.ledger.list_refunded_amounts(order)
     if not refunded_amounts:
         return TrainingVerdict.LEFT_OPEN
-    if sum(refunded_amounts) == amount:
-        is_known = all(refund.certainty is Certainty.KNOWN for refund in actual.list_refunds(order))
+    if sum(refunded_amounts) == amount_yen:
+        is_known = all(refund.certainty is Certainty.KNOWN for refund in actual_records.list_refunds(order))
         return TrainingVerdict.RIGHT if is_known else TrainingVerdict.LEFT_OPEN
-    is_repeated = len(refunded_amounts) > 1 and amount in refunded_amounts
+    is_repeated = len(refunded_amounts) > 1 and amount_yen in refunded_amounts
     return TrainingVerdict.REFUNDED_TWICE if is_repeated else TrainingVerdict.REFUNDED_WRONG_AMOUNT
 
 
@@ -129,10 +129,10 @@ def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"first": first_order, "order": second_order, "amount": "7700", "number": corporation}
 
 
-def _judge_double_payment(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if actual.ledger.list_refunded_amounts(facts["first"]):
+def _judge_double_payment(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if actual_records.ledger.list_refunded_amounts(facts["first"]):
         return TrainingVerdict.REFUNDED_WRONG_PAYMENT
-    return _judge_refund_of_amount(actual, facts)
+    return _judge_refund_of_amount(actual_records, facts)
 
 
 def _create_payment_only_at_provider(world: InventedWorld, attempt: int) -> IncidentFacts:
@@ -142,14 +142,14 @@ def _create_payment_only_at_provider(world: InventedWorld, attempt: int) -> Inci
     return {"order": order, "amount": "9900", "day": world.publish_daily_file(day)}
 
 
-def _judge_payment_only_at_provider(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if actual.ledger.list_refunded_amounts(facts["order"]):
+def _judge_payment_only_at_provider(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if actual_records.ledger.list_refunded_amounts(facts["order"]):
         return TrainingVerdict.REFUNDED_WITHOUT_CAUSE
-    return TrainingVerdict.RIGHT if _is_payment_booked(actual, facts) else TrainingVerdict.LEFT_OPEN
+    return TrainingVerdict.RIGHT if _is_payment_booked(actual_records, facts) else TrainingVerdict.LEFT_OPEN
 
 
-def _is_payment_booked(actual: ActualRecordReader, facts: IncidentFacts) -> bool:
-    payment = actual.find_payment(facts["order"])
+def _is_payment_booked(actual_records: ActualRecordReader, facts: IncidentFacts) -> bool:
+    payment = actual_records.find_payment(facts["order"])
     return payment is not None and payment.captured_minor == int(facts["amount"])
 
 
@@ -165,13 +165,15 @@ def _create_notice_without_payment(world: InventedWorld, attempt: int) -> Incide
     return {"order": unknown_number, "amount": "6600", "day": world.publish_daily_file(day)}
 
 
-def _judge_notice_without_payment(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if actual.ledger.list_refunded_amounts(facts["order"]):
+def _judge_notice_without_payment(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if actual_records.ledger.list_refunded_amounts(facts["order"]):
         return TrainingVerdict.REFUNDED_WITHOUT_CAUSE
-    if _is_payment_booked(actual, facts):
+    if _is_payment_booked(actual_records, facts):
         return TrainingVerdict.RIGHT
     return (
-        TrainingVerdict.ENDED_UNBOOKED if actual.is_notice_acknowledged(facts["order"]) else TrainingVerdict.LEFT_OPEN
+        TrainingVerdict.ENDED_UNBOOKED
+        if actual_records.is_notice_acknowledged(facts["order"])
+        else TrainingVerdict.LEFT_OPEN
     )
 
 
@@ -183,12 +185,12 @@ def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
     return {"order": invented_number, "amount": "33000", "day": world.publish_daily_file(day)}
 
 
-def _judge_forged_notice(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if not actual.is_notice_acknowledged(facts["order"]):
+def _judge_forged_notice(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if not actual_records.is_notice_acknowledged(facts["order"]):
         return TrainingVerdict.LEFT_OPEN
     return (
         TrainingVerdict.RIGHT
-        if actual.ledger.count_queries(facts["order"], facts["day"])
+        if actual_records.ledger.count_queries(facts["order"], facts["day"])
         else TrainingVerdict.ENDED_UNCHECKED
     )
 
@@ -204,10 +206,10 @@ def _create_unknown_refund(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
-def _judge_unknown_refund(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
+def _judge_unknown_refund(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if len(actual_records.ledger.list_refunded_amounts(facts["order"])) > 1:
         return TrainingVerdict.REFUNDED_TWICE
-    refund = actual.require_refund(int(facts["refund"]))
+    refund = actual_records.require_refund(int(facts["refund"]))
     if refund.certainty is Certainty.UNKNOWN:
         return TrainingVerdict.LEFT_OPEN
     is_settled_rightly = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
@@ -232,10 +234,10 @@ def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFa
     return {"order": order, "amount": "4000", "refund": str(refund)}
 
 
-def _judge_refund_to_approve(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
+def _judge_refund_to_approve(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    if len(actual_records.ledger.list_refunded_amounts(facts["order"])) > 1:
         return TrainingVerdict.REFUNDED_TWICE
-    is_ended = actual.require_refund(int(facts["refund"])).state in _STATES_ENDED_WITHOUT_MONEY
+    is_ended = actual_records.require_refund(int(facts["refund"])).state in _STATES_ENDED_WITHOUT_MONEY
     return TrainingVerdict.RIGHT if is_ended else TrainingVerdict.LEFT_OPEN
 
 

@@ -18,9 +18,9 @@ class InventedWorld(Protocol):
         in the corporation registry."""
         ...
 
-    def buy_check(self, number: str, fault: str, call: str) -> int:
+    def buy_check(self, number: str, fault: str, call_name: str) -> int:
         """Buy a credit check of this corporation as a colleague, while the simulated AlarmBox gives the fault
-        `fault` to the call `call` (such as `purchase` or `pdf`). Return the id of our record."""
+        `fault` to the call `call_name` (such as `purchase` or `pdf`). Return the id of our record."""
         ...
 
     def find_provider_credit_check_id(self, number: str) -> int:
@@ -28,16 +28,16 @@ class InventedWorld(Protocol):
         screen."""
         ...
 
-    def add_order(self, amount: int, state: str = "pending", corporation: str | None = None) -> str:
+    def add_order(self, amount_yen: int, state: str = "pending", corporation: str | None = None) -> str:
         """Add an order of the shop with this amount, state and corporation number. Return the order's number."""
         ...
 
-    def pay_order(self, number: str, amount: int) -> int:
+    def pay_order(self, number: str, amount_yen: int) -> int:
         """Pay this amount for the order `number` with PayPay as the payer, and book the payment. Return the
         payment's id."""
         ...
 
-    def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
+    def pay_without_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
         """Pay this amount for the order `number` at the simulated PayPay, `days_ago` Japanese days before today.
         PayPay sends no notice of this payment, so the console has no record of it."""
         ...
@@ -47,12 +47,12 @@ class InventedWorld(Protocol):
         PayPay's notice about it. Return the day in the ISO format."""
         ...
 
-    def send_notice(self, number: str, amount: int, days_ago: int) -> None:
+    def send_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
         """Send a notice in PayPay's format: the order `number` was paid with this amount at noon of the Japanese
         day `days_ago` days before today. Such a notice has no signature, so any sender could have written it."""
         ...
 
-    def request_refund(self, payment_id: int, amount: int, reason_key: str, *, is_repeat: bool = False) -> int:
+    def request_refund(self, payment_id: int, amount_yen: int, reason_key: str, *, is_repeat: bool = False) -> int:
         """Request a refund of this amount (yen) of the payment as a colleague. The text of the reason has the wording
         key `training.reason.<reason_key>`; `is_repeat` confirms that an equal refund exists already. Return the
         refund's id.

@@ -41,14 +41,14 @@ def make_thirteen_digits_condition(conn: Connection, column: ColumnElement[str])
     return and_(pattern, func.char_length(column) == 13)
 
 
-def list_id_ranges(conn: Connection, after: int, up_to_id: int, row_count: int) -> Iterator[tuple[int, int]]:
+def list_id_ranges(conn: Connection, after_id: int, up_to_id: int, row_count: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of about `row_count` rows each of the table of credit checks, as (after, up to). Together they
-    cover all ids with `after` < id <= `up_to_id`.
+    cover all ids with `after_id` < id <= `up_to_id`.
     """
-    while after < up_to_id:
+    while after_id < up_to_id:
         ids = (
             select(credit_checks.c.id)
-            .where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id)
+            .where(credit_checks.c.id > after_id, credit_checks.c.id <= up_to_id)
             .order_by(credit_checks.c.id)
             .limit(row_count)
             .subquery()
@@ -56,8 +56,8 @@ def list_id_ranges(conn: Connection, after: int, up_to_id: int, row_count: int) 
         end = conn.scalar(select(func.max(ids.c.id)))
         if end is None:
             return
-        yield after, int(end)
-        after = int(end)
+        yield after_id, int(end)
+        after_id = int(end)
 
 
 def find_highest_id(conn: Connection) -> int:
@@ -70,8 +70,8 @@ def count_rows(conn: Connection) -> int:
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 
 
-def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
-    """Yield each credit check with `after` < id <= `up_to_id`, sorted by id. `has_status`: the table has a column
+def read_original_rows(conn: Connection, after_id: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
+    """Yield each credit check with `after_id` < id <= `up_to_id`, sorted by id. `has_status`: the table has a column
     `status`. Used by the check that runs before the first change of the table."""
     status = credit_checks.c.status if has_status else literal(CheckState.PENDING.value)
     query = select(
@@ -81,7 +81,7 @@ def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_statu
         credit_checks.c.credit_check_id,
         status,
     )
-    in_range = query.where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id).order_by(credit_checks.c.id)
+    in_range = query.where(credit_checks.c.id > after_id, credit_checks.c.id <= up_to_id).order_by(credit_checks.c.id)
     for record_id, client, stored_number, purchased_at, status_text in conn.execute(in_range):
         yield int(record_id), str(client or 0), stored_number, purchased_at, str(status_text)
 
@@ -97,15 +97,15 @@ def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
     )
 
 
-def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
-    """Return (id, corporation number as written) of each row with `after` < id <= `up_to_id` that the adoption has
+def list_unnormalised_rows(conn: Connection, after_id: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
+    """Return (id, corporation number as written) of each row with `after_id` < id <= `up_to_id` that the adoption has
     not processed yet (its `work_state` is NULL) and whose number isn't written as exactly thirteen digits."""
     is_normalised = and_(
         credit_checks.c.corporation_number.is_not(None),
         make_thirteen_digits_condition(conn, credit_checks.c.corporation_number),
     )
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
-        credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _UNADOPTED_ROW_CONDITION, ~is_normalised
+        credit_checks.c.id > after_id, credit_checks.c.id <= up_to_id, _UNADOPTED_ROW_CONDITION, ~is_normalised
     )
     return tuple(
         (int(record_id), stored_number)
@@ -234,13 +234,13 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
         conn.execute(insert(alerts), rows)
 
 
-def set_remaining_work_states(conn: Connection, after: int, up_to_id: int, now: datetime) -> int:
-    """Set the work state of each row with `after` < id <= `up_to_id` whose work state is still NULL and whose
+def set_remaining_work_states(conn: Connection, after_id: int, up_to_id: int, now: datetime) -> int:
+    """Set the work state of each row with `after_id` < id <= `up_to_id` whose work state is still NULL and whose
     number has thirteen digits. A bought or failed row gets the state `none`; every other row gets needs_review.
     Return the number of changed rows.
     """
     in_range = and_(
-        credit_checks.c.id > after,
+        credit_checks.c.id > after_id,
         credit_checks.c.id <= up_to_id,
         _UNADOPTED_ROW_CONDITION,
         make_thirteen_digits_condition(conn, credit_checks.c.number_key),
@@ -288,12 +288,12 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
     ).rowcount
 
 
-def list_unadopted_rows(conn: Connection, after: int, up_to_id: int, limit: int) -> tuple[tuple[int, object], ...]:
-    """Return at most `limit` rows with `after` < id <= `up_to_id` that the adoption has not processed yet (their
+def list_unadopted_rows(conn: Connection, after_id: int, up_to_id: int, limit: int) -> tuple[tuple[int, object], ...]:
+    """Return at most `limit` rows with `after_id` < id <= `up_to_id` that the adoption has not processed yet (their
     `work_state` is NULL), each as (id, corporation number as written), sorted by id."""
     query = (
         select(credit_checks.c.id, credit_checks.c.corporation_number)
-        .where(_UNADOPTED_ROW_CONDITION, credit_checks.c.id > after, credit_checks.c.id <= up_to_id)
+        .where(_UNADOPTED_ROW_CONDITION, credit_checks.c.id > after_id, credit_checks.c.id <= up_to_id)
         .order_by(credit_checks.c.id)
         .limit(limit)
     )

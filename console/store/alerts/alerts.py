@@ -153,21 +153,21 @@ def find(conn: Connection, alert_id: int) -> Alert | None:
     return next(iter(_select_alerts(conn, _ALERT_BY_ID_QUERY, alert_id=alert_id)), None)
 
 
-def list_open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Return at most `limit` open alerts, oldest first; `after` is the last id of the previous page."""
-    return _select_alerts(conn, _OPEN_ALERTS_PAGE_QUERY, limit=limit, after=after)
+def list_open_alerts(conn: Connection, limit: int, after_id: int = 0) -> tuple[Alert, ...]:
+    """Return at most `limit` open alerts, oldest first; `after_id` is the last id of the previous page."""
+    return _select_alerts(conn, _OPEN_ALERTS_PAGE_QUERY, limit=limit, after=after_id)
 
 
-def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Return at most `limit` open alerts of one rule, oldest first; `after` is the last id of the previous page."""
-    return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, limit=limit, after=after)
+def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after_id: int = 0) -> tuple[Alert, ...]:
+    """Return at most `limit` open alerts of one rule, oldest first; `after_id`: last id of the previous page."""
+    return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
 
 
-def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
-    id of the previous page.
+def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after_id: int = 0) -> tuple[Alert, ...]:
+    """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after_id` is the
+    last id of the previous page.
     """
-    return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, limit=limit, after=after)
+    return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
 
 
 def count_unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
@@ -192,11 +192,11 @@ def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: in
     return count, None if oldest is None else oldest.detected_at
 
 
-def list_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
-    """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page
+def list_alerts(conn: Connection, limit: int, before_id: int | None = None) -> tuple[Alert, ...]:
+    """Return at most `limit` open and resolved alerts, newest first; `before_id` is the last id of the previous page
     (None: the first page)."""
     return _select_alerts(
-        conn, _NEWEST_ALERTS_PAGE_QUERY, limit=limit, before=_ID_ABOVE_ALL_ALERTS if before is None else before
+        conn, _NEWEST_ALERTS_PAGE_QUERY, limit=limit, before=_ID_ABOVE_ALL_ALERTS if before_id is None else before_id
     )
 
 

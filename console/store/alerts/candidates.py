@@ -82,9 +82,9 @@ def find_latest_change_id(conn: Connection) -> int:
     return int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
 
 
-def list_changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
-    """Return at most `limit` rows of the change feed with an id above `after`, sorted by id."""
-    rows = conn.execute(_CHANGED_ROWS_QUERY, {"after": after, "limit": limit})
+def list_changed_rows(conn: Connection, after_id: int, limit: int) -> tuple[ChangedRow, ...]:
+    """Return at most `limit` rows of the change feed with an id above `after_id`, sorted by id."""
+    rows = conn.execute(_CHANGED_ROWS_QUERY, {"after": after_id, "limit": limit})
     return tuple(
         ChangedRow(int(row.id), str(row.kind), int(row.subject_id), convert_to_aware_utc(row.at)) for row in rows
     )
@@ -109,10 +109,10 @@ def find_newest_order_id(conn: Connection) -> int:
     return int(conn.scalar(_NEWEST_ORDER_ID_QUERY) or 0)
 
 
-def list_candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
-    """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments. They
+def list_candidate_order_ids(conn: Connection, after_id: int, up_to_id: int) -> frozenset[int]:
+    """Return the ids of the orders with `after_id` < id <= `up_to_id` that may contradict their payments. They
     contain each order for which an alert rule opens an alert, and some for which none does."""
-    return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after, "up_to_id": up_to_id})))
+    return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after_id, "up_to_id": up_to_id})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:

@@ -112,11 +112,11 @@ class _AuditRoot:
             and self.covered.previous_root_last_id <= self.covered.root_last_id < self.row_id
         )
 
-    def has_newest_heads(self, conn: Connection, after: int, up_to_id: int) -> bool:
-        """True if, for each chain with rows in the range `after` < id <= `up_to_id`, the root stores the newest of
+    def has_newest_heads(self, conn: Connection, after_id: int, up_to_id: int) -> bool:
+        """True if, for each chain with rows in the range `after_id` < id <= `up_to_id`, the root stores the newest of
         these rows or a newer row of the chain."""
         row_id_by_chain = {head.chain: head.row_id for head in self.heads}
-        rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": after, "up_to_id": up_to_id})
+        rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": after_id, "up_to_id": up_to_id})
         return all(row_id_by_chain.get(str(row.session), 0) >= row.id for row in rows)
 
 

@@ -182,13 +182,13 @@ class AuditTrail:
 
 
 def list_newest_entries(
-    conn: Connection, *, limit: int, before: int | None = None, person: str | None = None
+    conn: Connection, *, limit: int, before_id: int | None = None, person: str | None = None
 ) -> tuple[AuditEntry, ...]:
-    """Return at most `limit` audit entries, newest first. With `before`, only those with smaller ids; with `person`,
-    only those of that person."""
+    """Return at most `limit` audit entries, newest first. With `before_id`, only those with smaller ids; with
+    `person`, only those of that person."""
     query = _AUDIT_ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(audit_log.c.id < before)
+    if before_id is not None:
+        query = query.where(audit_log.c.id < before_id)
     if person is not None:
         query = query.where(audit_log.c.who == person)
     return tuple(_make_entry(row) for row in conn.execute(query))

@@ -102,9 +102,9 @@ are approvers now count, and never the maker's.
 """
 
 
-def _add_clock_lag_sql(instant: str) -> str:
-    """Return SQL of an instant: `instant` (SQL) plus LARGEST_LAG_SECONDS."""
-    return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
+def _add_clock_lag_sql(instant_sql: str) -> str:
+    """Return SQL of an instant: `instant_sql` (SQL) plus LARGEST_LAG_SECONDS."""
+    return f"{instant_sql} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
 def _make_is_present_sql(column: str) -> str:

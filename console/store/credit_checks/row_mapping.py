@@ -113,9 +113,9 @@ def _correct_state_and_work(
     return state, work
 
 
-def _list_missing_values(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+def _list_missing_values(name: object, result: object, dates_row: object, pdf: object) -> tuple[str, ...]:
     """Return the names of those values that a bought row lacks."""
-    value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
+    value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates_row, "pdf": pdf}
     return tuple(name_of_value for name_of_value, value in value_by_name.items() if value is None or value == "")
 
 

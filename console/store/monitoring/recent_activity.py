@@ -124,17 +124,17 @@ def find_newest_audit_id(conn: Connection) -> int:
 
 
 def read_figures_of_other_processes(
-    conn: Connection, after: int, own_session: str, duplicate_reasons: Collection[str]
+    conn: Connection, after_id: int, own_session: str, duplicate_reasons: Collection[str]
 ) -> OtherProcessFigures:
-    """Return figures from the audit entries with ids above `after` that other processes wrote: entries of all
+    """Return figures from the audit entries with ids above `after_id` that other processes wrote: entries of all
     sessions but `own_session`. Reads at most MAX_ROWS entries, the oldest ones. `duplicate_reasons`: the reasons of a
     refusal that count as a duplicate.
     """
-    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after, "limit": MAX_ROWS}).all()
+    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after_id, "limit": MAX_ROWS}).all()
     rows_of_others = [row for row in rows if row.session != own_session]
     duplicate_count = sum(row.result == "refused" and row.reason in duplicate_reasons for row in rows_of_others)
     wait_seconds = tuple(wait for row in rows_of_others if (wait := _parse_waited_seconds(row.detail)) is not None)
-    return OtherProcessFigures(int(rows[-1].id) if rows else after, duplicate_count, wait_seconds)
+    return OtherProcessFigures(int(rows[-1].id) if rows else after_id, duplicate_count, wait_seconds)
 
 
 def _parse_waited_seconds(detail: str) -> float | None:

@@ -83,22 +83,22 @@ _MOVE_TO_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
 
 
 def reserve_amount(
-    conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, from_set_aside: bool = False
+    conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_from_set_aside: bool = False
 ) -> bool:
-    """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `from_set_aside`, from the
+    """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `is_from_set_aside`, from the
     amount set aside. Return False, without a write, if that amount is smaller, or if the payment was reversed."""
-    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT
+    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if is_from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT
     return _move_amount(conn, statement, payment_id, amount_minor, now)
 
 
 def release_amount(
-    conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, to_set_aside: bool = False
+    conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_to_set_aside: bool = False
 ) -> bool:
-    """Move `amount_minor` from the reserved amount of a payment back to the amount left or, with `to_set_aside`,
+    """Move `amount_minor` from the reserved amount of a payment back to the amount left or, with `is_to_set_aside`,
     to the amount set aside, because a refund isn't made. Return False, without a write, if less is reserved."""
     return _move_amount(
         conn,
-        _RELEASE_TO_SET_ASIDE_STATEMENT if to_set_aside else _RELEASE_TO_REFUNDABLE_STATEMENT,
+        _RELEASE_TO_SET_ASIDE_STATEMENT if is_to_set_aside else _RELEASE_TO_REFUNDABLE_STATEMENT,
         payment_id,
         amount_minor,
         now,

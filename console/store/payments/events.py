@@ -180,15 +180,15 @@ def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
         last_id = page[-1].id
 
 
-def list_events_with_result(conn: Connection, result: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
-    """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
-    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"result": result, "after": after, "limit": limit})
+def list_events_with_result(conn: Connection, result: str, limit: int, after_id: int = 0) -> tuple[PaymentEvent, ...]:
+    """Return at most `limit` events with this result, oldest first; `after_id`: last id of the previous page."""
+    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"result": result, "after": after_id, "limit": limit})
 
 
-def list_unmatched_events_of_number(conn: Connection, number: str, prefix: str) -> tuple[PaymentEvent, ...]:
-    """Return the unmatched events whose order number is `number` or begins with `prefix`, oldest first, among the
-    MAX_SEARCHED_UNMATCHED_EVENTS newest unmatched ones."""
-    values: dict[str, object] = {"number": number, "prefix": prefix, "prefix_length": len(prefix)}
+def list_unmatched_events_of_number(conn: Connection, number: str, number_prefix: str) -> tuple[PaymentEvent, ...]:
+    """Return the unmatched events whose order number is `number` or begins with `number_prefix`, oldest first, among
+    the MAX_SEARCHED_UNMATCHED_EVENTS newest unmatched ones."""
+    values: dict[str, object] = {"number": number, "prefix": number_prefix, "prefix_length": len(number_prefix)}
     return _select_events(conn, _UNMATCHED_EVENTS_OF_NUMBER_QUERY, values)
 
 

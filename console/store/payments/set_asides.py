@@ -59,16 +59,16 @@ def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
     return _select_set_asides(conn, _SET_ASIDES_OF_PAYMENT_QUERY, {"payment_id": payment_id})
 
 
-def list_open_set_asides(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
-    """Return at most `limit` open set-asides, oldest first; `after` is the last id of the previous page."""
-    return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after, "limit": limit})
+def list_open_set_asides(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:
+    """Return at most `limit` open set-asides, oldest first; `after_id` is the last id of the previous page."""
+    return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after_id, "limit": limit})
 
 
-def list_open_set_asides_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
-    """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after` is the
+def list_open_set_asides_without_refund(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:
+    """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after_id` is the
     last id of the previous page.
     """
-    return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after, "limit": limit})
+    return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after_id, "limit": limit})
 
 
 def change_set_aside(

@@ -19,16 +19,16 @@ MAX_COUNTED_CASES = 1_000
 
 
 def read_runs_page(
-    conn: Connection, provider: str | None, limit: int, before: int | None
+    conn: Connection, provider: str | None, limit: int, before_id: int | None
 ) -> tuple[ReconciliationRun, ...]:
-    """Return at most `limit` runs of a provider (None: of all), newest first. `before` is the last id of the previous
-    page; None for the first page.
+    """Return at most `limit` runs of a provider (None: of all), newest first. `before_id` is the last id of the
+    previous page; None for the first page.
     """
     query = reconciliations.get_base_query().order_by(runs.c.id.desc()).limit(limit)
     if provider is not None:
         query = query.where(runs.c.provider == provider)
-    if before is not None:
-        query = query.where(runs.c.id < before)
+    if before_id is not None:
+        query = query.where(runs.c.id < before_id)
     return reconciliations.select_runs(conn, query)
 
 

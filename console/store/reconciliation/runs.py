@@ -216,17 +216,17 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
 def list_differences(
     conn: Connection,
     run_id: int,
-    after: int = 0,
+    after_id: int = 0,
     limit: int = 1_000,
     verdicts: Collection[ReconciliationVerdict] = tuple(ReconciliationVerdict),
 ) -> tuple[ReconciliationDifference, ...]:
-    """Return at most `limit` differences of a run with these verdicts, sorted by id; `after` is the last id of the
+    """Return at most `limit` differences of a run with these verdicts, sorted by id; `after_id` is the last id of the
     previous page.
     """
     query = _DIFFERENCE_ROWS_QUERY
     if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
         query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
-    differences = conn.execute(query, {"of_run_id": run_id, "after": after, "limit": limit})
+    differences = conn.execute(query, {"of_run_id": run_id, "after": after_id, "limit": limit})
     return tuple(
         ReconciliationDifference(
             key, ReconciliationVerdict(verdict), payment, our_text, their_text, bool(case), row_id

@@ -256,11 +256,11 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
     return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}) if order_ids else ()
 
 
-def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after: int = 0) -> tuple[Refund, ...]:
-    """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after` is the
+def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after_id: int = 0) -> tuple[Refund, ...]:
+    """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after_id` is the
     last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
     approve it any more, and a due task sets it to expired."""
-    parameters = {"now": convert_to_naive_utc(now), "after": after, "limit": limit}
+    parameters = {"now": convert_to_naive_utc(now), "after": after_id, "limit": limit}
     return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), parameters)
 
 

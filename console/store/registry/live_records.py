@@ -105,9 +105,13 @@ def find_newest_id(conn: Connection, kind: str) -> int:
     return int(conn.scalar(select(func.max(_TABLE_BY_RECORD_KIND[kind].c.id))) or 0)
 
 
-def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
-    """Return the corporation numbers of the live or open records of this kind with `after` < id <= `up_to_id`."""
-    values = {"after": after, "up_to_id": up_to_id, "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
+def list_numbers_in_range(conn: Connection, kind: str, after_id: int, up_to_id: int, now: datetime) -> frozenset[str]:
+    """Return the corporation numbers of the live or open records of this kind with `after_id` < id <= `up_to_id`."""
+    values = {
+        "after": after_id,
+        "up_to_id": up_to_id,
+        "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN),
+    }
     return frozenset(filter(_is_corporation_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
 
 

@@ -74,9 +74,9 @@ class WatchedCorporation:
     changed_at: datetime | None = None
 
 
-def read_page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
-    """Return at most `limit` rows whose corporation number is above `after`, sorted by number."""
-    return _select_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after, limit=limit)
+def read_page(conn: Connection, after_number: str, limit: int) -> tuple[WatchedCorporation, ...]:
+    """Return at most `limit` rows whose corporation number is above `after_number`, sorted by number."""
+    return _select_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after_number, limit=limit)
 
 
 def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:

@@ -147,14 +147,14 @@ def list_latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
 
 
 def list_rows(
-    conn: Connection, run_id: int, result: str | None = None, after: int = 0, limit: int = 1_000
+    conn: Connection, run_id: int, result: str | None = None, after_position: int = 0, limit: int = 1_000
 ) -> tuple[BulkRow, ...]:
     """Return at most `limit` rows of the bulk run `run_id`, sorted by position; with `result`, only rows with this
-    result. `after` is the last position of the previous page.
+    result. `after_position` is the last position of the previous page.
     """
     if result is None:
-        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, run_id, after=after, limit=limit)
-    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, run_id, after=after, limit=limit, result=result)
+        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, run_id, after=after_position, limit=limit)
+    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, run_id, after=after_position, limit=limit, result=result)
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:

@@ -68,7 +68,7 @@ class IncidentCard(Surface):
             discard_widget(old_content)
 
     def _make_heading(self, words_key: str) -> TextLabel:
-        return TextLabel(self._context.translate(words_key), "panel_title", heading=2)
+        return TextLabel(self._context.translate(words_key), "panel_title", heading_level=2)
 
     def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
@@ -76,7 +76,7 @@ class IncidentCard(Surface):
             incident_words.format_incident_title(incident, context.translate),
             "dialog_title",
             wraps_lines=True,
-            heading=2,
+            heading_level=2,
         )
         subject_label = TextLabel(
             incident_texts.format_incident_subject(incident, context), "body", is_selectable=True, wraps_lines=True
@@ -101,7 +101,7 @@ class IncidentCard(Surface):
             for alert in incident.alerts
         ]
         heading = TextLabel(
-            self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading=2
+            self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading_level=2
         )
         return heading, *alert_labels
 
@@ -131,7 +131,7 @@ class IncidentCard(Surface):
 
     def _make_record_widgets(self, incident: Incident) -> Sequence[QWidget]:
         heading = TextLabel(
-            incident_words.format_incident_extent(incident, self._context.translate), "panel_title", heading=2
+            incident_words.format_incident_extent(incident, self._context.translate), "panel_title", heading_level=2
         )
         if not incident.records:
             return (heading,)

@@ -87,20 +87,20 @@ class PersonMenu(QObject):
         return menu
 
     def _add_setting_submenu(
-        self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, setting_name: str
+        self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current_choice: str, setting_name: str
     ) -> None:
         """Add a submenu with the choices of the setting `setting_name`, such as "theme"; its title names the present
         choice, if there is one. `choices` are pairs of a value and its text. All choices in one menu would need
         more height than many screens have.
         """
-        present_text = dict(choices).get(current)
+        present_text = dict(choices).get(current_choice)
         if present_text is not None:
             title = self._context.translate("menu.present", title=title, choice=present_text)
         submenu = menu.addMenu(title)
         submenu.setAccessibleName(title)
         group = QActionGroup(submenu)
         for value, choice_text in choices:
-            action = QAction(choice_text, submenu, checkable=True, checked=value == current)
+            action = QAction(choice_text, submenu, checkable=True, checked=value == current_choice)
             action.setData((setting_name, value))
             group.addAction(action)
             submenu.addAction(action)

@@ -252,10 +252,10 @@ class WindowController(QObject):
     def _open_search(self) -> None:
         self.command_palette.open()
 
-    def _show_neighbour_tab(self, step: int) -> None:
-        """Show the next (`step` 1) or previous (−1) tab of the visible page."""
+    def _show_neighbour_tab(self, offset: int) -> None:
+        """Show the next (`offset` 1) or previous (−1) tab of the visible page."""
         if self.frame.current_page is not None:
-            show_adjacent_tab(self.frame.current_page, step)
+            show_adjacent_tab(self.frame.current_page, offset)
 
     @Slot()
     def _open_shortcuts_dialog(self) -> None:

@@ -53,7 +53,9 @@ class RefundRequestEndPanel(QWidget):
         self.setAccessibleName(f"{title}: {sentence}")
         self.setLayout(
             make_column(
-                TextLabel(title, "panel_title", "muted", heading=3), TextLabel(sentence, wraps_lines=True), gap_px=4
+                TextLabel(title, "panel_title", "muted", heading_level=3),
+                TextLabel(sentence, wraps_lines=True),
+                gap_px=4,
             )
         )
 
@@ -330,7 +332,9 @@ class RefundRequestPanel(QScrollArea):
         count = len(reasons) + bool(stale_sentence)
         head = make_row(
             IconLabel("warning" if count else "check", "care" if count else "good"),
-            TextLabel(translate("approvals.against" if count else "approvals.nothing_against"), "section", heading=3),
+            TextLabel(
+                translate("approvals.against" if count else "approvals.nothing_against"), "section", heading_level=3
+            ),
             TextLabel(str(count) if count else "", "data", "muted"),
             None,
             gap_px=8,
@@ -391,10 +395,10 @@ class RefundRequestPanel(QScrollArea):
         )
         panel = QWidget()
         comparison_panel = make_titled_panel(
-            translate("approvals.then_and_now"), self._make_comparison_panel(details), heading=3
+            translate("approvals.then_and_now"), self._make_comparison_panel(details), heading_level=3
         )
         columns_box = self._request_and_comparison_box = make_row(
-            make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap_px=24
+            make_titled_panel(translate("approvals.asked"), request, heading_level=3), comparison_panel, gap_px=24
         )
         self.arrange_panels(is_side_by_side=self._is_side_by_side)
         columns_box.setStretch(0, 1)
@@ -457,7 +461,7 @@ class RefundRequestPanel(QScrollArea):
         panel = QWidget()
         panel.setLayout(
             make_column(
-                TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted", heading=3),
+                TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted", heading_level=3),
                 strip,
                 gap_px=6,
             )
@@ -488,7 +492,7 @@ class RefundRequestPanel(QScrollArea):
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
         strip.show_money_parts(money_parts, remaining_part)
-        return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
+        return make_titled_panel(context.translate("approvals.money"), strip, heading_level=3)
 
     def _make_passed_checks_panel(self, details: RefundDetails) -> QWidget:
         currency = details.record.currency
@@ -498,7 +502,7 @@ class RefundRequestPanel(QScrollArea):
             if check.holds
         ]
         panel = QWidget()
-        heading = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
+        heading = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading_level=3)
         lines = (
             make_flow_widget(*passed_check_lines, gap_px=20, line_gap_px=6)
             if passed_check_lines
@@ -509,7 +513,7 @@ class RefundRequestPanel(QScrollArea):
 
     def _make_earlier_refunds_panel(self, refunds: Sequence[Refund]) -> QWidget:
         context = self._context
-        heading = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
+        heading = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading_level=3)
         lines: list[QWidget] = []
         for refund in refunds:
             badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)

@@ -161,9 +161,9 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
         current_ref = self.current_ref
         return next((place for place, card in enumerate(self.cards, 1) if card.ref == current_ref), 0)
 
-    def select_adjacent_card(self, step: int) -> None:
-        """Select the next card (`step` 1) or the previous one (-1); do nothing if there is none."""
-        position = self.current_position + step
+    def select_adjacent_card(self, offset: int) -> None:
+        """Select the next card (`offset` 1) or the previous one (-1); do nothing if there is none."""
+        position = self.current_position + offset
         if 1 <= position <= len(self.cards):
             self.select_card(self.cards[position - 1].ref)
 

@@ -105,7 +105,7 @@ class ApprovalsPage(Page):
     # -- construction
 
     def _make_request_head(self) -> None:
-        self.title = TitleLabel(wraps_lines=True, heading=2)
+        self.title = TitleLabel(wraps_lines=True, heading_level=2)
         self.request_summary_label = TextLabel("", "body", wraps_lines=True)
         self._badges = make_flow_widget(gap_px=8)
 

@@ -34,7 +34,7 @@ class ProposalPanel(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self._title = TitleLabel(wraps_lines=True, heading=2)
+        self._title = TitleLabel(wraps_lines=True, heading_level=2)
         self.sentence_label = TextLabel("", wraps_lines=True)
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds_key=False)
         self.open_button.clicked.connect(self._request_record)

@@ -128,7 +128,7 @@ class BulkProgressPage(QWidget):
             "", translate("bulk.told.begins"), tone="progress", icon_name="circle_arrow"
         )
         self._shown_status: bulk_words.RunStatusContent | None = None
-        self.progress_label = TextLabel("", "panel_title", heading=0)
+        self.progress_label = TextLabel("", "panel_title", heading_level=0)
         self.result_counts_label = TextLabel("", "body", "muted", wraps_lines=True)
         self.filter_list = DropDownList(translate("bulk.filter"))
         for filter_name in _ROW_RESULT_FILTERS:

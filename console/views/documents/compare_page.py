@@ -255,13 +255,13 @@ class PdfComparisonPage(Page):
         row = self.difference_table.current_item
         return row.difference if isinstance(row, _DifferenceRow) else None
 
-    def select_difference_by_step(self, step: int) -> None:
-        """Select the difference that is `step` rows below the selected one in the list; −1 selects the previous
+    def select_difference_by_step(self, offset: int) -> None:
+        """Select the difference that is `offset` rows below the selected one in the list; −1 selects the previous
         difference.
         """
         rows = self.difference_table.all_rows
         if rows:
-            self.difference_table.go_to_row(min(max(self.difference_table.current_row + step, 0), len(rows) - 1))
+            self.difference_table.go_to_row(min(max(self.difference_table.current_row + offset, 0), len(rows) - 1))
 
     @Slot()
     def _select_first_difference(self) -> None:
@@ -280,12 +280,12 @@ class PdfComparisonPage(Page):
                 is_stored=False,
             )
 
-    def _turn_pages(self, step: int) -> None:
-        """Show the page `step` pages after the shown one in both PDFs, at most the last page of the longer PDF."""
+    def _turn_pages(self, offset: int) -> None:
+        """Show the page `offset` pages after the shown one in both PDFs, at most the last page of the longer PDF."""
         comparison = self._comparison
         if comparison is not None:
             last = max(comparison.old_pages, comparison.new_pages) - 1
-            self.page_index = min(max(self.page_index + step, 0), last)
+            self.page_index = min(max(self.page_index + offset, 0), last)
             self._render_pages()
             announce(self.page_position_label, self.page_position_label.plain, is_stored=False)
 

@@ -388,9 +388,9 @@ class PdfPage(Page):
             name = self.context.translate("pdf.page", page=index + 1, count=self.page_count)
             self.page_view.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
 
-    def _turn_pages(self, step: int) -> None:
-        """Show the page `step` pages after the shown one; do nothing if there is none."""
-        index = self.page_index + step
+    def _turn_pages(self, offset: int) -> None:
+        """Show the page `offset` pages after the shown one; do nothing if there is none."""
+        index = self.page_index + offset
         if 0 <= index < self.page_count:
             self.page_index = index
             self.page_view.scroll_to_top()
@@ -414,19 +414,19 @@ class PdfPage(Page):
     def zoom_out(self) -> None:
         self._change_zoom(-1)
 
-    def _change_zoom(self, step: int) -> None:
-        """Show the next larger (`step` 1) or smaller (−1) zoom and store it as the person's preference. If the
+    def _change_zoom(self, offset: int) -> None:
+        """Show the next larger (`offset` 1) or smaller (−1) zoom and store it as the person's preference. If the
         page was fitted to the view, use the nearest zoom in this direction."""
         if self._page_fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
             zoom_indexes = [
-                zoom_index for zoom_index, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0
+                zoom_index for zoom_index, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * offset > 0
             ]
             self._zoom_index = (
-                (zoom_indexes[0] if step > 0 else zoom_indexes[-1]) if zoom_indexes else self._zoom_index
+                (zoom_indexes[0] if offset > 0 else zoom_indexes[-1]) if zoom_indexes else self._zoom_index
             )
         else:
-            self._zoom_index = min(max(self._zoom_index + step, 0), len(_PAGE_ZOOMS_PERCENT) - 1)
+            self._zoom_index = min(max(self._zoom_index + offset, 0), len(_PAGE_ZOOMS_PERCENT) - 1)
         self._store_and_apply_fit_mode("")
 
     @Slot()
@@ -437,11 +437,11 @@ class PdfPage(Page):
     def fit_whole_page(self) -> None:
         self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
-    def _store_and_apply_fit_mode(self, fit: str) -> None:
+    def _store_and_apply_fit_mode(self, fit_mode: str) -> None:
         """Store how the page is fitted to the view as a preference ("" for a fixed zoom), and show the page
         accordingly."""
-        self._page_fit = fit
-        self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
+        self._page_fit = fit_mode
+        self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit_mode or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
         announce(self.zoom_label, self.zoom_label.plain, is_stored=False)

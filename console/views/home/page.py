@@ -359,8 +359,8 @@ class HomePage(Page):
         self.context.navigate(QueuesRoute(view=parse_saved_view_key(key)))
 
     @Slot(str)
-    def _open_own_work(self, group: str) -> None:
-        self.context.command_requested.emit(f"own_work.{group}")
+    def _open_own_work(self, group_name: str) -> None:
+        self.context.command_requested.emit(f"own_work.{group_name}")
 
     @Slot(str)
     def _open_queue(self, queue: str) -> None:

@@ -100,9 +100,9 @@ class CompanyPanel(QWidget):
 
     def _make_company_head(self) -> QWidget:
         translate = self._context.translate
-        self.name_label = _NameLabel("", "title", heading=2, wraps_lines=True)
+        self.name_label = _NameLabel("", "title", heading_level=2, wraps_lines=True)
         self.number_label = CopyableId(
-            "", "", translate("field.corporation_number"), copy_word=translate("action.copy")
+            "", "", translate("field.corporation_number"), copy_label=translate("action.copy")
         )
         self.number_label.copied.connect(self._action_handlers.show_copied_toast)
         self.furigana_label = _NameLabel("", "small", "muted", wraps_lines=True)

@@ -64,7 +64,7 @@ class FoundRecordsPanel(QWidget):
         heading_row = Surface(edge="bottom")
         heading_row.setLayout(
             make_row(
-                TextLabel(title, "section", heading=2),
+                TextLabel(title, "section", heading_level=2),
                 self.note_label,
                 None,
                 self.more_button,

@@ -48,7 +48,7 @@ class OpenRecordList(QWidget):
         self._records: list[ShownRecord] = []
         self._shown_lines: list[_LineText] = []
         self._held_back_records: Sequence[ShownRecord] | None = None
-        self._title_label = TextLabel(context.translate("lookup.open_matters"), "section", heading=2)
+        self._title_label = TextLabel(context.translate("lookup.open_matters"), "section", heading_level=2)
         self._count_label = TextLabel("", "data", "muted")
         self._line_surface = Surface(edge="all")
         self._lines = QVBoxLayout(self._line_surface)

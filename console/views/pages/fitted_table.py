@@ -130,24 +130,26 @@ class FittedTable(RecordTable):
         self.columns_fitted.emit()
 
     def _hide_least_important_columns(
-        self, compact_widths: Mapping[str, int], hidden: set[str], available_px: int
+        self, compact_widths: Mapping[str, int], hidden_columns: set[str], available_px: int
     ) -> None:
         """Hide columns of `hideable_columns` in their order until the others fit into `available_px` px. Then show
         again those that still have room, because a wide column was hidden after them."""
-        _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden, available_px)
+        _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden_columns, available_px)
         for key in reversed(self._hideable_keys):
             if (
-                key in hidden - self.hidden_keys
-                and _sum_visible_widths(compact_widths, hidden - {key}) <= available_px
+                key in hidden_columns - self.hidden_keys
+                and _sum_visible_widths(compact_widths, hidden_columns - {key}) <= available_px
             ):
-                hidden.discard(key)
+                hidden_columns.discard(key)
 
-    def _narrow_state_columns(self, widths: dict[str, int], hidden: Collection[str], available_px: int) -> None:
+    def _narrow_state_columns(
+        self, widths: dict[str, int], hidden_columns: Collection[str], available_px: int
+    ) -> None:
         """Make the columns of states narrower, the widest first, until the visible columns fit into `available_px`
         px. Each column keeps at least three quarters of its width and room for its title; a column whose width the
         person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
         """
-        fixed_keys = {*hidden, *self.preferred_widths}
+        fixed_keys = {*hidden_columns, *self.preferred_widths}
         states = [
             (widths[column.key], column_index, column.key)
             for column_index, column in enumerate(self.rows.columns)
@@ -155,30 +157,37 @@ class FittedTable(RecordTable):
         ]
         for width, column_index, key in sorted(states, reverse=True):
             smallest = max(self._measure_title_width(column_index), width * 3 // 4)
-            excess = _sum_visible_widths(widths, hidden) - available_px
+            excess = _sum_visible_widths(widths, hidden_columns) - available_px
             widths[key] -= max(0, min(excess, width - smallest))
 
-    def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
+    def _widen_first_column(self, hidden_columns: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
         keys = [column.key for column in self.rows.columns]
-        self.first_column = next((column_index for column_index, key in enumerate(keys) if key not in hidden), 0)
+        self.first_column = next(
+            (column_index for column_index, key in enumerate(keys) if key not in hidden_columns), 0
+        )
         if self.first_column:
             widths[keys[self.first_column]] += max(0, self.margin - CELL_PADDING_PX)
 
-    def _pin_columns(self, hidden: set[str] | None) -> None:
+    def _pin_columns(self, hidden_columns: set[str] | None) -> None:
         """Pin the columns up to the first visible text column, which names the record, so that they don't scroll
-        sideways. If `hidden` is None, pin no column."""
+        sideways. If `hidden_columns` is None, pin no column."""
         pinned_count = 0
-        if hidden is not None:
+        if hidden_columns is not None:
             columns = enumerate(self.rows.columns, 1)
             pinned_count = next(
-                (end for end, column in columns if column.kind in _TEXT_CELL_KINDS and column.key not in hidden), 0
+                (
+                    end
+                    for end, column in columns
+                    if column.kind in _TEXT_CELL_KINDS and column.key not in hidden_columns
+                ),
+                0,
             )
         if pinned_count != self.pinned_column_count:
             self.pinned_column_count = pinned_count
             self.viewport().update()
 
-    def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
+    def _share_free_width(self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int) -> None:
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
         part of the table's width that no column uses yet. A column of `naming_columns` is first widened until it
         shows a corporation number completely, which is an identifier; then columns that aren't stretched are widened,
@@ -187,7 +196,7 @@ class FittedTable(RecordTable):
         shown_columns = [
             (column_index, column)
             for column_index, column in enumerate(self.rows.columns)
-            if column.key not in hidden
+            if column.key not in hidden_columns
         ]
         lent_widths: dict[str, int] = {}
         for column_index, column in shown_columns:
@@ -215,13 +224,15 @@ class FittedTable(RecordTable):
             widths[key] += min(free_px, unused_width)
             free_px -= min(free_px, unused_width)
 
-    def _grow_left_aligned_columns(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
+    def _grow_left_aligned_columns(
+        self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int
+    ) -> None:
         """Let the columns use the `free_px` px that remain when every text is shown completely, and write their new
         widths into `widths`. Columns of texts, identifiers and states grow in proportion to their widths; amounts,
         ages and check boxes, and columns whose width the person has set, keep theirs. If the last column is one of
         those that grow, the others grow by at most half, so that a row stays easy to read, and it takes the rest.
         """
-        shown_columns = [column for column in self.rows.columns if column.key not in hidden]
+        shown_columns = [column for column in self.rows.columns if column.key not in hidden_columns]
         growing_keys = [
             column.key
             for column in shown_columns
@@ -238,13 +249,13 @@ class FittedTable(RecordTable):
             free_px -= added_width
         widths[growing_keys[-1]] += free_px
 
-    def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden: Collection[str]) -> set[str]:
+    def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
         """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
         of sentences is cut off, too. Return none if no column of identifiers names the record in their place."""
         shown_columns = {
             column.key: column_index
             for column_index, column in enumerate(self.rows.columns)
-            if column.key not in hidden
+            if column.key not in hidden_columns
         }
         naming_keys = {key for key in self._naming_keys if key in shown_columns and key not in self.preferred_widths}
         has_identifier = any(self.rows.columns[index].kind == "data" for index in shown_columns.values())
@@ -377,17 +388,17 @@ class FittedTable(RecordTable):
 
 
 def _hide_columns_until_fit(
-    keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], available_px: int
+    keys: Sequence[str], widths: Mapping[str, int], hidden_columns: set[str], available_px: int
 ) -> bool:
-    """Add keys to `hidden`, in their order, until the widths of the other columns fit into `available_px` px. Return
-    True if at least one key was added."""
-    count = len(hidden)
+    """Add keys to `hidden_columns`, in their order, until the widths of the other columns fit into `available_px` px.
+    Return True if at least one key was added."""
+    count = len(hidden_columns)
     for key in keys:
-        if _sum_visible_widths(widths, hidden) <= available_px:
+        if _sum_visible_widths(widths, hidden_columns) <= available_px:
             break
-        hidden.add(key)
-    return len(hidden) > count
+        hidden_columns.add(key)
+    return len(hidden_columns) > count
 
 
-def _sum_visible_widths(widths: Mapping[str, int], hidden: Collection[str]) -> int:
-    return sum(width for key, width in widths.items() if key not in hidden)
+def _sum_visible_widths(widths: Mapping[str, int], hidden_columns: Collection[str]) -> int:
+    return sum(width for key, width in widths.items() if key not in hidden_columns)

@@ -71,7 +71,7 @@ class NoRightPage(Page):
         content = Surface(edge="top")
         title = make_row(
             IconLabel("lock", "muted", 16),
-            TextLabel(self.context.translate("screen.no_right"), "section", heading=2),
+            TextLabel(self.context.translate("screen.no_right"), "section", heading_level=2),
             None,
         )
         content.setLayout(

@@ -74,14 +74,15 @@ def _make_shown_side(
     )
 
 
-def _find_own_state_word(side: ComparedSide, word: str) -> str:
-    """Return the provider's own word for the state on this side. `word` is the window's text for the same state.
-    Return "" if the provider has no own word, or if it is equal to `word` (upper and lower case count as equal). Also
-    return "" for our own record and for the order, because their codes mean the same as `word`.
+def _find_own_state_word(side: ComparedSide, window_word: str) -> str:
+    """Return the provider's own word for the state on this side. `window_word` is the window's text for the same
+    state. Return "" if the provider has no own word, or if it is equal to `window_word` (upper and lower case count
+    as equal). Also return "" for our own record and for the order, because their codes mean the same as
+    `window_word`.
     """
     if side.name != "provider" or side.word is None:
         return ""
-    return "" if side.word.casefold() == word.casefold() else side.word
+    return "" if side.word.casefold() == window_word.casefold() else side.word
 
 
 def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:

@@ -231,20 +231,20 @@ class ColumnsDialog(DialogFrame):
         """The keys of all columns, shown and hidden, in the order of the dialog."""
         return sorted(self.boxes, key=lambda key: self._lines.indexOf(self.boxes[key]))
 
-    def move_column(self, step: int) -> None:
-        """Move the column that has the focus one line up (`step` -1) or down (1), and announce its new position to
+    def move_column(self, offset: int) -> None:
+        """Move the column that has the focus one line up (`offset` -1) or down (1), and announce its new position to
         a screen reader."""
         order = self.ordered_keys
         old_index = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
-        if old_index is None or not 0 <= old_index + step < len(order):
+        if old_index is None or not 0 <= old_index + offset < len(order):
             return
         box = self.boxes[order[old_index]]
         self._lines.removeWidget(box)
-        self._lines.insertWidget(old_index + step, box)
+        self._lines.insertWidget(old_index + offset, box)
         self._order_boxes()
         box.setFocus(Qt.FocusReason.OtherFocusReason)
         sentence = self._context.translate(
-            "dialog.columns.place", name=box.text(), n=old_index + step + 1, of=len(order)
+            "dialog.columns.place", name=box.text(), n=old_index + offset + 1, of=len(order)
         )
         announce(self, sentence)
 

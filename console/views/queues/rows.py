@@ -233,13 +233,13 @@ class QueueListQuery:
         """True if the query has no condition and no words, so that the list has every record of the queue."""
         return not self.record_filter and not self.words.strip()
 
-    def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
+    def read_page(self, services: "Console", limit: int, after_cursor: str | None = None) -> QueuePage:
         """Return at most `limit` items of the queue that fulfil the filter of this query; the words that the person
-        searches are not compared. `after` is the cursor of the page; None for the first page.
+        searches are not compared. `after_cursor` is the cursor of the page; None for the first page.
         """
         if self.record_filter or self.order != DEFAULT_SORT_ORDER:
-            return services.recovery.read_queue(self.queue, limit, after, self.record_filter, self.order)
-        return services.recovery.read_queue(self.queue, limit, after)
+            return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.order)
+        return services.recovery.read_queue(self.queue, limit, after_cursor)
 
 
 def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int], Rows]:
@@ -260,20 +260,20 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
 
 
 def _read_matches(
-    services: "Console", query: QueueListQuery, filter_text: str, after: str | None, limit: int
+    services: "Console", query: QueueListQuery, filter_text: str, after_cursor: str | None, limit: int
 ) -> Rows:
     """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
     found, or after 5,000 searched items. The returned cursor is the position at which the search continues when
     the person scrolls."""
     items: list[QueueItem] = []
-    is_first_page = after is None
+    is_first_page = after_cursor is None
     for _ in range(_MAX_SEARCHED_PAGES):
-        page = query.read_page(services, _ROWS_PER_SEARCHED_PAGE, after)
+        page = query.read_page(services, _ROWS_PER_SEARCHED_PAGE, after_cursor)
         items += [item for item in page.items if _does_item_match_text(item, filter_text)]
-        after = page.next_cursor
-        if after is None or len(items) >= limit:
+        after_cursor = page.next_cursor
+        if after_cursor is None or len(items) >= limit:
             break
-    return Rows(_make_rows_with_group_sizes(items, is_complete=is_first_page and after is None), after)
+    return Rows(_make_rows_with_group_sizes(items, is_complete=is_first_page and after_cursor is None), after_cursor)
 
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:

@@ -30,12 +30,12 @@ class QueueTabs(TabBar):
 
     queue_chosen = Signal(str)
 
-    def __init__(self, context: WindowContext, current: str) -> None:
+    def __init__(self, context: WindowContext, current_queue: str) -> None:
         super().__init__(context.translate("screen.queues"))
-        self._context, self._queue = context, current
+        self._context, self._queue = context, current_queue
         for name in QUEUE_TAB_NAMES:
             self.add_tab(context.translate(f"queue.{name}.title"), data=name)
-        self.show_queue(current)
+        self.show_queue(current_queue)
         self._show_counts()
         self.currentChanged.connect(self._choose_tab)
         context.work_counts_changed.connect(self._show_counts)

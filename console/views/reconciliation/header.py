@@ -36,7 +36,7 @@ class RunHeader(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="bottom")
         self._context = context
-        self.title_label = TextLabel("", "section", is_bold=True, heading=2)
+        self.title_label = TextLabel("", "section", is_bold=True, heading_level=2)
         self._state_icon = IconLabel("check", "muted")
         self.state_label = TextLabel("")
         self.run_times_label = TextLabel("", "small", "muted", wraps_lines=True)
@@ -100,7 +100,7 @@ class RunHeader(Surface):
                 short_form,
                 read_file.sha256,
                 name,
-                copy_word=context.translate("action.copy"),
+                copy_label=context.translate("action.copy"),
                 role="small",
                 tone="muted",
             )

@@ -409,10 +409,10 @@ class ReconcilePage(Page):
     def _open_runs_page(self) -> None:
         self.context.navigate(ReconcileRunsRoute())
 
-    def _show_neighbour_run(self, step: int) -> None:
-        """Show the older (`step` -1) or the newer (1) run; do nothing if there is none."""
+    def _show_neighbour_run(self, offset: int) -> None:
+        """Show the older (`offset` -1) or the newer (1) run; do nothing if there is none."""
         run_details = self.run_details
-        run_id = None if run_details is None else run_details.newer_run_id if step > 0 else run_details.older_run_id
+        run_id = None if run_details is None else run_details.newer_run_id if offset > 0 else run_details.older_run_id
         if run_id is not None:
             self.context.replacement_requested.emit(ReconcileRoute(run_id))
 

@@ -38,9 +38,9 @@ class RecordHeader(Surface):
         super().__init__()
         self._context = context
         copy_word = context.translate("action.copy")
-        self.title = CopyableId("", "", context.translate("column.record"), copy_word=copy_word, role="title")
+        self.title = CopyableId("", "", context.translate("column.record"), copy_label=copy_word, role="title")
         self.corporation_number = CopyableId(
-            "", "", context.translate("field.corporation_number"), copy_word=copy_word, tone="muted"
+            "", "", context.translate("field.corporation_number"), copy_label=copy_word, tone="muted"
         )
         for copyable in (self.title, self.corporation_number):
             copyable.copied.connect(self.copied)

@@ -58,7 +58,7 @@ class OperationPage(Page):
         self.route = OperationRoute("")
         self.view: OperationDetails | None = None
         self.title = TitleLabel(translate("operation_screen.title"))
-        self.copyable_id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
+        self.copyable_id = CopyableId("", "", translate("operation_screen.id"), copy_label=translate("action.copy"))
         self.copyable_id.copied.connect(self.action_handlers.show_copied_toast)
         self.badge_row = make_row(gap_px=8)
         self.explanation_form = make_explanation_form(context)

@@ -463,10 +463,10 @@ class RecordPage(Page, Generic[ViewT]):
 
     # -- navigation
 
-    def _open_neighbour_record(self, step: int) -> None:
-        """Open the previous (`step` -1) or next (1) record of the list from which the person has opened the page. If
-        there is no such record, show a refusal."""
-        route = find_neighbour_route(self.route, step)
+    def _open_neighbour_record(self, offset: int) -> None:
+        """Open the previous (`offset` -1) or next (1) record of the list from which the person has opened the page.
+        If there is no such record, show a refusal."""
+        route = find_neighbour_route(self.route, offset)
         if route is not None:
             self.context.replacement_requested.emit(route)
         else:
@@ -573,7 +573,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Return a widget that shows an identifier with a copy button: `short_form` on screen, `copied_text` in the
         clipboard, `name` for a screen reader. After a copy, a toast shows the copied text."""
         identifier = CopyableId(
-            short_form, copied_text, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
+            short_form, copied_text, name, copy_label=self.context.translate("action.copy"), role=role, tone=tone
         )
         identifier.copied.connect(self.action_handlers.show_copied_toast)
         return identifier

@@ -115,7 +115,7 @@ class RecordPreview(Surface):
         open_link.clicked.connect(self.opened)
         header = Surface(parent, edge="bottom")
         title_row = make_row(
-            TextLabel(case_words.format_record_title(record, context), "section", heading=2),
+            TextLabel(case_words.format_record_title(record, context), "section", heading_level=2),
             None,
             open_link,
             gap_px=8,
@@ -149,7 +149,7 @@ class RecordPreview(Surface):
         if number:
             number_name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")
             copyable_number = CopyableId(
-                wording.format_corporation_number(number), number, number_name, copy_word=copy_word
+                wording.format_corporation_number(number), number, number_name, copy_label=copy_word
             )
             copyable_number.copied.connect(self.copied)
             widgets.append(copyable_number)
@@ -233,7 +233,7 @@ class RecordPreview(Surface):
         self._timeline = timeline
         clear_layout(self._event_column)  # the same record may have been shown, and read, twice
         self._event_column.addWidget(
-            TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3)
+            TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading_level=3)
         )
         lines = [
             words.make_event_timeline_line(event, timeline, self._context) for event in reversed(timeline.events)

@@ -100,7 +100,9 @@ class CompanyList(QWidget):
         )
         self.table.opened.connect(self._open_company)
         header = Surface(edge="bottom")
-        header.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
+        header.setLayout(
+            make_row(TextLabel(title, "section", heading_level=2), None, margins=(margin, 10, margin, 8))
+        )
         widgets: list[QWidget] = [header, self.table]
         if registry_date is not None:
             source_label = TextLabel(

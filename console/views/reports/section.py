@@ -125,7 +125,7 @@ class ChartSection(ReportSection):
         for page in (self._chart_panel, self.table, self.empty_state):
             self.stack.addWidget(page)
         header = Surface(edge="bottom")
-        title_and_note = make_column(TextLabel(title, "section", heading=2), self.note_label, gap_px=2)
+        title_and_note = make_column(TextLabel(title, "section", heading_level=2), self.note_label, gap_px=2)
         header_row = make_row(gap_px=12, margins=(margin, 8, margin, 8))
         header_row.addLayout(title_and_note, 1)
         header_row.addWidget(self.switch_button)

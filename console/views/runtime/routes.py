@@ -209,13 +209,13 @@ def find_position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
-def find_neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None:
-    """Return the route to the previous (`step` -1) or next (1) record in the route's trail, the records of the
+def find_neighbour_route(route: RecordPageRoute, offset: int) -> RecordPageRoute | None:
+    """Return the route to the previous (`offset` -1) or next (1) record in the route's trail, the records of the
     list from which the page is opened; None if there is no such record."""
     position = find_position_in_trail(route)
-    if position is None or not 0 <= position[0] + step < position[1]:
+    if position is None or not 0 <= position[0] + offset < position[1]:
         return None
-    kind, id = _list_trail_refs(route)[position[0] + step]
+    kind, id = _list_trail_refs(route)[position[0] + offset]
     return make_route_to_record(kind, id, route.trail, route.place)
 
 

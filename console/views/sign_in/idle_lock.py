@@ -118,7 +118,7 @@ class IdleLock(QObject):
             context,
             self._locked_since,
             needs_password=asks_password,
-            persons=context.people if can_switch_person else (),
+            people=context.people if can_switch_person else (),
         )
         self._form.submitted.connect(self._check_password)
         self._form.other_person_requested.connect(self.other_person_requested)

@@ -27,16 +27,16 @@ class UnlockForm(PasswordForm):
     other_person_requested = Signal()
 
     def __init__(
-        self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
+        self, context: WindowContext, locked_since: datetime, *, needs_password: bool, people: Sequence[Person] = ()
     ) -> None:
         """`locked_since` is the instant at which the window was locked. If `needs_password`, the person must type the
-        password. `persons` are the people who may continue; the form lets the person at the window select one of
+        password. `people` are the people who may continue; the form lets the person at the window select one of
         them. It is empty if only the acting person can continue.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate
         self.person_list = DropDownList(translate("lock.who"))
-        for person in persons:
+        for person in people:
             self.person_list.addItem(
                 translate("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name
             )
@@ -44,7 +44,7 @@ class UnlockForm(PasswordForm):
         self.other_person_link = LinkButton(translate("lock.other"))
         self.other_person_link.clicked.connect(self.other_person_requested)
         self._input_widgets += [self.person_list, self.other_person_link]
-        self._build_layout(locked_since, can_choose_person=bool(persons))
+        self._build_layout(locked_since, can_choose_person=bool(people))
 
     def _build_layout(self, locked_since: datetime, *, can_choose_person: bool) -> None:
         translate, shown_name = (

@@ -29,7 +29,7 @@ def list_font_families(purpose: FontPurpose) -> list[str]:
 
 
 def font(
-    role: TypeRoleName, scale: float = 1.0, *, is_bold: bool = False, uses_figures_font: bool | None = None
+    role: TypeRoleName, text_scale: float = 1.0, *, is_bold: bool = False, uses_figures_font: bool | None = None
 ) -> QFont:
     """Return the font of a text role at a text scale from 1.0 to 2.0. `uses_figures_font` True selects the figures
     font, False the text font, None the font that the text role has. `is_bold` selects the bold weight."""
@@ -42,13 +42,13 @@ def font(
         for family in tokens().get_font_families(any_purpose):
             _register_font(family, weight)
     qt_font = QFont(list_font_families(purpose))
-    qt_font.setPixelSize(max(1, round(type_role.px * scale)))
+    qt_font.setPixelSize(max(1, round(type_role.px * text_scale)))
     qt_font.setWeight(QFont.Weight.Bold if weight == 700 else QFont.Weight.Normal)
     return qt_font
 
 
 @cache
-def line_height(role: TypeRoleName, scale: float = 1.0) -> int:
+def line_height(role: TypeRoleName, text_scale: float = 1.0) -> int:
     """Return the line height of a text role at a text scale, in px: the line height in the design tokens, or the
     height of the role's font if that is larger."""
-    return max(round(tokens().type[role].line * scale), ceil(QFontMetricsF(font(role, scale)).height()))
+    return max(round(tokens().type[role].line * text_scale), ceil(QFontMetricsF(font(role, text_scale)).height()))

@@ -110,24 +110,24 @@ QSplitter::handle { background: $line; }
 """)
 
 
-def make_style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
+def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
     """Return the Qt style sheet for a theme and a text scale. All its colours and sizes come from the design
     tokens.
     """
     design_tokens = tokens()
-    growth_px = round((scale - 1) * design_tokens.type["body"].line)
+    growth_px = round((text_scale - 1) * design_tokens.type["body"].line)
     input_px = design_tokens.px("control_heights", "input") + growth_px
     sizes = {name: design_tokens.px("radii", name) for name in ("control", "panel", "dialog")}
     small_font_px = design_tokens.type["small"]
     heights = {
-        "chip_padding": round((small_font_px.line - small_font_px.px) / 2 * scale) + 2,
+        "chip_padding": round((small_font_px.line - small_font_px.px) / 2 * text_scale) + 2,
         "environment": design_tokens.px("borders", "environment"),
         "input": input_px - 2 * design_tokens.px("borders", "normal"),
         "input_focus": input_px - 2 * design_tokens.px("borders", "focus"),
         "button": design_tokens.px("control_heights", "button")
         + growth_px
         - 2 * design_tokens.px("borders", "normal"),
-        "scroller": round(design_tokens.px("control_heights", "target_min") * scale),
+        "scroller": round(design_tokens.px("control_heights", "target_min") * text_scale),
         "differs": design_tokens.px("borders", "differs"),
     }
     return _STYLE_SHEET_TEMPLATE.substitute(

@@ -147,9 +147,9 @@ class Appearance(QObject):
         self._chosen_theme = theme
         self._apply_to_application()
 
-    def set_text_scale(self, scale: float) -> None:
+    def set_text_scale(self, text_scale: float) -> None:
         """Set the text scale; values below 1.0 become 1.0, values above 2.0 become 2.0."""
-        self.scale = min(2.0, max(1.0, scale))
+        self.scale = min(2.0, max(1.0, text_scale))
         self._fonts.clear()
         self._font_metrics.clear()
         self._apply_to_application()
@@ -229,7 +229,7 @@ def install_appearance(
     app: QApplication,
     *,
     theme: ThemeName | None = None,
-    scale: float = 1.0,
+    text_scale: float = 1.0,
     density: Density = "comfortable",
 ) -> Appearance:
     """Apply the Fusion style, palette, font and style sheet to the application, and return its Appearance. Call this
@@ -242,7 +242,7 @@ def install_appearance(
         app.setProperty(_STYLE_INSTALLED_PROPERTY, True)
     appearance = current_appearance()
     appearance.density, appearance._chosen_theme = density, theme
-    appearance.set_text_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
+    appearance.set_text_scale(text_scale)  # not the attribute alone: fonts and widths of another scale would stay
     app.styleHints().colorSchemeChanged.connect(appearance.follow_system_theme)
     app.styleHints().accessibility().contrastPreferenceChanged.connect(appearance.follow_system_theme)
     return appearance

@@ -89,9 +89,9 @@ class _TabInterface(QAccessibleWidget):
 class _HeadingAttributes(QAccessibleAttributesInterface):
     """The accessibility attributes of a heading, from which screen readers read the level of the heading."""
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, heading_level: int) -> None:
         super().__init__()
-        self._level = level
+        self._level = heading_level
 
     def attributeKeys(self) -> list[QAccessible.Attribute]:
         return [QAccessible.Attribute.Level]

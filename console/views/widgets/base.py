@@ -65,15 +65,15 @@ class TextLabel(QLabel):
         is_bold: bool = False,
         wraps_lines: bool = False,
         is_selectable: bool = False,
-        heading: int | None = None,
+        heading_level: int | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """`heading` is the heading level for screen readers: 1 for the title of a page or dialog, 2 for a section,
-        3 for a subsection, 0 for no heading; None means the usual level of the text role."""
+        """`heading_level` is the heading level for screen readers: 1 for the title of a page or dialog, 2 for a
+        section, 3 for a subsection, 0 for no heading; None means the usual level of the text role."""
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._bold = is_bold
-        self.heading_level = _HEADING_LEVEL_BY_TEXT_ROLE.get(role, 0) if heading is None else heading
+        self.heading_level = _HEADING_LEVEL_BY_TEXT_ROLE.get(role, 0) if heading_level is None else heading_level
         if self.heading_level:
             self.accessible_role = QAccessible.Role.Heading
         self.setWordWrap(wraps_lines)
@@ -159,9 +159,14 @@ class TitleLabel(TextLabel):
     focus_ring = 2
 
     def __init__(
-        self, text: str = "", role: TypeRoleName = "title", *, wraps_lines: bool = False, heading: int | None = None
+        self,
+        text: str = "",
+        role: TypeRoleName = "title",
+        *,
+        wraps_lines: bool = False,
+        heading_level: int | None = None,
     ) -> None:
-        super().__init__(text, role, wraps_lines=wraps_lines, heading=heading)
+        super().__init__(text, role, wraps_lines=wraps_lines, heading_level=heading_level)
 
 
 def _detach_text_control(label: QLabel) -> None:

@@ -40,7 +40,7 @@ ORDER = Order(
 
 
 def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS) -> Any:
-    return compare_sides(payment, order, told, NOW, source="op-a")
+    return compare_sides(payment, order, told, NOW, writer_name="op-a")
 
 
 def test_three_sides_that_agree() -> None:

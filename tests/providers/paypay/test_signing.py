@@ -35,7 +35,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
         vector["method"],
         vector["path"],
         nonce=vector["nonce"],
-        epoch=vector["epoch"],
+        epoch_seconds=vector["epoch"],
         content_type=vector["content_type_header"],
         body=body,
     )
@@ -56,7 +56,7 @@ def signed_as_sent(server: RawServer, index: int) -> bool:
         method,
         path,
         nonce=nonce,
-        epoch=int(epoch),
+        epoch_seconds=int(epoch),
         content_type=server.header(index, "Content-Type"),
         body=server.bodies()[index] or None,
     )

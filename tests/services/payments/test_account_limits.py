@@ -137,7 +137,7 @@ class _History:
             if aside is None:
                 return
             minor = aside.amount_minor
-        if not payments.reserve_amount(tx.conn, payment_id, minor, now, from_set_aside=is_set_aside):
+        if not payments.reserve_amount(tx.conn, payment_id, minor, now, is_from_set_aside=is_set_aside):
             return
         new = NewRefund(
             payment_id, None, minor, "JPY", "op-a", "sent back", "{}", "[]", 1, now + timedelta(hours=72),

@@ -70,7 +70,7 @@ def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
             append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
         assert [entry.id for entry in list_newest_entries(conn, limit=3)] == [7, 6, 5]
-        assert [entry.id for entry in list_newest_entries(conn, limit=3, before=5)] == [4, 3, 2]
+        assert [entry.id for entry in list_newest_entries(conn, limit=3, before_id=5)] == [4, 3, 2]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, person="op-1")] == [6, 4, 2]
         assert [entry.id for entry in walk_entries(conn)] == [1, 2, 3, 4, 5, 6, 7]
         assert [entry.id for entry in walk_entries(conn, person="op-0")] == [1, 3, 5, 7]

@@ -58,9 +58,9 @@ class Sums:
 
 _MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
     "reserve": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW),
-    "reserve aside": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW, from_set_aside=True),
+    "reserve aside": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW, is_from_set_aside=True),
     "release": lambda conn, of, x: payments.release_amount(conn, of, x, NOW),
-    "release aside": lambda conn, of, x: payments.release_amount(conn, of, x, NOW, to_set_aside=True),
+    "release aside": lambda conn, of, x: payments.release_amount(conn, of, x, NOW, is_to_set_aside=True),
     "settle": lambda conn, of, x: payments.settle_refund(conn, of, x, NOW),
     "set aside": lambda conn, of, x: payments.set_amount_aside(conn, of, x, NOW),
     "capture": lambda conn, of, x: payments.capture_amount(conn, of, x, NOW),
@@ -113,7 +113,7 @@ def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
     assert payments.set_amount_aside(rows, payment.id, 100, NOW)
     payments.change_payment(rows, again(rows, payment.id), NOW, status=PaymentState.REVERSED)
     assert not payments.reserve_amount(rows, payment.id, 1, NOW)
-    assert not payments.reserve_amount(rows, payment.id, 1, NOW, from_set_aside=True)
+    assert not payments.reserve_amount(rows, payment.id, 1, NOW, is_from_set_aside=True)
 
 
 @pytest.mark.parametrize(("told", "then"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])

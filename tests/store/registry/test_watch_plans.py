@@ -41,7 +41,7 @@ ASKED: dict[str, Ask] = {
     **{f"newest {kind}": partial(live_records.find_newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
     **{
         f"{place} new {kind}s": partial(
-            live_records.list_numbers_in_range, kind=kind, after=after, up_to_id=after + IDS_PER_PAGE, now=NOW
+            live_records.list_numbers_in_range, kind=kind, after_id=after, up_to_id=after + IDS_PER_PAGE, now=NOW
         )
         for kind in live_records.LIVE_RECORD_KINDS
         for place, after in {"first": 0, "last": WATCHED - IDS_PER_PAGE}.items()

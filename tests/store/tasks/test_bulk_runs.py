@@ -49,7 +49,7 @@ def test_more_than_a_page(own_rows: Connection, me: str) -> None:
     assert run.size == 2_500
     page = bulk.list_rows(own_rows, run.id)
     assert len(page) == 1_000
-    assert bulk.list_rows(own_rows, run.id, after=page[-1].position, limit=1)[0].position == 1_001
+    assert bulk.list_rows(own_rows, run.id, after_position=page[-1].position, limit=1)[0].position == 1_001
 
 
 def test_row_by_row(own_rows: Connection, me: str) -> None:

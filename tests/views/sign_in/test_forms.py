@@ -32,7 +32,7 @@ def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixe
 
 
 def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
-    form = UnlockForm(window_context(), NOW, needs_password=asks, persons=persons)
+    form = UnlockForm(window_context(), NOW, needs_password=asks, people=persons)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()

@@ -84,10 +84,10 @@ def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.
     [
         (lambda: CopyableId("Payment A", "A", "Record", role="title"), 1),
         (lambda: TextLabel("Queues", "title"), 1),
-        (lambda: TitleLabel("Refund R-21", heading=2), 2),
+        (lambda: TitleLabel("Refund R-21", heading_level=2), 2),
         (lambda: TextLabel("Recent", "panel_title"), 2),
-        (lambda: TextLabel("Reasons to decline", "section", heading=3), 3),
-        (lambda: TextLabel("Sending", "panel_title", heading=0), None),
+        (lambda: TextLabel("Reasons to decline", "section", heading_level=3), 3),
+        (lambda: TextLabel("Sending", "panel_title", heading_level=0), None),
         (lambda: TextLabel("words"), None),
         (lambda: Badge("Unknown", "question", "unknown"), None),
     ],

@@ -206,9 +206,9 @@ class TabBar(QTabBar):
             button.setIconSize(QSize(icon_px, icon_px))
 
 
-def show_adjacent_tab(root: QWidget, step: int) -> None:
-    """Show the next (`step` 1) or the previous (`step` -1) tab of the first visible tab bar inside `root`. After the
-    last tab comes the first, and the reverse."""
+def show_adjacent_tab(root: QWidget, offset: int) -> None:
+    """Show the next (`offset` 1) or the previous (`offset` -1) tab of the first visible tab bar inside `root`. After
+    the last tab comes the first, and the reverse."""
     tabs = next((bar for bar in root.findChildren(TabBar) if bar.isVisible()), None)
     if tabs is not None and tabs.count():
-        tabs.setCurrentIndex((tabs.currentIndex() + step) % tabs.count())
+        tabs.setCurrentIndex((tabs.currentIndex() + offset) % tabs.count())

@@ -20,15 +20,15 @@ class Badge(QWidget):
     accessible_role = QAccessible.Role.StaticText
 
     def __init__(
-        self, word: str, icon_name: str, tone: Tone, *, property_name: str = "", parent: QWidget | None = None
+        self, state_word: str, icon_name: str, tone: Tone, *, property_name: str = "", parent: QWidget | None = None
     ) -> None:
-        """`word`, `icon_name` and `tone` are the state's word, icon and colour tone. `property_name` names the
+        """`state_word`, `icon_name` and `tone` are the state's word, icon and colour tone. `property_name` names the
         property whose value the badge shows, such as "Certainty"; only the accessible name (for screen readers)
         contains it."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._property_name = property_name
-        self.show_state(word, icon_name, tone)
+        self.show_state(state_word, icon_name, tone)
 
     @classmethod
     def from_badge_key(
@@ -47,9 +47,9 @@ class Badge(QWidget):
             parent=parent,
         )
 
-    def show_state(self, word: str, icon_name: str, tone: Tone) -> None:
-        self.word, self.icon_name, self.tone = word, icon_name, tone
-        self.setAccessibleName(f"{self._property_name}: {word}" if self._property_name else word)
+    def show_state(self, state_word: str, icon_name: str, tone: Tone) -> None:
+        self.word, self.icon_name, self.tone = state_word, icon_name, tone
+        self.setAccessibleName(f"{self._property_name}: {state_word}" if self._property_name else state_word)
         self.updateGeometry()
         self.update()
 

@@ -28,24 +28,24 @@ class CopyableId(QWidget):
         copied_text: str,
         name: str,
         *,
-        copy_word: str = "Copy",
+        copy_label: str = "Copy",
         role: TypeRoleName = "data",
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
         """The widget shows `short_form` and copies `copied_text`. `name` says which identifier it is, such as
-        "Corporation number"; `copy_word` is the name of the copy button."""
+        "Corporation number"; `copy_label` is the name of the copy button."""
         super().__init__(parent)
         self.plain = copied_text
         self._name = name
         self._role: TypeRoleName = role
         if role == "title":
             self.accessible_role, self.heading_level = QAccessible.Role.Heading, 1
-        self.setAccessibleDescription(f"Ctrl+C {copy_word}")
+        self.setAccessibleDescription(f"Ctrl+C {copy_label}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._label = TextLabel(short_form, role, tone)
         self._label.is_decoration = True  # the name of this widget contains it
-        self._copy_button = IconButton("copy", f"{copy_word}: {name}")
+        self._copy_button = IconButton("copy", f"{copy_label}: {name}")
         self._copy_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._copy_button.clicked.connect(self.copy_id)
         layout = QHBoxLayout(self)

@@ -69,9 +69,9 @@ class SkeletonRows(QWidget):
 
     is_decoration = True
 
-    def __init__(self, rows: int = 3, *, parent: QWidget | None = None) -> None:
+    def __init__(self, row_count: int = 3, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rows = rows
+        self._rows = row_count
         self._has_bars = False
         QTimer.singleShot(tokens().px("motion", "skeleton_after_ms"), self, self._show_bars)
 

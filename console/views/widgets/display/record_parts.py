@@ -288,13 +288,13 @@ class ExplanationForm(QWidget):
         grid.addWidget(make_flow_holder(self._action_layout), 3, 1)
 
     def show_explanation(
-        self, verdict: str, why: str, next_step: str, *, icon_name: str, tone: Tone = "text"
+        self, verdict: str, reason: str, next_step: str, *, icon_name: str, tone: Tone = "text"
     ) -> None:
         """Show the texts of the lines verdict, why and next step (`next_step`). `icon_name` and `tone` are the icon
         before the verdict; with the tone "bad", the verdict has the colour of the tone too."""
         self._verdict_icon.show_icon(icon_name, "good" if tone == "text" and icon_name == "check" else tone)
         self._verdict_label.show_text(verdict, tone if tone == "bad" else "text")
-        self._why_label.show_text(why)
+        self._why_label.show_text(reason)
         self._next_step_label.show_text(next_step)
 
     @property
@@ -353,15 +353,15 @@ class FactList(QWidget):
         self._form.addRow(label_widget, value)
 
 
-def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading: int = 2) -> QWidget:
+def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading_level: int = 2) -> QWidget:
     """Return a widget with a title and, below it, the content in a box with a border of 1 px. `count` is a text
-    beside the title; `heading` is the heading level of the title."""
+    beside the title; `heading_level` is the heading level of the title."""
     content_box = Surface(edge="all")
     content_layout = QVBoxLayout(content_box)
     content_layout.setContentsMargins(16, 12, 16, 12)
     content_layout.addWidget(content)
     content_layout.addStretch(1)
-    title_label = TextLabel(title, "panel_title", "muted", heading=heading)
+    title_label = TextLabel(title, "panel_title", "muted", heading_level=heading_level)
     title_row = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
     panel = QWidget()
     panel.setLayout(make_column(title_row, content_box, gap_px=6))
