@@ -472,6 +472,6 @@ class InternalErrorProblem(Reason):
 
 
 RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | WindowReason
-"""The reason of an error that a rule of refunds gives to a refund which breaks it. The class of the reason
+"""The reason of an error about a refund that breaks a rule of refunds. The enumeration to which the reason belongs
 determines the error code.
 """

@@ -123,7 +123,7 @@ class RawSetting:
 
     def parse_folder(self) -> Path:
         """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the text is no valid path,
-        if the path is that of a file, or if the program can't find out what is at the path.
+        if the path is that of a file, or if the program may not read the folder above the path.
         """
         path = self.parse_path()
         mode = self.find_mode(path)

@@ -8,7 +8,9 @@ from console.wording.sentences.text_context import TextContext
 
 
 def format_alert_rule(alert: Alert, context: TextContext) -> str:
-    """Return a short text that says what the alert's rule has detected; the rule's id if there is no text."""
+    """Return a short text about the contradiction that the alert's rule has detected; the rule's id if there is no
+    text.
+    """
     key = wording.find_alert_rule_sentence_key(alert.rule_id)
     return context.translate(key) if key else alert.rule_id
 

@@ -20,8 +20,9 @@ _MAX_PLAYBOOK_STEPS = 9
 
 
 def format_incident_title(incident: Incident, translate: Translate) -> str:
-    """Return a short text that says what the rule of the incident's main alert (`Incident.main_alert`) has
-    detected; the rule's id if there is no text."""
+    """Return a short text about the contradiction that the rule of the incident's main alert (`Incident.main_alert`)
+    has detected; the rule's id if there is no text.
+    """
     rule = incident.main_alert.rule_id
     key = wording.find_alert_rule_sentence_key(rule)
     return translate(key) if key else rule

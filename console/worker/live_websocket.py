@@ -323,7 +323,7 @@ class LiveFeedEndpoint:
 
     def _is_valid_token(self, token: str | None) -> bool:
         """True if `token` is one of the valid tokens; False for None (the request has no token). The text is always
-        compared with all valid tokens, in constant time, so that the duration tells an attacker nothing about them.
+        compared with all valid tokens, in constant time, so that an attacker can't learn a token from the duration.
         """
         digest = _hash_token(token or "")
         return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0

@@ -55,7 +55,7 @@ class Translator:
         return wording.format_audit_entry(entry, self.language)
 
     def format_error_message(self, error: ConsoleError) -> str:
-        """Return the sentence about an error: what happened, the effect on the money, and the next step."""
+        """Return the sentence about an error: the event, its effect on the money, and the next step."""
         from console.wording.sentences import catalogue as wording
 
         return wording.format_error_message(error, self.language)

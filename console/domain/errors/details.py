@@ -272,8 +272,8 @@ class NotExpiredDetail(_SharedFacts, total=False):
 
 
 class AlreadyPurchasedDetail(_SharedFacts, total=False):
-    """Facts of the error `already_purchased`: the live credit check of the corporation number, the one that `reason`
-    describes, or the operation that only the spool of a desk has.
+    """Facts of the error `already_purchased`: the live credit check of the corporation number, the credit check that
+    `reason` describes, or the operation that only the spool of a desk has.
     """
 
     reason: AlreadyPurchasedReason

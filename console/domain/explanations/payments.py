@@ -264,10 +264,10 @@ def _find_certainty_badge(
 def _find_payment_work_badge(
     record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime
 ) -> WorkBadge:
-    """Return the badge of work of a payment. It is WAITING_FOR_APPROVAL if `explanation` advises a step of a pending
-    refund that waits for approval or, if it advises no step of a refund, if a proposed decision waits for a second
-    person. Otherwise it is the payment's own work state; if this is NONE, but a person may do the next step or the
-    refund has work, it is POSSIBLE.
+    """Return the badge of work of a payment. It is the first of these that applies. WAITING_FOR_APPROVAL:
+    `explanation` advises a step of a refund that waits for approval, or it advises no step of a refund and a proposed
+    decision waits for a second person. The payment's own work state, unless it is NONE. POSSIBLE: a person may do the
+    next step, or the refund has work. NONE.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
@@ -523,8 +523,9 @@ def _make_refund_request_step(
 def _explain_review_of_order(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
-    """Return the explanation of a payment that a person must look at because its order was not moved to paid. Which
-    explanation it is depends on the order's present state."""
+    """Return the explanation of a payment that a person must look at because its order was not moved to paid. The
+    order's present state determines the explanation.
+    """
     if order.state is OrderState.PENDING and record.state in CONFIRMED_PAID_STATES:
         return _explain_unmoved_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")

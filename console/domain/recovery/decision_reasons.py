@@ -58,8 +58,8 @@ def parse_reason(summary: str) -> StatedReason | None:
 
 
 def list_request_id_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
-    """Return the reason as a list of arguments, with which the arguments of a request id are extended: one argument,
-    or none if the reason is None. So the call of a script without a reason has the same arguments as in earlier
-    versions, and can be repeated with the same request id.
+    """Return the arguments that the reason adds to the arguments of a call with a request id: one argument, or none
+    if the reason is None. So the call of a script without a reason has the same arguments as in earlier versions, and
+    can be repeated with the same request id.
     """
     return () if reason is None else (reason,)

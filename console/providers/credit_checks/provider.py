@@ -47,7 +47,7 @@ class CreditCheckReader(Protocol):
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
-        """The features of the provider."""
+        """The capabilities of the provider."""
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         """Read the report of one credit check, and return the outcome with the report. The outcome is FAILED_DEFINITE

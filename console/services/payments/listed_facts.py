@@ -100,7 +100,7 @@ def _split_whole_texts(observed: str) -> list[str]:
 
 
 def _join_whole_texts(texts: Sequence[str]) -> str:
-    """Return as many of the texts as the column `observed` of a case has room for, at least one."""
+    """Return the texts joined, as many as the column `observed` of a case has room for, at least one."""
     observed = texts[0]
     for text in texts[1:]:
         longer = observed + FACT_SEPARATOR + text

@@ -87,8 +87,8 @@ PAYMENT_STATE_BY_NOTICE_TYPE: Mapping[str, PaymentState] = {
     "payment.expired": PaymentState.EXPIRED,
     "payment.pending": PaymentState.USER_PAYMENT,
 }
-"""The payment state for each event type of a signed notice. An event type that is not listed says nothing about the
-payment's state.
+"""The payment state for each event type of a signed notice. An event of another type doesn't state the payment's
+state.
 """
 
 

@@ -88,8 +88,8 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 @dataclass(frozen=True, slots=True)
 class EffectStep:
     """A step that writes to the database. `write_effect` writes the step's effect in the runner's transaction and
-    returns the verdict (a StepVerdict: what the saga does next); `undo_effect` reverses the effect later (None if
-    nothing must be reversed).
+    returns the verdict (a StepVerdict, which determines the saga's next step); `undo_effect` reverses the effect
+    later (None if nothing must be reversed).
     """
 
     name: str

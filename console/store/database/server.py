@@ -272,7 +272,7 @@ class _ConnectionOpener:
         """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS_BEFORE_CHECK or has unread
         bytes. Other connections are used without a ping, which saves a round trip.
 
-        Raises DisconnectionError if the connection is dead.
+        Raises DisconnectionError if the server has closed the connection.
         """
         since = record.info.get("idle_since")
         if since is None or (time.monotonic() - since < _IDLE_SECONDS_BEFORE_CHECK and not _has_unread_bytes(dbapi)):

@@ -229,7 +229,9 @@ def _match_names(file_name: str, csv_name: str) -> re.Match[str]:
 
 
 def _get_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
-    """Return (is a difference, prefecture code, day as text) from the parts of a file name."""
+    """Return three values from the parts of a file name: True for a difference, the prefecture code (None for a
+    difference), and the day as text.
+    """
     return match["difference"] is not None, match["prefecture"], match["day"]
 
 

@@ -81,7 +81,7 @@ class LocalJournal:
         self._file_identity: tuple[int, int] | None = None
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
-        """Return the rows of a query."""
+        """Run a query and return its rows."""
         with self._lend_connection() as conn:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 

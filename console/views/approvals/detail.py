@@ -37,8 +37,8 @@ _COMPARED_PAYMENT_FIELDS = ("state", "captured_minor", "refunded_minor", "payer"
 
 
 class RefundRequestEndPanel(QWidget):
-    """The last panel of a refund request: it says what happens after the approval. The Tab key can move the focus
-    to this panel, so that a person can also reach the end of the request with the keyboard or a screen reader.
+    """The last panel of a refund request: it explains the steps after the approval. The Tab key can move the focus to
+    this panel, so that a person can also reach the end of the request with the keyboard or a screen reader.
 
     Signals:
     - focused: this panel has got the focus.
@@ -539,7 +539,7 @@ class RefundRequestPanel(QScrollArea):
         return panel
 
     def _make_approval_effect_panel(self, details: RefundDetails) -> QWidget:
-        """Return the last panel of the request, which says what happens after the approval."""
+        """Return the last panel of the request, which explains the steps after the approval."""
         context, record = self._context, details.record
         provider = case_words.get_provider_name(details.payment.provider, context)
         if len(record.checkers) + 1 < details.needed_checkers:

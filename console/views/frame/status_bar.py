@@ -14,7 +14,7 @@ from console.views.widgets.window.window_bars import StatusBar, StatusCellConten
 
 SLOW_RESPONSE_SECONDS = 3.0
 OLD_ANSWER_AGE = timedelta(minutes=10)
-"""Age from which on a provider's last answer says nothing about whether the provider answers now."""
+"""Age from which on a provider's last answer is too old to show that the provider answers now."""
 
 
 class StatusBarCells(QObject):

@@ -1,5 +1,6 @@
-"""The unfinished operations of the acting person, in groups by what happens next. The home page counts each group,
-and the dialog of unfinished work lists it."""
+"""The unfinished operations of the acting person, grouped by their next step. The home page counts each group, and
+the dialog of unfinished work lists it.
+"""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,8 +10,9 @@ from console.domain.views.any_record import UnfinishedWork
 
 
 class OwnWorkGroup(StrEnum):
-    """What happens next to an operation that a person has begun: its call is still running; a person must resolve it;
-    or the program checks it at a time that is already set. The values are the ends of wording keys, `home.*`."""
+    """The next step of an operation that a person has begun: its call is still running; a person must resolve it; or
+    the program probes it at a time that is already set. The values are the ends of wording keys, `home.*`.
+    """
 
     RUNNING = "running"
     TO_SETTLE = "to_settle"

@@ -591,7 +591,8 @@ class QueuesPage(Page):
     def _format_position_in_groups(self) -> str:
         """Return the position of the current record among all records of the grouped list, with their number; on the
         heading of a group the number alone. The headings and the records of closed groups have different counts, so
-        that the number of rows says nothing about the records."""
+        that the number of rows isn't the number of records.
+        """
         rows = list(self.row_model.iterate_loaded_rows())
         groups = [row for row in rows if isinstance(row, CauseRow)]
         total = wording.format_count(

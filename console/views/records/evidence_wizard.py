@@ -362,8 +362,9 @@ class EvidenceForm(QWidget):
         return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
-        """Show what the selected result changes, and which second person must confirm the decision. Implemented by
-        the subclass."""
+        """Show the effect of the selected result, and the second person who must confirm the decision. Implemented by
+        the subclass.
+        """
 
     def _find_second_person_refusal(self) -> str:
         """Return why the acting person can't confirm the decision that another person has proposed: the second

@@ -359,8 +359,9 @@ class WindowContext(QObject):
         return wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
 
     def format_failure(self, failure: Failure) -> str:
-        """Return the message of a failure in the window's language: what has happened, its effect on the money,
-        and the next step."""
+        """Return the message of a failure in the window's language: the event, its effect on the money, and the next
+        step.
+        """
         if failure.code == "cancelled":
             return self.translate("screen.reading_cancelled_text")
         detail = {**failure.detail, "support_code": failure.support_code}

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 class ThreadPool:
     """A pool of at most `max_threads` threads, which begin the jobs in the order of their submission.
 
-    The threads are daemon threads, so that a call that never ends doesn't keep the process alive after its window
-    has closed.
+    The threads are daemon threads, so that the process can end after its window has closed, even if a call never
+    ends.
     """
 
     _job_end_condition = threading.Condition()  # notified whenever a job of any pool ends

@@ -130,14 +130,15 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 
 
 def format_error_message(error: ConsoleError, language: str) -> str:
-    """Return the message that people read about an error: what happened, the effect on the money, and the next
-    step. If several texts fit the error, the most specific one is used."""
+    """Return the message that people read about an error: the event, its effect on the money, and the next step. If
+    several texts fit the error, the most specific one is used.
+    """
     key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
     return translate(key, language, **convert_amount_facts(error.detail))
 
 
 def format_error_event(code: str, language: str) -> str:
-    """Return a sentence that says what happened, for an error code: the first sentence of the error's message. The
+    """Return a sentence about the event that an error code reports: the first sentence of the error's message. The
     rest of the message (effect on the money, next step) concerns only a person who has given a command. A code
     without a message is treated as an internal error.
     """

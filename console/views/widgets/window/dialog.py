@@ -64,9 +64,11 @@ class DialogFrame(QDialog):
     """
 
     stays_open_text = ""
-    """Why the dialog can't be closed while its call runs; "" says nothing. The window sets it when a call begins."""
+    """The sentence that the dialog shows if the person tries to close it while its call runs; "": no sentence. The
+    window sets it when a call begins.
+    """
     too_early_text = ""
-    """Why a shortcut had no effect in the first 600 ms; "" says nothing."""
+    """The sentence that the dialog shows if a shortcut has no effect in the first 600 ms; "": no sentence."""
     submits_on_enter = False
     """True if Enter in an input presses the main button. Only for a form whose action costs no money, decides about
     no record, and can be undone by the same person; and for the password of a decision that was just made."""
