@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     has_window = _is_window_requested(arguments)
     log_block = log_on_stderr(shows_tracebacks=has_window, writes_events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
-        _run_and_answer_command(arguments, writer, is_last=argv is None)
+        _run_and_answer_command(arguments, writer, is_last_command=argv is None)
     return writer.exit_status
 
 
@@ -61,12 +61,12 @@ def _run_pdf_child(arguments: Sequence[str]) -> int:
     return pdf_child_process.main(list(arguments))
 
 
-def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
-    """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal. `is_last`: the
-    process ends after the command."""
+def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
+    """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal.
+    `is_last_command`: the process ends after the command."""
     try:
         interrupts.release_held_interrupts()
-        _run_command_or_window(arguments, writer, is_last=is_last)
+        _run_command_or_window(arguments, writer, is_last_command=is_last_command)
     except (Exception, KeyboardInterrupt) as ending:
         try:
             with interrupts.ignore_signals():
@@ -113,11 +113,11 @@ def _find_damaged_installation() -> "InstallationComparison | None":
     return comparison if comparison is not None and comparison.damaged else None
 
 
-def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
-    """Run the command of the arguments; without arguments, show the window until it is closed. `is_last`: the process
-    ends after the command."""
+def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
+    """Run the command of the arguments; without arguments, show the window until it is closed. `is_last_command`: the
+    process ends after the command."""
     if arguments:
-        _run_command(arguments, writer, is_last=is_last)
+        _run_command(arguments, writer, is_last_command=is_last_command)
     else:
         # Only the imports that the window needs: each one delays its first frame.
         from console.cli.window.open_window import open_window
@@ -125,9 +125,9 @@ def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is
         open_window(writer)
 
 
-def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
+def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
     """Parse the arguments and run their command. For `--help` and `--version`, write the help page or the version as
-    the answer. `is_last`: the process ends after the command."""
+    the answer. `is_last_command`: the process ends after the command."""
     from console.cli.process.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:
@@ -149,7 +149,9 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: boo
     if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)
         return
-    with interrupts.handle_signals(defers_first=args.command in COMMANDS_WITH_EFFECTS, is_last=is_last):
+    with interrupts.handle_signals(
+        defers_first=args.command in COMMANDS_WITH_EFFECTS, is_last_command=is_last_command
+    ):
         command.run(args, writer)
 
 

@@ -64,13 +64,17 @@ def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def run_simulated_payer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, is_fast: bool) -> Iterator[None]:
+def run_simulated_payer(
+    sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, has_fast_clock: bool
+) -> Iterator[None]:
     """While the block runs, let a simulated payer pay one open payment: after PAYER_DELAY_SECONDS, or after
-    FAST_PAYER_DELAY_SECONDS if `is_fast`. If the block ends earlier, the payment is not made.
+    FAST_PAYER_DELAY_SECONDS if `has_fast_clock`. If the block ends earlier, the payment is not made.
     """
     open_payment = next((payment for payment in payments if payment.kind == PAID_BY_SIMULATED_PAYER_KIND), None)
     timer = threading.Timer(
-        FAST_PAYER_DELAY_SECONDS if is_fast else PAYER_DELAY_SECONDS, _set_payment_paid, (sandbox, open_payment)
+        FAST_PAYER_DELAY_SECONDS if has_fast_clock else PAYER_DELAY_SECONDS,
+        _set_payment_paid,
+        (sandbox, open_payment),
     )
     timer.daemon = True
     timer.start()

@@ -12,12 +12,12 @@ def format_notice_amount(notice: UnmatchedNotice) -> str:
     return wording.format_amount(notice.amount_minor, notice.currency)
 
 
-def format_notice_type(source: str, type: str, language: str) -> str:
-    """Return the words for the type of a notice, which is a word of its sender (`source`), such as
+def format_notice_type(notice_source: str, type: str, language: str) -> str:
+    """Return the words for the type of a notice, which is a word of its sender (`notice_source`), such as
     `payment.succeeded`. A payment provider's code stands beside the words: `Paid (COMPLETED)`."""
     if wording.has_sentence(f"notice.type.{type}"):
         return wording.translate(f"notice.type.{type}", language)
-    key = f"provider_state.{source}-payment.{type}"
+    key = f"provider_state.{notice_source}-payment.{type}"
     type_words = wording.translate(key if wording.has_sentence(key) else "notice.type_other", language)
     is_closed_by_bracket = type_words.endswith((")", "）"))
     sentence_key = "finding.provider_words" if is_closed_by_bracket else "finding.provider_word"

@@ -102,7 +102,7 @@ class Receiver:
         """Return the web routes for the notices of payment providers: one for each provider that sends notices, at
         the provider's own path."""
         return [
-            Route(path, partial(self._answer_notice, source=name), methods=["POST"])
+            Route(path, partial(self._answer_notice, notice_source=name), methods=["POST"])
             for name, path in self._notice_path_by_provider.items()
         ]
 
@@ -114,15 +114,15 @@ class Receiver:
         """
         return await self._answer_notice(request, request.path_params["source"])
 
-    async def _answer_notice(self, request: Request, source: str) -> Response:
-        """Verify and store one notice of the sender `source`, and return the answer to it. The services verify and
-        store the notice; this method checks only the limits and the form of the request."""
+    async def _answer_notice(self, request: Request, notice_source: str) -> Response:
+        """Verify and store one notice of the sender `notice_source`, and return the answer to it. The services verify
+        and store the notice; this method checks only the limits and the form of the request."""
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()
         try:
-            notice = await self._verify_notice(request, source)
-            result = await self._store_notice(source, notice)
+            notice = await self._verify_notice(request, notice_source)
+            result = await self._store_notice(notice_source, notice)
         except RequestRefused:
             result = _REFUSED_RESULT
         except NoCapacity:
@@ -132,9 +132,9 @@ class Receiver:
         except Exception:
             _log.exception("a notice could not be taken", extra={"bug": True})
         finally:
-            is_known_source = source in self._source_labels
+            is_known_source = notice_source in self._source_labels
             self._metrics.count_result(
-                source if is_known_source else OTHER_SOURCE_LABEL, result, loop.time() - started_at
+                notice_source if is_known_source else OTHER_SOURCE_LABEL, result, loop.time() - started_at
             )
         if result == _REFUSED_RESULT:
             return make_refusal_response(request)
@@ -142,52 +142,54 @@ class Receiver:
             return _make_try_later_response(1 if result == _BUSY_RESULT else 5)
         _count_request(request, is_genuine=True)
         return Response(
-            b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, source, notice)
+            b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, notice_source, notice)
         )
 
-    async def _verify_notice(self, request: Request, source: str) -> CheckedNotice:
+    async def _verify_notice(self, request: Request, notice_source: str) -> CheckedNotice:
         """Read the request, and let the service verify the notice in it. Return the checked notice.
 
         Raises RequestRefused for a request that the receiver itself refuses, and NoCapacity if the thread pool is
         full.
         """
-        if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source) or (
-            provider_registry.find_provider(source) and "source" in request.path_params
+        if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source) or (
+            provider_registry.find_provider(notice_source) and "source" in request.path_params
         ):
             raise RequestRefused("source")
         require_unambiguous_request(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
-        posted_notice = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
+        posted_notice = PostedNotice(
+            notice_source, body, _decode_headers(request), self._find_sender_address(request)
+        )
         return await self._verify_threads.run(lambda: self._console.payments.check_notice(posted_notice))
 
-    async def _store_notice(self, source: str, notice: CheckedNotice) -> str:
+    async def _store_notice(self, notice_source: str, notice: CheckedNotice) -> str:
         """Let the service store a checked notice. Return the code of the result, for the metrics.
 
         Raises RequestRefused for every refused notice, even if the audit entry about it could not be written.
         """
         if notice.is_refused:
             if notice.must_store_before_reply:
-                await self._store_threads[source].run(notice.store_notice)
+                await self._store_threads[notice_source].run(notice.store_notice)
             elif notice.writes_database:
                 with suppress(NoCapacity, ConsoleError):
                     await self._refusal_threads.run(notice.store_notice)
             raise RequestRefused("service")
         try:
-            result = await self._store_threads.get(source, self._store_threads[OTHER_SOURCE_LABEL]).run(
+            result = await self._store_threads.get(notice_source, self._store_threads[OTHER_SOURCE_LABEL]).run(
                 notice.store_notice
             )
         except UnicodeError:  # the text can't be stored in a database, and a retry would not change that
             raise RequestRefused("text") from None
         if len(self._source_labels) < _MAX_SOURCE_LABELS:
-            self._source_labels.add(source)
+            self._source_labels.add(notice_source)
         return result.done or _ERROR_RESULT
 
-    async def _probe_payment(self, source: str, notice: CheckedNotice) -> None:
+    async def _probe_payment(self, notice_source: str, notice: CheckedNotice) -> None:
         """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is
         full, nothing is asked now; a due task does it later."""
         if notice.must_ask_provider:
             with suppress(NoCapacity):
-                await self._probe_threads[source].run(notice.ask_provider)
+                await self._probe_threads[notice_source].run(notice.ask_provider)
 
     def _find_sender_address(self, request: Request) -> str | None:
         peer = request.client.host if request.client else None

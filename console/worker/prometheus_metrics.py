@@ -62,11 +62,11 @@ class WorkerMetrics:
         """Count a notice that has arrived and that the receiver has not answered yet."""
         self._notice_gauge.inc()
 
-    def count_result(self, source: str, result: str, duration_seconds: float) -> None:
-        """Record the result of a notice, and the seconds from its arrival to its answer. `source` is the name of a
-        sender whose notices were verified before, or `other`."""
+    def count_result(self, notice_source: str, result: str, duration_seconds: float) -> None:
+        """Record the result of a notice, and the seconds from its arrival to its answer. `notice_source` is the name
+        of a sender whose notices were verified before, or `other`."""
         self._notice_gauge.dec()
-        self._notice_counter.labels(source, result).inc()
+        self._notice_counter.labels(notice_source, result).inc()
         self._answer_histogram.observe(duration_seconds)
 
     async def make_metrics_page(self) -> bytes:

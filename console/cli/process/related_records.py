@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from console.app import Console
 
 
-def add_related_records_to_answer(console: "Console", value: Any) -> Any:
-    """Return the value that a service returned, with the related records of the record in it. `value` is a record
+def add_related_records_to_answer(console: "Console", answer: Any) -> Any:
+    """Return the value that a service returned, with the related records of the record in it. `answer` is a record
     or has an attribute `record`; any other value is returned unchanged.
     """
-    if type(value) in RECORD_KIND_BY_TYPE:
-        return _add_related_records(console, value)
-    record: Any = getattr(value, "record", None)
+    if type(answer) in RECORD_KIND_BY_TYPE:
+        return _add_related_records(console, answer)
+    record: Any = getattr(answer, "record", None)
     return (
-        replace(value, record=_add_related_records(console, record)) if type(record) in RECORD_KIND_BY_TYPE else value
+        replace(answer, record=_add_related_records(console, record))
+        if type(record) in RECORD_KIND_BY_TYPE
+        else answer
     )
 
 

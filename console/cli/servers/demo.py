@@ -110,7 +110,7 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
                     registry,
                     lambda path, should_stop: console.registry.import_files([path], should_stop=should_stop),
                 ),
-                demo_payments.run_simulated_payer(sandbox, payments, is_fast=has_fast_clock),
+                demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=has_fast_clock),
             ):
                 _run_prompt_until_closed(console, writer, run_command)
 

@@ -103,7 +103,9 @@ def _find_name_starts(text: str) -> Iterator[int]:
             yield place + 1
 
 
-def _is_name_at(text: str, start: int, name: str) -> bool:
+def _is_name_at(text: str, start_index: int, name: str) -> bool:
     """True if the name stands at this position, and no further letter makes it a longer name or an address."""
-    end = start + len(name)
-    return bool(name) and is_same_person(text[start:end], name) and not _NAME_CONTINUATION_PATTERN.match(text, end)
+    end = start_index + len(name)
+    return (
+        bool(name) and is_same_person(text[start_index:end], name) and not _NAME_CONTINUATION_PATTERN.match(text, end)
+    )

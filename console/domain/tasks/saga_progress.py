@@ -58,13 +58,13 @@ class SagaProgress:
 def make_saga_progress(saga: Saga, names: Sequence[str], now: datetime) -> SagaProgress:
     """Return the saga's progress at the instant `now`; `names` are the names of its steps in order."""
     at = names.index(saga.step) if saga.step in names else len(names)
-    steps = [_make_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
+    steps = [_make_step(saga, name, now, is_after_present_step=index > at) for index, name in enumerate(names)]
     return SagaProgress(saga, tuple(steps))
 
 
-def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
-    """Return the step `name` of the saga with its state, for display. `is_later` is True if the step comes after
-    the saga's present step."""
+def _make_step(saga: Saga, name: str, now: datetime, *, is_after_present_step: bool) -> SagaStep:
+    """Return the step `name` of the saga with its state, for display. `is_after_present_step` is True if the step
+    comes after the saga's present step."""
     done_at, undone_at = read_step_times(saga, DONE_FACT), read_step_times(saga, UNDONE_FACT)
     if name in undone_at:
         return SagaStep(name, StepState.UNDONE, undone_at[name])
@@ -78,7 +78,7 @@ def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaS
         return SagaStep(name, StepState.DONE, done_at[name])
     if name == saga.step and saga.state is SagaState.DONE and saga.reason is None:
         return SagaStep(name, StepState.DONE, saga.ended_at)
-    is_to_come = is_later and saga.ended_at is None and UNDOING_FACT not in saga.facts
+    is_to_come = is_after_present_step and saga.ended_at is None and UNDOING_FACT not in saga.facts
     return SagaStep(name, StepState.OPEN if is_to_come else StepState.SKIPPED)
 
 

@@ -301,11 +301,16 @@ class PurchaseResolver:
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
     def _settle_as_bought(
-        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], report: CheckReport, source: str
+        self,
+        tx: Transaction,
+        record: CreditCheck,
+        outcome: Outcome[CheckReport],
+        report: CheckReport,
+        answer_origin: str,
     ) -> None:
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
-        outcomes.write_successful_purchase(self._context, tx, record, report, {"by": source})
+        outcomes.write_successful_purchase(self._context, tx, record, report, {"by": answer_origin})
 
     # Left open by another application, decided by two people
 

@@ -42,9 +42,9 @@ class DeskStatusService:
         actions."""
         return self._context.asks_worker
 
-    def read_desk_update(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskUpdate:
-        """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
-        call. If `after` is None, return no records. Executes one short SQL statement if nothing has changed.
+    def read_desk_update(self, after_mark: FeedMark | None = None, *, with_presence: bool = True) -> DeskUpdate:
+        """Return kind and id of the records that have changed since the mark `after_mark`, with the mark for the next
+        call. If `after_mark` is None, return no records. Executes one short SQL statement if nothing has changed.
 
         If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is
         present, and the newest setting of a read-only switch.
@@ -52,8 +52,8 @@ class DeskStatusService:
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:
             if asks_worker and with_presence:
-                return presence.read_desk_update(conn, after)
-            return DeskUpdate(*change_feed.list_changes_since(conn, after))
+                return presence.read_desk_update(conn, after_mark)
+            return DeskUpdate(*change_feed.list_changes_since(conn, after_mark))
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its

@@ -13,10 +13,10 @@ _UNREQUESTED_CALL_NAMES = ("notice", "callback")
 """Last part of the source of evidence that a provider sent by itself: notices and callbacks. They answer no call."""
 
 
-def is_provider_call(source: str) -> bool:
+def is_provider_call(evidence_source: str) -> bool:
     """True if evidence with this source is about a call of this program to a provider, whether the provider has
     answered or not."""
-    provider, _, call = source.partition(".")
+    provider, _, call = evidence_source.partition(".")
     return bool(call) and provider != "person" and call not in _UNREQUESTED_CALL_NAMES
 
 

@@ -48,11 +48,11 @@ class JsonValueMaker:
     def __init__(self, payer_names: tuple[str, ...]) -> None:
         self._payer_names = payer_names
 
-    def make_record_fields(self, value: Any) -> dict[str, object]:
+    def make_record_fields(self, record: Any) -> dict[str, object]:
         """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
         `_FIELDS_EXCLUDED_FROM_PACK`."""
-        names = (field.name for field in fields(value) if field.name not in _FIELDS_EXCLUDED_FROM_PACK)
-        return {name: self.make_json_value(getattr(value, name)) for name in names}
+        names = (field.name for field in fields(record) if field.name not in _FIELDS_EXCLUDED_FROM_PACK)
+        return {name: self.make_json_value(getattr(record, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
         """Return the facts of the corporation registry about a record's corporation, in the types of JSON, with

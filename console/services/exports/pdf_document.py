@@ -136,7 +136,7 @@ class _DocumentLayout:
             [make_cell_text(column.kind, column.read_cell(row)) for column in table.columns] for row in table.rows
         ]
         widths = self._compute_column_widths([titles, *rows])
-        self._write_row(table, titles, widths, titles, is_head=True)
+        self._write_row(table, titles, widths, titles, is_title_row=True)
         for row in rows:
             self._write_row(table, row, widths, titles)
 
@@ -158,13 +158,13 @@ class _DocumentLayout:
         widths: Sequence[float],
         titles: Sequence[str],
         *,
-        is_head: bool = False,
+        is_title_row: bool = False,
     ) -> None:
         lines_by_cell = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
         line_height = _CELL_SIZE * _LINE_HEIGHT_FACTOR
-        if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_head:
+        if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_title_row:
             self._y = _PAGE_HEIGHT - _PAGE_MARGIN
-            self._write_row(table, titles, widths, titles, is_head=True)
+            self._write_row(table, titles, widths, titles, is_title_row=True)
             self._write_row(table, texts, widths, titles)
             return
         left, top = _PAGE_MARGIN, self._y + line_height * (max(map(len, lines_by_cell)) - 1) + 2
@@ -174,7 +174,7 @@ class _DocumentLayout:
                 indent = width - _CELL_GAP - self._measure_text(line, _CELL_SIZE) if is_right else 0.0
                 self._place_text(line, _CELL_SIZE, left + indent, top - line_index * line_height)
             left += width
-        if is_head:
+        if is_title_row:
             self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
 
     def _wrap_cell(self, text: str, max_width_points: float) -> list[str]:

@@ -94,13 +94,13 @@ class LiveFeedReader:
             )
         )
 
-    def read_changes(self, after: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
+    def read_changes(self, after_mark: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
         """Return two values: the present position in the changes, for the next call, and the records that changed
-        after the position `after`. The first _MAX_RECORDS_READ records have their present state; the others have only
-        kind and id. Raises not_allowed if the acting person has no right to read."""
+        after the position `after_mark`. The first _MAX_RECORDS_READ records have their present state; the others have
+        only kind and id. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            mark, changed_ids = change_feed.list_changes_since(conn, after)
+            mark, changed_ids = change_feed.list_changes_since(conn, after_mark)
             changed_ids = tuple(change for change in changed_ids if change[0] in LIVE_FEED_CHANNELS)
             lapsed_ids = journal.list_lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(

@@ -150,9 +150,9 @@ class MetricFigureReader:
 _REFUSED_EVENT_STATES = frozenset((EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED))
 
 
-def _is_unsigned_source(source: str) -> bool:
-    """True if `source` is a payment provider that doesn't sign its notices."""
-    provider = provider_registry.find_provider(source)
+def _is_unsigned_source(notice_source: str) -> bool:
+    """True if `notice_source` is a payment provider that doesn't sign its notices."""
+    provider = provider_registry.find_provider(notice_source)
     return provider is not None and provider.notice_source is NoticeKind.HINTS
 
 

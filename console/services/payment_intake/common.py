@@ -113,25 +113,25 @@ def refuse_future_time(
         raise NoticeRefused("from_the_future", evidence, payment_number)
 
 
-def find_stored_event(context: ServiceContext, source: str, event_id: str) -> PaymentEvent | None:
+def find_stored_event(context: ServiceContext, notice_source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this id of the source; None for a new event."""
     with context.database.read() as conn:
-        return payment_events.find_by_source_id(conn, source, event_id)
+        return payment_events.find_by_source_id(conn, notice_source, event_id)
 
 
-def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
-    """Return an effect with the state `repeated` if the event with the id `event_id` of the source `source` is
+def find_stored_notice_effect(context: ServiceContext, notice_source: str, event_id: str) -> NoticeEffect | None:
+    """Return an effect with the state `repeated` if the event with the id `event_id` of the source `notice_source` is
     already stored, otherwise None."""
-    event = find_stored_event(context, source, event_id)
+    event = find_stored_event(context, notice_source, event_id)
     return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 
 
 def store_event(
-    context: ServiceContext, source: str, event_id: str, make_event: Callable[[Transaction], PaymentEvent]
+    context: ServiceContext, notice_source: str, event_id: str, make_event: Callable[[Transaction], PaymentEvent]
 ) -> PaymentEvent | None:
     """Run `make_event` and store the event that `make_event` returns, in one write transaction. Return the stored
-    event. If an event with the id `event_id` of the source `source` is already stored, roll the transaction back and
-    return None. An `unmatched` event also opens a case."""
+    event. If an event with the id `event_id` of the source `notice_source` is already stored, roll the transaction
+    back and return None. An `unmatched` event also opens a case."""
     context.failpoints.reach("before_notice_tx")
     try:
         stored_event = context.write(lambda tx: _store_event(context, tx, make_event(tx)))
@@ -163,9 +163,9 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
 
 
 def settle_event(
-    context: ServiceContext, source: str, event_id: str, event_state: str, payment_id: int | None
+    context: ServiceContext, notice_source: str, event_id: str, event_state: str, payment_id: int | None
 ) -> None:
-    """Set the state (column `done`) of the stored event with the id `event_id` of the source `source` to
+    """Set the state (column `done`) of the stored event with the id `event_id` of the source `notice_source` to
     `event_state`, and store the payment's id.
 
     The state changes only if the event is `queued`, `unmatched` or `refused_to_ask`, or if `event_state` is `queued`.
@@ -174,7 +174,7 @@ def settle_event(
     """
 
     def write_state(tx: Transaction) -> None:
-        event = payment_events.find_by_source_id(tx.conn, source, event_id)
+        event = payment_events.find_by_source_id(tx.conn, notice_source, event_id)
         if (
             event is not None
             and event.result != event_state

@@ -225,31 +225,35 @@ class SignedNoticeHandler:
             raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
         return header
 
-    def _has_other_source_same_notice_key(self, source: str, key: str) -> bool:
-        """True if another source on this desk has the same key as `source`. A notice of that source could then be
-        stored as a notice of `source`."""
+    def _has_other_source_same_notice_key(self, notice_source: str, key: str) -> bool:
+        """True if another source on this desk has the same key as `notice_source`. A notice of that source could then
+        be stored as a notice of `notice_source`."""
         other_sources = (
-            other_source for other_source in list_notice_sources(self._context.settings) if other_source != source
+            other_source
+            for other_source in list_notice_sources(self._context.settings)
+            if other_source != notice_source
         )
         return any(
             hmac.compare_digest((self._read_notice_key(other_source) or "").encode(), key.encode())
             for other_source in other_sources
         )
 
-    def _read_notice_key(self, source: str) -> str | None:
+    def _read_notice_key(self, notice_source: str) -> str | None:
         """Return the key of a source; None if this desk has none. Each answer is kept in memory, because a keyring
         may be slow. Anybody may invent names of sources, so at most _MAX_NAMES_WITHOUT_KEY names without a key are
         kept in memory. Above this number, the key of any further source is still read, but a missing key is not
         remembered."""
-        if source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source):
+        if notice_source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source):
             return None
-        key = self._keys.get(source) or self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY")
+        key = self._keys.get(notice_source) or self._context.settings.read_secret(
+            f"NOTICE_{notice_source.upper()}_KEY"
+        )
         if key:
-            self._keys[source] = key
+            self._keys[notice_source] = key
             return key
         if len(self._names_without_key) >= _MAX_NAMES_WITHOUT_KEY:
             self._names_without_key.clear()
-        self._names_without_key.add(source)
+        self._names_without_key.add(notice_source)
         return None
 
     # Content
@@ -329,8 +333,8 @@ def find_corporation_number(order: Order) -> str | None:
     return None
 
 
-def parse_notice(source: str, body: bytes) -> SignedNotice:
-    """Parse the body of a signed notice of `source` and return its fields. Raises NoticeRefused if the body is
+def parse_notice(notice_source: str, body: bytes) -> SignedNotice:
+    """Parse the body of a signed notice of `notice_source` and return its fields. Raises NoticeRefused if the body is
     malformed.
     """
     from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
@@ -342,7 +346,7 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
         if not isinstance(currency, str) or currency not in MINOR_DIGITS_BY_CURRENCY:
             raise UnreadableJson("no currency")
         return SignedNotice(
-            source=source,
+            source=notice_source,
             event_id=_require_text_field(fields, "event_id", 128),
             type=_require_text_field(fields, "type", 40),
             order_no=_require_text_field(fields, "order_no", 64),

@@ -148,8 +148,8 @@ class NoticeHistory:
 
     source_kind = ReportSource.NOTICE
 
-    def __init__(self, context: ServiceContext, source: str, first_day: date, last_day: date) -> None:
-        self._context, self._source, self._notice_handler = context, source, SignedNoticeHandler(context)
+    def __init__(self, context: ServiceContext, notice_source: str, first_day: date, last_day: date) -> None:
+        self._context, self._source, self._notice_handler = context, notice_source, SignedNoticeHandler(context)
         self._begins_at, self._ends_at = get_start_of_day(first_day), get_end_of_day(last_day)
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:

@@ -167,7 +167,7 @@ class RefundDecisionService:
         refuse_if_read_only(tx.conn, pair.payment.provider)
         refund_facts = refund_rules.read_facts(context, tx.conn, pair.payment, refund.maker)
         refund_rules.raise_first_broken_rule(
-            refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_request=False),
+            refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_before_request=False),
             refund_facts,
             refund,
         )

@@ -456,13 +456,13 @@ def settle_refund(
     refund: Refund,
     outcome: Outcome[RefundReport],
     capabilities: PaymentCapabilities | None,
-    source: str,
+    answer_origin: str,
 ) -> None:
-    """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence. `source`
-    is stored in the audit entry: the name of the call or task that got the answer, such as `probe`; `capabilities`
-    are the provider's, None if the caller doesn't have them."""
+    """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence.
+    `answer_origin` is stored in the audit entry: the name of the call or task that got the answer, such as `probe`;
+    `capabilities` are the provider's, None if the caller doesn't have them."""
     end_submission(context, tx, refund, outcome)
-    write_known_outcome(context, tx, refund, outcome, capabilities, {"by": source})
+    write_known_outcome(context, tx, refund, outcome, capabilities, {"by": answer_origin})
 
 
 def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:

@@ -201,7 +201,7 @@ class RefundRequestService:
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )
-        checks = refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_request=False)
+        checks = refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_before_request=False)
         broken_rule = next((check.rule for check in checks if not check.holds), None)
         return None if broken_rule is None else _find_reason_key(broken_rule, payment)
 
@@ -221,7 +221,7 @@ class RefundRequestService:
             return (), reason, {"provider": payment.provider}
         lost_refunds = refund_rules.find_lost_refunds(context, conn, payment)
         checks = refund_rules.check_refund_rules(
-            refund_facts, max(amount_minor, 1), reader, is_request=True, set_aside_minor=set_aside_minor
+            refund_facts, max(amount_minor, 1), reader, is_before_request=True, set_aside_minor=set_aside_minor
         )
         if lost_refunds:
             return checks, "refund_only_desk_knows", {"operation": lost_refunds[0].operation_id}
@@ -402,7 +402,7 @@ class RefundRequestService:
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         set_aside_minor = set_aside.amount_minor if set_aside is not None else None
         checks = refund_rules.check_refund_rules(
-            refund_facts, amount_minor, valid_request.reader, is_request=True, set_aside_minor=set_aside_minor
+            refund_facts, amount_minor, valid_request.reader, is_before_request=True, set_aside_minor=set_aside_minor
         )
         refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
         comment_by_rule = dict(valid_request.request.answers)

@@ -160,24 +160,26 @@ def check_refund_rules(
     amount_minor: int,
     reader: PaymentReader,
     *,
-    is_request: bool,
+    is_before_request: bool,
     set_aside_minor: int | None = None,
 ) -> tuple[RuleCheck, ...]:
     """Return the checks of the rules for a refund of `amount_minor` (minor units). The first broken rule refuses the
     refund.
 
-    `is_request` is True for a refund that is not requested yet: its amount must be within the refundable amount (or
-    within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per day, no
-    other refund of the payment may be open, and the provider must allow one more refund. Otherwise the refund is
-    already reserved and counted, so these rules are not checked.
+    `is_before_request` is True for a refund that is not requested yet: its amount must be within the refundable
+    amount (or within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per
+    day, no other refund of the payment may be open, and the provider must allow one more refund. Otherwise the refund
+    is already reserved and counted, so these rules are not checked.
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
     requestable_minor = payment.refundable_minor if set_aside_minor is None else set_aside_minor
-    request_checks = _check_request_rules(facts, amount_minor, requestable_minor, capabilities) if is_request else []
+    request_checks = (
+        _check_request_rules(facts, amount_minor, requestable_minor, capabilities) if is_before_request else []
+    )
     return (
         _check_confirmed_as_paid(payment),
-        *_check_other_refunds(facts, is_request=is_request),
+        *_check_other_refunds(facts, is_before_request=is_before_request),
         *request_checks,
         RuleCheck(
             WindowReason.NO_PARTIAL_REFUND,
@@ -207,11 +209,11 @@ def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
     )
 
 
-def _check_other_refunds(facts: RefundFacts, *, is_request: bool) -> list[RuleCheck]:
+def _check_other_refunds(facts: RefundFacts, *, is_before_request: bool) -> list[RuleCheck]:
     """Return the checks of the rules about the payment's other refunds: the provider must not contradict the state of
     any of them and, for a refund that is not requested yet, none of them may be open.
     """
-    other_refunds = {InProgressReason.OTHER_REFUND_OPEN: facts.open_refund} if is_request else {}
+    other_refunds = {InProgressReason.OTHER_REFUND_OPEN: facts.open_refund} if is_before_request else {}
     other_refunds |= {InProgressReason.OTHER_REFUND_CONTRADICTED: facts.contradicted_refund}
     return [
         RuleCheck(reason, refund is None, {"refund": refund.id if refund else None})
@@ -277,7 +279,9 @@ def refuse_unsendable_refund(
     """
     refund = refund_with_payment.refund
     facts = read_facts(context, conn, refund_with_payment.payment, refund.maker)
-    raise_first_broken_rule(check_refund_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
+    raise_first_broken_rule(
+        check_refund_rules(facts, refund.amount_minor, reader, is_before_request=False), facts, refund
+    )
     until = _find_later_cooling_off_end(context, facts, refund)
     other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
     if len(other_checkers) < count_needed_checkers(facts, refund):

@@ -207,7 +207,7 @@ class RefundDetailsReader:
             reader = self._payment_providers.get_reader(refund_facts.payment.provider)
         except ConsoleError:
             return ()
-        return refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_request=False)
+        return refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_before_request=False)
 
     def _make_allowed_action(
         self,

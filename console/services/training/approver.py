@@ -56,9 +56,9 @@ class InventedApprover:
                 self._world.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state
             )
 
-    def _decide_or_log_refusal(self, act: Callable[..., None], *arguments: object) -> None:
+    def _decide_or_log_refusal(self, decide: Callable[..., None], *arguments: object) -> None:
         try:
-            act(*arguments)
+            decide(*arguments)
         except ConsoleError as refusal:
             _log.info("the invented approver was refused: %s", refusal.code)
 

@@ -66,9 +66,9 @@ _IS_NUMBER_UNREADABLE_SQL = f"OLD.work_reason = '{WorkReason.NUMBER_UNREADABLE.v
 """SQL condition: the row claims nothing, because its corporation number can't be read."""
 
 
-def _make_other_row_exists_sql(condition: str) -> str:
-    """Return an SQL condition: a row `o` of the table of credit checks fulfils `condition`."""
-    return exists_sql(f"{CREDIT_CHECK_TABLE} o WHERE {condition}")
+def _make_other_row_exists_sql(condition_sql: str) -> str:
+    """Return an SQL condition: a row `o` of the table of credit checks fulfils `condition_sql`."""
+    return exists_sql(f"{CREDIT_CHECK_TABLE} o WHERE {condition_sql}")
 
 
 _DIGITS_TEMPLATE = "({0}) REGEXP '^[0-9]{{13}}$'"

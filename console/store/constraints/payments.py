@@ -72,13 +72,13 @@ _CALL_NAME_SQL = "SUBSTRING_INDEX(e.source, '.', -1)"
 _EVIDENCE_OF_PAYMENT_SQL = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
 
 
-def _has_answer_sql(*outcomes: OutcomeClass, condition: str) -> str:
+def _has_answer_sql(*outcomes: OutcomeClass, condition_sql: str) -> str:
     """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
-    answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
+    answer has one of these outcomes, and the SQL condition `condition_sql` (about the evidence `e`) is true."""
     return exists_sql(
         f"{_EVIDENCE_OF_PAYMENT_SQL} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
         f" AND {has_outcome_sql(*outcomes)}"
-        f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {condition}"
+        f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {condition_sql}"
     )
 
 
@@ -87,14 +87,14 @@ _IS_START_CALL, _IS_NO_START_CALL = (
     f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'",
 )
 """SQL conditions on the evidence `e`: it is the answer to a start of a payment; it is the answer to another call."""
-_WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
-_WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
+_WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_NO_START_CALL)
+_WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition_sql=_IS_NO_START_CALL)
 _WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
 )
 _WAS_PAYMENT_REFUSED_SQL = (
     f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
-    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition=_IS_START_CALL)})"
+    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition_sql=_IS_START_CALL)})"
 )
 """SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
 the provider refused the call, or the call was never sent.
@@ -104,7 +104,7 @@ _HAS_PAYMENT_EXPIRED_SQL = (
     + _has_answer_sql(
         OutcomeClass.PENDING,
         OutcomeClass.NOT_FOUND,
-        condition=f"{_CALL_NAME_SQL} = '{_QUERY_CALL_NAME}' AND e.at > OLD.payment_expires_at",
+        condition_sql=f"{_CALL_NAME_SQL} = '{_QUERY_CALL_NAME}' AND e.at > OLD.payment_expires_at",
     )
     + ")"
 )
@@ -120,7 +120,7 @@ _LAST_UNKNOWN_EVIDENCE_ID_SQL = make_aggregate_sql(
 )
 """SQL expression: the id of the payment's newest evidence with an unknown outcome; 0 if there is none."""
 _HAS_CLEAR_ANSWER_SQL = _has_answer_sql(
-    *_OUTCOMES_THAT_END_UNKNOWN, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID_SQL}"
+    *_OUTCOMES_THAT_END_UNKNOWN, condition_sql=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID_SQL}"
 )
 """SQL condition: after the last answer with an unknown outcome the provider has answered with the state of the
 payment.
@@ -170,7 +170,7 @@ _PAYMENT_UPDATE_RULES = (
         f"{are_unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
         " OR NEW.payment_expires_at >= OLD.payment_expires_at"
         f" OR (OLD.certainty = '{Certainty.UNKNOWN.value}'"
-        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_START_CALL)})",
+        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_START_CALL)})",
         "a payer's time is never made shorter",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_TRANSITIONS, "status"), "no such step of a payment"),

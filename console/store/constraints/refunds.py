@@ -121,13 +121,13 @@ def _make_is_maker_active_sql(maker: str) -> str:
     return exists_sql(f"operators p WHERE p.name = {maker} AND {_IS_ACTIVE_MAKER_SQL}")
 
 
-def _has_answer_sql(*outcomes: OutcomeClass, condition: str = "TRUE") -> str:
+def _has_answer_sql(*outcomes: OutcomeClass, condition_sql: str = "TRUE") -> str:
     """Return an SQL condition: an answer of the payment's provider about this refund is stored as evidence, the
-    answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
+    answer has one of these outcomes, and the SQL condition `condition_sql` (about the evidence `e`) is true."""
     return exists_sql(
         "evidence e JOIN payments p ON p.id = OLD.payment_id WHERE e.subject_kind = 'refund'"
         f" AND e.subject_id = OLD.id AND LEFT(e.source, CHAR_LENGTH(p.provider) + 1) = CONCAT(p.provider, '.')"
-        f" AND {has_outcome_sql(*outcomes)} AND {condition}"
+        f" AND {has_outcome_sql(*outcomes)} AND {condition_sql}"
     )
 
 
@@ -158,7 +158,8 @@ refund."""
 
 _WAS_REFUND_REFUSED_SQL = _has_answer_sql(
     *REFUSAL_OUTCOMES,
-    condition=f"{_IS_EVIDENCE_OF_LAST_SENDING_SQL} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
+    condition_sql=f"{_IS_EVIDENCE_OF_LAST_SENDING_SQL}"
+    f" AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
 )
 
 _IS_WORKER_PROPOSAL_SQL = (

@@ -116,9 +116,9 @@ def enters_state_sql(state: StrEnum, column: str = "status") -> str:
     return f"(NEW.{column} = '{state.value}' AND OLD.{column} <> '{state.value}')"
 
 
-def implies_sql(condition: str, consequence: str) -> str:
-    """Return an SQL condition: `condition` is false, or `consequence` is true. Both are SQL conditions."""
-    return f"NOT {condition} OR ({consequence})"
+def implies_sql(condition_sql: str, consequence_sql: str) -> str:
+    """Return an SQL condition: `condition_sql` is false, or `consequence_sql` is true. Both are SQL conditions."""
+    return f"NOT {condition_sql} OR ({consequence_sql})"
 
 
 CERTAINTY_RULE = TriggerRule(has_state_sql("NEW.certainty", Certainty), "no such certainty")
@@ -127,13 +127,13 @@ WORK_STATE_RULE = TriggerRule(has_state_sql("NEW.work_state", WorkState), "no su
 """Rule that the work state of a row is one of the known values."""
 
 
-def is_operator_sql(condition: str = "TRUE") -> str:
-    """Return an SQL condition: the acting person is in the table `operators`, and `condition` (SQL about this
+def is_operator_sql(condition_sql: str = "TRUE") -> str:
+    """Return an SQL condition: the acting person is in the table `operators`, and `condition_sql` (SQL about this
     person's row `p`) is true.
 
     The lookup takes as long as the rest of a trigger, so only rules that depend on the person use it.
     """
-    return exists_sql(f"operators p WHERE p.name = me AND {condition}")
+    return exists_sql(f"operators p WHERE p.name = me AND {condition_sql}")
 
 
 def has_role_sql(*roles: str) -> str:
@@ -195,10 +195,10 @@ person, but it doesn't stop a person who knows the password.
 """
 
 
-def is_requested_sql(condition: str) -> str:
+def is_requested_sql(condition_sql: str) -> str:
     """Return an SQL condition: the connected account acts for itself, or it executes a desk request `r` for which
-    `condition` is true. So a worker can write a decision only if the person has requested this decision."""
-    return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition})')})"
+    `condition_sql` is true. So a worker can write a decision only if the person has requested this decision."""
+    return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition_sql})')})"
 
 
 def is_request_about_sql(kind: str, subject_id: str) -> str:

@@ -52,46 +52,48 @@ new rows. A reader with further questions adds columns to this query.
 """
 
 
-def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-    """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as (kind,
-    id).
+def list_changes_since(conn: Connection, after_mark: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+    """Return the reader's next mark, and the records that have changed since the mark `after_mark`, each once, as
+    (kind, id).
 
-    If `after` is None, or (on a server) if the feed has lost rows because the database was restored from a backup,
-    return the mark of the present state and no changes.
+    If `after_mark` is None, or (on a server) if the feed has lost rows because the database was restored from a
+    backup, return the mark of the present state and no changes.
     """
-    if after is None:
+    if after_mark is None:
         return _make_present_mark(conn), ()
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
-        later_rows = _read_later_rows(conn, after)
-        return _compute_next_mark(after, later_rows, ()), _list_changed_subjects(later_rows)
+        later_rows = _read_later_rows(conn, after_mark)
+        return _compute_next_mark(after_mark, later_rows, ()), _list_changed_subjects(later_rows)
     return read_changes_after_state_query(
-        conn, after, conn.execute(FEED_STATE_QUERY, make_state_parameters(after)).one()
+        conn, after_mark, conn.execute(FEED_STATE_QUERY, make_state_parameters(after_mark)).one()
     )
 
 
-def make_state_parameters(after: FeedMark) -> dict[str, int]:
-    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed_id` and `up_to_id`, the
-    range of its open ids.
+def make_state_parameters(after_mark: FeedMark) -> dict[str, int]:
+    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after_mark`: `closed_id` and `up_to_id`,
+    the range of its open ids.
     """
-    return {"closed_id": after.complete_up_to_id, "up_to_id": after.newest_id}
+    return {"closed_id": after_mark.complete_up_to_id, "up_to_id": after_mark.newest_id}
 
 
 def read_changes_after_state_query(
-    conn: Connection, after: FeedMark, state_row: Row[Any, Any]
+    conn: Connection, after_mark: FeedMark, state_row: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-    """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
+    """Return the reader's next mark, and the records that have changed since the mark `after_mark`, each once, as
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
     the caller has already run FEED_STATE_QUERY, and `state_row` is the row of its result.
     """
-    if state_row.open_rows < len(after.read_ids):  # fewer rows than before: the database was restored from a backup
+    if state_row.open_rows < len(
+        after_mark.read_ids
+    ):  # fewer rows than before: the database was restored from a backup
         return _make_present_mark(conn), ()
     rows: list[FeedRow] = []
-    if state_row.open_rows > len(after.read_ids):
-        open_rows = _read_open_rows(conn, after.complete_up_to_id, after.newest_id)
-        rows += [row for row in open_rows if row.id not in after.read_ids]
-    if (state_row.latest or 0) > after.newest_id:
-        rows += _read_later_rows(conn, after)
-    return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
+    if state_row.open_rows > len(after_mark.read_ids):
+        open_rows = _read_open_rows(conn, after_mark.complete_up_to_id, after_mark.newest_id)
+        rows += [row for row in open_rows if row.id not in after_mark.read_ids]
+    if (state_row.latest or 0) > after_mark.newest_id:
+        rows += _read_later_rows(conn, after_mark)
+    return _compute_next_mark(after_mark, rows, [row.id for row in rows]), _list_changed_subjects(rows)
 
 
 def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ...]:
@@ -107,10 +109,10 @@ def _make_present_mark(conn: Connection) -> FeedMark:
     return FeedMark(latest, seen_ids, closed_id, latest, time.monotonic())
 
 
-def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
-    """Return the rows of the change feed with ids above the newest id of the mark `after`, at most
+def _read_later_rows(conn: Connection, after_mark: FeedMark) -> Sequence[FeedRow]:
+    """Return the rows of the change feed with ids above the newest id of the mark `after_mark`, at most
     MAX_ROWS_PER_READ."""
-    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.newest_id}).all()
+    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after_mark.newest_id}).all()
 
 
 def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence[FeedRow]:
@@ -119,18 +121,18 @@ def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence
     return conn.execute(_OPEN_CHANGES_QUERY, {"closed_id": closed_id, "up_to_id": up_to_id}).all()
 
 
-def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
+def _compute_next_mark(after_mark: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none
     on SQLite, where no id is open. Once OPEN_ID_SECONDS have passed since the last closing of ids, the ids up to the
     id that was the latest one then are closed: the reader expects no further rows with them, so the mark doesn't list
     them.
     """
-    latest, now = max([after.newest_id, *(row.id for row in rows)]), time.monotonic()
+    latest, now = max([after_mark.newest_id, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed_id, next_closed_id, last_closing_at = (
-        after.read_ids.union(new_ids),
-        after.complete_up_to_id,
-        after.newest_id_when_marked,
-        after.marked_at_seconds,
+        after_mark.read_ids.union(new_ids),
+        after_mark.complete_up_to_id,
+        after_mark.newest_id_when_marked,
+        after_mark.marked_at_seconds,
     )
     if now - last_closing_at >= OPEN_ID_SECONDS:
         closed_id, next_closed_id, last_closing_at = next_closed_id, latest, now

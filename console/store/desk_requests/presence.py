@@ -50,17 +50,17 @@ def find_newest_worker(conn: Connection, lease_seconds: float) -> AliveWorker | 
     return None if row is None else AliveWorker(str(row.operator), max(0.0, lease_seconds - row.remaining_ms / 1000))
 
 
-def read_desk_update(conn: Connection, after: FeedMark | None) -> DeskUpdate:
-    """Return the records that have changed since the mark `after` (the reader's position in the change feed), whether
-    no worker is running (no presence lease is live), and the id of the newest setting of a read-only switch.
+def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdate:
+    """Return the records that have changed since the mark `after_mark` (the reader's position in the change feed),
+    whether no worker is running (no presence lease is live), and the id of the newest setting of a read-only switch.
 
     If nothing has changed, this takes one statement, because every open window calls this function at short
     intervals.
     """
-    if after is None:
+    if after_mark is None:
         mark, changes = change_feed.list_changes_since(conn, None)
         state_row = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        state_row = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
-        mark, changes = change_feed.read_changes_after_state_query(conn, after, state_row)
+        state_row = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after_mark)).one()
+        mark, changes = change_feed.read_changes_after_state_query(conn, after_mark, state_row)
     return DeskUpdate(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

@@ -59,11 +59,11 @@ class PdfDocument:
     request starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
     """
 
-    def __init__(self, source: bytes | Path, *, time_limit_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
-        """`source`: the document's bytes or its file, at most 32 MiB. The child process is started by the first
+    def __init__(self, pdf_source: bytes | Path, *, time_limit_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+        """`pdf_source`: the document's bytes or its file, at most 32 MiB. The child process is started by the first
         request.
         """
-        self._source = source
+        self._source = pdf_source
         self._seconds = time_limit_seconds
         self._lock = Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -203,11 +203,11 @@ class _RequestTimer:
         self._child.kill()
 
 
-def _check_source(source: bytes | Path) -> None:
+def _check_source(pdf_source: bytes | Path) -> None:
     """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError
     `provider_answer_unusable` with the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't
     those of a PDF) or unreadable (the file can't be opened)."""
-    with _open_source(source) as file:
+    with _open_source(pdf_source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
             _raise_unusable(UnusableReason.TOO_LARGE)
         file.seek(0)
@@ -215,17 +215,17 @@ def _check_source(source: bytes | Path) -> None:
             _raise_unusable(UnusableReason.NOT_PDF)
 
 
-def _open_source(source: bytes | Path) -> BinaryIO:
+def _open_source(pdf_source: bytes | Path) -> BinaryIO:
     try:
-        return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        return io.BytesIO(pdf_source) if isinstance(pdf_source, bytes) else pdf_source.open("rb")
     except OSError:
         _raise_unusable(UnusableReason.PDF_UNREADABLE)
 
 
-def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None:
+def _send_document(child: subprocess.Popen[bytes], pdf_source: bytes | Path) -> None:
     """Send the document to the child process: its length in 8 bytes, then its content."""
     pipe = _require_pipe(child.stdin)
-    with _open_source(source) as file:
+    with _open_source(pdf_source) as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(0)
         pipe.write(length.to_bytes(8, "big"))
@@ -291,7 +291,7 @@ def _end_process(child: subprocess.Popen[bytes]) -> None:
     child.kill()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
-            with suppress(OSError):  # unsent data for a dead child
+            with suppress(OSError):  # unsent data for a child process that has ended
                 pipe.close()
     child.wait()
 

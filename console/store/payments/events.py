@@ -159,9 +159,9 @@ def add_event(conn: Connection, event: PaymentEvent, database_account: str, now:
     return True
 
 
-def find_by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
+def find_by_source_id(conn: Connection, notice_source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this event id of this source; None if there is none."""
-    row = conn.execute(_EVENT_BY_SOURCE_ID_QUERY, {"source": source, "event_id": event_id}).first()
+    row = conn.execute(_EVENT_BY_SOURCE_ID_QUERY, {"source": notice_source, "event_id": event_id}).first()
     return make_event(row) if row else None
 
 

@@ -80,9 +80,9 @@ def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order |
 
 
 def find_by_amount_and_day(
-    conn: Connection, source: str, amount_minor: int, currency: str, since: datetime, until: datetime
+    conn: Connection, provider: str, amount_minor: int, currency: str, since: datetime, until: datetime
 ) -> tuple[Order | Payment, ...]:
-    """Return the payments of the provider `source` of exactly this price (minor units) that began or were paid
+    """Return the payments of the provider `provider` of exactly this price (minor units) that began or were paid
     from `since` to `until`, and the orders with this total that have been pending since an instant of this
     period. Each query reads at most MAX_CANDIDATES rows. All payments found are returned; orders follow, until there
     are 2 * MAX_CANDIDATES records. If the payments leave room for fewer than MAX_CANDIDATES orders, up to
@@ -97,7 +97,7 @@ def find_by_amount_and_day(
     }
     payments_by_id: dict[int, Payment] = {}
     for query in _PAYMENTS_OF_DAY_QUERIES:
-        rows = payments.select_records(conn, query, {**values, "provider": source})
+        rows = payments.select_records(conn, query, {**values, "provider": provider})
         payments_by_id |= {record.id: record for record in rows}
     pending_orders = tuple(_read_pending_orders(conn, values))
     return (

@@ -57,17 +57,22 @@ class SortPosition(NamedTuple):
 
 
 def read_sorted_page(
-    conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed_ids: LapsedIds, choice: QueueChoice
+    conn: Connection,
+    name: str,
+    after_position: SortPosition | None,
+    limit: int,
+    lapsed_ids: LapsedIds,
+    choice: QueueChoice,
 ) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` that the filter of `choice` selects, with their
-    positions, in the sort order of `choice`. `after` is the last position of the previous page; None for the
+    positions, in the sort order of `choice`. `after_position` is the last position of the previous page; None for the
     first page.
     """
     positions: list[SortPosition] = []
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         if name in kind_queries.conditions_by_queue:
             keys = _make_sorted_keys_query(
-                kind_queries, name, after, kind_index, get_lapsed_ids(kind_queries, lapsed_ids), choice
+                kind_queries, name, after_position, kind_index, get_lapsed_ids(kind_queries, lapsed_ids), choice
             )
             if keys is not None:
                 rows = conn.execute(
@@ -86,15 +91,15 @@ def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]
 def _make_sorted_keys_query(
     kind_queries: RecordTableQueries,
     name: str,
-    after: SortPosition | None,
+    after_position: SortPosition | None,
     kind_index: int,
     lapsed_ids: AbstractSet[int],
     choice: QueueChoice,
 ) -> Select[Any] | None:
     """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of `choice`.
-    Return None if the filter selects no row of the table. `name` is the name of the queue, `after` the last row of
-    the page before, `kind_index` the place of the table among the queue's tables, and `lapsed_ids` are the ids of the
-    table's lapsed records."""
+    Return None if the filter selects no row of the table. `name` is the name of the queue, `after_position` the last
+    row of the page before, `kind_index` the place of the table among the queue's tables, and `lapsed_ids` are the ids
+    of the table's lapsed records."""
     is_descending = choice.order.is_descending
     keys = filter_sql.make_sort_keys(
         kind_queries.kind,
@@ -107,8 +112,12 @@ def _make_sorted_keys_query(
     ranges = kind_queries.list_chosen_ranges(name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age)
     conditions = (
         []
-        if after is None
-        else [_make_comes_after_condition(kind_queries.id, keys, after, kind_index, is_descending=is_descending)]
+        if after_position is None
+        else [
+            _make_comes_after_condition(
+                kind_queries.id, keys, after_position, kind_index, is_descending=is_descending
+            )
+        ]
     )
     if not ranges:
         return None
@@ -133,18 +142,22 @@ def _make_sorted_keys_query(
 def _make_comes_after_condition(
     id_column: ColumnElement[Any],
     keys: Sequence[ColumnElement[Any]],
-    after: SortPosition,
+    after_position: SortPosition,
     kind_index: int,
     *,
     is_descending: bool,
 ) -> ColumnElement[bool]:
-    """Return the SQL condition that a row of the kind `kind_index` comes after the position `after`. Rows with
-    equal sort keys are sorted by their kind, then by their id."""
-    last_id = after.id
-    if kind_index != after.kind_index:
-        last_id = _LARGEST_ID if kind_index < after.kind_index else 0
+    """Return the SQL condition that a row of the kind `kind_index` comes after the position `after_position`. Rows
+    with equal sort keys are sorted by their kind, then by their id."""
+    last_id = after_position.id
+    if kind_index != after_position.kind_index:
+        last_id = _LARGEST_ID if kind_index < after_position.kind_index else 0
     columns_and_values = list(
-        zip((*keys, id_column), [*(after.first_key, after.second_key)[: len(keys)], last_id], strict=True)
+        zip(
+            (*keys, id_column),
+            [*(after_position.first_key, after_position.second_key)[: len(keys)], last_id],
+            strict=True,
+        )
     )
     alternatives = []
     for number, (key, value) in enumerate(columns_and_values):

@@ -56,20 +56,25 @@ def make_position(work_state: str, since: datetime, kind: str, record_id: int) -
 def read_queue_page(
     conn: Connection,
     name: str,
-    after: QueuePosition | None,
+    after_position: QueuePosition | None,
     limit: int,
     lapsed_ids: LapsedIds,
     choice: QueueChoice = UNFILTERED_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
-    first), then by age over all kinds, the oldest first. `after` is the last position of the previous page;
+    first), then by age over all kinds, the oldest first. `after_position` is the last position of the previous page;
     None for the first page. Of `choice` only the filter is used.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, kind_queries in enumerate(QUEUE_TABLES):
         if name in kind_queries.conditions_by_queue:
             rows = kind_queries.read_page(
-                conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(kind_queries, lapsed_ids), choice
+                conn,
+                name,
+                _make_start_key(after_position, rank),
+                limit,
+                get_lapsed_ids(kind_queries, lapsed_ids),
+                choice,
             )
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_get_entry_position)
@@ -105,15 +110,19 @@ def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> A
     return lapsed_ids.get(kind_queries.kind, frozenset())
 
 
-def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
+def _make_start_key(after_position: QueuePosition | None, kind_index: int) -> QueueKey | None:
     """Return the key after which a page continues in the table of the kind `kind_index`; None for the first page.
-    `after` is the position of the last record of the previous page. Among records with equal work state and
-    instant, those of a kind before the kind of `after` are already shown, those of a later kind aren't.
+    `after_position` is the position of the last record of the previous page. Among records with equal work state and
+    instant, those of a kind before the kind of `after_position` are already shown, those of a later kind aren't.
     """
-    if after is None:
+    if after_position is None:
         return None
-    last_id = after.id if kind_index == after.kind_index else (_LARGEST_ID if kind_index < after.kind_index else 0)
-    return after.work_state, after.since, last_id
+    last_id = (
+        after_position.id
+        if kind_index == after_position.kind_index
+        else (_LARGEST_ID if kind_index < after_position.kind_index else 0)
+    )
+    return after_position.work_state, after_position.since, last_id
 
 
 def count_queue(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:

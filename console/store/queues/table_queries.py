@@ -84,29 +84,31 @@ class RecordTableQueries:
         self,
         conn: Connection,
         name: str,
-        after: QueueKey | None,
+        after_key: QueueKey | None,
         limit: int,
         lapsed_ids: AbstractSet[int],
         choice: QueueChoice = UNFILTERED_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows of the queue `name` with keys above `after` (None: from the first), with
+        """Return at most `limit` rows of the queue `name` with keys above `after_key` (None: from the first), with
         their keys, sorted by key. `lapsed_ids`: ids of the lapsed rows. Of `choice` only the filter is used."""
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
         if _reads_each_state(choice) and not lapsed_ids:
-            return self._read_rows_of_states(conn, name, conditions, after, limit, choice)
+            return self._read_rows_of_states(conn, name, conditions, after_key, limit, choice)
         statements = (
             _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids)))
             if conditions
             else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed_ids))
         )
-        rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed_ids)
+        rows = self._read_rows_after(conn, statements, after_key or _START_KEY_BY_QUEUE.get(name), limit, lapsed_ids)
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
             joined_rows = dict(
                 [*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed_ids)]
             )
-            rows = [(key, joined_rows[key]) for key in sorted(joined_rows) if after is None or key > after][:limit]
+            rows = [(key, joined_rows[key]) for key in sorted(joined_rows) if after_key is None or key > after_key][
+                :limit
+            ]
         return rows
 
     def _read_rows_of_states(
@@ -114,7 +116,7 @@ class RecordTableQueries:
         conn: Connection,
         name: str,
         conditions: Sequence[ColumnElement[bool]],
-        after: QueueKey | None,
+        after_key: QueueKey | None,
         limit: int,
         choice: QueueChoice,
     ) -> list[tuple[QueueKey, Row[Any]]]:
@@ -122,11 +124,11 @@ class RecordTableQueries:
         own, so that the bounds of `state_since` are a range of the index. `conditions` are those of the filter."""
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _list_selected_work_states(choice):
-            if len(rows) < limit and (after is None or state >= after[0]):
+            if len(rows) < limit and (after_key is None or state >= after_key[0]):
                 ranges = self._make_conditions_by_range(
                     name, [self.work_state == state, *conditions], has_lapsed=False
                 )
-                start_key = after if after is not None and state == after[0] else None
+                start_key = after_key if after_key is not None and state == after_key[0] else None
                 statements = _make_page_queries(self, ranges, has_one_state=True)
                 rows += self._read_rows_after(conn, statements, start_key, limit - len(rows), frozenset())
         return rows
@@ -178,18 +180,18 @@ class RecordTableQueries:
         self,
         conn: Connection,
         statements: "_PageQueries",
-        after: QueueKey | None,
+        after_key: QueueKey | None,
         limit: int,
         lapsed_ids: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after` (a work state, an instant and an id), by up to three
-        queries: first the rows with the work state and the instant of `after` and a higher id, then the rows with its
-        work state and a later instant, then the rows with a later work state. If `after` is None, return the first
-        rows of the queue.
+        """Return at most `limit` rows with keys above `after_key` (a work state, an instant and an id), by up to
+        three queries: first the rows with the work state and the instant of `after_key` and a higher id, then the
+        rows with its work state and a later instant, then the rows with a later work state. If `after_key` is None,
+        return the first rows of the queue.
         """
-        if after is None:
+        if after_key is None:
             return self._read_rows(conn, statements.first_rows, lapsed_ids, limit=limit)
-        work_state, since, last_id = after
+        work_state, since, last_id = after_key
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for query, values in (
             (statements.same_instant_rows, {"last_work_state": work_state, "since": since, "last_id": last_id}),

@@ -137,65 +137,69 @@ def _find_by_provider_and_ids(
 
 
 def list_paid_payments(
-    conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
+    conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
     """Return at most `limit` payments of a provider that were paid before `until`, sorted by the time of payment
-    and the id. `after`: time and id of the last payment of the previous page."""
+    and the id. `after_position`: time and id of the last payment of the previous page."""
     return payments.select_records(
-        conn, _PAID_PAYMENTS_PAGE_QUERY, {"provider": provider, **_make_page_parameters(after, until, limit)}
+        conn, _PAID_PAYMENTS_PAGE_QUERY, {"provider": provider, **_make_page_parameters(after_position, until, limit)}
     )
 
 
 def list_begun_payments(
-    conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
+    conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
     """Return at most `limit` payments of a provider that began before `until`, sorted by the time of their
-    beginning and the id. `after`: time and id of the last payment of the previous page."""
+    beginning and the id. `after_position`: time and id of the last payment of the previous page."""
     return payments.select_records(
-        conn, _BEGUN_PAYMENTS_PAGE_QUERY, {"provider": provider, **_make_page_parameters(after, until, limit)}
+        conn,
+        _BEGUN_PAYMENTS_PAGE_QUERY,
+        {"provider": provider, **_make_page_parameters(after_position, until, limit)},
     )
 
 
-def list_sent_refunds(conn: Connection, after: PagePosition, until: datetime, limit: int) -> tuple[Refund, ...]:
+def list_sent_refunds(
+    conn: Connection, after_position: PagePosition, until: datetime, limit: int
+) -> tuple[Refund, ...]:
     """Return at most `limit` refunds of all providers that were first sent before `until`, sorted by the time of
-    the first sending and the id. `after`: time and id of the last refund of the previous page."""
-    return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after, until, limit))
+    the first sending and the id. `after_position`: time and id of the last refund of the previous page."""
+    return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after_position, until, limit))
 
 
 def list_events_of_source(
-    conn: Connection, source: str, after: PagePosition, until: datetime, limit: int
+    conn: Connection, notice_source: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[TimedEvent, ...]:
-    """Return at most `limit` payment events of the provider or shop `source` that have an order number and an
-    `occurred_at` before `until`, sorted by that time and the id. `after`: time and id of the last event of the
-    previous page.
+    """Return at most `limit` payment events of the provider or shop `notice_source` that have an order number and an
+    `occurred_at` before `until`, sorted by that time and the id. `after_position`: time and id of the last event of
+    the previous page.
     """
     rows = conn.execute(
-        _EVENTS_OF_SOURCE_PAGE_QUERY, {"source": source, **_make_page_parameters(after, until, limit)}
+        _EVENTS_OF_SOURCE_PAGE_QUERY, {"source": notice_source, **_make_page_parameters(after_position, until, limit)}
     )
     return tuple(TimedEvent(payment_events.make_event(row), convert_to_aware_utc(row.occurred_at)) for row in rows)
 
 
-def _make_page_parameters(after: PagePosition, until: datetime, limit: int) -> dict[str, object]:
+def _make_page_parameters(after_position: PagePosition, until: datetime, limit: int) -> dict[str, object]:
     return {
-        "after_at": convert_to_naive_utc(after[0]),
-        "after_id": after[1],
+        "after_at": convert_to_naive_utc(after_position[0]),
+        "after_id": after_position[1],
         "until": convert_to_naive_utc(until),
         "limit": limit,
     }
 
 
-def find_announced_event_id(conn: Connection, source: str, day: str) -> str | None:
-    """Return the event id of the newest notice by which `source` announced its file of `day` (ISO date); None if
-    there is no such notice."""
-    return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"source": source, "day": day})
+def find_announced_event_id(conn: Connection, notice_source: str, day: str) -> str | None:
+    """Return the event id of the newest notice by which `notice_source` announced its file of `day` (ISO date); None
+    if there is no such notice."""
+    return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"source": notice_source, "day": day})
 
 
-def list_announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
-    """Return the days (ISO dates, sorted) of the files that `source` has announced by notices received at `since`
-    or later."""
+def list_announced_days(conn: Connection, notice_source: str, since: datetime) -> tuple[str, ...]:
+    """Return the days (ISO dates, sorted) of the files that `notice_source` has announced by notices received at
+    `since` or later."""
     announced_query = (
         events_table.c.done == ANNOUNCED_RESULT,
-        events_table.c.source == source,
+        events_table.c.source == notice_source,
         events_table.c.received_at >= convert_to_naive_utc(since),
     )
     query = select(events_table.c.order_no).where(*announced_query).distinct()

@@ -75,13 +75,15 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
     return int(conn.scalar(select(func.count()).select_from(payment_ids.subquery())) or 0)
 
 
-def list_files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
-    """Return (run id, SHA-256) for each file that these runs have read. `source` is the column `source` of the
-    evidence rows that store such files."""
+def list_files_of_runs(
+    conn: Connection, run_ids: Collection[int], evidence_source: str
+) -> tuple[tuple[int, str], ...]:
+    """Return (run id, SHA-256) for each file that these runs have read. `evidence_source` is the column
+    `evidence_source` of the evidence rows that store such files."""
     query = (
         evidence.c.subject_kind == reconciliations.RECONCILIATION_KIND,
         evidence.c.subject_id.in_(sorted(run_ids)),
-        evidence.c.source == source,
+        evidence.c.source == evidence_source,
     )
     rows = (
         conn.execute(select(evidence.c.subject_id, evidence.c.sha256).where(*query).order_by(evidence.c.subject_id))

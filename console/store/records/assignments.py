@@ -32,11 +32,14 @@ class _TakeStatements:
     because a desk wrote it while its clock was ahead.
     """
 
-    def __init__(self, now: Any, until: Any, is_possible: Any) -> None:
+    def __init__(self, now: Any, until: Any, possible_condition: Any) -> None:
         take_update = update(takes).where(
             takes.c.kind == bindparam("record_kind"), takes.c.subject_id == bindparam("record_id")
         )
-        is_own_take, is_running = takes.c.person == bindparam("person_name"), and_(takes.c.until > now, is_possible)
+        is_own_take, is_running = (
+            takes.c.person == bindparam("person_name"),
+            and_(takes.c.until > now, possible_condition),
+        )
         take_values = {"person": bindparam("person_name"), "taken_at": now, "until": until}
         self.renew_statement = take_update.where(is_own_take, is_running).values(until=until)
         self.take_over_statement = take_update.where(~is_running).values(take_values)

@@ -33,30 +33,31 @@ def add_answer(
     conn: Connection,
     subject: tuple[str, int | None],
     operation_id: str | None,
-    source: str,
+    evidence_source: str,
     actor: str,
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
     """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that no
     answer came. Return the id of the evidence. `subject` is the kind and id of the record, `operation_id` the id of
-    the call's operation, `source` the name of the call, and `actor` the person or program that made the call.
+    the call's operation, `evidence_source` the name of the call, and `actor` the person or program that made the
+    call.
     """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
     return _insert_evidence(
-        conn, subject, operation_id, source, actor, _compute_digest(outcome), summary, outcome.evidence, now
+        conn, subject, operation_id, evidence_source, actor, _compute_digest(outcome), summary, outcome.evidence, now
     )
 
 
-def has_answer(conn: Connection, operation_id: str, source: str, outcome: "Outcome[object]") -> bool:
+def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcome: "Outcome[object]") -> bool:
     """True if an answer with the same content from this source is stored as evidence of the operation."""
     return (
         conn.scalar(
             select(evidence.c.id)
             .where(
                 evidence.c.operation_id == operation_id,
-                evidence.c.source == source,
+                evidence.c.source == evidence_source,
                 evidence.c.sha256 == _compute_digest(outcome),
             )
             .limit(1)
@@ -112,7 +113,7 @@ def add_proof(
 
 
 def _insert_evidence(
-    conn: Connection, subject: tuple[str, int | None], operation_id: str | None, source: str, actor: str,
+    conn: Connection, subject: tuple[str, int | None], operation_id: str | None, evidence_source: str, actor: str,
     digest: str, summary: str, body: str, now: datetime,
 ) -> int:  # fmt: skip
     """Insert a row of evidence and return its id. A summary of more than 255 characters, and a body of more than
@@ -122,7 +123,7 @@ def _insert_evidence(
         "subject_kind": kind,
         "subject_id": subject_id,
         "operation_id": operation_id,
-        "source": source,
+        "source": evidence_source,
         "who": actor,
         "sha256": digest,
         "summary": summary[:255],

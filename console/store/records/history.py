@@ -328,7 +328,9 @@ def _make_saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _make_saga_event(row, row.ended_at, "ended", "sagas:ended", kind, id)
 
 
-def _make_saga_event(row: Row[Any], at: datetime, event_code: str, source: str, kind: str, id: str) -> TimelineEvent:
+def _make_saga_event(
+    row: Row[Any], at: datetime, event_code: str, table_and_event: str, kind: str, id: str
+) -> TimelineEvent:
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
     return TimelineEvent(
         convert_to_aware_utc(at),
@@ -337,7 +339,7 @@ def _make_saga_event(row: Row[Any], at: datetime, event_code: str, source: str, 
         f"saga_{event_code}",
         kind,
         id,
-        source,
+        table_and_event,
         str(row.id),
         facts=facts,
     )

@@ -14,8 +14,8 @@ def _make_needs_review_sql(kind: str) -> str:
     return f"work_state = 'needs_review' AND work_reason IN ({reasons})"
 
 
-def _make_derived_sql(condition: str) -> str:
-    return f"CASE WHEN {condition} THEN 1 END"
+def _make_derived_sql(condition_sql: str) -> str:
+    return f"CASE WHEN {condition_sql} THEN 1 END"
 
 
 ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (

@@ -561,10 +561,9 @@ class Spool:
         """Close the connections to the spool's file."""
         self._file.close()
 
-    def _read_entries(self, condition: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:
-        sent_query = (
-            f"{_SPOOL_ENTRIES_QUERY} WHERE {condition} AND NOT {_UNSENT_ENTRY_CONDITION} ORDER BY at, operation_id"
-        )
+    def _read_entries(self, condition_sql: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:
+        sent_condition_sql = f"{condition_sql} AND NOT {_UNSENT_ENTRY_CONDITION}"
+        sent_query = f"{_SPOOL_ENTRIES_QUERY} WHERE {sent_condition_sql} ORDER BY at, operation_id"
         rows = self._file.read(sent_query, values)
         return tuple(self._make_entry(row) for row in rows)
 

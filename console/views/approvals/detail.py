@@ -344,7 +344,7 @@ class RefundRequestPanel(QScrollArea):
         reason_lines = make_column(gap_px=0)
         for position, (icon_name, sentence, answer, risk_signal) in enumerate(reasons):
             reason_lines.addWidget(
-                self._make_reason_line(icon_name, sentence, answer, risk_signal, is_last=position == count - 1)
+                self._make_reason_line(icon_name, sentence, answer, risk_signal, is_last_line=position == count - 1)
             )
         if stale_sentence:
             reason_lines.addWidget(self._make_stale_answer_line(stale_sentence))
@@ -354,9 +354,9 @@ class RefundRequestPanel(QScrollArea):
         return panel
 
     def _make_reason_line(
-        self, icon_name: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last: bool
+        self, icon_name: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last_line: bool
     ) -> QWidget:
-        line = Surface(edge="none" if is_last else "bottom")
+        line = Surface(edge="none" if is_last_line else "bottom")
         texts = [TextLabel(sentence, wraps_lines=True, is_selectable=True)]
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wraps_lines=True, is_selectable=True))

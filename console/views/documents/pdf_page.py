@@ -504,8 +504,8 @@ class PdfPage(Page):
         line = self.text_field.textCursor().block().text().strip()
         self._show_match_position(self._format_match_position(len(self._text_matches)), line)
 
-    def _format_match_position(self, total: int) -> str:
-        return self.context.translate("queue.position", position=self._match_index + 1, total=total)
+    def _format_match_position(self, match_count: int) -> str:
+        return self.context.translate("queue.position", position=self._match_index + 1, total=match_count)
 
     def _show_match_position(self, position_text: str, line: str = "") -> None:
         """Show `position_text`, which contains the number of the current match or says that there is none, and

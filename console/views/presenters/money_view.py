@@ -154,9 +154,9 @@ def _format_source(side: ComparedSide, context: WindowContext) -> str:
     return ""
 
 
-def _translate_source_name(source: str, context: WindowContext) -> str:
-    key = f"money.source.{source}"
-    return context.translate(key) if wording.has_sentence(key) else source
+def _translate_source_name(writer_name: str, context: WindowContext) -> str:
+    key = f"money.source.{writer_name}"
+    return context.translate(key) if wording.has_sentence(key) else writer_name
 
 
 def make_money_parts(

@@ -83,7 +83,7 @@ class NoteDialog(FormDialog):
         """Return the acting call that stores the text `note_text` as a note on the record with this kind and id."""
         return lambda services, request_id: services.recovery.add_note(kind, id, note_text, request_id=request_id)
 
-    def make_answer_toast(self, is_answer: Any) -> Toast:  # the service returns nothing that the toast could add
+    def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         return Toast(self.context.translate("dialog.note.kept"))
 
     def show_answer(self, answer: Any) -> None:
@@ -101,7 +101,7 @@ class HandOverDialog(NoteDialog):
     def _make_store_call(self, kind: str, id: int, note_text: str) -> ActingCall[Any]:
         return lambda services, request_id: services.recovery.hand_over(kind, id, note_text, request_id=request_id)
 
-    def make_answer_toast(self, is_answer: bool) -> Toast:
-        """Return the toast after the hand-over. `is_answer` is True if the person's take was ended and the note
+    def make_answer_toast(self, answer: bool) -> Toast:
+        """Return the toast after the hand-over. `answer` is True if the person's take was ended and the note
         stored, False if the person had no take, so that nothing was written."""
-        return make_give_back_toast(self.context, was_taken=is_answer)
+        return make_give_back_toast(self.context, was_taken=answer)

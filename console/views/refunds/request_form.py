@@ -194,16 +194,20 @@ class RefundForm(QWidget):
         for rule in rules:
             signals_of_rule = [signal for signal in risk_signals if signal.rule == rule]
             group_column.addWidget(
-                self._make_risk_signal_group(signals_of_rule, answer_by_rule.get(rule, ""), is_last=rule == rules[-1])
+                self._make_risk_signal_group(
+                    signals_of_rule, answer_by_rule.get(rule, ""), is_last_group=rule == rules[-1]
+                )
             )
         signal_box.setLayout(group_column)
         holder.setLayout(make_column(title_row, signal_box, gap_px=6))
         return holder
 
-    def _make_risk_signal_group(self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
+    def _make_risk_signal_group(
+        self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last_group: bool
+    ) -> QWidget:
         """Return a widget with the risk signals of one rule and one field for the maker's answer to them.
-        `answer` is the text typed so far; `is_last` is True for the last group of the box."""
-        group = Surface(edge="none" if is_last else "bottom")
+        `answer` is the text typed so far; `is_last_group` is True for the last group of the box."""
+        group = Surface(edge="none" if is_last_group else "bottom")
         signal_lines = [self._make_risk_signal_line(signal) for signal in risk_signals]
         rule, signal_text = risk_signals[0].rule, refund_words.format_risk_signal(risk_signals[0], self._context)
         answer_field = Field(self._context.translate("dialog.refund.answer"))

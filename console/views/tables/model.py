@@ -163,17 +163,19 @@ class PageCacheModel(QAbstractTableModel):
             return entry
         return self.columns[column].cell(entry)
 
-    def format_spoken_text(self, entry: Any) -> str:
+    def format_spoken_text(self, row_or_heading: Any) -> str:
         """Return the text that a screen reader reads for a whole row: the texts of its cells, without repetitions. It
         is the accessible name of the row's first cell."""
         return ", ".join(
-            dict.fromkeys(cell_texts for column in self.columns if (cell_texts := column.format_spoken_cell(entry)))
+            dict.fromkeys(
+                cell_texts for column in self.columns if (cell_texts := column.format_spoken_cell(row_or_heading))
+            )
         )
 
     def get_entry(self, row: int) -> Any | None:
         """Return the row or heading at this position of the table; None for a placeholder."""
         return self._page_cache.get_entry(row) if 0 <= row < len(self._page_cache) else None
 
-    def _get_check_state(self, entry: Any) -> Qt.CheckState:
-        is_selected = self.get_key(entry) in self.selected_keys
+    def _get_check_state(self, row_or_heading: Any) -> Qt.CheckState:
+        is_selected = self.get_key(row_or_heading) in self.selected_keys
         return Qt.CheckState.Checked if is_selected else Qt.CheckState.Unchecked

@@ -65,16 +65,16 @@ def group_repeated_lines(
     return tuple(grouped_lines)
 
 
-def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, int]:
-    """Return the length of the sequence of events that repeats itself from the line `start` on, and the number of its
-    repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION events
-    repeats itself there."""
+def _find_repetition(lines: Sequence[TimelineLine], start_index: int) -> tuple[int, int]:
+    """Return the length of the sequence of events that repeats itself from the line `start_index` on, and the number
+    of its repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION
+    events repeats itself there."""
     for length in range(1, _MAX_EVENTS_PER_REPETITION + 1):
-        repeated_events = [_get_event(line) for line in lines[start : start + length]]
+        repeated_events = [_get_event(line) for line in lines[start_index : start_index + length]]
         repetition_count = 1
         while [
             _get_event(line)
-            for line in lines[start + repetition_count * length : start + (repetition_count + 1) * length]
+            for line in lines[start_index + repetition_count * length : start_index + (repetition_count + 1) * length]
         ] == repeated_events:
             repetition_count += 1
         if len(repeated_events) == length and repetition_count >= _MIN_REPETITIONS:

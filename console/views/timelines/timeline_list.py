@@ -172,7 +172,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         painter.setPen(colour("muted"))
         draw_font_runs(painter, x, baseline, ((item.time_text, True),))
         x += self._view.measure_time_width()
-        self._draw_icon(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
+        self._draw_icon(painter, rect, x, item, is_last_line=index.row() == self._view.model().rowCount() - 1)
         x += round((_ICON_SIDE_PX + 4) * scale)
         painter.setPen(colour("muted"))
         draw_font_runs(
@@ -188,12 +188,14 @@ class _TimelineDelegate(QStyledItemDelegate):
             draw_frame(painter, rect.toRectF(), 0, colour("focus"), None, 2)
 
     @staticmethod
-    def _draw_icon(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
+    def _draw_icon(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last_line: bool) -> None:
         icon_px, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
         middle = x + icon_px // 2
         top = rect.top() + (_get_line_height() - icon_px) // 2
         painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)
-        painter.fillRect(middle, top + icon_px + 1, 1, 8 if is_last else rect.bottom() - top - icon_px, line_colour)
+        painter.fillRect(
+            middle, top + icon_px + 1, 1, 8 if is_last_line else rect.bottom() - top - icon_px, line_colour
+        )
         draw_cached_icon(painter, item.icon_name, x, top, icon_px, current_appearance().colour(item.tone))
 
     def _compute_text_left_px(self, item: TimelineLine) -> int:

@@ -49,7 +49,7 @@ def test_a_payer_pays_by_itself(
     console, sandbox, payments = at_work
     (waiting,) = (made for made in payments if made.kind == demo_payments.PAID_BY_SIMULATED_PAYER_KIND)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
-    with demo_payments.run_simulated_payer(sandbox, payments, is_fast=True):
+    with demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=True):
         money = sandbox.control.payments_control
         until(
             lambda: bool(money.read_payment(waiting.provider, waiting.merchant_payment_id)["captured_minor"]),

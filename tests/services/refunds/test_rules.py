@@ -15,7 +15,9 @@ def held(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> d
     payment = desk.paid()
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
-    found = check_refund_rules(seen, minor, desk.vendors.get_reader("paypay"), is_request=True, set_aside_minor=aside)
+    found = check_refund_rules(
+        seen, minor, desk.vendors.get_reader("paypay"), is_before_request=True, set_aside_minor=aside
+    )
     return {check.rule: check.holds for check in found}
 
 
@@ -40,7 +42,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
     assert seen.now == until + after
-    found = check_refund_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_request=True)
+    found = check_refund_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_before_request=True)
     assert {check.rule: check.holds for check in found}[WindowReason.REFUND_PERIOD_OVER] is holds
 
 

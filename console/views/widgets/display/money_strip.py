@@ -159,10 +159,10 @@ class MoneyPanel(Surface):
         self.bar.setAccessibleName(self._name)
 
 
-def _make_part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
+def _make_part_panel(part: MoneyPart, *, is_first_part: bool) -> QWidget:
     tone: Tone = "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
     name_label = TextLabel(part.name, "small", "muted")
-    amount_label = TextLabel(part.amount_text, "figure", tone, is_bold=is_first)
+    amount_label = TextLabel(part.amount_text, "figure", tone, is_bold=is_first_part)
     panel = QWidget()
     name_row = (
         make_row(name_label, None, gap_px=6)

@@ -234,13 +234,15 @@ class DocumentStrip(Surface):
         for widget in self._panels:
             self._layout.removeWidget(widget)
             discard_widget(widget)
-        self._panels = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
+        self._panels = [
+            _make_document_panel(document, is_last_document=document is documents[-1]) for document in documents
+        ]
         for index, widget in enumerate(self._panels):
             self._layout.insertWidget(index, widget, 1)
 
 
-def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface:
-    panel = Surface(edge="all" if document.is_missing else "none" if is_last else "right")
+def _make_document_panel(document: DocumentSummary, *, is_last_document: bool) -> Surface:
+    panel = Surface(edge="all" if document.is_missing else "none" if is_last_document else "right")
     panel.setProperty("differs", document.is_missing)
     spoken_texts = (document.name, document.missing_word, document.text, document.detail)
     panel.setAccessibleName(", ".join(text_label for text_label in spoken_texts if text_label))

@@ -130,11 +130,11 @@ class InnerAreas(QObject):
             if 0 < parent.minimumHeight() < height:  # Qt takes this height in place of that of the layout
                 self._set_heights(parent, height, max(height, parent.maximumHeight()))
 
-    def _set_heights(self, widget: QWidget, minimum: int, maximum: int) -> None:
+    def _set_heights(self, widget: QWidget, min_height_px: int, max_height_px: int) -> None:
         """Set the minimum and the maximum height of a widget in px, and store those that it had before."""
         own_heights, _ = self._own_heights.get(widget, ((widget.minimumHeight(), widget.maximumHeight()), None))
-        self._own_heights[widget] = own_heights, (minimum, maximum)
-        self._apply_heights(widget, minimum, maximum)
+        self._own_heights[widget] = own_heights, (min_height_px, max_height_px)
+        self._apply_heights(widget, min_height_px, max_height_px)
 
     def _restore_own_heights(self) -> None:
         """Give each changed widget back the minimum and maximum height that it had before `fit`, unless the widget's
@@ -145,12 +145,12 @@ class InnerAreas(QObject):
             if shiboken6.isValid(widget) and (widget.minimumHeight(), widget.maximumHeight()) == given:
                 self._apply_heights(widget, *own)
 
-    def _apply_heights(self, widget: QWidget, minimum: int, maximum: int) -> None:
+    def _apply_heights(self, widget: QWidget, min_height_px: int, max_height_px: int) -> None:
         """Set the minimum and the maximum height of a widget, in px, and let all layouts around it compute their
         sizes again immediately. By itself, Qt would do this in later events, one layout after the other.
         """
-        widget.setMinimumHeight(minimum)
-        widget.setMaximumHeight(maximum)
+        widget.setMinimumHeight(min_height_px)
+        widget.setMaximumHeight(max_height_px)
         for parent in self._list_widgets_around(widget):
             layout = parent.layout()
             if layout is not None:

@@ -212,21 +212,21 @@ class _EntryDelegate(QStyledItemDelegate):
             draw_frame(painter, box, 4, None, current_appearance().colour("selected"))
             mark_rect = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
             painter.fillRect(mark_rect, current_appearance().colour("accent"))
-        self._draw_entry(painter, rect, line, is_current=is_current)
+        self._draw_entry(painter, rect, line, is_current_entry=is_current)
 
-    def _draw_entry(self, painter: QPainter, rect: QRect, entry: ResultEntry, *, is_current: bool) -> None:
+    def _draw_entry(self, painter: QPainter, rect: QRect, entry: ResultEntry, *, is_current_entry: bool) -> None:
         colour, scale = current_appearance().colour, current_appearance().scale
         is_disabled = bool(entry.disabled_reason)
         baseline, icon_px = compute_centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
-        icon = colour("accent" if is_current else "muted")
+        icon = colour("accent" if is_current_entry else "muted")
         draw_cached_icon(
             painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - icon_px) / 2, icon_px, icon
         )
         painter.setPen(colour("muted" if is_disabled else "text"))
         x, detail = rect.left() + _TITLE_X_PX * scale, rect.left() + _DETAIL_X_PX * scale
         title_width = (detail - x - 8) if entry.detail or is_disabled or entry.amount else rect.width() * 0.6
-        title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current)
-        draw_font_runs(painter, x, baseline, title, is_bold=is_current)
+        title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current_entry)
+        draw_font_runs(painter, x, baseline, title, is_bold=is_current_entry)
         painter.setPen(colour("muted"))
         draw_font_runs(painter, detail, baseline, split_font_runs(entry.disabled_reason or entry.detail))
         self._draw_amount_and_state(painter, rect, entry, baseline)

@@ -219,16 +219,16 @@ class _SidebarDelegate(QStyledItemDelegate):
             painter.fillRect(mark_rect, colour("accent"))
             if self._bar.hasFocus():
                 draw_frame(painter, box, 4, colour("focus"), None, 2)
-        self._draw_words(painter, box, entry, is_current=is_current)
+        self._draw_words(painter, box, entry, is_current_entry=is_current)
 
     @staticmethod
-    def _draw_words(painter: QPainter, box: QRectF, entry: SidebarEntry, *, is_current: bool) -> None:
+    def _draw_words(painter: QPainter, box: QRectF, entry: SidebarEntry, *, is_current_entry: bool) -> None:
         colour, icon_px = current_appearance().colour, current_appearance().icon_px(16)
         baseline = int(compute_centred_baseline(box.top(), box.height()))
         x = box.left() + (24 if entry.is_nested else 8)
-        text_colour = colour("accent" if is_current else "text")
+        text_colour = colour("accent" if is_current_entry else "text")
         draw_cached_icon(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
-        painter.setFont(current_appearance().font("body", is_bold=is_current))
+        painter.setFont(current_appearance().font("body", is_bold=is_current_entry))
         painter.setPen(colour("text"))
         name_x, name_runs = x + icon_px + 8, entry.name
         if entry.is_nested:  # a person's words may be longer than the sidebar
@@ -243,7 +243,7 @@ class _SidebarDelegate(QStyledItemDelegate):
             x
             + icon_px
             + 8
-            + current_appearance().font_metrics("body", is_bold=is_current).horizontalAdvance(name_runs)
+            + current_appearance().font_metrics("body", is_bold=is_current_entry).horizontalAdvance(name_runs)
         )
         has_room = name_right + 6 + count_width + 18 + shortcut_width <= right_x
         if entry.count and (entry.is_nested or not has_room):
