@@ -210,8 +210,9 @@ def format_report_duration(duration: timedelta | None, language: str) -> str:
 
 
 def format_time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
-    """Return a text about one kind of record: how many unknown outcomes are known by now, how many of these took
-    longer than planned, and how many are still unknown."""
+    """Return a text about one kind of record, with three numbers of its unknown outcomes: those that are known by
+    now, those of them that took longer than planned, and those that are still unknown.
+    """
     key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
     facts = {"settled": kind.settled, "late": kind.late, "open": kind.open, "oldest": kind.oldest_open}
     return translate(key, language, **facts)

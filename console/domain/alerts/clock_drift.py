@@ -38,8 +38,8 @@ def format_expected_drift() -> str:
 
 
 def compute_clock_drift(delays: Sequence[float]) -> float | None:
-    """Return by how many seconds a desk's clock is ahead of the server's clock (negative: behind); None if the delays
-    prove no difference.
+    """Return the seconds by which a desk's clock is ahead of the server's clock (negative: behind); None if the
+    delays prove no difference.
 
     `delays` has one value per request of the desk: the server's time at which the request was stored, less the desk's
     time at which it was made, in seconds. A negative delay proves that the desk's clock is ahead. A large delay may

@@ -1,5 +1,6 @@
-"""The report of the time to truth: how long outcomes were unknown, per kind of record, beside the schedule of the
-program's probes."""
+"""The report of the time to truth: the times for which outcomes were unknown, per kind of record, beside the schedule
+of the program's probes.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,8 +50,8 @@ class TimeToTruth:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruthReport:
-    """The report of the time to truth: for each kind of call that began in the period, how long its outcome was
-    unknown (median, 90th percentile and longest).
+    """The report of the time to truth: for each kind of call that began in the period, the times for which its
+    outcome was unknown (median, 90th percentile and longest).
     """
 
     period: Period

@@ -283,14 +283,16 @@ class PaymentLedger:
         return refund
 
     def mark_delivered(self, serial: int) -> None:
-        """Record that the correct answer about a refund was written to the caller completely."""
+        """Record that the correct answer about the refund with the number `serial` was written to the caller
+        completely.
+        """
         with self.lock:
             if serial in self._refunds:
                 self._refunds[serial].delivered = True
 
     def record_fault(self, serial: int, fault: str) -> None:
-        """Record the simulated fault of the call that made a refund. If a fault is recorded already, the earlier one
-        stays.
+        """Record the simulated fault of the call that made the refund with the number `serial`. If a fault is
+        recorded already, the earlier one stays.
         """
         with self.lock:
             if serial in self._refunds:

@@ -175,7 +175,8 @@ class FaultRulebook:
 def _draw_random_action(rule: FaultRule, call_occurrence: str, candidates: list[str]) -> str | None:
     """Return one of the actions `candidates` with the probability of the rule; None for no fault, or if the rule has
     given all its faults. The random numbers depend only on the rule's seed and on `call_occurrence`, a text that
-    names the call, its number, and how many such calls came before it."""
+    names the call, its number, and the number of such calls before it.
+    """
     if rule.times is not None and rule.met >= rule.times:
         return None
     generator = random.Random(f"{rule.seed}:{call_occurrence}")  # noqa: S311 - repeatable on purpose

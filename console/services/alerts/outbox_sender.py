@@ -45,8 +45,8 @@ class OutboxSender:
         self._publisher: AlertPublisher | None = None
 
     def send_due_events(self) -> int:
-        """Send the due events. Return how many events the publisher accepted. If no publisher is configured, do
-        nothing and return 0: the events stay in the outbox, and no alert about their age is raised.
+        """Send the due events. Return the number of events that the publisher accepted. If no publisher is
+        configured, do nothing and return 0: the events stay in the outbox, and no alert about their age is raised.
 
         Raises not_allowed if the acting person may not run due tasks, and bad_profile if a setting of the publisher
         is missing or invalid.

@@ -1,5 +1,6 @@
-"""Read which records have changed and whether a worker is present. Find and delete the credentials that a desk no
-longer needs because a worker acts for its person."""
+"""Read the records that have changed, and whether a worker is present. Find and delete the credentials that a desk no
+longer needs because a worker acts for its person.
+"""
 
 from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, AliveWorker, LeftoverCredentials
@@ -30,8 +31,9 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatusService:
-    """Reads which records have changed, whether a worker acts for this desk's person, and whether a worker is
-    present; deletes credentials that the desk no longer needs."""
+    """Reads the records that have changed, whether a worker acts for this desk's person, and whether a worker is
+    present; deletes credentials that the desk no longer needs.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

@@ -289,7 +289,7 @@ class PaymentTimeoutSagas:
         return StepWaiting(code)
 
     def _count_unanswered_question(self, provider: str, code: str | None) -> None:
-        """Count how many questions in a row the provider has not answered. `code` is the error code of the last
+        """Count the consecutive questions that the provider has not answered. `code` is the error code of the last
         question, None if the provider answered it.
 
         The rest of this run skips the provider after an error that concerns all its payments, or after

@@ -41,7 +41,7 @@ _PAYMENT_ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order")
 
 
 class PaymentDetailsReader:
-    """Reads payments and orders for their screens. Each read writes an audit entry that says who opened the
+    """Reads payments and orders for their screens. Each read writes an audit entry with the person who opened the
     record.
     """
 

@@ -60,9 +60,10 @@ def require_refundable(
     context: ServiceContext, reader: PaymentReader, refund_with_payment: RefundWithPayment
 ) -> PrecheckAnswers:
     """Read the payment at the provider, and its refunds if the provider lists them in an answer of its own. Return
-    which questions were answered. Raise an error if an answer doesn't allow the refund. A missing answer allows the
-    approval, but not the sending: the caller must not send a refund without a list of the payment's refunds
-    (`list_failure`), because the database may have lost a refund of another amount, which has another key.
+    the answers, which show whether each question was answered. Raise an error if an answer doesn't allow the refund.
+    A missing answer allows the approval, but not the sending: the caller must not send a refund without a list of the
+    payment's refunds (`list_failure`), because the database may have lost a refund of another amount, which has
+    another key.
 
     Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of it that the
     database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is

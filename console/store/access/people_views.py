@@ -6,8 +6,8 @@ the schema account, so a person needs no right on any table. In a view, `USER()`
 
 A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and that
 condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each column of
-a hidden row by NULL, except the columns by which the view is searched. The values of those columns don't show what
-another person has done.
+a hidden row by NULL, except the columns by which the view is searched. The values of those columns don't show the
+acts of another person.
 
 A desk that reads views never gets a payer's name, so the desk can't find and mask the name in other texts. The views
 do this instead. A masked value is a scalar subquery that reads the row again by its primary key. So the server can

@@ -1,5 +1,5 @@
-"""Reads how many ids are left in the AUTO_INCREMENT counters of the tables. Nobody can insert a row into a table
-whose counter is at its end.
+"""Reads the number of ids that are left in the AUTO_INCREMENT counter of each table. Nobody can insert a row into a
+table whose counter is at its end.
 
 A purchase inserts rows before the request is sent and after its answer. So it doesn't begin if ids for the later
 rows might be missing.

@@ -44,8 +44,9 @@ It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits fo
 such setting.
 """
 POOL_SIZE = 4
-"""Number of connections that each of the two pools keeps open. A pool opens at most as many again while all are in
-use."""
+"""Number of connections that each of the two pools keeps open. While all of them are in use, a pool opens at most
+POOL_SIZE further connections.
+"""
 
 _IDLE_SECONDS_BEFORE_CHECK = 2.0
 """Time without use (seconds) after which a connection is checked before its next use."""

@@ -34,7 +34,7 @@ _PRESENCE_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_
 
 
 def read_silent_seconds(conn: Connection, lease_seconds: float) -> dict[str, float]:
-    """Return, by the token of its presence lease, for how many seconds each worker hasn't renewed this lease.
+    """Return, by the token of its presence lease, the seconds since each worker last renewed this lease.
     `lease_seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
 
     A worker that has released its lease isn't among them, because it still finishes the requests that it executes.

@@ -66,8 +66,8 @@ _NO_CACHE_ANSWER = CacheAnswer()
 class IdempotencyCache:
     """Interface of the cache of results, by idempotency key. This class is the cache of a process without a
     configured Redis: it has no results. `question_count` and `used_answer_count` stay 0 here; the subclass
-    RedisIdempotencyCache counts in them how often this process has asked Redis about a key, and how often it has used
-    the answer. Both are approximate.
+    RedisIdempotencyCache counts in them the number of times that this process has asked Redis about a key, and that
+    it has used the answer. Both are approximate.
     """
 
     question_count = 0

@@ -78,8 +78,8 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
 def list_files_of_runs(
     conn: Connection, run_ids: Collection[int], evidence_source: str
 ) -> tuple[tuple[int, str], ...]:
-    """Return (run id, SHA-256) for each file that these runs have read. `evidence_source` is the column
-    `evidence_source` of the evidence rows that store such files."""
+    """Return (run id, SHA-256) for each file that these runs have read. `evidence_source` is the value of the column
+    `source` in the evidence rows that store such files."""
     query = (
         evidence.c.subject_kind == reconciliations.RECONCILIATION_KIND,
         evidence.c.subject_id.in_(sorted(run_ids)),

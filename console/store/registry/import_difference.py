@@ -88,7 +88,8 @@ def _apply_row(
     places: dict[int, PlaceKey],
 ) -> int:
     """Write a row in force into the registry, or delete a deleted corporation, and store the change if a fact of the
-    corporation has changed. Return by how much the number of corporations has changed: 1, 0 or -1."""
+    corporation has changed. Return the change of the number of corporations: 1, 0 or -1.
+    """
     stored_row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
     former_row: StoredCorporationRow | None = stored_row and stored_row[1:]
     new_row = None if is_deleted else row

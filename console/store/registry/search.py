@@ -35,7 +35,7 @@ frequent but rarely together has more rows; then matches may be missing.
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
 _ROWS_PER_QUERY = 50
-"""Rows of the index whose texts are read together. A search that has enough matches ends before the next ones."""
+"""Number of rows of the index whose texts one query reads. A search that has enough matches reads no further rows."""
 
 
 def search(

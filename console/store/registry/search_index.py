@@ -74,8 +74,9 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def count_frequent_terms(connection: sqlite3.Connection) -> None:
-    """Store how many open corporations have each frequent term, so that a search reads the lists of the rarest terms
-    of a text. Differences don't change these numbers."""
+    """Store, for each frequent term, the number of open corporations that have it, so that a search reads the lists
+    of the rarest terms of a text. Differences don't change these numbers.
+    """
     connection.execute("DELETE FROM frequent_terms")
     connection.execute(f"CREATE VIRTUAL TABLE temp.counted_terms USING fts5vocab(main, {OPEN_TERMS_TABLE}, row)")
     connection.execute(

@@ -29,7 +29,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident, with a note. The note is required only for
     the alert which says that the database has gone back to an earlier state. The acknowledgement closes this alert,
     and an alert about a changed company; any other acknowledged alert stays open until the facts match again. A
-    sentence in the dialog says what the acknowledgement does to the alert.
+    sentence in the dialog states the effect of the acknowledgement on the alert.
     """
 
     def __init__(

@@ -444,8 +444,9 @@ class CommandPalette(QObject):
         )
 
     def make_record_entry(self, record: ShownRecord) -> ResultEntry:
-        """Return the search result entry of a record: its title, amount and state, and how long it has been in
-        this state."""
+        """Return the search result entry of a record: its title, amount and state, and the time since it got this
+        state.
+        """
         context = self._context
         state_cell = words.make_state_cell(
             case_words.get_most_specific_badge_key(record, context.now()), context.language

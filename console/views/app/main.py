@@ -232,8 +232,8 @@ class WindowOpener(QObject):
     # -- services that can't be opened
 
     def _show_opening_failure(self, failure: "Failure") -> None:
-        """Show why the services could not be opened, with the sign-in form or a button that tries again. If the
-        database is unreachable, try again automatically after OPENING_RETRY_INTERVAL_MS."""
+        """Show the reason why the services could not be opened, with the sign-in form or a button that tries again.
+        If the database is unreachable, try again automatically after OPENING_RETRY_INTERVAL_MS."""
         from console.views.sign_in.sign_in_flow import needs_sign_in
 
         self._pending_step = ""

@@ -485,8 +485,9 @@ class ApprovalsPage(Page):
         return is_same_person(details.record.maker, self.context.operator or "")
 
     def _find_disabled_reason(self, details: RefundDetails, action_name: str) -> str:
-        """Return why the acting person can't do the action `action_name` (approve, reject, withdraw) on this refund:
-        the person lacks the right, or the service doesn't allow the action. Return "" if the action is possible."""
+        """Return the reason why the acting person can't do the action `action_name` (approve, reject, withdraw) on
+        this refund: the person lacks the right, or the service doesn't allow the action. Return "" if the action is
+        possible."""
         missing_right = self.context.find_disabled_reason(_RIGHT_BY_DECISION[action_name])
         if missing_right:
             return missing_right
@@ -496,9 +497,9 @@ class ApprovalsPage(Page):
         return self.context.translate(action.reason or "reason.role", **action.facts)
 
     def find_approval_disabled_reason(self, details: RefundDetails) -> str:
-        """Return why the button "approve" is disabled: the person lacks the right, the service doesn't allow the
-        approval, the provider's last answer is too old, or the person has not reached the end of the request.
-        Return "" if the button is enabled.
+        """Return the reason why the button "approve" is disabled: the person lacks the right, the service doesn't
+        allow the approval, the provider's last answer is too old, or the person has not reached the end of the
+        request. Return "" if the button is enabled.
         """
         service_reason = self._find_disabled_reason(details, "approve")
         if service_reason:

@@ -255,7 +255,8 @@ class BulkRunDialog(DialogFrame):
             self._read_progress()
 
     def show_run_refusal(self, failure: Failure) -> None:
-        """Show why this window couldn't execute the run: in the dialog or, if the dialog is closed, in a toast."""
+        """Show the reason why this window couldn't execute the run: in the dialog or, if the dialog is closed, in a
+        toast."""
         if shiboken6.isValid(self):
             self._show_refusal(failure)
         else:

@@ -438,8 +438,9 @@ class PdfPage(Page):
         self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
     def _store_and_apply_fit_mode(self, fit_mode: str) -> None:
-        """Store how the page is fitted to the view as a preference ("" for a fixed zoom), and show the page
-        accordingly."""
+        """Store the mode by which the page is fitted to the view ("" for a fixed zoom) as a preference, and show the
+        page in this mode.
+        """
         self._page_fit = fit_mode
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit_mode or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])

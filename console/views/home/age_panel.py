@@ -1,4 +1,4 @@
-"""The panel of the home page with a chart of how long the records for review have waited."""
+"""The panel of the home page with a chart of the waiting times of the records for review."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -43,7 +43,7 @@ class QueueAgePanel(Surface):
         return [self.link, self.chart]
 
     def read_ages(self) -> None:
-        """Read from the service how long the records of the queue `review` have waited, and show the chart."""
+        """Read the waiting times of the records in the queue `review` from the service, and show the chart."""
         self._context.run_read(
             lambda services: services.reports.read_queue_ages((_CHART_QUEUE_NAME,)),
             self._show_ages,

@@ -430,8 +430,8 @@ class CompanyPanel(QWidget):
             self._show_key_refusal(record, "act.only_payments")
 
     def _show_key_refusal(self, record: ShownRecord | None, reason_key: str) -> None:
-        """Show why a shortcut does nothing: if `record` is None, a sentence which says that no record is selected;
-        otherwise the sentence with the wording key `reason_key`."""
+        """Show the reason why a shortcut does nothing: if `record` is None, a sentence which says that no record is
+        selected; otherwise the sentence with the wording key `reason_key`."""
         self._action_handlers.page.show_key_refusal(
             self._context.translate(reason_key if record is not None else "act.none_selected")
         )

@@ -251,9 +251,10 @@ class LookupPage(Page):
             self.company_panel.open_purchase_dialog()
 
     def _show_lookup_failure(self, text: str, failure: Failure) -> None:
-        """Show why the lookup of `text` failed. If `text` is a wrong corporation number, show this in place of the
-        records; show any other failure in a bar. If `text` isn't meant as a number, because it has other characters
-        or too few digits, search for it instead. Do nothing if the person has looked up another text since.
+        """Show the reason why the lookup of `text` failed. If `text` is a wrong corporation number, show this in
+        place of the records; show any other failure in a bar. If `text` isn't meant as a number, because it has other
+        characters or too few digits, search for it instead. Do nothing if the person has looked up another text
+        since.
         """
         if text != self._looked_up_text:
             return

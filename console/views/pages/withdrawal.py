@@ -37,8 +37,9 @@ class WithdrawButton(KeyButton):
 
     @Slot()
     def _show_request_state(self) -> None:
-        """Show whether the desk request waits for a worker or a worker has taken it. Show nothing in the first 0.4
-        s, because a worker answers most requests in that time."""
+        """Show the state of the desk request: it waits for a worker, or a worker has taken it. Show nothing in the
+        first 0.4 s, because a worker answers most requests in that time.
+        """
         wait, is_early = self._wait, self._context.monotonic() - self._began_at < _BUTTON_APPEARS_AFTER_SECONDS
         if wait.is_over:
             self._timer.stop()

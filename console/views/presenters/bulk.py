@@ -106,8 +106,9 @@ def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
 
 
 def format_run_progress(run: BulkRun, done_count: int, context: WindowContext) -> str:
-    """Return the text of how many records of a bulk run have a result. The number beside it is that of all records of
-    the run, also if the run stops after the first of them, so that every place names the same number."""
+    """Return the text with two numbers: the records of a bulk run that have a result, and all records of the run. The
+    second number is the same on all screens, also if the run processes only its first records.
+    """
     return context.translate("bulk.progress", done=done_count, of=run.size)
 
 

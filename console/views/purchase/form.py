@@ -186,7 +186,7 @@ class PurchaseForm(QWidget):
         )
 
     def find_disabled_reason(self) -> str:
-        """Return why the person can't buy with the present inputs; "" if the purchase is possible."""
+        """Return the reason why the person can't buy with the present inputs; "" if the purchase is possible."""
         translate = self._context.translate
         if not self.client_id:
             return translate("dialog.purchase.client_missing")

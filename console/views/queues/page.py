@@ -641,7 +641,9 @@ class QueuesPage(Page):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_grouping(self, *, is_by_cause: bool) -> None:
-        """Store whether the next reading of the list groups the records by their cause, and close all groups."""
+        """Switch the grouping of the records by their cause on or off for the next reading of the list, and close all
+        groups.
+        """
         self.by_cause = is_by_cause
         self._opened_causes.clear()
 

@@ -293,7 +293,7 @@ class QueueSelection(QObject):
                 button.enable_button()
 
     def find_disabled_reason(self, action: BulkAction) -> str:
-        """Return why this action can't run on the selected records; "" if the action can run."""
+        """Return the reason why this action can't run on the selected records; "" if the action can run."""
         has_checks = any(kind == _CREDIT_CHECK_KIND for kind, _ in self._selected_record_by_key) or bool(
             self._list_selected_groups()
         )

@@ -116,8 +116,8 @@ class ActionButtons(QObject):
         self._show_helpful_actions(view, possible_actions, explanation_form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
-        """Return why the button of the action `name` is disabled: the service doesn't allow the action, the
-        database is unreachable, a read-only switch is on, no worker is present, or the person lacks the right.
+        """Return the reason why the button of the action `name` is disabled: the service doesn't allow the action,
+        the database is unreachable, a read-only switch is on, no worker is present, or the person lacks the right.
         Return "" if the button is enabled.
         """
         allowed_action = allowed_actions.get(name)
@@ -135,9 +135,9 @@ class ActionButtons(QObject):
         )
 
     def _find_unavailable_reason(self, name: str) -> str:
-        """Return why no person at this desk can run the action `name` at present: the database is unreachable, a
-        read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if the action
-        is possible. The rights of the person aren't checked."""
+        """Return the reason why no person at this desk can run the action `name` at present: the database is
+        unreachable, a read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if
+        the action is possible. The rights of the person aren't checked."""
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
         is_acting_right = right in ROLES_BY_RIGHT
         context = self._context
@@ -189,10 +189,11 @@ class ActionButtons(QObject):
     def _find_primary_action(
         self, view: RecordView, action_names: Sequence[str], *, cannot_decide: bool
     ) -> str | None:
-        """Return which of the offered actions has the primary button: the one that does the explained next step, if
-        this person may do it now. None if the record has nothing to do, or if the next step is none of these actions,
+        """Return the offered action that has the primary button: the one that does the explained next step, if this
+        person may do it now. None if the record has nothing to do, or if the next step is none of these actions,
         because a primary button beside another advice would contradict the advice. With `cannot_decide`, the next
-        step is a decision of another person."""
+        step is a decision of another person.
+        """
         explanation = view.explanation
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):

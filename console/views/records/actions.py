@@ -49,9 +49,10 @@ class RecordActionHandlers(QObject):
         return self._page
 
     def set_current_record(self, ref: RecordRef | None) -> None:
-        """Store which record of the page is the current one; for None, do nothing. If it is another record than
+        """Store the record that is the current one of the page; for None, do nothing. If it is another record than
         before, remove the bar with the result of an action, because a person would read it as a result about the
-        current record. While a probe runs, the bar stays, because it names the probed record."""
+        current record. While a probe runs, the bar stays, because it names the probed record.
+        """
         if ref is not None and ref != self._current_ref:
             self._current_ref = ref
             if not self._probed_subjects:
@@ -128,9 +129,9 @@ class RecordActionHandlers(QObject):
         self._page.refresh("probed")
 
     def show_refusal(self, failure: Failure, title: str = "") -> None:
-        """Show why an action was refused, in a bar of the page that stays until the person closes it. `title` is
-        the title of the action's record, because another record may be the current one by now; "" if the page
-        shows only one record.
+        """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
+        `title` is the title of the action's record, because another record may be the current one by now; "" if the
+        page shows only one record.
         """
         context = self._context
         tone: Tone

@@ -238,8 +238,8 @@ class EvidenceForm(QWidget):
         return self.number_field.text().strip()
 
     def find_disabled_reason(self) -> str:
-        """Return why the person can't send the decision yet: evidence, result or reason is missing. Return "" if all
-        are given."""
+        """Return the reason why the person can't send the decision yet: evidence, result or reason is missing. Return
+        "" if all are given."""
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
         if not self.outcome:
@@ -313,8 +313,8 @@ class EvidenceForm(QWidget):
         self._update_result_buttons()
 
     def _find_exclusion_reason(self, name: str) -> str:
-        """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they don't
-        exclude it. Reasons that depend on the person are returned by `_find_outcome_disabled_reason`."""
+        """Return the reason why the stored facts exclude the result `name` for every person and every evidence; "" if
+        they don't exclude it. Reasons that depend on the person are returned by `_find_outcome_disabled_reason`."""
         choice = self._choice_by_outcome.get(name)
         if (
             choice is None
@@ -326,8 +326,9 @@ class EvidenceForm(QWidget):
         return self._context.translate(choice.reason, **choice.facts)
 
     def _show_dry_run(self) -> None:
-        """Show how the selected result would change the state of the order and the refundable amount. The service
-        has computed these changes."""
+        """Show the state of the order and the refundable amount, before and after the selected result. The service
+        has computed these changes.
+        """
         translate, choice = self._context.translate, self._choice_by_outcome.get(self.outcome)
         order_states, money_parts = (
             (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
@@ -357,8 +358,8 @@ class EvidenceForm(QWidget):
             possible_buttons[0].setChecked(True)
 
     def _find_outcome_disabled_reason(self, _name: str) -> str:
-        """Return why the acting person can't choose the result `_name` with the given evidence; "" if the person can.
-        A subclass adds the reasons that only its kind of record has."""
+        """Return the reason why the acting person can't choose the result `_name` with the given evidence; "" if the
+        person can. A subclass adds the reasons that only its kind of record has."""
         return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
@@ -367,8 +368,8 @@ class EvidenceForm(QWidget):
         """
 
     def _find_second_person_refusal(self) -> str:
-        """Return why the acting person can't confirm the decision that another person has proposed: the second
-        person must be an approver and not the proposer. Return "" if the acting person can, or if no proposed
+        """Return the reason why the acting person can't confirm the decision that another person has proposed: the
+        second person must be an approver and not the proposer. Return "" if the acting person can, or if no proposed
         decision waits.
         """
         if self._proposer is None:

@@ -63,7 +63,7 @@ class _DecisionDialog(DialogFrame):
         raise AssertionError(self.name)
 
     def _find_disabled_reason(self) -> str:
-        """Return why the person can't send the decision yet; "" if the person can."""
+        """Return the reason why the person can't send the decision yet; "" if the person can."""
         return ""
 
     def _get_rejection_reason(self) -> str:

@@ -96,7 +96,7 @@ class RefundDialog(DialogFrame):
         return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
     def _find_refusal_reason(self) -> str:
-        """Return why a refund of this payment can't be requested by any person at present; "" if it can."""
+        """Return the reason why no person can request a refund of this payment at present; "" if one can."""
         plan = self.plan
         return (
             self._context.translate(f"reason.{plan.refusal_code}", **plan.refusal_facts)
@@ -302,7 +302,7 @@ class RefundDialog(DialogFrame):
         self.act_button.clicked.connect(self._open_refund)
 
     def _show_failure(self, failure: Failure) -> None:
-        """Show why the service has refused the refund request, and the next step."""
+        """Show the reason why the service has refused the refund request, and the next step."""
         context = self._context
         if is_request_withdrawn(failure):
             self._show_final_content(context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure))

@@ -314,8 +314,8 @@ class RefundForm(QWidget):
         )
 
     def find_disabled_reason(self) -> str:
-        """Return why the person can't go on to the review yet; "" if the person can. An error in the amount is
-        also shown at its field."""
+        """Return the reason why the person can't go on to the review yet; "" if the person can. An error in the
+        amount is also shown at its field."""
         translate, amount_error = self._context.translate, self._find_amount_problem()
         self.amount_field.show_error(amount_error)
         if amount_error:

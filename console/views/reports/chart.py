@@ -89,7 +89,9 @@ class Chart(QWidget):
         )
 
     def _count_bar_strips_per_line(self) -> int:
-        """Return how many strips stand side by side: as many as have room for their bars and for the text above."""
+        """Return the number of strips that stand side by side: as many as have room for their bars and for the text
+        above.
+        """
         strips = self.content.strips
         bar_count = max((len(strip.bars) for strip in strips), default=1)
         bars_width = max(1, bar_count) * self.content.min_bar_place_px * current_appearance().scale

@@ -1,5 +1,6 @@
-"""The report about refunds: how many of the requested refunds have reached each step (approved, sent, …). Its
-chart has one strip of bars per currency."""
+"""The report about refunds: the number of the requested refunds that have reached each step (approved, sent, …). Its
+chart has one strip of bars per currency.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -377,7 +377,7 @@ class WindowContext(QObject):
         return self._clock.monotonic()
 
     def format_age(self, at: datetime) -> str:
-        """Return how long ago the instant `at` was, as text in the window's language."""
+        """Return the time since the instant `at`, as text in the window's language."""
         return wording.format_age(compute_age(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
@@ -397,8 +397,8 @@ class WindowContext(QObject):
         return next((person for person in self.people if person.name == self.operator), None)
 
     def find_disabled_reason(self, right_name: str) -> str:
-        """Return why the acting person can't use this right at present: the database is unreachable, the person
-        lacks the right, a read-only switch is on, or no worker is present. Return "" if the person can use the
+        """Return the reason why the acting person can't use this right at present: the database is unreachable, the
+        person lacks the right, a read-only switch is on, or no worker is present. Return "" if the person can use the
         right.
         """
         return (
@@ -436,9 +436,9 @@ class WindowContext(QObject):
         return self.translate("reason.worker_away", since=away_since)
 
     def find_missing_right_reason(self, right: str) -> str:
-        """Return why the acting person doesn't have this right: an unknown name, a missing role, or for a purchase a
-        person who may not buy. Return "" if the person has the right, if every person has all roles, if the operators
-        aren't read yet, or if `right` is ""."""
+        """Return the reason why the acting person doesn't have this right: an unknown name, a missing role, or for a
+        purchase a person who may not buy. Return "" if the person has the right, if every person has all roles, if
+        the operators aren't read yet, or if `right` is ""."""
         person = self.current_person
         if (
             not right
@@ -628,8 +628,9 @@ class WindowContext(QObject):
         )
 
     def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
-        """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it didn't
-        answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence."""
+        """Store in `connection_state` the seconds that the provider took to answer an acting call, or that it didn't
+        answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence.
+        """
         if not provider:
             return
         error_code = failure.code if failure else ""

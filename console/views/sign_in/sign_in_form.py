@@ -116,7 +116,7 @@ class SignInForm(PasswordForm):
         self._message_area.show_message(bold_text, sentence, tone, icon_name)
 
     def show_failure(self, failure: Failure) -> None:
-        """Show why the sign-in has failed, and enable the form again. Clear the password field only if the
+        """Show the reason why the sign-in has failed, and enable the form again. Clear the password field only if the
         database has refused the password."""
         translate, is_denied = self._context.translate, failure.detail.get("problem") == SettingProblem.ACCESS_DENIED
         if is_denied:

@@ -127,8 +127,9 @@ class PagedModel(PageUpdateModel):
         return True
 
     def set_visible_rows(self, first_row: int, last_row: int) -> None:
-        """Store which rows of the table are visible. The model reads the pages of these rows. If the last visible row
-        is in the second half of its page, the model also reads the next page."""
+        """Store the numbers of the visible rows of the table. The model reads the pages of these rows. If the last
+        visible row is in the second half of its page, the model also reads the next page.
+        """
         self._visible_rows = (max(0, first_row), max(0, last_row))
         self._read_next_page()
 

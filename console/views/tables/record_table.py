@@ -236,8 +236,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _store_position(self) -> None:
-        """Store, before the rows change, which row is at the top of the table and whether the current row
-        is visible."""
+        """Before the rows change, store the row at the top of the table, and whether the current row is visible."""
         self._was_current_row_visible = self._is_current_row_visible()
         top_row = self.rowAt(0)
         if top_row >= 0 and self.verticalScrollBar().value() > 0:
@@ -278,7 +277,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.current_changed.emit(self.current_item)
 
     def _update_current_row(self) -> None:
-        """Store which row is the current one, and repaint the previous and the new current row."""
+        """Store the number of the current row, and repaint the previous and the new current row."""
         previous_row = self.current_row
         self.current_row = self.currentIndex().row()
         self.ring_row = self.current_row if self.hasFocus() else -1

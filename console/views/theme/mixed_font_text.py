@@ -224,7 +224,7 @@ def elide_font_runs(
 def _count_fitting_letters(
     piece: str, width_px: float, role: TypeRoleName, is_bold: bool, uses_figures_font: bool
 ) -> int:
-    """Return how many letters at the beginning of a text fit into `width_px` px."""
+    """Return the number of letters at the beginning of a text that fit into `width_px` px."""
     metrics = current_appearance().font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
     return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 

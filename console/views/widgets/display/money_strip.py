@@ -1,5 +1,6 @@
-"""The panel with the amounts of a payment: how much is refunded, how much is being refunded, how much is refundable
-and so on, as texts and as a bar."""
+"""The panel with the amounts of a payment: the refunded, the refundable and the other parts of its captured amount,
+as texts and as a bar.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

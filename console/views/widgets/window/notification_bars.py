@@ -247,7 +247,8 @@ class ToastStack(QObject):
         shown_seconds: float = 4.0,
     ) -> None:
         """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover.
-        `shown_seconds` is how long a toast is shown."""
+        `shown_seconds` is the time in seconds for which a toast is shown.
+        """
         super().__init__(window)
         self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, shown_seconds
         self._toasts: list[ToastFrame] = []
