@@ -36,8 +36,8 @@ class DatabaseSignIn(HiddenSecrets):
     """The database account with which this process signs in at its database server. SQLite has no accounts and
     needs no sign-in.
 
-    `sign_in_reason` says why a person must sign in: `none` (no account is stored) or `refused` (the database has
-    refused the account). It is None if no person must sign in.
+    `sign_in_reason` is the code of the reason why a person must sign in: `none` (no account is stored) or `refused`
+    (the database has refused the account). It is None if no person must sign in.
     """
 
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:

@@ -264,7 +264,8 @@ def _make_set_asides_list(services: ExportReadServices, request: ExportRequest, 
 
 def _make_report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     """Return the table of the figures of a chart. The report is read before this function returns, because the
-    table's note says which data is missing."""
+    table's note names the missing data.
+    """
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
     table, report = REPORT_TABLES[request.subject], _REPORT_READER_BY_NAME[request.subject](services.reports)

@@ -27,7 +27,7 @@ def format_daily_close_title(close: DailyClose, language: str) -> str:
 
 
 def format_daily_close_state(close: DailyClose, language: str) -> str:
-    """Return a sentence which says whether the daily close is final, and if not, why."""
+    """Return a sentence which says whether the daily close is final and, if not, names the reasons."""
     if close.is_final:
         return translate("close.final", language)
     reasons = [_format_not_final_reason(close, point, language) for point in close.open_points]
@@ -62,7 +62,7 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
 
 
 def _format_first_close(close: DailyClose, language: str) -> str:
-    """Return the sentence that says when the day was closed for the first time."""
+    """Return the sentence with the time at which the day was closed for the first time."""
     if close.first_close is None:
         return translate("close.first", language)
     facts = {"at": format_instant(close.first_close.at), "person": close.first_close.person}
@@ -119,8 +119,9 @@ def format_unknown_record(record: UnknownRecord, language: str) -> str:
 
 
 def format_settled_outcome(record: UnknownRecord, language: str) -> str:
-    """Return a text which says when the outcome of a record that was unknown at the end of the day became known,
-    or that it is still unknown."""
+    """Return a text with the time at which the outcome of a record that was unknown at the end of the day became
+    known, or a text which says that it is still unknown.
+    """
     if record.settled_at is None:
         return translate("close.unknown.still", language)
     return translate("close.unknown.settled", language, at=format_instant(record.settled_at))

@@ -122,7 +122,7 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
 
 
 def format_difference_cause(item: DifferenceItem, context: TextContext) -> str:
-    """Return a text about a difference which says why a person must look at it, or that no person must."""
+    """Return a text about a difference: the reason why a person must look at it, or that no person must."""
     if item.difference.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{get_unreadable_reason_code(item)}")
     if item.case is not None:

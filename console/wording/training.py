@@ -17,8 +17,9 @@ def format_training_incident_title(incident: TrainingIncident, language: str) ->
 
 
 def format_training_situation(incident: TrainingIncident, language: str) -> str:
-    """Return the description of an invented incident, in the words of a person who calls the support desk. Before
-    the trainee starts the incident, the text says how to start it."""
+    """Return the description of an invented incident, in the words of a person who calls the support desk. Before the
+    trainee starts the incident, the text explains how to start it.
+    """
     if incident.state is TrainingState.NOT_BEGUN or not incident.facts:
         return translate("training.not_begun", language)
     return translate(f"training.call.{incident.key}", language, **_make_readable_facts(incident.facts))

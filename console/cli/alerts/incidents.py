@@ -91,8 +91,8 @@ def parse_snooze_end(text: str) -> datetime:
 
 def build_incident_json(incident: "Incident", translate: Translate) -> JsonObject:
     """Return an incident as a JSON object. `sums` has the amounts of the affected records by currency, in minor
-    units. `complete` is false if more records may be affected than were counted and added up. `because` is a
-    sentence that says why a closed or resolved incident ended; null for any other incident.
+    units. `complete` is false if more records may be affected than were counted and added up. `because` is a sentence
+    with the reason why a closed or resolved incident ended; null for any other incident.
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 

@@ -198,7 +198,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
 
 def _build_company_action_json(action: "CompanyAction", translate: Translate) -> JsonObject:
     """Return an action on a changed corporation as JSON. If the action isn't possible now, `command` is null and
-    `reason` is a sentence that says why.
+    `reason` is a sentence with the cause.
     """
     return {
         "action": action.action,

@@ -129,7 +129,7 @@ def format_corporation_section(
     facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
 ) -> Lines:
     """Return the registry data of a corporation number, and the company names in `records` that differ from the
-    official one. Without a registry, return a line that says which data a registry would add.
+    official one. Without a registry, return a line about the data that a registry would add.
     """
     if facts is None:
         return ("", translator("corporation.absent"))

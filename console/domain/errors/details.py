@@ -265,7 +265,8 @@ class RegistryOrderDetail(TypedDict, total=False):
 
 class NotExpiredDetail(_SharedFacts, total=False):
     """Facts of the error `not_expired`. `expired_at` is the instant at which the live credit check of the corporation
-    number expires. If this instant isn't known, `expired_at` is None and `reason` states why."""
+    number expires. If this instant isn't known, `expired_at` is None and `reason` is set.
+    """
 
     reason: NotExpiredReason
     expired_at: datetime | None

@@ -264,9 +264,10 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 
 
 def _read_days_without_operator(builder: _SearchBuilder) -> None:
-    """Decide which dates without an operator are conditions. If the text has another condition, each such date
+    """Find the dates without an operator that are conditions. If the text has another condition, each such date
     becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date longer than `11/20`
-    a problem is added, by which the screen explains how to search for the day."""
+    a problem is added, by which the screen explains how to search for the day.
+    """
     has_condition = bool(builder.record_filter) or builder.days is not None
     for place, word in builder.days_without_operator:
         day, day_text = _parse_day(word, builder.today), builder.words[place]

@@ -50,7 +50,7 @@ def find_paid_time_problem(
 
 
 class ReportSource(StrEnum):
-    """Source of a report about a payment. The source determines how much the report proves.
+    """Source of a report about a payment. The source determines the strength of the report as proof.
 
     `READ`: the provider's answer to the console's question. `CALLBACK`: a signed notice, which a read must confirm.
     `NOTICE`: a signed notice of a sender that the console can't ask. `PEOPLE`: a decision of two people with

@@ -32,7 +32,8 @@ def is_decidable_check(check: CreditCheck) -> bool:
 def is_left_open_by_writer(check: CreditCheck) -> bool:
     """True if another application wrote the credit check and has not written AlarmBox's id: the credit check is
     pending, or it is a success about which AlarmBox can't be asked. Two people may decide about it, because no answer
-    to a purchase of this program shows which purchase it is."""
+    to a purchase of this program identifies the purchase.
+    """
     return check.is_live and check.work == Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
 
 

@@ -12,7 +12,7 @@ RESOLVED_BY_PEOPLE_CAUSE = "resolved_by_people"
 
 
 class DecisionReason(StrEnum):
-    """Codes of the reason for which a person decides an unknown outcome: the source that shows what happened.
+    """Codes of the reason for which a person decides an unknown outcome: the source that shows the true outcome.
     PROVIDER_SCREEN: the provider's website. NOT_LISTED: the provider lists no such purchase, payment or refund.
     PROVIDER_REPLY: the provider has answered a question of ours. The catalogue of wordings has a text
     `decision_reason.<code>` for each.

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 MAX_JSON_BYTES = 2 << 20
 MAX_JSON_DEPTH = 100
-"""How many objects and lists may stand inside each other."""
+"""Largest number of objects and lists that may stand inside each other."""
 
 
 class UnreadableJson(Exception):

@@ -195,9 +195,10 @@ class IncidentService:
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Resolve the incident that has the alert `id`, and return the incident; `reason` says why nothing more has
-        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed, and the
-        errors of every action (see the class)."""
+        """Resolve the incident that has the alert `id`, and return the incident; `reason` is the reason why nothing
+        more has to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is
+        closed, and the errors of every action (see the class).
+        """
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:

@@ -270,7 +270,8 @@ def postpone_sending(
     """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent;
     after the last attempt, or if `is_lasting` (a later attempt would end in the same way), a person must review it.
     `cause` is stored in the column `error_code`, unless the provider perhaps processes the refund already; None if an
-    audit entry already states why the attempt has ended."""
+    audit entry already states the cause.
+    """
     work = _make_next_sending_work(context, refund)
     if is_lasting:
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)

@@ -459,8 +459,9 @@ def parse_amount(text: str, payment: Payment) -> int:
 
 
 def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
-    """Return the facts about a payment that are stored with a refund request. The checker's screen compares them
-    with the present facts and shows which have changed."""
+    """Return the facts about a payment that are stored with a refund request. The checker's screen compares them with
+    the present facts and shows those that have changed.
+    """
     payment, order = refund_facts.payment, refund_facts.order
     return {
         "state": payment.state.value,

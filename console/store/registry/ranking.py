@@ -1,5 +1,5 @@
-"""Ranks the corporations that the search index finds. The rank says how well a corporation's texts match the typed
-text.
+"""Ranks the corporations that the search index finds. A better rank means that a corporation's texts match the typed
+text better.
 
 The index can find up to a thousand rows of which few match, so the check of a row that doesn't match must be fast.
 Therefore the legal form is removed from the names of a row only if they contain a word of the query. A comparison

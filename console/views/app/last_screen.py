@@ -1,4 +1,6 @@
-"""Stores which page the window shows the acting person, and opens the same page at the next start of the program."""
+"""Stores the page that the window shows to the acting person, and opens the same page at the next start of the
+program.
+"""
 
 from PySide6.QtCore import QObject, Slot
 

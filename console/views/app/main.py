@@ -174,7 +174,8 @@ class WindowOpener(QObject):
 
     def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
         """Show that a file of the person was moved to `path`; before the first page is open, only store it.
-        `words_key` is the wording key of the sentence, which says which file it is."""
+        `words_key` is the wording key of the sentence, which names the file.
+        """
         self._moved_files_by_words_key[words_key] = path
         if self.controller is not None:
             self._show_moved_file_toasts()

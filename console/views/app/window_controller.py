@@ -233,8 +233,8 @@ class WindowController(QObject):
     @Slot(object, object)
     def _add_withdraw_button(self, caller: QObject, request_wait: RequestWait) -> None:
         """If `caller` is a dialog, add the button that withdraws the desk request to its footer; the button is
-        visible only while the dialog's call waits for a worker. Also set the sentences which say why the dialog
-        can't be closed meanwhile, and why a shortcut has no effect just after the dialog has opened.
+        visible only while the dialog's call waits for a worker. Also set two sentences: the reason why the dialog
+        can't be closed meanwhile, and the reason why a shortcut has no effect just after the dialog has opened.
         """
         if isinstance(caller, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton

@@ -297,8 +297,9 @@ class HomePage(Page):
 
     @Slot()
     def _show_saved_views(self) -> None:
-        """Show the saved views with their record counts. If no view is saved, the panel says how to save one; it
-        is hidden instead while the panel of the first tasks is visible."""
+        """Show the saved views with their record counts. If no view is saved, the panel explains how to save one; it
+        is hidden instead while the panel of the first tasks is visible.
+        """
         views, translate = self.context.saved_views, self.context.translate
         self.views_panel.setVisible(bool(views) or self.first_tasks_panel.isHidden())
         further_count = len(views) - _MAX_SAVED_VIEW_LINES

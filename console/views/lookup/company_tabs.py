@@ -108,7 +108,9 @@ class CompanyTab(QWidget):
         self.row_count_known.emit()
 
     def _show_failure(self, failure: Failure) -> None:
-        """Grey the rows, and show when they were read and why the program can't read them now."""
+        """Grey the rows, and show the time at which they were read and the reason why the program can't read them
+        now.
+        """
         translate = self._context.translate
         sentence = (
             translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")

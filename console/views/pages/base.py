@@ -404,9 +404,9 @@ class Page(QWidget):
         self.bind_shortcut(button.key, partial(self.press_button, button))
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
-        """Press a button because its shortcut was pressed. If it is disabled or hidden, show why: the button's own
-        reason, `reason`, or a sentence that the action doesn't fit the selected row. For a busy button do
-        nothing, because the window has already shown that its call is running.
+        """Press a button because its shortcut was pressed. If it is disabled or hidden, show the reason: the button's
+        own, `reason`, or a sentence that the action doesn't fit the selected row. For a busy button do nothing,
+        because the window has already shown that its call is running.
         """
         if button.isEnabled() and button.isVisibleTo(self):
             button.click()
@@ -565,8 +565,9 @@ class Page(QWidget):
 
     @Slot(object)
     def show_reading_failure(self, failure: Failure) -> None:
-        """Show a bar which says why the data could not be read, with a button that reads it again. The data read
-        earlier stays on the page."""
+        """Show a bar with the reason why the data could not be read, and with a button that reads it again. The data
+        read earlier stays on the page.
+        """
         was_cancelled = failure.code == "cancelled"
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)

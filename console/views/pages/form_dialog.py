@@ -58,8 +58,9 @@ class FormDialog(DialogFrame):
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def find_form_problem(self) -> str:
-        """Return the wording key of the sentence which says which input is missing or wrong; "" if the form is
-        complete. The subclass implements it."""
+        """Return the wording key of the sentence about the missing or wrong input; "" if the form is complete. The
+        subclass implements it.
+        """
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def send_form(self) -> None:

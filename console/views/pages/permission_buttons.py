@@ -60,7 +60,9 @@ def block_button_without_worker(context: WindowContext, button: KeyButton) -> Ke
 
 
 class DisabledReasonsLabel(TextLabel):
-    """A label below several buttons that shows why each disabled one is disabled; it shows equal reasons once."""
+    """A label below several buttons that shows the reason why each disabled one is disabled; it shows equal reasons
+    once.
+    """
 
     def __init__(self, *buttons: KeyButton) -> None:
         super().__init__("", "small", "muted", wraps_lines=True)

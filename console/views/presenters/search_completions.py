@@ -47,7 +47,8 @@ def _get_last_value(completion: Completion) -> str:
 
 def format_completion(completion: Completion, context: WindowContext) -> str:
     """Return the description of a completion in the window's language. For the name of an operator (`status:`), it
-    says which records the operator selects; for an operator with a value, it is the word for the value."""
+    describes the records that the operator selects; for an operator with a value, it is the word for the value.
+    """
     value = _get_last_value(completion)
     if not value:
         return context.translate(f"search.operator.{completion.operator_name}")

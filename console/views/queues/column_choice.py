@@ -34,7 +34,7 @@ def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Colu
 
 
 class ColumnChoice(QObject):
-    """Stores which columns a person has chosen for the table of each queue, and changes the choice through the
+    """Stores the columns that a person has chosen for the table of each queue, and changes the choice through the
     column titles, a menu and a dialog.
 
     Signals:

@@ -19,7 +19,8 @@ _SAVED_VIEW_BAR_NAME = "view"
 
 
 class ShownSavedView(QObject):
-    """Stores which saved view the page of the queues shows. `view` is None if the page shows a queue without a view.
+    """Stores the saved view that the page of the queues shows. `view` is None if the page shows a queue without a
+    view.
 
     Signals:
     - view_opened(object): the page must show the records of this SavedView.

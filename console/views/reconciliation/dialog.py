@@ -144,7 +144,7 @@ class ReconcileDialog(DialogFrame):
         return None if problem else (first_day, last_day)
 
     def _find_days_problem_key(self, first_day: date, last_day: date) -> str:
-        """Return the wording key of the sentence which says why these days can't be compared; "" if they can."""
+        """Return the wording key of the reason why these days can't be compared; "" if they can."""
         if last_day < first_day:
             return "dialog.reconcile.order"
         today = get_yesterday(self._context, self.chosen_provider).toordinal() + 1

@@ -90,7 +90,8 @@ class RunHeader(Surface):
 
     def _show_provider_files(self, run_details: ReconciliationRunDetails) -> None:
         """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
-        show a sentence which says how it has compared the payments."""
+        show a sentence about the way in which it has compared the payments.
+        """
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(run_details.files))[:_MAX_SHOWN_PROVIDER_FILES]:
             line = TextLabel(words.format_provider_file(read_file, context), "small", "muted")

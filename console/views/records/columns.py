@@ -50,7 +50,7 @@ def make_record_columns(
     """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a row.
     `get_since` returns the instant from which the age of a row is counted; by default, the instant since which the
     record has its state. `kinds` are keys of _STATE_NAMES_BY_RECORD_KIND: the groups of states that can occur in the
-    table. They decide how wide the column of states is.
+    table. They determine the width of the column of states.
 
     Raises KeyError if a name is unknown.
     """

@@ -88,8 +88,9 @@ class CorporationFactsView(QWidget):
         return [*widgets, source_text]
 
     def _make_closure_bar(self, facts: CorporationFacts) -> NotificationBar:
-        """Return the bar that says when and why the corporation was closed, and into which corporations it was
-        merged."""
+        """Return the bar with the day and the cause of the corporation's closure, and with the corporations into
+        which it was merged.
+        """
         translate = self._context.translate
         bold_text = registry_words.format_corporation_closure_heading(facts, translate)
         successor_links = translate("corporation.chain_arrow").join(

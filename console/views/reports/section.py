@@ -43,7 +43,7 @@ class ReportDefinition(Generic[ReportT]):
     """The definition of a report: its name, and the functions that read and show it.
 
     - `read_report`: reads the report from the services
-    - `format_note`: returns the sentence above the chart, which says which records were counted
+    - `format_note`: returns the sentence above the chart, about the records that were counted
     - `make_content`: returns the chart
     - `make_columns`, `list_rows`, `get_row_key`: return the columns, the rows, and the key of a row, of the report's
       table

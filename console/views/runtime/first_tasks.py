@@ -1,5 +1,6 @@
-"""The first tasks: actions that a person who uses the window for the first time should try. The module stores which
-of them the person has done."""
+"""The first tasks: actions that a person who uses the window for the first time should try. The module stores those
+that the person has done.
+"""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -223,8 +223,9 @@ def get_provider_name(name: str, language: str) -> str:
 
 
 def format_cause(cause: str | None, translate: Callable[[str], str]) -> str:
-    """Return the text for a code that says why a call failed or why a record needs work. Return the code itself if
-    it has no text, "" for None."""
+    """Return the text for the code of a cause: of a failed call, or of the work that a record needs. Return the code
+    itself if it has no text, "" for None.
+    """
     if not cause:
         return ""
     keys = (f"cause.{cause}", f"work.reason.{cause}")

@@ -277,9 +277,10 @@ class KeyButton(PaintedButton):
 
 
 class ReasonLabel(TextLabel):
-    """A label that shows why `button` is disabled; it is hidden while there is no reason. The text takes one line
-    if there is room for it, otherwise several. With `hides_itself` False, the widget around it shows and hides it:
-    two owners would act inside each other, because Qt lays out the widget while it is shown."""
+    """A label that shows the reason why `button` is disabled; it is hidden while there is no reason. The text takes
+    one line if there is room for it, otherwise several. With `hides_itself` False, the widget around it shows and
+    hides it: two owners would act inside each other, because Qt lays out the widget while it is shown.
+    """
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None, *, hides_itself: bool = True) -> None:
         super().__init__("", "small", "muted", wraps_lines=True, parent=parent)

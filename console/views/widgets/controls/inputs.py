@@ -78,8 +78,9 @@ class MultiLineEdit(QPlainTextEdit):
 
 
 class Field(QWidget):
-    """A text input with a label above it and a message below it. The message is a hint, or an error that says how
-    to correct the text."""
+    """A text input with a label above it and a message below it. The message is a hint, or an error that explains how
+    to correct the text.
+    """
 
     def __init__(
         self,
@@ -150,8 +151,9 @@ class Field(QWidget):
             self.edit.setTextMargins(0, 0, self._inner_layout.sizeHint().width() if text else 0, 0)
 
     def lock(self, reason: str) -> None:
-        """Disable the input. It shows a lock icon and, as placeholder, the text `reason`, which says how to
-        enable it."""
+        """Disable the input. It shows a lock icon and, as placeholder, the text `reason`, which explains how to
+        enable it.
+        """
         self.edit.setEnabled(False)
         self.edit.setPlaceholderText(reason)
         self.edit.setAccessibleDescription(reason)

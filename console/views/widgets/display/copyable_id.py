@@ -33,8 +33,9 @@ class CopyableId(QWidget):
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
-        """The widget shows `short_form` and copies `copied_text`. `name` says which identifier it is, such as
-        "Corporation number"; `copy_label` is the name of the copy button."""
+        """The widget shows `short_form` and copies `copied_text`. `name` is the name of the identifier, such as
+        "Corporation number"; `copy_label` is the name of the copy button.
+        """
         super().__init__(parent)
         self.plain = copied_text
         self._name = name

@@ -32,10 +32,11 @@ class RecordSide:
     """The state of a record on one side: in our database, at the provider, or in the order.
 
     `name` is the name of the side; `word`, `icon_name` and `tone` are the state in our words with its icon;
-    `own_word` is the state in the side's own words. `fact` is a line that says how old the state is; `source` a line
-    with the record's version and the person who changed it. `is_different` is True if this state contradicts that of
+    `own_word` is the state in the side's own words. `fact` is a line with the age of the state; `source` a line with
+    the record's version and the person who changed it. `is_different` is True if this state contradicts that of
     another side; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount` is
-    True if the amounts contradict each other."""
+    True if the amounts contradict each other.
+    """
 
     name: str
     word: str

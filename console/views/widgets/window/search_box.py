@@ -156,8 +156,9 @@ class SearchBox(QObject):
     def show_interpretation(
         self, interpretation: str, remark: str, icon_name: str = "check", tone: Tone = "good"
     ) -> None:
-        """Show two texts at the right end of the input: `interpretation`, which says how the program has interpreted
-        the typed text, and the remark `remark` with an icon, which says for example that the check digit is right."""
+        """Show two texts at the right end of the input: `interpretation`, the typed text as the program has
+        interpreted it, and the remark `remark` with an icon, which says for example that the check digit is right.
+        """
         self._interpretation_label.show_text(interpretation)
         self._remark_label.show_text(remark, tone)
         self._remark_icon.show_icon(icon_name, tone)
