@@ -16,7 +16,7 @@ from console.domain.errors import ConsoleError
 from console.domain.process import failpoint_names
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.test_backup import without_rights
+from tests.support.permissions import without_rights
 
 NUMBER = "1180301018771"
 OTHER = "5010001192707"

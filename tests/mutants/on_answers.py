@@ -569,7 +569,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/probe.py",
-                "            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)\n            reader",
+                "            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)\n"
+                "            reader",
                 "            reader",
             ),
         ),

@@ -85,7 +85,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one of two approvals is enough to send",
-        (Change(_LIMITS, "len(set(other_checkers)) < count_needed_checkers(facts, refund)", "not other_checkers"),),
+        (Change(_LIMITS, "len(other_checkers) < count_needed_checkers(facts, refund)", "not other_checkers"),),
         (_RULES,),
     ),
     Mutant(

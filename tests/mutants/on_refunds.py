@@ -180,7 +180,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "console/services/refunds/probe.py",
                 "            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)\n",
                 "            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)\n"
-                "        if not self._payment_providers.get_reader(pair.payment.provider).capabilities"
+                "        if not self._payment_providers.get_reader(refund_with_payment.payment.provider).capabilities"
                 ".keeps_idempotency_keys:\n            return\n",
             ),
         ),

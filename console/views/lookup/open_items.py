@@ -81,8 +81,7 @@ class OpenRecordList(QWidget):
             self._held_back_records = records
             self._mark_changed_lines(lines)
             return
-        focused_button = self.focusWidget()
-        focused_record = self.find_record(focused_button) if focused_button and focused_button.hasFocus() else None
+        focused_record = next((self.find_record(button) for button in self.focus_stops if button.hasFocus()), None)
         clear_layout(self._lines)
         self._records, self._shown_lines = list(records[: len(lines)]), lines
         for index, line in enumerate(lines):
@@ -107,7 +106,7 @@ class OpenRecordList(QWidget):
         """Say in the lines that aren't in `new_lines` that their records have changed."""
         changed_text = self._context.translate("lookup.matter_changed")
         for index, line in enumerate(self._shown_lines):
-            widget = self._lines.itemAt(index).widget()
+            widget = line_item.widget() if (line_item := self._lines.itemAt(index)) is not None else None
             step_label = widget.findChild(TextLabel, _STEP_LABEL_NAME) if widget is not None else None
             if line not in new_lines and widget is not None and step_label is not None:
                 widget.setFixedHeight(widget.height())
@@ -117,7 +116,8 @@ class OpenRecordList(QWidget):
     @property
     def focus_stops(self) -> list[QWidget]:
         """The buttons of the list, in tab order."""
-        lines = (self._lines.itemAt(index).widget() for index in range(self._lines.count()))
+        line_items = [self._lines.itemAt(index) for index in range(self._lines.count())]
+        lines = [line_item.widget() for line_item in line_items if line_item is not None]
         return [button for line in lines if line is not None for button in line.findChildren(KeyButton)]
 
     def find_record(self, widget: QWidget) -> ShownRecord | None:

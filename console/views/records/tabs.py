@@ -219,7 +219,6 @@ class EvidenceView(QWidget):
         super().__init__()
         self._context = context
         translate = context.translate
-        self._format_summary = lambda item: wording.format_evidence_summary(item.summary, context.language)
         columns = [
             Column("when", translate("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
             Column("source", translate("column.source_of"), 190, self._format_source),
@@ -267,6 +266,9 @@ class EvidenceView(QWidget):
     def _select_first(self) -> None:
         if self._table.current_item is None:
             self._table.go_to_first()
+
+    def _format_summary(self, item: EvidenceItem) -> str:
+        return wording.format_evidence_summary(item.summary, self._context.language)
 
     @Slot(object)
     def _show_item(self, item: object) -> None:

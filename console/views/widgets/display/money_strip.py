@@ -147,7 +147,7 @@ class MoneyPanel(Surface):
         `remaining_part` is the refundable amount."""
         old_parts = self._part_panels
         self._part_panels = DividedFlow(
-            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts))
+            *(_make_part_panel(part, is_first_part=not index) for index, part in enumerate(parts))
         )
         self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)
