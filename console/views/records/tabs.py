@@ -281,6 +281,8 @@ class EvidenceView(QWidget):
     def _show_cut_summary(self) -> None:
         """Show the whole summary of the selected answer above its text if the table cuts it off."""
         item = self._table.current_item
-        is_cut = isinstance(item, EvidenceItem) and self._table.is_cell_cut("summary", item)
-        self.summary_label.show_text(self._format_summary(item) if is_cut else "")
-        self.summary_label.setVisible(is_cut)
+        cut_summary = ""
+        if isinstance(item, EvidenceItem) and self._table.is_cell_cut("summary", item):
+            cut_summary = self._format_summary(item)
+        self.summary_label.show_text(cut_summary)
+        self.summary_label.setVisible(bool(cut_summary))
