@@ -16,6 +16,7 @@ from tests.support.payment_desks import paying
 from tests.support.places import Place
 
 
+@pytest.mark.expects_log("on a busy machine a write may lose the race for its desk's chain for 4 s; it is done later")
 def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """1,000 over both engines here, 100,000 in the soak: delivered one to five times, shuffled."""
     banks, paypays, atoms = (500, 75, 25) if not place.is_server else (300, 35, 15)
