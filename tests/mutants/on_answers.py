@@ -10,6 +10,7 @@ _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
 )
 _DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
+_LISTED = "tests/services/credit_checks/test_listed_purchases.py"
 _OTHER_MERCHANT = "tests/services/payments/test_other_merchant.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _TAKEN_BACK = "tests/services/payments/test_apply_report.py::test_another_amount_that_was_taken_back_is_for_a_person"
@@ -486,6 +487,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a list without a purchase that we know settles an unknown one",
+        (
+            Change(
+                "console/services/credit_checks/probe.py",
+                "        if self._lacks_known_purchase(tx, record, reports):\n",
+                "        if False:\n",
+            ),
+        ),
+        (f"{_LISTED}::test_a_list_without_a_purchase_that_we_know_settles_nothing",),
+        "sqlite",
+    ),
+    Mutant(
         "a listed purchase of the day before settles an unknown one",
         (
             Change(
@@ -569,9 +582,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/probe.py",
-                "            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)\n"
-                "            reader",
-                "            reader",
+                "            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)\n",
+                "",
             ),
         ),
         (f"{_OTHER_MERCHANT}::test_an_unknown_refund_of_the_former_merchant_stays_unknown",),

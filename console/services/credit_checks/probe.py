@@ -19,6 +19,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
+from console.domain.recovery.decidable import has_expired
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
@@ -201,6 +202,8 @@ class CreditCheckProber:
         ]
         if is_id_ambiguous:
             return None, "several_wait"
+        if self._lacks_known_purchase(tx, record, reports):
+            return None, "list_incomplete"
         if len(unused_reports) > 1:
             return None, "several_found"
         if not unused_reports:
@@ -212,6 +215,18 @@ class CreditCheckProber:
         if check_records.find_credit_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
+
+    def _lacks_known_purchase(self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]) -> bool:
+        """True if the provider's list lacks a purchase of the corporation number that a credit check here has and
+        that is still valid. Such a list isn't whole, so it may lack the purchase of `record`, too."""
+        listed_ids, now = {report.credit_check_id for report in reports}, self._context.now()
+        return any(
+            check.state is CheckState.SUCCESS
+            and check.credit_check_id not in (None, *listed_ids)
+            and not check.viewing_over
+            and not has_expired(check, now)
+            for check in credit_checks.find_by_number(tx.conn, record.corporation_number)
+        )
 
     def _may_unused_id_be_of_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
         """True if an unused id in the provider's list may belong to another purchase than that of `record`: another

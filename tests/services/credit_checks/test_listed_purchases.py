@@ -29,10 +29,16 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @dataclass
 class ListingVendor(LedgerVendor):
-    """A provider with a list of purchases. It tells no day of those whose ids are in `undated`."""
+    """A provider with a list of purchases. It tells no day of those whose ids are in `undated`, and lacks those whose
+    ids are in `hidden`."""
 
     finds: bool = True
     undated: set[int] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)
+
+    def make_reader(self) -> LedgerReader:
+        whole = replace(self, charges=[charge for charge in self.charges if charge.id not in self.hidden])
+        return LedgerReader(whole if self.hidden else self)
 
     def report(self, charge: Charge) -> CheckReport:
         report = super().report(charge)
@@ -273,4 +279,16 @@ def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console,
     """Somebody bought on AlarmBox's own page around midnight: either purchase may be ours."""
     listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=1), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
+    assert probe(console, record) == ("outcome_unknown", "several_found")
+
+
+def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console, listing: ListingVendor) -> None:
+    """Its pages were cut: it lacks client 2's check of today, so it may lack the unknown purchase as well, and what
+    it has may be somebody's by hand."""
+    console.credit_checks.purchase(PurchaseRequest(NUMBER, "2"))
+    listing.charges.append(Charge(2, NUMBER, "", listing.today(), None))
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    listing.hidden = {1, 3}
+    assert probe(console, record) == ("outcome_unknown", "list_incomplete")
+    listing.hidden = set()
     assert probe(console, record) == ("outcome_unknown", "several_found")
