@@ -244,7 +244,7 @@ class PaymentServiceBuilder:
         self.payment_prober = payment_prober = PaymentProber(context, payment_providers, self.start_action)
         self.imports = PaymentImporter(context, payment_providers, payment_prober)
         notice_receiver = NoticeReceiver(context, payment_providers, payment_prober)
-        self._due_payments = PaymentDueTasks(context, payment_prober, notice_receiver, payment_providers)
+        self._due_payments = PaymentDueTasks(context, payment_prober, notice_receiver)
         self.timeouts = PaymentTimeoutSagas(context, payment_prober)
         self.payments = PaymentService(
             PaymentStarter(context, self.start_action, payment_providers, payment_prober),

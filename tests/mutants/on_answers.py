@@ -522,11 +522,23 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/services/payments/probe.py",
-                "        self._require_configured_provider(payment.provider)\n        if is_automatic:\n",
-                "        if is_automatic:\n",
+                "        is_configured = self._is_provider_configured(payment.provider)\n",
+                "        is_configured = False\n",
             ),
         ),
         (f"{_DUE_PAYMENTS}::test_a_desk_that_cannot_ask_uses_up_no_attempt",),
+        "sqlite",
+    ),
+    Mutant(
+        "a desk without credentials delays the end of a payment",
+        (
+            Change(
+                "console/services/payments/timeouts.py",
+                "            if saga.step == ASK_STEP and not self._payment_prober.may_ask(payment.provider):\n",
+                "            if False:\n",
+            ),
+        ),
+        (f"{_DUE_PAYMENTS}::test_a_desk_that_cannot_ask_delays_no_end",),
         "sqlite",
     ),
     Mutant(

@@ -9,7 +9,6 @@ from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.payments.probe import PaymentProber
-from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
@@ -28,12 +27,10 @@ class PaymentDueTasks:
         context: ServiceContext,
         payment_prober: PaymentProber,
         notices: NoticeReceiver,
-        payment_providers: PaymentProviders,
     ) -> None:
         self._context = context
         self._payment_prober = payment_prober
         self._notices = notices
-        self._payment_providers = payment_providers
 
     def list_tasks(self) -> tuple[DueTask, ...]:
         """Return the due tasks (name and function), in the sequence in which they should run: a task can handle the
@@ -64,7 +61,7 @@ class PaymentDueTasks:
         uncallable_providers = set(list_provider_names())
         for provider in list_provider_names():
             with skip_failures(f"provider {provider}"):
-                if self._payment_providers.find_reader(provider) is not None:
+                if self._payment_prober.may_ask(provider):
                     uncallable_providers.remove(provider)
         return frozenset(uncallable_providers)
 

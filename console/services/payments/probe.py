@@ -179,6 +179,17 @@ class PaymentProber:
             return None
         return reader.read_payment(make_question(payment))
 
+    def may_ask(self, provider: str) -> bool:
+        """False if this desk can't ask the provider although another one can: the provider has calls that read and is
+        not configured on this desk."""
+        try:
+            self._is_provider_configured(provider)
+        except ConsoleError as error:
+            if error.code != ErrorCode.BAD_PROFILE:
+                raise
+            return False
+        return True
+
     def is_of_other_merchant(self, payment: Payment) -> bool:
         """True if the payment was started under another merchant id than that of this desk, which is configured for
         the provider."""

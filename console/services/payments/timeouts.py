@@ -234,12 +234,15 @@ class PaymentTimeoutSagas:
 
     def _resume_saga(self, saga: Saga) -> int:
         """Run the saga while this process holds the payment's lease, so that no probe or decision about the
-        payment runs at the same time. Return 1, the number of resumed sagas.
+        payment runs at the same time. If the saga must ask a provider that is not configured on this desk, leave it
+        unchanged. Return 1, the number of handled sagas.
         """
         with (
             skip_failures(f"the end of payment {saga.subject_id}"),
             self._payment_prober.hold_payment_lease(saga.subject_id) as payment,
         ):
+            if saga.step == ASK_STEP and not self._payment_prober.may_ask(payment.provider):
+                return 1  # a desk with the credentials asks at its next run
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
                 self._sagas.postpone_step_without_attempt(
                     saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY

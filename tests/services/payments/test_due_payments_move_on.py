@@ -60,6 +60,18 @@ def test_a_desk_that_cannot_ask_uses_up_no_attempt(scene: Scene, bare: Scene, cl
     assert scene.payment(payment.id).certainty is Certainty.KNOWN
 
 
+def test_a_desk_that_cannot_ask_delays_no_end(scene: Scene, bare: Scene, clock: MovedClock) -> None:
+    """It runs the saga of an expired payment first; the desk with the credentials ends the payment at once."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    clock.offset += timedelta(seconds=305)
+    scene.control.change_settings(advance_seconds=305)
+    for _ in range(3):
+        bare.run_due()
+    assert scene.payment(payment.id).state == "token_generated"
+    scene.run_due()
+    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("expired", "cancelled")
+
+
 @pytest.mark.expects_log("the fault at one payment")
 def test_a_payment_that_fails_here_lets_the_others_pass(
     scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
