@@ -153,10 +153,12 @@ class PossibleRepeatReason(Reason):
     """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier one.
     EXACT_LOOKALIKE: an earlier refund has the same payment and amount. REQUEST_ID: the request id was used for
     another request. OTHER_FINGERPRINT: the idempotency key was used for another request. ANSWER_NOT_KEPT: the request
-    was executed, but its answer isn't stored or can't be read here.
+    was executed, but its answer isn't stored or can't be read here. ANSWER_UNREADABLE: a worker whose program has
+    another version has answered, and this desk can't read it.
     """
 
     ANSWER_NOT_KEPT = "answer_not_kept"
+    ANSWER_UNREADABLE = "answer_unreadable"
     EXACT_LOOKALIKE = "exact_lookalike"
     OTHER_FINGERPRINT = "other_fingerprint"
     REQUEST_ID = "request_id"

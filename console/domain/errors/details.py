@@ -167,8 +167,9 @@ class NoEvidenceDetail(TypedDict, total=False):
 
 class UsageDetail(TypedDict, total=False):
     """Facts of the error `usage`: a wrong argument, or a wrong file of accounts. `usage` is the synopsis of the
-    command, `line` a line number in the file of accounts. The other facts are values that the error's sentence
-    contains.
+    command, `line` a line number in the file of accounts. `worker_version` and `desk_version` are the versions
+    of the two programs if the worker can't read the desk's request. The other facts are values that the error's
+    sentence contains.
     """
 
     problem: UsageProblem | ForeignText
@@ -185,6 +186,8 @@ class UsageDetail(TypedDict, total=False):
     n: int
     most: int
     value: str
+    worker_version: str
+    desk_version: str
 
 
 class BadProfileDetail(TypedDict, total=False):
@@ -387,7 +390,8 @@ class OverLimitDetail(_SharedFacts, total=False):
 
 class PossibleRepeatDetail(_SharedFacts, total=False):
     """Facts of the error `possible_repeat`: the request looks like an earlier one, or its id was used for another
-    request.
+    request. `worker_version` and `desk_version` are the versions of the two programs if the desk can't read the
+    worker's answer.
     """
 
     reason: PossibleRepeatReason
@@ -397,6 +401,8 @@ class PossibleRepeatDetail(_SharedFacts, total=False):
     since: datetime
     maker: str
     at: datetime | None
+    worker_version: str
+    desk_version: str
 
 
 class StaleViewDetail(_SharedFacts, total=False):

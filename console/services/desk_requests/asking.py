@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from console import __version__
 from console.domain.desk_requests.records import (
     ACTIONS_WITH_PASSWORD,
     LARGEST_FILE_BYTES,
@@ -26,11 +27,16 @@ from console.domain.error_reasons import (
     UnknownReason,
     UsageProblem,
 )
-from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
 from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
-from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS, read_answer, withdraw
+from console.services.desk_requests.own_requests import (
+    LISTED_REQUEST_AGE_SECONDS,
+    find_status_and_version,
+    read_answer,
+    withdraw,
+)
 from console.services.desk_requests.waiting import get_current_wait
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import StepReporter
@@ -230,23 +236,41 @@ class RemoteRequestIdService(RequestIdService):
     def _return_or_raise_answer(self, request: NewDeskRequest, text: str) -> Any:
         """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
         repeated the answer to an earlier call with the same request id, call `mark_request_as_repeated`. Raises
-        possible_repeat (reason `answer_not_kept`), with the request's record if it had one before, if a worker of
-        another version has written an answer that this desk can't read."""
+        the error of `_make_unreadable_answer_error` if a worker of another version has written the answer."""
         try:
             answer, is_repetition = read_answer(text)
         except ValueError:
-            detail: PossibleRepeatDetail = {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT, "command": request.action}
-            if request.subject_kind is not None and (request.subject_id or "").isdecimal():
-                with self._context.database.read() as conn:
-                    lapsed_ids = journal.list_lapsed_by_kind(conn)
-                    record = any_record.find(conn, request.subject_kind, int(request.subject_id or 0), lapsed_ids)
-                detail["record"] = record
-            raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, detail) from None
+            raise self._make_unreadable_answer_error(request, text) from None
         if is_repetition:
             mark_request_as_repeated()
-        if answer.error is not None:
-            raise answer.error
+        error = answer.error
+        if error is not None and error.detail.get("problem") == UsageProblem.UNREADABLE_DESK_REQUEST:
+            error = rebuild_error(error.code, {**error.detail, "desk_version": __version__})
+        if error is not None:
+            raise error
         return answer.value
+
+    def _make_unreadable_answer_error(self, request: NewDeskRequest, text: str) -> ConsoleError:
+        """Return the error about an answer that this program can't read, because a worker of another version has
+        written it: outcome_unknown if the worker doesn't know the outcome; otherwise possible_repeat (reason
+        `answer_unreadable`), with the request's record if it had one before, and with both versions."""
+        exit_status, worker_version = find_status_and_version(text)
+        if exit_status == EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]:
+            return _make_unanswered_error()
+        detail: PossibleRepeatDetail = {
+            "reason": PossibleRepeatReason.ANSWER_UNREADABLE,
+            "command": request.action,
+            "desk_version": __version__,
+        }
+        if worker_version is not None:
+            detail["worker_version"] = worker_version
+        if request.subject_kind is not None and (request.subject_id or "").isdecimal():
+            with self._context.database.read() as conn:
+                lapsed_ids = journal.list_lapsed_by_kind(conn)
+                detail["record"] = any_record.find(
+                    conn, request.subject_kind, int(request.subject_id or 0), lapsed_ids
+                )
+        return ConsoleError(ErrorCode.POSSIBLE_REPEAT, detail)
 
     def _withdraw_request(self, desk_request_id: str) -> bool:
         """Withdraw the desk request with this id. Return False if a worker has taken it, or if the

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
+from console import __version__
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import (
     ACTIONS_WITH_PASSWORD,
@@ -386,7 +387,9 @@ class RequestExecutor:
 
 
 def _make_malformed_request_error() -> ConsoleError:
-    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_DESK_REQUEST})
+    return ConsoleError(
+        ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_DESK_REQUEST, "worker_version": __version__}
+    )
 
 
 def _write_file(stack: ExitStack, content: bytes) -> Path:
@@ -397,9 +400,10 @@ def _write_file(stack: ExitStack, content: bytes) -> Path:
 
 
 def _serialize_answer(answer: CallAnswer, *, is_repetition: bool = False) -> str:
-    """Return the answer as the JSON text that the desk reads. `is_repetition` is True if this answer was stored by
-    an earlier call with the same request id."""
-    return json.dumps({"answer": answer_serialization.serialize_answer(answer), "repeated": is_repetition})
+    """Return the answer as the JSON text that the desk reads, with the version of this program. `is_repetition` is
+    True if this answer was stored by an earlier call with the same request id."""
+    content = {"answer": answer_serialization.serialize_answer(answer), "repeated": is_repetition}
+    return json.dumps({**content, "version": __version__})
 
 
 def _make_answer_without_values(text: str) -> str:

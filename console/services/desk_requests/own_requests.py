@@ -12,6 +12,7 @@ from console.store.desk_requests import requests
 LISTED_REQUEST_AGE_SECONDS = 24 * 3600.0
 """Age of the oldest request in the list. A request id keeps its answer for the same time."""
 MAX_LISTED_REQUESTS = 200
+_LONGEST_VERSION_CHARACTERS = 40
 
 
 def withdraw(context: ServiceContext, desk_request_id: str) -> bool:
@@ -37,6 +38,18 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
         return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
     except (TypeError, KeyError) as malformed:
         raise ValueError("not an answer of a desk request") from malformed
+
+
+def find_status_and_version(text: str) -> tuple[int | None, str | None]:
+    """Return what can be read of an answer that `read_answer` refuses: the exit status of its error, and the version
+    of the worker's program; None for what it lacks. The version is a short text without control characters."""
+    try:
+        content = json.loads(text)
+        status, version = json.loads(content["answer"]).get("status"), content.get("version")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None, None
+    is_version = isinstance(version, str) and version.isprintable() and len(version) <= _LONGEST_VERSION_CHARACTERS
+    return status if type(status) is int else None, version if is_version else None
 
 
 class OwnDeskRequestService:

@@ -1,12 +1,16 @@
 """A person's desk asks, a worker acts: the same answers, errors and steps as at a desk that acts itself."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from console.domain.desk_requests.records import TakenDeskRequest
+import console
+from console.domain.desk_requests.records import NewDeskRequest, TakenDeskRequest
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
@@ -16,8 +20,10 @@ from console.domain.recovery.decision_reasons import DecisionReason, StatedReaso
 from console.sandbox import SandboxControl
 from console.sandbox.server import Sandbox
 from console.services.desk_requests import execution
+from console.services.desk_requests.asking import RemoteRequestIdService
 from console.services.guarded.answer_serialization import CallAnswer
 from console.store.desk_requests import requests
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.asking import ask_only, executing, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
@@ -26,6 +32,8 @@ from tests.support.places import Place, ServerPlace
 from tests.support.refusals import refusal
 from tests.support.teams import apply
 from tests.support.waiting import PATIENCE_SECONDS, until
+
+OTHER_VERSION = "99.8.7"
 
 
 def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +47,7 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     monkeypatch.setattr(execution.RequestExecutor, "_keep_latest_step", store)
     steps: list[str] = []
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+        monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"), steps.append)
         assert (bought.state, bought.corporation_number) == (CheckState.SUCCESS, number)
         with pytest.raises(ConsoleError) as again:
@@ -57,6 +66,7 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
     (number,) = numbers(1, seed=6)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+        monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         written = execution._serialize_answer
 
@@ -66,7 +76,8 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
 
         monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
         unread = refusal(lambda: desk.credit_checks.refetch(bought.id, request_id="fetch"))
-        assert (unread.code, unread.detail["reason"]) == ("possible_repeat", "answer_not_kept")
+        assert (unread.code, unread.detail["reason"]) == ("possible_repeat", "answer_unreadable")
+        assert both_versions_are_named(unread)
         known = unread.detail["record"]
         assert isinstance(known, CreditCheck)
         assert known.id == bought.id
@@ -74,6 +85,62 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
         monkeypatch.undo()
         assert desk.credit_checks.refetch(bought.id, request_id="fetch").record.id == bought.id
         assert len(SandboxControl(sandbox.url).read_requests()) == asked
+
+
+def both_versions_are_named(error: ConsoleError) -> bool:
+    """In both languages: the worker's, and this desk's."""
+    versions = (OTHER_VERSION, console.__version__)
+    return all(name in format_error_message(error, language) for language in LANGUAGES for name in versions)
+
+
+def test_a_worker_of_another_version_answers_with_an_unknown_error(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A code that only its version has: an unknown outcome stays unknown, and a refusal isn't called carried out."""
+    (number,) = numbers(1, seed=7)
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+        monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
+        written = execution._serialize_answer
+        for status, expected in ((4, ("outcome_unknown", "asked")), (3, ("possible_repeat", "answer_unreadable"))):
+
+            def of_another_version(answer: CallAnswer, *, is_repetition: bool = False, status: int = status) -> str:
+                content = json.loads(written(answer, is_repetition=is_repetition))
+                error = json.dumps({"code": "code_of_a_newer_version", "status": status, "detail": {"map": {}}})
+                return json.dumps({**content, "answer": error})
+
+            monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
+            unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+            assert (unread.code, unread.detail["reason"]) == expected
+            assert unread.exit_status == status
+        assert both_versions_are_named(unread)
+
+
+def test_a_worker_of_another_version_cannot_read_the_request(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk sends one argument more, or a command that the worker lacks: refused, and nothing is sent."""
+    (number,) = numbers(1, seed=8)
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+        monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
+        with monkeypatch.context() as patch:
+            made = RemoteRequestIdService._make_request
+
+            def make_with_one_more(*given: Any) -> tuple[NewDeskRequest, bytes | None]:
+                request, content = made(*given)
+                return replace(request, arguments_json=f'{request.arguments_json[:-1]}, "new"]'), content
+
+            patch.setattr(RemoteRequestIdService, "_make_request", make_with_one_more)
+            unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+        assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
+        assert both_versions_are_named(unread)
+        forms = worker.desk_requests._form_by_command
+        known = {command: form for command, form in forms.items() if command != "purchase"}
+        monkeypatch.setattr(worker.desk_requests, "_form_by_command", known)
+        unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+        assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
+        assert sandbox.ledger.list_charges_of_number(number) == []
 
 
 def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
