@@ -247,11 +247,14 @@ def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> N
     assert next(check for check in checks if check["name"] == "installation")["ok"] is False
     for catalogue in (internal / "resources" / "words").iterdir():
         catalogue.unlink()
-    broken = run(copy, tmp_path, "--version")
+    told = run(copy, tmp_path, "--version").stdout
+    assert told.startswith(f"support-console {console.__version__}\n")
+    assert "_internal/resources/words/en.json" in told
+    broken = run(copy, tmp_path, "lookup", "1180301018771")
     assert broken.returncode == 70
     assert "_internal/resources/words/en.json" in broken.stderr
     (folder / MANIFEST_NAME).write_text("nothing of the kind\n", encoding="utf-8")
-    assert MANIFEST_NAME in run(copy, tmp_path, "--version").stderr
+    assert MANIFEST_NAME in run(copy, tmp_path, "--version").stdout
 
 
 def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
