@@ -97,6 +97,32 @@ def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: 
     assert (verified.refused, verified.error["detail"]["why"]) == ((3, "audit_broken"), "missing")
 
 
+@GAP
+@pytest.mark.parametrize("has_opened", [False, True])
+def test_a_desk_that_knows_nothing_restores(
+    terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, *, has_opened: bool
+) -> None:
+    """Another desk has bought since the backup, and the desk that restores has never seen that: the file that it
+    replaces says it. Nothing is bought until a person has looked, and by then the other desk has told what it knows.
+    """
+    shared = {
+        "DATABASE_URL": f"sqlite:///{database(terminal)}",
+        "DOCUMENTS_URL": f"file:{home(terminal) / 'documents'}",
+    }
+    other = Terminal(environment(tmp_path / "other", sandbox.url, **shared))
+    if has_opened:
+        assert len(checks(other, KEPT)) == 1
+    assert buy(terminal, LOST).status == 0
+    assert other.json("db", "restore", str(backup)).data["spool"] == ("kept" if has_opened else "restored")
+    assert buy(other, LOST).refused == (3, "database_went_back")
+    (missing,) = buy(terminal, NEW).error["detail"]["missing"]
+    assert missing["number"] == LOST
+    (alert,) = other.json("alerts", "list").data["alerts"]
+    assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
+    assert buy(other, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert sandbox.ledger.charge_count == 2
+
+
 def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
     """Database, documents and spool where there was nothing; a repeated id moves nothing back a second time."""
     new = Terminal(environment(tmp_path / "new", sandbox.url))

@@ -178,6 +178,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             if database.file is None:
                 _load_server_dump(database, folder)
             else:
+                _anchor_replaced_database(settings, database.file, manifest.database_id)
                 kept_name = database.file.resolve().name + kept_suffix
                 kept_path = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
@@ -333,6 +334,16 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, kep
     kept_name = spool_file.name + kept_suffix
     sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, kept_name, prepare)
     return "restored"
+
+
+def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) -> None:
+    """Store the newest audit entry of the database file that the restore replaces as an anchor in the spool of this
+    desk, which may not have seen it: other desks of this file may have bought or refunded since the backup. So the
+    loss is found when the restored database is opened (`database_rollback`)."""
+    newest_entry = sqlite_copy.find_newest_audit_entry(file)
+    if newest_entry is not None:
+        with closing(Spool(settings.home, cipher=None)) as spool:
+            spool.store_anchors(database_id, (newest_entry,))
 
 
 def _load_server_dump(database: Database, folder: Path) -> None:

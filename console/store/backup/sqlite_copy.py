@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
-from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES
+from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead
 from console.store.spool.sqlite_file import APPLICATION_ID, sync_folder, translate_errors
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
+_NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 
 
 def copy_sqlite(source_file: Path, target_file: Path) -> None:
@@ -96,6 +97,17 @@ def find_database_id(file: Path) -> str | None:
     Raises ConsoleError `database_locked` (in_use) if another process has locked the file, so that it can't be read.
     """
     return (_find_meta(file) or {}).get("database_id")
+
+
+def find_newest_audit_entry(file: Path) -> ChainHead | None:
+    """Return the newest row of the audit trail of the database in this file; None if there is no file, no database of
+    this program in it, no row, or if it can't be read."""
+    if not file.is_file():
+        return None
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
+        for chain, seq, row_id, digest in conn.execute(_NEWEST_AUDIT_ROW_QUERY):
+            return ChainHead(str(chain), int(seq), int(row_id), str(digest))
+    return None
 
 
 def _find_meta(file: Path) -> dict[str, str] | None:
