@@ -4,7 +4,7 @@ records of all kinds share.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -128,6 +128,15 @@ def find_coming_attempt_time(work: Work, now: datetime) -> datetime | None:
     time.
     """
     return work.at if work.at is not None and work.at > now else None
+
+
+_USUAL_DELAY_OF_ATTEMPT = timedelta(minutes=2)  # desks and workers run the due tasks each minute
+
+
+def is_attempt_overdue(work: Work, now: datetime) -> bool:
+    """True if a scheduled attempt should have been made by now: its time passed more than two minutes ago, so no
+    worker or desk runs the due tasks, or their clocks differ."""
+    return work.state is WorkState.SCHEDULED and work.at is not None and work.at + _USUAL_DELAY_OF_ATTEMPT < now
 
 
 @dataclass(frozen=True, slots=True)

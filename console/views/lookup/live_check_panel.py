@@ -147,7 +147,7 @@ class LiveCheckPanel(Surface):
         facts.add_fact(translate("column.document"), self._make_document_line(record))
         if record.work.at is not None:
             next_text = translate(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)
-            due_text = case_words.format_next_attempt_time(record, context.now())
+            due_text = case_words.format_next_attempt_time(record, context)
             facts.add_fact(
                 translate("record.label.next"),
                 TextLabel(translate("lookup.next", at=due_text, what=next_text), wraps_lines=True),

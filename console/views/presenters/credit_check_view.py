@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason
+from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
 from console.domain.recovery.decidable import is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
@@ -226,7 +226,9 @@ def _make_missing_part_summary(
         if code and wording.has_sentence(f"cause.{code}")
         else context.translate("record.document.not_yet")
     )
-    if record.work.at is not None:
+    if is_attempt_overdue(record.work, context.now()):
+        attempt_text = context.translate("record.document.next_overdue")
+    elif record.work.at is not None:
         attempt_text = context.translate(
             "record.document.next_attempt_at", at=format_time_in_sentence(record.work.at, context)
         )

@@ -9,9 +9,10 @@ from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CreditCheck, Operation, WorkState
+from console.domain.records import Certainty, CreditCheck, Operation, WorkState, is_attempt_overdue
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record
 from console.views.theme.design_tokens import Tone, tokens
 from console.wording.records import ShownRecord as ShownRecord
@@ -167,12 +168,14 @@ def shorten_identifier(text: str) -> str:
     return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
-def format_next_attempt_time(record: ShownRecord, now: datetime) -> str:
-    """Return the text of the instant at which the worker will run the next scheduled step of the record; "" if no
-    step is scheduled."""
-    due_at = record.work.at
+def format_next_attempt_time(record: ShownRecord, context: WindowContext) -> str:
+    """Return the text of the instant at which the worker will run the next scheduled step of the record, or the word
+    for an overdue step; "" if no step is scheduled."""
+    due_at, now = record.work.at, context.now()
     if record.work.state is not WorkState.SCHEDULED or due_at is None:
         return ""
+    if is_attempt_overdue(record.work, now):
+        return context.translate("record.next_overdue")
     return wording.format_short_instant(due_at, now)
 
 

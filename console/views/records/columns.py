@@ -259,7 +259,7 @@ def _make_why_column(factory: _RecordColumnFactory) -> Column:
 def _make_next_step_column(factory: _RecordColumnFactory) -> Column:
     context, get_record = factory.context, factory.get_record
     return columns.make_next_step_column(
-        context, lambda item: case_words.format_next_attempt_time(get_record(item), context.now())
+        context, lambda item: case_words.format_next_attempt_time(get_record(item), context)
     )
 
 

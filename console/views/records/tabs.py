@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
-from console.domain.records import EvidenceItem, TimelineEntry
+from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_column
@@ -148,6 +148,8 @@ def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[Time
     planned_text = context.translate(
         f"record.planned.{reason}" if has_own_text else "record.planned.other", attempt=record.work.attempt + 1
     )
+    if is_attempt_overdue(record.work, context.now()):
+        planned_text = context.translate("record.planned.overdue", planned=planned_text)
     return [
         TimelineLine(
             format_time_in_column(scheduled_at, context),

@@ -1,0 +1,49 @@
+"""A scheduled step whose time has passed is never announced for that time."""
+
+from datetime import timedelta
+from typing import Literal
+
+import pytest
+
+from console.domain.records import Work, WorkReason, WorkState
+from console.domain.views.any_record import LookupResult
+from console.views.lookup.company_page import CompanyPanel
+from console.views.pages.base import Page
+from console.views.presenters import records as case_words
+from console.views.presenters.credit_check_view import make_document_summaries
+from console.views.records.actions import RecordActionHandlers
+from console.views.records.tabs import make_planned_lines
+from console.views.widgets.base import TextLabel
+from console.wording.sentences import catalogue as wording
+from tests.views.invented_checks import NOW, check, window_context
+from tests.views.presenters.test_credit_check_view import view
+
+LATE = NOW - timedelta(hours=5)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize(("at", "is_overdue"), [(LATE, True), (NOW - timedelta(minutes=1), False), (NOW, False)])
+def test_an_overdue_step_says_so_everywhere(
+    the_look: object, language: Literal["ja", "en"], at: object, is_overdue: bool
+) -> None:
+    """In the column "next", the document strip, the timeline, and beside the list of a company; a step is overdue
+    when the due tasks, which run each minute, have surely passed it."""
+    context = window_context()
+    context.change_language(language)
+    record = check(
+        incomplete=("pdf",), pdf_file_path=None, work=Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, 2)
+    )  # type: ignore[arg-type]  # an instant
+    page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
+    page.show_result(LookupResult(record.corporation_number, (record,)))
+    (line,) = make_planned_lines(record, context)
+    documents = make_document_summaries(view(record), context)
+    places = [
+        case_words.format_next_attempt_time(record, context),
+        line.action_text,
+        *(label.plain for label in page.live_check_panel.findChildren(TextLabel)),
+        *(summary.detail for summary in documents),
+    ]
+    late_texts = [wording.format_short_instant(LATE, NOW), wording.format_instant(LATE, "clock")]
+    words = context.translate("record.next_overdue")
+    assert sum(words in place for place in places) == (4 if is_overdue else 0), places
+    assert not any(text in place for text in late_texts for place in places)
