@@ -40,6 +40,7 @@ _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 _DIRECTION_MARK_PATTERN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_SPACE_BY_LINE_BREAK = dict.fromkeys(map(ord, "\n\r\t\v\f\x85\u2028\u2029"), " ")
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
 _CURRENCY_PATTERN = re.compile(r"[¥₹]")
@@ -167,11 +168,12 @@ def draw_font_runs(
     *,
     is_bold: bool = False,
 ) -> float:
-    """Draw font runs side by side on one baseline, with the pen of the painter. Return the x coordinate of their
-    right end, in px."""
+    """Draw font runs side by side on one baseline, with the pen of the painter. A line break in them is drawn as a
+    space: without it, the numbers at both sides of it would look like one. Return the x coordinate of their right
+    end, in px."""
     for piece, uses_figures_font in runs:
         painter.setFont(current_appearance().font(role, is_bold=is_bold, uses_figures_font=uses_figures_font))
-        painter.drawText(int(x), int(baseline), piece)
+        painter.drawText(int(x), int(baseline), piece.translate(_SPACE_BY_LINE_BREAK))
         x += _measure_text_piece(piece, role, is_bold, uses_figures_font, current_appearance().scale)
     return x
 
@@ -193,7 +195,7 @@ def _measure_text_piece(
     return (
         current_appearance()
         .font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
-        .horizontalAdvance(text)
+        .horizontalAdvance(text.translate(_SPACE_BY_LINE_BREAK))
     )
 
 
@@ -226,6 +228,7 @@ def _count_fitting_letters(
 ) -> int:
     """Return the number of letters at the beginning of a text that fit into `width_px` px."""
     metrics = current_appearance().font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
+    piece = piece.translate(_SPACE_BY_LINE_BREAK)
     return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
@@ -267,9 +270,11 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
 def wrap_text(text: str, width_px: float, role: TypeRoleName = "body") -> tuple[str, ...]:
     """Return the lines of a text that is painted in at most `width_px` px: no line ends inside a number, an
     identifier or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). A number,
-    identifier or phrase that is too long for one line is broken at any letter.
+    identifier or phrase that is too long for one line is broken at any letter. Line breaks in the text stay.
     """
-    return _wrap_text(text, width_px, role, current_appearance().scale)
+    scale = current_appearance().scale
+    paragraphs = text.rstrip().splitlines() or [""]
+    return tuple(line for paragraph in paragraphs for line in _wrap_text(paragraph, width_px, role, scale))
 
 
 def draw_line_of_text(

@@ -1,10 +1,11 @@
 """Which parts of a sentence are set in the figures font."""
 
 import pytest
-from PySide6.QtGui import QTextLayout
+from PySide6.QtGui import QImage, QPainter, QTextLayout
 
 from console.views.theme.mixed_font_text import (
     ELLIPSIS_RUN,
+    draw_font_runs,
     elide_font_runs,
     escape_direction_marks,
     format_rich_text,
@@ -167,3 +168,21 @@ def test_an_amount_of_another_currency_has_its_decimals(the_look: object) -> Non
     amounts = [format_amount(249_900, currency) for currency in ("KWD", "USD", "KRW", "JPY", "INR")]
     assert amounts == ["KWD 249.900", "USD 2,499.00", "KRW 249,900", "¥249,900", "₹2,499.00"]
     assert split_font_runs("KWD 0.000") == (("KWD ", False), ("0", True), (".", False), ("000", True))
+
+
+def test_a_line_break_never_joins_what_stands_before_and_after_it(the_look: object) -> None:
+    """A note of several lines keeps them in a timeline; in a cell of one line they are apart by a space."""
+    assert wrap_text("¥100\n\n200 円です。\n", 400) == ("¥100", "", "200 円です。")
+    for line_break in ("\n", "\r\n", "\t", "\u2028"):
+        apart = measure_font_runs(split_font_runs(f"12{line_break}34"))
+        assert apart > measure_font_runs(split_font_runs("1234"))
+    image = QImage(120, 40, QImage.Format.Format_RGB32)
+    images = []
+    for text in ("12\n34", "12 34", "1234"):
+        image.fill(0xFFFFFF)
+        painter = QPainter(image)
+        draw_font_runs(painter, 4, 28, split_font_runs(text))
+        painter.end()
+        images.append(image.copy())
+    assert images[0] == images[1]
+    assert images[0] != images[2]
