@@ -33,6 +33,17 @@ _POLICY = (
     "program should pass over what it doesn't know. Generated: python -m scripts.reference."
 )
 
+_DESCRIPTIONS: Mapping[tuple[str, str], str] = {
+    ("build_cause_group.CauseGroup", "sums_minor"): (
+        "Sums in minor units by currency, of payments, orders and refunds together: money in and money out are both "
+        "added. Kept for programs that read it; use sums_minor_by_kind for an amount that means something."
+    ),
+    ("build_cause_group.CauseGroup", "sums_minor_by_kind"): (
+        "For each kind of record with an amount, the sums in minor units by currency. Refunds are positive."
+    ),
+}
+"""What a name doesn't say of a field, by the definition and the field."""
+
 
 def json_schema() -> Schema:
     """Return the schema of every answer of every command."""
@@ -43,6 +54,8 @@ def json_schema() -> Schema:
     commands = {
         name: {"anyOf": [_success(schema), {"$ref": "#/$defs/refusal"}]} for name, schema in sorted(answers.items())
     }
+    for (definition, field), description in _DESCRIPTIONS.items():
+        writer.definitions[definition]["properties"][field]["description"] = description
     definitions = dict(sorted(writer.definitions.items()))
     assert not definitions.keys() & commands.keys()
     return {
