@@ -1,6 +1,6 @@
 """What says which record a row is, how much money it is about and why it waits is visible in every table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ class ColumnStage(LegibleStage):
     """
 
     tables: set[str]
-    sizes: Sequence[tuple[int, int]] = USUAL_SIZES
+    sizes: tuple[tuple[int, int], ...] = USUAL_SIZES
     find_faults_of_table: Callable[[FittedTable], Iterator[str]]
 
     def shoot(self, name: str) -> Path:

@@ -81,7 +81,8 @@ class OpenRecordList(QWidget):
             self._held_back_records = records
             self._mark_changed_lines(lines)
             return
-        focused_record = next((self.find_record(button) for button in self.focus_stops if button.hasFocus()), None)
+        focused_button = next((button for button in self.focus_stops if button.hasFocus()), None)
+        focused_record = self.find_record(focused_button) if focused_button is not None else None
         clear_layout(self._lines)
         self._records, self._shown_lines = list(records[: len(lines)]), lines
         for index, line in enumerate(lines):
@@ -104,11 +105,11 @@ class OpenRecordList(QWidget):
 
     def _mark_changed_lines(self, new_lines: Sequence["_LineText"]) -> None:
         """Say in the lines that aren't in `new_lines` that their records have changed."""
-        changed_text = self._context.translate("lookup.matter_changed")
+        changed_text, line_widgets = self._context.translate("lookup.matter_changed"), self._list_line_widgets()
         for index, line in enumerate(self._shown_lines):
-            widget = line_item.widget() if (line_item := self._lines.itemAt(index)) is not None else None
-            step_label = widget.findChild(TextLabel, _STEP_LABEL_NAME) if widget is not None else None
-            if line not in new_lines and widget is not None and step_label is not None:
+            widget = line_widgets[index]
+            step_label = widget.findChild(TextLabel, _STEP_LABEL_NAME)
+            if line not in new_lines and step_label is not None:
                 widget.setFixedHeight(widget.height())
                 step_label.show_text(changed_text, "care")
                 self._shown_lines[index] = replace(line, step=changed_text)
@@ -116,9 +117,12 @@ class OpenRecordList(QWidget):
     @property
     def focus_stops(self) -> list[QWidget]:
         """The buttons of the list, in tab order."""
-        line_items = [self._lines.itemAt(index) for index in range(self._lines.count())]
-        lines = [line_item.widget() for line_item in line_items if line_item is not None]
-        return [button for line in lines if line is not None for button in line.findChildren(KeyButton)]
+        return [button for line in self._list_line_widgets() for button in line.findChildren(KeyButton)]
+
+    def _list_line_widgets(self) -> list[QWidget]:
+        """Return the widgets of the shown lines, from top to bottom."""
+        items = map(self._lines.itemAt, range(self._lines.count()))
+        return [widget for item in items if item is not None and (widget := item.widget()) is not None]
 
     def find_record(self, widget: QWidget) -> ShownRecord | None:
         """Return the record of the line that contains `widget`; None if no line contains it."""

@@ -261,6 +261,9 @@ class EvidenceView(QWidget):
     def _format_source(self, item: EvidenceItem) -> str:
         return evidence_words.format_evidence_source(item.source, self._context.language)
 
+    def _format_summary(self, item: EvidenceItem) -> str:
+        return wording.format_evidence_summary(item.summary, self._context.language)
+
     def show_evidence(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)
 
@@ -268,9 +271,6 @@ class EvidenceView(QWidget):
     def _select_first(self) -> None:
         if self._table.current_item is None:
             self._table.go_to_first()
-
-    def _format_summary(self, item: EvidenceItem) -> str:
-        return wording.format_evidence_summary(item.summary, self._context.language)
 
     @Slot(object)
     def _show_item(self, item: object) -> None:
@@ -283,8 +283,6 @@ class EvidenceView(QWidget):
     def _show_cut_summary(self) -> None:
         """Show the whole summary of the selected answer above its text if the table cuts it off."""
         item = self._table.current_item
-        cut_summary = ""
-        if isinstance(item, EvidenceItem) and self._table.is_cell_cut("summary", item):
-            cut_summary = self._format_summary(item)
-        self.summary_label.show_text(cut_summary)
-        self.summary_label.setVisible(bool(cut_summary))
+        cut_item = item if isinstance(item, EvidenceItem) and self._table.is_cell_cut("summary", item) else None
+        self.summary_label.show_text(self._format_summary(cut_item) if cut_item is not None else "")
+        self.summary_label.setVisible(cut_item is not None)

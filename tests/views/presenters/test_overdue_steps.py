@@ -1,6 +1,6 @@
 """A scheduled step whose time has passed is never announced for that time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -24,7 +24,7 @@ LATE = NOW - timedelta(hours=5)
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize(("at", "is_overdue"), [(LATE, True), (NOW - timedelta(minutes=1), False), (NOW, False)])
 def test_an_overdue_step_says_so_everywhere(
-    the_look: object, language: Literal["ja", "en"], at: object, is_overdue: bool
+    the_look: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
 ) -> None:
     """In the column "next", the document strip, the timeline, and beside the list of a company; a step is overdue
     when the due tasks, which run each minute, have surely passed it."""
@@ -32,7 +32,7 @@ def test_an_overdue_step_says_so_everywhere(
     context.change_language(language)
     record = check(
         incomplete=("pdf",), pdf_file_path=None, work=Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, 2)
-    )  # type: ignore[arg-type]  # an instant
+    )
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     page.show_result(LookupResult(record.corporation_number, (record,)))
     (line,) = make_planned_lines(record, context)
