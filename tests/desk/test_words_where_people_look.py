@@ -40,6 +40,7 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from console.wording.records import format_amount_with_difference_mark
 from tests.cli.conftest import Terminal
 from tests.desk.hands import Person
 from tests.support.desks import environment
@@ -201,6 +202,24 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: Furnished) -> N
         assert is_nothing_shown == (explanation.work is WorkBadge.NONE), route
     person.close()
     assert {"open_approval", "open_refund", "probe", "refetch", "resolve"} <= set(primary_actions)
+
+
+def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: Furnished) -> None:
+    """The queue says that the total of an order isn't what was paid; its page says the same."""
+    person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
+    marks = set()
+    for kind in ("not_moved", "complete"):
+        order = desk.console.payments.read_payment(desk.paid(kind)[-1].id).order
+        assert order is not None
+        person.frame.show_route(OrderRoute(order.id))
+        person.rest()
+        page = person.page(RecordPage)
+        assert page.view is not None
+        amount = format_amount_with_difference_mark(page.view.record, person.opening.context)
+        assert page.head.detail_label.plain == amount
+        assert [label.plain for label in page.findChildren(TextLabel) if label.isVisible()].count(amount) == 2
+        marks.add("≠" in amount)
+    assert marks == {True, False}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

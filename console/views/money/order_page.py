@@ -58,7 +58,7 @@ class OrderPage(MoneyPage[OrderDetails]):
 
     def fill_header(self, details: OrderDetails) -> None:
         record, translate = details.record, self.context.translate
-        total = wording.format_amount(record.total_minor, record.currency)
+        total = case_words.format_amount_with_difference_mark(record, self.context)
         badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(record.corporation_number or "", "", total, badges)
         self._show_saga_steps(details.sagas)
