@@ -340,7 +340,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "the numbers before and after a line break are painted as one",
         "console/views/theme/mixed_font_text.py",
-        "int(baseline), piece.translate(_SPACE_BY_LINE_BREAK))",
+        "int(baseline), piece.translate(_PAINTED_TEXT_BY_CHARACTER))",
         "int(baseline), piece)",
         ("tests/views/theme/test_mixed_font_text.py",),
     ),

@@ -39,8 +39,12 @@ _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 # As in lead-b and re-fetch.
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
-_DIRECTION_MARK_PATTERN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_SPACE_BY_LINE_BREAK = dict.fromkeys(map(ord, "\n\r\t\v\f\x85\u2028\u2029"), " ")
+_DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_PAINTED_TEXT_BY_CHARACTER = {
+    **dict.fromkeys(map(ord, "\n\r\t\v\f\x85\u2028\u2029"), " "),
+    **dict.fromkeys(map(ord, _DIRECTION_MARKS), ""),
+}
+_DIRECTION_MARK_PATTERN = re.compile(f"[{_DIRECTION_MARKS}]")
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
 _CURRENCY_PATTERN = re.compile(r"[¥₹]")
@@ -169,11 +173,11 @@ def draw_font_runs(
     is_bold: bool = False,
 ) -> float:
     """Draw font runs side by side on one baseline, with the pen of the painter. A line break in them is drawn as a
-    space: without it, the numbers at both sides of it would look like one. Return the x coordinate of their right
-    end, in px."""
+    space: without it, the numbers at both sides of it would look like one. Marks of the direction of writing are left
+    out. Return the x coordinate of their right end, in px."""
     for piece, uses_figures_font in runs:
         painter.setFont(current_appearance().font(role, is_bold=is_bold, uses_figures_font=uses_figures_font))
-        painter.drawText(int(x), int(baseline), piece.translate(_SPACE_BY_LINE_BREAK))
+        painter.drawText(int(x), int(baseline), piece.translate(_PAINTED_TEXT_BY_CHARACTER))
         x += _measure_text_piece(piece, role, is_bold, uses_figures_font, current_appearance().scale)
     return x
 
@@ -195,7 +199,7 @@ def _measure_text_piece(
     return (
         current_appearance()
         .font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
-        .horizontalAdvance(text.translate(_SPACE_BY_LINE_BREAK))
+        .horizontalAdvance(text.translate(_PAINTED_TEXT_BY_CHARACTER))
     )
 
 
@@ -228,7 +232,7 @@ def _count_fitting_letters(
 ) -> int:
     """Return the number of letters at the beginning of a text that fit into `width_px` px."""
     metrics = current_appearance().font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
-    piece = piece.translate(_SPACE_BY_LINE_BREAK)
+    piece = piece.translate(_PAINTED_TEXT_BY_CHARACTER)
     return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
