@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from console.providers.payments.provider import PaymentProvider
     from console.services.access.accounts import DatabaseAccountService
     from console.services.access.blocking_sessions import BlockingSessionEnder
+    from console.services.access.merchants import MerchantService
     from console.services.access.operators import OperatorService
     from console.services.access.read_only import ReadOnlySwitchService
     from console.services.access.sessions import SignInService
@@ -281,6 +282,22 @@ class Console:
         return DatabaseAccountService(self._context, self.request_ids)
 
     @cached_property
+    def merchants(self) -> "MerchantService":
+        """The service that binds the database to another merchant of a provider."""
+        from console.services.access.merchants import MerchantService
+
+        return MerchantService(self._context, self.request_ids)
+
+    def require_own_merchants(self) -> None:
+        """Raise bad_profile if the settings of a provider name another merchant than that of the database. Store the
+        merchants of providers that the database doesn't have yet. For a worker, before it takes anything."""
+        from console.services.process.merchants import list_bound_providers, require_own_merchant
+
+        for provider in list_bound_providers():
+            if not self.settings.list_missing_secret_names(provider):
+                require_own_merchant(self._context, provider)
+
+    @cached_property
     def person_state(self) -> "PersonStateStore":
         """The store of the encrypted values that a window keeps for a person, such as drafts."""
         from console.services.person_state.encrypted_file import PersonStateStore
@@ -515,12 +532,12 @@ def open_console(
         opened_resources.callback(database.close)
         opened_resources.callback(spool.close)
         database_state = _sign_in_to_database(settings, database)
-        database.admission = migrate.require_current_version
         database.executed_request = get_executed_request_id
         context = ServiceContext(
             settings=settings,
             database=database,
             database_id=database_state["database_id"],
+            stored_facts=database_state,
             spool=spool,
             documents=open_documents(settings.documents_url, database),
             clock=console_clock,
@@ -530,6 +547,7 @@ def open_console(
             program=program,
             make_live_numbers=_make_live_number_queries,
         )
+        database.admission = partial(_require_unchanged_database, context)
         console = Console(context, credit_check_adapter, open_payment_adapter)
         opened_resources.callback(console.close)
         if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
@@ -557,6 +575,16 @@ def _open_database(settings: Settings, *, without_time_limit: bool = False) -> D
     finally:
         spool.close()
     return database
+
+
+def _require_unchanged_database(context: ServiceContext, conn: "Connection") -> None:
+    """Raise schema_mismatch if another desk has upgraded the schema since this process started, and bad_profile if
+    an administrator has bound the database to another merchant of a provider that this process calls."""
+    stored_merchants = migrate.require_current_version(conn)
+    if context.accepted_merchants:
+        from console.services.process.merchants import refuse_changed_merchants  # a lookup calls no provider
+
+        refuse_changed_merchants(context, stored_merchants)
 
 
 def _sign_in_to_database(settings: Settings, database: Database) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from console.cli.access.accounts import ApplyAccountsCommand
 from console.cli.access.authorisation import AUTHORISATION_COMMANDS
+from console.cli.access.merchants import MERCHANT_COMMAND
 from console.cli.access.read_only import READ_ONLY_COMMANDS
 from console.cli.access.sign_in import ForgetCredentialsCommand, SignInCommand, SignOutCommand, WhoAmICommand
 from console.cli.adoption import AdoptDatabaseCommand
@@ -99,6 +100,7 @@ COMMANDS: Mapping[str, Command] = {
     "db restore": RestoreDatabaseCommand(),
     "replay": ReplayPackCommand(),
     "db accounts apply": ApplyAccountsCommand(),
+    "db merchant": MERCHANT_COMMAND,
     "worker": WorkerCommand(),
     "sandbox": SandboxCommand(),
     "training": TrainingCommand(),

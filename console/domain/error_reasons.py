@@ -57,7 +57,8 @@ class InProgressReason(Reason):
     """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested action.
     ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: the code of a payment
     has expired, and it isn't known whether the payment was paid. The reasons that end with CONTRADICTED: the
-    provider's answer contradicts the other refund or payment. TAKEN_BY_OTHER_PERSON: another person's take of the
+    provider's answer contradicts the other refund or payment. PROVIDER_WORK_OPEN: records of the provider are not
+    settled. TAKEN_BY_OTHER_PERSON: another person's take of the
     record is running. UNMATCHED_NOTICE: a notice reports a payment of the order that this database doesn't have."""
 
     BULK_RUN_RUNNING = "bulk"
@@ -66,6 +67,7 @@ class InProgressReason(Reason):
     OTHER_PAYMENT_CONTRADICTED = "payment_contradicted"
     OTHER_PAYMENT_OPEN = "payment_open"
     OVERDUE_PAYMENT_UNCLEAR = "overdue_payment_unclear"
+    PROVIDER_WORK_OPEN = "provider_work_open"
     ONLY_DESK_KNOWS = "only_desk_knows"
     RECONCILIATION_RUNNING = "reconciliation"
     REGISTRY_IMPORT_RUNNING = "registry_import"

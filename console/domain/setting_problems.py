@@ -13,10 +13,10 @@ class SettingProblem(Reason):
     KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
     desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: a further node in a
     database address is malformed. NO_SUCH_ENGINE: the kind of database isn't supported. NOT_ALPHANUMERIC: only
-    letters and digits are allowed. OTHER_MERCHANT: the record belongs to another merchant id at the gateway than this
-    desk. PROFILE_UNPARSABLE: the profile file has a malformed line. TWO_ALERT_DESTINATIONS:
-    both a webhook and Kafka are set. UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the
-    server has no such database."""
+    letters and digits are allowed. OTHER_MERCHANT: the database belongs to another merchant of the provider.
+    PROFILE_UNPARSABLE: the profile file has a malformed line. RECORD_OF_OTHER_MERCHANT: the record belongs to another
+    merchant id at the gateway than this desk. TWO_ALERT_DESTINATIONS: both a webhook and Kafka are set.
+    UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the server has no such database."""
 
     ACCESS_DENIED = "access_denied"
     ADDRESS_TAKEN = "address_taken"
@@ -61,6 +61,7 @@ class SettingProblem(Reason):
     PASSWORD_MISSING = "password_missing"  # noqa: S105 (a problem, no secret)
     PROVIDER_DISABLED = "provider_disabled"
     INVALID_REDIS_URL = "redis_form"
+    RECORD_OF_OTHER_MERCHANT = "record_of_other_merchant"
     REDIS_NOT_TLS = "redis_not_tls"
     SIGN_IN_MISSING = "sign_in_missing"
     ACCOUNT_NAME_MISSING = "sign_in_unnamed"

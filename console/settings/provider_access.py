@@ -13,6 +13,9 @@ from console.domain.setting_problems import SettingProblem
 from console.settings.urls import is_loopback_url, parse_provider_url, require_known_host
 from console.settings.value_parsers import RawSetting
 
+_LONG_ID_CHARACTERS = 8
+PRODUCTION, LOOPBACK = "production", "loopback"
+"""Names of two environments of a provider: its real one, and a simulated provider on this machine."""
 _CALL_URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
 
 ValueT = TypeVar("ValueT")
@@ -33,17 +36,20 @@ class ProviderAccess:
     """The hosts of a provider, and the names of its secrets and settings. The names of secrets have no provider
     prefix.
 
-    - `hosts`: the provider's own hosts; a profile file may name only these
+    - `hosts`: the provider's own hosts, each with the name of its environment; a profile file may name only these
     - `credentials`: secrets that enable the provider when all of them are set
     - `additional_secrets`: other secrets that a call needs
+    - `merchant`: the one of these secrets that names our merchant, and stays the same if a key is replaced; "" if
+      no secret does
     - `keys`: keys in the provider's section of the profile file
     - `variables`: other full keys of the profile file (such as `receiver.x`), each with its environment variable
       without `CONSOLE_`
     """
 
-    hosts: frozenset[str]
+    hosts: Mapping[str, str]
     credentials: tuple[str, ...]
     additional_secrets: tuple[str, ...] = ()
+    merchant: str = ""
     keys: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,16 +73,37 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
 
     `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and
     the additional hosts that a profile file may name. It raises bad_profile for an invalid setting.
+    `list_environments` returns the names of the environments that the settings address without a configured origin:
+    one, unless a profile mixes the URLs of several.
     """
 
     access: ProviderAccess
     read_settings: Callable[[SettingSource, str | None, Collection[str]], ProviderSettingsT]
+    list_environments: Callable[[ProviderSettingsT], Collection[str]] = lambda _settings: (PRODUCTION,)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMerchant:
+    """The merchant as which this desk calls a provider. `environment`: name of the provider's environment, such as
+    `production`; for an origin that is not the provider's own its host, for one on this machine `loopback`.
+    `merchant_id`: the id that the provider has given to our merchant; "" if it is missing.
+    """
+
+    environment: str
+    merchant_id: str = field(repr=False)
+
+    @property
+    def masked_id(self) -> str:
+        """The last characters of the merchant's id, for people: two, or four of a long id."""
+        shown = 4 if len(self.merchant_id) >= _LONG_ID_CHARACTERS else 2
+        return f"****{self.merchant_id[-shown:]}"
 
 
 ALARMBOX_ACCESS = ProviderAccess(
-    hosts=frozenset({"api.alarmbox.jp"}),
+    hosts={"api.alarmbox.jp": PRODUCTION},
     # The refresh token is not among them, because after its first use it is in the database.
     credentials=("CLIENT_ID", "CLIENT_SECRET"),
+    merchant="CLIENT_ID",
     keys=("spacing_seconds", "test_account"),
     variables={
         "alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES",
@@ -84,7 +111,7 @@ ALARMBOX_ACCESS = ProviderAccess(
     },
 )
 REGISTRY_ACCESS = ProviderAccess(
-    hosts=frozenset({"api.houjin-bangou.nta.go.jp"}),
+    hosts={"api.houjin-bangou.nta.go.jp": PRODUCTION},
     credentials=("APPLICATION_ID",),
     variables={"registry.folder": "REGISTRY_FOLDER"},
 )
@@ -125,6 +152,14 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
         own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.keys}
         keys |= {f"{name}.url": f"{name.upper()}_URL", **access.variables, **own_keys}
     return keys
+
+
+def find_environment(url: str, access: ProviderAccess) -> str:
+    """Return the name of the environment at this URL of a provider: `loopback` on this machine, and the host if it
+    isn't one of the provider's own hosts."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return LOOPBACK if is_loopback_url(f"{parts.scheme}://{parts.netloc}") else access.hosts.get(host, host)
 
 
 # Parsers

@@ -15,10 +15,13 @@ from console.settings.alerts import AlertSettings, read_alert_settings
 from console.settings.database_login import DatabaseSignIn
 from console.settings.profile_file import read_profile
 from console.settings.provider_access import (
+    PRODUCTION,
     ConfiguredProvider,
     ProviderAccess,
+    ProviderMerchant,
     ProviderSettingsT,
     choose_spacing_seconds,
+    find_environment,
     get_access_by_provider,
     list_credential_names,
     list_required_secret_names,
@@ -157,6 +160,22 @@ class Settings:
             name.removeprefix(f"{provider.upper()}_"): self.read_secret(name) or ""
             for name in list_required_secret_names(provider)
         }
+
+    def read_merchant(self, provider: str) -> ProviderMerchant:
+        """Return the merchant as which this desk calls a provider. This may read the keyring."""
+        access, url = get_access_by_provider()[provider], self.get_provider_url(provider)
+        environments: Collection[str] = (PRODUCTION,)
+        plugins = provider_registry.list_providers_as(ConfiguredProvider)
+        if url is not None:
+            environments = (find_environment(url, access),)
+        elif plugin := next((plugin for plugin in plugins if plugin.name == provider), None):
+            environments = plugin.list_environments(self.provider_settings[provider])
+        merchant_id = self.read_secret(f"{provider.upper()}_{access.merchant}") if access.merchant else ""
+        return ProviderMerchant("+".join(sorted(set(environments))), merchant_id or "")
+
+    def get_merchant_variable(self, provider: str) -> str:
+        """Return the name of the environment variable with the secret that names our merchant at the provider."""
+        return f"CONSOLE_SECRET_{provider.upper()}_{get_access_by_provider()[provider].merchant}"
 
     def read_secret(self, secret_name: str) -> str | None:
         """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise

@@ -59,12 +59,14 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
     from console.providers.alarmbox.oauth import OUT_OF_BAND_REDIRECT_URI
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, DatabaseTokenStore
+    from console.services.process.merchants import require_own_merchant
 
     settings = context.settings
     client_id, secret = settings.read_secret("ALARMBOX_CLIENT_ID"), settings.read_secret("ALARMBOX_CLIENT_SECRET")
     if not client_id or not secret:
         variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
+    require_own_merchant(context, "alarmbox")
     config = AlarmBoxConfig(
         base_url=settings.get_provider_url("alarmbox") or PRODUCTION_URL,
         client_id=client_id,

@@ -42,10 +42,11 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     After the first signal no task begins, and no request is accepted; running tasks and requests may end within
     STOP_WAIT_FOR_TASKS_SECONDS, and their leases are released. The second signal aborts the tasks and requests that
     are still running. Raises `not_allowed` if the database account may not run due tasks, `bad_profile` if the
-    receiver can't listen on its address.
+    receiver can't listen on its address, or if the settings of a provider name another merchant than the database.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
     scheduler.require_permission()
+    console.require_own_merchants()
     threads: list[DueTaskThreads | DeskRequestThreads | BlockingSessionsThread] = [
         DueTaskThreads(scheduler, stop_event)
     ]

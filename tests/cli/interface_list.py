@@ -242,6 +242,7 @@ def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, di
     yield say("db", "backup", str(folder / "backup"))
     yield say("db", "restore", str(folder / "backup"), "--check")
     yield say("db", "accounts", "apply", str(folder / "nothing.json"))
+    yield say("db", "merchant", "alarmbox", "--reason", "another contract")
     yield say("open", "no link")
     yield say("--version")
     yield say("lookup", "--help")

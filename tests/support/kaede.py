@@ -299,9 +299,10 @@ PLUGIN = ProviderPlugin(
     notice_path="/callbacks/kaede",
     words=_WORDS,
     access=ProviderAccess(
-        hosts=frozenset({"api.kaede-pay.example"}),
+        hosts={"api.kaede-pay.example": "production"},
         credentials=("SHOP", "API_KEY"),
         additional_secrets=("NOTICE_KEY",),
+        merchant="SHOP",
         keys=("spacing_seconds",),
     ),
     read_settings=_read_settings,

@@ -552,6 +552,11 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
     restore_parser.add_argument("folder", metavar="DIR")
     restore_parser.add_argument("--check", action="store_true", help=translate("cli.help.restore_check"))
     _add_accounts_command(database_subcommands, translate)
+    merchant_parser = _add_changing_command(database_subcommands, "merchant", translate, "db.merchant")
+    merchant_parser.add_argument(
+        "provider", choices=(CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()), metavar="PROVIDER"
+    )
+    merchant_parser.add_argument("--reason", required=True, metavar="TEXT")
     adopt_parser = _add_changing_command(database_subcommands, "adopt", translate, "db.adopt")
     adopt_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
     adopt_parser.add_argument("--timezone", metavar="ZONE", help=translate("cli.help.timezone"))

@@ -200,6 +200,13 @@ class AuditAction(StrEnum):
     LIMIT_SET = "limit.set"
     """A person has tried to change a limit of refunds and was refused."""
 
+    MERCHANT_CHANGE = "merchant.change"
+    """A person has tried to bind the database to another merchant and was refused."""
+    MERCHANT_CHANGED = "merchant.changed"
+    """An administrator has bound the database to another merchant of a provider."""
+    MERCHANT_STORED = "merchant.stored"
+    """The database has stored the merchant of a provider for the first time."""
+
     READ_ONLY_OFF = "read_only.off"
     READ_ONLY_ON = "read_only.on"
     READ_ONLY_SET = "read_only.set"

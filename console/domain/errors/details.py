@@ -231,6 +231,10 @@ class BadProfileDetail(TypedDict, total=False):
     used_percent: float
     found: int
     needed: int
+    environment: str
+    merchant: str
+    stored_environment: str
+    stored_merchant: str
 
 
 class BadRegistryFileDetail(TypedDict, total=False):
@@ -300,6 +304,8 @@ class InProgressDetail(LeaseFacts, _SharedFacts, total=False):
     request_id: str
     source: Literal["desk"]
     operator: str
+    provider: str
+    count: int
 
 
 class NotRefetchableDetail(_SharedFacts, total=False):

@@ -14,6 +14,7 @@ from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
     choose_spacing_seconds,
+    find_environment,
     make_pattern_parser,
     parse_call_url,
     parse_seconds,
@@ -30,10 +31,35 @@ ATOM_CALL_NAMES = ("auth", "verification", "refund", "refund_status")
 """Calls to Atom whose URL the profile may set, for example `auth` by the key `atom.auth_url`. The names are the
 fields of AtomUrls.
 """
-ATOM_HOSTS = frozenset(
-    {"payment1.atomtech.in", "payment.atomtech.in", "paynetzuat.atomtech.in", "caller.atomtech.in"}
-)
+ATOM_HOSTS: Mapping[str, str] = {
+    "payment1.atomtech.in": "production",
+    "payment.atomtech.in": "production",
+    "paynetzuat.atomtech.in": "uat",
+    "caller.atomtech.in": "uat",
+}
 
+_ACCESS = ProviderAccess(
+    hosts=ATOM_HOSTS,
+    credentials=("MERCH_ID", "PASSWORD"),
+    additional_secrets=(
+        "REQUEST_KEY",
+        "REQUEST_SALT",
+        "RESPONSE_KEY",
+        "RESPONSE_SALT",
+        "REQUEST_HASH_KEY",
+        "RESPONSE_HASH_KEY",
+    ),
+    merchant="MERCH_ID",
+    keys=(
+        "environment",
+        "verification",
+        "amount_format",
+        "product",
+        "account",
+        "spacing_seconds",
+        *(f"{call}_url" for call in ATOM_CALL_NAMES),
+    ),
+)
 _PRODUCT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
 
@@ -123,6 +149,17 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
     return AtomUrls(**addresses)
 
 
+def _list_environments(own_settings: AtomSettings) -> Collection[str]:
+    """Return the names of the environments that the calls address: that of the setting, unless the profile sets
+    the URL of every call, and those of the URLs in the profile."""
+    is_each_call_set = len(own_settings.urls) == len(ATOM_CALL_NAMES)
+    urls = own_settings.urls.values()
+    return {
+        *(() if is_each_call_set else (own_settings.environment,)),
+        *(find_environment(url, _ACCESS) for url in urls),
+    }
+
+
 def _find_payment_state(provider_word: str) -> PaymentState | None:
     """Return our payment state for one of Atom's status codes; None for an unknown code."""
     from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS
@@ -174,28 +211,9 @@ PLUGIN = ProviderPlugin(
     order_handle_column="atom_token_id",
     order_payment_column="atom_txn_id",
     words=_WORDS_ON_SCREEN,
-    access=ProviderAccess(
-        hosts=ATOM_HOSTS,
-        credentials=("MERCH_ID", "PASSWORD"),
-        additional_secrets=(
-            "REQUEST_KEY",
-            "REQUEST_SALT",
-            "RESPONSE_KEY",
-            "RESPONSE_SALT",
-            "REQUEST_HASH_KEY",
-            "RESPONSE_HASH_KEY",
-        ),
-        keys=(
-            "environment",
-            "verification",
-            "amount_format",
-            "product",
-            "account",
-            "spacing_seconds",
-            *(f"{call}_url" for call in ATOM_CALL_NAMES),
-        ),
-    ),
+    access=_ACCESS,
     read_settings=_read_settings,
+    list_environments=_list_environments,
     make_adapter=_make_adapter,
     find_payment_state=_find_payment_state,
     find_refund_state=_find_refund_state,

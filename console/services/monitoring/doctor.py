@@ -22,6 +22,12 @@ from console.services.guarded import database_rollback
 from console.services.monitoring.installation import check_installed_files, find_installed_folder
 from console.services.monitoring.versions import SchemaVersions, read_versions
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME
+from console.services.process.merchants import (
+    StoredMerchant,
+    list_bound_providers,
+    make_other_merchant_error,
+    make_stored_merchant,
+)
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
@@ -105,6 +111,7 @@ class HealthCheckService:
                 else ()
             ),
             ("alarmbox", self._check_alarmbox),
+            ("merchants", self._check_merchants),
             ("lease_clock", self._check_lease_clock),
             ("tasks", self._check_tasks),
             ("went_back", self._check_rollback),
@@ -127,7 +134,8 @@ class HealthCheckService:
             schema = self._run_check("database", self._check_schema)
             if not schema.ok:
                 return (schema,)
-            return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
+            merchants = self._run_check("merchants", self._check_merchants)
+            return (schema, merchants, *map(_make_health_check, fitness.check_fitness(self._database)))
         finally:
             self._opened_resources.close()
 
@@ -168,7 +176,7 @@ class HealthCheckService:
             return HealthCheck(check_name, False, message, next_step, facts)
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
-        next_step = "" if verdict in ("ok", "unneeded") else f"doctor.{check_name}.next"
+        next_step = "" if verdict in ("ok", "unneeded", "unbound") else f"doctor.{check_name}.next"
         next_step = f"doctor.{check_name}.given.next" if verdict == "given" else next_step
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
@@ -350,6 +358,27 @@ class HealthCheckService:
                 return read_token(conn, "alarmbox") is not None
         except ConsoleError:
             return True
+
+    def _check_merchants(self) -> _CheckFacts:
+        """Check that the settings of each provider name the merchant of this database, and list the merchants of the
+        database. Raises bad_profile for the first provider whose settings name another one."""
+        if self._asks_worker is True:
+            return {"verdict": "unneeded"}
+        stored_facts = migrate.ensure_schema(self._database)
+        stored_merchants = {
+            provider: StoredMerchant.parse(stored_facts[migrate.MERCHANT_NAME_PREFIX + provider])
+            for provider in list_bound_providers()
+            if migrate.MERCHANT_NAME_PREFIX + provider in stored_facts
+        }
+        for provider, stored in stored_merchants.items():
+            own = self._settings.read_merchant(provider)
+            digest = make_stored_merchant(stored_facts["database_id"], provider, own, "").digest
+            if own.merchant_id and digest != stored.digest:
+                raise make_other_merchant_error(self._settings, provider, own, stored)
+        if not stored_merchants:
+            return {"verdict": "unbound"}
+        names = (f"{name} {stored.masked_id} ({stored.environment})" for name, stored in stored_merchants.items())
+        return {"merchants": ", ".join(names)}
 
     def _check_gateway(self, name: str) -> HealthCheck:
         """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it

@@ -27,12 +27,12 @@ def is_of_other_merchant(context: ServiceContext, payment_providers: PaymentProv
 
 
 def require_own_merchant(context: ServiceContext, payment_providers: PaymentProviders, payment: Payment) -> None:
-    """Raise bad_profile (detail.problem `other_merchant`) if the payment was started under another merchant id than
+    """Raise bad_profile (detail.problem `record_of_other_merchant`) if the payment was started under another merchant id than
     that of this desk, or if the provider is not configured here."""
     if is_of_other_merchant(context, payment_providers, payment):
         facts: BadProfileDetail = {
             "variable": f"CONSOLE_{payment.provider.upper()}_URL",
-            "problem": SettingProblem.OTHER_MERCHANT,
+            "problem": SettingProblem.RECORD_OF_OTHER_MERCHANT,
             "provider": payment.provider,
         }
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)

@@ -10,6 +10,7 @@ from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.providers.payments.provider import PaymentProvider, PaymentReader
 from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, ProviderCallRefuser
 from console.services.process.context import ServiceContext
+from console.services.process.merchants import require_own_merchant
 from console.settings.provider_access import ProviderSettingsT
 
 
@@ -18,9 +19,11 @@ def make_adapter_arguments(
 ) -> AdapterArguments[ProviderSettingsT]:
     """Return the arguments for creating the adapter of the provider that `plugin` declares, from this desk's
     settings. If a worker acts for the desk's person, the created adapter can't call the provider. May read the
-    keyring; sends nothing.
+    keyring; sends nothing. Raises bad_profile if the database belongs to another merchant of the provider.
     """
     own_settings = context.settings.get_provider_settings(plugin)
+    if not context.asks_worker:
+        require_own_merchant(context, plugin.name)
     return AdapterArguments(
         own_settings=own_settings,
         url=context.settings.get_provider_url(plugin.name),

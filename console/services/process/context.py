@@ -150,7 +150,9 @@ class ServiceContext:
     """The service context of one process on one desk. All services share the same object, so it contains no state
     of a single service.
 
-    `database_id` is the id of the database; `scale` divides every duration for which the process waits (1 except
+    `database_id` is the id of the database; `stored_facts` are the values of `console_meta` at the start of the
+    process, by name; `accepted_merchants` has the digest of the stored merchant for each provider that this process
+    may call (`services/process/merchants.py`). `scale` divides every duration for which the process waits (1 except
     in tests and demos). `fitness_checked_until` is the monotonic time (seconds) until which the check of the
     database's settings need not be repeated. `session` is the id of this process in the audit trail; `program` is
     the program's name that the database server shows for its connections.
@@ -168,6 +170,8 @@ class ServiceContext:
     """Function that applies one refund in a provider's report of the payment with this id to our refund. It returns
     False if no refund of the payment has the key in the report.
     """
+    stored_facts: Mapping[str, str] = field(default_factory=dict)
+    accepted_merchants: dict[str, str] = field(default_factory=dict)
     fitness_checked_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from sqlalchemy.dialects import mysql
 
 from console.domain.access.permissions import WORKER
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.transitions.tables import OPERATION_TRANSITIONS
@@ -69,6 +70,13 @@ def is_live_lease_sql(row: str) -> str:
 
 
 _IS_OWN_SESSION_SQL = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
+_MERCHANT_NAMES_SQL = ", ".join(f"'merchant.{name}'" for name in (CREDIT_CHECK_PROVIDER, *list_provider_names()))
+_IS_FIRST_MERCHANT_SQL = (
+    f"(NEW.name IN ({_MERCHANT_NAMES_SQL}) AND NEW.value REGEXP '^[^ ]+ [*]+[^ ]* [0-9a-f]{{32}} [^ ]+$'"
+    " AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)"
+)
+"""SQL condition: NEW is the first merchant of a provider, stored in the account's own name. The names are a closed
+set, so that nobody fills the table, which every process reads when it starts."""
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
     TriggerRule(
@@ -271,7 +279,9 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("operators", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE, _OPERATOR_NAME_RULE),
     ("operators", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "INSERT"): (
-        TriggerRule("NEW.name = 'store_key_fingerprint'", "only the schema account changes this"),
+        TriggerRule(
+            f"NEW.name = 'store_key_fingerprint' OR {_IS_FIRST_MERCHANT_SQL}", "only the schema account changes this"
+        ),
     ),
     ("console_meta", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),

@@ -81,7 +81,7 @@ class Database:
             raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
-        self.admission: Callable[[Connection], None] | None = None
+        self.admission: Callable[[Connection], object] | None = None
         self.executed_request: Callable[[], str | None] = _get_no_executed_request
         """Function that returns the id of the desk request that the calling thread executes; None if it executes
         none.

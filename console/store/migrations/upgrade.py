@@ -38,6 +38,19 @@ adoption, or the adoption is done."""
 VERSION_TABLE_META_KEY = "versions"
 """Name of the value in `console_meta` that has the name of the version table."""
 _IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.LOCK_TABLE}
+MERCHANT_NAME_PREFIX = "merchant."
+"""Beginning of the names of the values in `console_meta` that have the merchant of a provider, such as
+`merchant.paypay`."""
+_VERSION_AND_MERCHANTS_QUERY_BY_TABLE = {
+    "alembic_version": text(
+        "SELECT name, value FROM console_meta WHERE name LIKE 'merchant.%'"
+        " UNION ALL SELECT 'schema', version_num FROM alembic_version"
+    ),
+    OWN_VERSION_TABLE: text(
+        "SELECT name, value FROM console_meta WHERE name LIKE 'merchant.%'"
+        " UNION ALL SELECT 'schema', version_num FROM console_alembic_version"
+    ),
+}
 _VERSION_QUERY_BY_TABLE = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
     OWN_VERSION_TABLE: text("SELECT version_num FROM console_alembic_version"),
@@ -69,11 +82,15 @@ def ensure_schema(database: Database) -> dict[str, str]:
     return meta
 
 
-def require_current_version(conn: Connection) -> None:
+def require_current_version(conn: Connection) -> dict[str, str]:
     """Raise ConsoleError `schema_mismatch` if another desk has upgraded the schema since this program started, so
-    that this program stops writing.
+    that this program stops writing. Return the merchants stored in `console_meta` by name, with the schema version
+    under `schema`: one statement reads both.
     """
-    _require_newest_version(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
+    query = _VERSION_AND_MERCHANTS_QUERY_BY_TABLE[_read_stored_version_table(conn)]
+    stored = {str(row.name): str(row.value) for row in conn.execute(query)}
+    _require_newest_version(stored.get("schema", "None"))
+    return stored
 
 
 def _require_newest_version(version: str) -> None:
@@ -324,6 +341,17 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
         except IntegrityError:  # another process stored it at the same time
             raise RunAgain from None
     return stored_value or value
+
+
+_REPLACE_META_VALUE_STATEMENT = text("UPDATE console_meta SET value = :value WHERE name = :name AND value = :before")
+
+
+def replace_meta(conn: Connection, name: str, value_before: str, value: str) -> None:
+    """Store `value` in `console_meta` under `name` in place of `value_before`. Raises RunAgain if another process has
+    replaced that value."""
+    values = {"name": name, "before": value_before, "value": value}
+    if conn.execute(_REPLACE_META_VALUE_STATEMENT, values).rowcount != 1:
+        raise RunAgain
 
 
 def read_credit_check_table_structure(conn: Connection) -> legacy_table.LegacyTable:

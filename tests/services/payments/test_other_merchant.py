@@ -54,9 +54,9 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     assert (found.state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
     assert (found.work.state, found.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
     asked = refusal(lambda: other.payments.probe(payment.id))
-    assert (asked.code, asked.detail["problem"]) == ("bad_profile", "other_merchant")
+    assert (asked.code, asked.detail["problem"]) == ("bad_profile", "record_of_other_merchant")
     for language in ("ja", "en"):
-        assert "other_merchant" not in format_error_message(asked, language)
+        assert "record_of_other_merchant" not in format_error_message(asked, language)
     assert scene.payments.probe(payment.id).state == "completed"
     assert scene.place.sql("SELECT merchant_payment_id FROM payments") == [("ORD-1",)]
 
@@ -102,11 +102,11 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
         assert refusal(lambda: lead.refunds.approve(refund.id)).code == "outcome_unknown"
     for _ in range(3):
         pass_time(scene, clock, timedelta(minutes=10))
-        assert refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"] == "other_merchant"
+        assert refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"] == "record_of_other_merchant"
         other.console.recovery.run_due()
     for target in ("failed", "completed"):
         decided = refusal(lambda target=target: other.console.refunds.resolve(refund.id, target, "seen", "R-1"))
-        assert decided.detail["problem"] == "other_merchant"
+        assert decided.detail["problem"] == "record_of_other_merchant"
     found = scene.console.refunds.read_refund(refund.id).record
     assert (found.state, found.certainty) == ("submitting", Certainty.UNKNOWN)
     assert len(scene.control.read_requests(call="paypay_refund")) == 1

@@ -16,7 +16,8 @@ from tests.store.migrations.test_old_chain import empty, schema_of
 from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_ROWS, WRITTEN, instant_of
 from tests.support.places import CHECKS, Engine
 
-UNDONE = {
+UNDONE: dict[str, tuple[str, ...]] = {
+    "0024": (),
     "0023": (
         "ALTER TABLE requests DROP INDEX ix_requests_waiting, DROP COLUMN waiting, DROP COLUMN asked_hour",
         "ALTER TABLE requests DROP INDEX ix_requests_who, ADD INDEX ix_requests_who (who, at)",

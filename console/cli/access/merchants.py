@@ -1,0 +1,37 @@
+"""The command `db merchant`: bind the database to the merchant that the settings of this process name."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.results import JsonObject, Translate
+from console.cli.process.command import ServiceCommand
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output.translator import Translator
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.services.access.merchants import MerchantChange
+
+
+def _set_merchant(console: "Console", args: Namespace, _: AnswerWriter) -> "MerchantChange":
+    return console.merchants.set_merchant(args.provider, args.reason, request_id=args.request_id)
+
+
+def _build_merchant_json(change: "MerchantChange", _: Translate) -> JsonObject:
+    before = {"environment": change.environment_before, "merchant": change.merchant_before}
+    return {
+        "provider": change.provider,
+        "environment": change.environment,
+        "merchant": change.merchant,
+        "before": None if change.merchant_before is None else before,
+        "changed": change.is_changed,
+    }
+
+
+def _format_merchant_lines(change: "MerchantChange", translator: Translator) -> Iterator[str]:
+    key = "cli.merchant.changed" if change.is_changed else "cli.merchant.unchanged"
+    yield translator(key, provider=change.provider, environment=change.environment, merchant=change.merchant)
+
+
+MERCHANT_COMMAND = ServiceCommand(_set_merchant, _build_merchant_json, _format_merchant_lines)

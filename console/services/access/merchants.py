@@ -1,0 +1,117 @@
+"""Bind the database to another merchant of a provider (see `services/process/merchants.py`): `db merchant`."""
+
+from dataclasses import dataclass
+
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import InProgressReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.services.audit import refusals
+from console.services.guarded.request_ids import RequestIdService
+from console.services.process.context import WORKER, ServiceContext
+from console.services.process.merchants import (
+    PROVIDER_KIND,
+    StoredMerchant,
+    list_bound_providers,
+    make_stored_merchant,
+)
+from console.store.access.open_provider_work import count_open_records
+from console.store.database.engine import Transaction
+from console.store.migrations import upgrade as migrate
+
+LONGEST_REASON_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantChange:
+    """Result of `db merchant`: the merchant to which the database belongs now, and the one before.
+    `environment_before` and `merchant_before` are None if there was none; `is_changed` is False if the database
+    belonged to it already. Both ids are masked.
+    """
+
+    provider: str
+    environment: str
+    merchant: str
+    environment_before: str | None
+    merchant_before: str | None
+    is_changed: bool
+
+
+class MerchantService:
+    """Binds the database to the merchant that the settings of this process name. On a server only the schema account
+    may replace a stored merchant: the database refuses every other account."""
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
+        self._context, self._request_ids = context, request_ids
+
+    def set_merchant(self, provider: str, reason: str, *, request_id: str | None = None) -> MerchantChange:
+        """Bind the database to the merchant of a provider that this process's settings name, and return the change.
+        From then on, processes with the former merchant's settings are refused.
+
+        Raises not_found for an unknown provider; usage for a reason that is empty or longer than
+        LONGEST_REASON_CHARACTERS; bad_profile if the settings name no merchant; in_progress while records of the
+        provider are not settled, because the new merchant's gateway would not know them; not_allowed if the connected
+        account may not change the merchant.
+        """
+        return self._request_ids.act_once(
+            "db merchant", request_id, (provider, reason), lambda: self._set_merchant(provider, reason.strip())
+        )
+
+    def _set_merchant(self, provider: str, reason: str) -> MerchantChange:
+        context = self._context
+        with refusals.audit_refusals(context, AuditAction.MERCHANT_CHANGE, provider[:40], kind=PROVIDER_KIND):
+            if not context.database.is_server and context.operator is not None:
+                context.require_role("schema")
+            if provider not in list_bound_providers():
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PROVIDER_KIND, "id": provider[:40]})
+            if not 0 < len(reason) <= LONGEST_REASON_CHARACTERS:
+                raise ConsoleError(
+                    ErrorCode.USAGE,
+                    {"problem": UsageProblem.INVALID_SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS},
+                )
+            merchant = context.settings.read_merchant(provider)
+            if not merchant.merchant_id:
+                raise ConsoleError(
+                    ErrorCode.BAD_PROFILE,
+                    {
+                        "variable": context.settings.get_merchant_variable(provider),
+                        "problem": SettingProblem.SETTING_MISSING,
+                    },
+                )
+            account = context.database.account or context.operator or WORKER
+            own = make_stored_merchant(context.database_id, provider, merchant, account)
+            return context.write(lambda tx: self._store_merchant(tx, provider, own, reason))
+
+    def _store_merchant(self, tx: Transaction, provider: str, own: StoredMerchant, reason: str) -> MerchantChange:
+        name = migrate.MERCHANT_NAME_PREFIX + provider
+        value_before = migrate.read_meta(tx.conn, name)
+        before = None if value_before is None else StoredMerchant.parse(value_before)
+        is_changed = before is None or before.digest != own.digest
+        change = MerchantChange(
+            provider,
+            own.environment,
+            own.masked_id,
+            before.environment if before else None,
+            before.masked_id if before else None,
+            is_changed,
+        )
+        if not is_changed:
+            return change
+        if before is not None and (count := count_open_records(tx.conn, provider)):
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS,
+                {"reason": InProgressReason.PROVIDER_WORK_OPEN, "provider": provider, "count": count},
+            )
+        facts = {
+            "environment": own.environment,
+            "merchant": own.masked_id,
+            "environment_before": change.environment_before or "-",
+            "merchant_before": change.merchant_before or "-",
+            "note": reason,
+        }
+        self._context.record_audit(tx, AuditAction.MERCHANT_CHANGED, provider, facts, kind=PROVIDER_KIND)
+        if value_before is None:
+            migrate.write_meta(tx.conn, name, own.value)
+        else:
+            migrate.replace_meta(tx.conn, name, value_before, own.value)
+        return change

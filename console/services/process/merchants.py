@@ -1,0 +1,139 @@
+"""The merchant of each provider to which the records of a database belong.
+
+The first process that may call a provider stores in `console_meta` which merchant its settings name, and in which
+environment of the provider. Every process whose settings name another one is refused before it asks or sends
+anything: such a gateway does not know our payments, and a purchase there would cost the wrong client money. Keys are
+no part of the identity, because a merchant may replace them. Only `db merchant` binds the database to another
+merchant (`services/access/merchants.py`).
+
+The check costs no round trip: `open_console` has read `console_meta` anyway, and the periodic check of the schema
+version reads the stored merchants with the version.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
+from console.domain.setting_problems import SettingProblem
+from console.services.process.context import WORKER, ServiceContext
+from console.settings.provider_access import ProviderMerchant
+from console.store.database.engine import Transaction
+from console.store.migrations import upgrade as migrate
+
+if TYPE_CHECKING:
+    from console.domain.errors.details import BadProfileDetail
+    from console.settings.settings import Settings
+
+PROVIDER_KIND = "provider"
+_LONGEST_ENVIRONMENT_CHARACTERS = 100
+_DIGEST_CHARACTERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMerchant:
+    """The merchant of one provider that a database has stored: the environment, the masked id, a digest of both, and
+    the account or person whose process stored it."""
+
+    environment: str
+    masked_id: str
+    digest: str
+    stored_by: str
+
+    @staticmethod
+    def parse(value: str) -> "StoredMerchant":
+        """Return the stored merchant in a value of `console_meta`. In a damaged value, missing parts are ""."""
+        return StoredMerchant(*[*value.split(" ", 3), "", "", ""][:4])
+
+    @property
+    def value(self) -> str:
+        """The text that `console_meta` stores."""
+        return f"{self.environment} {self.masked_id} {self.digest} {self.stored_by}"
+
+
+def list_bound_providers() -> tuple[str, ...]:
+    """Return the names of the providers whose merchant a database stores: that of credit checks, and all payment
+    providers."""
+    return (CREDIT_CHECK_PROVIDER, *list_provider_names())
+
+
+def make_stored_merchant(
+    database_id: str, provider: str, merchant: ProviderMerchant, stored_by: str
+) -> StoredMerchant:
+    """Return what a database stores about this merchant. The id itself is stored as a digest, with the id of the
+    database, so that a copy of the database belongs to the same merchant."""
+    identity = f"{database_id}\n{provider}\n{merchant.environment}\n{merchant.merchant_id}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    environment = merchant.environment[:_LONGEST_ENVIRONMENT_CHARACTERS]
+    return StoredMerchant(environment, merchant.masked_id, digest, stored_by)
+
+
+def require_own_merchant(context: ServiceContext, provider: str) -> None:
+    """Refuse to call a provider as another merchant than that of the database. If the database has none of this
+    provider yet, store that of this desk's settings.
+
+    Do nothing without the secret that names the merchant: without it no call is possible. Raises bad_profile
+    (detail.problem other_merchant) for another merchant. May read the keyring; sends nothing.
+    """
+    if provider in context.accepted_merchants:
+        return
+    merchant = context.settings.read_merchant(provider)
+    if not merchant.merchant_id:
+        return
+    own = make_stored_merchant(
+        context.database_id, provider, merchant, context.database.account or context.operator or WORKER
+    )
+    name = migrate.MERCHANT_NAME_PREFIX + provider
+    stored_value = context.stored_facts.get(name)
+    if stored_value is None:
+        try:
+            stored_value = context.write(lambda tx: _store_first_merchant(context, tx, provider, own))
+        except ConsoleError as refusal:
+            # An account that only reads builds an adapter, too, to show what the provider can do.
+            if refusal.detail.get("reason") != NotAllowedReason.NO_GRANT:
+                raise
+            return
+    stored = StoredMerchant.parse(stored_value)
+    if stored.digest != own.digest:
+        raise make_other_merchant_error(context.settings, provider, merchant, stored)
+    context.accepted_merchants[provider] = stored.digest
+
+
+def _store_first_merchant(context: ServiceContext, tx: Transaction, provider: str, own: StoredMerchant) -> str:
+    name = migrate.MERCHANT_NAME_PREFIX + provider
+    if (stored_value := migrate.read_meta(tx.conn, name)) is not None:
+        return stored_value
+    facts = {"environment": own.environment, "merchant": own.masked_id}
+    context.record_audit(tx, AuditAction.MERCHANT_STORED, provider, facts, kind=PROVIDER_KIND)
+    return migrate.write_meta(tx.conn, name, own.value)
+
+
+def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str, str]) -> None:
+    """Refuse to go on in a process that calls a provider as a merchant to which the database no longer belongs,
+    because an administrator has changed it meanwhile. `stored_facts`: values of `console_meta` by name. Raises
+    bad_profile (detail.problem other_merchant)."""
+    for provider, digest in list(context.accepted_merchants.items()):
+        stored = StoredMerchant.parse(stored_facts.get(migrate.MERCHANT_NAME_PREFIX + provider, ""))
+        if stored.digest != digest:
+            merchant = context.settings.read_merchant(provider)
+            raise make_other_merchant_error(context.settings, provider, merchant, stored)
+
+
+def make_other_merchant_error(
+    settings: "Settings", provider: str, merchant: ProviderMerchant, stored: StoredMerchant
+) -> ConsoleError:
+    """Return the error for settings that name `merchant`, while the database belongs to `stored`."""
+    facts: BadProfileDetail = {
+        "variable": settings.get_merchant_variable(provider),
+        "problem": SettingProblem.OTHER_MERCHANT,
+        "provider": provider,
+        "environment": merchant.environment[:_LONGEST_ENVIRONMENT_CHARACTERS],
+        "merchant": merchant.masked_id,
+        "stored_environment": stored.environment or "-",
+        "stored_merchant": stored.masked_id or "-",
+    }
+    return ConsoleError(ErrorCode.BAD_PROFILE, facts)

@@ -1,0 +1,47 @@
+"""Counts the records about which a provider must still be asked, or to which something must still be sent."""
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty
+from console.domain.transitions.tables import RESERVING_REFUND_STATES
+from console.store.schema.core import credit_checks, operations
+from console.store.schema.payments import payments, refunds
+
+_WAITING_PAYMENT_STATES = (
+    PaymentState.INITIALIZING,
+    PaymentState.TOKEN_GENERATED,
+    PaymentState.USER_PAYMENT,
+    PaymentState.CALLBACK_RECEIVED,
+    PaymentState.SIGNATURE_VERIFIED,
+)
+
+
+def count_open_records(conn: Connection, provider: str) -> int:
+    """Return how many records of a provider are not settled: outcomes that are unknown, running calls, payments for
+    which the payer's answer is awaited, and refunds that have not ended."""
+    if provider == CREDIT_CHECK_PROVIDER:
+        unknown = select(func.count()).where(credit_checks.c.certainty == Certainty.UNKNOWN)
+        running = select(func.count()).where(
+            operations.c.state == "calling", operations.c.subject_kind == "credit-check"
+        )
+        return int(conn.scalar(unknown) or 0) + int(conn.scalar(running) or 0)
+    open_payments = select(func.count()).where(
+        payments.c.provider == provider,
+        or_(payments.c.certainty == Certainty.UNKNOWN, payments.c.status.in_(_WAITING_PAYMENT_STATES)),
+    )
+    open_refunds = (
+        select(func.count())
+        .select_from(refunds.join(payments, payments.c.id == refunds.c.payment_id))
+        .where(
+            and_(
+                payments.c.provider == provider,
+                or_(
+                    refunds.c.certainty == Certainty.UNKNOWN,
+                    refunds.c.status.in_(sorted(RESERVING_REFUND_STATES)),
+                ),
+            )
+        )
+    )
+    return int(conn.scalar(open_payments) or 0) + int(conn.scalar(open_refunds) or 0)

@@ -1,0 +1,252 @@
+"""A database belongs to one merchant of each provider: a process with the settings of another one asks nothing."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import PaymentImport
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.process.merchants import StoredMerchant
+from console.settings.settings import Settings, load_settings
+from console.store.database import engine as engine_module
+from tests.support.desks import NUMBERS, MovedClock, environment
+from tests.support.money_desks import ask, paid, providers
+from tests.support.places import Place
+
+OTHER_PAYPAY = {
+    "SECRET_PAYPAY_API_KEY": "a_other_key",
+    "SECRET_PAYPAY_API_SECRET": "other-paypay-secret=",
+    "SECRET_PAYPAY_MERCHANT_ID": "200000000000000002",
+}
+OTHER_CLIENT = {"SECRET_ALARMBOX_CLIENT_ID": "other-client", "SECRET_ALARMBOX_CLIENT_SECRET": "other-secret"}
+OWN_KEYS = {"SECRET_PAYPAY_API_KEY": "a_newer_key", "SECRET_PAYPAY_API_SECRET": "newer-paypay-secret="}
+
+
+def know_others(sandbox: Sandbox) -> None:
+    """The simulated gateways know another merchant and another client, and a newer key of our own merchant."""
+    change = sandbox.control.change_settings
+    change(
+        paypay={"api_key": "a_newer_key", "api_secret": "newer-paypay-secret=", "merchant_id": "100000000000000001"}
+    )
+    change(
+        paypay={"api_key": "a_other_key", "api_secret": "other-paypay-secret=", "merchant_id": "200000000000000002"},
+        credentials={"client_id": "other-client", "client_secret": "other-secret", "refresh_token": "other-refresh"},
+    )
+
+
+def refusal_of(act: Callable[[], object]) -> dict[str, Any]:
+    with pytest.raises(ConsoleError) as caught:
+        act()
+    return {"code": caught.value.code, **caught.value.detail}
+
+
+def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) -> dict[str, Any]:
+    """By the error about another merchant, and no gateway gets a request."""
+    heard = len(sandbox.control.read_requests())
+    refusal = refusal_of(act)
+    assert (refusal["code"], refusal["problem"], refusal["provider"]) == ("bad_profile", "other_merchant", provider)
+    assert len(sandbox.control.read_requests()) == heard
+    return refusal
+
+
+def sold(place: Place, sandbox: Sandbox) -> int:
+    """The id of a payment at our merchant."""
+    with place.opened(sandbox, **providers(sandbox.url)) as console:
+        return paid(console, sandbox, "ORD-1").id
+
+
+def opened_as_other(place: Place, sandbox: Sandbox, person: str = "op-a") -> Any:
+    return place.opened(sandbox, desk=1, person=person, **providers(sandbox.url) | OTHER_PAYPAY)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
+    """It would be told that our payment doesn't exist. Other keys of our merchant are no other merchant."""
+    payment = sold(place, sandbox)
+    know_others(sandbox)
+    with opened_as_other(place, sandbox) as other:
+        refusal = require_refused(lambda: other.payments.probe(payment), "paypay", sandbox)
+        require_refused(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-2")), "paypay", sandbox)
+        require_refused(lambda: ask(other, payment), "paypay", sandbox)
+        (check,) = (check for check in other.health.run_all_checks() if check.name == "merchants")
+        assert (check.ok, check.message) == (False, "error.bad_profile.other_merchant")
+    shown = {name: refusal[name] for name in ("environment", "merchant", "stored_environment", "stored_merchant")}
+    assert shown == {
+        "environment": "loopback",
+        "merchant": "****0002",
+        "stored_environment": "loopback",
+        "stored_merchant": "****0001",
+    }
+    assert refusal["variable"] == "CONSOLE_SECRET_PAYPAY_MERCHANT_ID"
+    with place.opened(sandbox, desk=2, **providers(sandbox.url) | OWN_KEYS) as console:
+        assert console.payments.probe(payment).state == "completed"
+        (check,) = (check for check in console.health.run_all_checks() if check.name == "merchants")
+        assert (check.ok, check.message) == (True, "doctor.merchants.ok")
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
+    """It would buy under the wrong client."""
+    with place.opened(sandbox) as console:
+        console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+    know_others(sandbox)
+    with place.opened(sandbox, None, desk=1, **OTHER_CLIENT) as other:
+        buy = lambda: other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))  # noqa: E731
+        require_refused(buy, "alarmbox", sandbox)
+        assert other.lookup.find_records(NUMBERS[1]).credit_checks == ()
+    assert sandbox.control.read_ledger()["total"] == 1
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
+    """It ends before it runs a task or takes a request."""
+    payment = sold(place, sandbox)
+    know_others(sandbox)
+    with opened_as_other(place, sandbox, place.taker) as worker:
+        require_refused(worker.require_own_merchants, "paypay", sandbox)
+    with place.opened(sandbox, desk=2, person=place.taker, **providers(sandbox.url)) as worker:
+        worker.require_own_merchants()
+        assert {run.task for run in worker.recovery.run_due()} >= {"payment_polls"}
+        assert worker.payments.probe(payment).state == "completed"
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever owns the schema, while nothing is open at the provider. Desks that run on are refused."""
+    monkeypatch.setattr(engine_module, "ADMISSION_CHECK_INTERVAL_SECONDS", 0.0)
+    with place.opened(sandbox, **providers(sandbox.url)) as running:
+        payment = paid(running, sandbox, "ORD-1")
+        know_others(sandbox)
+        refund = ask(running, payment.id)
+        with opened_as_other(place, sandbox, "") as admin:
+            change = lambda: admin.merchants.set_merchant("paypay", "another contract")  # noqa: E731
+            refusal = refusal_of(change)
+            assert (refusal["code"], refusal["reason"], refusal["count"]) == ("in_progress", "provider_work_open", 1)
+            running.refunds.withdraw(refund.id)
+            changed = change()
+            assert (changed.is_changed, changed.merchant_before, changed.merchant) == (True, "****0001", "****0002")
+            assert not change().is_changed
+        require_refused(lambda: ask(running, payment.id), "paypay", sandbox)
+    with place.opened(sandbox, desk=2, **providers(sandbox.url)) as former:
+        require_refused(lambda: former.payments.probe(payment.id), "paypay", sandbox)
+    with opened_as_other(place, sandbox) as other:
+        heard = len(sandbox.control.read_requests())
+        asked = refusal_of(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
+        assert asked["code"] != "bad_profile"
+        assert len(sandbox.control.read_requests()) > heard
+    rows = place.sql(
+        "SELECT what, result, detail FROM audit_log"
+        " WHERE what LIKE 'merchant.%' AND subject_id = 'paypay' ORDER BY id"
+    )
+    assert [row[:2] for row in rows] == [
+        ("merchant.stored", "done"),
+        ("merchant.change", "refused"),
+        ("merchant.changed", "done"),
+    ]
+    assert "another contract" in str(rows[-1][2])
+    assert not any("200000000000000002" in str(row) for row in rows)
+
+
+@pytest.mark.engines("mariadb")
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
+def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> None:
+    """By the command and by SQL: neither another merchant, nor a first one in somebody else's name."""
+    payment = sold(place, sandbox)
+    know_others(sandbox)
+    with opened_as_other(place, sandbox, person) as other:
+        refusal = refusal_of(lambda: other.merchants.set_merchant("paypay", "mine"))
+        assert refusal["code"] == "not_allowed"
+    stored = place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'")
+    mine = place.named(person)
+    digest = "0" * 32
+    forged = (
+        f"UPDATE console_meta SET value = 'loopback **** {digest} {mine}' WHERE name = 'merchant.paypay'",
+        "DELETE FROM console_meta WHERE name = 'merchant.paypay'",
+        f"REPLACE INTO console_meta VALUES ('merchant.paypay', 'loopback **** {digest} {mine}')",
+        f"INSERT INTO console_meta VALUES ('merchant.paypay', '{mine}') ON DUPLICATE KEY UPDATE value = '{mine}'",
+        f"INSERT INTO console_meta VALUES ('MERCHANT.PAYPAY', 'loopback **** {digest} {mine}')",
+        f"INSERT INTO console_meta VALUES ('merchant.paypay ', 'loopback **** {digest} {mine}')",
+        f"INSERT INTO console_meta VALUES ('merchant.elsewhere', 'loopback **** {digest} {mine}')",
+        f"INSERT INTO console_meta VALUES ('merchant.atom', 'loopback **** {digest} somebody')",
+        f"INSERT INTO console_meta VALUES ('merchant.atom', '{mine}')",
+        f"INSERT INTO console_meta VALUES ('database_id', 'loopback **** {digest} {mine}')",
+    )
+    with closing(_connect(place, person)) as line, line.cursor() as cursor:
+        for statement in forged:
+            with pytest.raises(pymysql.MySQLError):
+                cursor.execute(statement)
+            line.rollback()
+    assert place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'") == stored
+    assert StoredMerchant.parse(str(stored[0][0])).stored_by == place.named("op-a")
+    with place.opened(sandbox, desk=2, **providers(sandbox.url)) as console:
+        assert console.payments.probe(payment).state == "completed"
+
+
+def _connect(place: Place, person: str) -> Any:
+    from sqlalchemy import make_url
+
+    url = make_url(place.url(person))
+    return pymysql.connect(
+        host=url.host, port=url.port or 3306, user=url.username, password=str(url.password), database=url.database
+    )
+
+
+def test_environments(tmp_path: Path) -> None:
+    """A gateway's test environment isn't its real one, and a simulator isn't either, whatever the merchant."""
+    secrets = {"CONSOLE_SECRET_PAYPAY_MERCHANT_ID": "123456789", "CONSOLE_SECRET_ATOM_MERCH_ID": "317157"}
+
+    def read(provider: str, profile: str = "", **env: str) -> tuple[str, str]:
+        (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")
+        settings = load_settings({"CONSOLE_HOME": str(tmp_path), **secrets, **env}, find_keyring=lambda: None)
+        merchant = settings.read_merchant(provider)
+        assert "123456789" not in repr(merchant)
+        return merchant.environment, merchant.masked_id
+
+    assert (
+        read("paypay")
+        == read("paypay", '[paypay]\nurl = "https://apigw.paypay.ne.jp"\n')
+        == ("production", "****6789")
+    )
+    assert read("paypay", '[paypay]\nenvironment = "sandbox"\n')[0] == "sandbox"
+    assert read("paypay", CONSOLE_PAYPAY_URL="https://proxy.example:8443")[0] == "proxy.example"
+    assert read("paypay", CONSOLE_PAYPAY_URL="http://127.0.0.1:1")[0] == "loopback"
+    assert read("atom") == ("production", "****57")
+    assert read("atom", '[atom]\nenvironment = "uat"\n')[0] == "uat"
+    mixed = '[atom]\nrefund_url = "https://caller.atomtech.in/ots/refund"\n'
+    assert read("atom", mixed)[0] == "production+uat"
+    assert read("alarmbox") == ("production", "****")
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """Nobody who only reads decides whose database this is; at the first call it is known."""
+    with place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+        console.lookup.find_records(NUMBERS[0])
+        console.health.run_all_checks()
+        assert not place.sql("SELECT name FROM console_meta WHERE name LIKE 'merchant.%'")
+        paid(console, sandbox, "ORD-1")
+        assert place.sql("SELECT name FROM console_meta WHERE name LIKE 'merchant.%'") == [("merchant.paypay",)] or (
+            place.is_server
+        )
+
+
+def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A copy of the database on a test machine, with the simulators' settings: it is refused there."""
+    real = environment(tmp_path, sandbox.url, **providers(sandbox.url))
+    with open_console(Settings.load(real)) as console:
+        _store(console, "paypay", "production ****0001 0123456789abcdef0123456789abcdef night")
+    with open_console(Settings.load(real)) as console:
+        require_refused(lambda: console.payments.import_payment(PaymentImport("paypay", "ORD-1")), "paypay", sandbox)
+
+
+def _store(console: Console, provider: str, value: str) -> None:
+    from console.store.migrations import upgrade as migrate
+
+    console.database.write(lambda tx: migrate.write_meta(tx.conn, migrate.MERCHANT_NAME_PREFIX + provider, value))
