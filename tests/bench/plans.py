@@ -129,7 +129,8 @@ BY_KEY: dict[str, Ask] = {
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
     "due": lambda conn: queues.list_due_credit_checks(conn, "incomplete", _NOW, 10),
     "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated(conn, _NOW, 10),
-    "written by others": lambda conn: queues.find_foreign_rows(conn, 10),
+    "written by others": lambda conn: queues.find_new_foreign_rows(conn, 10**9, 10),
+    "changed by others": lambda conn: queues.find_changed_foreign_rows(conn, 10**9, 10),
     "records of lapsed calls": journal.list_lapsed_subjects,
     "records of lapsed calls of all kinds": journal.list_lapsed_by_kind,
     "call running for a record": lambda conn: journal.find_running_operation(

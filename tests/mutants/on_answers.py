@@ -679,8 +679,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/tasks/due_tasks.py",
-                "            has_rows = batch_count > 0 or len(failed_ids) > failed_count\n",
-                "            has_rows = batch_count > 0\n",
+                "            has_rows = len(adopted_ids) + len(failed_ids) > tried_count\n",
+                "            has_rows = len(adopted_ids) > tried_count\n",
             ),
         ),
         (f"{_BY_OTHERS}::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",),

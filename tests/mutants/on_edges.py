@@ -256,6 +256,65 @@ ON_EDGES: tuple[Mutant, ...] = (
         ("tests/services/adoption/test_adoption.py::test_many_that_come_in_meanwhile_are_read_once",),
     ),
     Mutant(
+        "a row of others is compared with all that no task has seen",
+        (
+            Change(
+                "console/store/credit_checks/credit_checks.py",
+                "    holder_id = find_claim_holder_id(conn, record.client_id, number) if record.is_live else None\n",
+                "    holder = find_live(conn, record.client_id, number) if record.is_live else None\n"
+                "    holder_id = holder.id if holder else None\n",
+            ),
+        ),
+        ("tests/services/adoption/test_adoption.py::test_many_that_come_in_afterwards_are_read_once",),
+    ),
+    Mutant(
+        "a due task goes on as long as others write",
+        (
+            Change(
+                "console/store/queues/queues.py",
+                "~_ADOPTED_CHECK_CONDITION, table.c.id <= up_to_id",
+                "~_ADOPTED_CHECK_CONDITION",
+            ),
+        ),
+        ("tests/services/adoption/test_rows_by_others.py::test_a_run_ends_while_others_go_on_writing",),
+        "sqlite",
+    ),
+    Mutant(
+        "another merchant's keys are taken",
+        (
+            Change(
+                "console/services/process/merchants.py",
+                "    if stored.digest != own.digest:\n",
+                "    if stored.environment != own.environment:\n",
+            ),
+        ),
+        ("tests/services/access/test_own_merchant.py::test_another_merchants_keys",),
+        "sqlite",
+    ),
+    Mutant(
+        "a process goes on after its merchant was changed",
+        (
+            Change(
+                "console/services/process/merchants.py",
+                "        if stored.digest != digest:\n",
+                "        if not stored.digest:\n",
+            ),
+        ),
+        ("tests/services/access/test_own_merchant.py::test_a_merchant_is_changed",),
+        "sqlite",
+    ),
+    Mutant(
+        "anybody stores the first merchant in another's name",
+        (
+            Change(
+                "console/store/constraints/server_rules.py",
+                "    \" AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)\"\n",
+                '    ")"\n',
+            ),
+        ),
+        ("tests/services/access/test_own_merchant.py::test_no_account_changes_it",),
+    ),
+    Mutant(
         "an adoption goes on with passes that get longer",
         (
             Change(

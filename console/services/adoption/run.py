@@ -283,7 +283,7 @@ class AdoptionRun:
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or counts["duplicates"]:
             return counts
-        holder_id = adopt_rows.find_claim_holder_id(tx.conn, record.client_id, number)
+        holder_id = credit_checks.find_claim_holder_id(tx.conn, record.client_id, number)
         live_check = None if holder_id is None else credit_checks.find(tx.conn, holder_id)
         if live_check is None or live_check.id == record_id:
             return counts + self._adopt_row_with_claim(tx, record, number)

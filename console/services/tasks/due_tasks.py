@@ -4,6 +4,8 @@ window run these tasks."""
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Protocol
 
 from console.domain.audit.actions import AuditAction
 from console.domain.corporation_number import DIGIT_COUNT
@@ -22,12 +24,13 @@ from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
-from console.services.tasks.cancellation import iterate_until_stopped
+from console.services.tasks.cancellation import is_stopping, iterate_until_stopped
 from console.store.alerts import alerts, cases
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
 from console.store.database import unreadable_rows
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.database.unreadable_rows import UnreadableRow
 from console.store.operations import journal
 from console.store.queues import queues
@@ -44,6 +47,12 @@ ROWS_PER_TRANSACTION = 50
 DueTask = tuple[str, Callable[[], int]]
 """A due task: its name, and the function that runs it and returns the number of handled records."""
 _log = logging.getLogger("console.worker")
+
+
+class _RowFinder(Protocol):
+    """Interface of a function that finds at most `limit` rows of another application."""
+
+    def __call__(self, conn: Connection, *, limit: int) -> tuple[queues.ForeignRow, ...]: ...
 
 
 class DueTasks:
@@ -253,28 +262,41 @@ class DueTasks:
         """Due task: adopt rows of credit checks that another application has written: normalise their corporation
         number and their state, and fill the columns that the other application does not know. If that is
         impossible, open a case. Return the number of adopted rows.
-        """
-        adopted_count, failed_ids = 0, set[int]()
-        with self._context.database.read() as conn:
-            has_rows = bool(queues.find_foreign_rows(conn, 1))
-        while has_rows:
-            failed_count = len(failed_ids)
-            batch_count = self._adopt_row_batch(failed_ids)
-            adopted_count += batch_count
-            has_rows = batch_count > 0 or len(failed_ids) > failed_count
-        return adopted_count
 
-    def _adopt_row_batch(self, failed_ids: set[int]) -> int:
-        """Adopt up to ROWS_PER_TRANSACTION rows that another application has written, except those in `failed_ids`,
-        in one transaction. If the transaction fails, adopt each row in a transaction of its own. Add the ids of the
-        rows that weren't adopted to `failed_ids`, so that the next batch has the rows behind them. Return the number
-        of adopted rows."""
-        rows: tuple[tuple[int, str, str], ...] = ()
+        A run ends, however fast the other application writes: it leaves the rows that are added meanwhile to the next
+        run, and adopts each row once.
+        """
+        with self._context.database.read() as conn:
+            up_to_id = queues.find_highest_id(conn)
+        finders = (queues.find_new_foreign_rows, queues.find_changed_foreign_rows)
+        return sum(self._adopt_found_rows(partial(find_rows, up_to_id=up_to_id)) for find_rows in finders)
+
+    def _adopt_found_rows(self, find_rows: _RowFinder) -> int:
+        """Adopt the rows that `find_rows` finds, in batches, until it finds no row that this call has not tried, or
+        the task must stop. Return the number of adopted rows."""
+        adopted_ids, failed_ids = set[int](), set[int]()
+        with self._context.database.read() as conn:
+            has_rows = bool(find_rows(conn, limit=1))
+        while has_rows and not is_stopping():
+            tried_count = len(adopted_ids) + len(failed_ids)
+            self._adopt_row_batch(find_rows, adopted_ids, failed_ids)
+            has_rows = len(adopted_ids) + len(failed_ids) > tried_count
+        return len(adopted_ids)
+
+    def _adopt_row_batch(self, find_rows: _RowFinder, adopted_ids: set[int], failed_ids: set[int]) -> None:
+        """Adopt up to ROWS_PER_TRANSACTION of the rows that `find_rows` finds, except those in `adopted_ids` and
+        `failed_ids`, in one transaction. If the transaction fails, adopt each row in a transaction of its own. Add
+        the ids of the rows that were adopted to `adopted_ids`. Add those of the other rows to `failed_ids`, so that
+        the next batch has the rows behind them; also those of rows that were adopted and have been changed again."""
+        rows: tuple[queues.ForeignRow, ...] = ()
+        changed_ids = set[int]()
 
         def adopt_rows(tx: Transaction) -> list[bool]:
-            nonlocal rows
-            foreign_rows = queues.find_foreign_rows(tx.conn, ROWS_PER_TRANSACTION + len(failed_ids))
-            rows = tuple(row for row in foreign_rows if row[0] not in failed_ids)[:ROWS_PER_TRANSACTION]
+            nonlocal rows, changed_ids
+            found_rows = find_rows(tx.conn, limit=ROWS_PER_TRANSACTION + len(failed_ids))
+            changed_ids = {row[0] for row in found_rows} & adopted_ids
+            tried_ids = adopted_ids | failed_ids
+            rows = tuple(row for row in found_rows if row[0] not in tried_ids)[:ROWS_PER_TRANSACTION]
             return [self._adopt_row(tx, *row) for row in rows]
 
         try:
@@ -282,8 +304,9 @@ class DueTasks:
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
             results = [self._adopt_row_alone(row) for row in rows]
-        failed_ids.update(row[0] for row, is_adopted in zip(rows, results, strict=True) if not is_adopted)
-        return sum(results)
+        for row, is_adopted in zip(rows, results, strict=True):
+            (adopted_ids if is_adopted else failed_ids).add(row[0])
+        failed_ids |= changed_ids
 
     def _adopt_row_alone(self, row: tuple[int, str, str]) -> bool:
         results: list[bool] = []
@@ -309,14 +332,14 @@ class DueTasks:
         if record is None or not queues.is_foreign_row(tx.conn, record_id):
             return False
         now = context.now()
-        claim_holder = (
-            credit_checks.find_other_claim_holder(tx.conn, record, number) if written_number != number else None
+        holder_id = (
+            credit_checks.find_other_claim_holder_id(tx.conn, record, number) if written_number != number else None
         )
-        columns: dict[str, object] = {"duplicate_of": claim_holder.id} if claim_holder else {}
+        columns: dict[str, object] = {} if holder_id is None else {"duplicate_of": holder_id}
         is_readable = len(number) == DIGIT_COUNT and number.isascii() and number.isdigit()
         if is_readable:  # an unreadable number stays as it was written
             columns["corporation_number"] = number
-        is_duplicate = claim_holder is not None or record.duplicate_of is not None
+        is_duplicate = holder_id is not None or record.duplicate_of is not None
         work = _choose_adopted_work(record, is_readable=is_readable, is_duplicate=is_duplicate)
         columns |= {"status": record.state, **credit_checks.make_work_values(work)}
         credit_checks.change_record(tx.conn, record, now, **columns)

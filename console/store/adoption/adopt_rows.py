@@ -180,18 +180,6 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     return [(int(record_id), int(stays_id), str(number)) for record_id, number, stays_id in rows]
 
 
-def find_claim_holder_id(conn: Connection, client_id: str, corporation_number: str) -> int | None:
-    """Return the id of the row that holds the claim on this client and corporation number; None if there is none.
-    Reads one entry of the unique index, however many rows are not adopted yet. Those whose number SQL can't normalise
-    hold no claim until they are adopted.
-    """
-    query = select(credit_checks.c.id).where(
-        credit_checks.c.client_id == int(client_id), credit_checks.c.claim_number == corporation_number
-    )
-    holder_id = conn.scalar(query)
-    return None if holder_id is None else int(holder_id)
-
-
 def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: datetime) -> bool:
     """Mark the row `record_id` as a duplicate of the row `remaining_id`, and give it the work state needs_review.
     Return False if it is already marked as a duplicate."""

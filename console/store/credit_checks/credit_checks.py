@@ -474,12 +474,25 @@ def _get_decided_values(record: CreditCheck) -> tuple[object, ...]:
     return record.version, record.state, record.credit_check_id
 
 
-def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
-    """Return the live credit check that `find_live` finds for the client of `record` and the corporation number
-    `number`. Return None if there is none, if it is `record` itself, or if `record` isn't live and so needs no claim.
+def find_claim_holder_id(conn: Connection, client_id: str, corporation_number: str) -> int | None:
+    """Return the id of the row that holds the claim on this client and corporation number; None if there is none.
+    Reads one entry of the unique index, however many rows are not adopted yet. Those whose number SQL can't normalise
+    hold no claim until they are adopted.
     """
-    claim_holder = find_live(conn, record.client_id, number) if record.is_live else None
-    return None if claim_holder is None or claim_holder.id == record.id else claim_holder
+    query = select(credit_checks.c.id).where(
+        credit_checks.c.client_id == int(client_id), credit_checks.c.claim_number == corporation_number
+    )
+    holder_id = conn.scalar(query)
+    return None if holder_id is None else int(holder_id)
+
+
+def find_other_claim_holder_id(conn: Connection, record: CreditCheck, number: str) -> int | None:
+    """Return the id of the row that `find_claim_holder_id` finds for the client of `record` and the corporation
+    number `number`. Return None if there is none, if it is `record` itself, or if `record` isn't live and so needs
+    no claim.
+    """
+    holder_id = find_claim_holder_id(conn, record.client_id, number) if record.is_live else None
+    return None if holder_id == record.id else holder_id
 
 
 def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, or_, select, union_all
 
 from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
@@ -199,21 +199,38 @@ _WRITTEN_AFTER_ADOPTION_CONDITIONS = (
 )
 
 
-def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
-    """Return credit checks that another application wrote or has changed, as (id, stored corporation number,
-    `number_key`).
+ForeignRow = tuple[int, str, str]
+"""A credit check that another application wrote: its id, its stored corporation number and its `number_key`."""
+_FOREIGN_ROWS_QUERY = select(table.c.id, table.c.corporation_number, table.c.number_key)
 
-    These are at most `limit` rows that no due task has adopted yet (`work_state` is NULL), and at most `limit`
-    rows for each kind of change that the other application has made to a row after its adoption.
-    """
-    rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
-    new_rows_query = rows.where(~_ADOPTED_CHECK_CONDITION).order_by(
-        table.c.work_at, table.c.id
-    )  # in the order of the index
-    written_rows = [*conn.execute(new_rows_query)]
-    for since in _WRITTEN_AFTER_ADOPTION_CONDITIONS:
-        written_rows += conn.execute(rows.where(since))
-    return tuple((int(i), _encode_text(stored_number), _encode_text(key)) for i, stored_number, key in written_rows)
+
+def find_highest_id(conn: Connection) -> int:
+    """Return the highest id of a credit check; 0 without any."""
+    return int(conn.scalar(select(func.max(table.c.id))) or 0)
+
+
+def find_new_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[ForeignRow, ...]:
+    """Return at most `limit` credit checks with ids up to `up_to_id` that another application wrote, and that no due
+    task has adopted yet (`work_state` is NULL)."""
+    query = _FOREIGN_ROWS_QUERY.where(~_ADOPTED_CHECK_CONDITION, table.c.id <= up_to_id)
+    # in the order of the index
+    return _read_foreign_rows(conn, query.order_by(table.c.work_at, table.c.id).limit(limit))
+
+
+def find_changed_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[ForeignRow, ...]:
+    """Return credit checks with ids up to `up_to_id` that another application has changed after their adoption: at
+    most `limit` rows for each kind of change. This may read all rows that a person must review."""
+    changes = (
+        _FOREIGN_ROWS_QUERY.where(since, table.c.id <= up_to_id) for since in _WRITTEN_AFTER_ADOPTION_CONDITIONS
+    )
+    return tuple(row for change in changes for row in _read_foreign_rows(conn, change.limit(limit)))
+
+
+def _read_foreign_rows(conn: Connection, query: Select[Any]) -> tuple[ForeignRow, ...]:
+    return tuple(
+        (int(record_id), _encode_text(stored_number), _encode_text(key))
+        for record_id, stored_number, key in conn.execute(query)
+    )
 
 
 def _encode_text(value: object) -> str:
@@ -223,7 +240,7 @@ def _encode_text(value: object) -> str:
 
 def is_foreign_row(conn: Connection, record_id: int) -> bool:
     """True if another application wrote this credit check, and no due task has adopted the row or its last change
-    yet (see `find_foreign_rows`).
+    yet (see `find_new_foreign_rows` and `find_changed_foreign_rows`).
     """
     row = select(table.c.id).where(
         table.c.id == record_id,

@@ -191,17 +191,17 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
 def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server another run may commit between two statements: still each row once."""
     rows = [write(place, number) for number in numbers(5)]
-    read, counts = queues.find_foreign_rows, list[int]()
+    read, counts = queues.find_new_foreign_rows, list[int]()
 
-    def overtaken(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
-        found = read(conn, limit)
+    def overtaken(conn: Connection, up_to_id: int, limit: int) -> tuple[queues.ForeignRow, ...]:
+        found = read(conn, up_to_id, limit)
         if limit > 1 and not counts:
             counts.append(0)
             counts.append(adopted(other))
         return found
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
-        monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_foreign_rows", overtaken)
+        monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_new_foreign_rows", overtaken)
         assert (adopted(console), counts) == (0, [0, len(rows)])
     assert place.sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.adopted'") == [(len(rows),)]
 
@@ -210,6 +210,40 @@ def adopted(console: Console) -> int:
     """The task alone and past its lease, as by a worker that has lost it without knowing."""
     with console.acting_as("worker"):
         return console.scheduler._tasks["rows_by_others"]()
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_run_ends_while_others_go_on_writing(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each row that a run adopts, another one comes in: it belongs to the next run. So does a second change of a
+    row that this run has adopted.
+    """
+    fresh, adopt = iter(numbers(400, seed=9)), DueTasks._adopt_row_batch
+    first = [write(place, next(fresh), credit_check_id=5) for _ in range(60)]
+    waiting = [write(place, next(fresh)) for _ in range(3)]
+    assert adopted(console) == 63
+    batches: list[int] = []
+
+    def meanwhile(due: DueTasks, *given: object) -> None:
+        adopt(due, *given)  # type: ignore[arg-type]  # as they came
+        batches.append(1)
+        assert len(batches) < 20, "the run doesn't end"
+        for _ in range(30):
+            write(place, next(fresh), credit_check_id=5)
+        place.sql(
+            "UPDATE hansha_alarmbox_credit_checks SET work_state = 'needs_review', work_reason = 'written_by_other'"
+            f" WHERE id = {waiting[0]}"
+        )
+
+    second = [write(place, next(fresh), credit_check_id=5) for _ in range(60)]
+    for row in waiting:
+        place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 6 WHERE id = {row}")
+    monkeypatch.setattr(DueTasks, "_adopt_row_batch", meanwhile)
+    assert adopted(console) == len(second) + len(waiting)
+    monkeypatch.undo()
+    assert adopted(console) >= 30
+    assert len(first) == len(second)
 
 
 @pytest.mark.expects_log("the spoilt rows are told")
