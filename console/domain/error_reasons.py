@@ -349,9 +349,13 @@ class DatabaseUnreachableProblem(Reason):
 class SchemaProblem(Reason):
     """Problems of the error `schema_mismatch` (`detail.problem`). NOT_ADOPTED: the database has the table of another
     application, which `db adopt` hasn't taken over yet. CANNOT_BE_ADOPTED: that table has obstacles which a person
-    must remove. NEEDS_CONVERSION: the server can change a column to our type only by copying the table.
+    must remove. BACKUP_NEWER, BACKUP_TOO_OLD: a newer version of the program has made the backup, or one whose
+    schema can't be upgraded any more. NEEDS_CONVERSION: the server can change a column to our type only by copying
+    the table.
     """
 
+    BACKUP_NEWER = "backup_newer"
+    BACKUP_TOO_OLD = "backup_too_old"
     CANNOT_BE_ADOPTED = "cannot_be_adopted"
     NEEDS_CONVERSION = "needs_conversion"
     NOT_ADOPTED = "not_adopted"

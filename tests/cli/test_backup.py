@@ -334,6 +334,22 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
 }
 
 
+@pytest.mark.parametrize(("schema", "problem"), [("9999", "backup_newer"), ("0001", "backup_too_old")])
+def test_a_backup_of_another_version_is_called_a_backup(
+    terminal: Terminal, backup: Path, schema: str, problem: str
+) -> None:
+    """Not the database, which is this program's own."""
+    rewritten(schema=schema)(backup)
+    for language, word in (("en", "The backup"), ("ja", "バックアップ")):
+        error = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language).error
+        assert (error["code"], error["detail"]["problem"], error["detail"]["found"]) == (
+            "schema_mismatch",
+            problem,
+            schema,
+        )
+        assert error["message"].startswith(word)
+
+
 def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Path) -> None:
     """A file of gigabytes, which takes no room on the disk, is refused before it is read."""
     os.truncate(backup / "manifest.json", archive.LARGEST_MANIFEST_BYTES + 1)

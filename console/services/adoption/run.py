@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import LockedProblem
+from console.domain.error_reasons import LockedProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.services.adoption.plan import format_stored_number, parse_stored_number
@@ -97,7 +97,7 @@ class AdoptionRun:
         violated the unique index over claims, or kept it from being created, in MAX_INDEX_CREATION_ATTEMPTS attempts,
         or if other sessions used the table during all attempts to change it; schema_mismatch (detail.problem
         `needs_conversion`) if the server can make a change only by copying the table and `allows_conversion` is
-        False.
+        False, or (`cannot_be_adopted`) if a unique index that somebody else has added forbids a change of a row.
         """
         attempt_count = 0
         while not self._run_remaining_steps():
@@ -196,7 +196,8 @@ class AdoptionRun:
         """
         try:
             count = adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock())
-        except UniqueViolation:
+        except UniqueViolation as error:
+            _refuse_foreign_index(error)
             raise adopt_table.DuplicateLiveRows from None
         return Counter(taken_in=count)
 
@@ -306,7 +307,10 @@ class AdoptionRun:
         }
         try:
             credit_checks.change_record(tx.conn, record, self._read_clock(), **column_values)
-        except (credit_checks.StaleRow, UniqueViolation):  # the other application has changed the row meanwhile
+        except UniqueViolation as error:
+            _refuse_foreign_index(error)
+            raise RunAgain from None
+        except credit_checks.StaleRow:  # the other application has changed the row meanwhile
             raise RunAgain from None
         return Counter(taken_in=1)
 
@@ -387,6 +391,22 @@ def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
 
 def _split_into_chunks(rows: tuple[T, ...], rows_per_chunk: int) -> list[tuple[T, ...]]:
     return [rows[start : start + rows_per_chunk] for start in range(0, len(rows), rows_per_chunk)]
+
+
+def _refuse_foreign_index(error: UniqueViolation) -> None:
+    """Raise schema_mismatch (detail.problem cannot_be_adopted) with the name of the index, if a unique index that
+    somebody else has added refused a change: no repetition helps. Return normally for an index of this program."""
+    index = adopt_table.find_foreign_index(error)
+    if index is not None:
+        obstacle = {"kind": "unique_index", "name": index, "found": "UNIQUE"}
+        raise ConsoleError(
+            ErrorCode.SCHEMA_MISMATCH,
+            {
+                "problem": SchemaProblem.CANNOT_BE_ADOPTED,
+                "obstacles": [obstacle],
+                "names": [f"unique_index ({index})"],
+            },
+        ) from error
 
 
 def _raise_known_error(error: DatabaseFailure) -> None:

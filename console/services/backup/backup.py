@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import console
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock
-from console.domain.error_reasons import BackupProblem, NotAllowedReason, PossibleRepeatReason
+from console.domain.error_reasons import BackupProblem, NotAllowedReason, PossibleRepeatReason, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.services.guarded import database_rollback, request_ids
@@ -36,7 +36,7 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail
+    from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail, SchemaMismatchDetail
 
 _KIND_OF_SQLITE_BACKUP, _KIND_OF_SERVER_BACKUP = "sqlite", "server"
 
@@ -123,7 +123,10 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     manifest = archive.read_manifest(folder)
     archive.require_intact_files(folder, manifest)
     if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
-        raise migrate.make_schema_error(manifest.schema)
+        is_newer = manifest.schema > SCHEMA_VERSION
+        problem = SchemaProblem.BACKUP_NEWER if is_newer else SchemaProblem.BACKUP_TOO_OLD
+        facts: SchemaMismatchDetail = {"found": manifest.schema, "needed": SCHEMA_VERSION, "newer": is_newer}
+        raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": problem, **facts})
     if manifest.kind == _KIND_OF_SQLITE_BACKUP and archive.SQLITE_FILE in manifest.files:
         state = sqlite_copy.read_meta(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):

@@ -5,13 +5,14 @@ During the adoption the rows hold no claim: on a server `duplicate_of` has the d
 row can violate the unique index of the claim. A row is decided when its `work_state` isn't NULL.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column as SchemaColumn
 from sqlalchemy import Connection, DefaultClause, Index
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from console.domain.error_reasons import SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -45,6 +46,20 @@ class DuplicateLiveRows(Exception):
     """The unique index of the claim can't be created, or a row can't be adopted, because two live rows have the same
     claim. The caller must mark one of them as a duplicate first.
     """
+
+
+_VIOLATED_INDEX_PATTERN = re.compile(r"for key '(?:[^'.]*\.)?([^']+)'|UNIQUE constraint failed: (.+)")
+"""In the message of a server the name of the violated index, in that of SQLite its columns."""
+
+
+def find_foreign_index(error: DBAPIError) -> str | None:
+    """Return the name of the unique index that refused a change, if somebody else has added it; on SQLite return its
+    columns. Return None for an index of this program, and for a message without an index."""
+    match = _VIOLATED_INDEX_PATTERN.search(str(error.orig))
+    name = (match[1] or match[2]) if match else None
+    if name is None or "claim_number" in name or name in {index.name for index in credit_checks.indexes}:
+        return None
+    return name
 
 
 @dataclass(frozen=True, slots=True)

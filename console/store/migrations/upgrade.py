@@ -100,7 +100,7 @@ def _require_newest_version(version: str) -> None:
 
 
 def make_schema_error(version: str) -> ConsoleError:
-    """Return the error `schema_mismatch` for a database, or a backup, whose schema has the version `version`."""
+    """Return the error `schema_mismatch` for a database whose schema has the version `version`."""
     return ConsoleError(
         ErrorCode.SCHEMA_MISMATCH, {"found": version, "needed": SCHEMA_VERSION, "newer": version > SCHEMA_VERSION}
     )

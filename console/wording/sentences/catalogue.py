@@ -150,11 +150,11 @@ def format_error_event(code: str, language: str) -> str:
 
 def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     """Yield the wording keys under which the message of an error is searched, the most specific first. Each is
-    `error.{code}`, followed by one of these: `newer`; `unknown` (for a credit check with an unknown outcome); the
-    value of the fact `source`, `reason`, `problem` or `state` in the error's detail, alone or together with the
-    detail's `hint` or the kind of record; the kind of record alone; nothing."""
+    `error.{code}`, followed by one of these: `newer` (without a `problem`); `unknown` (for a credit check with an
+    unknown outcome); the value of the fact `source`, `reason`, `problem` or `state` in the error's detail, alone or
+    together with the detail's `hint` or the kind of record; the kind of record alone; nothing."""
     key, detail = f"error.{error.code}", error.detail
-    if detail.get("newer") is True:
+    if detail.get("newer") is True and "problem" not in detail:
         yield f"{key}.newer"
     if _is_credit_check_with_unknown_outcome(detail.get("record")):
         yield f"{key}.unknown"

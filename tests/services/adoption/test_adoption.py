@@ -352,6 +352,35 @@ def test_passes_end_when_they_get_no_shorter(
     assert passed == ranges
 
 
+def test_a_unique_index_of_somebody_else_is_named(
+    home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It forbids what the adoption writes, however often it tries: it was told as a database that others lock."""
+    late = [bought(f"T{ONE}", 2, client_id=2)]
+    with shared_database(sql_server, home) as url:
+        database = Database(url, without_time_limit=True)
+        legacy.make(database, [bought(ONE, 1)])
+
+        def add() -> None:
+            legacy.add(database, late)
+            with database.write_without_retries() as tx:
+                tx.conn.exec_driver_sql(f"ALTER TABLE {NAME} ADD UNIQUE INDEX theirs (corporation_number)")
+
+        add_meanwhile(monkeypatch, database, add)
+        with adoption(home, url) as service, pytest.raises(ConsoleError) as caught:
+            service.run()
+        with database.write_without_retries() as tx:
+            tx.conn.exec_driver_sql(f"ALTER TABLE {NAME} DROP INDEX theirs")
+        monkeypatch.undo()
+        with adoption(home, url) as service:
+            service.run()
+        found = facts(database)
+        database.close()
+    assert (caught.value.code, caught.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
+    assert caught.value.detail["names"] == ["unique_index (theirs)"]
+    assert (found["rows"], found["undecided"], found["live"]) == (2, 0, 2)
+
+
 def test_a_row_that_stays_undecided_ends_no_adoption(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
