@@ -216,6 +216,39 @@ def test_the_worker_alone_is_nobody(bench: Bench) -> None:
         bench.takes(late)
 
 
+def entry(who: str, session: str, what: str = "refund.approved") -> str:
+    """The first entry of a chain, which names neither the request nor the worker."""
+    values = {"session": session, "seq": 1, "at": f"={UTC}", "who": f"{{{who}}}", "desk": "d", "what": what,
+              "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": "{{}}",
+              "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
+    return _insert("audit_log", values)
+
+
+def session_row(session: str, operator: str | None) -> str:
+    values = {"id": session, "operator": operator, "desk": "d", "host": "h", "process": 1, "program": "worker",
+              "started_at": f"={UTC}"}  # fmt: skip
+    return _insert("sessions", values)
+
+
+def test_what_the_worker_tells_in_a_persons_name_is_its_own(bench: Bench) -> None:
+    """The session of such an entry leads to the worker's account: not to nobody, not to the person."""
+    taken = bench.takes(bench.asks("op-a", "note", "refund", REFUND))
+    nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
+    bench.refuses("worker", *taken, entry("op_a", nobodys))
+    bench.run("worker", session_row(unnamed, None))
+    bench.refuses("worker", *taken, entry("op_a", unnamed))
+    bench.refuses("worker", *taken, session_row(str(uuid.uuid4()), "{op_a}"))
+    bench.run("worker", session_row(own, "{worker}"))
+    bench.refuses("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
+    bench.refuses("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
+    bench.run("worker", *taken, entry("op_a", own))
+    (writer,) = bench.run(
+        "owner",
+        f"SELECT a.who, s.operator FROM audit_log a JOIN sessions s ON s.id = a.session WHERE a.session = '{own}'",
+    )
+    assert writer == (bench.team.names["op-a"], bench.team.names["worker"])
+
+
 def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
     """A name, a time or a state that the statement gives changes nothing, or is refused."""
     request = make_request_id()

@@ -268,6 +268,28 @@ ON_EDGES: tuple[Mutant, ...] = (
         ("tests/services/adoption/test_adoption.py::test_many_that_come_in_afterwards_are_read_once",),
     ),
     Mutant(
+        "a worker writes in a person's name in nobody's session",
+        (
+            Change(
+                "console/store/constraints/server_rules.py",
+                '        f"me = account OR {_IS_OWN_SESSION_SQL}", "a worker',
+                '        f"TRUE OR {_IS_OWN_SESSION_SQL}", "a worker',
+            ),
+        ),
+        ("tests/harms/test_asked_for.py::test_what_the_worker_tells_in_a_persons_name_is_its_own",),
+    ),
+    Mutant(
+        "an adoption tries again what a foreign index forbids",
+        (
+            Change(
+                "console/services/adoption/run.py",
+                "            _refuse_foreign_index(error)\n            raise RunAgain from None\n",
+                "            raise RunAgain from None\n",
+            ),
+        ),
+        ("tests/services/adoption/test_adoption.py::test_a_unique_index_of_somebody_else_is_named",),
+    ),
+    Mutant(
         "a due task goes on as long as others write",
         (
             Change(

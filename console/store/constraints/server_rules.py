@@ -79,6 +79,10 @@ _IS_FIRST_MERCHANT_SQL = (
 set, so that nobody fills the table, which every process reads when it starts."""
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
+    # So the session of an entry in a person's name leads to the worker that wrote it, whatever the entry says.
+    TriggerRule(
+        f"me = account OR {_IS_OWN_SESSION_SQL}", "a worker writes in a person's name within its own session alone"
+    ),
     TriggerRule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_LAG_US}",
         AUDIT_TIME_MESSAGE,
