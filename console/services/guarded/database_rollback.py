@@ -329,11 +329,34 @@ def _write_rollback(
     unreported_entries = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)
     )
-    lost_operations.insert_lost_operations(tx.conn, unreported_entries, context.database_id, context.now())
     is_new = not resolved_alerts - earlier_resolved_alerts
-    if is_new or any(entry.holds_claim for entry in unreported_entries):
+    must_alert = is_new or any(entry.holds_claim for entry in unreported_entries)
+    if unreported_entries or (must_alert and anchors.find_open_rollback_alert_id(tx.conn) is None):
+        # A server accepts lost operations, and the alert that stops everything, only after this entry.
+        _record_loss(tx, context, missing_heads, old_database_id, len(unreported_entries))
+    lost_operations.insert_lost_operations(tx.conn, unreported_entries, context.database_id, context.now())
+    if must_alert:
         _raise_alert(tx, context, missing_heads, old_database_id, len(unreported_entries))
     return find_open_database_rollback(tx.conn), resolved_alerts
+
+
+def _record_loss(
+    tx: Transaction,
+    context: ServiceContext,
+    missing_heads: Sequence[ChainHead],
+    old_database_id: str | None,
+    operation_count: int,
+) -> None:
+    """Write the audit entry that the database has lost rows, with the first lost row of the trail and the number of
+    operations that only this desk's spool has."""
+    facts = {
+        "first": min((head.row_id for head in missing_heads), default=0),
+        "operations": operation_count,
+        "before": old_database_id,
+    }
+    context.record_audit(
+        tx, AuditAction.DATABASE_WENT_BACK, DATABASE_SUBJECT_ID, facts, kind=DATABASE_KIND, reason=ALERT_RULE
+    )
 
 
 def _raise_alert(
@@ -356,15 +379,6 @@ def _raise_alert(
     )
     if alert is not None:
         outbox.add_alert_event(tx.conn, "AlertRaised", alert, context.database_id, context.now())
-        facts = {
-            "alert": alert.id,
-            "first": first_row_id,
-            "operations": operation_count,
-            "before": old_database_id,
-        }
-        context.record_audit(
-            tx, AuditAction.DATABASE_WENT_BACK, alert.id, facts, kind=alerts.ALERT_KIND, reason=ALERT_RULE
-        )
         _log.error("this database went back in time: %s", observed)
 
 

@@ -11,8 +11,10 @@ from console.domain.access.permissions import ADMIN, APPROVER, OPERATOR
 from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import IncidentAction
 from console.domain.annotations.mentions import MentionSource
+from console.domain.audit.actions import AuditAction
 from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
+from console.store.audit.anchors import DATABASE_WENT_BACK_RULE
 from console.store.constraints.sql_expressions import (
     NEVER_TRUE_SQL,
     UTC_NOW_SQL,
@@ -26,12 +28,19 @@ from console.store.constraints.sql_expressions import (
     has_state_sql,
     is_allowed_step_sql,
     is_requested_sql,
+    make_aggregate_sql,
     make_refusal_rules,
 )
 
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
 """Longest time (hours) for which a person may take a record: a day, and one hour for a difference between clocks."""
+LOSS_REPORT_SECONDS = 10
+"""Longest time (seconds) between the audit entry about a loss of the database and the alert and the lost operations
+of the same transaction."""
+MAX_LOSS_REPORTS_PER_DAY = 3
+"""Number of losses of the database that one account may report within 24 hours. A desk that may not report one still
+refuses its own operations."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 """Columns with the counts of a reconciliation run. A count never decreases."""
 
@@ -83,7 +92,26 @@ def _make_end_condition(has_ended_sql: str) -> str:
     return f"({has_ended_sql}) = (NEW.ended_at IS NOT NULL)"
 
 
+_OWN_LOSSES_SQL = (
+    "audit_log a WHERE a.subject_kind = 'database' AND a.subject_id = '1'"
+    f" AND CAST(a.what AS BINARY) = '{AuditAction.DATABASE_WENT_BACK}' AND CAST(a.who AS BINARY) = me"
+)
+_HAS_TOLD_LOSS_SQL = exists_sql(
+    f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL {LOSS_REPORT_SECONDS} SECOND"
+)
+"""SQL condition: the writer has just written an audit entry that the database has lost rows. The alert about that
+stops everything that costs or moves money, and a lost operation holds its claim until two people have decided."""
+_LOSSES_OF_DAY_SQL = make_aggregate_sql("COUNT(*)", f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL 1 DAY")
 _ALERT_INSERT_RULES = (
+    TriggerRule(
+        f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}' OR (NEW.subject_kind = 'database' AND NEW.subject_id = 1"
+        f" AND {_HAS_TOLD_LOSS_SQL})",
+        "whoever stops everything says so in the trail first",
+    ),
+    TriggerRule(
+        f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}' OR {_LOSSES_OF_DAY_SQL} <= {MAX_LOSS_REPORTS_PER_DAY}",
+        "this account has stopped everything too often today",
+    ),
     TriggerRule(
         "COALESCE(NEW.resolved_at, NEW.acknowledged_at) IS NULL AND NEW.acknowledged_by IS NULL",
         "what is found is open, and seen by nobody",
@@ -267,6 +295,7 @@ _WATCHED_CORPORATION_UPDATE_RULES = (
 )
 
 _LOST_OPERATION_INSERT_RULES = (
+    TriggerRule(_HAS_TOLD_LOSS_SQL, "whoever tells of a lost operation says so in the trail first"),
     TriggerRule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
         "what the journal has is not lost",

@@ -1,0 +1,91 @@
+"""No account stops the product by a loss of the database that it invents: it is named, and can do so three times."""
+
+from console.domain.audit.actions import AuditAction
+from tests.harms.scene import ROLES, UTC, Scene
+from tests.harms.ways import LOOSE, endings, inserts
+from tests.support.refusals import code_of
+
+RULE = "database_went_back"
+ACTING = ("op-a", "lead-b", "worker")
+"""Those whose accounts may write alerts."""
+
+
+def _alert(subject: str = "1", kind: str = "'database'", rule: str = f"'{RULE}'") -> dict[str, str]:
+    return {
+        "rule_id": rule, "subject_kind": kind, "subject_id": subject, "observed": "'no row 9 of the trail'",
+        "expected": "'what desk d saw committed'", "detected_at": UTC,
+    }  # fmt: skip
+
+
+def _lost(number: str, payment: str = "NULL") -> dict[str, str]:
+    return {
+        "id": "UUID()", "database_id": "UUID()", "action": "'credit-check.purchase'", "client_id": "1",
+        "corporation_number": f"'{number}'", "operator": "'{me}'", "desk": "'d'", "at": UTC,
+        "fingerprint": "REPEAT('a', 64)", "payment_id": payment, "holds": "1", "told_at": UTC,
+    }  # fmt: skip
+
+
+def _tell_in_trail(scene: Scene, who: str) -> None:
+    """The entry of the trail that a desk writes about a loss."""
+    context = scene.desk(who)._context
+    action = AuditAction.DATABASE_WENT_BACK
+    context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=RULE))
+
+
+def _open_stops(scene: Scene) -> int:
+    ((count,),) = scene.sql(f"SELECT COUNT(*) FROM alerts WHERE rule_id = '{RULE}' AND resolved_at IS NULL")
+    return int(count)
+
+
+def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: Scene) -> None:
+    """First without a word in the trail; then each account with one."""
+    _stop_without_a_word(harm_scene)
+    for who in ACTING:
+        _stop_again_and_again(harm_scene, who)
+
+
+def _stop_without_a_word(harm_scene: Scene) -> None:
+    """By an alert of this rule, whatever its subject and spelling, or by operations that nobody has lost: they would
+    hold each company and each payment until two people have decided.
+    """
+    harm_scene.work_goes_on()
+    number, payment = harm_scene.number(), harm_scene.paid()
+    alerts = [
+        way
+        for rule in (f"'{RULE}'", f"'{RULE.upper()}'", f"'{RULE} '")
+        for subject, kind in (("1", "'database'"), ("7", "'database'"), ("1", "'payment'"), ("NULL", "'x'"))
+        for way in inserts("alerts", _alert(subject, kind, rule))
+    ]
+    lost = [*inserts("lost_operations", _lost(number)), *inserts("lost_operations", _lost(number, str(payment.id)))]
+    ended = [end.after("loose", *LOOSE) for way in (alerts[0], lost[0]) for end in endings(way)]
+    assert harm_scene.each_tries([*harm_scene.some([*alerts, *lost]), *ended]) > 40
+    assert _open_stops(harm_scene) == 0
+    assert harm_scene.sql("SELECT COUNT(*) FROM lost_operations") == [(0,)]
+    assert harm_scene.buy("op-b", number).state == "success"
+    assert harm_scene.asked(payment).state == "requested"
+    harm_scene.work_goes_on()
+
+
+def _stop_again_and_again(harm_scene: Scene, who: str) -> None:
+    """A desk may have lost something, so an account may say so: a person's word ends the stop. It is three times a
+    day, each with an entry of the trail in its own name.
+    """
+    stops = 0
+    for _ in range(8):
+        _tell_in_trail(harm_scene, who)
+        harm_scene.tries(who, next(inserts("alerts", _alert())))
+        if not _open_stops(harm_scene):
+            continue
+        stops += 1
+        assert code_of(lambda: harm_scene.bought("op-a")) == RULE
+        open_alerts = harm_scene.desk("lead-b").alerts.list_alerts()
+        (alert,) = [one for one in open_alerts if one.rule_id == RULE and one.resolved_at is None]
+        harm_scene.desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")
+    assert stops == 3
+    writers = harm_scene.sql("SELECT DISTINCT who FROM audit_log WHERE what = 'database.went_back'")
+    assert (harm_scene.people.names[who],) in writers
+    harm_scene.work_goes_on()
+
+
+def test_everybody_is_tried() -> None:
+    assert set(ACTING) <= set(ROLES.values())
