@@ -4,7 +4,7 @@ upgrade of the schema.
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
 from pathlib import Path
@@ -134,7 +134,7 @@ class HealthCheckService:
             schema = self._run_check("database", self._check_schema)
             if not schema.ok:
                 return (schema,)
-            merchants = self._run_check("merchants", self._check_merchants)
+            merchants = self._run_check("merchants", self._report_merchants)
             return (schema, merchants, *map(_make_health_check, fitness.check_fitness(self._database)))
         finally:
             self._opened_resources.close()
@@ -176,7 +176,7 @@ class HealthCheckService:
             return HealthCheck(check_name, False, message, next_step, facts)
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
-        next_step = "" if verdict in ("ok", "unneeded", "unbound") else f"doctor.{check_name}.next"
+        next_step = "" if verdict in ("ok", "unneeded", "unbound", "stored") else f"doctor.{check_name}.next"
         next_step = f"doctor.{check_name}.given.next" if verdict == "given" else next_step
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
@@ -364,21 +364,27 @@ class HealthCheckService:
         database. Raises bad_profile for the first provider whose settings name another one."""
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
+        database_id, stored_merchants = self._read_stored_merchants()
+        for provider, stored in stored_merchants.items():
+            own = self._settings.read_merchant(provider)
+            digest = make_stored_merchant(database_id, provider, own, "").digest
+            if own.merchant_id and digest != stored.digest:
+                raise make_other_merchant_error(self._settings, provider, own, stored)
+        return _describe_merchants(stored_merchants, "ok")
+
+    def _report_merchants(self) -> _CheckFacts:
+        """List the merchants of the database, with the accounts that have stored them. This check always passes, and
+        reads no secret: the schema account's machine has none."""
+        return _describe_merchants(self._read_stored_merchants()[1], "stored")
+
+    def _read_stored_merchants(self) -> tuple[str, dict[str, StoredMerchant]]:
+        """Return the id of the database, and its stored merchants by the name of the provider."""
         stored_facts = migrate.ensure_schema(self._database)
-        stored_merchants = {
+        return stored_facts["database_id"], {
             provider: StoredMerchant.parse(stored_facts[migrate.MERCHANT_NAME_PREFIX + provider])
             for provider in list_bound_providers()
             if migrate.MERCHANT_NAME_PREFIX + provider in stored_facts
         }
-        for provider, stored in stored_merchants.items():
-            own = self._settings.read_merchant(provider)
-            digest = make_stored_merchant(stored_facts["database_id"], provider, own, "").digest
-            if own.merchant_id and digest != stored.digest:
-                raise make_other_merchant_error(self._settings, provider, own, stored)
-        if not stored_merchants:
-            return {"verdict": "unbound"}
-        names = (f"{name} {stored.masked_id} ({stored.environment})" for name, stored in stored_merchants.items())
-        return {"merchants": ", ".join(names)}
 
     def _check_gateway(self, name: str) -> HealthCheck:
         """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it
@@ -503,6 +509,17 @@ class HealthCheckService:
 def _find_existing_folder(folder: Path) -> Path:
     """Return `folder`, or the nearest folder above it if it doesn't exist yet: there the program creates it."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _describe_merchants(merchants: Mapping[str, StoredMerchant], verdict: str) -> _CheckFacts:
+    """Return the facts of the check of merchants: each with its environment and the account that has stored it."""
+    if not merchants:
+        return {"verdict": "unbound"}
+    texts = (
+        f"{provider} {merchant.masked_id} ({merchant.environment}, {merchant.stored_by})"
+        for provider, merchant in merchants.items()
+    )
+    return {"verdict": verdict, "merchants": ", ".join(texts)}
 
 
 def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:

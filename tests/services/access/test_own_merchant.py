@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,9 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
         assert console.payments.probe(payment).state == "completed"
         (check,) = (check for check in console.health.run_all_checks() if check.name == "merchants")
         assert (check.ok, check.message) == (True, "doctor.merchants.ok")
+        (check,) = (check for check in console.health.check_database() if check.name == "merchants")
+        assert (check.ok, check.message) == (True, "doctor.merchants.stored")
+        assert f"paypay ****0001 (loopback, {place.named('op-a')})" in str(check.facts["merchants"])
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -98,8 +102,8 @@ def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
     know_others(sandbox)
     with place.opened(sandbox, None, desk=1, **OTHER_CLIENT) as other:
-        buy = lambda: other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))  # noqa: E731
-        require_refused(buy, "alarmbox", sandbox)
+        wish = PurchaseRequest(NUMBERS[1], "1")
+        require_refused(lambda: other.credit_checks.purchase(wish), "alarmbox", sandbox)
         assert other.lookup.find_records(NUMBERS[1]).credit_checks == ()
     assert sandbox.control.read_ledger()["total"] == 1
 
@@ -126,7 +130,7 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
         know_others(sandbox)
         refund = ask(running, payment.id)
         with opened_as_other(place, sandbox, "") as admin:
-            change = lambda: admin.merchants.set_merchant("paypay", "another contract")  # noqa: E731
+            change = partial(admin.merchants.set_merchant, "paypay", "another contract")
             refusal = refusal_of(change)
             assert (refusal["code"], refusal["reason"], refusal["count"]) == ("in_progress", "provider_work_open", 1)
             running.refunds.withdraw(refund.id)
