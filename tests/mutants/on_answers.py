@@ -594,7 +594,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/probe.py",
-                "            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)\n",
+                "            refuse_record_of_other_merchant("
+                "context, self._payment_providers, refund_with_payment.payment)\n",
                 "",
             ),
         ),

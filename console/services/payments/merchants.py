@@ -26,9 +26,11 @@ def is_of_other_merchant(context: ServiceContext, payment_providers: PaymentProv
     return bool(merchant_id and key) and is_payment_key_of_other_merchant(key or "", payment.provider, merchant_id)
 
 
-def require_own_merchant(context: ServiceContext, payment_providers: PaymentProviders, payment: Payment) -> None:
-    """Raise bad_profile (detail.problem `record_of_other_merchant`) if the payment was started under another merchant id than
-    that of this desk, or if the provider is not configured here."""
+def refuse_record_of_other_merchant(
+    context: ServiceContext, payment_providers: PaymentProviders, payment: Payment
+) -> None:
+    """Raise bad_profile (detail.problem `record_of_other_merchant`) if the payment was started under another merchant
+    id than that of this desk, or if the provider is not configured here."""
     if is_of_other_merchant(context, payment_providers, payment):
         facts: BadProfileDetail = {
             "variable": f"CONSOLE_{payment.provider.upper()}_URL",

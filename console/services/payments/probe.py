@@ -25,7 +25,7 @@ from console.services.guarded.operation import OperationSettler
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportEffectName, ReportWithSource, apply_report
-from console.services.payments.merchants import is_of_other_merchant, require_own_merchant
+from console.services.payments.merchants import is_of_other_merchant, refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
@@ -99,7 +99,7 @@ class PaymentProber:
         if is_automatic:
             self.plan_next_probe(payment)
         if is_configured:
-            require_own_merchant(self._context, self._payment_providers, payment)
+            refuse_record_of_other_merchant(self._context, self._payment_providers, payment)
         if payment.certainty is Certainty.UNKNOWN:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
         return payment

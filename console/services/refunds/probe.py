@@ -26,7 +26,7 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
-from console.services.payments.merchants import require_own_merchant
+from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
@@ -97,7 +97,7 @@ class RefundProber:
     def _probe_unknown_refund(self, refund_id: int, *, is_automatic: bool) -> Refund:
         context = self._context
         with self._lease_service.hold_refund_lease(refund_id, None) as refund_with_payment:
-            require_own_merchant(context, self._payment_providers, refund_with_payment.payment)
+            refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
             reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
             capabilities = reader.capabilities
             with context.database.read() as conn:
@@ -314,7 +314,7 @@ class RefundProber:
 
     def _query_and_compare(self, refund_with_payment: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
         context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)
-        require_own_merchant(context, self._payment_providers, refund_with_payment.payment)
+        refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
         context.failpoints.reach("before_probe")
         outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.failpoints.reach("after_probe")

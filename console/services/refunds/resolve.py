@@ -17,7 +17,7 @@ from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
 from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
-from console.services.payments.merchants import require_own_merchant
+from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
@@ -96,7 +96,7 @@ class RefundResolver:
         person's evidence.
         """
         context, refund = self._context, refund_with_payment.refund
-        require_own_merchant(context, self._payment_providers, refund_with_payment.payment)
+        refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
         reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
         outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))

@@ -27,7 +27,7 @@ from console.services.guarded.operation import (
     StepReporter,
     find_error_code,
 )
-from console.services.payments.merchants import require_own_merchant
+from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -128,7 +128,7 @@ class _SubmissionAttempt:
         provider = pair.payment.provider
         refund_rules.require_two_person_database(context, pair.payment)
         self._adapter = self._payment_providers.get_adapter(provider)
-        require_own_merchant(context, self._payment_providers, pair.payment)
+        refuse_record_of_other_merchant(context, self._payment_providers, pair.payment)
         database_fitness.require_safe_settings(context, provider)
         self._refund_prober.check_earlier_refunds(pair)
         if not self._is_payment_just_read:
