@@ -46,6 +46,15 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 
 
+_HARMLESS_RIGHTS = READING_RIGHTS | {"probe", "take", "note"}
+
+
+def is_change_by_right(right_name: str) -> bool:
+    """True if an action of this right changes a record, so that the person must have seen its present state. Probes,
+    takes and notes are harmless, and are possible at any time. False for a name that is no right."""
+    return right_name in ROLES_BY_RIGHT and right_name not in _HARMLESS_RIGHTS
+
+
 def has_right(person: Person, right_name: str) -> bool:
     """True if one of the person's roles gives the right `right_name`, such as `refund_request`; the right `purchase`
     also needs the person's flag `may_buy`. Raises KeyError for an unknown right.

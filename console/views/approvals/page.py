@@ -257,7 +257,8 @@ class ApprovalsPage(Page):
         *,
         is_automatic: bool = False,
     ) -> None:
-        self.hide_reading_failure()
+        if not self.refund_id:  # otherwise the reading of the request decides whether the shown data is up to date
+            self.hide_reading_failure()
         self.inbox, self.proposals = inbox, proposals
         self.list_panel.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
         self._correct_decision_count()
@@ -469,6 +470,9 @@ class ApprovalsPage(Page):
         offered_button = self.withdraw_button if is_own else self.approve_button
         self.disabled_reason_label.show_text("" if offered_button.isHidden() else offered_button.reason)
 
+    def update_outdated_actions(self) -> None:
+        self._update_buttons()
+
     @Slot()
     def _show_footer(self) -> None:
         """Show the footer with the decision buttons below a request that isn't sent yet; hide it otherwise."""
@@ -486,11 +490,11 @@ class ApprovalsPage(Page):
 
     def _find_disabled_reason(self, details: RefundDetails, action_name: str) -> str:
         """Return the reason why the acting person can't do the action `action_name` (approve, reject, withdraw) on
-        this refund: the person lacks the right, or the service doesn't allow the action. Return "" if the action is
-        possible."""
+        this refund: the person lacks the right, the request could not be read again, or the service doesn't allow the
+        action. Return "" if the action is possible."""
         missing_right = self.context.find_disabled_reason(_RIGHT_BY_DECISION[action_name])
-        if missing_right:
-            return missing_right
+        if missing_right or self.find_outdated_reason():
+            return missing_right or self.find_outdated_reason()
         action = next((offer for offer in details.actions if offer.action == action_name), None)
         if action is None or action.allowed:
             return ""

@@ -291,6 +291,7 @@ class LookupPage(Page):
     def _show_search_result(self, text: str, result: SearchResult) -> None:
         if text != self._looked_up_text:
             return
+        self.hide_reading_failure()
         problems = " ".join(
             format_search_problem(problem, self.context.translate) for problem in result.query.problems
         )

@@ -3,6 +3,7 @@ the rules by which a page reads its data again."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -289,6 +290,8 @@ class Page(QWidget):
         super().__init__()
         self.context = context
         self.page_name = self._pending_refresh_reason = ""
+        self._loaded_at: datetime | None = None
+        self._reading_failure: tuple[Failure, datetime] | None = None
         self.page_head: PageHead | None = None
         self._bar_by_name: dict[str, NotificationBar] = {}
         self._lower_parts: list[QWidget] = []
@@ -303,6 +306,7 @@ class Page(QWidget):
         for part in (self._bars_above, self.bars_below, self.hint_bar):
             part.hide()  # until the page adds it to a layout: outside one, it would cover the title
         context.changed.connect(self._refresh_on_changes)
+        context.minute_passed.connect(self._update_loading_age)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_on_person_change)
         self._known_read_only_switches = context.connection_state.switches_on
@@ -565,28 +569,72 @@ class Page(QWidget):
 
     @Slot(object)
     def show_reading_failure(self, failure: Failure) -> None:
-        """Show a bar with the reason why the data could not be read, and with a button that reads it again. The data
-        read earlier stays on the page.
-        """
+        """Show a bar with the reason why the data could not be read, the time, a support code, and a button that
+        reads it again. The data read earlier stays on the page; the bar says when it was read, and the actions that
+        change something are disabled until it is read again (`find_outdated_reason`)."""
+        self._reading_failure = failure, self.context.now()
         was_cancelled = failure.code == "cancelled"
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)
-        failure_text = self.context.format_failure(failure)
         self.show_bar(
             "failed",
             NotificationBar(
-                self.context.translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"),
-                failure_text,
+                *self._format_reading_failure(),
                 tone="care" if was_cancelled else "bad",
                 icon_name="square_bang" if was_cancelled else "cross",
                 button=retry_button,
             ),
         )
+        self.update_outdated_actions()
+
+    def _format_reading_failure(self) -> tuple[str, str]:
+        """Return the bold text and the text of the bar about a failed reading; two empty texts if none has failed."""
+        if self._reading_failure is None:
+            return "", ""
+        (failure, failed_at), translate = self._reading_failure, self.context.translate
+        was_cancelled = failure.code == "cancelled"
+        text = self.context.format_failure(failure)
+        if not was_cancelled:
+            # the message of an error in the program contains its support code
+            code = {} if failure.support_code else {"support_code": failure.code}
+            text = translate("screen.state.failed", message=text, at=failed_at, **code)
+        if self._loaded_at is not None:
+            age = self.context.format_age(self._loaded_at)
+            text = translate("screen.state.outdated", message=text, at=self._loaded_at, age=age)
+        return translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"), text
+
+    @Slot()
+    def _update_loading_age(self) -> None:
+        """Show the present age of the data in the bar about the failed reading. It isn't announced again."""
+        bar = self._bar_by_name.get("failed")
+        if bar is not None:
+            bar.show_text(*self._format_reading_failure(), is_announced=False)
+
+    def find_outdated_reason(self) -> str:
+        """Return the reason why actions that change something are disabled: the data on the page was read
+        earlier, and could not be read again. Return "" if the last reading was successful, or if nothing was read
+        yet."""
+        if self._reading_failure is None or self._loaded_at is None:
+            return ""
+        return self.context.translate("reason.outdated", at=self._loaded_at)
+
+    def update_outdated_actions(self) -> None:
+        """Disable or enable the buttons of the page after `find_outdated_reason` has changed. The subclass implements
+        it if it has buttons that change something; the default does nothing."""
 
     @Slot()
     def read_data_again(self) -> None:
         self.refresh("asked")
 
     def hide_reading_failure(self) -> None:
-        """Remove the bar that `show_reading_failure` has shown."""
+        """Store that the data of the page was read now, and remove the bar that `show_reading_failure` has shown."""
+        self._loaded_at, had_failed = self.context.now(), self._reading_failure is not None
+        self._reading_failure = None
+        self.hide_bar("failed")
+        if had_failed:
+            self.update_outdated_actions()
+
+    def forget_loaded_data(self) -> None:
+        """Store that the page shows no data that was read: it will read that of another record."""
+        self._loaded_at = self._reading_failure = None
         self.hide_bar("failed")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain.access.permissions import ROLES_BY_RIGHT, is_same_person
+from console.domain.access.permissions import ROLES_BY_RIGHT, is_change_by_right, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
@@ -53,6 +53,8 @@ class ActionButtons(QObject):
     def __init__(self, context: WindowContext, action_names: Sequence[str]) -> None:
         super().__init__()
         self._context = context
+        self.outdated_reason = ""
+        """Why no action that changes something is possible: the shown data could not be read again. "" if it was."""
         self._buttons = {
             name: self._make_button(name)
             for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
@@ -117,22 +119,18 @@ class ActionButtons(QObject):
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the reason why the button of the action `name` is disabled: the service doesn't allow the action,
-        the database is unreachable, a read-only switch is on, no worker is present, or the person lacks the right.
-        Return "" if the button is enabled.
+        the database is unreachable, a read-only switch is on, no worker is present, the person lacks the right,
+        or the shown data could not be read again. Return "" if the button is enabled.
         """
         allowed_action = allowed_actions.get(name)
-        if allowed_action is not None:
-            return (
-                self._format_disabled_reason(allowed_action)
-                if not allowed_action.allowed
-                else self._find_unavailable_reason(name)
-            )
+        if allowed_action is not None and not allowed_action.allowed:
+            return self._format_disabled_reason(allowed_action)
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
-        return (
-            self._context.find_disabled_reason(right)
-            if right in ROLES_BY_RIGHT
-            else self._find_unavailable_reason(name)
+        is_checked_here = allowed_action is None and right in ROLES_BY_RIGHT
+        unavailable_reason = (
+            self._context.find_disabled_reason(right) if is_checked_here else self._find_unavailable_reason(name)
         )
+        return unavailable_reason or (self.outdated_reason if is_change_by_right(right) else "")
 
     def _find_unavailable_reason(self, name: str) -> str:
         """Return the reason why no person at this desk can run the action `name` at present: the database is

@@ -4,6 +4,7 @@ reject, withdraw, move the order, copy."""
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
+from console.domain.access.permissions import is_change_by_right
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundDetails, RefundPlan
@@ -157,9 +158,12 @@ class RecordActionHandlers(QObject):
     # -- dialogs, imported when first opened
 
     def refuse_if_right_missing(self, right_name: str) -> bool:
-        """Return True if the acting person can't use this right at present, and show the reason in a bar of the page.
-        Actions without a button need this, because no button shows their reason."""
+        """Return True if the acting person can't use this right at present, or if it changes something and the data
+        of the page could not be read again. Show the reason in a bar of the page. Actions without a button need
+        this, because no button shows their reason."""
         disabled_reason = self._context.find_disabled_reason(right_name)
+        if not disabled_reason and is_change_by_right(right_name):
+            disabled_reason = self._page.find_outdated_reason()
         if disabled_reason:
             self._page.show_key_refusal(disabled_reason)
         return bool(disabled_reason)

@@ -222,6 +222,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.route, self.sidebar_key = route, route.place
         if is_other_record:
             self.view, self._shown_state = None, ()
+            self.forget_loaded_data()
             for name in self.list_bar_names():
                 self.hide_bar(name)
             self.head.show_reading(self.format_reading_title(route.id), str(route.id))
@@ -373,7 +374,11 @@ class RecordPage(Page, Generic[ViewT]):
     def _update_actions(self) -> None:
         """Show the actions that are possible for the record at present; do nothing if the record isn't read yet."""
         if self.view is not None:
+            self.action_bar.outdated_reason = self.find_outdated_reason()
             self.action_bar.show_actions(self.view, self.form, self._list_offered_actions(self.view))
+
+    def update_outdated_actions(self) -> None:
+        self._update_actions()
 
     def _list_offered_actions(self, view: ViewT) -> tuple[str, ...]:
         """Return the actions to recommend, with the action that opens the alert about the record if one is open."""

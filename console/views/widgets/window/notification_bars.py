@@ -108,11 +108,15 @@ class NotificationBar(QFrame):
         super().resizeEvent(event)
         self._fit_texts()
 
-    def show_text(self, bold_text: str, text: str) -> None:
+    def show_text(self, bold_text: str, text: str, *, is_announced: bool = True) -> None:
+        """Replace the texts. With `is_announced` False, a screen reader doesn't speak the new ones, because only an
+        age in them is another one."""
         self._bold_label.show_text(bold_text)
         self._text_label.show_text(text)
         self._fit_texts()
         self._set_accessible_name()
+        if not is_announced:
+            self.mark_announced()
         if self.isVisible():
             self._announce_sentence()
 

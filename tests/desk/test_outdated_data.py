@@ -1,0 +1,140 @@
+"""A reading that fails: the page says what, when and under which code, and changes nothing of what it shows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ErrorCode, rebuild_error
+from console.sandbox.server import Sandbox
+from console.views.approvals.page import ApprovalsPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.money.payment_page import PaymentPage
+from console.views.pages.base import Page
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.routes import ApprovalsRoute, CreditCheckRoute, PaymentRoute
+from tests.desk.conftest import Sit, buy
+from tests.desk.hands import Person, list_windows
+from tests.desk.seats import Seats
+from tests.support.desks import NUMBERS, MovedClock
+from tests.support.money_desks import ask, paid
+
+
+@contextmanager
+def failing(service: Any, method: str, error: Exception) -> Iterator[None]:
+    """Each call of this method of a service raises `error`."""
+    read = getattr(service, method)
+
+    def fail(*_arguments: Any, **_options: Any) -> Any:
+        raise error
+
+    setattr(service, method, fail)
+    try:
+        yield
+    finally:
+        setattr(service, method, read)
+
+
+def failure_of(person: Person, page: Page) -> str:
+    """The sentence of the bar about the failed reading, once it is shown."""
+    person.until(lambda: "failed" in page._bar_by_name)
+    return page._bar_by_name["failed"].sentence
+
+
+def test_a_payment_that_cannot_be_read_again_is_not_acted_on(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The old data stays. The bar says what failed, when, under which code, and from when the data is; a refund isn't
+    possible, a probe and a note are, until the payment is read again."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    refund, probe, note = (page.action_bar.find_button(name) for name in ("refund", "probe", "note"))
+    assert refund is not None
+    assert refund.isEnabled()
+    with failing(console.payments, "read_payment", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+        person.press("F5")
+        told = failure_of(person, page)
+        assert "Support code: database_locked." in told
+        assert "Time: " in told
+        assert "The data shown was loaded at" in told
+        assert page.view is not None
+        assert page.head.title.short_form
+        assert not refund.isEnabled()
+        assert refund.shown_reason.endswith("Refresh (F5) first.")
+        assert probe is not None
+        assert probe.isEnabled()
+        assert note is not None
+        assert note.isEnabled()
+        person.press("R")
+        assert "act" in page.list_bar_names()
+        assert not list_windows(person.window, RefundDialog)
+    person.press("F5")
+    person.until(lambda: "failed" not in page._bar_by_name)
+    assert refund.isEnabled()
+    assert refund.shown_reason == ""
+
+
+@pytest.mark.expects_log("an error in the program is logged under the support code that the bar shows")
+def test_the_age_of_the_old_data_goes_on(sit: Sit, console: Console, clock: MovedClock) -> None:
+    """The bar about an error in the program has its support code once, and the present age of the old data."""
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    with failing(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
+        person.press("F5")
+        told = failure_of(person, page)
+        assert told.count("upport code") == 1
+        clock.offset += timedelta(minutes=12)
+        person.opening.context.minute_passed.emit()
+        assert "(12 min ago)" in failure_of(person, page)
+    person.frame.show_route(CreditCheckRoute(buy(console, NUMBERS[1]).id))
+    person.until(lambda: page.view is not None and page.view.record.corporation_number == NUMBERS[1])
+    assert page.find_outdated_reason() == ""
+
+
+def test_a_first_reading_that_fails_speaks_of_no_old_data(sit: Sit, console: Console) -> None:
+    """Nothing was read before, so nothing on the page is old."""
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    with failing(
+        console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    ):
+        person.frame.show_route(CreditCheckRoute(record.id))
+        told = failure_of(person, person.page(CreditCheckPage))
+    assert "Support code: database_locked." in told
+    assert "loaded at" not in told
+
+
+def test_an_approval_that_cannot_be_read_again_is_not_decided(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """The request is shown as it was read, and nobody approves or declines it before it is read again, even when the
+    list of requests was."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = ask(console, payment.id)
+    person = sit("lead-b")
+    services = seats.desk("lead-b")
+    person.frame.show_route(ApprovalsRoute(refund.id))
+    page = person.page(ApprovalsPage)
+    person.until(lambda: page.shown_details is not None)
+    person.rest()
+    assert page.reject_button.isEnabled()
+    with failing(services.refunds, "read_refund", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+        person.press("F5")
+        failure_of(person, page)
+        person.rest()
+        assert "failed" in page._bar_by_name
+        assert not page.reject_button.isEnabled()
+        assert not page.approve_button.isEnabled()
+        assert page.reject_button.shown_reason == page.find_outdated_reason() != ""
+    person.press("F5")
+    person.until(lambda: "failed" not in page._bar_by_name)
+    assert page.reject_button.isEnabled()
