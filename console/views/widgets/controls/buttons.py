@@ -23,6 +23,16 @@ _MIN_REASON_WIDTH_PX = 160  # width of a reason that takes several lines, at tex
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
+def claim_copy_key(event: QEvent) -> bool:
+    """Return True if Qt asks with `event` whether the focused widget itself handles Ctrl+C, and answer that it does.
+    Otherwise a page's shortcut of these keys would get the key press."""
+    if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride:
+        return False
+    if event.matches(QKeySequence.StandardKey.Copy):
+        event.accept()
+    return event.matches(QKeySequence.StandardKey.Copy)
+
+
 class PaintedButton(QPushButton):
     """Base class of buttons that paint themselves. `focus_ring` is the gap in px between the edge of the button and
     its focus ring.

@@ -1,12 +1,12 @@
 """A widget that shows an identifier in groups of digits and copies its plain form without spaces."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.widgets.base import TextLabel
-from console.views.widgets.controls.buttons import IconButton
+from console.views.widgets.controls.buttons import IconButton, claim_copy_key
 
 
 class CopyableId(QWidget):
@@ -69,6 +69,11 @@ class CopyableId(QWidget):
         """Copy the plain form of the identifier to the clipboard."""
         QGuiApplication.clipboard().setText(self.plain)
         self.copied.emit(self.plain)
+
+    def event(self, event: QEvent) -> bool:
+        """Claim Ctrl+C, because the page has a shortcut of the same keys, which copies the identifier in its title.
+        Leave every other event to Qt. Return Qt's result."""
+        return claim_copy_key(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
