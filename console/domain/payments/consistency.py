@@ -10,6 +10,7 @@ from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty
+from console.domain.transitions.tables import RESERVING_REFUND_STATES
 
 MAX_ANSWER_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
 MAX_ANSWER_AGE_IN_FINAL_STATE = timedelta(hours=24)
@@ -269,17 +270,25 @@ def is_final(payment: Payment) -> bool:
     return payment.state in FINAL_STATES and payment.certainty is Certainty.KNOWN
 
 
+def find_money_part(refund: Refund) -> str:
+    """Return the field of MoneyParts to which the amount of a refund belongs: "refunded", "on_its_way", "unknown" or
+    "waiting". Return "" for a refund that has ended and has refunded nothing."""
+    if refund.state is RefundState.COMPLETED:
+        return "refunded"
+    if refund.state in _SENT_REFUND_STATES and refund.certainty is Certainty.UNKNOWN:
+        return "unknown"
+    if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN:
+        return "on_its_way"
+    return "waiting" if refund.state in RESERVING_REFUND_STATES else ""
+
+
 def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
     """Return the captured amount of a payment, split into its parts. Of the reserved amount, the refunds that the
     provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
     sent) are separate parts. `refunds` are all refunds of the payment.
     """
-    accepted_minor = _sum_refunds(
-        refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN
-    )
-    unknown_minor = _sum_refunds(
-        refund for refund in refunds if refund.state in _SENT_REFUND_STATES and refund.certainty is Certainty.UNKNOWN
-    )
+    accepted_minor = _sum_refunds(refund for refund in refunds if find_money_part(refund) == "on_its_way")
+    unknown_minor = _sum_refunds(refund for refund in refunds if find_money_part(refund) == "unknown")
     return MoneyParts(
         currency=payment.currency,
         captured=payment.captured_minor,

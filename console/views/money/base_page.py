@@ -39,7 +39,9 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def __init__(self, context: WindowContext, *widgets_above_amounts: QWidget) -> None:
         """`widgets_above_amounts` are widgets that the page shows between the explanation and the amounts."""
-        self.money_panel = MoneyPanel(context.translate("money.strip"))
+        self.money_panel = MoneyPanel(
+            context.translate("money.strip"), part_description=context.translate("money.part.open")
+        )
         self.facts_panel = QScrollArea()
         self.facts_panel.setWidgetResizable(True)
         self.facts_panel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -48,6 +50,8 @@ class MoneyPage(RecordPage[MoneyView]):
         self._tabs_and_facts_layout = make_row(tabs, self.facts_panel, gap_px=0)
         self._tabs_and_facts_layout.setStretch(0, 1)
         super().__init__(context, tabs, (*widgets_above_amounts, self.money_panel), self._tabs_and_facts_layout)
+        self.money_panel.part_opened.connect(self.open_money_part)
+        self.money_panel.copied.connect(self.action_handlers.show_copied_toast)
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
         self.money_panel.setVisible(self.shows_sides_and_amounts)
 
@@ -72,6 +76,12 @@ class MoneyPage(RecordPage[MoneyView]):
             is_paid_unknown=record_words.is_paid_amount_unknown(payment),
         )
         self.money_panel.show_money_parts(*money_parts)
+
+    def open_money_part(self, part_key: str) -> None:
+        """Show the rows of which the amount of this part is the sum. Implemented by the pages that show the parts."""
+
+    def list_focus_stops_below(self) -> tuple[QWidget, ...]:
+        return (*super().list_focus_stops_below(), *self.money_panel.part_buttons.values())
 
     def list_printed_lines(self, details: MoneyView) -> list[str]:
         amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []

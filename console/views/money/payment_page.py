@@ -18,7 +18,7 @@ from console.views.presenters import records as case_words
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import OrderRoute, RefundRoute
+from console.views.runtime.routes import OrderRoute, RefundRoute, SetAsidesRoute
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
@@ -184,6 +184,16 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         pending_refund = details.record.relations.pending_refund if details.record.relations is not None else None
         if pending_refund is not None:
             self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
+
+    def open_money_part(self, part_key: str) -> None:
+        """Show the rows of which the amount of this part is the sum: the provider's answers for the paid and the
+        reversed amount, the page of the money set aside, or the refunds."""
+        if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY):
+            self.tabs.show_answers()
+        elif part_key == money_facts.SET_ASIDE_PART_KEY:
+            self.context.navigate(SetAsidesRoute())
+        else:
+            self.tabs.show_refunds_of_part(part_key)
 
     @Slot()
     def _open_order(self) -> None:

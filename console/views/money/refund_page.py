@@ -89,6 +89,11 @@ class RefundPage(MoneyPage[RefundDetails]):
         sending_time = wording.format_instant(record.last_sent_at)
         return self.context.translate(key, at=sending_time, n=record.sent_count)
 
+    def open_money_part(self, part_key: str) -> None:
+        """Open the page of the payment, which has the rows of all parts."""
+        if self.view is not None:
+            self.context.navigate(PaymentRoute(self.view.payment.id, (), self.sidebar_key))
+
     def list_helpful_actions(self, details: RefundDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
         the action of the explained next step and others that may help."""

@@ -3,6 +3,7 @@ answers of the provider, and audit entries."""
 
 from collections.abc import Sequence
 
+from console.domain.payments.consistency import find_money_part
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -49,6 +50,13 @@ class MoneyTabs(RecordTabs):
             hideable_columns=("next", "people", "day", "provider"),
         )
         return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{tab_name}"), icon_name="dash"))
+
+    def show_refunds_of_part(self, part_key: str) -> None:
+        """Open the tab with the refunds, and select the newest one whose amount belongs to this part of the payment's
+        amount (a field of MoneyParts)."""
+        self.show_tab("refunds")
+        self.focus_content()
+        self._list_by_tab_name["refunds"].table.go_to_item(lambda refund: find_money_part(refund) == part_key)
 
     def show_view(
         self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION
 from console.domain.explanations.refunds import is_refused_for_good
+from console.domain.money import Money, format_decimal
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
@@ -20,6 +21,7 @@ from console.views.widgets.display.money_strip import MoneyPart
 from console.views.widgets.display.record_parts import RecordSide as ShownSide
 from console.wording.sentences import catalogue as wording
 
+PAID_PART_KEY, REVERSED_PART_KEY, SET_ASIDE_PART_KEY = "paid", "reversed", "set_aside"
 GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
 
 
@@ -177,10 +179,27 @@ def make_money_parts(
 
     def make_part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
         text = wording.format_amount(-amount_minor, currency)
-        return MoneyPart(translate(f"money.part.{name}"), text, amount_minor, fill, tone, not amount_minor)  # type: ignore[arg-type]  # a tone
+        plain_number = f"-{format_decimal(Money(amount_minor, currency))}"
+        return MoneyPart(
+            translate(f"money.part.{name}"),
+            text,
+            amount_minor,
+            fill,
+            tone,
+            not amount_minor,
+            name,
+            plain_number,  # type: ignore[arg-type]  # a tone
+        )
 
     paid_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.captured, currency)
-    paid_part = MoneyPart(translate("money.part.paid"), paid_text, money.captured, "empty")
+    paid_part = MoneyPart(
+        translate("money.part.paid"),
+        paid_text,
+        money.captured,
+        "empty",
+        key="" if is_paid_unknown or not money.captured else PAID_PART_KEY,
+        copied_text=format_decimal(Money(money.captured, currency)),
+    )
     leading_parts = [
         paid_part,
         make_part("refunded", money.refunded, "solid", "muted"),
@@ -189,9 +208,9 @@ def make_money_parts(
         make_part("waiting", money.waiting, "back_hatch", "care"),
     ]
     if reversed_minor:
-        leading_parts.insert(1, make_part("reversed", reversed_minor, "solid", "bad"))
+        leading_parts.insert(1, make_part(REVERSED_PART_KEY, reversed_minor, "solid", "bad"))
     if money.set_aside:
-        leading_parts.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
+        leading_parts.append(make_part(SET_ASIDE_PART_KEY, money.set_aside, "back_hatch", "bad"))
     refundable_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.refundable, currency)
     if refundable_before_minor not in (None, money.refundable):
         refundable_before_text = wording.format_amount(refundable_before_minor, currency)

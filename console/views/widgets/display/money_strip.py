@@ -5,13 +5,23 @@ as texts and as a bar.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QAccessible,
+    QColor,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
+from console.views.widgets.controls.buttons import LinkButton, claim_copy_key
 from console.views.widgets.layout.flow_layout import DividedFlow
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
@@ -21,6 +31,9 @@ _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 class MoneyPart:
     """One part of a payment's amount, such as the refunded part: its name (`name`), the amount as text, and the
     amount in minor units (`amount_minor`), from which the bar computes the part's width.
+
+    `key` names the part, such as "refunded"; `copied_text` is the amount that Ctrl+C copies, as a plain number. Both
+    are "" for a part that leads to no rows.
 
     `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". A `is_quiet` part
     is shown in the muted colour, because its amount is zero.
@@ -32,6 +45,39 @@ class MoneyPart:
     fill_pattern: str
     tone: Tone = "text"
     is_quiet: bool = False
+    key: str = ""
+    copied_text: str = ""
+
+
+class MoneyPartButton(LinkButton):
+    """The amount of a part as a link to the rows of which it is the sum. Ctrl+C copies it as a plain number.
+
+    Signals:
+    - copied(str): the person has copied this plain number.
+    """
+
+    copied = Signal(str)
+
+    def __init__(self, part: MoneyPart, description: str) -> None:
+        super().__init__(part.amount_text, role="figure")
+        self._copied_text = part.copied_text
+        self.setAccessibleName(f"{part.name} {part.amount_text}")
+        self.setAccessibleDescription(description)
+        self.setToolTip(description)
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(0, current_appearance().line_height("figure")))
+
+    def event(self, event: QEvent) -> bool:
+        """Claim Ctrl+C, which the page would handle otherwise. Leave every other event to Qt. Return Qt's result."""
+        return claim_copy_key(event) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self._copied_text)
+            self.copied.emit(self._copied_text)
+        else:
+            super().keyPressEvent(event)
 
 
 class MoneyBar(QWidget):
@@ -121,11 +167,29 @@ class MoneyPartSwatch(QWidget):
 
 class MoneyPanel(Surface):
     """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and
-    below them the MoneyBar."""
+    below them the MoneyBar.
 
-    def __init__(self, accessible_name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
+    Signals:
+    - part_opened(str): the person wants to see the rows of which the amount of the part with this key is the sum.
+    - copied(str): the person has copied this amount, as a plain number.
+    """
+
+    part_opened = Signal(str)
+    copied = Signal(str)
+
+    def __init__(
+        self,
+        accessible_name: str,
+        *,
+        margins: tuple[int, int, int, int] = (24, 10, 24, 12),
+        part_description: str = "",
+    ) -> None:
+        """`part_description` describes the links to the rows of the parts; with "", the amounts are no links."""
         super().__init__(edge="bottom")
-        self._name = accessible_name
+        self._name, self._part_description = accessible_name, part_description
+        self.part_buttons: dict[str, MoneyPartButton] = {}
+        """The links to the rows of the parts, by the key of the part."""
+        self._shown_parts: tuple[MoneyPart, ...] = ()
         self._part_panels = QWidget()
         self.refundable_name_label = TextLabel("", "small", "muted")
         self.refundable_amount_label = TextLabel("", "figure", is_bold=True)
@@ -145,12 +209,26 @@ class MoneyPanel(Surface):
     def show_money_parts(self, parts: Sequence[MoneyPart], remaining_part: MoneyPart) -> None:
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
         `remaining_part` is the refundable amount."""
+        if self._shown_parts == (*parts, remaining_part):
+            return  # the same links stay, so that the focused one keeps the focus
+        self._shown_parts = (*parts, remaining_part)
+        focused_key = next((key for key, button in self.part_buttons.items() if button.hasFocus()), "")
+        self.part_buttons = {
+            part.key: self._make_part_button(part)
+            for part in parts
+            if self._part_description and part.key and not part.is_quiet
+        }
         old_parts = self._part_panels
         self._part_panels = DividedFlow(
-            *(_make_part_panel(part, is_first_part=not index) for index, part in enumerate(parts))
+            *(
+                _make_part_panel(part, self.part_buttons.get(part.key), is_first_part=not index)
+                for index, part in enumerate(parts)
+            )
         )
         self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)
+        if focused_key in self.part_buttons:
+            self.part_buttons[focused_key].setFocus(Qt.FocusReason.OtherFocusReason)
         discard_widget(old_parts)
         self.refundable_name_label.show_text(remaining_part.name)
         self.refundable_amount_label.show_text(remaining_part.amount_text)
@@ -159,11 +237,24 @@ class MoneyPanel(Surface):
         self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
 
+    def _make_part_button(self, part: MoneyPart) -> MoneyPartButton:
+        button = MoneyPartButton(part, self._part_description)
+        button.setProperty("part", part.key)
+        button.clicked.connect(self._open_part)
+        button.copied.connect(self.copied)
+        return button
 
-def _make_part_panel(part: MoneyPart, *, is_first_part: bool) -> QWidget:
+    @Slot()
+    def _open_part(self) -> None:
+        self.part_opened.emit(str(self.sender().property("part")))
+
+
+def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_first_part: bool) -> QWidget:
+    """Return the name and the amount of a part. `button` is the link that shows the amount; None if the amount is no
+    link."""
     tone: Tone = "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
     name_label = TextLabel(part.name, "small", "muted")
-    amount_label = TextLabel(part.amount_text, "figure", tone, is_bold=is_first_part)
+    amount_label = button or TextLabel(part.amount_text, "figure", tone, is_bold=is_first_part)
     panel = QWidget()
     name_row = (
         make_row(name_label, None, gap_px=6)

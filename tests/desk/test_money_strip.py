@@ -1,0 +1,50 @@
+"""The amounts below a payment: each opens its rows, and is copied as a plain number."""
+
+from PySide6.QtGui import QGuiApplication
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.money.payment_page import PaymentPage
+from console.views.money.refund_page import RefundPage
+from console.views.runtime.routes import PaymentRoute, RefundRoute
+from tests.desk.conftest import Sit
+from tests.support.money_desks import ask, paid
+
+
+def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """What was paid opens the gateway's answers; what waits opens the refund that waits. Nothing has no link."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = ask(console, payment.id, 8_500)
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    panel = page.money_panel
+    assert list(panel.part_buttons) == ["paid", "waiting"]
+    for key, number in (("paid", "12000"), ("waiting", "-8500")):
+        panel.part_buttons[key].setFocus()
+        person.press("Ctrl+C")
+        assert QGuiApplication.clipboard().text() == number
+    person.press("Space")
+    assert page.tabs.current_name == "refunds"
+    table = page.tabs._list_by_tab_name["refunds"].table
+    person.until(table.hasFocus)
+    assert getattr(table.current_item, "id", None) == refund.id
+    panel.part_buttons["paid"].click()
+    assert page.tabs.current_name == "evidence"
+
+    panel.part_buttons["paid"].setFocus()
+    person.press("F5")
+    person.rest()
+    assert panel.part_buttons["paid"].hasFocus()
+    console.refunds.withdraw(refund.id)
+    person.until(lambda: list(panel.part_buttons) == ["paid"])
+    assert panel.part_buttons["paid"].hasFocus()
+
+    person.frame.show_route(RefundRoute(refund.id))
+    refund_page = person.page(RefundPage)
+    person.until(lambda: refund_page.view is not None)
+    person.rest()
+    refund_page.money_panel.part_buttons["paid"].click()
+    assert person.page(PaymentPage).id == payment.id
