@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION, explain_refund
 from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.records import Certainty
@@ -111,9 +112,10 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     def _fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
-        paid_at = wording.format_instant(record.paid_at) if record.paid_at else None
+        zone = get_time_zone(record.provider)
+        paid_at = wording.format_instant_in_zones(record.paid_at, zone) if record.paid_at else None
         expires_at = (
-            wording.format_instant(record.expires_at)
+            wording.format_instant_in_zones(record.expires_at, zone)
             if record.expires_at and record.state not in PAID_STATES
             else None
         )

@@ -2,8 +2,11 @@
 answers of the provider, and audit entries."""
 
 from collections.abc import Sequence
+from datetime import timezone
 
+from console.domain.calendar_days import JST
 from console.domain.payments.consistency import find_money_part
+from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -63,13 +66,14 @@ class MoneyTabs(RecordTabs):
     ) -> None:
         """Replace the contents of all tabs with those of `details`; the visible tab stays the same. `records_by_tab`
         are the related records by the name of their tab."""
-        context, timeline_page = self._context, details.newest_events
+        context, timeline_page, zone = self._context, details.newest_events, _find_time_zone(details)
         event_lines = (
-            words.make_event_timeline_line(event, timeline_page, context) for event in reversed(timeline_page.events)
+            words.make_event_timeline_line(event, timeline_page, context, zone)
+            for event in reversed(timeline_page.events)
         )
         lines = [*make_planned_lines(details.record, context), *event_lines]
         attempts = [
-            words.make_entry_timeline_line(entry, context)
+            words.make_entry_timeline_line(entry, context, zone)
             for entry in reversed(details.timeline)
             if is_provider_call_entry(entry)
         ]
@@ -79,6 +83,15 @@ class MoneyTabs(RecordTabs):
         self.show_record(
             details, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._list_by_tab_name)]
         )
+
+
+def _find_time_zone(details: PaymentDetails | OrderDetails | RefundDetails) -> timezone:
+    """Return the time zone of the record's payment provider; Japan's for an order, whose payments can have several
+    providers."""
+    if isinstance(details, OrderDetails):
+        return JST
+    payment = details.record if isinstance(details, PaymentDetails) else details.payment
+    return get_time_zone(payment.provider)
 
 
 def is_provider_call_entry(entry: TimelineEntry) -> bool:

@@ -2,9 +2,10 @@
 other records use some of them too."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 
 from console.domain.audit.actions import AuditAction
+from console.domain.calendar_days import JST
 from console.domain.clock import compute_age
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.records import CreditCheck, TimelineEntry
@@ -153,19 +154,22 @@ def is_record_opened_entry(entry: TimelineEntry) -> bool:
     return entry.what in _RECORD_OPENED_AUDIT_ACTIONS
 
 
-def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
-    """Return the line that the timeline on screen shows for an audit entry."""
+def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext, zone: timezone = JST) -> TimelineLine:
+    """Return the line that the timeline on screen shows for an audit entry. `zone` is the time zone of the provider;
+    the full time of the line, for the tooltip and screen readers, also has the provider's time."""
     icon_name, tone = get_entry_icon_and_tone(entry)
     time = wording.format_short_instant(entry.at, context.now())
     sentence = wording.format_audit_entry(entry, context.language)
-    return TimelineLine(
-        time, wording.format_instant(entry.at), icon_name, tone, get_actor_name(entry.actor, context), sentence
-    )
+    full_time = wording.format_instant_in_zones(entry.at, zone)
+    return TimelineLine(time, full_time, icon_name, tone, get_actor_name(entry.actor, context), sentence)
 
 
-def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, context: WindowContext) -> TimelineLine:
+def make_event_timeline_line(
+    event: TimelineEvent, timeline: TimelinePage, context: WindowContext, zone: timezone = JST
+) -> TimelineLine:
     """Return the line that the timeline on screen shows for an event of a record's history. `timeline` is the page
-    of events that contains this event. A person who copies the timeline as text gets the same sentence."""
+    of events that contains this event. A person who copies the timeline as text gets the same sentence. `zone` is the
+    time zone of the provider, in which the full time of the line is shown, too."""
     is_audited = event.source == "audit_log"
     icon_name, tone = (
         get_entry_icon_and_tone(convert_event_to_timeline_entry(event))
@@ -176,9 +180,8 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
         icon_name, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_short_instant(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
-    return TimelineLine(
-        time, wording.format_instant(event.at), icon_name, tone, get_actor_name(event.who, context), sentence
-    )
+    full_time = wording.format_instant_in_zones(event.at, zone)
+    return TimelineLine(time, full_time, icon_name, tone, get_actor_name(event.who, context), sentence)
 
 
 def make_repetition_texts(context: WindowContext) -> RepetitionTexts:

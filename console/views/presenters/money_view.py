@@ -16,7 +16,7 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
-from console.views.theme.design_tokens import tokens
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.display.money_strip import MoneyPart
 from console.views.widgets.display.record_parts import RecordSide as ShownSide
 from console.wording.sentences import catalogue as wording
@@ -177,7 +177,7 @@ def make_money_parts(
     """
     translate, currency = context.translate, money.currency
 
-    def make_part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
+    def make_part(name: str, amount_minor: int, fill: str, tone: Tone) -> MoneyPart:
         text = wording.format_amount(-amount_minor, currency)
         plain_number = f"-{format_decimal(Money(amount_minor, currency))}"
         return MoneyPart(
@@ -188,7 +188,7 @@ def make_money_parts(
             tone,
             not amount_minor,
             name,
-            plain_number,  # type: ignore[arg-type]  # a tone
+            plain_number,
         )
 
     paid_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.captured, currency)

@@ -571,7 +571,7 @@ class QueuesPage(Page):
 
     def _show_row_position(self) -> None:
         if self.by_cause:
-            self.hint_bar.status_label.show_text(self._format_position_in_groups())
+            self.hint_bar.status_label.show_text(self._add_state_time(self._format_position_in_groups()))
             return
         queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.lists_whole_queue else None
         row_count = (
@@ -586,7 +586,15 @@ class QueuesPage(Page):
         capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
         total = wording.format_count(row_count, is_capped=capped)
         position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
-        self.hint_bar.status_label.show_text(position_text)
+        self.hint_bar.status_label.show_text(self._add_state_time(position_text))
+
+    def _add_state_time(self, position_text: str) -> str:
+        """Return the text with the instant since which the current record has its state, because the row shows only
+        the age."""
+        since = self.current_row.since if self.current_row is not None else None
+        if since is None:
+            return position_text
+        return self.context.translate("queue.position_since", position=position_text, since=since)
 
     def _format_position_in_groups(self) -> str:
         """Return the position of the current record among all records of the grouped list, with their number; on the

@@ -51,8 +51,9 @@ class Column:
     text for any kind, such as "–" for an unknown age. "" is shown as a muted –. With `is_stretched`, the column takes
     the free width of the table: as much as its cells need, or all of it if it is the last column. With `is_muted`,
     its text has the muted colour. `spoken` returns the text for screen readers if it must differ from the cell's
-    text; for "", the screen reader leaves the cell out. A table whose columns a person can choose shows a column that
-    `is_optional` only if the person has chosen it.
+    text; for "", the screen reader leaves the cell out. `full_text` returns the text that the cell abbreviates, such
+    as the instant of an age, for the tooltip and as the description of the cell. A table whose columns a person can
+    choose shows a column that `is_optional` only if the person has chosen it.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Column:
     is_muted: bool = False
     spoken: Callable[[Any], str] | None = None
     is_optional: bool = False
+    full_text: Callable[[Any], str] | None = None
 
     @property
     def is_right_aligned(self) -> bool:
@@ -73,6 +75,10 @@ class Column:
     def text(self, row: Any) -> str:
         """Return the text of this column's cell in a row of the table."""
         return format_cell_as_plain_text(self.cell(row))
+
+    def format_full_text(self, row: Any) -> str:
+        """Return the text that this column's cell abbreviates; the text of the cell if it abbreviates none."""
+        return (self.full_text(row) if self.full_text else "") or self.text(row)
 
     def format_spoken_cell(self, row: Any) -> str:
         """Return the text that a screen reader reads for this column's cell in a row. If the cell has only a

@@ -144,9 +144,12 @@ class PageCacheModel(QAbstractTableModel):
             return self.format_spoken_text(entry) if index.column() == 0 else column.format_spoken_cell(entry)
         if role == _ItemRole.CheckStateRole:
             return self._get_check_state(entry) if column.kind == "check" else None
-        return (
-            format_tooltip(column.format_spoken_cell(entry)) if role == _ItemRole.ToolTipRole else column.text(entry)
-        )
+        if role == _ItemRole.AccessibleDescriptionRole:
+            return column.format_full_text(entry)
+        if role == _ItemRole.ToolTipRole:
+            tooltip = column.format_full_text(entry) if column.full_text else column.format_spoken_cell(entry)
+            return format_tooltip(tooltip)
+        return column.text(entry)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ItemRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):

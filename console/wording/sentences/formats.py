@@ -1,7 +1,7 @@
 """Functions that format instants, ages, amounts and numbers as texts for people. Times are in Japanese time;
 amounts are computed with integers only."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
 from console.domain.calendar_days import JST, compute_last_valid_day, convert_to_local
@@ -38,6 +38,19 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
         return format_day(compute_last_valid_day(at))
     local = convert_to_local(at, JST)
     return local.strftime(_STRFTIME_FORMAT_BY_STYLE[style].replace("%Y", f"{local.year:04}"))  # %Y drops zeros
+
+
+def format_instant_in_zones(at: datetime | None, zone: timezone) -> str:
+    """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as
+    `2026-11-20 15:04:05 JST · 11:34:05 IST`; with the day of `zone` if it is another one. If `zone` is Japan's, the
+    text has the Japanese time alone. None becomes –."""
+    text = format_instant(at)
+    if at is None or zone == JST:
+        return text
+    local = convert_to_local(at, zone)
+    is_same_day = local.date() == convert_to_local(at, JST).date()
+    day_text = "" if is_same_day else f"{format_day(local.date())} "
+    return f"{text} · {day_text}{local:%H:%M:%S} {zone.tzname(None)}"
 
 
 def format_short_instant(at: datetime, now: datetime) -> str:

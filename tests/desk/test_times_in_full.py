@@ -1,0 +1,54 @@
+"""Times in full: that of an age, and the provider's own time beside Japan's."""
+
+from PySide6.QtCore import Qt
+
+from console.app import Console
+from console.domain.calendar_days import IST
+from console.sandbox.server import Sandbox
+from console.views.money.payment_page import PaymentPage
+from console.views.money.tabs import MoneyTabs
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import PaymentRoute, QueuesRoute
+from console.views.widgets.base import TextLabel
+from console.wording.sentences.catalogue import format_instant
+from tests.desk.conftest import Sit, buy_unknown
+from tests.support.desks import NUMBERS
+from tests.support.money_desks import paid
+
+Role = Qt.ItemDataRole
+
+
+def test_the_full_time_of_an_age_is_shown_for_the_current_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Below the list, as the tooltip of the age and as its description for a screen reader."""
+    buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current_row is not None)
+    full_time = format_instant(page.current_row.since)
+    assert full_time.endswith("JST")
+    assert page.hint_bar.status_label.plain.endswith(f"since {full_time}")
+    column = next(number for number, shown in enumerate(page.row_model.columns) if shown.key == "age")
+    cell = page.row_model.index(page.table.current_row, column)
+    assert full_time in page.row_model.data(cell, Role.ToolTipRole)
+    assert page.row_model.data(cell, Role.AccessibleDescriptionRole) == full_time
+    assert page.row_model.data(cell, Role.AccessibleTextRole) != full_time
+
+
+def test_a_payment_of_atom_has_its_times_in_both_zones(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Whoever compares with Atom's own screens needs India's time; PayPay's is Japan's."""
+    person = sit()
+    for provider, zones in (("atom", ("JST · ", "IST")), ("paypay", ("JST",))):
+        payment = paid(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)
+        person.frame.show_route(PaymentRoute(payment.id))
+        page = person.page(PaymentPage)
+        person.until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]
+        assert payment.paid_at is not None
+        shown = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
+        (paid_at,) = (text for text in shown if text.startswith(format_instant(payment.paid_at)))
+        assert paid_at.endswith(zones[-1])
+        assert isinstance(page.tabs, MoneyTabs)
+        spoken = page.tabs._timeline_list.model().index(0, 0).data(Role.AccessibleTextRole)
+        assert ("IST" in spoken) == (provider == "atom")
+        if provider == "atom":
+            assert paid_at == f"{format_instant(payment.paid_at)} · {payment.paid_at.astimezone(IST):%H:%M:%S} IST"
