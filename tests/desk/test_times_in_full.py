@@ -25,6 +25,7 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(sit: Sit, console:
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
+    assert page.current_row is not None
     full_time = format_instant(page.current_row.since)
     assert full_time.endswith("JST")
     assert page.hint_bar.status_label.plain.endswith(f"since {full_time}")

@@ -38,26 +38,38 @@ def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
     assert (toast.tone == "unknown") == ("unknown" in name)
 
 
-CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str]] = {
+CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
     "credit check": (
         RECORDS["credit check, unknown"],
         check(),
         "Bought",
+        "State: In progress → Bought, Certainty: Unknown → Confirmed",
     ),
-    "payment": (RECORDS["payment, unknown"], payment(), "Completed"),
-    "refund": (refund(), replace(refund(), state=RefundState.COMPLETED), "Refunded"),
+    "payment": (
+        RECORDS["payment, unknown"],
+        replace(payment(), provider_refunded_minor=500),
+        "Completed",
+        "State: Starting → Completed, Certainty: Unknown → Confirmed, Refunded: – → ¥500",
+    ),
+    "refund": (
+        refund(),
+        replace(refund(), state=RefundState.COMPLETED),
+        "Refunded",
+        "State: Requested → Refunded",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_change_names_state_and_record(name: str) -> None:
-    """The state word, the record beside it."""
+    """The state word, the record beside it, and what has changed from which value to which."""
     context = window_context()
     context.language = "en"
-    before, after, word = CHANGED[name]
+    before, after, word, changes = CHANGED[name]
     toast = make_probe_toast(context, before, after)
     assert word in toast.message
-    assert (toast.detail, toast.tone) == (case_words.format_record_title(after, context), "good")
+    assert toast.detail == f"{case_words.format_record_title(after, context)}: {changes}"
+    assert toast.tone == "good"
 
 
 @pytest.mark.parametrize("is_new", [True, False])
