@@ -55,6 +55,11 @@ class SearchResult:
         }
 
     @property
+    def is_partial(self) -> bool:
+        """True if only the newest records of one kind or more were searched, so that older ones may match."""
+        return any(group.is_partial for group in self.groups.values())
+
+    @property
     def records(self) -> Iterator[FilteredRecord]:
         """Yield the found records of all kinds."""
         return (record for group in self.groups.values() for record in group.records)

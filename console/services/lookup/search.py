@@ -152,9 +152,14 @@ class GlobalSearch:
         )
         matches = record_search.find_records(conn, search)
         completed_groups = self._add_relations_to_groups(conn, *(group.records for group in matches.values()))
-        is_partial = matched_ids is not None and matched_ids.is_partial
+        # the ids of a kind may be those of the newest records, also if none of these fulfils the conditions
+        partial_kinds = (
+            {kind for kind, ids in matched_ids.ids_by_kind.items() if ids}
+            if matched_ids is not None and matched_ids.is_partial
+            else set()
+        )
         return {
-            kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))
+            kind: replace(group, records=records, is_partial=group.is_partial or kind in partial_kinds)
             for (kind, group), records in zip(matches.items(), completed_groups, strict=True)
         }
 

@@ -266,13 +266,23 @@ class CommandPalette(QObject):
     def _make_nothing_found_group(self) -> ResultGroup:
         """Return the group that is shown if nothing matches: the searched text, where the search looked, and the
         next steps."""
-        translate = self._context.translate
-        title = translate("search.none", text=_shorten_company_name(self._typed_text.strip()), at=self._context.now())
-        entries = (
+        translate, search_result = self._context.translate, self._search_result
+        registry_date = search_result.companies.registry_date if search_result is not None else None
+        title = translate(
+            "search.none",
+            text=_shorten_company_name(self._typed_text.strip()),
+            at=self._context.now(),
+            **({} if registry_date is None else {"day": registry_date}),
+        )
+        entries = [
             ResultEntry(LookupRoute(), "search", translate("search.none_where")),
             ResultEntry(QueuesRoute("review"), "list", translate("search.none_next")),
-        )
-        return ResultGroup(title, entries)
+        ]
+        if search_result is not None and search_result.is_partial:
+            # the page, which Enter opens, also says how to search the older ones
+            partial_entry = ResultEntry(LookupRoute(self._typed_text), "warning", translate("search.none_partial"))
+            entries.insert(0, partial_entry)
+        return ResultGroup(title, tuple(entries))
 
     def _make_completion_groups(self) -> list[ResultGroup]:
         """Return the groups with the conditions that complete the word at the cursor. Selecting an entry inserts it

@@ -14,7 +14,6 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.lookup.results import SearchResult, SearchSubject
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
-from console.domain.registry.corporations import RegistryMatches
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
@@ -309,7 +308,7 @@ class LookupPage(Page):
             self._show_found_companies(result, companies)
         else:
             self._looked_up_text = ""
-            self._replace_result(self._make_nothing_found_message(text.strip()[:40], result.companies))
+            self._replace_result(self._make_nothing_found_message(text.strip()[:40], result))
             self.take_focus()
 
     def _show_found_records(self, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
@@ -337,12 +336,15 @@ class LookupPage(Page):
     def _open_found_record(self, record: ShownRecord) -> None:
         self.context.navigate(case_words.make_record_route(record, (), "lookup"))
 
-    def _make_nothing_found_message(self, typed_text: str, matches: RegistryMatches) -> EmptyState:
+    def _make_nothing_found_message(self, typed_text: str, result: SearchResult) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text, with the time of the search
-        and the next steps. Without a corporation registry it also says that a search by company name needs one."""
+        and the next steps. It says so if only the newest records were searched, and, without a corporation registry,
+        that a search by company name needs one."""
         translate = self.context.translate
         hint = translate("lookup.nothing_hint", at=self.context.now())
-        if matches.registry_date is None:
+        if result.is_partial:
+            hint = f"{translate('search.partial')} {hint}"
+        if result.companies.registry_date is None:
             hint = f"{hint} {translate('lookup.no_registry')}"
         return EmptyState(translate("lookup.nothing", text=typed_text), hint, icon_name="search")
 

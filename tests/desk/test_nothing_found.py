@@ -1,0 +1,42 @@
+"""A search that finds nothing: it says what was searched, and whether older records were left out."""
+
+import pytest
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.store.lookup import record_search
+from console.views.lookup.page import LookupPage
+from console.views.runtime.routes import LookupRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.display.placeholders import EmptyState
+from console.wording.sentences.catalogue import translate
+from tests.desk.conftest import Sit
+from tests.desk.test_search_everything import entries, open_box, search
+from tests.support.money_desks import paid
+
+AMOUNT = "¥99,999"
+PARTIAL = translate("search.partial", "en")
+
+
+@pytest.mark.parametrize("are_left_out", [False, True])
+def test_nothing_among_the_newest_is_no_proof(
+    sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_left_out: bool
+) -> None:
+    """The page and the search box say that older payments were not searched; otherwise they don't."""
+    paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    paid(console, sandbox, "ORD-20261120-000124", 12_000)
+    if are_left_out:
+        monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 1)
+    person = sit()
+    person.frame.show_route(LookupRoute(AMOUNT))
+    page = person.page(LookupPage)
+    person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
+    shown = page.result_stack.currentWidget()
+    assert isinstance(shown, EmptyState)
+    assert any(PARTIAL in label.plain for label in shown.findChildren(TextLabel)) == are_left_out
+
+    palette = open_box(person)
+    search(person, palette, AMOUNT)
+    found = [entry.title for entry in entries(palette)]
+    assert translate("search.none_where", "en") in found
+    assert (translate("search.none_partial", "en") in found) == are_left_out
