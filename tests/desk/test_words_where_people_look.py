@@ -38,6 +38,7 @@ from console.views.runtime.routes import (
     Route,
     SetAsidesRoute,
 )
+from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.records import format_amount_with_difference_mark
@@ -198,7 +199,8 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: Furnished) -> N
         advised = {explanation.next_step.action, DECIDED_ON_APPROVALS.get(explanation.next_step.action or "")}
         assert set(shown) <= advised, (route, shown, explanation)
         assert shown == [] or explanation.work is not WorkBadge.NONE, (route, shown, explanation)
-        is_nothing_shown = page.head.badges[2].word == "Nothing to do"
+        nothing = tokens().badges["work.none"].word(person.opening.context.language)
+        is_nothing_shown = page.head.badges[2].word == nothing
         assert is_nothing_shown == (explanation.work is WorkBadge.NONE), route
     person.close()
     assert {"open_approval", "open_refund", "probe", "refetch", "resolve"} <= set(primary_actions)
