@@ -123,9 +123,10 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, can_wrap: bool =
     line_px = current_appearance().line_height(role) if can_wrap and text else 0
     if not line_px and not any(uses_figures_font for _, uses_figures_font in pieces) and "\n" not in text:
         return text
-    if line_px and all(uses_figures_font for _, uses_figures_font in pieces):
-        # Qt puts the letters at the bottom of a line. This invisible letter gives it the depth of the text font.
-        pieces = ((WORD_JOINER, False), *pieces)
+    if line_px:
+        # Qt puts the letters at the bottom of a line. This invisible letter behind each figure gives its line, which
+        # may have no words, the depth of the text font.
+        pieces = tuple(part for piece in pieces for part in ((piece, (WORD_JOINER, False)) if piece[1] else (piece,)))
     role_font = tokens().type[role].font
     spans = (
         escape(piece) if (font == role_font) else _format_span_html(piece, font)

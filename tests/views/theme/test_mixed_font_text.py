@@ -122,10 +122,12 @@ def test_text_of_others_is_never_markup() -> None:
 
 
 def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
-    """An invisible letter of the text font stands before it; Qt would draw the figures lower than words otherwise."""
-    assert f">{WORD_JOINER}<span" in format_rich_text("2026-11-20 15:04", can_wrap=True)
-    assert WORD_JOINER not in format_rich_text("A 2026-11-20 15:04", can_wrap=True)
-    assert WORD_JOINER not in format_rich_text("2026-11-20 15:04")
+    """Wherever a text wraps: its last line may have only the time."""
+    for text in ("2026-11-20 15:04", "requested by op-a 11-25 08:16", "¥1,000 of order ORD-4711"):
+        markup = format_rich_text(text, can_wrap=True)
+        assert markup.count("</span>") > 0
+        assert markup.count("</span>") == markup.count(f"</span>{WORD_JOINER}"), markup
+        assert WORD_JOINER not in format_rich_text(text)
 
 
 @pytest.mark.parametrize(
