@@ -346,9 +346,14 @@ def _explain_unfinished_payment_of_order(
     record: Order, relations: OrderRelations, facts: Facts
 ) -> Explanation | None:
     """Return the explanation of an order without work of its own whose payments have some: a refund that has not
-    ended, or a payment with an unknown outcome. None if they have none. The next step is on the payment's page.
+    ended, a payment with an unknown outcome, or one that a person must look at, such as the second of two paid ones.
+    None if they have none. The next step is on the payment's page.
     """
-    refund, payment = relations.pending_refund, relations.unknown_payment
+    refund, payment, reviewed_payment = (
+        relations.pending_refund,
+        relations.unknown_payment,
+        relations.reviewed_payment,
+    )
     verdict = f"verdict.order_{record.state}"
     if refund is not None:
         refund_amount = _make_money(refund.amount_minor, refund.currency)
@@ -359,6 +364,9 @@ def _explain_unfinished_payment_of_order(
     elif payment is not None:
         facts = {**facts, "number": payment.merchant_payment_id}
         reason, payment_id = "why.order_payment_unknown", payment.id
+    elif reviewed_payment is not None:
+        facts = {**facts, "number": reviewed_payment.merchant_payment_id}
+        reason, payment_id = "why.order_payment_review", reviewed_payment.id
     else:
         return None
     command = f"support-console show payment {payment_id}"

@@ -252,8 +252,9 @@ class OrderRelations:
     """The related records of an order: its `payments`; `alert_rule` and `alert_detected_at` of its open alert about a
     broken rule, None without an alert. `is_cancelled_unpaid`: the program cancelled it because nobody paid in time.
     `is_saga_stuck`: the saga that cancels the order can't continue. `pending_refund` is the refund of its payments
-    that has not ended, and `unknown_payment` its payment with an unknown outcome; None without one. They are read
-    for every order; `payments` only for an order with an open alert.
+    that has not ended, `unknown_payment` its payment with an unknown outcome, and `reviewed_payment` its payment that
+    a person must look at (`WorkState.NEEDS_REVIEW`); None without one. They are read for every order; `payments` only
+    for an order with an open alert.
     """
 
     payments: tuple[Payment, ...] = field(default=(), repr=False)
@@ -263,6 +264,7 @@ class OrderRelations:
     is_saga_stuck: bool = False
     pending_refund: "Refund | None" = field(default=None, repr=False)
     unknown_payment: Payment | None = field(default=None, repr=False)
+    reviewed_payment: Payment | None = field(default=None, repr=False)
 
 
 _PENDING_REFUND_STATES = frozenset(

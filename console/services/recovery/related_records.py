@@ -166,7 +166,7 @@ class RelatedRecordCompleter:
             refunds.find_by_payments(conn, payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        unknown_payment_by_order_id = _read_unknown_payments(conn, records, lapsed_ids)
+        unfinished_payments = _read_unfinished_payments(conn, records, lapsed_ids)
         sagas_by_payment_id = _group_items_by(
             (
                 saga
@@ -196,7 +196,22 @@ class RelatedRecordCompleter:
                         for payment_id in order.payment_ids
                         for refund in refunds_by_payment_id.get(payment_id, ())
                     ),
-                    unknown_payment=unknown_payment_by_order_id.get(order.id),
+                    unknown_payment=next(
+                        (
+                            payment
+                            for payment in unfinished_payments.get(order.id, ())
+                            if payment.certainty is Certainty.UNKNOWN and order.state is OrderState.PENDING
+                        ),
+                        None,
+                    ),
+                    reviewed_payment=next(
+                        (
+                            payment
+                            for payment in unfinished_payments.get(order.id, ())
+                            if payment.work.state is WorkState.NEEDS_REVIEW
+                        ),
+                        None,
+                    ),
                 ),
             )
 
@@ -388,15 +403,20 @@ ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT")
 
 
-def _read_unknown_payments(
+def _read_unfinished_payments(
     conn: Connection, records: Sequence[Order], lapsed_ids: LapsedIdsByKind
-) -> dict[int | None, Payment]:
-    """Return a payment with an unknown outcome for each of the pending orders that has one, by order id."""
-    pending_order_ids = [order.id for order in records if order.state is OrderState.PENDING and order.payment_ids]
-    order_payments = payments.find_by_orders(
-        conn, pending_order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
+) -> dict[int | None, list[Payment]]:
+    """Return the payments of these orders that have an unknown outcome or that a person must look at, by order id."""
+    order_ids = [order.id for order in records if order.payment_ids]
+    order_payments = payments.find_by_orders(conn, order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
+    return _group_items_by(
+        (
+            payment
+            for payment in order_payments
+            if payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
+        ),
+        lambda payment: payment.order_id,
     )
-    return {payment.order_id: payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN}
 
 
 def _read_contradicting_answers(

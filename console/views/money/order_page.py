@@ -116,10 +116,12 @@ def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
 
 def _find_payment_to_open(details: OrderDetails) -> int:
     """Return the id of the payment that the order's explanation is about: that of the refund that has not ended, or
-    the one with an unknown outcome; otherwise the newest payment."""
+    the one with an unknown outcome, or the one that a person must look at; otherwise the newest payment."""
     relations = details.record.relations
     if relations is not None and relations.pending_refund is not None:
         return relations.pending_refund.payment_id
     if relations is not None and relations.unknown_payment is not None:
         return relations.unknown_payment.id
+    if relations is not None and relations.reviewed_payment is not None and details.record.work.reason is None:
+        return relations.reviewed_payment.id
     return max(payment.id for payment in details.payments)

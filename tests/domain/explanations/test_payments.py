@@ -351,6 +351,12 @@ UNKNOWN_REFUND = Refund(
             ("verdict.order_pending", "why.order_payment_unknown"),
             (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
         ),
+        (
+            _O.PAID,
+            {"reviewed_payment": replace(DONE, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.PAID_TWICE))},
+            ("verdict.order_paid", "why.order_payment_review"),
+            (CertaintyBadge.KNOWN, WorkBadge.POSSIBLE),
+        ),
     ],
 )
 def test_an_order_names_what_its_payments_wait_for(
