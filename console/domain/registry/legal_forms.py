@@ -54,13 +54,14 @@ _LEGAL_FORM_BY_ABBREVIATION = dict(
 )
 _LEGAL_FORMS = frozenset(map(fold_text, f"{_LEGAL_FORMS_SPELT_OUT}{_LEGAL_FORMS_IN_KANA}".split()))
 _LONGEST_FORMS_FIRST = sorted(_LEGAL_FORMS, key=len, reverse=True)
+_SHORTEST_FORM_LENGTH = min(map(len, _LEGAL_FORMS))
 _FORMS_BY_FIRST_CHARACTERS = {
-    first: [form for form in _LONGEST_FORMS_FIRST if form[:2] == first]
-    for first in {form[:2] for form in _LEGAL_FORMS}
+    first: [form for form in _LONGEST_FORMS_FIRST if form.startswith(first)]
+    for first in {form[:_SHORTEST_FORM_LENGTH] for form in _LEGAL_FORMS}
 }
 _FORMS_BY_LAST_CHARACTERS = {
-    last: [form for form in _LONGEST_FORMS_FIRST if form[-2:] == last]
-    for last in {form[-2:] for form in _LEGAL_FORMS}
+    last: [form for form in _LONGEST_FORMS_FIRST if form.endswith(last)]
+    for last in {form[-_SHORTEST_FORM_LENGTH:] for form in _LEGAL_FORMS}
 }
 _ENGLISH_LEGAL_FORM_PATTERN = re.compile(
     rf"(?i)[\s.,]+(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
@@ -114,11 +115,11 @@ def remove_legal_form(folded_name: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
     bare_name = folded_name
-    for form in _FORMS_BY_FIRST_CHARACTERS.get(folded_name[:2], ()):
+    for form in _FORMS_BY_FIRST_CHARACTERS.get(folded_name[:_SHORTEST_FORM_LENGTH], ()):
         if folded_name.startswith(form):
             bare_name = folded_name[len(form) :]
             break
-    for form in _FORMS_BY_LAST_CHARACTERS.get(bare_name[-2:], ()):
+    for form in _FORMS_BY_LAST_CHARACTERS.get(bare_name[-_SHORTEST_FORM_LENGTH:], ()):
         if bare_name.endswith(form):
             bare_name = bare_name[: -len(form)]
             break
@@ -128,9 +129,10 @@ def remove_legal_form(folded_name: str) -> str:
 def remove_legal_forms(folded_names: Iterable[str]) -> list[str]:
     """Return each of the names without its legal form, as `remove_legal_form` removes it. This is faster than one
     call for each name."""
+    first_characters, last_characters = slice(_SHORTEST_FORM_LENGTH), slice(-_SHORTEST_FORM_LENGTH, None)
     return [
         remove_legal_form(name)
-        if name[:2] in _FORMS_BY_FIRST_CHARACTERS or name[-2:] in _FORMS_BY_LAST_CHARACTERS
+        if name[first_characters] in _FORMS_BY_FIRST_CHARACTERS or name[last_characters] in _FORMS_BY_LAST_CHARACTERS
         else name
         for name in folded_names
     ]

@@ -11,7 +11,8 @@ Legal forms (株式会社, (株), カ) and others) are in the module `legal_form
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from console.domain.registry.kanji_forms import COMPARISON_FORM_BY_KANJI
 
@@ -100,20 +101,30 @@ def list_comparison_forms(text: str) -> tuple[str, ...]:
     return (folded_text,) if second == folded_text else (folded_text, second)
 
 
-def list_comparison_forms_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return, for each of the texts, the forms by which the search compares it: one form, or two if a character can
-    be read in two ways (see `list_comparison_forms`). This is faster than one call of that function for each text,
-    because all texts are translated and searched together."""
+class ComparisonForms(NamedTuple):
+    """The comparison forms of several texts: `folded_texts` has the form of each text (`fold_text`),
+    `second_readings` those of the few texts with a second reading, by the position of the text."""
+
+    folded_texts: Sequence[str]
+    second_readings: Mapping[int, str]
+
+
+def fold_all(texts: Sequence[str]) -> ComparisonForms:
+    """Return the forms by which the search compares these texts (see `list_comparison_forms`). This is faster than
+    one call of that function for each text, because all texts are translated and searched together."""
     lines = "\n".join(texts)
-    if not _VOICING_MARKS.isdisjoint(lines) or lines.count("\n") >= len(texts):
-        return list(map(list_comparison_forms, texts))
-    readings: list[tuple[str, ...]] = list(zip(lines.translate(_FOLDING_OF_LINES).split("\n"), strict=True))
-    line = end = 0
+    if any(mark in lines for mark in _VOICING_MARKS) or lines.count("\n") >= len(texts):
+        forms = [list_comparison_forms(text) for text in texts]
+        second_readings = {index: readings[1] for index, readings in enumerate(forms) if len(readings) > 1}
+        return ComparisonForms([readings[0] for readings in forms], second_readings)
+    second_readings = {}
+    index = end = 0
     for match in _SECOND_READING_PATTERN.finditer(lines):
-        line += lines.count("\n", end, match.start())
+        index += lines.count("\n", end, match.start())
         end = match.end()
-        readings[line] = list_comparison_forms(texts[line])
-    return readings
+        if len(readings := list_comparison_forms(texts[index])) > 1:
+            second_readings[index] = readings[1]
+    return ComparisonForms(lines.translate(_FOLDING_OF_LINES).split("\n"), second_readings)
 
 
 def _make_second_reading(text: str) -> str:

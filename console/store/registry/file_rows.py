@@ -20,6 +20,7 @@ FIRST_PUBLICATION_DAY = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
 Column = Sequence[str]
 _MAX_CACHED_DAYS = 50_000
+_LINES_PER_STEP = 400
 _MAX_LINE_CHARACTERS = 16_000
 """Largest number of characters of a line; the fields of a row can't have as many together."""
 
@@ -132,15 +133,7 @@ def _check_lines(lines: list[str]) -> FileColumns:
     longest_line = max(map(len, lines))
     if longest_line > _MAX_LINE_CHARACTERS:
         raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)
-    try:
-        rows = list(csv.reader(lines, strict=True))
-    except csv.Error:
-        raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES) from None
-    if len(rows) != len(lines):
-        raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES)
-    if set(map(len, rows)) != {len(FileColumns._fields)}:
-        raise _BrokenRule(RegistryFileProblem.WRONG_FIELD_COUNT)
-    columns = FileColumns(*zip(*rows, strict=True))
+    columns = _split_lines(lines)
     for field, check in _CHECK_BY_COLUMN.items():
         if not check(getattr(columns, field)):
             raise _BrokenRule(
@@ -149,6 +142,25 @@ def _check_lines(lines: list[str]) -> FileColumns:
     _check_lengths(columns, longest_line)
     _check_field_pairs(columns)
     return columns
+
+
+def _split_lines(lines: list[str]) -> FileColumns:
+    """Return the columns of the lines. A few hundred lines at a time become columns: a list for each line of a whole
+    block would make Python's garbage collection run several times a block."""
+    columns: list[list[str]] = [[] for _ in FileColumns._fields]
+    for start in range(0, len(lines), _LINES_PER_STEP):
+        step_lines = lines[start : start + _LINES_PER_STEP]
+        try:
+            rows = list(csv.reader(step_lines, strict=True))
+        except csv.Error:
+            raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES) from None
+        if len(rows) != len(step_lines):
+            raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES)
+        if set(map(len, rows)) != {len(columns)}:
+            raise _BrokenRule(RegistryFileProblem.WRONG_FIELD_COUNT)
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+            column.extend(values)
+    return FileColumns(*columns)
 
 
 def _check_lengths(columns: FileColumns, longest_line: int) -> None:

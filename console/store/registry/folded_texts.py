@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 from console.domain.registry.legal_forms import remove_english_legal_form
 from console.domain.registry.spelling import (
+    ComparisonForms,
     fold_address,
+    fold_all,
     fold_text,
     has_second_reading,
     list_comparison_forms,
-    list_comparison_forms_of_all,
 )
 from console.store.registry.file_rows import FileColumns
 
@@ -34,42 +35,47 @@ _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 
 class FoldedColumns(NamedTuple):
     """Forms that are computed once for each block of a source file, and used for the stored rows and for the terms of
-    the search index. For each row: the comparison forms of its name and of its furigana (one, or two if it has a
-    second reading), and its place (prefecture and city as one text)."""
+    the search index: the comparison forms of the names and of the furigana, and for each row its place (prefecture
+    and city as one text)."""
 
-    names: Sequence[tuple[str, ...]]
-    furigana: Sequence[tuple[str, ...]]
+    names: ComparisonForms
+    furigana: ComparisonForms
     places: Sequence[str]
 
 
 def fold_columns(columns: FileColumns) -> FoldedColumns:
     """Return the comparison forms of the names in a block of rows, and the places of the rows."""
     return FoldedColumns(
-        list_comparison_forms_of_all(columns.name),
-        list_comparison_forms_of_all(columns.furigana),
+        fold_all(columns.name),
+        fold_all(columns.furigana),
         list(map(add, columns.prefecture_name, columns.city_name)),
     )
 
 
-def fold_names(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
-    """Yield the value of the column `folded_names` for each row."""
-    return map(_make_folded_names, columns.name, folded.names, columns.furigana, folded.furigana, columns.en_name)
+def fold_names(columns: FileColumns, folded: FoldedColumns) -> list[str]:
+    """Return the value of the column `folded_names` for each row."""
+    first_lines = _list_other_forms(columns.name, folded.names)
+    second_lines = _list_other_forms(columns.furigana, folded.furigana)
+    values = [
+        f"{first_line}{_LINE_SEPARATOR}{second_line}" if second_line else first_line
+        for first_line, second_line in zip(first_lines, second_lines, strict=True)
+    ]
+    second_names, second_furigana = folded.names.second_readings, folded.furigana.second_readings
+    for index in {*second_names, *second_furigana}:
+        second_readings = [readings[index] for readings in (second_names, second_furigana) if index in readings]
+        values[index] = _LINE_SEPARATOR.join((first_lines[index], second_lines[index], *second_readings))
+    for index, english_name in enumerate(columns.en_name):
+        if english_name:
+            values[index] += _ENGLISH_SEPARATOR + _LINE_SEPARATOR.join(_list_english_forms(english_name))
+    return values
 
 
-def _make_folded_names(
-    name: str, names: Sequence[str], furigana: str, readings: Sequence[str], english_name: str
-) -> str:
-    first_line = "" if names[0] == name else names[0] or _MARK_OF_EMPTY_TEXT
-    second_line = "" if readings[0] == furigana else readings[0] or _MARK_OF_EMPTY_TEXT
-    if len(names) == len(readings) == 1:
-        text = f"{first_line}{_LINE_SEPARATOR}{second_line}" if second_line else first_line
-    else:
-        text = _LINE_SEPARATOR.join((first_line, second_line, *names[1:], *readings[1:]))
-    return (
-        f"{text}{_ENGLISH_SEPARATOR}{_LINE_SEPARATOR.join(_list_english_forms(english_name))}"
-        if english_name
-        else text
-    )
+def _list_other_forms(texts: Sequence[str], forms: ComparisonForms) -> list[str]:
+    """Return the stored comparison form of each text: "" if the text is its own form."""
+    return [
+        "" if folded_text == text else folded_text or _MARK_OF_EMPTY_TEXT
+        for text, folded_text in zip(texts, forms.folded_texts, strict=True)
+    ]
 
 
 def _list_english_forms(english_name: str) -> list[str]:

@@ -18,12 +18,12 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import count, islice, zip_longest
+from itertools import compress, count, islice, zip_longest
 from operator import add
 from typing import NamedTuple, TypeAlias
 
 from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
-from console.domain.registry.spelling import fold_text, list_comparison_forms
+from console.domain.registry.spelling import ComparisonForms, fold_text, list_comparison_forms
 from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import FoldedColumns, list_name_readings, mask_digits
 
@@ -100,16 +100,11 @@ def index_new_rows(
     ids are `first_id` and the numbers after it. `folded` are the comparison forms of the columns."""
     terms = make_terms_of_columns(columns, folded)
     for table, is_closed in _IS_CLOSED_BY_TABLE.items():
-        connection.executemany(
-            _INSERT_TERMS_SQL.format(table),
-            [
-                (row_id, terms_of_row)
-                for row_id, terms_of_row, close_date, is_hidden in zip(
-                    count(first_id), terms, columns.close_date, columns.hihyoji, strict=False
-                )
-                if is_hidden != "1" and bool(close_date) is is_closed
-            ],
-        )
+        is_of_table = [
+            is_hidden != "1" and bool(close_date) is is_closed
+            for close_date, is_hidden in zip(columns.close_date, columns.hihyoji, strict=True)
+        ]
+        connection.executemany(_INSERT_TERMS_SQL.format(table), compress(zip(count(first_id), terms), is_of_table))
 
 
 def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
@@ -159,11 +154,11 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statem
 
 
 class _IndexedTexts(NamedTuple):
-    """The texts of corporations of which their terms are made, column by column: the comparison forms of name and
-    furigana, the English name, the prefecture's code, prefecture and city, street and address abroad, and the post
-    code (7 digits or empty)."""
+    """The texts of corporations of which their terms are made, column by column: several columns with comparison
+    forms of the name and of the furigana (None where a corporation has no further one), the English name, the
+    prefecture's code, prefecture and city, street and address abroad, and the post code (7 digits or empty)."""
 
-    readings: Sequence[Sequence[str]]
+    readings: Sequence[Sequence[str | None]]
     english_names: Sequence[str]
     prefecture_codes: Sequence[str]
     places: Sequence[str]
@@ -174,10 +169,12 @@ class _IndexedTexts(NamedTuple):
 def make_terms_of_columns(columns: FileColumns, folded: FoldedColumns) -> list[str]:
     """Return all terms of each of the corporations in the columns of a source file, separated by spaces. `folded` are
     the comparison forms of the columns. The stored rows have the same terms (`make_terms_of_rows`)."""
-    rows = zip(columns.name, folded.names, columns.furigana, folded.furigana, strict=True)
     return _make_terms(
         _IndexedTexts(
-            [(names if name else ()) + (readings if furigana else ()) for name, names, furigana, readings in rows],
+            [
+                *_list_reading_columns(columns.name, folded.names),
+                *_list_reading_columns(columns.furigana, folded.furigana),
+            ],
             columns.en_name,
             columns.prefecture_code,
             folded.places,
@@ -185,6 +182,17 @@ def make_terms_of_columns(columns: FileColumns, folded: FoldedColumns) -> list[s
             columns.post_code,
         )
     )
+
+
+def _list_reading_columns(texts: Sequence[str], forms: ComparisonForms) -> list[list[str | None]]:
+    """Return a column with the comparison form of each text, None for an empty text; and a column with the second
+    readings if there are any."""
+    first_readings = [
+        folded_text if text else None for text, folded_text in zip(texts, forms.folded_texts, strict=True)
+    ]
+    if not forms.second_readings:
+        return [first_readings]
+    return [first_readings, list(map(forms.second_readings.get, range(len(texts))))]
 
 
 def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
@@ -195,7 +203,7 @@ def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
     )
     return _make_terms(
         _IndexedTexts(
-            list(map(list_name_readings, names, furigana, folded_names)),
+            list(zip_longest(*map(list_name_readings, names, furigana, folded_names))),
             english_names,
             prefecture_codes,
             places,
@@ -208,55 +216,30 @@ def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
 def _make_terms(texts: _IndexedTexts) -> list[str]:
     """Return all terms of each corporation, separated by spaces."""
     masked_streets, _ = mask_digits(texts.streets)
-    rows = zip(
+    streets = list(map(_make_street_terms, [place[-1:] for place in texts.places], masked_streets))
+    term_columns = (
         map(_make_place_terms, texts.prefecture_codes, texts.places),
-        map(_make_street_terms, [place[-1:] for place in texts.places], masked_streets),
-        texts.streets,
+        [street_terms for street_terms, _ in streets],
+        map(_make_terms_of_numbers, texts.streets, [numbers for _, numbers in streets]),
         map(_make_post_code_terms, texts.post_codes),
-        _make_name_terms(_add_english_readings(texts)),
-        texts.english_names,
-        strict=True,
+        *map(_make_terms_of_readings, texts.readings),
     )
-    return [
-        " ".join(
-            (
-                place_terms,
-                street_terms,
-                *[
-                    _make_number_terms(character_before, street[start:end])
-                    for character_before, start, end in numbers
-                ],
-                post_code_terms,
-                name_terms,
-                *(list_character_pairs(fold_text(english_name)) if english_name else ()),
-            )
-        )
-        for place_terms, (street_terms, numbers), street, post_code_terms, name_terms, english_name in rows
-    ]
+    terms = list(map(" ".join, zip(*term_columns, strict=True)))
+    for index, english_name in enumerate(texts.english_names):
+        if english_name:
+            terms[index] = " ".join((terms[index], *_list_english_terms(english_name)))
+    return terms
 
 
-def _add_english_readings(texts: _IndexedTexts) -> Sequence[Sequence[str]]:
-    """Return the readings of each corporation with the comparison forms of its English name without its legal
-    form."""
-    if not any(texts.english_names):
-        return texts.readings
-    return [
-        (*readings, *list_comparison_forms(remove_english_legal_form(english_name))) if english_name else readings
-        for readings, english_name in zip(texts.readings, texts.english_names, strict=True)
-    ]
+def _list_english_terms(english_name: str) -> list[str]:
+    """Return the terms of an English name: those of its whole comparison form, and those of the name without its
+    legal form."""
+    forms_without_legal_form = list_comparison_forms(remove_english_legal_form(english_name))
+    return [*_make_terms_of_readings(forms_without_legal_form), *list_character_pairs(fold_text(english_name))]
 
 
-def _make_name_terms(readings: Sequence[Sequence[str]]) -> list[str]:
-    """Return, for each corporation, the terms of its readings, separated by spaces: pairs of characters and edges.
-    They are made for the first readings of all corporations together, then for the second ones, and so on."""
-    columns = zip_longest(*readings)
-    if not any(readings):
-        return [""] * len(readings)
-    return list(map(" ".join, zip(*map(_make_terms_of_readings, columns), strict=True)))
-
-
-def _make_terms_of_readings(readings: Sequence[str | None]) -> Sequence[str]:
-    """Return the terms of each reading, "" for None."""
+def _make_terms_of_readings(readings: Sequence[str | None]) -> list[str]:
+    """Return the terms of each reading (pairs of characters and edges), separated by spaces; "" for None."""
     present_readings = [reading for reading in readings if reading is not None]
     terms = [
         f"{pairs} ^{bare_name[:2]} {bare_name[-2:]}$"
@@ -268,6 +251,13 @@ def _make_terms_of_readings(readings: Sequence[str | None]) -> Sequence[str]:
         return terms
     remaining_terms = iter(terms)
     return ["" if reading is None else next(remaining_terms) for reading in readings]
+
+
+def _make_terms_of_numbers(street: str, numbers: Sequence[tuple[str, int, int]]) -> str:
+    """Return the terms of the numbers in a street (see `_make_street_terms`), separated by spaces."""
+    return " ".join(
+        [_make_number_terms(character_before, street[start:end]) for character_before, start, end in numbers]
+    )
 
 
 def _join_character_pairs(texts: Sequence[str]) -> list[str]:
