@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QEventLoop, QObject
+from PySide6.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from console.app import open_console
@@ -90,11 +90,16 @@ def _type(opening: WindowOpener, text: str) -> float:
 
 
 def _live_until(condition: Callable[[], bool]) -> None:
+    """Process events until the condition is met. The loop sleeps between events, as that of a window does: one that
+    asks all the time would take a core and Python's lock from the search."""
     deadline = time.monotonic() + _PATIENCE
+    clock = QTimer(interval=1, timerType=Qt.TimerType.PreciseTimer)
+    clock.start()
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the window did not get there")
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 1)
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    clock.stop()
 
 
 def main(texts: Sequence[str]) -> None:
