@@ -18,6 +18,7 @@ from console.views.app.command_palette import CommandPalette
 from console.views.app.window_commands import MAX_RECENT_COMMANDS, WindowCommand, list_recent_commands
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
@@ -371,3 +372,15 @@ def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_pi
         assert not palette._search_timer.isActive()
         person.rest()
         assert endings == ["interrupted"]
+
+
+def test_only_keys_in_quick_succession_wait_for_the_next_one(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search of a key that comes 40 ms or more after the one before begins at once."""
+    person = sit()
+    palette, now = open_box(person), person.opening.context.monotonic()
+    monkeypatch.setattr(WindowContext, "monotonic", lambda _context: now)
+    for seconds_since_last_key, expected_delay_ms in ((9, 0), (0.001, 40), (0.039, 40), (0.041, 0), (0.03, 40)):
+        now += seconds_since_last_key
+        palette.search_box.input.insert("a")
+        assert palette._search_timer.isActive()
+        assert palette._search_timer.interval() == expected_delay_ms

@@ -46,6 +46,7 @@ from console.wording.search import format_search_problem
 from console.wording.sentences import catalogue as wording
 
 _SEARCH_DELAY_MS = 40
+"""A search begins this long after a key that follows another key in less time. After other keys it begins at once."""
 _MAX_RECORDS_PER_KIND = 50
 _MAX_ENTRIES_PER_GROUP = 8
 _ALL_RECORDS_ENTRY_KEY = ""
@@ -80,7 +81,8 @@ class CommandPalette(QObject):
         self.search_box.closed.connect(self._stop_search)
         self.search_box.may_pick = self._may_open_result
         self.search_box.may_close = self._may_close
-        self._search_timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
+        self._search_timer = QTimer(self, singleShot=True)
+        self._last_typed_at = float("-inf")
         self._search_timer.timeout.connect(self._search_records)
         self._search_task: TaskHandle | None = None
         self._typed_text = self._searched_text = ""
@@ -106,15 +108,17 @@ class CommandPalette(QObject):
 
     @Slot(str)
     def _search_text(self, text: str) -> None:
-        """Store the changed text, show the check digit of a corporation number, and begin the search after
-        _SEARCH_DELAY_MS milliseconds."""
+        """Store the changed text, show the check digit of a corporation number, and begin the search (see
+        _SEARCH_DELAY_MS)."""
         self._stop_search()
-        self._typed_text = text
+        typed_at = self._context.monotonic()
+        is_quick_key = typed_at - self._last_typed_at < _SEARCH_DELAY_MS / 1000
+        self._typed_text, self._last_typed_at = text, typed_at
         self._show_check_digit_result()
         if not text.strip():
             self._show_search_result(text, None)
         else:
-            self._search_timer.start()
+            self._search_timer.start(_SEARCH_DELAY_MS if is_quick_key else 0)
             is_number = _find_corporation_number(text) is not None
             if is_number:  # Enter may open it before its results arrive: no result of an earlier text may be first
                 self._search_result, self._found_records, self._companies = None, (), ()
@@ -198,7 +202,7 @@ class CommandPalette(QObject):
         """Show beside the input field which words of the text the search did not understand. Leave out a condition
         that the person is still typing and whose completions are listed."""
         problems = self._search_result.query.problems if self._search_result is not None else ()
-        if self._make_command_group().entries:  # "Colours: Dark" is a command
+        if problems and self._make_command_group().entries:  # "Colours: Dark" is a command
             problems = tuple(
                 problem for problem in problems if problem.kind is not SearchProblemKind.UNKNOWN_OPERATOR
             )

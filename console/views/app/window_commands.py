@@ -4,7 +4,7 @@ the function that it runs, and a function that returns why the command isn't pos
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -98,13 +98,21 @@ def store_recent_command(context: WindowContext, name: str) -> None:
 
 
 def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:
-    return lambda language: wording.translate(key, language, **placeholder_values)
+    facts = tuple(placeholder_values.items())
+    return lambda language: _translate_title(key, language, facts)
 
 
 def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language], str]:
     """Return a function that returns a command's title in a language. The title contains the text of the setting
     that the command selects, such as the name of a theme."""
-    return lambda language: wording.translate(key, language, choice=wording.translate(choice_key, language))
+    return lambda language: _translate_title(key, language, (("choice", _translate_title(choice_key, language, ())),))
+
+
+@lru_cache(1024)
+def _translate_title(key: str, language: Language, facts: tuple[tuple[str, object], ...]) -> str:
+    """Return a title in a language. It is kept, because each typed text is compared with the titles of all commands
+    in both languages, and making a sentence takes far longer than comparing it."""
+    return wording.translate(key, language, **dict(facts))
 
 
 def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
