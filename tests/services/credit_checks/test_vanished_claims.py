@@ -12,9 +12,9 @@ from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from console.store.operations import lost_operations
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
+from tests.support.losses import tell_lost
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -283,9 +283,7 @@ def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: Le
     lost, context = buy(console), console._context
     forget(place, lost, ROW, JOURNAL)
     entries = context.spool.read_entries(context.database_id)
-    context.write(
-        lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
-    )
+    tell_lost(context, entries)
     console.close()
     with place.desk(vendor, desk=1) as other:
         assert deny(other, place, lost.operation_id or "")[0] == DENIED_ANSWER

@@ -1,0 +1,19 @@
+"""Operations that a database has lost, told as a desk tells them."""
+
+from collections.abc import Sequence
+
+from console.domain.audit.actions import AuditAction
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.operations import lost_operations
+from console.store.spool.spool import SpoolEntry
+
+
+def tell_lost(context: ServiceContext, entries: Sequence[SpoolEntry]) -> None:
+    """With the desk's entry of the trail, without which a server takes none."""
+
+    def tell(tx: Transaction) -> None:
+        context.record_audit(tx, AuditAction.DATABASE_WENT_BACK, 1, {}, kind="database")
+        lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+
+    context.write(tell)
