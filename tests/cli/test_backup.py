@@ -123,6 +123,28 @@ def test_a_desk_that_knows_nothing_restores(
     assert sandbox.ledger.charge_count == 2
 
 
+@GAP
+def test_an_acknowledged_loss_is_no_word_about_a_later_restore(
+    terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
+) -> None:
+    """A person acknowledged the loss of one restore, and a backup was made after that. The desk that restores it has
+    not compared the database since: the second loss is a new one.
+    """
+    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+    assert len(checks(other, KEPT)) == 1
+    assert buy(terminal, LOST).status == 0
+    assert other.json("db", "restore", str(backup)).status == 0
+    assert len(checks(terminal, KEPT)) == 1
+    (alert,) = other.json("alerts", "list").data["alerts"]
+    assert other.json("alerts", "ack", str(alert["id"]), "--note", "the first backup").status == 0
+    assert terminal.json("db", "backup", str(tmp_path / "second")).status == 0
+    assert buy(terminal, NEW).status == 0
+    assert other.json("db", "restore", str(tmp_path / "second")).status == 0
+    assert buy(other, NEW).refused == (3, "database_went_back")
+    assert sandbox.ledger.count_charges_of_number(NEW) == 1
+
+
 def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
     """Database, documents and spool where there was nothing; a repeated id moves nothing back a second time."""
     new = Terminal(environment(tmp_path / "new", sandbox.url))

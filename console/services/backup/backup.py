@@ -185,8 +185,9 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
                 kept_name = database.file.resolve().name + kept_suffix
                 kept_path = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
-    with closing(database):
+    with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
         migrate.upgrade(database)
+        database_rollback.count_losses_of_restore_as_new(database, spool, manifest.database_id)
     schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     return RestoreResult(backup, kept_path, spool_outcome, restored_documents, schema_before)
 
