@@ -91,4 +91,27 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "        # SQLITE_ERROR",
         ("tests/cli/test_backup.py::test_a_database_that_cannot_be_read_now_is_not_exchanged",),
     ),
+    _mutant(
+        "a newer program's database is backed up as far as this program knows it",
+        "console/services/backup/backup.py",
+        'if state["schema"] > SCHEMA_VERSION:',
+        'if state["schema"] < migrate.BASELINE_VERSION:',
+        ("tests/cli/test_backup.py::test_a_newer_programs_database_is_not_backed_up",),
+    ),
+    _mutant(
+        "a restore notes nothing of the file that it replaces",
+        "console/services/backup/backup.py",
+        "    if newest_entry is not None:\n",
+        "    if newest_entry is None:\n        return\n    if not newest_entry:\n",
+        ("tests/cli/test_backup.py::test_a_desk_that_knows_nothing_restores",),
+    ),
+    _mutant(
+        "an earlier acknowledgement counts for a later restore",
+        "console/services/guarded/database_rollback.py",
+        "        resolved_alerts = anchors.list_resolved_rollback_alerts(conn)\n"
+        "    _store_resolved_alerts(spool, database_id, resolved_alerts)\n\n\n# Compare",
+        "        anchors.list_resolved_rollback_alerts(conn)\n"
+        "    _store_resolved_alerts(spool, database_id, frozenset())\n\n\n# Compare",
+        ("tests/cli/test_backup.py::test_an_acknowledged_loss_is_no_word_about_a_later_restore",),
+    ),
 )
