@@ -103,24 +103,26 @@ def test_a_desk_that_knows_nothing_restores(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, *, has_opened: bool
 ) -> None:
     """Another desk has bought since the backup, and the desk that restores has never seen that: the file that it
-    replaces says it. Nothing is bought until a person has looked, and by then the other desk has told what it knows.
+    replaces says it. Nothing is bought until a person has looked, and the lost purchase not after that either, before
+    the other desk has told what it knows.
     """
-    shared = {
-        "DATABASE_URL": f"sqlite:///{database(terminal)}",
-        "DOCUMENTS_URL": f"file:{home(terminal) / 'documents'}",
-    }
-    other = Terminal(environment(tmp_path / "other", sandbox.url, **shared))
+    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
     if has_opened:
         assert len(checks(other, KEPT)) == 1
-    assert buy(terminal, LOST).status == 0
-    assert other.json("db", "restore", str(backup)).data["spool"] == ("kept" if has_opened else "restored")
+    lost = buy(terminal, LOST).data["operation_id"]
+    restored = other.json("db", "restore", str(backup)).data
+    assert restored["spool"] == ("kept" if has_opened else "restored")
+    assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
     assert buy(other, LOST).refused == (3, "database_went_back")
-    (missing,) = buy(terminal, NEW).error["detail"]["missing"]
-    assert missing["number"] == LOST
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
     assert buy(other, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
+    assert terminal.json("probe", "operation", lost).status == 0
+    assert buy(other, LOST).refused == (3, "already_purchased")
+    assert buy(other, NEW).status == 0
+    assert sandbox.ledger.charge_count == 3
 
 
 @GAP

@@ -198,6 +198,8 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     any, guarded operations are refused until a person has acknowledged the alert about them. Return `result`, whose
     `missing` then has the operations that `DatabaseRollback.make_refusal` lists.
     """
+    if result.kept is not None:
+        _store_lost_purchases(context, result.kept)
     rollback = database_rollback.find_database_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
@@ -207,6 +209,25 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
 
     context.write(write_epoch_and_audit_entry)
     return replace(result, missing=() if rollback is None else tuple(rollback.make_refusal().detail["missing"]))
+
+
+def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
+    """Store as lost operations the purchases that the replaced database file `former_file` has and the restored
+    database lacks: the desks that made them may connect late. Refunds need none: their provider keys show them."""
+    from console.store.operations import lost_operations
+
+    entries = sqlite_copy.list_held_purchases(former_file, context.database_id)
+    with context.database.read() as conn:
+        lost_entries = lost_operations.find_entries_not_in_journal(conn, entries)
+    if lost_entries:
+        context.write(
+            lambda tx: lost_operations.insert_lost_operations(
+                tx.conn,
+                lost_operations.find_unstored_entries(tx.conn, lost_entries),
+                context.database_id,
+                context.now(),
+            )
+        )
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:

@@ -5,17 +5,21 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.records import CheckState, OperationState
 from console.settings.private_files import make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
-from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead
+from console.store.schema.legacy_table import TABLE_NAME
+from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead, Intent, SpoolEntry, SpoolState
 from console.store.spool.sqlite_file import APPLICATION_ID, sync_folder, translate_errors
 
 if TYPE_CHECKING:
@@ -24,6 +28,16 @@ if TYPE_CHECKING:
 _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
+_PURCHASE = AuditAction.CREDIT_CHECK_PURCHASE.value
+# The purchases of the journal but the refused ones, and those that the database had lost already.
+_HELD_PURCHASES_QUERIES = (
+    "SELECT o.id, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at, o.fingerprint,"  # noqa: S608  # constants
+    f" c.credit_check_id FROM operations o LEFT JOIN {TABLE_NAME} c ON c.id = o.subject_id"
+    f" WHERE o.action = '{_PURCHASE}' AND o.state <> '{OperationState.FAILED.value}'"
+    f" AND NOT (COALESCE(c.status, '') = '{CheckState.ERROR.value}' AND COALESCE(c.certainty, '') = 'known')",
+    "SELECT id, client_id, corporation_number, record_id, operator, desk, at, fingerprint, provider_id"  # noqa: S608  # constants
+    f" FROM lost_operations WHERE action = '{_PURCHASE}' AND holds",
+)
 _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 
 
@@ -108,6 +122,37 @@ def find_newest_audit_entry(file: Path) -> ChainHead | None:
         for chain, seq, row_id, digest in conn.execute(_NEWEST_AUDIT_ROW_QUERY):
             return ChainHead(str(chain), int(seq), int(row_id), str(digest))
     return None
+
+
+def list_held_purchases(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
+    """Return the purchases in the database file that hold their claims, as the spool of their desk would store them.
+    What can't be read is left out. `database_id` is the id of that database."""
+    entries: dict[str, SpoolEntry] = {}
+    for query in _HELD_PURCHASES_QUERIES:
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn,
+        ):
+            for row in conn.execute(query):
+                entries.setdefault(row[0], _make_entry_of_purchase(row, database_id))
+    return tuple(entries.values())
+
+
+def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
+    operation_id, client_id, number, record_id, operator, desk_id, started_at, fingerprint, provider_id = row
+    intent = Intent(
+        operation_id=operation_id,
+        database_id=database_id,
+        action=AuditAction.CREDIT_CHECK_PURCHASE,
+        client_id=None if client_id is None else str(client_id),
+        corporation_number=number,
+        record_id=record_id,
+        operator=operator,
+        desk_id=desk_id,
+        at=datetime.fromisoformat(started_at).replace(tzinfo=UTC),
+        fingerprint=fingerprint,
+    )
+    return SpoolEntry(intent, SpoolState.CALLING, True, provider_id, None, has_answer=False, is_delivered=False)
 
 
 def _find_meta(file: Path) -> dict[str, str] | None:
