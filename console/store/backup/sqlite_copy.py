@@ -29,14 +29,16 @@ _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
 _PURCHASE = AuditAction.CREDIT_CHECK_PURCHASE.value
-# The purchases of the journal but the refused ones, and those that the database had lost already.
-_HELD_PURCHASES_QUERIES = (
+# The purchases of the journal but the refused ones, and those that the database had lost already
+_JOURNAL_PURCHASES_QUERY = (
     "SELECT o.id, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at, o.fingerprint,"  # noqa: S608  # constants
     f" c.credit_check_id FROM operations o LEFT JOIN {TABLE_NAME} c ON c.id = o.subject_id"
     f" WHERE o.action = '{_PURCHASE}' AND o.state <> '{OperationState.FAILED.value}'"
-    f" AND NOT (COALESCE(c.status, '') = '{CheckState.ERROR.value}' AND COALESCE(c.certainty, '') = 'known')",
+    f" AND NOT (COALESCE(c.status, '') = '{CheckState.ERROR.value}' AND COALESCE(c.certainty, '') = 'known')"
+)
+_LOST_PURCHASES_QUERY = (
     "SELECT id, client_id, corporation_number, record_id, operator, desk, at, fingerprint, provider_id"  # noqa: S608  # constants
-    f" FROM lost_operations WHERE action = '{_PURCHASE}' AND holds",
+    f" FROM lost_operations WHERE action = '{_PURCHASE}' AND holds"
 )
 _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 
@@ -127,15 +129,11 @@ def find_newest_audit_entry(file: Path) -> ChainHead | None:
 def list_held_purchases(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
     """Return the purchases in the database file that hold their claims, as the spool of their desk would store them.
     What can't be read is left out. `database_id` is the id of that database."""
-    entries: dict[str, SpoolEntry] = {}
-    for query in _HELD_PURCHASES_QUERIES:
-        with (
-            suppress(sqlite3.Error),
-            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn,
-        ):
-            for row in conn.execute(query):
-                entries.setdefault(row[0], _make_entry_of_purchase(row, database_id))
-    return tuple(entries.values())
+    rows: dict[str, Sequence[Any]] = {}
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
+        rows.update((row[0], row) for row in conn.execute(_JOURNAL_PURCHASES_QUERY))
+        rows.update((row[0], row) for row in conn.execute(_LOST_PURCHASES_QUERY) if row[0] not in rows)
+    return tuple(_make_entry_of_purchase(row, database_id) for row in rows.values())
 
 
 def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
