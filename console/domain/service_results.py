@@ -67,16 +67,16 @@ class WorkBadge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Verdict, reason and next step of a record, each as a wording code with facts. `may_act` has the roles that
-    may do the next step. `certainty` and `work` are the badges of the record, which every list, screen and text
-    shows.
+    """Verdict, reason and next step of a record, each as a wording code with facts. `roles_that_may_act` has the
+    roles that may do the next step. `certainty` and `work` are the badges of the record, which every list, screen and
+    text shows.
     """
 
     verdict: str
     why: str
     next_step: NextStep
     facts: Mapping[str, object] = field(default_factory=dict)
-    may_act: tuple[str, ...] = ()
+    roles_that_may_act: tuple[str, ...] = ()
     certainty: CertaintyBadge = CertaintyBadge.KNOWN
     work: WorkBadge = WorkBadge.NONE
 

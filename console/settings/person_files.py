@@ -28,8 +28,9 @@ def make_preferences_file(home: Path, person: str) -> EntriesFile:
 
 
 def read_preferences(home: Path, person: str) -> StoredEntries:
-    """Return this person's stored preferences. If the file can't be read, log a warning and return none, so that
-    the window can still open."""
+    """Return this person's stored preferences. If the file can't be read, log a warning and return empty preferences,
+    so that the window can still open.
+    """
     try:
         return make_preferences_file(home, person).read()
     except (ConsoleError, OSError):

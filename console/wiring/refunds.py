@@ -48,9 +48,10 @@ class RefundService:
         )
 
     def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        """Return the facts that a person should read before requesting a refund. Raises not_found if there is no such
-        payment, not_allowed if the acting person may not read, and invalid_amount if `amount` is no amount of the
-        payment's currency, or is 0.
+        """Return the facts that a person should read before requesting a refund of `amount` (in major units, as the
+        person typed it; None if no amount is chosen yet). Raises not_found if there is no such payment, not_allowed
+        if the acting person may not read, and invalid_amount if `amount` is no amount of the payment's currency, or
+        is 0.
         """
         return self._refund_requests.make_plan(payment_id, amount)
 
@@ -75,10 +76,10 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> Refund:
-        """Approve a refund as a checker, and return the refund. Send it to the provider unless another checker must
-        approve it or its cooling-off period has not ended. If the approval is refused or the refund can't be sent,
-        raises the error of `RefundDecisionService.approve`, for example same_person if the acting person is the
-        maker.
+        """Approve a refund as a checker, and return the refund. With `expected_version`, the approval is refused if
+        the refund has another version. Send it to the provider unless another checker must approve it or its
+        cooling-off period has not ended. If the approval is refused or the refund can't be sent, raises the error of
+        `RefundDecisionService.approve`, for example same_person if the acting person is the maker.
         """
         return self._request_ids.act_once(
             "refund approve",

@@ -144,7 +144,9 @@ def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
 def _has_payment_amount_difference(
     payment: Payment, order: Order | None, relations: PaymentRelations | None, now: datetime
 ) -> bool:
-    """True if the amount of the provider or of the order contradicts our payment."""
+    """True if the amount of the provider or of the order contradicts our payment. `order` and `relations` are None if
+    they weren't read; then they contradict nothing.
+    """
     sides = compare_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
     return any("amount" in side.differs for side in sides)
 

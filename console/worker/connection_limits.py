@@ -110,8 +110,9 @@ class SenderAddressFinder:
         self._trusted_networks = [ip_network(text) for text in trusted_proxies]
 
     def is_trusted_proxy(self, peer: str | None) -> bool:
-        """True if the TCP peer (IP address as text) is a trusted proxy, so that the receiver uses its header
-        X-Forwarded-For."""
+        """True if the TCP peer (IP address as text, None if unknown) is a trusted proxy, so that the receiver uses
+        its header X-Forwarded-For.
+        """
         peer_address = parse_ip_address(peer)
         return peer_address is not None and any(
             peer_address in network for network in self._trusted_networks if network.version == peer_address.version
@@ -208,7 +209,8 @@ class OpenConnections:
 
 def _make_address_key(peer: str | None) -> str:
     """Return the key under which the connections of an address are counted: for IPv4 the address, for IPv6 its /64
-    network, which belongs to one subscriber."""
+    network, which belongs to one subscriber. Connections with an unknown address (None) share one key.
+    """
     ip_address = parse_ip_address(peer)
     if isinstance(ip_address, IPv6Address):
         return str(ip_network((int(ip_address) >> 64 << 64, 64)))

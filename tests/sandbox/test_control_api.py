@@ -77,7 +77,8 @@ def test_call_log(caller: Caller, control: SandboxControl) -> None:
     assert second["monotonic"] <= third["monotonic"]
     assert json.loads(third["body"])["corporation_number"] == NUMBER
     assert "sandbox-" not in json.dumps(control.read_requests())
-    assert [entry["seq"] for entry in control.read_requests(call="purchase", after=second["seq"])] == [third["seq"]]
+    later_entries = control.read_requests(call="purchase", after_seq=second["seq"])
+    assert [entry["seq"] for entry in later_entries] == [third["seq"]]
     assert control.read_requests(number="0") == []
 
 

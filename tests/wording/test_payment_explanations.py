@@ -240,7 +240,7 @@ def test_what_needs_a_person_says_who_and_how() -> None:
     """A next step that a person takes has a command and roles."""
     for name, explained in SITUATIONS.items():
         if "for a person" in name or "unknown" in name:
-            assert explained.may_act, name
+            assert explained.roles_that_may_act, name
             assert explained.next_step.command, name
 
 

@@ -194,7 +194,7 @@ def build_explanation_json(explanation: "Explanation", translate: Translate) -> 
         "why": translate(explanation.why, **explanation.facts),
         "why_code": explanation.why,
         "next_step": build_next_step_json(explanation.next_step, translate),
-        "may_act": list(explanation.may_act),
+        "may_act": list(explanation.roles_that_may_act),
     }
 
 

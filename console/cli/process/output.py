@@ -182,8 +182,8 @@ def _write_bytes(stream: TextIO | None, content: bytes) -> None:
 
 
 def _discard_stream(stream: TextIO | None) -> None:
-    """Redirect the stream to the null device after a failed write. Otherwise Python's flush at exit would fail again
-    and change the exit status.
+    """Redirect the stream to the null device after a failed write; do nothing if the process has no such stream
+    (None). Otherwise Python's flush at exit would fail again and change the exit status.
     """
     if stream is not None:
         with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as null_device:

@@ -142,7 +142,8 @@ class PaymentSample:
         self, kind: str, at: datetime, actor: str, audit_action: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
         """Add an audit event about the order (`kind` is ORDER_KIND) or the payment (PAYMENT_KIND); `detail` are the
-        event's facts. `actor` is the person or program that acted.
+        event's facts. `actor` is the person or program that acted; `reason` is the code of the entry's reason, None
+        if it has none.
         """
         self.events.append((kind, SampleEvent(at, actor, audit_action, detail, reason=reason)))
 

@@ -77,7 +77,7 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. If no
     work is stored, but the explanation advises a person to do something, return POSSIBLE, also if the console itself
     has no action for it (for example "ask your lead")."""
-    is_for_person = bool(explanation.may_act) and explanation.next_step.action is not None
+    is_for_person = bool(explanation.roles_that_may_act) and explanation.next_step.action is not None
     if work.state is WorkState.NONE and (is_for_person or explanation.next_step.code not in _STEPS_OF_NO_PERSON):
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)

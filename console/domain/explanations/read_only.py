@@ -18,7 +18,7 @@ def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch |
         return explanation
     code = "next.read_only" if switch.scope == EVERYTHING_SCOPE else "next.read_only_provider"
     step = NextStep(code, {**explanation.facts, **make_prefixed_switch_facts(switch)}, SWITCH_LIST_COMMAND)
-    return replace(explanation, next_step=step, may_act=())
+    return replace(explanation, next_step=step, roles_that_may_act=())
 
 
 def make_prefixed_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:

@@ -133,7 +133,9 @@ def _divide_by_script(typed_text: str) -> list[str]:
 
 
 def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digit_count: int) -> QueryKind:
-    """Return the kind of a query that has this corporation number, this post code and this number of digits."""
+    """Return the kind of a query that has this corporation number (None: no number), this post code ("": no post
+    code) and this number of digits.
+    """
     if number is not None:
         return QueryKind.NUMBER
     if post_code:

@@ -111,7 +111,9 @@ def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None,
 
 
 def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
-    """Return the fields in which the provider's last statement contradicts the payment."""
+    """Return the fields in which the provider's last statement contradicts the payment. `provider_meaning` is the
+    state that the statement means, None if the provider has stated none.
+    """
     fields = []
     if provider_meaning is not None and provider_meaning not in _AGREEING_PAYMENT_STATES[payment.state]:
         fields.append("state")

@@ -205,10 +205,10 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _end_calls_of_thread(thread: int | None = None) -> None:
+def _end_calls_of_thread(thread_id: int | None = None) -> None:
     """Call the registered functions that end the network waits of this thread (None: of all threads)."""
-    for of, end_call in tuple(_signal_state.call_endings.values()):
-        if thread in (None, of):
+    for calling_thread_id, end_call in tuple(_signal_state.call_endings.values()):
+        if thread_id in (None, calling_thread_id):
             end_call()
 
 

@@ -192,7 +192,9 @@ def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
 
 
 def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
-    """True if `since`, the time of the last change, is within the bounds of the filter at the instant `now`."""
+    """True if `since`, the time of the record's last change, is within the filter's bounds at the instant `now`.
+    False if `since` is None, because the time isn't known.
+    """
     earliest, latest = record_filter.find_last_change_bounds(now)
     return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 

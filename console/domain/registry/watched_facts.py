@@ -179,7 +179,9 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
 
 
 def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, max_characters: int) -> str:
-    """Return the changes as the text `observed`, with names and addresses of at most `max_characters` characters."""
+    """Return the changes between `before` and `after` as one text for the alert's column `observed`. Each name and
+    each address in it is cut to `max_characters` characters.
+    """
     changed_facts = find_changes(before, after)
     change_texts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, max_characters))]
     if ChangedFact.NAME in changed_facts:

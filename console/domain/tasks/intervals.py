@@ -97,10 +97,10 @@ def get_interval(task_name: str) -> TaskInterval:
     return INTERVAL_OF_TASK.get(task_name, USUAL_INTERVAL)
 
 
-def compute_wait_after_failures(interval: timedelta, failures: int) -> timedelta:
-    """Return the wait until the next run of a task with the interval `interval` after `failures` consecutive failed
-    runs. The wait doubles with each failure up to a limit. It isn't divided by the time scale yet."""
-    return min(interval * (1 << min(failures, 20)), max(interval, LONGEST_WAIT_AFTER_FAILURES))
+def compute_wait_after_failures(interval: timedelta, failure_count: int) -> timedelta:
+    """Return the wait until the next run of a task with the interval `interval` after `failure_count` consecutive
+    failed runs. The wait doubles with each failure up to a limit. It isn't divided by the time scale yet."""
+    return min(interval * (1 << min(failure_count, 20)), max(interval, LONGEST_WAIT_AFTER_FAILURES))
 
 
 def compute_longest_wait(interval: timedelta) -> timedelta:

@@ -69,13 +69,13 @@ class SandboxControl:
         return int(self.read_ledger(number)["total"])
 
     def read_requests(
-        self, call: str | None = None, number: str | None = None, after: int = 0
+        self, call: str | None = None, number: str | None = None, after_seq: int = 0
     ) -> list[dict[str, Any]]:
         """Return the requests that the simulated providers received, in sequence. `call` and `number` restrict
         them to one name of a call and one subject (such as a corporation number). Only requests with a sequence
-        number `seq` above `after` are returned.
+        number `seq` above `after_seq` are returned.
         """
-        query = {"call": call, "number": number, "after": after}
+        query = {"call": call, "number": number, "after": after_seq}
         return list(self._call_sandbox("GET", "requests", query=query)["requests"])
 
     def reset(self, *, must_keep_tokens: bool = False) -> None:

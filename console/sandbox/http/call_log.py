@@ -52,16 +52,16 @@ class CallLog:
             self._entries: deque[LoggedCall] = deque(maxlen=MAX_LOGGED_CALLS)
             self._counts: Counter[str] = Counter()
 
-    def record_request(self, request: HttpRequest, monotonic: float) -> LoggedCall:
-        """Add a request to the log and return its entry. `monotonic` is the reading of the monotonic clock, in
-        seconds, at the arrival of the request. The body and the query are left out if requests with this path contain
-        secrets."""
+    def record_request(self, request: HttpRequest, monotonic_seconds: float) -> LoggedCall:
+        """Add a request to the log and return its entry. `monotonic_seconds` is the reading of the monotonic clock,
+        in seconds, at the arrival of the request. The body and the query are left out if requests with this path
+        contain secrets."""
         is_secret = request.path.startswith(SECRET_PATH_PREFIXES)
         body = "" if is_secret else request.body[:MAX_LOGGED_BODY_LENGTH].decode("utf-8", "replace")
         query = {} if is_secret else dict(request.query)
         at = format_instant(self._clock.now())
         with self._lock:
-            entry = LoggedCall(next(self._seq), at, monotonic, request.method, request.path, query, body,
+            entry = LoggedCall(next(self._seq), at, monotonic_seconds, request.method, request.path, query, body,
                           request.connection, request.request_number)  # fmt: skip
             self._entries.append(entry)
         return entry
@@ -82,12 +82,12 @@ class CallLog:
         with self._lock:
             return dict(self._counts)
 
-    def export_json(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[JsonObject]:
-        """Return log entries as JSON: those with this call, this number, and a sequence number above `after`."""
+    def export_json(self, call: str | None = None, number: str | None = None, after_seq: int = 0) -> list[JsonObject]:
+        """Return log entries as JSON: those with this call, this number, and a sequence number above `after_seq`."""
         with self._lock:
             matching_entries = [
                 entry
                 for entry in self._entries
-                if call in (None, entry.call) and number in (None, entry.number) and entry.seq > after
+                if call in (None, entry.call) and number in (None, entry.number) and entry.seq > after_seq
             ]
         return [asdict(entry) for entry in matching_entries]

@@ -323,7 +323,9 @@ class PaymentLedger:
 
     def _execute_due_changes(self, payment: Payment | None) -> Payment | None:
         """Execute the payment's cancellation and refunds that were accepted at least `settle_seconds` (a setting)
-        ago. Do nothing if only the control API may execute them (setting `settle_by_hand`). Return the payment."""
+        ago. Do nothing if only the control API may execute them (setting `settle_by_hand`). Return the payment; None
+        if `payment` is None.
+        """
         if payment is None or self._settings.settle_by_hand:
             return payment
         due_time = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)

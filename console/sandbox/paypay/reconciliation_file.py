@@ -79,8 +79,8 @@ class ReconciliationFileMaker:
                 rows += _make_payment_rows(payment, lists_failures=self._state.settings.paypay_recon_failures)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
 
-    def _sign_name(self, name: str, expiry_epoch: int) -> str:
-        return hashlib.sha256(f"{self._signing_key}:{name}:{expiry_epoch}".encode()).hexdigest()[:32]
+    def _sign_name(self, name: str, expiry_epoch_seconds: int) -> str:
+        return hashlib.sha256(f"{self._signing_key}:{name}:{expiry_epoch_seconds}".encode()).hexdigest()[:32]
 
 
 def _make_payment_rows(payment: Payment, *, lists_failures: bool) -> list[tuple[datetime, list[str]]]:

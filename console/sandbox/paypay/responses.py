@@ -85,7 +85,9 @@ def make_result_reply(
 
 
 def make_result_refusal(code: str, code_id: str | None = None) -> RequestRefused:
-    """Return an exception with an answer that has this result code. The caller raises it."""
+    """Return an exception with an answer that has this result code. `code_id` replaces the usual number of this code,
+    unless it is None. The caller raises the exception.
+    """
     return RequestRefused(make_result_reply(code, code_id=code_id))
 
 

@@ -21,7 +21,7 @@ def rename_company(row: RegistryRow, name: str, day: date, furigana: str = "") -
 
 
 def move_company(row: RegistryRow, street: str, day: date, *, city: str | None = None) -> RegistryRow:
-    """Return the row after a change of the street, or of city and street, on this day."""
+    """Return the row after a change of the street and, unless `city` is None, of the city, on this day."""
     return _change_row(row, "12", day, street_number=street, city_name=city or row.city_name, address_image_id="")
 
 

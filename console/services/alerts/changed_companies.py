@@ -234,9 +234,9 @@ class ChangedCompanyAlerts:
         open_alert: Alert | None,
     ) -> int:
         """Store the present facts of a watched corporation in its row, and raise an alert about the changed facts.
-        An open alert about this corporation is resolved, and the new alert includes its changes; no new alert is
-        raised if the facts are again those from before the open alert. Return the number of raised and resolved
-        alerts.
+        `open_alert`, the open alert about this corporation (None: no alert), is resolved, and the new alert includes
+        its changes; no new alert is raised if the facts are again those from before the open alert. Return the number
+        of raised and resolved alerts.
         """
         facts_before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if facts_before is None:

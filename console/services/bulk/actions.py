@@ -116,7 +116,9 @@ class BulkActionRunner:
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
         """Return the shortest time that one row of a bulk run can take, in seconds: the minimum time between two
-        calls to the provider, multiplied by the number of calls that the action makes for a row."""
+        calls to the provider, multiplied by the number of calls that the action makes for a row. `provider` is None
+        for records without a payment provider.
+        """
         return self.get_call_spacing_seconds(provider) * _MAX_PROVIDER_CALLS_PER_ROW.get(action, 0)
 
 

@@ -336,8 +336,9 @@ def _settle_by_answer(
     capabilities: CreditCheckCapabilities,
     key: str | None,
 ) -> None:
-    """Store the provider's answer, end the operation's row in the journal and settle the credit check, in this
-    order, which the triggers of a database server require."""
+    """Store the provider's answer, end the operation's row in the journal and settle the credit check, in this order,
+    which the triggers of a database server require. `key` is the answer key of the call, None if the call has none.
+    """
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     journal.settle_operation(
         tx.conn, operation_id, find_journal_state(outcome, has_effect=True), outcome, context.now(), key

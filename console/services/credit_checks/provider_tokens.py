@@ -129,9 +129,9 @@ class DatabaseTokenStore:
         return self._exchange_first_token(exchange, stored_token)
 
     def _exchange_first_token(self, exchange: TokenExchange, stored_token: StoredToken | None) -> TokenPair:
-        """Exchange the refresh token from the settings for a new pair of tokens, store the pair and return it. Raises
-        CredentialsRefused if the settings have no refresh token, if it was used before, or if the provider refuses
-        it.
+        """Exchange the refresh token from the settings for a new pair of tokens, store the pair in place of
+        `stored_token` (None: no token is stored), and return the pair. Raises CredentialsRefused if the settings have
+        no refresh token, if it was used before, or if the provider refuses it.
         """
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:

@@ -438,8 +438,9 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
 def _add_reason_of_missing_date(
     facts: NotExpiredDetail, expired_at: datetime | None, *, can_refetch: bool
 ) -> NotExpiredDetail:
-    """Return the facts of a refused renewal. If the date of expiry isn't known, add the reason NO_DATE if a re-fetch
-    may get the date (`can_refetch`), otherwise DATE_UNAVAILABLE."""
+    """Return the facts of a refused renewal. If the date of expiry isn't known (`expired_at` is None), add the reason
+    NO_DATE if a re-fetch may get the date (`can_refetch`), otherwise DATE_UNAVAILABLE.
+    """
     if expired_at is not None:
         return facts
     return {**facts, "reason": NotExpiredReason.NO_DATE if can_refetch else NotExpiredReason.DATE_UNAVAILABLE}

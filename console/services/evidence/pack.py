@@ -272,15 +272,15 @@ class _PackDraft:
 
         event_lines.writelines(encode_json_list(iterate_events()))
 
-    def _add_timeline_pdf(self, pack: PackWriter, texts: Sequence[BinaryIO]) -> None:
+    def _add_timeline_pdf(self, pack: PackWriter, text_files: Sequence[BinaryIO]) -> None:
         """Add one PDF with the timeline's texts, which people can read and print. If the texts have more than
         MAX_LINES_PER_PDF lines, add no PDF, but list its name among the files that were left out.
         """
         from console.domain.exports.tables import ExportDocument
 
-        sizes = [text.seek(0, os.SEEK_END) for text in texts]
+        sizes = [text_file.seek(0, os.SEEK_END) for text_file in text_files]
         name = _make_pdf_file_name("timeline")
-        lines = [line for text in texts for line in islice(_read_lines(text), MAX_LINES_PER_PDF + 1)]
+        lines = [line for text_file in text_files for line in islice(_read_lines(text_file), MAX_LINES_PER_PDF + 1)]
         if len(lines) > MAX_LINES_PER_PDF:
             self._add_to_omitted_files(name, sum(sizes), "too_large", None)
             return
@@ -356,8 +356,9 @@ class _PackDraft:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
     def _admit_to_pack(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
-        """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name` to the
-        files that were left out, and return False."""
+        """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name`, with
+        its SHA-256 if it is known, to the files that were left out, and return False.
+        """
         if pack.size + size_bytes <= self._max_bytes:
             return True
         self._add_to_omitted_files(name, size_bytes, "too_large", sha256)
@@ -369,7 +370,8 @@ class _PackDraft:
 
 def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
     """Return the facts about the corporation's official name for the first lines of the timeline; empty if the
-    corporation registry has no name of this corporation."""
+    corporation registry has no name of this corporation, or if the registry's facts weren't read (`facts` is None).
+    """
     if facts is None or facts.corporation is None or not facts.corporation.name:
         return {}
     return {

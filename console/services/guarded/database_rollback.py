@@ -394,7 +394,10 @@ def _raise_alert(
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
     """Mark as given up the anchors whose audit entries the database has lost in a loss that a person has
-    acknowledged, so that the program doesn't search for them again. The command `audit verify` still reports them."""
+    acknowledged, so that the program doesn't search for them again. If `old_database_id`, the id of a database
+    formerly at this address, isn't None, store the present id for the address, too. The command `audit verify` still
+    reports them.
+    """
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:
         spool.store_value(make_database_address_key(context.database), database_id, is_durable=True)

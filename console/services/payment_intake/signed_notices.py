@@ -358,9 +358,9 @@ def parse_notice(notice_source: str, body: bytes) -> SignedNotice:
         raise NoticeRefused("no_notice", f"{len(body)} bytes") from None
 
 
-def _require_text_field(fields: dict[str, object], field_name: str, longest: int) -> str:
+def _require_text_field(fields: dict[str, object], field_name: str, max_characters: int) -> str:
     value = fields.get(field_name)
-    if not isinstance(value, str) or len(value) > longest or not _PRINTABLE_PATTERN.fullmatch(value):
+    if not isinstance(value, str) or len(value) > max_characters or not _PRINTABLE_PATTERN.fullmatch(value):
         raise ValueError(field_name)
     return value
 

@@ -87,7 +87,7 @@ def end_acknowledged_case(
 
 
 def _parse_key(text: str) -> str:
-    """Return the key at the beginning of the text that a case has about one fact."""
+    """Return the first word of `text`, a fact of a case: it is the key that identifies the fact."""
     return text.partition(" ")[0]
 
 

@@ -119,7 +119,9 @@ def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[Reques
 
 @contextmanager
 def act_as(person_name: str | None) -> Iterator[None]:
-    """Within the block, set the name of the person or program that acts in this thread (or asyncio task)."""
+    """Context manager: within the block, `person_name` is the name of the person or program that acts in this thread
+    (or asyncio task). None sets no name.
+    """
     token = _acting_name.set(person_name)
     try:
         yield
@@ -493,7 +495,9 @@ class ServiceContext:
 def _mask_payers(
     conn: Connection, kind: str, subject_id: int | str | None, detail: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """Return the facts of an audit entry about this record with the payers of its payments masked in them."""
+    """Return the facts of an audit entry about this record with the payers of its payments masked in them; unchanged
+    if the entry is about no single record (`subject_id` is None).
+    """
     if not detail or subject_id is None or kind not in _KINDS_WITH_PAYERS:
         return detail
     from console.domain.evidence.timeline import mask_texts  # both imported here: a purchase needs neither

@@ -474,7 +474,7 @@ class OperationRecovery:
             command = f"support-console probe operation {operation.id}"
             step = NextStep("next.probe_operation", {"id": operation.id}, command)
             verdict = f"verdict.only_desk_knows_payment_{operation.state.value}"
-            return Explanation(verdict, "why.row_vanished_payment", step, may_act=("approver", "operator"))
+            return Explanation(verdict, "why.row_vanished_payment", step, roles_that_may_act=("approver", "operator"))
         if operation.source == "desk":
             options = (
                 "success --provider-id ID" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "failed"
@@ -483,7 +483,7 @@ class OperationRecovery:
             money_suffix = "" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "_money"
             step = NextStep(f"next.resolve_operation{money_suffix}", {"id": operation.id}, command)
             verdict, reason = f"verdict.only_desk_knows{money_suffix}", f"why.row_vanished{money_suffix}"
-            return Explanation(verdict, reason, step, may_act=("approver", "operator"))
+            return Explanation(verdict, reason, step, roles_that_may_act=("approver", "operator"))
         has_ended = operation.state in (OperationState.DONE, OperationState.FAILED)
         kind = operation.subject_kind
         number = operation.subject_id if kind in self._recoveries else record.id if record else None

@@ -308,7 +308,8 @@ class RelatedRecordCompleter:
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has
-        proposed; False if no state is proposed."""
+        proposed; False if no state is proposed (`proposed_state` is None).
+        """
         if proposed_state is None:
             return False
         return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))

@@ -157,8 +157,10 @@ class RefundDecisionService:
     def _store_approval(
         self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
     ) -> None:
-        """Insert the person's approval. If it is the last necessary one, set the refund's state to approved;
-        otherwise only its version rises."""
+        """Insert the person's approval. Raises stale_view if the refund's version isn't `expected_version` (None: any
+        version). If it is the last necessary one, set the refund's state to approved; otherwise only its version
+        rises.
+        """
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
         pair = refund_records.require_with_payment(tx.conn, refund_id)

@@ -215,8 +215,9 @@ def _write_known_state(
     report: RefundReport | None,
     **values: object,
 ) -> None:
-    """Write the state, the certainty known and the column values `values` into the refund's row, and close the
-    open proposals and cases about the refund."""
+    """Write the state, the certainty known the facts of the provider's report (None: no report) and the column values
+    `values` into the refund's row, and close the open proposals and cases about the refund.
+    """
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
     columns |= refunds.make_work_values(Work()) | make_report_columns(report, now) | values

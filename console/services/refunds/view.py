@@ -265,8 +265,10 @@ def _may_decide(refund: Refund, person: Person, now: datetime) -> bool:
 def _parse_facts_at_request(
     refund_id: int, stored_texts: tuple[str, str] | None
 ) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
-    """Return the facts about the payment, and the risk signals with the maker's comments, that were stored with
-    the refund request. If the stored texts can't be parsed, return no facts and no signals."""
+    """Return the facts about the payment, and the risk signals with the maker's comments, that were stored with the
+    refund request. `stored_texts` are both as JSON texts, None if none were stored. If the stored texts can't be
+    parsed, return no facts and no signals.
+    """
     if stored_texts is None:
         return {}, ()
     try:

@@ -134,8 +134,9 @@ def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseRecon
 def _list_not_final_reasons(
     day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
-    """Return the reasons for which the close isn't final. A run that began while the day was still running hasn't
-    compared the rest of the day."""
+    """Return the reasons for which the close isn't final. `run` is the last reconciliation run of the day, None if
+    there is none. A run that began while the day was still running hasn't compared the rest of the day.
+    """
     end = get_end_of_day(day)
     is_open_by_reason = {
         NotFinalReason.DAY_RUNNING: now < end,

@@ -29,7 +29,9 @@ class InventedWorld(Protocol):
         ...
 
     def add_order(self, amount_yen: int, state: str = "pending", corporation: str | None = None) -> str:
-        """Add an order of the shop with this amount, state and corporation number. Return the order's number."""
+        """Add an order of the shop with this amount, state and corporation number (None: an order without a
+        corporation). Return the order's number.
+        """
         ...
 
     def pay_order(self, number: str, amount_yen: int) -> int:

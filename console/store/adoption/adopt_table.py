@@ -127,8 +127,9 @@ def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
 
 
 def _list_missing_columns(table: LegacyTable, dialect: str, zone: str | None) -> Iterator[TableChange]:
-    """Yield the changes that add the missing columns of the console: first the plain columns, then the derived
-    ones."""
+    """Yield the changes that add the missing columns of the console: first the plain columns, then the derived ones.
+    `zone` is the time zone of the table's dates, None if it isn't known.
+    """
     missing_columns = [column for column in credit_checks.c if column.name not in table.columns]
     plain_clauses = [
         _make_column_clause(column, table, dialect, zone) for column in missing_columns if column.computed is None
@@ -252,9 +253,9 @@ def apply_table_change(
     may_copy_table: bool,
     before_claim_index: Callable[[Transaction], None],
 ) -> None:
-    """Make one change, unless it is done already. `may_copy_table`: the server may copy the table for the change.
-    `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
-    transaction.
+    """Make one change, unless it is done already. `zone` is the time zone of the table's dates, None if it isn't
+    known. `may_copy_table`: the server may copy the table for the change. `before_claim_index` is called only on
+    SQLite, before the change that creates the claim's index, in the same transaction.
 
     Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
     ConsoleError `schema_mismatch` (detail.problem `needs_conversion`) if the server can make the change only by
@@ -300,7 +301,9 @@ def _apply_change_on_sqlite(
     database: Database, change: TableChange, zone: str | None, before_claim_index: Callable[[Transaction], None]
 ) -> None:
     """Make the change in one transaction, unless it is done already. Before the change that creates the claim's
-    index, call `before_claim_index` in the same transaction."""
+    index, call `before_claim_index` in the same transaction. `zone` is the time zone of the table's dates, None if it
+    isn't known.
+    """
     with database.write_without_retries() as tx:
         table = legacy_table.read_table(tx.conn)
         if table is None or is_change_done(table, change, database.dialect, zone):

@@ -230,8 +230,8 @@ def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[in
 
 
 def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, now: datetime) -> bool:
-    """Store that `person` has acknowledged the alert, with the time and a note. Return False if somebody acknowledged
-    it before; then the stored person and note don't change.
+    """Store that `person` has acknowledged the alert, with the time and a note (None: no note). Return False if
+    somebody acknowledged it before; then the stored person and note don't change.
     """
     values = {"alert_id": alert_id, "person_name": person, "note_text": note, "at": convert_to_naive_utc(now)}
     return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT_STATEMENT, values).rowcount, alert_id, now)

@@ -35,10 +35,10 @@ def _is_id_from_counter_sql() -> str:
     return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_COUNTER_INCREMENT}"
 
 
-def _is_near_highest_id_sql(table: str, distance: int) -> str:
-    """Return an SQL condition: the new row's id is at most `distance` above the table's highest id."""
+def _is_near_highest_id_sql(table: str, max_id_distance: int) -> str:
+    """Return an SQL condition: the new row's id is at most `max_id_distance` above the table's highest id."""
     highest_id_sql = make_aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
-    return f"NEW.id BETWEEN 0 AND {highest_id_sql} + {distance}"
+    return f"NEW.id BETWEEN 0 AND {highest_id_sql} + {max_id_distance}"
 
 
 def make_id_rules(table: str) -> tuple[TriggerRule, ...]:

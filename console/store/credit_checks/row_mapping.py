@@ -100,8 +100,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
 def _correct_state_and_work(
     state: CheckState, work: Work, provider_id: int | None, *, has_own_work: bool
 ) -> tuple[CheckState, Work]:
-    """Return the state and the work of a row that another application may have written. `has_own_work` is False if
-    this program has stored no work in the row.
+    """Return the state and the work of a row that another application may have written. `provider_id` is the
+    provider's id of the bought check, None if the row has none. `has_own_work` is False if this program has stored no
+    work in the row.
     """
     # The other application has bought the check since it wrote the row.
     if state is CheckState.PENDING and provider_id is not None:

@@ -209,7 +209,9 @@ def is_unreachable(connection_error: BaseException) -> bool:
 
 
 def has_no_quorum(error: BaseException | None) -> bool:
-    """True if this is the error of a Galera node that isn't part of the primary component (error 1047)."""
+    """True if `error` is the error of a Galera node that isn't part of the primary component (error 1047); False for
+    None.
+    """
     return _find_driver_error_number(error.orig if isinstance(error, DBAPIError) else error) == _NO_QUORUM_ERROR
 
 

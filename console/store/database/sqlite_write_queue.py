@@ -77,16 +77,16 @@ def _open_lock_file(path: Path) -> Iterator[int | None]:
         os.close(file)
 
 
-def _lock_byte(file: int, byte: int, deadline: float) -> bool:
+def _lock_byte(file: int, byte_offset: int, deadline: float) -> bool:
     """Lock one byte of the file, with retries until `deadline` (monotonic seconds). Return False if it wasn't free
     in time."""
     while time.monotonic() < deadline:
         with suppress(OSError):
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte_offset)
             return True
         time.sleep(random.uniform(0, _LONGEST_RETRY_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
     return False
 
 
-def _unlock_byte(file: int, byte: int) -> None:
-    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
+def _unlock_byte(file: int, byte_offset: int) -> None:
+    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte_offset)

@@ -293,8 +293,9 @@ NO_LOCKED_IDS = LockedIds(frozenset(), frozenset())
 
 
 def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
-    """Insert a desk request, and its file in parts. Do nothing if a request with this id is stored: then an
-    earlier INSERT succeeded, but its answer was lost."""
+    """Insert a desk request and, unless `file` is None, the bytes of its file in parts. Do nothing if a request with
+    this id is stored: then an earlier INSERT succeeded, but its answer was lost.
+    """
     if tx.conn.execute(_STORED_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None:
         return
     values = {
@@ -498,8 +499,8 @@ def _read_takable_requests(
     conn: Connection, locked: LockedIds, served_people: Sequence[str], *, only_first_of_person: bool = False
 ) -> Sequence[Any]:
     """Return (id, fencing token, person) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each
-    of them either waits or was taken by a worker whose lease has expired, and is the first open one about its
-    record. If there are none, return requests for audit entries.
+    of them either waits or was taken by a worker whose lease has expired, and is the first open one about its record.
+    If there are none, return the takable requests that ask only for an audit entry.
     """
     locked_ids = list(locked.locked_ids)
     rows = conn.execute(

@@ -96,8 +96,8 @@ def find_use(conn: Connection, key: str) -> IdempotencyKeyUse | None:
 def end_operation(
     conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
-    """Write the final state and the result of a `calling` operation if its fencing token is still `fence`. Return
-    False if another process has ended the operation meanwhile.
+    """Write the final state and the result (None: no result) of a `calling` operation if its fencing token is still
+    `fence`. Return False if another process has ended the operation meanwhile.
 
     A second call with the same fencing token, state and result returns True, too.
     """

@@ -213,8 +213,9 @@ def settle_operation(
 def _make_ending_values(
     state: OperationState, outcome: "Outcome[object]", now: datetime, answer_key: str | None
 ) -> dict[str, object]:
-    """Return the values of the columns that the end of an operation writes. Only the state FAILED stores the answer
-    key, and an unknown outcome has no time of its end."""
+    """Return the values of the columns that the end of an operation writes. The answer key is stored only with the
+    state FAILED; `answer_key` is None if the call has none. An unknown outcome has no time of its end.
+    """
     return {
         "shown_key": answer_key if state is OperationState.FAILED else None,
         "new_state": state.value,

@@ -100,16 +100,16 @@ _LEASE_HOLDER_QUERY = (
 
 
 def acquire(
-    tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float, slots: int = 1
+    tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float, slot_count: int = 1
 ) -> Lease | None:
-    """Acquire the lease `name` for `lease_seconds`. A name with several `slots` has as many leases; the first free
-    one is acquired. Return None if all of them are held.
+    """Acquire the lease `name` for `lease_seconds`. A name with a `slot_count` above 1 has as many leases; the first
+    free one is acquired. Return None if all of them are held.
 
     Raises RunAgain if another process inserted the row at the same time.
     """
     token = str(uuid.uuid4())
     values = _make_lease_values(holder, now, lease_seconds) | {"token_": token}
-    for slot in range(slots):
+    for slot in range(slot_count):
         parameters = {"lease_name": name, "lease_slot": slot}
         is_acquired = tx.conn.execute(_ACQUIRE_LEASE_STATEMENT, parameters | values).rowcount == 1
         if not is_acquired and tx.conn.execute(_LEASE_SLOT_QUERY, parameters).first() is None:

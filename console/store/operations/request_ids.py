@@ -260,7 +260,8 @@ def store_result_ids(
     conn: Connection, held_request_id: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
     """Store in the row of the request id which record and which operation the action wrote, in the action's
-    transaction. A later call replaces the operation but not the record.
+    transaction. An id is None if the action wrote no record or no operation. A later call replaces the operation but
+    not the record.
 
     Return False if another process has acquired the id meanwhile.
     """
@@ -273,8 +274,9 @@ def store_result_ids(
 
 
 def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer: str | None) -> bool:
-    """End the use of a request id and write its state: `kept` with the answer, or `free`. Return False if the use has
-    ended already or another process has acquired the id meanwhile."""
+    """End the use of a request id and write its state: `kept` with the text `answer`, or `free` with None as
+    `answer`. Return False if the use has ended already or another process has acquired the id meanwhile.
+    """
     return (
         conn.execute(
             _END_REQUEST_ID_USE_STATEMENT,

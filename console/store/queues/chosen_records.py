@@ -271,7 +271,9 @@ def _make_range_totals_query(
 def _make_cause_total(
     kind: str, cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
 ) -> CauseTotal:
-    """Return the total of one kind, cause and currency from a row of the query of totals."""
+    """Return the total of one kind, cause and currency from a row of the query of totals. `cause` is None for records
+    without a cause, `currency` for records without an amount, `oldest` if no record has a time.
+    """
     return CauseTotal(
         kind, cause or None, currency, count, int(sum_minor), convert_to_aware_utc(oldest) if oldest else None
     )

@@ -116,8 +116,10 @@ def _insert_evidence(
     conn: Connection, subject: tuple[str, int | None], operation_id: str | None, evidence_source: str, actor: str,
     digest: str, summary: str, body: str, now: datetime,
 ) -> int:  # fmt: skip
-    """Insert a row of evidence and return its id. A summary of more than 255 characters, and a body of more than
-    LONGEST_BODY_CHARACTERS, are cut."""
+    """Insert a row of evidence and return its id. `operation_id` is the operation from which the evidence comes, None
+    if it comes from no operation. A summary of more than 255 characters, and a body of more than
+    LONGEST_BODY_CHARACTERS, are cut.
+    """
     kind, subject_id = subject
     row = {
         "subject_kind": kind,

@@ -51,8 +51,10 @@ def check_order(current_coverage: RegistryCoverage | None, sources: Sequence[Sou
 
 
 def adds_prefectures(current_coverage: RegistryCoverage | None, whole_files: Sequence[SourceFile]) -> bool:
-    """True if the whole files only add further prefectures to a registry of single prefectures. The files must be
-    of the same day as the registry, and no difference may have been applied to it."""
+    """True if the whole files only add further prefectures to a registry of single prefectures; False if there is no
+    registry yet (`current_coverage` is None). The files must be of the same day as the registry, and no difference
+    may have been applied to it.
+    """
     if current_coverage is None or not whole_files:
         return False
     new_prefectures = _list_prefectures(whole_files)

@@ -173,8 +173,9 @@ class RegistryReader:
     def search_numbers(
         self, text: str, *, prefecture: str | None = None, limit: int, our_numbers: Collection[str] = ()
     ) -> tuple[str, ...]:
-        """Return the corporation numbers of the corporations that `search` finds, in the same order. This takes less
-        time than to read the corporations."""
+        """Return the corporation numbers of the corporations that `search` finds for the same arguments, in the same
+        order. This takes less time than to read the corporations.
+        """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
             return ()

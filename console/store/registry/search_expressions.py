@@ -197,8 +197,9 @@ def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
 
 
 def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
-    """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
-    at the end of a name. Then its list in the index isn't read."""
+    """True if every corporation with all `terms` also has the letter pair `pair`, because one of the terms is this
+    pair at the beginning or at the end of a name. Then the index entry of `pair` isn't read.
+    """
     return f"^{pair}" in terms or f"{pair}$" in terms
 
 

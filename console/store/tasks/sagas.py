@@ -202,7 +202,8 @@ def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str,
 
 
 def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """Change the saga's state to done or compensated, which are final, and return the changed saga.
+    """Change the saga's state to done or compensated, which are final, and return the changed saga. `reason` is the
+    code of the reason of the end, None if it needs no reason.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended,
     and if `state` is running or stuck.

@@ -150,7 +150,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
         self._is_replacing_lines = False
 
     def select_card(self, ref: RecordRef | None) -> None:
-        """Select the card with this ref (kind and id); do nothing if the list doesn't contain it."""
+        """Select the card with this ref (kind and id); do nothing if `ref` is None or the list doesn't contain it."""
         for row, line in enumerate(self._card_model.lines):
             if isinstance(line, ApprovalCard) and line.ref == ref and self.currentIndex().row() != row:
                 self.setCurrentIndex(self._card_model.index(row))

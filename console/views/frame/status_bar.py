@@ -117,8 +117,9 @@ def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusC
 def _make_provider_cell(
     context: WindowContext, provider_name: str, response_seconds: float, answered_at: datetime | None
 ) -> StatusCellContent:
-    """Return the cell of a provider that answered its last call after `response_seconds`: the response time, or the
-    time of an answer that is older than OLD_ANSWER_AGE."""
+    """Return the cell of a provider that answered its last call after `response_seconds`: the response time or, if
+    the answer is older than OLD_ANSWER_AGE, the time of the answer. `answered_at` is None if the time isn't known.
+    """
     if answered_at is not None and context.now() - answered_at > OLD_ANSWER_AGE:
         time_text = format_clock_time(answered_at)
         return StatusCellContent(

@@ -122,7 +122,9 @@ class PagePrinter(QObject):
         self._open_print_dialog(lambda printer: self.print_pdf_to(record_id, sha256, printer))
 
     def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
-        """Print a stored PDF to `printer`. A child process renders its pages, as it does for the screen."""
+        """Print a stored PDF of the credit check to `printer`: the one with this SHA-256, or with None the current
+        one. A child process renders its pages, as it does for the screen.
+        """
 
         def read_page_images(services: "Console") -> list[PageImage]:
             pages = services.pdfs.open_pages(record_id, sha256)

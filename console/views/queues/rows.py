@@ -263,8 +263,9 @@ def _read_matches(
     services: "Console", query: QueueListQuery, filter_text: str, after_cursor: str | None, limit: int
 ) -> Rows:
     """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
-    found, or after 5,000 searched items. The returned cursor is the position at which the search continues when
-    the person scrolls."""
+    found, or after 5,000 searched items. `after_cursor` is the cursor that the page before returned, None for the
+    first page; the search continues there when the person scrolls.
+    """
     items: list[QueueItem] = []
     is_first_page = after_cursor is None
     for _ in range(_MAX_SEARCHED_PAGES):
@@ -320,8 +321,9 @@ def _fold_text(text: str) -> str:
 
 
 def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, is_complete: bool) -> list[QueueRow]:
-    """Return the table rows of the items. With `is_complete` (all items of the list), each row has the size of its
-    group."""
+    """Return the table rows of the items. If `items` are all items of the list (`is_complete`), each row also has the
+    size of its group, otherwise None in its place.
+    """
     count_by_work_state: dict[object, int] = {}
     for item in items:
         work_state = item.record.work.state

@@ -718,7 +718,9 @@ def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
 
 
 def _is_failure_before_sending(failure: Failure | None) -> bool:
-    """Return True if the failure means that no request was sent to the provider."""
+    """Return True if the failure means that no request was sent to the provider; False if there was no failure
+    (`failure` is None).
+    """
     return failure is not None and failure.detail.get("reason") in (
         UnknownReason.NO_LIST_CALL,
         UnknownReason.ONLY_DESK_KNOWS,

@@ -204,11 +204,11 @@ def _measure_text_piece(
     )
 
 
-def compute_centred_baseline(top: float, height_px: float, role: TypeRoleName = "body") -> float:
+def compute_centred_baseline(top_px: float, height_px: float, role: TypeRoleName = "body") -> float:
     """Return the y coordinate of the baseline that centres one line of text in a box with this top and height, in
     px."""
     metrics = current_appearance().font_metrics(role)
-    return round(top + (height_px + metrics.ascent() - metrics.descent()) / 2)
+    return round(top_px + (height_px + metrics.ascent() - metrics.descent()) / 2)
 
 
 def elide_font_runs(

@@ -93,7 +93,9 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
 
 
 def _format_finding_part(part: str, translate: Translate, currency: str | None, *, shows_codes: bool) -> str:
-    """Return one part of a finding (the text between two separators) as words."""
+    """Return one part of a finding (the text between two separators) as words. `currency` is the currency of amounts
+    in it, None if it isn't known.
+    """
     for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
             return translate(f"finding.phrase.{phrase_number}")
@@ -113,8 +115,9 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None, 
 
 
 def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
-    """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount,
-    and the state that the record had before."""
+    """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount, and
+    the state that the record had before. `currency` is used for an amount without a currency; None if it isn't known.
+    """
     kind, (amount_text, _, earlier_state) = match["kind"], match["rest"].strip().partition("after=")
     state, amount = _get_state_word(kind, match["state"], translate), ""
     if amount_text.strip():
@@ -164,7 +167,9 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
 
 
 def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
-    """Return the text of the phrase `phrase_name`, whose pattern `match` has found; its groups become facts."""
+    """Return the text of the phrase `phrase_name`, whose pattern `match` has found; its groups become facts.
+    `currency` is the currency of amounts among them, None if it isn't known.
+    """
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):

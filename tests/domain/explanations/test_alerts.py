@@ -53,7 +53,7 @@ def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: s
     assert explained.verdict == f"verdict.order_alert_{rule}"
     assert explained.next_step.code == f"next.order_alert_{rule}"
     assert explained.next_step.command == f"support-console {command}"
-    assert explained.may_act == ("approver", "operator")
+    assert explained.roles_that_may_act == ("approver", "operator")
 
 
 @pytest.mark.parametrize(

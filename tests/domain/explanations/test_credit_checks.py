@@ -140,7 +140,7 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     record, verdict, why, following, command, roles = RULES[name]
     told = explain_credit_check(record, NOW)
     assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
-    assert (told.next_step.command, told.may_act) == (command, roles)
+    assert (told.next_step.command, told.roles_that_may_act) == (command, roles)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_purchase_is_advised_only_where_nothing_blocks_it(
     """Neither a live purchase nor another one that AlarmBox says was made, until a person has looked at its case."""
     record = replace(ERROR, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
     told = explain_credit_check(record, NOW)
-    assert (told.next_step.code, told.may_act) == (f"next.{following}", roles)
+    assert (told.next_step.code, told.roles_that_may_act) == (f"next.{following}", roles)
     assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
 
 

@@ -169,7 +169,7 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     told = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
     assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
     step = "next.nothing" if following is None else f"next.payment_{following}"
-    assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
+    assert (told.next_step.code, told.next_step.command, told.roles_that_may_act) == (step, command, roles)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_proposal_needs_its_second_half_first() -> None:
         step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITING), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", say("payment_failed"))
         told = explain_payment(replace(DONE, work=work, relations=AWAITING), NOW)
-        assert (told.verdict, told.may_act) == ("verdict.payment_reversal_asked", ("approver",))
+        assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == ("next.payment_second_person", say("reversed"))
 
 
@@ -322,7 +322,7 @@ def test_each_situation_of_an_order(
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
-    assert explained.may_act == (PEOPLE if command else NOBODY)
+    assert explained.roles_that_may_act == (PEOPLE if command else NOBODY)
 
 
 UNKNOWN_REFUND = Refund(
@@ -504,7 +504,7 @@ def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple
     )
     assert after.next_step.action == "open_refund"
     assert after.why == ("why.refund_too_old" if record is DONE else before.why)
-    assert (bool(before.may_act), after.may_act) == (record is REVIEWED, ())
+    assert (bool(before.roles_that_may_act), after.roles_that_may_act) == (record is REVIEWED, ())
 
 
 @pytest.mark.parametrize(

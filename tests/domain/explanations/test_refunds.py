@@ -147,7 +147,7 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     told = explain_refund(record, NOW)
     assert (told.verdict, told.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
     step = "next.nothing" if following == "nothing" else f"next.refund_{following}"
-    assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
+    assert (told.next_step.code, told.next_step.command, told.roles_that_may_act) == (step, command, roles)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
         with desk.console.acting_as(person):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not there").awaiting == awaiting
     assert desk.ask(payment).state is RefundState.REQUESTED
-    assert control.read_requests(call="paypay_refund", after=0)
+    assert control.read_requests(call="paypay_refund", after_seq=0)
 
 
 def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> None:

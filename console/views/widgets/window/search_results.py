@@ -130,8 +130,9 @@ class ResultList(RememberedCurrentItem, QListView):
         return line.key if isinstance(line, ResultEntry) else None
 
     def _go_to_key(self, key: object | None) -> None:
-        """Make the result with this key current. If there is no such result, or if it can't be picked, make the first
-        result current that can be picked."""
+        """Make the result with this key current. If `key` is None, if there is no such result, or if it can't be
+        picked, make the first result current that can be picked.
+        """
         rows = [row for row in range(len(self._results.lines)) if self._results.can_pick(row)]
         same_key_rows = [row for row in rows if key is not None and self._get_key_at(row) == key]
         for row in (same_key_rows or rows)[:1]:
