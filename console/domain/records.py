@@ -210,17 +210,16 @@ class ReadOnlySwitch:
 
 @dataclass(frozen=True, slots=True)
 class CheckRelations:
-    """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision
-    for the state `proposed_state` (None: none is proposed).
-    `claim_holder` is the id of another credit check that holds the claim on the same client and corporation
-    number, None if there is none. `open_denials` are the ids of the credit checks of the same pair that block a
-    purchase because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the
-    record itself may be one of them. `lost_renewal` is the id of the credit check of the same pair that blocks a
-    purchase because it gave up its claim for a renewal that isn't recorded here; it may be the record itself.
-    `finds_purchases`: the provider can be asked for an unknown purchase. `contradicting_answer` is the provider's
-    answer that contradicts the record, as its open alert stores it; None without such an alert.
-    `read_only` is the switch that stops purchases, None if no switch does or if the record's next step isn't a
-    purchase.
+    """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision for the
+    state `proposed_state` (None: none is proposed). `claim_holder` is the id of another credit check that holds the
+    claim on the same client and corporation number, None if there is none. `open_denials` are the ids of the credit
+    checks of the same client and corporation number that block a purchase because they were decided as not bought,
+    AlarmBox says otherwise, and nobody has acknowledged that; the record itself may be one of them. `lost_renewal` is
+    the id of the credit check of the same client and corporation number that blocks a purchase because it gave up its
+    claim for a renewal that isn't recorded here; it may be the record itself. `finds_purchases`: the provider can be
+    asked for an unknown purchase. `contradicting_answer` is the provider's answer that contradicts the record, as its
+    open alert stores it; None without such an alert. `read_only` is the switch that stops purchases, None if no
+    switch does or if the record's next step isn't a purchase.
     """
 
     awaits_second_person: bool = False

@@ -345,9 +345,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
 def _explain_unfinished_payment_of_order(
     record: Order, relations: OrderRelations, facts: Facts
 ) -> Explanation | None:
-    """Return the explanation of an order without work of its own whose payments have some: a refund that has not
-    ended, a payment with an unknown outcome, or one that a person must look at, such as the second of two paid ones.
-    None if they have none. The next step is on the payment's page.
+    """Return the explanation of an order whose work state needs nothing, but whose payments need work: a refund has
+    not ended, a payment has an unknown outcome, or a person must look at a payment, such as the second of two paid
+    ones. Return None if no payment needs work. The next step is on the payment's page.
     """
     refund, payment, reviewed_payment = (
         relations.pending_refund,

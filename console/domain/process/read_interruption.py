@@ -68,7 +68,9 @@ class ReadInterruption:
             _log.info("a cancelled read runs to its end: %s", error)
 
     def _get_running_read(self) -> OpenStatementEnder | None:
-        """Return the function of the innermost open read; None if no read is open."""
+        """Return the function that the innermost open read has passed to `make_interruptible`; None if no read is
+        open.
+        """
         with self._lock:
             return self._reads[-1] if self._reads else None
 

@@ -54,7 +54,9 @@ class QuestionPossibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenProposal:
-    """A first person's proposal, waiting for a second person, that a record has the state `state`."""
+    """The proposal of a first person that a record has the state `state`. The proposal waits for the decision of a
+    second person.
+    """
 
     state: str
     person: str

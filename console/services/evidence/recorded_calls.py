@@ -16,7 +16,9 @@ from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
 
 MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
-"""Exceptions for a pack whose manifest fits, and whose content this program doesn't write."""
+"""Exceptions that are raised while a pack with a valid manifest is read, if the rest of its content doesn't have the
+form that this program writes.
+"""
 _RECORD_FILE_NAME, _TIMELINE_FILE_NAME = (f"{name}.json" for name in ("record", "timeline"))
 _LARGEST_RECORD_BYTES = 16 * 1024 * 1024
 """Largest accepted file with a record or an answer, in bytes."""

@@ -106,7 +106,8 @@ class GlobalSearch:
         self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
     ) -> RegistryMatches:
         """Return the companies that match the words of the query. If the registry can't be read, log this and return
-        none: the records are found without it."""
+        no companies; the records are found without the registry.
+        """
         if not query.words:
             return RegistryMatches((), None)
         try:

@@ -226,8 +226,9 @@ def _write_known_state(
 
 
 def choose_poll_schedule(capabilities: PaymentCapabilities | None) -> Sequence[timedelta]:
-    """Return the waiting times between the polls of an accepted refund. `capabilities` are the provider's; None if
-    the caller doesn't have them."""
+    """Return the waiting times between the polls of an accepted refund: longer ones for a provider with slow refunds.
+    `capabilities` are the provider's; with None, the provider counts as one without slow refunds.
+    """
     return SLOW_REFUND_POLL_WAITS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLL_WAITS
 
 

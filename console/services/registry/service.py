@@ -31,7 +31,7 @@ MAX_REGISTRY_MATCHES = 1_000
 REGISTRY_KIND = "registry"
 _log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
-"""Type of the function `RequestIdService.act_once`, see `console.services.audit.trail`."""
+"""Type of the method `RequestIdService.act_once`, which executes an action once per request id."""
 
 
 class RegistryService:

@@ -181,8 +181,9 @@ class _FoldedTexts:
 
 
 def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank | None:
-    """Return the best rank of the words that give one for a corporation; None if one of the words doesn't match
-    it."""
+    """Return a corporation's rank: the best rank of those `words` that are ranked (`gives_rank`). Return None if one
+    of the words doesn't match the corporation.
+    """
     best_rank = Rank.ELSEWHERE
     for word in words:
         rank = _rank_word(texts, word)

@@ -125,8 +125,9 @@ class PageHead(Surface):
     def __init__(
         self, title: str, sentence: str = "", button: KeyButton | None = None, *, menu_text: str = ""
     ) -> None:
-        """`button` is always visible. `menu_text` is the text of the menu button; a page without added buttons needs
-        none."""
+        """`button` is always visible. `menu_text` is the text of the menu button; "" for a page without added
+        buttons, which has no menu.
+        """
         super().__init__()
         self.title = TitleLabel(title)
         self.sentence_label = TextLabel(sentence, "body", "muted", wraps_lines=True)
