@@ -1,8 +1,9 @@
-"""House rules that no linter knows; each says what to do instead. Part of `make check`.
+"""House rules that no linter checks. The message of each rule names the right form. Part of `make check`.
 
     python -m scripts.house_checks [ROOT]
 
-A call that is right all the same says why on its own line: `time.sleep(1)  # house: stands for a server that hangs`.
+A call that breaks a rule for a good reason has this reason as a comment on its own line: `time.sleep(1)  # house:
+stands for a server that hangs`.
 """
 
 import ast

@@ -91,7 +91,9 @@ def _resolve(lock: Path, asked: Sequence[Requirement], options: Sequence[str], f
 
 
 def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
-    """What is wrong with a lock's text, one sentence each. `asked` are the requirements from which it is made."""
+    """Return the faults of a lock's text, one sentence each. `asked` are the requirements from which the lock is
+    made.
+    """
     if f"# inputs: sha256:{inputs_digest(asked)}\n" not in text:
         yield "the requirements in pyproject.toml changed after the lock was written"
     pinned = dict(pins(text))
@@ -116,7 +118,7 @@ def pins(text: str) -> Iterator[tuple[str, str]]:
 
 
 def requirements() -> list[Requirement]:
-    """What pyproject.toml asks for: to run, to develop, to build."""
+    """Return the requirements in pyproject.toml: to run, to develop and to build the program."""
     declared = tomllib.loads(PYPROJECT.read_text())
     project = declared["project"]
     lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
@@ -124,7 +126,7 @@ def requirements() -> list[Requirement]:
 
 
 def docs_requirements() -> list[Requirement]:
-    """What pyproject.toml asks for to build the site of the guides."""
+    """Return the requirements in pyproject.toml that build the site of the guides."""
     groups = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]
     return [Requirement(line) for line in groups["docs"]]
 

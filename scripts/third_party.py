@@ -1,4 +1,4 @@
-"""What a build bundles, and under which terms: its `NOTICE.txt`, `sbom.cdx.json` and `THIRD_PARTY/`.
+"""The distributions that a build bundles, with their licences: its `NOTICE.txt`, `sbom.cdx.json` and `THIRD_PARTY/`.
 
 python -m scripts.third_party FILE   # CycloneDX 1.5 of what runs, from the installed pins
 """
@@ -59,7 +59,7 @@ def bundled(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
 
 
 def _declared(extras: Sequence[str]) -> list[str]:
-    """What pyproject.toml asks for; the metadata of an editable install may be older."""
+    """Return the requirements in pyproject.toml; the metadata of an editable install may be older."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"]
     return [*project["dependencies"], *(need for extra in extras for need in optional[extra])]
@@ -71,7 +71,7 @@ def _holds(need: Requirement, extras: frozenset[str]) -> bool:
 
 
 def licence_of(one: metadata.Distribution) -> str:
-    """What a distribution says of its licence."""
+    """Return the licence that the metadata of a distribution names."""
     named = _field(one, "License-Expression")
     kinds = [text for text in one.metadata.get_all("Classifier") or () if "License ::" in text]
     classified = [text.rpartition(" :: ")[2] for text in kinds]
@@ -94,7 +94,8 @@ def texts_of(one: metadata.Distribution) -> Iterator[Path]:
 
 def write(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, str] | None = None) -> None:
     """Write notice, list of components and licence texts into the folder of a built application. `binaries` has the
-    source of each binary, by its path in the folder: it tells which libraries of the build machine are in it.
+    source of each binary, by its path in the folder: the list shows the libraries of the build machine that are in
+    it.
     """
     folder = application / "THIRD_PARTY"
     _write_shared_texts(folder / "licenses")

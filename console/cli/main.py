@@ -150,7 +150,7 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_comm
         command.run(args, writer)
         return
     with interrupts.handle_signals(
-        defers_first=args.command in COMMANDS_WITH_EFFECTS, is_last_command=is_last_command
+        defers_first_signal=args.command in COMMANDS_WITH_EFFECTS, is_last_command=is_last_command
     ):
         command.run(args, writer)
 

@@ -144,7 +144,7 @@ def _import_registry_files(console: "Console", args: Namespace, writer: AnswerWr
     """Import the files into the corporation registry, and return the registry's status after the import. The first
     Ctrl+C or SIGTERM stops the import; the same command then continues it from where it stopped.
     """
-    with interrupts.handle_signals(defers_first=True):
+    with interrupts.handle_signals(defers_first_signal=True):
         return console.registry.import_files(
             [parse_path(name) for name in args.files],
             _ImportProgressWriter(writer).show,

@@ -1,6 +1,7 @@
 """Make the page of all settings: what `load_settings` asks for, with which parser and default, is recorded.
 
-What a setting accepts is the sentence of its own refusal: each parser gets a text that no setting accepts.
+The text about the accepted values comes from the setting's own refusal: each parser gets a text that no setting
+accepts.
 """
 
 import ast
@@ -137,7 +138,7 @@ def _refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
 
 
 def _wanted(sentence: str, parse: Callable[[RawSetting], Any]) -> str:
-    """Return the part of the sentence that says what a setting accepts."""
+    """Return the part of the sentence that describes the values that a setting accepts."""
     if parse is RawSetting.parse_path:
         return "the path of a file"
     wanted = re.split(r"\b(?:Use|must list) ", sentence)[1]

@@ -156,7 +156,8 @@ def _is(hint: Any, base: Any) -> bool:
 
 
 class SchemaWriter:
-    """Makes the JSON Schema of shapes. What has a name is described once, in `definitions`, and referred to.
+    """Makes the JSON Schema of shapes. A shape with a name is described once, in `definitions`, and other places
+    refer to it.
 
     `record_of` returns the shape of a record (a dataclass of `RECORD_KIND_BY_TYPE`), which no plain dump of its
     fields is.

@@ -34,7 +34,7 @@ class Browser:
         return False
 
     def readline(self, _: int = -1) -> str:
-        """What the person enters; the command reads one line."""
+        """Return the text that the person enters; the command reads one line."""
         shown = sys.stderr
         assert isinstance(shown, io.StringIO)
         url = next(line for line in shown.getvalue().splitlines() if "/oauth/authorize?" in line)

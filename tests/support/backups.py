@@ -22,7 +22,9 @@ def _copy(place: Place) -> Callable[[], None]:
     place.sql(f"VACUUM INTO '{backup}'")
 
     def put_back() -> None:
-        """Nobody has the file open: the program refuses to write into a file that was replaced under it."""
+        """No process may have the file open: the program refuses to write into a file that was replaced while it is
+        open.
+        """
         for side in ("-wal", "-shm"):
             place.file.with_name(place.file.name + side).unlink(missing_ok=True)
         shutil.copy(backup, place.file)

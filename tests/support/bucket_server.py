@@ -42,7 +42,7 @@ class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
 
 
 class BucketServer:
-    """What the server holds, and how it behaves."""
+    """The contents of the server, and its faults."""
 
     def __init__(self) -> None:
         self.store = _Store(use_memory_fs=True)
@@ -59,7 +59,7 @@ class BucketServer:
         self.lose_answers = 0
         """So many requests are carried out, and the connection closed instead of an answer."""
         self.garble = b""
-        """What arrives with one bit of this turned."""
+        """Content that arrives with one changed bit."""
         self.asked: list[str] = []
         """Requests that came in: method and path with query."""
         self.address = ""

@@ -91,7 +91,7 @@ def left_alone(place: Place) -> None:
 
 
 def run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
-    """Run it in a process of its own; says how it ended if it lives so long."""
+    """Continue the bulk run in a process of its own, and send its state and count of done rows through the pipe."""
     with quick_desk(folder, vendor_of(count), None, **told) as console:
         done = console.bulk.run(run_id)
         pipe.send((done.state, done.done))

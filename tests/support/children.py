@@ -43,7 +43,9 @@ class Child:
         return self.process.pid
 
     def report(self, seconds: float | None = None) -> Any:
-        """What it says next; fails when it ends without a word, or says nothing in so many seconds."""
+        """Return the next line that the child process prints. Fail if the process ends without a line, or prints
+        nothing within the given seconds.
+        """
         if not self.pipe.poll(seconds):
             raise AssertionError(f"child {self.pid} said nothing for {seconds} s")
         try:

@@ -272,7 +272,9 @@ def way(state: PaymentState) -> tuple[PaymentState, ...]:
 
 
 def _told_before(told: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
-    """What the desk knows of what the provider says: it was asked a moment ago."""
+    """Return the columns of a payment in which the desk has stored the provider's last statement `told`, given at
+    `now`.
+    """
     if told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND):
         return {"error_code": "not_found" if told is ProviderStatement.NOT_FOUND else None}
     other = told is ProviderStatement.OTHER_AMOUNT

@@ -1,7 +1,8 @@
-"""When each row of the feed was committed: in a process that says so, one line `id moment` per row in a file.
+"""Log of the instant at which each row of the change feed was committed. A process writes one line `id moment` per
+row into a file.
 
 The moment is the one at which COMMIT has returned (seconds of CLOCK_MONOTONIC, which all processes of a machine
-share). What is undone is not told.
+share). A transaction that is rolled back is not reported.
 """
 
 import time

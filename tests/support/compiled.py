@@ -1,8 +1,8 @@
 """Compiled statements, shared by all engines of a process: tests open thousands of them, the program one or two.
 
 SQLAlchemy keeps what it compiled by engine, and compiling anew was half of the processor time of a test that buys
-once. Whatever a dialect was told or has learnt from its server is part of the key here: a statement is only taken
-over from an engine that would have compiled it to the same words.
+once. All settings of a dialect, and the facts that it has read from its server, are part of the key here: a statement
+is only taken over from an engine that would have compiled it to the same words.
 """
 
 from typing import Any
@@ -23,7 +23,9 @@ _compiled: LRUCache[Any, Any] = LRUCache(20_000)
 
 
 class _Shared:
-    """What an engine takes for its own cache. The first part of SQLAlchemy's key is the dialect."""
+    """The cache of compiled SQL that several engines share; each engine uses it as its own cache. The first part of
+    SQLAlchemy's key is the dialect.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
         self._learnt = vars(dialect)
@@ -37,7 +39,9 @@ class _Shared:
         _compiled[(self._like(), *key[1:])] = compiled
 
     def _like(self) -> tuple[Any, ...]:
-        """What all dialects have in common that compile alike; read anew while the dialect goes on learning."""
+        """Return the key that is equal for all dialects that compile the same SQL. It is read again until the dialect
+        has read all facts from its server.
+        """
         if self._known != len(self._learnt):
             told = dict(self._learnt)
             names = told.keys() - _OF_A_DATABASE - _LEARNT_BY_COMPILING
@@ -47,7 +51,7 @@ class _Shared:
 
 
 def _shares(engine: Engine) -> None:
-    """What SQLAlchemy calls for each engine that was made."""
+    """Event handler: SQLAlchemy calls it for each engine that was made."""
     if engine._compiled_cache is not None:
         engine._compiled_cache = _Shared(engine.dialect)  # type: ignore[assignment]
 

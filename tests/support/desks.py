@@ -64,7 +64,7 @@ class MovedClock(SystemClock):
 
 
 def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
-    """What a desk on the sandbox is told; `extra` names are without their `CONSOLE_`."""
+    """Return the environment variables of a desk on the sandbox; `extra` names are without their `CONSOLE_`."""
     told = {
         "HOME": str(home),
         "ALARMBOX_URL": url,

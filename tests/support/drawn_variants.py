@@ -2,9 +2,9 @@
 
 Every test function runs, but for those marked with `nightly`. Of one whose variants cost more than `_SECONDS`
 together (`_SECONDS_OF_GUARDS`), as many are drawn as fit into that time, at least one. Each next one has as many
-values as possible that none before has: a database, language or role. What a variant is about besides its database is
-its case: every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES`. All variants of a
-test marked with `all_variants` run: they are the parts of one look at everything.
+values as possible that none before has: a database, language or role. The other properties of a variant are its case:
+every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES`. All variants of a test
+marked with `all_variants` run: they are the parts of one look at everything.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
 old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
@@ -24,7 +24,9 @@ TABLE = Path(__file__).with_name("variant_seconds.txt")
 _SECONDS, _SECONDS_OF_CASES, _SECONDS_OF_GUARDS = 0.25, 1.0, 1.5
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
 _GUARDS = ("tests/harms/", "tests/store/constraints/")
-"""What guards money is written once for SQLite and once for servers: most of its tests run on each database."""
+"""The rules that protect money are written once for SQLite and once for servers: most of its tests run on each
+database.
+"""
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """Seconds of the servers for one of a test, on average. They serve several at once: none is measured alone."""
 _PROPERTY = "processor seconds"
@@ -102,7 +104,7 @@ def draw_variants(
 
 
 def _values(name: str) -> set[str]:
-    """What pytest names a variant by: "test_c[mariadb-lead-b]" has mariadb, lead and b."""
+    """Return the parts of the name that pytest gives to a variant: "test_c[mariadb-lead-b]" has mariadb, lead and b."""
     return set(re.split(r"[\[\]-]+", name.partition("[")[2]))
 
 

@@ -61,7 +61,7 @@ class ForkedCommand:
         return out
 
     def errors(self) -> str:
-        """What it has written to stderr."""
+        """The text that the command has written to stderr."""
         assert self.log is not None
         return self.log.read_text(encoding="utf-8", errors="replace")
 

@@ -164,7 +164,9 @@ class Cluster:
                 self.wait_ready()
 
     def _agreed(self) -> bool:
-        """Nobody is on the way in, or too busy to answer: each node is dead, alone, or serves with others."""
+        """True if no node is joining the cluster or is too busy to answer: each node is dead, alone, or serves with
+        others.
+        """
         serving = [node for node in self.nodes if node.ready()]
         rest = [node for node in self.nodes if node not in serving and node.alive]
         alone = all(node.status("wsrep_cluster_status") == "non-Primary" for node in rest)

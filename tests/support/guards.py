@@ -1,5 +1,5 @@
-"""What no test may do or leave behind: reach the network, log an unexpected warning, keep a thread running, leave a
-file of SQLite open.
+"""Checks of the actions and remains that no test may have: reach the network, log an unexpected warning, keep a
+thread running, leave a file of SQLite open.
 
 `tests/conftest.py` puts these around every test.
 """
@@ -149,8 +149,8 @@ def _caller() -> str:
 unclosed_connections: list[str] = []
 """Where the connections to SQLite were opened that were freed without being closed, since a test last looked."""
 opened_by_tests: "list[Database | RegistryReader]" = []
-"""What the present test has opened by its own lines; `watched` closes it. What the product opens is the product's to
-close.
+"""The objects that the present test has opened by its own lines; `watched` closes them. The product must close the
+objects that it opens itself.
 """
 
 

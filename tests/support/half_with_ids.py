@@ -65,7 +65,7 @@ def _again(act: Callable[[str | None], T], request_id: str, first: object) -> No
 
 
 def _fits(first: object, second: object) -> bool:
-    """What was unknown may be known by now, and what was known stays so; records may have gone on since."""
+    """An unknown outcome may be known by now, and a known outcome stays known; the record may have changed since."""
     if isinstance(first, ConsoleError):
         if first.exit_status == _UNKNOWN:
             return True

@@ -1,4 +1,4 @@
-"""What a screen reader hears: the announcements that a window sends, in the order in which they are sent."""
+"""The input of a screen reader: the announcements that a window sends, in the order in which they are sent."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What a command prints with `--json`, validated against docs/reference/json.schema.json."""
+"""The output of a command with `--json`, validated against docs/reference/json.schema.json."""
 
 import json
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ class KaedeServer:
                 ledger.answer(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
             def log_message(self, format: str, *args: object) -> None:
-                """Nothing goes to stderr."""
+                """Write nothing to stderr."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

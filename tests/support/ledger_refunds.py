@@ -79,7 +79,7 @@ class RefundLedger:
         return [entry for entry in self.entries if entry.key == key]
 
     def outside(self) -> None:
-        """Whoever asks a provider must have no transaction open."""
+        """Check that the caller has no open transaction, because no provider may be asked inside a transaction."""
         demand(not any(one.count for one in self.watched), "a provider was asked inside a transaction")
 
 
@@ -172,7 +172,7 @@ class LedgerProvider(LedgerReader):
 
 
 def report_of(entry: Entry) -> RefundReport:
-    """What the provider says of it, also among a payment's details."""
+    """Return the provider's report about the refund, which is also part of a payment's details."""
     state = _SAID[entry.standing][1]
     return RefundReport(entry.key, entry.number, entry.standing.upper(), state, entry.amount, entry.payment)
 

@@ -76,7 +76,9 @@ class LedgerVendor:
     name: str = "alarmbox"
 
     def note(self, call: str) -> None:
-        """Count a call. Whoever asks a provider must have no transaction open."""
+        """Count a call, and check that the caller has no open transaction, because no provider may be asked inside a
+        transaction.
+        """
         self.asked[call] += 1
         demand(not any(database.count for database in self.watched), f"{call} inside a transaction")
 

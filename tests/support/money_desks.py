@@ -32,7 +32,7 @@ _SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATO
 
 
 def providers(url: str) -> dict[str, Any]:
-    """What a desk is told of both; names without their `CONSOLE_`."""
+    """Return the settings of a desk for both providers, by the names of the variables without `CONSOLE_`."""
     secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
 

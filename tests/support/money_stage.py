@@ -1,6 +1,7 @@
 """Payments and refunds on any engine while something breaks: what is done, in what state it begins, how it must end.
 
-Desks, providers and leases share one clock; all desks have one home, so that each knows what another has sent.
+Desks, providers and leases share one clock; all desks have one home, so that each reads the requests that another has
+sent.
 """
 
 import json
@@ -36,7 +37,7 @@ NAMED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ActionTarget:
-    """What one action is about."""
+    """The record that one action acts on."""
 
     action: str
     number: str
@@ -62,7 +63,7 @@ class Stage:
         return open_console_of(self.place, self.sandbox, self.clock, self.who(action), url, **extra)
 
     def who(self, action: str) -> str:
-        """Who does it."""
+        """The person who executes the action."""
         return self.place.taker if action == "notice" else _WHO.get(action, CHECKER)
 
     def later(self, step: timedelta = timedelta(minutes=1)) -> None:
@@ -75,7 +76,7 @@ class Stage:
         return len(self.sandbox.control.payments_control.read_refunds(payment=number))
 
     def arrive(self, key: str | None) -> None:
-        """What was on its way under this key reaches the provider, and is booked there when this returns."""
+        """Let the held request with this key reach the provider; the provider has booked it when this returns."""
         assert self.sandbox.control.release_calls(number=key), f"nothing was on its way under {key}"
         until(
             lambda: bool(self.sandbox.control.payments_control.read_refunds(key=key)),
@@ -85,7 +86,7 @@ class Stage:
     # An action
 
     def prepared(self, action: str) -> ActionTarget:
-        """What must be there before it can be done."""
+        """Create the records that the action needs, and return the target of the action."""
         self.made += 1
         number = f"ORD-{self.made}"
         if action == "notice":
@@ -108,7 +109,7 @@ class Stage:
         return ending(lambda: _ACTS[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
-        """Who was told that nothing was sent was told the truth; who was told that it is done as well."""
+        """Check the answer to the person: "nothing was sent" and "done" must each be true by the provider's ledger."""
         assert code in NAMED | {"done"}, f"{code} at {where}"
         sent = self.there(target.number) - target.before
         assert sent <= 1, f"refunded {sent} times at {where}"
@@ -153,7 +154,7 @@ class Stage:
             self.maker.refunds.withdraw(found.id)
 
     def _check_notice(self, target: ActionTarget, code: str, where: str) -> None:
-        """What was not kept is sent again; then payment and order are booked, once."""
+        """Send a notice again that was not stored; then payment and order must be booked exactly once."""
         assert code != "done" or self._events(target) == 1, f"done, and not kept, at {where}"
         with self.desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_bank(target, self)).refused, f"refused when repeated: {where}"
@@ -171,7 +172,7 @@ class Stage:
         return int(rows[0][0])
 
     def checked(self) -> None:
-        """Everything at once, and the audit trail."""
+        """Check all rules at once, and the audit trail."""
         money_truth.check(self.checker, self.sandbox)
         self.checker.audit.verify_chains()
 

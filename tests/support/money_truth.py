@@ -1,4 +1,4 @@
-"""What must be true of payments and refunds whatever happened: the providers' ledgers against our rows."""
+"""Rules of payments and refunds that must hold after any fault: the providers' ledgers are compared with our rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ def payment_rows(database: Database) -> tuple[PaymentRow, ...]:
 
 
 def check(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
-    """Everything below; the refunds."""
+    """Check all rules of this module, and return the refunds."""
     rows = refund_rows(console.database)
     check_sums(console.database, rows)
     check_ledger(console.database, rows, sandbox)
@@ -110,7 +110,7 @@ _OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBM
 
 
 def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
-    """What providers took on, by our key."""
+    """Return the requests that the providers have accepted, by our key."""
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in sandbox.control.payments_control.read_refunds():
         found[entry["key"]].append(entry)
@@ -138,7 +138,7 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
 
 
 def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
-    """What we say of a refund, and what became of it at the provider."""
+    """Compare our state of a refund with its state at the provider."""
     if row.state in (RefundState.COMPLETED, RefundState.SUBMITTED):
         assert len(live) == 1, f"{row.state} here, and not there: {row}"
         assert row.state is not RefundState.COMPLETED or row.provider_id, f"completed without a number: {row}"

@@ -1,6 +1,7 @@
 """The application that the table belonged to first: it goes on reading and inserting with the original columns alone.
 
-python -m tests.support.other_application URL SEED     until its standard input ends; then it tells what it met
+python -m tests.support.other_application URL SEED     until its standard input ends; then it prints the results that
+it has seen
 """
 
 import contextlib

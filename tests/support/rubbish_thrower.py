@@ -1,5 +1,5 @@
 """Throws rubbish at a receiver from a process of its own, at a rate that nothing slows down; or keeps connections
-that never finish. Told by one line of JSON on its input; says what it was answered in one line of JSON.
+that never finish. Told by one line of JSON on its input; prints the answer that it got as one line of JSON.
 """
 
 import asyncio

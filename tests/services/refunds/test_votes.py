@@ -295,7 +295,7 @@ def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
     payment = desk.paid()
     refund = desk.ask(payment)
     calm, desk.context.failpoints = desk.context.failpoints, _Stopped(step)
-    with interrupts.handle_signals(defers_first=True):
+    with interrupts.handle_signals(defers_first_signal=True):
         refused = refusal_of(lambda: desk.approve(refund))
     desk.context.failpoints = calm
     assert (refused.code, refused.exit_status) == ("interrupted", 6)
@@ -317,7 +317,7 @@ def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, c
 
     main = current_thread().ident or 0
     presser = Thread(target=stop)
-    with interrupts.handle_signals(defers_first=True):
+    with interrupts.handle_signals(defers_first_signal=True):
         presser.start()
         with pytest.raises(interrupts.Interrupted):
             desk.approve(refund)

@@ -391,6 +391,6 @@ def test_ctrl_c_while_a_pdf_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
             return super().write(data)
 
     monkeypatch.setattr("console.services.exports.pdf_document.io.BytesIO", Pressed)
-    with interrupts.handle_signals(defers_first=False), pytest.raises(KeyboardInterrupt):
+    with interrupts.handle_signals(defers_first_signal=False), pytest.raises(KeyboardInterrupt):
         write_pdf_document(BytesIO(), ExportDocument("title", ("line",), ()))
     assert lost == []
