@@ -116,14 +116,12 @@ def handle_signals(*, defers_first_signal: bool, is_last_command: bool = False) 
     answer.
 
     With `defers_first_signal` (for commands that write or send) the first signal raises nothing; the command checks
-    `is_interrupt_pending`, ends soon and reports its result. Without `defers_first_signal`, and for a second signal outside
-    of `defer_signals`, KeyboardInterrupt is raised. After `stop_raising_at_signals` no signal raises anything.
+    `is_interrupt_pending`, ends soon and reports its result. Without `defers_first_signal`, and for a second signal
+    outside of `defer_signals`, KeyboardInterrupt is raised. After `stop_raising_at_signals` no signal raises
+    anything.
     """
-    _signal_state.defers_first_signal, _signal_state.has_begun, _signal_state.is_answered = (
-        defers_first_signal,
-        False,
-        False,
-    )
+    _signal_state.defers_first_signal = defers_first_signal
+    _signal_state.has_begun, _signal_state.is_answered = False, False
     try:
         with _install_handlers(raises_again=False, ignores_later=is_last_command):
             yield
