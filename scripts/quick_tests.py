@@ -35,7 +35,7 @@ def _git(*words: str) -> list[str]:
 
 
 def choose(changed: Collection[str], sources: dict[str, str], seconds: dict[str, int]) -> tuple[list[str], list[str]]:
-    """Return the tests to run, the nearest first, and the tests that are left out because there is no time for them."""
+    """Return the tests to run, the nearest first, and the tests that are left out for lack of time."""
     affected = set(_affected(changed, sources))
     near = {_mirror(path) for path in changed}
     ranked = sorted(affected, key=lambda file: (file not in changed, _folder(file) not in near, seconds.get(file, 0)))

@@ -104,7 +104,7 @@ def draw_variants(
 
 
 def _values(name: str) -> set[str]:
-    """Return the parts of the name that pytest gives to a variant: "test_c[mariadb-lead-b]" has mariadb, lead and b."""
+    """Return the parts of the name that pytest gives a variant: "test_c[mariadb-lead-b]" has mariadb, lead and b."""
     return set(re.split(r"[\[\]-]+", name.partition("[")[2]))
 
 

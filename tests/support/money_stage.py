@@ -109,7 +109,7 @@ class Stage:
         return ending(lambda: _ACTS[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
-        """Check the answer to the person: "nothing was sent" and "done" must each be true by the provider's ledger."""
+        """Check the answer to the person: "nothing was sent" and "done" must be true by the provider's ledger."""
         assert code in NAMED | {"done"}, f"{code} at {where}"
         sent = self.there(target.number) - target.before
         assert sent <= 1, f"refunded {sent} times at {where}"

@@ -114,7 +114,7 @@ SEE = "SELECT * FROM operations"
 
 
 def test_each_role_gets_its_rights_and_no_more(books: Books) -> None:
-    """What a role may do to a table is what the table of rights says; nobody may delete, alter or grant."""
+    """The rights of a role on each table are those of the table of rights; no role may delete, alter or grant."""
     people = [books.person(role, role) for role in sorted(ALL_ROLES)]
     done = books.apply(*people, **dict.fromkeys(ALL_ROLES, "pw"))
     assert {one.done for one in done.operators} == {"created"}
@@ -155,7 +155,7 @@ def test_a_dry_run_shows_everything_and_does_nothing(books: Books) -> None:
 
 
 def test_passwords_are_set_rotated_and_kept(books: Books) -> None:
-    """Whatever it consists of, a password is taken literally; without one an account keeps what it has."""
+    """A password with any characters is taken literally; without one an account keeps what it has."""
     op = books.person("op", "operator")
     books.apply(op, op=PASSWORD)
     assert books.gets_in("op", PASSWORD)
@@ -240,7 +240,9 @@ def _refused(books: Books, statement: str) -> int:
 
 
 def test_a_file_from_before_moves_nobody(books: Books) -> None:
-    """Who acts today goes on acting until the file says otherwise; a dry run shows whom it would move."""
+    """A person who acts today goes on acting until the file changes that; a dry run shows the people whom it would
+    move.
+    """
     people = [books.person("op", "operator"), books.person("lead", "approver"), books.person("aud", "auditor")]
     books.apply(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
@@ -266,7 +268,9 @@ def test_who_has_several_roles_asks_too(books: Books) -> None:
 
 
 def test_everything_is_in_the_trail(books: Books) -> None:
-    """Who was made, changed and disabled, by the schema account, and without passwords."""
+    """The entries name the accounts that were made, changed and disabled, by the schema account, and contain no
+    passwords.
+    """
     op = books.person("op", "operator")
     books.apply(op, op="geheim")
     books.apply(op | {"may_buy": True})

@@ -1,4 +1,6 @@
-"""Who may do what: every action of the services for every role, and the refusal that says who may."""
+"""The rights of the roles: every action of the services for every role, and the refusal, which names the roles that
+may act.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,7 +70,9 @@ def console() -> Iterator[Console]:
 
 @pytest.mark.parametrize(("name", "kind", "act"), CASES)
 def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
-    """Whoever may is not refused for want of a right; whoever may not is, with the roles that may."""
+    """A person with the right is not refused for a missing right. A person without it is refused, and the refusal
+    names the roles with the right.
+    """
     with console.acting_as(name):
         try:
             KINDS[kind][act](console, tmp_path)

@@ -56,7 +56,9 @@ def test_accounts_may_what_their_role_may(
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_who_has_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: str) -> None:
-    """Whoever may change records: an auditor's or an admin's is refused by the role's name, not by a grant."""
+    """Only people who may change records have request ids: an auditor's or an admin's is refused by the role's name,
+    not by a grant.
+    """
     desk, file = desks[who], tmp_path / "trail.csv"
     if who in ("op-a", "lead-b"):
         assert desk.audit.export_csv(file, request_id="mine") == desk.audit.export_csv(file, request_id="mine")

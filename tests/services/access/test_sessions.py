@@ -25,7 +25,7 @@ def console(home: Path) -> Iterator[Console]:
 
 
 def told(console: Console) -> list[tuple[str, str, str | None]]:
-    """What the trail says of sessions, oldest first."""
+    """The entries about sessions in the audit trail, oldest first."""
     entries = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.what, entry.result, entry.reason) for entry in reversed(entries)]
 

@@ -55,13 +55,13 @@ def refusal(told: Settings) -> ConsoleError:
 
 
 def trail(console: Console) -> list[tuple[str, str, str, str | None]]:
-    """What the audit trail says of sessions, oldest first."""
+    """The entries about sessions in the audit trail, oldest first."""
     found = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(found)]
 
 
 def test_the_account_is_the_operator(place: Place) -> None:
-    """Whoever signed in acts, with the roles that the database knows; nobody acts under another name."""
+    """The signed-in person acts, with the roles that the database has, and can't act under another name."""
     keyring = DrawerKeyring()
     user, password, url = parts(place)
     with signed_in(place, keyring) as console:
@@ -157,7 +157,7 @@ def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixtur
 
 
 def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
-    """What counts is what the database says now, not what this process once knew."""
+    """The present answer of the database decides, not an earlier answer that this process has stored."""
     user, password, _ = parts(place, "op-b")
     with signed_in(place, DrawerKeyring(), person="op-b") as console:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")

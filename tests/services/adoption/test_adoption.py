@@ -80,7 +80,9 @@ def tables(database: Database) -> dict[str, object]:
 
 
 def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None:
-    """What the other application wrote stays as it is; one row of each claim is live; the plan told the figures."""
+    """The rows that the other application wrote stay unchanged; one row of each claim is live; the plan told the
+    figures.
+    """
     legacy.make(database, [*legacy.many(600, doubled=0.1, odd=0.1), row(corporation_number="番号なし")])
     before, there = rows_of(database), tables(database)
     with adoption(home, url) as service:

@@ -88,7 +88,9 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
 
 
 def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) -> None:
-    """What holds the claim is refused before anything is sent, a success without an id too; an error frees it."""
+    """A purchase is refused before anything is sent if another row holds the claim, also if that row is a success
+    without an id; an error frees it.
+    """
     make(database)
     with adoption(home, url) as service:
         service.run()

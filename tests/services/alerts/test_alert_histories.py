@@ -1,4 +1,6 @@
-"""Whatever orders and payments go through, each inconsistency is told by the right rule, and nothing else is."""
+"""After any history of orders and payments, each inconsistency has an alert of the right rule, and there is no other
+alert.
+"""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What changed about a company with live records is told once, and nothing else is."""
+"""A change of a company with live records raises one alert; no other change does."""
 
 import json
 from collections import Counter

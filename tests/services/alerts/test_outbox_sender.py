@@ -1,4 +1,4 @@
-"""What stands in the outbox is told at least once, with one id, in order, and never given up."""
+"""Each event in the outbox is sent at least once, with one id, in order; the sender never gives up."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -222,7 +222,7 @@ def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> Non
 
 @pytest.mark.parametrize(("key", "problem"), [("", "missing"), ("short", "token_short")])
 def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: str, problem: str) -> None:
-    """What is missing is named, before anything is sent; by doctor too."""
+    """The missing setting is named before anything is sent; the command `doctor` names it too."""
     extra = told(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
     with quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
         put(console._context, "a-1")

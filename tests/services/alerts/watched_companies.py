@@ -99,7 +99,7 @@ class Watched:
         self.console._context.write(work)
 
     def told(self) -> dict[str, str]:
-        """What the open alerts say, by corporation number."""
+        """The texts of the open alerts, by corporation number."""
         page = self.console.alerts.read_company_queue(1_000)
         texts = {alert.id: alert.observed for alert in self.console.alerts.list_alerts()}
         return {item.change.number: texts[item.change.alert_id] for item in page.items}

@@ -115,8 +115,8 @@ def expected_words(refusal: ConsoleError) -> str:
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize("person", [person.name for person in TEAM])
 def test_a_refusal_leaves_one_entry(scene: Scene, person: str) -> None:
-    """Whatever the act, the role and the guard: one entry where a guard said no, none where none did. In a timeline
-    the entry says that the act was refused, and why.
+    """For each act, role and guard: one entry if a guard refused, no entry if no guard did. In a timeline the entry
+    says that the act was refused, and why.
     """
     wrong, said_no = [], 0
     for name, act in acts(scene).items():

@@ -55,7 +55,7 @@ def cut(place: Place, session: str) -> int:
 
 
 def broken(console: Console) -> tuple[int, str] | None:
-    """What `audit verify` names there."""
+    """The faults that `audit verify` reports there."""
     with suppress(ConsoleError):
         console.audit.verify_chains()
         return None
@@ -65,7 +65,7 @@ def broken(console: Console) -> tuple[int, str] | None:
 
 
 def missed(console: Console) -> tuple[int, str] | None:
-    """What the roots alone tell: where a server's rows were made older, they don't fit their hashes any more."""
+    """The faults that only the roots show: if a server's rows were made older, they don't fit their hashes any more."""
     with console.database.read() as conn:
         return audit_roots.find_first_root_fault(conn)
 
@@ -85,7 +85,7 @@ def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, han
 def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """What the roots are for."""
+    """The purpose of the roots: without one, only the desk of a cut chain detects the cut."""
     with desks(place, vendor, hand_clock) as (bought, _, other):
         gone = cut(place, bought._context.session)
         assert (broken(bought), broken(other)) == ((gone, "missing"), None)
@@ -107,7 +107,9 @@ def test_who_cuts_the_root_too_is_seen_by_the_worker(
 
 @pytest.mark.engines("sqlite")
 def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """Who repairs the hashes of a chain after an edit meets the root, which has the one that was there."""
+    """If the hashes of a chain are repaired after an edit, the root still has the original hash, and the edit is
+    found.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
@@ -247,7 +249,7 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
 def test_a_workers_root_says_no_more_than_it_knows(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, since: int, upto: int
 ) -> None:
-    """Whoever has got hold of the worker's account covers nothing that comes later, and leaves nothing out."""
+    """An attacker with the worker's account can't write a root that covers later rows, or one that leaves out rows."""
     with desks(place, vendor, hand_clock) as (_, worker, other):
         forged = rooted(place, worker, "worker", told_of(since=since, upto=upto))
         assert broken(other) == (forged, "forged")
@@ -280,7 +282,9 @@ def lying(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], si
 def test_a_workers_root_holds_what_it_covers(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, lie: str
 ) -> None:
-    """Whoever has got hold of the worker's account leaves out nothing: no chain, none of all, and no newest row."""
+    """An attacker with the worker's account can't write a root that leaves out a chain, all chains, or the newest
+    row.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         rooted(place, worker, "worker", lying(other, lambda head: [head]))

@@ -131,7 +131,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
 
 
 def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
-    """What was perhaps not bought can't be re-fetched; nobody is asked."""
+    """A check that was perhaps not bought can't be re-fetched; the provider isn't asked."""
     chosen = unknown_checks(console, 2)
     run = console.bulk.create_run("refetch", chosen)
     assert [row.reason for row in console.bulk.make_plan(run.id).rows] == ["bought_perhaps", "bought_perhaps"]

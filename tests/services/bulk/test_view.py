@@ -1,4 +1,4 @@
-"""What people see of bulk runs: lists, names, parts of a plan; what is left by a process, and what is given up."""
+"""Bulk runs on the screens: lists, names, parts of a plan, runs whose process ended, and runs that were given up."""
 
 from collections.abc import Iterator
 
@@ -74,7 +74,7 @@ def test_lines_have_their_records(console: Console) -> None:
 
 
 def test_the_list_of_runs(console: Console) -> None:
-    """What is open first, then what is done; who runs it stands beside it while somebody does."""
+    """The open runs come first, then the done ones; beside a running one is the name of the person who runs it."""
     chosen = unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
     left = console.bulk.create_run("probe", chosen[1:])

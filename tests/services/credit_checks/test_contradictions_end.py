@@ -121,7 +121,7 @@ def test_a_second_contradiction_takes_the_place_of_one_that_a_reading_could_end(
 
 
 def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: ConfusedVendor) -> None:
-    """Whoever has looked at the first one has not seen the second."""
+    """A person who has acknowledged the first contradiction has not seen the second."""
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     for observed in ("bought 7", "bought 7", "bought 8"):
         contradict(console, record, observed)

@@ -52,7 +52,7 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
 
 
 def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
-    """Whoever opens the operation of a process that went away reads that its outcome is unknown, worker or not."""
+    """The operation of a process that has ended is shown with an unknown outcome, with and without a worker."""
     with going_away(console._context) as vanish:
         vendor.during = vanish
         with pytest.raises(Gone):

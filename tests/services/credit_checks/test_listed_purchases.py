@@ -64,7 +64,7 @@ def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour:
 
 
 def probe(console: Console, record: CreditCheck) -> tuple[str, object]:
-    """What a probe is refused with; the purchase must be as unknown as it was."""
+    """The error with which a probe is refused; the purchase must stay unknown."""
     error = refusal(lambda: console.recovery.probe("credit-check", record.id))
     assert console.credit_checks.read_credit_check(record.id).record.certainty is Certainty.UNKNOWN
     return error.code, error.detail.get("reason")
@@ -147,7 +147,7 @@ def test_a_listed_purchase_contradicts_a_refusal_that_came_meanwhile(
 
 
 def deny(console: Console, kind: str, record_id: object) -> object:
-    """What the denial waits for."""
+    """Decide that the purchase was not made, and return the step for which this decision waits."""
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a purchase that its own process didn't end: by a late answer, by a lapse, by another word."""
+"""The end of a purchase that its own process didn't end: by a late answer, by a lapse, by another answer."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -339,7 +339,7 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(stage: Stage) 
     ],
 )
 def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs: int | None, differs: bool) -> None:
-    """What is known says otherwise than the answer; an open record is contradicted by nothing."""
+    """An answer contradicts a known outcome that differs from it; no answer contradicts an open record."""
     record = CreditCheck(
         17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
     )  # fmt: skip
@@ -477,7 +477,9 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
     ],
 )
 def test_what_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
-    """What it doesn't say stays; its word that the viewing period is over counts more than its dates."""
+    """Fields that the report doesn't have stay unchanged; its word that the viewing period is over counts more than
+    its dates.
+    """
     found = outcomes.make_report_values(report, replace(CHECK, expired_at=held), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
     assert found == naive

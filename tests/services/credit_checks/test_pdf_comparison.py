@@ -129,7 +129,7 @@ def test_the_last_page_says_that_differences_are_left_out(counts: tuple[int, ...
 
 
 def test_a_comparison_is_cancelled_between_pages() -> None:
-    """What the progress function raises ends it."""
+    """An exception of the progress function ends the comparison."""
     seen: list[tuple[int, int]] = []
 
     def progress(page: int, pages: int) -> None:

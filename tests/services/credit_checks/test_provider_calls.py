@@ -108,7 +108,7 @@ def time_outs(place: Place, count: int, seed: int = 13) -> int:
 
 
 def test_a_time_out_is_never_sent_again(place: Place) -> None:
-    """Whatever anybody does about an unknown outcome, the buying call is not made again."""
+    """No action on an unknown outcome sends the purchase call again."""
     again = time_outs(place, TIMEOUTS)
     print(f"demand 13: {place.engine}: {again} re-sends after {TIMEOUTS} time-outs")
     assert again == 0
@@ -131,7 +131,7 @@ def _try_everything(console: Console, clock: HandClock, number: str, *, renew: b
 
 
 def test_nothing_but_a_purchase_buys(place: Place) -> None:
-    """Whatever else is done with a bought check, in whatever part, the buying call is not made again."""
+    """No other action on a bought check, or on a part of it, sends the purchase call again."""
     clock, vendor = HandClock(), LedgerVendor(finds=True)
     vendor.today = clock.today
     with lease_clock(clock), place.desk(vendor, clock) as console:

@@ -83,7 +83,7 @@ def test_refused_by_the_provider_frees_the_number(
      "malformed", "html", "redirect", "other_number", "status:418"],
 )  # fmt: skip
 def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox: Sandbox, fault: str) -> None:
-    """What may have been charged is never called an error and never sent again."""
+    """A purchase that may have been charged is never shown as an error and never sent again."""
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     error = refused(console)
     assert (error.code, error.exit_status) == ("outcome_unknown", 4)
@@ -145,7 +145,7 @@ def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: Mo
 def test_a_failed_renewal_restores_the_old_record(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
-    """Who didn't get a new one still has the old one."""
+    """If the new credit check isn't bought, the old one stays live."""
     old = buy(console)
     let_days_pass(400, sandbox, clock, place)
     sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
@@ -187,7 +187,7 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
 
 
 def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """What the database forgot, the desk remembers."""
+    """A claim that the database has lost is still in the desk's spool."""
     record = buy(console)
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
     error = refused(console)

@@ -302,7 +302,7 @@ def test_a_renewal_whose_row_vanished_comes_back(
 def test_a_restored_claim_can_be_renewed(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
-    """What `resolve operation` brought back is an ordinary record: after its end it may be renewed."""
+    """A record that `resolve operation` has restored is an ordinary record: after its end it may be renewed."""
     lost = buy(console)
     delete(place, lost)
     operation = lost.operation_id or ""
@@ -531,7 +531,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
 
 
 def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
-    """What is bought from now on has, by its dates, expired years ago."""
+    """Make the provider sell checks whose dates say that they expired years ago."""
     today = vendor.today
     vendor.before = lambda: setattr(vendor, "today", lambda: date(2020, 1, 1))
     vendor.during = lambda: setattr(vendor, "today", today)

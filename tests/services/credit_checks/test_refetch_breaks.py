@@ -30,7 +30,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
 @pytest.mark.expects_log("the break is told")
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
 def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, step: str) -> None:
-    """Whatever breaks while asking, the re-fetch fails and names the part; the other part is kept."""
+    """After any failure of the call, the re-fetch fails and names the part; the other part is stored."""
     with place.opened(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(ASK)
         with pytest.raises(ConsoleError) as refused:

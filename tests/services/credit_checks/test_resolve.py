@@ -278,7 +278,9 @@ def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None
 
 
 def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """Who looked before the first person decided doesn't become the second unknowingly; the age stays."""
+    """A person who read the record before the first decision can't become the second person by mistake; the age
+    stays.
+    """
     record = make_unknown(console, sandbox, "status:500")
     first = console.recovery.resolve(
         "credit-check", record.id, "error", "not on their list", expected_version=record.version

@@ -59,7 +59,7 @@ def test_refused_every_time(console: Console, vendor: LedgerVendor, place: Place
 
 
 def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """What nobody knows and what the database forgot is still claimed on the desk."""
+    """A purchase with an unknown outcome that the database has lost still holds its claim on the desk."""
     vendor.behaviour = "silent_after_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -198,8 +198,8 @@ def advice(console: Console, record: CreditCheck) -> str:
 
 
 def test_another_database_is_another_matter(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """What the desk remembers counts for the database that it was written in, by its random id; but where that one
-    should be, another one is used only once somebody has said so.
+    """An entry of the spool counts only for the database in which its operation was written, by the database's random
+    id; but where that one should be, another one is used only once somebody has said so.
     """
     record = buy(console)
     forget(place, record, ROW, JOURNAL)

@@ -208,7 +208,9 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
 
 
 def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> None:
-    """What a person has opened stands in the trail in their name, also if no worker was there at that moment."""
+    """The audit trail has each record that a person has opened, in the person's name, also if no worker was there at
+    that moment.
+    """
     (number,) = numbers(1, seed=9)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker:

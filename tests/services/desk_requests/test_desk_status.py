@@ -1,4 +1,4 @@
-"""What a desk that asks says about its worker and about credentials that it no longer needs."""
+"""Messages of a desk that asks a worker: about its worker, and about credentials that it no longer needs."""
 
 from collections.abc import Mapping
 from dataclasses import replace

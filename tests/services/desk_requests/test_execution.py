@@ -71,7 +71,9 @@ def test_one_record_at_a_time(people: tuple[Console, Console, Console]) -> None:
 
 
 def test_a_worker_takes_over(place: Place, people: tuple[Console, Console, Console]) -> None:
-    """What a worker left is taken when its lease is over, with a higher token; then the first one writes no more."""
+    """A request that a worker left is taken by another after its lease has expired, with a higher fencing token; then
+    the first worker can't write.
+    """
     desk, first, second = people
     request = ask(desk)
     left = take(first)

@@ -232,7 +232,7 @@ def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandb
 def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
     place: Place, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever reason the database has: the request ends, and the trail says so."""
+    """For every reason of the database's refusal, the request ends, and the audit trail has an entry about it."""
     with closing(connect(place)) as line:
         insert(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
                                           "result": "done", "reason": None, "detail": {}}))  # fmt: skip

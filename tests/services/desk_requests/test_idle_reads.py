@@ -1,4 +1,4 @@
-"""What an open window of a desk that asks reads again and again: few statements, none of a whole table."""
+"""The repeated reads of an open window of a desk that asks a worker: few statements, none of a whole table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -539,7 +539,9 @@ def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, 
 
 
 def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Console) -> None:
-    """Who waits for it gives up after two seconds and tries again a second later: the worker rolls it back, too."""
+    """A person who waits for the lock gives up after two seconds and tries again a second later: the worker also
+    rolls back the transaction that holds it.
+    """
     over = Event()
 
     def ask_again_and_again(cursor: Any) -> None:

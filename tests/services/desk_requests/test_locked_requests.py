@@ -1,4 +1,4 @@
-"""What a person locks in an open transaction holds up no other person's requests."""
+"""Rows that a person locks in an open transaction delay no other person's requests."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

@@ -90,8 +90,8 @@ def test_a_withdrawal_is_one_however_often(place: Place, people: tuple[Console, 
 
 
 def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
-    """Whoever withdraws it, another window of the person, say: nothing was sent, for certain, and it is told at once.
-    The same request id may be used again.
+    """If the request is withdrawn, for example in another window of the person, the waiting window reports at once
+    that certainly nothing was sent. The same request id may be used again.
     """
     desk, worker, _ = people
     (number,) = numbers(1, seed=41)

@@ -1,4 +1,4 @@
-"""What a desk shows whose person asks: the same as at a desk that acts, read through views."""
+"""A desk that asks a worker shows the same data as a desk that acts; it reads them through views."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,9 @@ TABLES = {
     "operation": "operations",
 }
 _CHANGING = re.compile(r"\b(handle|url|file|bytes|sha256|files)=('[^']*'|None|[0-9]+)")
-"""What only payers may use, and facts of a file that has the time of its writing in it."""
+"""Facts that only payers may use, such as the URL of a payment, and facts of a file that contains the time of its
+writing.
+"""
 _SHOWN = 3
 """Records of each kind that are opened: so few that their openings are not written to the trail meanwhile."""
 

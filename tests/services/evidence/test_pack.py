@@ -166,7 +166,7 @@ def test_the_same_facts_give_the_same_bytes(bench: Bench) -> None:
 
 
 def test_it_is_an_export_in_the_trail(bench: Bench) -> None:
-    """Who exported, and the hash by which that very file can be known again."""
+    """The entry names the person who exported, and the hash that identifies the file."""
     written = bench.pack()
     ((who, result, detail),) = bench.audited()
     facts = json.loads(detail)
@@ -178,7 +178,9 @@ def test_it_is_an_export_in_the_trail(bench: Bench) -> None:
     [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
 )
 def test_who_may_export(bench: Bench, who: str, may: bool) -> None:
-    """Who may export the trail, or their own rows of it; a refusal writes no file, and is in the trail."""
+    """The roles that may export the trail, or their own rows of it; a refusal writes no file, and has an entry in the
+    trail.
+    """
     if may:
         assert bench.pack(by=who).bytes
         return
@@ -360,7 +362,7 @@ BOMBS: dict[str, Callable[[], dict[str, bytes]]] = {
 
 @pytest.mark.parametrize("title", BOMBS)
 def test_a_small_file_takes_no_memory(tmp_path: Path, title: str) -> None:
-    """What a pack of a few megabytes may unfold into: it is bounded, and said not to be whole."""
+    """A small file that decompresses to a large one is read with limited memory and time, and reported as not whole."""
     found = verified_apart(zipped(tmp_path / "bomb.zip", BOMBS[title]()))
     assert not found["whole"]
     assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
@@ -426,7 +428,7 @@ HOSTILE = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"
 
 
 def test_hostile_texts_stay_texts(bench: Bench) -> None:
-    """What a provider or a person wrote names no file, starts no line, and reaches no program unescaped."""
+    """A text of a provider or a person names no file, starts no line, and reaches no program unescaped."""
     bench.sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"
         " VALUES ('credit-check', :of, '2026-11-20 03:00:00.000000', :evil, :evil, :evil, :evil, :evil)",
@@ -621,7 +623,7 @@ def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
 
 
 def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
-    """What the database gives to auditors is enough for every row of the trail, to operators for their own; the
+    """The rights of auditors in the database are enough for every row of the trail, to operators for their own; the
     worker's account and the administrator's are refused.
     """
     whose: dict[str, object] = {}

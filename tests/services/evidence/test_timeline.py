@@ -140,7 +140,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
 
 
 def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
-    """What other parts of the program keep about a record is part of its story, at its time."""
+    """The rows of other parts of the program about a record are events of its timeline, at their times."""
     _, payment, _ = refunded(scene)
     at = ("2030-01-01 00:00:00.000000", "2030-01-01 00:00:01.000000", "2030-01-01 00:00:02.000000")
     for table in ("alerts", "sagas", "reconciliations", "reconciliation_rows"):

@@ -72,7 +72,7 @@ def requests(desk: Furnished) -> list[ExportRequest]:
 
 
 def in_sheet(value: Any) -> object:
-    """What openpyxl must read back of a value."""
+    """The value that openpyxl must read back."""
     match value:
         case datetime():
             return value.astimezone(JST).replace(tzinfo=None, microsecond=0)
@@ -352,7 +352,7 @@ _DATE_LIKE_TEXTS = [
 
 @pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_DATE_LIKE_TEXTS])
 def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
-    """What a spreadsheet would take for a number, a month or a day gets an apostrophe."""
+    """A text that a spreadsheet would read as a number, a month or a day gets an apostrophe."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
     for longer in (f"ORD-{text}", f"{text}-A"):
         assert cells.make_csv_cell(CellKind.TEXT, longer) == longer

@@ -1,5 +1,5 @@
-"""What a spreadsheet program has in its cells after it opened exported files: LibreOffice opens each file without a
-window and saves it again. Without `soffice` (package libreoffice-calc) these tests are skipped.
+"""The cells of a spreadsheet program after it has opened exported files: LibreOffice opens each file without a window
+and saves it again. Without `soffice` (package libreoffice-calc) these tests are skipped.
 """
 
 import csv
@@ -103,13 +103,13 @@ def differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]
 
 
 def in_book(value: object) -> object:
-    """What the program must have for a value of a workbook."""
+    """The cell that the program must have for a value of a workbook."""
     return cells.make_spreadsheet_safe(value) or None if isinstance(value, str) else in_sheet(value)
 
 
 def in_csv(value: object, cell: str) -> object:
-    """What the program must have for the text `cell` of a CSV file: numbers, days and instants as such; every text as
-    it stands there, but a whole number that no spreadsheet changes (up to eleven digits) as a number.
+    """The cell that the program must have for the text `cell` of a CSV file: numbers, days and instants as such;
+    every text as it stands there, but a whole number that no spreadsheet changes (up to eleven digits) as a number.
     """
     match value:
         case datetime():

@@ -59,7 +59,7 @@ def failing(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
 
 
 def told(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
-    """What the act answers, and whether that is the answer of an earlier call."""
+    """The answer of the act, and whether it is the answer of an earlier call."""
     with request_ids.watch_for_repeated_request() as repeats:
         try:
             return act(), repeats.is_repetition

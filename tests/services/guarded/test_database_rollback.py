@@ -204,7 +204,7 @@ def test_what_was_bought_again_after_a_loss_can_be_renewed(
 
 
 def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
-    """What it renewed was bought before it: buying again would be a second charge for the same time."""
+    """The lost renewal was bought: buying again would be a second charge for the same time."""
     with place.desk(vendor, clock) as desk:
         buy(desk)
         clock.at += timedelta(days=400)
@@ -262,7 +262,7 @@ def test_what_a_desk_wrote_since_a_loss_makes_it_no_new_one(
 def test_a_second_loss_is_a_second_stop(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
 ) -> None:
-    """What people know of a first loss hides no second one."""
+    """The acknowledgement of a first loss doesn't hide a second one."""
     with place.desk(vendor, clock) as knowing:
         (alert,) = stops(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")

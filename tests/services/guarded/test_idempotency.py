@@ -77,7 +77,7 @@ def test_in_flight_names_its_owner(once: IdempotencyKeyService, console: Console
 
 
 def test_a_lapsed_one_is_unknown(once: IdempotencyKeyService, clock: HandClock) -> None:
-    """Who held the key and went away may have acted: never tried again by itself."""
+    """The process that held the key and ended may have acted, so the action is never tried again automatically."""
     first = begun(once)
     clock.at += timedelta(minutes=1)
     assert refusal(lambda: once.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
@@ -87,7 +87,7 @@ def test_a_lapsed_one_is_unknown(once: IdempotencyKeyService, clock: HandClock) 
 
 
 def test_a_released_key_is_free(once: IdempotencyKeyService) -> None:
-    """What came to nothing may be asked again, even otherwise; its first attempt stays in the journal."""
+    """A released key may be used again, also for another request; its first attempt stays in the journal."""
     first = begun(once)
     assert once.release_key(first)
     assert once.find_result(KEY, "3300 JPY") is None

@@ -139,7 +139,7 @@ def test_what_is_done_is_answered_without_the_database(
 def test_the_database_is_asked_again_after_a_second(
     console: Console, once: IdempotencyKeyService, uptime: HandClock
 ) -> None:
-    """Who asks rarely asks the database."""
+    """Each first question after a second reads the database; a further question within the same second doesn't."""
     done(once)
     transactions: list[int] = []
     console.database.observer = transactions.append
@@ -175,7 +175,7 @@ def test_another_fingerprint_is_refused_whatever_redis_says(
 
 
 def test_a_released_key_is_free_everywhere(once: IdempotencyKeyService, other: IdempotencyKeyService) -> None:
-    """What came to nothing may be tried at once, elsewhere and otherwise."""
+    """A released key may be used at once, on another desk and for another request."""
     first = begun(other)
     assert refusal(lambda: begun(once)).code == "in_progress"
     assert other.release_key(first)
@@ -254,7 +254,9 @@ def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
 def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
     once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who deleted died after COMMIT, or Redis was out of its reach: the old result ends with the second."""
+    """The process that deleted was killed after COMMIT, or couldn't reach Redis: the old result is used for at most
+    one second.
+    """
     done(once)
     assert other.find_result(KEY, PRINT) == RESULT
     monkeypatch.setattr(cache_of(once)._redis_client, "send_command", lambda *_: None)
@@ -271,7 +273,9 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
 def test_a_restored_database_is_not_answered_from_days_it_lost(
     once: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
 ) -> None:
-    """What Redis has of the time after a backup says nothing about the backup, an hour later or after a delete."""
+    """Results in Redis from the time after a backup aren't used for the restored backup, an hour later or after a
+    delete.
+    """
     backup = place.folder / "backup.db"
     place.sql(f"VACUUM INTO '{backup}'")
     done(once)

@@ -60,7 +60,7 @@ def written(place: Place) -> list[list[tuple[Any, ...]]]:
 
 
 def unchanged(place: Place, vendor: LedgerVendor, call: Callable[[], object]) -> object:
-    """What the call answers (its refusal too), which asks nobody and writes nothing."""
+    """The answer of the call (or its refusal); the call sends nothing and writes nothing."""
     before, asked = written(place), dict(vendor.asked)
     try:
         answer = call()
@@ -245,7 +245,9 @@ def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: Led
 
 
 def test_not_bought_after_all(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """What two people settled as not bought is told as refused, and not bought again by the repeated call."""
+    """A purchase that two people decided as not bought is answered as refused, and the repeated call doesn't buy
+    again.
+    """
     vendor.behaviour = "silent_before_charge"
     record = refused(console).detail["record"]
     assert isinstance(record, CreditCheck)

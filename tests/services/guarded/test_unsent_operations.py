@@ -1,4 +1,4 @@
-"""What stayed prepared is told as not sent; and whoever wakes up afterwards sends nothing."""
+"""An operation that stayed prepared is reported as not sent; a process that resumes afterwards sends nothing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -12,7 +12,7 @@ Fact = tuple[str, str, str, str, str | None]
 
 
 def events_of(desk: Console) -> list[Fact]:
-    """What concerns the person of this desk, as the window asks for it."""
+    """The events of the person of this desk, as the window reads them."""
     events = desk.notifications.list_events(desk.refunds.read_inbox().to_decide, desk.mentions.list_open())
     assert len({event.key for event in events}) == len(events)
     return [(one.kind.value, one.act, one.subject_kind, one.subject_id, one.number) for one in events]

@@ -1,4 +1,4 @@
-"""What the provider has and we don't is booked as its answer proves, however often it is asked for."""
+"""A payment that only the provider has is booked as the provider's answer proves, once for any number of calls."""
 
 from datetime import date, timedelta
 from typing import Any

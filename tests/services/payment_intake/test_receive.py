@@ -1,4 +1,6 @@
-"""What providers send of their own accord: believed as far as it proves anything, booked once, refused in one way."""
+"""Messages that providers send by themselves: each is used as far as it is proved, booked once, and refused in one
+way.
+"""
 
 import json
 from dataclasses import replace
@@ -157,7 +159,9 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
-    """Who took it and a due task, at the same moment: what the first one learnt stands, and the second is content."""
+    """The receiver and a due task ask at the same moment: the answer to the first is stored, and the second changes
+    nothing.
+    """
     payment_id = begun(scene, provider)
     heard = scene.payments.check_notice(scene.post(provider, "ORD-1"))
     heard.store_notice()
@@ -318,7 +322,7 @@ def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_all_that_a_notice_does_carries_one_correlation_id(scene: Scene) -> None:
-    """What is written for one notice has one id, and the next notice another."""
+    """All rows written for one notice have one correlation id, and the rows of the next notice another."""
     ids = []
     for number in ("ORD-1", "ORD-2"):
         payment_id = begun(scene, "atom", number)
