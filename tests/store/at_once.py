@@ -13,7 +13,7 @@ MANY = 6
 
 
 def at_once(databases: Sequence[Database], work: Callable[[Transaction, int], T], many: int = MANY) -> list[T]:
-    """What each got, in their order; `work` is told which one it is."""
+    """Return the result of each thread, in their order; `work` gets the number of its thread."""
     barrier = Barrier(many)
 
     def one(number: int) -> T:

@@ -25,7 +25,7 @@ AT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 
 
 class Anchors:
-    """What a desk remembers, as its spool gives it back."""
+    """The anchors that a desk has stored, as its spool returns them."""
 
     def __init__(self) -> None:
         self.heads: list[ChainHead] = []

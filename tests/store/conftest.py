@@ -1,5 +1,5 @@
-"""What the tests of the store stand on: databases that are migrated once, the connections of two desks, a spool, a
-team with its accounts.
+"""Fixtures of the tests of the store: databases that are migrated once, the connections of two desks, a spool, a team
+with its accounts.
 """
 
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def own_rows(account: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def me(account: Database) -> str:
-    """Who that is."""
+    """The name of the person who acts in the test."""
     return account.account or PERSON
 
 

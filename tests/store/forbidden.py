@@ -16,7 +16,7 @@ UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 HASH = "a" * 64
 ANSWER_KEY = "b" * 64
-"""What the process that began an operation alone knows."""
+"""A fact that only the process which began an operation knows."""
 BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED, LEFT_OPEN = range(1, 9)
 DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
 """Error numbers by which a server says that an account may not, or not twice."""

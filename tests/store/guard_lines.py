@@ -73,7 +73,7 @@ TRIGGER = next(one.name for one in server_triggers.make_all_triggers() if one.ta
 
 
 def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
-    """What the database said to the last statement of `case`; None when it did as it was told."""
+    """Return the database's refusal of the last statement of `case`; None if the statement succeeded."""
     me, role = people.names[who], EVERYBODY[who][0]
     names = {
         "me": me,
@@ -101,7 +101,9 @@ def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None
 
 
 def does(lines: Lines, who: str, *statements: str) -> str:
-    """What the database says to these, all in one transaction that is undone; empty when it does them all."""
+    """Return the database's refusal of these statements, executed in one transaction that is rolled back; "" if all
+    succeeded.
+    """
     connection = lines.kept(who)
     with connection.cursor() as cursor:
         connection.begin()
@@ -120,7 +122,7 @@ def honest(statement: str, people: Team, who: str) -> str:
 
 
 def said(cursor: Any, statement: str) -> str:
-    """What the database says to one statement; empty when it does it."""
+    """Return the database's refusal of one statement; "" if it succeeded."""
     try:
         cursor.execute(statement)
     except pymysql.MySQLError as refusal:

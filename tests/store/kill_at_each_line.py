@@ -60,7 +60,9 @@ def documents_work(home: Path, promise: Promise) -> None:
 
 
 def documents_look(home: Path, promised: list[str]) -> None:
-    """What has a final name is whole, what was promised is there, and the next one can store it."""
+    """Check that each file with a final name is complete, that each promised document exists, and that it can be
+    stored again.
+    """
     documents = Documents(home.as_uri())
     for found in home.glob("*/*.pdf"):
         documents.read(str(found.relative_to(home)))

@@ -39,7 +39,7 @@ def row(table: str, **values: str) -> str:
 
 
 def notice(**values: str) -> str:
-    """What a source told, as the worker keeps it."""
+    """A notice of a source, as the worker stores it."""
     own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": UTC,
            "done": "'unmatched'", "body": "''", "who": "'{me}'"}  # fmt: skip
     return row("payment_events", **(own | values))

@@ -45,7 +45,7 @@ def ready(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
 
 
 def outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
-    """What each said after `ready`; fails with its own words if one of them did."""
+    """Return the output of each process after `ready`; fail with the output of a process that failed."""
     said = []
     with ready(workers):
         for worker in workers:

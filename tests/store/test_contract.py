@@ -1,4 +1,4 @@
-"""What journal, tokens, evidence, approvals and cases promise, kept by every engine."""
+"""Rules of journal, tokens, evidence, approvals and cases that hold on every database engine."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +102,7 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: HoldingPro
 
 
 def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: HoldingProcess) -> None:
-    """What is written at an instant is read at that instant: not rounded, in no other zone."""
+    """A stored instant is read back unchanged: not rounded, and not in another time zone."""
     here, there = databases
     operation, ended = new(), NOW + timedelta(microseconds=999_999)
     fence = begin(here, operation, me)

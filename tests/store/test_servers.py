@@ -66,7 +66,7 @@ def _mariadb_here() -> None:
 
 
 def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServer) -> None:
-    """Whoever asks gets the one that runs already."""
+    """A second caller gets the server that runs already."""
     assert shared_mariadb() == mariadb_server
     assert shared_redis().pid == redis_server.pid
 

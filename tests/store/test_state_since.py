@@ -76,7 +76,7 @@ def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
 
 
 def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
-    """What was sent keeps the time of its sending."""
+    """A sent purchase keeps the time of its sending."""
     record_id = credit_checks.insert_pending(rows, "1", "1180301018771", "op-1", NOW, None)
     record = check_of(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)

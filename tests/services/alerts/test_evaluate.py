@@ -188,7 +188,7 @@ def test_acknowledged_in_ones_own_name(looks: Looks) -> None:
 
 
 def test_cases_are_listed_too(looks: Looks) -> None:
-    """Cases that other services have opened are listed too, with the record that each is about."""
+    """Cases that other services have opened are listed too, each with its record."""
     now = looks.scene.context.now()
     looks.scene.context.write(
         lambda tx: alerts.raise_alert(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now)
@@ -222,7 +222,7 @@ def test_the_feed_alone_is_enough_for_what_we_write(looks: Looks, monkeypatch: p
 
 @pytest.mark.engines("sqlite")  # a server's feed is read again a little, and finds it sooner
 def test_all_orders_come_round(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change that isn't in the change feed is found by reading all orders repeatedly, one range of ids at a time."""
+    """A change that isn't in the change feed is found by reading all orders repeatedly, one range at a time."""
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 2)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
     looks.begun()

@@ -65,7 +65,7 @@ def broken(console: Console) -> tuple[int, str] | None:
 
 
 def missed(console: Console) -> tuple[int, str] | None:
-    """The faults that only the roots show: if a server's rows were made older, they don't fit their hashes any more."""
+    """Faults that only the roots show: if a server's rows were made older, they don't fit their hashes any more."""
     with console.database.read() as conn:
         return audit_roots.find_first_root_fault(conn)
 
@@ -249,7 +249,7 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
 def test_a_workers_root_says_no_more_than_it_knows(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, since: int, upto: int
 ) -> None:
-    """An attacker with the worker's account can't write a root that covers later rows, or one that leaves out rows."""
+    """An attacker with the worker's account can't write a root that covers later rows or leaves out rows."""
     with desks(place, vendor, hand_clock) as (_, worker, other):
         forged = rooted(place, worker, "worker", told_of(since=since, upto=upto))
         assert broken(other) == (forged, "forged")
@@ -282,8 +282,8 @@ def lying(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], si
 def test_a_workers_root_holds_what_it_covers(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, lie: str
 ) -> None:
-    """An attacker with the worker's account can't write a root that leaves out a chain, all chains, or the newest
-    row.
+    """An attacker with the worker's account can't write a root without a chain, without all chains, or without the
+    newest row.
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))

@@ -1,4 +1,4 @@
-"""What `db check` says of the accounts themselves: whose name, how many, which password, encrypted or not."""
+"""The findings of `db check` about the accounts themselves: names, number, passwords, encryption."""
 
 from collections.abc import Iterator
 

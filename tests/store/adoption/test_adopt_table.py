@@ -182,7 +182,7 @@ def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) ->
 
 
 def shape(database: Database) -> dict[str, tuple[object, ...]]:
-    """What we added: columns and indexes."""
+    """The columns and indexes that the adoption has added."""
     table = adopt_table.read_table(database)
     columns = {
         name: (

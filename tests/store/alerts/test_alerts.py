@@ -83,7 +83,7 @@ def test_live_views_are_told(own_rows: Connection) -> None:
 
 
 def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
-    """What a rule between orders and payments found ends when its facts fit, not when a case is closed."""
+    """An alert of a rule between orders and payments ends when its facts fit, not when a case is closed."""
     found = raised(own_rows)
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)

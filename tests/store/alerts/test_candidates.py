@@ -56,7 +56,7 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 @pytest.mark.parametrize("where", ["sqlite", "mariadb"])
 @pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Ask) -> None:
-    """Whatever the number of orders: a stretch costs what a stretch holds."""
+    """The cost of reading a range of orders depends on the range, not on the number of orders."""
     database: Database = request.getfixturevalue(f"on_{where}")
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps

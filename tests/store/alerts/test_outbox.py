@@ -52,7 +52,7 @@ def test_each_keys_in_its_order(own_rows: Connection) -> None:
 
 
 def test_taken_once(own_rows: Connection) -> None:
-    """Who is slower learns it; nothing is tried again afterwards."""
+    """The slower process gets False; nothing is tried again afterwards."""
     event = added(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
     assert not outbox.mark_published(own_rows, event, LATER)
@@ -78,7 +78,7 @@ def test_put_off(own_rows: Connection) -> None:
 
 
 def test_counted(own_rows: Connection) -> None:
-    """What waits, due or not, and since when."""
+    """The number of waiting events, due or not, and the time of the oldest."""
     assert outbox.count_unpublished(own_rows) == OutboxCounts(0, None)
     one = added(own_rows, "e1")
     added(own_rows, "e2", seconds=7)

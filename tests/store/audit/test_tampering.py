@@ -1,4 +1,4 @@
-"""Whoever has the database file and not our program: each tampering is found, and its first row named."""
+"""Changes by a person who has the database file but not our program: each is found, and its first row named."""
 
 import random
 from collections.abc import Callable, Sequence

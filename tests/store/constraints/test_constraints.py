@@ -1,4 +1,4 @@
-"""What the database refuses by itself to whoever comes with a plain client, and what it lets pass."""
+"""The statements of a plain client that the database itself refuses, and those that it accepts."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -117,14 +117,16 @@ def test_what_is_honest_passes(people: Team, lines: Lines, who: str) -> None:
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
 def test_roots_of_the_trail_are_a_workers_alone(people: Team, lines: Lines, what: str) -> None:
-    """Whoever else says that everything is covered is refused, with a blank too: servers compare without it."""
+    """Another account that writes a root is refused, also with a blank after its name: servers compare names without
+    it.
+    """
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in does(lines, who, honest(forbidden.audit_row(what=what), people, who))
     assert does(lines, "worker", honest(forbidden.audit_row(what=what), people, "worker")) == ""
 
 
 def settled(record: int) -> tuple[str, str]:
-    """What our services write when nothing was bought."""
+    """Write the rows that our services write when nothing was bought."""
     ended = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-{record}'"
     return ended, forbidden.check(record, **forbidden.NOT_BOUGHT)
 
@@ -273,7 +275,7 @@ def test_another_application_leaves_ours_alone(people: Team, shop: Any) -> None:
 
 
 def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
-    """What is missing, altered or left over is told, and put right by the next upgrade."""
+    """Missing, altered and unknown triggers are reported, and corrected by the next upgrade."""
     with sql_server.database() as owner:
         database = Database(owner, without_time_limit=True)
         migrate.upgrade(database)

@@ -1,4 +1,4 @@
-"""What the database lets pass about payments, refunds and orders: what our services write, in their order."""
+"""The database accepts the statements about payments, refunds and orders that our services write, in their order."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -43,7 +43,9 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 class SqlClient:
-    """What one person's client does, all of it in one transaction that is undone; empty when the database let it."""
+    """The client of one person. It executes statements in one transaction, which is rolled back, and returns the
+    refusal of the database, "" if there is none.
+    """
 
     def __init__(self, people: Team, lines: Lines) -> None:
         self._people, self._lines = people, lines
@@ -71,7 +73,7 @@ def test_a_request(desk: SqlClient, who: str) -> None:
 
 
 def test_a_further_request_while_one_is_on_its_way(desk: SqlClient) -> None:
-    """What the first one holds counts too."""
+    """The amount that the first request reserves is counted too."""
     assert desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED)) == ""
     assert "own sum" in desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED, SUM + 1))
 

@@ -1,4 +1,6 @@
-"""What the database lets pass about what the worker keeps: what our services write, under each role's account."""
+"""The database accepts the statements about the worker's tables that our services write, under the account of each
+role.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +20,9 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 class SqlClient:
-    """What one person's client does, all of it in one transaction that is undone; empty when the database let it."""
+    """The client of one person. It executes statements in one transaction, which is rolled back, and returns the
+    refusal of the database, "" if there is none.
+    """
 
     def __init__(self, people: Team, lines: Lines) -> None:
         self._people, self._lines = people, lines
@@ -114,7 +118,7 @@ def test_a_bulk_run(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_take(desk: SqlClient, who: str) -> None:
-    """What is nobody's or was somebody else's until a while ago; kept on, given up."""
+    """A record without a take, or with an ended take of another person, is taken; the take is extended and released."""
     mine = worker.taken(FREE)
     given_up = f"UPDATE takes SET until = {UTC} WHERE subject_id = {FREE}"
     assert desk(who, worker.take_row(), mine, given_up, mine) == ""
@@ -123,14 +127,14 @@ def test_a_take(desk: SqlClient, who: str) -> None:
 
 
 def test_a_note(desk: SqlClient) -> None:
-    """What people write; nothing that runs by itself does."""
+    """People write notes; the worker can't."""
     assert desk("op-a", worker.note_row()) == desk("lead-b", worker.note_row()) == ""
     assert "this role notes nothing" in desk("worker", worker.note_row())
 
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_stock_is_given_free(desk: SqlClient, who: str) -> None:
-    """What is held, once."""
+    """Reserved stock is released once."""
     assert desk(who, plain("stock_reservations", OPEN, status="'released'", updated_at=UTC)) == ""
 
 

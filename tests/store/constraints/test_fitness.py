@@ -1,4 +1,6 @@
-"""What a database must keep before money rests on it: each promise that is not kept is found, and grave."""
+"""Properties that a database must have before it stores payments: each missing property is found, and counts as
+serious.
+"""
 
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from tests.support.teams import EVERYBODY, apply, people_of, team
 
 
 def unwell(database: Database) -> dict[str, bool]:
-    """What is not well, and whether it is grave."""
+    """Return the findings, each with whether it is serious."""
     return {
         finding.name: finding.stops_purchases for finding in fitness.check_fitness(database) if not finding.has_passed
     }

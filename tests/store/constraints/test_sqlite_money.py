@@ -1,4 +1,4 @@
-"""What an embedded database refuses about money by itself: what it can without accounts."""
+"""The statements about money that an embedded database itself refuses, without accounts."""
 
 import re
 import sqlite3
@@ -82,7 +82,7 @@ HONEST = (
     "INSERT INTO orders (merch_txn_id, total_amount, status) VALUES ('ORD-9', 1000, 'cancelled')",
     TOLD,
 )  # fmt: skip
-"""What services write, in their order."""
+"""Statements that services write, in their order."""
 
 REFUSED: tuple[tuple[str, str, str], ...] = (
     ("of nothing", request(OTHER, 0), "one minor unit"),
@@ -168,7 +168,7 @@ def test_two_votes_are_two_people(plain: sqlite3.Connection) -> None:
 
 
 def test_completed_has_the_providers_number(plain: sqlite3.Connection) -> None:
-    """Whatever else is said of it."""
+    """This holds for all other values of the row."""
     for statement in sent(ASKED, "RFD-2"):
         plain.execute(statement)
     with pytest.raises(sqlite3.IntegrityError, match="provider's number"):

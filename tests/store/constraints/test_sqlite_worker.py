@@ -1,4 +1,4 @@
-"""What an embedded database refuses by itself about what the worker keeps, and what it lets pass."""
+"""The statements about the worker's tables that an embedded database itself refuses, and those that it accepts."""
 
 import re
 import sqlite3
@@ -127,7 +127,7 @@ HONEST = (
     watched(WATCHED),
     watched_change("facts = '{\"name\":\"x\"}', facts_before = '{}', registry_date = '2026-11-02'"),
 )  # fmt: skip
-"""What services write, in their order."""
+"""Statements that services write, in their order."""
 
 REFUSED: tuple[tuple[str, str, str], ...] = (
     ("alert: begin as settled", alert(9, 9, resolved_at=NOW), "is open"),

@@ -36,7 +36,7 @@ def read_on(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[i
 
 
 def test_each_change_is_told_once(database: Database) -> None:
-    """What was there before the first reading is no news; a record that changed twice is told once."""
+    """Records from before the first reading aren't reported; a record that changed twice is reported once."""
     announce(database, 1)
     mark, told = read_on(database, None)
     assert told == []

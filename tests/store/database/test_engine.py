@@ -73,7 +73,7 @@ def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -
 
 
 def test_hooks_run_after_commit_only(database: Database) -> None:
-    """What must follow a COMMIT doesn't follow a rollback."""
+    """A function that must run after COMMIT doesn't run after a rollback."""
     seen: list[str] = []
     with database.write_without_retries() as tx:
         tx.call_after_commit(lambda: seen.append("kept"))
@@ -174,7 +174,7 @@ def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who can't write in bounded time is told that it is locked; nothing was written."""
+    """A process that can't write within the time limit gets database_locked; nothing was written."""
     monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")
     with database.write_without_retries() as tx:
@@ -204,7 +204,7 @@ def test_a_full_disk_rolls_back_whole(database: Database) -> None:
 
 
 def test_the_schema_and_its_migrations_agree(database: Database) -> None:
-    """What the program expects is what the migrations build, and HEAD is their newest."""
+    """The migrations build the schema that the program expects, and HEAD is the newest migration."""
     from alembic.autogenerate import compare_metadata
     from alembic.config import Config
     from alembic.migration import MigrationContext

@@ -1,4 +1,4 @@
-"""What a database's errors mean for whoever may run a transaction again."""
+"""The meaning of a database's errors for a caller that may run a transaction again."""
 
 import pymysql
 import pytest
@@ -22,7 +22,9 @@ BROKEN_OFF = "Trigger 'console_refunds_update' has an error in its body: 'You ha
     ],
 )
 def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> None:
-    """Who lost a race runs again, also where a node gave way while reading a trigger; a fault of ours does not."""
+    """A transaction that lost a race runs again, also if a node aborted it while reading a trigger; a transaction
+    with a fault of this program doesn't.
+    """
     trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
     assert troubles.get_error_consequence(trouble) == fate
 
@@ -36,14 +38,16 @@ def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> Non
     ],
 )
 def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str) -> None:
-    """What may be tried again is told so, also where the server has no number of its own for it."""
+    """An error after which a transaction may be tried again is recognised, also if the server has no error number of
+    its own for it.
+    """
     lost = DatabaseError("X", {}, pymysql.err.InterfaceError(number, words), connection_invalidated=not number)
     assert troubles.get_error_consequence(lost) in ("undone", "gone")
     assert troubles.find_error_code(lost) == code
 
 
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waited for a row's lock first still gets its tries."""
+    """A transaction that has waited for a row's lock first still gets all its tries."""
     lost = DatabaseError("X", {}, pymysql.err.IntegrityError(1062, "Duplicate entry for key 'uq_audit_chain'"))
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", 0.0)
     retries = retry_policy.RetryCounters()

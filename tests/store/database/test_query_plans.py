@@ -88,7 +88,7 @@ def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> Non
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, ask: Ask) -> None:
-    """What is sorted afterwards is found through an index first."""
+    """Rows that are sorted without an index are found through an index first."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
 

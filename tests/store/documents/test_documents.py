@@ -90,7 +90,7 @@ def test_the_same_content_again_changes_nothing(documents: Documents, shelf: She
 
 
 def test_many_put_the_same_at_once(documents: Documents, shelf: Shelf) -> None:
-    """Whoever is first: everybody gets the path, one file is there, whole."""
+    """All writers get the same path, and there is one complete file."""
     with ThreadPoolExecutor(8) as pool:
         assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {PLACE}
     assert documents.read(PLACE) == PDF

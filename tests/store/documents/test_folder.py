@@ -43,7 +43,7 @@ def _mode(path: Path) -> int:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root: Path, umask: int) -> None:
-    """Whatever the person's umask, and in a folder that the program made itself."""
+    """This holds for every umask of the person, and in a folder that the program has created."""
     before = os.umask(umask)
     try:
         documents.store(PDF)
@@ -217,7 +217,7 @@ def test_every_spelling_of_a_folder_url(url: str) -> None:
 
 
 def test_the_largest_document(documents: Documents) -> None:
-    """What may just be stored may be read."""
+    """A document of the largest accepted size can be stored and read."""
     content = b"x" * LARGEST_BYTES
     assert documents.read(documents.store(content).path) == content
 

@@ -110,8 +110,8 @@ def test_a_day_is_the_day_in_japan_of_the_payment(
 
 
 def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a condition costs, a search reads a bounded number of rows; where older ones are left out, it says so.
-    A day of payments is read from its own index, so an old payment is found nevertheless.
+    """For every condition, a search reads a limited number of rows; if older rows are left out, the result is marked
+    as partial. A day of payments is read from its own index, so an old payment is found nevertheless.
     """
     monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
     with database.read() as conn:

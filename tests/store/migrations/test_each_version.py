@@ -39,7 +39,9 @@ UNDONE: dict[str, tuple[str, ...]] = {
     "0012": ("ALTER TABLE requests DROP COLUMN confirmed",),
     "0011": ("DROP TABLE request_files", "DROP TABLE requests", "ALTER TABLE operators DROP COLUMN asks"),
 }
-"""What makes a database of the version after it one of this version, newest first. A new migration adds its entry."""
+"""Statements that turn a database of the next version back into one of this version, newest first. A new migration
+adds its entry.
+"""
 REQUESTS = (
     "INSERT INTO requests (id, who, at, expires_at, action, args, state) VALUES"
     " ('a', 'op', NOW(), NOW(), 'probe', '[]', 'ended'), ('b', 'op', NOW(), NOW(), 'probe', '[]', 'lapsed')"
@@ -62,7 +64,7 @@ def insert_rows(conn: Connection) -> None:
 
 
 def kept_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """What every version stores alike."""
+    """The rows that every version stores alike."""
     asked = {
         "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
         "operators": "SELECT name, roles, asks FROM operators ORDER BY name",

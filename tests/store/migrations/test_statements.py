@@ -1,4 +1,6 @@
-"""What the upgrade of a new database asks a server: each statement is a round trip, and each DDL stops a cluster."""
+"""The statements that the upgrade of a new database sends to a server: each statement is a round trip, and each DDL
+stops a cluster.
+"""
 
 import re
 from collections import Counter

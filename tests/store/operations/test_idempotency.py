@@ -100,7 +100,7 @@ def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
 
 
 def test_only_what_is_calling_ends(context: ServiceContext) -> None:
-    """What is unknown or has failed is settled elsewhere."""
+    """An operation that is unknown or failed is settled by another function."""
     for state in (FAILED, OperationState.UNKNOWN):
         begun = begin(context, state)
         assert end(context, begun, state, None)
@@ -165,7 +165,7 @@ def test_each_epoch_is_another_one(context: ServiceContext, hand_clock: HandCloc
 
 @pytest.mark.parametrize("other", ["a", "z"])
 def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
-    """Whatever its name is."""
+    """This holds for every name of the other lease."""
     from console.store.operations import leases
 
     context.write(lambda tx: leases.acquire(tx, other, context.make_holder(), context.now(), 45.0) and None)

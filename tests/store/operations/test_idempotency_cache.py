@@ -70,7 +70,7 @@ def own_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def plain(own_server: RedisServer) -> Iterator[Redis]:
-    """Whoever else can write there."""
+    """A client of another program that can write to the same Redis."""
     with Redis.from_url(own_server.url) as client:
         yield client
 
@@ -325,7 +325,7 @@ STRANGE = {
 @pytest.mark.parametrize("why", STRANGE)
 @pytest.mark.usefixtures("hurried")
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever it answers, and however slowly: no result, no exception, no waiting, one line in the log."""
+    """For every answer, also a slow one: no result, no exception, no waiting, one line in the log."""
     with strange_server(STRANGE[why]) as url, opened(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
@@ -468,7 +468,7 @@ def test_tls_is_verified(tmp_path: Path) -> None:
 
 
 def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:
-    """Whoever prints the link sees no secret."""
+    """The printed client contains no secret."""
     link = RedisClient(redis_server.url)
     assert link.connect()
     assert redis_server.password not in repr(link)

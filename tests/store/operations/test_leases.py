@@ -115,7 +115,9 @@ def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Plac
 
 
 def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Place) -> None:
-    """Who gets no answer to COMMIT sees by it whether the lease was taken; another's taking proves nothing."""
+    """A process that gets no answer to COMMIT sees by the token whether it has acquired the lease; an acquisition of
+    another process proves nothing.
+    """
     here, there = databases
     proofs = []
 

@@ -118,7 +118,9 @@ def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
 
 @pytest.mark.parametrize(("told", "then"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
 def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | None, then: int | None) -> None:
-    """What the provider has said of a refund counts as said of its payment, until it is asked about that again."""
+    """The provider's statement about a refund counts as a statement about its payment, until the provider is asked
+    about the payment again.
+    """
     payment = paid(rows)
     payments.change_payment(rows, again(rows, payment.id), NOW, provider_refunded_minor=told)
     assert payments.reserve_amount(rows, payment.id, 300, NOW)

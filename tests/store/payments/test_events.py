@@ -43,7 +43,7 @@ def test_what_becomes_of_it(rows: Connection) -> None:
 
 
 def test_a_long_body_is_cut(rows: Connection) -> None:
-    """What a notice says is kept within bounds."""
+    """The stored text of a notice has a largest length."""
     payment_events.add_event(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
     found = payment_events.find_by_source_id(rows, "bank", "N-1")
     assert found is not None

@@ -1,4 +1,4 @@
-"""What may be held and refunded: limits of a currency, accounts of corporations, and what exceeded them."""
+"""Limits: those of refunds in a currency, those of the accounts of corporations, and the amounts above them."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -75,7 +75,7 @@ def test_booked_as_far_as_there_is_room(
 
 
 def test_booked_by_who_saw_the_last_version(rows: Connection) -> None:
-    """Who read an older one is told so."""
+    """A caller that read an older version gets StaleRow."""
     account = opened(rows)
     assert accounts.book_amount(rows, account, 100) == 100
     with pytest.raises(accounts.StaleRow):

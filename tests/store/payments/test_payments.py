@@ -18,7 +18,9 @@ NUMBER = "1180301018771"
 
 
 def test_found_by_every_id(rows: Connection) -> None:
-    """What was begun is read back whole, by our ids and the provider's, its order and its corporation."""
+    """A payment that was begun is found by our ids and the provider's, by its order and by its corporation, with all
+    its values.
+    """
     work = Work(WorkState.SCHEDULED, SOON, "unconfirmed", 2)
     payment = begun(
         rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
@@ -50,7 +52,7 @@ def test_one_payment_of_a_name(rows: Connection, facts: dict[str, str]) -> None:
 
 
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
-    """Who read an older one is told so, and nothing is written; money that moved counts as a change."""
+    """A caller that read an older version is refused, and nothing is written; a moved amount counts as a change."""
     old = paid(rows)
     payments.change_payment(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
     now = again(rows, old.id)

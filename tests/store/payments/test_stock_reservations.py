@@ -23,7 +23,9 @@ def reserved(place: Place) -> None:
 
 
 def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
-    """What is held of this order, and what was used or is another's stays; live views are told of the order."""
+    """Only the reservations of this order are released; used ones and those of other orders stay. The change feed
+    gets the order.
+    """
     reserved(place)
     database = databases[0]
     with database.read() as conn:

@@ -185,7 +185,7 @@ def _check_filters(
 
 
 def _key_of(record: QueuedRecord, column: SortColumn) -> object:
-    """What a person sees in the column, where that is easily said."""
+    """Return the text that a person sees in the column, for columns with simple texts."""
     match column:
         case SortColumn.AGE:
             return record.state_since or NOW - timedelta(days=10_000)

@@ -37,7 +37,9 @@ def begun(own_rows: Connection, me: str) -> Begin:
 
 
 def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> None:
-    """Whoever asks again goes on with it; other days and other providers are others. Once ended, a new one begins."""
+    """A second call continues the run; other days and other providers have runs of their own. After the end a new run
+    begins.
+    """
     run = begun()
     assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == ("running", "theirs", FROM, TO, me)
     assert begun() == run
@@ -49,7 +51,7 @@ def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> No
 
 
 def test_goes_on_where_it_stopped(own_rows: Connection, begun: Begin) -> None:
-    """What was saved is what is read; who was overtaken saves nothing."""
+    """The saved progress is read back; a process with an older version saves nothing."""
     run = begun()
     saved = reconciliations.save_progress(
         own_rows, run, LATER, phase="ours", position="id 7", matched=3, different_amount=1

@@ -1,4 +1,4 @@
-"""Who works on a record: one at a time, for a while, by the database's clock where it has one."""
+"""Takes of records: one person at a time, for a limited time, by the database's clock if it has one."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -79,7 +79,9 @@ def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
 def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> None:
-    """Who has credit checks alone is asked nothing else; whoever has anything else is told so at once."""
+    """A corporation with credit checks only needs no further query; one with other records is found by the same
+    query.
+    """
     assert joined_reads.search_number(rows, NUMBER, None, admits_unlisted=False).has_orders_or_payments is False
     if kind == "payment":
         paid(rows, corporation_number=NUMBER)

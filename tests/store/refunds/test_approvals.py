@@ -13,7 +13,7 @@ from tests.store.money_rows import NOW, paid
 
 
 def test_votes_are_no_proposals(rows: Connection) -> None:
-    """Who approves a refund has proposed no resolution of it, and closing one leaves the votes."""
+    """The approval of a refund is no proposal about its outcome, and closing a proposal keeps the approvals."""
     assert approvals.insert_vote(rows, 9, "lead-b", NOW)
     assert approvals.find_open_proposal(rows, "refund", "9") is None
     assert approvals.read_open_proposals(rows, "refund", ["9"]) == {}

@@ -51,7 +51,7 @@ def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> N
 
 
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
-    """Who read an older one is told so; steps that the table doesn't have are refused."""
+    """A caller that read an older version is refused, and so is a step that the transition table doesn't have."""
     old = asked(rows, paid(rows))
     refunds.change_refund(rows, old, NOW, status=RefundState.APPROVED)
     with pytest.raises(refunds.StaleRow):
@@ -119,7 +119,7 @@ def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
 
 
 def test_waiting_for_a_decision(rows: Connection) -> None:
-    """Whatever is on their work axis: oldest first, page by page; what was decided waits no more."""
+    """Refunds in every work state: oldest first, page by page; a decided refund isn't waiting any more."""
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
     moved(rows, asked(rows, paid(rows, "ORD-9")), RefundState.APPROVED)

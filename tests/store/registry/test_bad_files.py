@@ -235,7 +235,7 @@ def test_a_bad_row_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", CONTENTS)
 def test_a_bad_csv_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
-    """Whatever it holds."""
+    """This holds for every kind of wrong line."""
     content, problem, line = CONTENTS[name]
     error = refuse(in_use, write_zip(tmp_path, NAME, content))
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)

@@ -1,4 +1,4 @@
-"""What a report costs: indexes, and no more rows than its limits, whatever the size of the tables."""
+"""The cost of a report: it uses indexes, and reads no more rows than its limits, for every size of the tables."""
 
 import shutil
 from collections.abc import Iterator

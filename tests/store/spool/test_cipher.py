@@ -1,4 +1,4 @@
-"""What is sealed stays sealed without the key, and two keys are told apart without showing either."""
+"""Encrypted text can't be read without the key, and two keys are distinguished without showing either."""
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256

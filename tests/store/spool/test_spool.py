@@ -192,7 +192,7 @@ _reports = st.builds(
     )
 )
 def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
-    """What is written is read back equal."""
+    """A written answer is read back unchanged."""
     assert answers.decode_answer(answers.encode_answer(answer)) == answer
 
 
@@ -214,7 +214,7 @@ def test_other_text_is_no_answer(text: str) -> None:
 
 
 def test_sixteen_processes_agree_on_one_desk(tmp_path: Path) -> None:
-    """Whoever creates the file, all see the same desk id."""
+    """One of them creates the file, and all read the same desk id."""
     workers = [processes.start("spool_worker.py", "who", tmp_path) for _ in range(16)]
     assert len(set(processes.outcomes(workers))) == 1
 
@@ -267,7 +267,7 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
 
 
 def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> None:
-    """What was sent of a payment stands on the desk, whatever record it was; what came to nothing does not."""
+    """A sent operation of a payment stays in the spool, for every kind of record; one that certainly failed doesn't."""
     for operation in ("sent", "refused"):
         begin(spool, refund_intent(operation))
     spool.mark_ended("refused", holds_claim=False)
@@ -410,7 +410,7 @@ def test_the_place_is_created_under_the_lock_of_the_file(
 
 
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
-    """What was taken back can't be sent, what may have been sent can't be taken back, whoever comes first."""
+    """A withdrawn operation can't be sent, and one that may have been sent can't be withdrawn, in either order."""
     spool.store_intent(intent("late"))
     assert spool.mark_void("late")
     assert spool.mark_void("late"), "who was interrupted while telling goes on"

@@ -134,7 +134,7 @@ def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None
 
 
 def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
-    """What is promised is synced; ends, deliveries and anchors cost no sync."""
+    """Durable writes are synced; ends, deliveries and anchors cost no sync."""
     spool = Spool(tmp_path, Cipher(KEY))
     begin(spool, intent("op-1"))
 

@@ -91,7 +91,9 @@ def test_what_is_still_unknown_is_not_counted_as_done(
 
 
 def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
-    """Whoever runs it finds it as it was left; done is done, and who was overtaken writes nothing."""
+    """The next process continues the run where it was left; done rows stay done, and an overtaken process writes
+    nothing.
+    """
     run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
     assert bulk.list_unfinished_runs(own_rows) == (run,)
     stopped = bulk.write_run_state(own_rows, run, LATER, bulk.RUN_STOPPED, reason="asked")

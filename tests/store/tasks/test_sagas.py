@@ -38,7 +38,7 @@ def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
 
 
 def test_step_by_step(own_rows: Connection) -> None:
-    """What is told is what is kept: the next step, facts added to those known, attempts counted for each step."""
+    """The returned saga is the stored one: the next step, the added facts, and the attempts of each step."""
     saga = sagas.postpone_step(own_rows, started(own_rows), NOW, LATER, "provider_down")
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", LATER)
