@@ -118,7 +118,7 @@ def test_a_bulk_run(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_take(desk: SqlClient, who: str) -> None:
-    """A record without a take, or with an ended take of another person, is taken; the take is extended and released."""
+    """A record without a take, or with another person's ended take, is taken; the take is extended and released."""
     mine = worker.taken(FREE)
     given_up = f"UPDATE takes SET until = {UTC} WHERE subject_id = {FREE}"
     assert desk(who, worker.take_row(), mine, given_up, mine) == ""

@@ -410,7 +410,7 @@ def test_the_place_is_created_under_the_lock_of_the_file(
 
 
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
-    """A withdrawn operation can't be sent, and one that may have been sent can't be withdrawn, in either order."""
+    """A withdrawn operation can't be sent; one that may have been sent can't be withdrawn, in either order."""
     spool.store_intent(intent("late"))
     assert spool.mark_void("late")
     assert spool.mark_void("late"), "who was interrupted while telling goes on"
