@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from console.domain.payments.states import PAYMENT_TRANSITIONS
+from console.domain.payments.states import OPEN_REFUND_STATES, PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES
 from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
 
@@ -60,8 +60,8 @@ S = TypeVar("S", bound=StrEnum)
 
 def render() -> str:
     """The whole page."""
-    opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in states.OPEN_REFUND_STATES)
-    further = ", ".join(f"`{state}`" for state in states.RESERVING_REFUND_STATES - states.OPEN_REFUND_STATES)
+    opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in OPEN_REFUND_STATES)
+    further = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
     parts = (
         _part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL),
         _part("Payment", PAYMENT_TRANSITIONS, _LATE),

@@ -8,7 +8,14 @@ from console.domain import calendar_days as dates
 from console.domain.access import permissions
 from console.domain.clock import TimeScale
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
-from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, RefundState, find_payment_path
+from console.domain.payments.states import (
+    OPEN_REFUND_STATES,
+    PAYMENT_TRANSITIONS,
+    RESERVING_REFUND_STATES,
+    PaymentState,
+    RefundState,
+    find_payment_path,
+)
 from console.domain.records import CheckState, OperationState, Person
 from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
@@ -134,8 +141,8 @@ def test_which_refunds_hold_their_sum() -> None:
     """Until they have ended; one at a time may be on its way to the provider."""
     ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
     assert ended == states.ENDED_REFUND_STATES
-    assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == states.OPEN_REFUND_STATES
-    assert set(RefundState) - ended == states.RESERVING_REFUND_STATES
+    assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == OPEN_REFUND_STATES
+    assert set(RefundState) - ended == RESERVING_REFUND_STATES
 
 
 WAYS = {

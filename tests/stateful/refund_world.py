@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from console.app import Console
 from console.domain.payments.provider_messages import RefundInstruction
-from console.domain.payments.states import PaymentState, RefundState
-from console.domain.transitions.tables import ENDED_REFUND_STATES, RESERVING_REFUND_STATES
+from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState, RefundState
+from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.services.payments.providers import PaymentProviders
 from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from console.app import Console
 from console.domain.access.permissions import is_same_person
-from console.domain.payments.states import RefundState
-from console.domain.transitions.tables import ENDED_REFUND_STATES, RESERVING_REFUND_STATES
+from console.domain.payments.states import RESERVING_REFUND_STATES, RefundState
+from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.sandbox.server import Sandbox
 from console.store.database.engine import Database
 

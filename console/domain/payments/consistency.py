@@ -8,9 +8,8 @@ from datetime import datetime, time, timedelta
 from console.domain.payments import provider_registry
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState, RefundState
 from console.domain.records import Certainty
-from console.domain.transitions.tables import RESERVING_REFUND_STATES
 
 MAX_ANSWER_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
 MAX_ANSWER_AGE_IN_FINAL_STATE = timedelta(hours=24)

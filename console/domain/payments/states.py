@@ -41,6 +41,11 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
+"""States of an open refund. At most one refund of a payment is in one of these states."""
+RESERVING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
+"""States in which a refund's amount is reserved on its payment."""
+
 PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.INITIALIZING: frozenset({PaymentState.TOKEN_GENERATED, PaymentState.EXPIRED}),
     PaymentState.TOKEN_GENERATED: frozenset({PaymentState.USER_PAYMENT, PaymentState.EXPIRED}),

@@ -48,10 +48,6 @@ REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
     RefundState.COMPLETED: frozenset(),
     RefundState.FAILED: frozenset(),
 }
-OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
-"""States of an open refund. At most one refund of a payment is in one of these states."""
-RESERVING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
-"""States in which a refund's amount is reserved on its payment."""
 ENDED_REFUND_STATES = frozenset(state for state, targets in REFUND_TRANSITIONS.items() if not targets)
 """States of a refund after which no other state follows."""
 

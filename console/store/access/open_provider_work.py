@@ -3,9 +3,8 @@
 from sqlalchemy import Connection, and_, func, or_, select
 
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState
 from console.domain.records import Certainty
-from console.domain.transitions.tables import RESERVING_REFUND_STATES
 from console.store.schema.core import credit_checks, operations
 from console.store.schema.payments import payments, refunds
 

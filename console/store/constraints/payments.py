@@ -11,10 +11,10 @@ from console.domain.access.permissions import WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_providers_as
-from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, RefundState
+from console.domain.payments.states import PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES, PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
-from console.domain.transitions.tables import RESERVING_REFUND_STATES, SET_ASIDE_TRANSITIONS
+from console.domain.transitions.tables import SET_ASIDE_TRANSITIONS
 from console.store.constraints import limits as limit_rules
 from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (

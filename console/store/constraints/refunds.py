@@ -22,10 +22,10 @@ from console.domain.payments.limits import (
     SECOND_CHECKER_PAYER,
     SECOND_CHECKER_TODAY,
 )
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import RESERVING_REFUND_STATES, PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
-from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS, RESERVING_REFUND_STATES
+from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS
 from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,

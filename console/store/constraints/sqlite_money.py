@@ -10,12 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from sqlalchemy import Connection
 
 from console.domain.money import LARGEST_AMOUNT_MINOR
-from console.domain.payments.states import PAYMENT_TRANSITIONS, RefundState
+from console.domain.payments.states import PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES, RefundState
 from console.domain.transitions.tables import (
     ENDED_REFUND_STATES,
     ORDER_TRANSITIONS,
     REFUND_TRANSITIONS,
-    RESERVING_REFUND_STATES,
     SET_ASIDE_TRANSITIONS,
 )
 from console.store.constraints import sqlite_worker, state_since

@@ -3,7 +3,7 @@ migrations create them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
 
-from console.domain.transitions.tables import OPEN_REFUND_STATES
+from console.domain.payments.states import OPEN_REFUND_STATES
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, ShopInstant

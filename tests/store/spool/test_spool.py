@@ -267,7 +267,7 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
 
 
 def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> None:
-    """A sent operation of a payment stays in the spool, for every kind of record; one that certainly failed doesn't."""
+    """A sent operation of a payment stays in the spool, for each kind of record; one that failed does not."""
     for operation in ("sent", "refused"):
         begin(spool, refund_intent(operation))
     spool.mark_ended("refused", holds_claim=False)
