@@ -154,7 +154,7 @@ class WindowController(QObject):
         self.context.person_changed.connect(self._show_person)
         self.context.command_requested.connect(self._run_command)
         self.context.ask_password = self._open_password_dialog
-        self.context.acting_call_began.connect(self._add_withdraw_button)
+        self.context.acting_call_began.connect(self._prepare_busy_dialog)
         self._connect_bars()
 
     def _make_page(self, route: Route) -> Page:
@@ -231,16 +231,19 @@ class WindowController(QObject):
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)
-    def _add_withdraw_button(self, caller: QObject, request_wait: RequestWait) -> None:
+    def _prepare_busy_dialog(self, caller: QObject, request_wait: RequestWait) -> None:
         """If `caller` is a dialog, add the button that withdraws the desk request to its footer; the button is
-        visible only while the dialog's call waits for a worker. Also set two sentences: the reason why the dialog
-        can't be closed meanwhile, and the reason why a shortcut has no effect just after the dialog has opened.
+        visible only while the dialog's call waits for a worker. Let the dialog show how long its call has been
+        running, and let the person close it after 10 s. Also set two sentences: the reason why the dialog can't be
+        closed meanwhile, and the reason why a shortcut has no effect just after the dialog has opened.
         """
         if isinstance(caller, DialogFrame):
+            from console.views.pages.call_steps import RunningCallTimer
             from console.views.pages.withdrawal import WithdrawButton
 
             caller.stays_open_text = self.context.translate("dialog.stays_open")
             caller.too_early_text = self.context.translate("dialog.too_early")
+            RunningCallTimer(caller, self.context)
             button = WithdrawButton(self.context, request_wait)
             caller.show_in_footer(button, button.wait_label)
 

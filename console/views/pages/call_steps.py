@@ -15,7 +15,8 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.window.dialog import DialogFrame
 from console.wording.sentences import catalogue as wording
 
-CANCEL_ENABLED_AFTER_SECONDS = 10
+CLOSABLE_AFTER_SECONDS = 10
+_ELAPSED_SHOWN_AFTER_SECONDS = 3
 _CALL_STEPS_REFRESH_INTERVAL_MS = 200
 _MAX_VISIBLE_CALL_STEPS = 6
 
@@ -41,22 +42,30 @@ class ReachedStepCollector:
         self.reached_steps.append(ReachedStep(code, self._context.now()))
 
 
-class CancelEnablingTimer(QTimer):
-    """A timer that enables the Cancel button of a busy dialog after 10 s, so that the person can close the dialog.
-    The call continues in its worker thread."""
+class RunningCallTimer(QTimer):
+    """Follows the call of a busy dialog of any kind. After 3 s it shows the elapsed time in the footer; after 10 s it
+    lets the person close the dialog. The call continues in its worker thread, and a toast shows its result."""
 
     def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:
-        super().__init__(dialog, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
+        super().__init__(dialog, interval=1_000)
         self._dialog, self._context = dialog, context
-        self.timeout.connect(self._allow_closing)
+        self.began_at = context.monotonic()
+        self.timeout.connect(self._update_dialog)
+        self.start()
 
     @Slot()
-    def _allow_closing(self) -> None:
-        if self._dialog.is_busy:
-            translate = self._context.translate
-            self._dialog.allow_closing(
-                translate("action.close"), translate("dialog.elapsed", seconds=CANCEL_ENABLED_AFTER_SECONDS)
-            )
+    def _update_dialog(self) -> None:
+        dialog, translate = self._dialog, self._context.translate
+        seconds = int(self._context.monotonic() - self.began_at)
+        if not dialog.is_busy or dialog.may_be_closed:
+            self.stop()
+            self.deleteLater()
+        elif seconds >= CLOSABLE_AFTER_SECONDS:
+            self.stop()
+            sentence = dialog.closable_text or translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS)
+            dialog.allow_closing(translate("action.close"), sentence)
+        elif seconds >= _ELAPSED_SHOWN_AFTER_SECONDS:
+            dialog.show_elapsed_text(translate("dialog.elapsed_short", seconds=seconds))
 
 
 class CallStepList(QWidget):

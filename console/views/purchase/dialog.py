@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
-from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
+from console.views.pages.call_steps import CallStepList, ReachedStepCollector
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
@@ -54,7 +54,6 @@ class PurchaseDialog(DialogFrame):
         content.setLayout(make_column(*widgets_above, self.form, gap_px=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
-        self._cancel_timer = CancelEnablingTimer(self, context)
         self._update_act_button()
 
     @Slot()
@@ -82,7 +81,6 @@ class PurchaseDialog(DialogFrame):
         self.hint.show_text("")
         self.show_title(context.translate("dialog.purchase.asking_title"), self._format_subtitle())
         self.show_content(CallStepList(context, self._steps))
-        self._cancel_timer.start()
         context.run_acting_call(
             lambda services, request_id: services.credit_checks.purchase(request, report, request_id=request_id),
             self._show_purchase,
@@ -125,7 +123,6 @@ class PurchaseDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
         translate = self._context.translate
-        self._cancel_timer.stop()
         self._record = record
         open_button_text = translate("action.open_record") if record is not None else ""
         self.show_outcome(

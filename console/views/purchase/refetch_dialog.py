@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
-from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
+from console.views.pages.call_steps import CallStepList, ReachedStepCollector
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
@@ -52,7 +52,6 @@ class RefetchDialog(DialogFrame):
             box.checkStateChanged.connect(self._update_act_button)
         self.show_content(self._make_form())
         self.act_button.clicked.connect(self._refetch_parts)
-        self._cancel_timer = CancelEnablingTimer(self, context)
 
     def _make_form(self) -> QWidget:
         translate, record = self._context.translate, self._record
@@ -99,7 +98,6 @@ class RefetchDialog(DialogFrame):
             context.translate("dialog.refetch.asking_title"), context.translate("record.title", id=record.id)
         )
         self.show_content(CallStepList(context, self._steps))
-        self._cancel_timer.start()
         context.run_acting_call(
             lambda services, request_id: services.credit_checks.refetch(
                 record.id,
@@ -144,7 +142,6 @@ class RefetchDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget, *, offers_pdf: bool) -> None:
         translate = self._context.translate
-        self._cancel_timer.stop()
         open_button_text = translate("action.open_pdf") if offers_pdf else ""
         self.show_outcome(
             title,

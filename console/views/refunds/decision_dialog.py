@@ -1,14 +1,13 @@
 """The dialogs of the three decisions on a refund: approve it (with the password), reject it (with a reason), and
 withdraw it (only the maker)."""
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
-from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import block_button_without_worker
@@ -52,9 +51,8 @@ class _DecisionDialog(DialogFrame):
             parent=parent,
         )
         block_button_without_worker(context, self.act_button)
+        self.closable_text = context.translate("dialog.decide.watched")
         self._context, self._view = context, view
-        self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
-        self._cancel_timer.timeout.connect(self._allow_closing)
         self.show_content(self._make_content())
         self.act_button.clicked.connect(self._send_decision)
         self._update_act_button()
@@ -94,7 +92,6 @@ class _DecisionDialog(DialogFrame):
         context, refund_id = self._context, self._view.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
-        self._cancel_timer.start()
         context.run_acting_call(
             call,
             self._show_decision,
@@ -109,13 +106,6 @@ class _DecisionDialog(DialogFrame):
             key=("refund", refund_id),
             provider=self._view.payment.provider if self.name == "approve" else "",
         )
-
-    @Slot()
-    def _allow_closing(self) -> None:
-        if self.is_busy:
-            self.allow_closing(
-                self._context.translate("action.close"), self._context.translate("dialog.decide.watched")
-            )
 
     def _show_decision(self, refund: Refund) -> None:
         context = self._context
@@ -144,7 +134,6 @@ class _DecisionDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         translate = self._context.translate
-        self._cancel_timer.stop()
         act_text = translate("action.open_refund")
         self.show_outcome(
             title,

@@ -8,7 +8,6 @@ from console.domain.money import format_decimal
 from console.domain.payments.consistency import is_answer_old
 from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.service_results import RefundPlan
-from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import FORM_STAGE, REVIEW_STAGE, DialogDraft
 from console.views.pages.permission_buttons import block_button_without_worker
@@ -67,8 +66,6 @@ class RefundDialog(DialogFrame):
         self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
         self.too_early_text = context.translate("dialog.too_early")
-        self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
-        self._cancel_timer.timeout.connect(self._allow_closing)
         self._update_act_button()
         if self.is_answer_old and not self._find_refusal_reason() and not context.find_disabled_reason("probe"):
             QTimer.singleShot(0, self, self._probe_payment)  # it costs nothing, and the form needs a fresh answer
@@ -268,7 +265,6 @@ class RefundDialog(DialogFrame):
         context, request, self._is_request_sent = self._context, self.form.make_request(), True
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
-        self._cancel_timer.start()
         context.run_acting_call(
             lambda services, request_id: services.refunds.request(request, request_id=request_id),
             self._show_request,
@@ -280,14 +276,6 @@ class RefundDialog(DialogFrame):
             key=("payment", request.payment_id),
             provider="",
         )
-
-    @Slot()
-    def _allow_closing(self) -> None:
-        if self.is_busy:
-            self.allow_closing(
-                self._context.translate("action.close"),
-                self._context.translate("dialog.elapsed", seconds=CANCEL_ENABLED_AFTER_SECONDS),
-            )
 
     def _show_request(self, refund: Refund) -> None:
         context = self._context
@@ -321,7 +309,6 @@ class RefundDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget, act_key: str = "") -> None:
         translate = self._context.translate
-        self._cancel_timer.stop()
         subtitle = _format_dialog_subtitle(self._context, self.plan)
         self.show_outcome(
             title,

@@ -67,6 +67,8 @@ class DialogFrame(QDialog):
     """The sentence that the dialog shows if the person tries to close it while its call runs; "": no sentence. The
     window sets it when a call begins.
     """
+    closable_text = ""
+    """The sentence that the dialog shows when the person may close it while its call runs; "": the usual sentence."""
     too_early_text = ""
     """The sentence that the dialog shows if a shortcut has no effect in the first 600 ms; "": no sentence."""
     submits_on_enter = False
@@ -100,6 +102,7 @@ class DialogFrame(QDialog):
         self._subtitle = TextLabel("", "small", "muted", wraps_lines=True)
         self.show_title(title, subtitle)
         self._is_busy = self._may_close_window = False
+        self._elapsed_text = ""
         self._is_acting_delay_over = self._is_act_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
@@ -354,9 +357,18 @@ class DialogFrame(QDialog):
         can't have it.
         """
         self._is_busy, self._may_close_window = True, False
+        self._elapsed_text = ""
+        self.hint.show_text("")
         self.act_button.set_busy(busy_text)
         self.cancel_button.setEnabled(False)
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_elapsed_text(self, elapsed_text: str) -> None:
+        """Show in the footer how long the call has been running. The text isn't announced, because it changes each
+        second, and it never replaces another sentence."""
+        if self.hint.plain == self._elapsed_text:
+            self._elapsed_text = elapsed_text
+            self.hint.show_text(elapsed_text)
 
     def allow_closing(self, close_text: str, hint: str) -> None:
         """Allow the person to close the dialog while its action still runs. The main button stays disabled, even
@@ -409,6 +421,11 @@ class DialogFrame(QDialog):
         sentences = [bar.sentence for bar in bars]
         is_title_in_bar = bool(sentences) and sentences[0].startswith(title)
         announce(self, join_spoken_text("" if is_title_in_bar else title, *sentences), icon_name=icon_name, tone=tone)
+
+    @property
+    def may_be_closed(self) -> bool:
+        """True if the person can close the dialog: no action runs, or `allow_closing` was called."""
+        return self._may_close_window or not self._is_busy
 
     @property
     def is_busy(self) -> bool:
@@ -534,7 +551,7 @@ class DialogFrame(QDialog):
         return stops if any(isinstance(stop, _INPUT_TYPES) for stop in stops) else []
 
     def reject(self) -> None:
-        if not self._is_busy or self._may_close_window:
+        if self.may_be_closed:
             super().reject()
         elif self.stays_open_text:
             self.hint.show_text(self.stays_open_text)
