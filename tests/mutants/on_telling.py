@@ -365,4 +365,25 @@ ON_TELLING: tuple[Mutant, ...] = (
         'if action.suffix in ("_short", "_currency"):',
         ("tests/domain/explanations/test_alerts.py",),
     ),
+    _mutant(
+        "a page changes what it could not read again",
+        "console/views/pages/base.py",
+        "        if self._reading_failure is None or self._loaded_at is None:\n",
+        "        if True:\n",
+        ("tests/desk/test_outdated_data.py",),
+    ),
+    _mutant(
+        "nothing among the newest records is told as nothing",
+        "console/domain/lookup/results.py",
+        "        return any(group.is_partial for group in self.groups.values())\n",
+        "        return False\n",
+        ("tests/desk/test_nothing_found.py",),
+    ),
+    _mutant(
+        "a dialog holds the window until the answer",
+        "console/views/app/window_controller.py",
+        "            RunningCallTimer(caller, self.context)\n",
+        "",
+        ("tests/desk/test_long_calls.py",),
+    ),
 )
