@@ -13,7 +13,9 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.credit_checks.tabs import DocumentRow
 from console.views.documents.compare_page import PdfComparisonPage
 from console.views.documents.pdf_page import PdfPage
+from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PdfComparisonRoute, PdfRoute
+from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, save_as
 from tests.desk.seats import Seats
@@ -92,6 +94,31 @@ def test_a_pdf_of_images_says_that_it_has_no_text(sit: Sit, console: Console, he
     assert page.text_field.toPlainText().startswith("This PDF has no text")
     assert heard[-1].is_urgent
     assert heard[-1].sentence == page.text_field.toPlainText()
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
+    sit: Sit, console: Console, sandbox: Sandbox, *, is_other: bool
+) -> None:
+    """Its dialog says that the copies differ; the button beside it shows where. Otherwise it opens the PDF."""
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    if is_other:
+        sandbox.control.add_fault("pdf_other", call="pdf", times=1)
+    person.press("F")
+    dialog = person.dialog(RefetchDialog)
+    dialog.pdf_box.setChecked(True)
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
+    person.until(dialog.act_button.isEnabled)
+    assert dialog.act_button.text() == translate("action.compare" if is_other else "action.open_pdf", "en")
+    dialog.act_button.click()
+    person.page(PdfComparisonPage if is_other else PdfPage)
 
 
 def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox, heard: list[Heard]) -> None:

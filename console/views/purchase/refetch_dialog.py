@@ -13,7 +13,7 @@ from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import PdfRoute
+from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.inputs import CheckBox
@@ -125,6 +125,7 @@ class RefetchDialog(DialogFrame):
             context.translate("dialog.refetch.done_title"),
             _make_refetch_content(context, result, self._record),
             offers_pdf=has_pdf,
+            offers_comparison=_has_other_pdf(result, self._record),
         )
 
     def _show_failure(self, failure: Failure) -> None:
@@ -140,9 +141,15 @@ class RefetchDialog(DialogFrame):
         )
         self._show_final_content(title, _make_failure_content(context, failure), offers_pdf=False)
 
-    def _show_final_content(self, title: str, content: QWidget, *, offers_pdf: bool) -> None:
+    def _show_final_content(
+        self, title: str, content: QWidget, *, offers_pdf: bool, offers_comparison: bool = False
+    ) -> None:
+        """Show the end of the re-fetch. The main button opens the PDF (`offers_pdf`), or the comparison with the
+        older copy (`offers_comparison`)."""
         translate = self._context.translate
         open_button_text = translate("action.open_pdf") if offers_pdf else ""
+        if offers_comparison:
+            open_button_text = translate("action.compare")
         self.show_outcome(
             title,
             translate("record.title", id=self._record.id),
@@ -150,8 +157,16 @@ class RefetchDialog(DialogFrame):
             close_text=translate("action.close"),
             act_text=open_button_text,
         )
-        if offers_pdf:
+        if offers_comparison:
+            self.act_button.clicked.connect(self._open_comparison)
+        elif offers_pdf:
             self.act_button.clicked.connect(self._open_pdf)
+
+    @Slot()
+    def _open_comparison(self) -> None:
+        """Open the page that shows the new PDF beside the older copy."""
+        self.accept()
+        self._context.navigate(PdfComparisonRoute(self._record.id))
 
     @Slot()
     def _open_pdf(self) -> None:
@@ -171,7 +186,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
     if current is not None and "pdf_file_path" in result.changed:
         size = wording.format_bytes(current.bytes)
         lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))
-        if before.pdf_file_path:
+        if _has_other_pdf(result, before):
             lines.append(_make_text_line(context.translate("dialog.refetch.other_pdf")))
     bar = NotificationBar(
         context.translate("dialog.refetch.done_title"),
@@ -180,6 +195,11 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
         icon_name="check",
     )
     return _stack_widgets(bar, *lines)
+
+
+def _has_other_pdf(result: RefetchResult, before: CreditCheck) -> bool:
+    """Return True if the re-fetch has stored a PDF that differs from the copy of `before`."""
+    return bool(before.pdf_file_path) and "pdf_file_path" in result.changed
 
 
 def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
