@@ -52,7 +52,7 @@ class SandboxWorld:
 
     # -- credit checks
 
-    def make_corporation(self) -> str:
+    def make_corporation_number(self) -> str:
         """Return the number of a corporation that no record has yet."""
         return make_invented_number()
 

@@ -26,7 +26,8 @@ def move_company(row: RegistryRow, street: str, day: date, *, city: str | None =
 
 
 def close_company(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
-    """Return the row after the registration was closed on this day. `cause` is a code of `closeCause`."""
+    """Return the row after the registration was closed on this day. `cause` is the
+    publisher's code of the reason for closing (column `closeCause`): "01" is the end of a liquidation."""
     return _change_row(make_closed_row(row, cause, day.isoformat()), "21", day)
 
 

@@ -190,8 +190,8 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
 
 def require_adoptable_table(database: Database) -> LegacyTable:
     """Return the database's table of credit checks, which this program or another application has created. Raises
-    not_found if there is no such table (a missing SQLite file is not created), not_our_database if the database
-    has only tables of other applications.
+    not_found if the database has no tables (a missing SQLite file is not created), not_our_database if it has tables,
+    but no table of credit checks.
     """
     if database.file is not None and not database.file.exists():
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})

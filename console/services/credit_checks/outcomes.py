@@ -249,8 +249,9 @@ def write_unknown_purchase(
     context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: CreditCheckCapabilities
 ) -> None:
     """Set the certainty of the credit check to unknown, because the provider may have charged the purchase. The
-    claim stays. A probe is scheduled if the provider can list purchases; otherwise, or if the answer does not
-    fit the purchase, the work is set to needs_review. `cause` is stored as the error code.
+    claim stays. A probe is scheduled if the provider can list purchases; otherwise, or if `cause` is
+    one of _ANSWER_MISMATCH_REASONS (the answer doesn't fit the purchase), the work is set to needs_review. `cause` is
+    stored as the error code.
     """
     now = context.now()
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)

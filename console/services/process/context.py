@@ -284,8 +284,8 @@ class ServiceContext:
 
     def find_answer_key(self, operation_id: str) -> str | None:
         """Return the key by which the database checks that the stored answer to the operation comes from a desk with
-        the store key. Return None on a desk without the store key of this database, and if the database can't be
-        read to compare the key."""
+        the store key: it is derived from the store key and the operation id. Return None on a desk without the store
+        key of this database, and if the database can't be read to compare the desk's store key with its own."""
         try:
             return self.cipher.answer_key(operation_id)
         except ConsoleError:

@@ -37,7 +37,8 @@ class RiskSignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
     `rule_facts` are the facts for the rules. `similar_payments` are the payments of the same order, and after them
-    those of the same corporation with a captured amount of one of the payments that are read together. `open_cases`
+    those of the same corporation whose captured amount is that of this payment, or of another payment whose facts are
+    read in the same call. `open_cases`
     are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's order,
     `payer_refunds` the refunds to the same payer within PAYER_LOOK_BACK_PERIOD. The refunds are newest first, and
     the payments of each of the two groups too.

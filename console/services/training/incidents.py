@@ -37,7 +37,7 @@ class IncidentDeclaration:
 
 def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
     """Create the incident `lost_answer`: AlarmBox charges a purchase, but its answer does not arrive."""
-    number = world.make_corporation()
+    number = world.make_corporation_number()
     record = world.buy_check(number, "reset_after_charge", "purchase")
     return {"number": number, "record": str(record), "provider_id": str(world.find_provider_credit_check_id(number))}
 
@@ -54,7 +54,7 @@ def _judge_lost_answer(actual_records: ActualRecordReader, facts: IncidentFacts)
 
 def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
     """Create the incident `missing_pdf`: AlarmBox has no PDF yet of a bought credit check."""
-    number = world.make_corporation()
+    number = world.make_corporation_number()
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
 
@@ -122,7 +122,7 @@ def _judge_refunded_amounts(actual_records: ActualRecordReader, order: str, amou
 
 
 def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    corporation = world.make_corporation()
+    corporation = world.make_corporation_number()
     first_order, second_order = (world.add_order(7_700, corporation=corporation) for _ in range(2))
     for order in (first_order, second_order):
         world.pay_order(order, 7_700)

@@ -9,7 +9,7 @@ class InventedWorld(Protocol):
     """Creates the incidents of the training: acts as payers, providers and colleagues, through the ordinary
     services. Amounts are in yen. All methods may be called from any thread."""
 
-    def make_corporation(self) -> str:
+    def make_corporation_number(self) -> str:
         """Return the number of a corporation that no record has yet."""
         ...
 

@@ -52,11 +52,11 @@ A session of a desk uses a few MiB.
 """
 MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
-MAX_PREPARED_TRANSACTION_SECONDS = 2
-"""Smallest age (seconds) at which the procedure reports a prepared XA transaction that has no session and blocks
-another transaction. A worker calls the procedure repeatedly, and rolls the transaction back when the calls have
-reported it for MAX_BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
-`retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
+MIN_REPORTED_TRANSACTION_SECONDS = 2
+"""Smallest age (seconds) at which the database procedure that lists lock holders reports a prepared XA transaction
+that has no session and blocks another transaction. A worker calls the procedure repeatedly, and rolls the transaction
+back when the calls have reported it for MAX_BLOCKING_SECONDS. The sum of both times and of the duration of two calls
+is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
 BLOCKS_REASON = "blocks"
 BLOCKS_UNCLEAR_REASON = "blocks_unclear"
@@ -202,7 +202,7 @@ def _make_procedure_body(conn: Connection) -> str:
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
-    WHERE l.blocking_id = 0 AND l.blocking_started <= now_here - INTERVAL {MAX_PREPARED_TRANSACTION_SECONDS} SECOND
+    WHERE l.blocking_id = 0 AND l.blocking_started <= now_here - INTERVAL {MIN_REPORTED_TRANSACTION_SECONDS} SECOND
       AND l.wait_started <= now_here - INTERVAL 1 SECOND
   ) THEN
     SET account = '', reason = '{PREPARED_TRANSACTION_REASON}';

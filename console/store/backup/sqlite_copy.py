@@ -71,8 +71,9 @@ def read_meta(file: Path) -> dict[str, str]:
 
 
 def require_usable_spool(file: Path) -> None:
-    """Check a copy of a spool, without changing it. Raises ConsoleError `bad_backup`: database, if the file is
-    damaged or isn't a spool of this program; format, if a newer program wrote it.
+    """Check a copy of a spool, without changing it. Raises ConsoleError `bad_backup` with the problem
+    DATABASE_DAMAGED if the file is damaged or isn't a spool of this program, NEWER_FORMAT if a newer program wrote
+    it.
     """
     with _open_copy(file) as conn:
         ((application_id,),) = conn.execute("PRAGMA application_id")

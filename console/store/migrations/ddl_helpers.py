@@ -67,7 +67,7 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column as `add_column` does. If the adoption has made `work_state` invisible (on a server that can hide
     columns), this column becomes invisible, too: `SELECT *` and an INSERT without a list of columns don't see it.
-    Then `column` is added as declared: a derived column isn't made a stored one.
+    In this case a derived column stays derived; otherwise `add_column` makes it a stored one.
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return

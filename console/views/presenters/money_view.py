@@ -227,8 +227,9 @@ def make_money_parts(
 
 
 def compute_refundable_before_request(details: RefundDetails) -> int:
-    """Return the refundable amount of the payment, in minor units, as it was before this refund was requested. The
-    request has reserved its amount until the refund is sent; a refund of money set aside has reserved nothing."""
+    """Return the refundable amount of the payment, in minor units, as it was before this refund was requested: a
+    requested or approved refund reserves its amount, which is added back. For a refund in another state, or of money
+    set aside, which reserves nothing, return the present refundable amount."""
     refund, refundable_minor = details.record, details.money.refundable
     is_reserved = refund.state in (RefundState.REQUESTED, RefundState.APPROVED) and refund.set_aside_id is None
     return refundable_minor + (refund.amount_minor if is_reserved else 0)

@@ -242,7 +242,7 @@ class DailyCloseSection(ReportSection):
 
     @Slot(str)
     def write_close_to(self, path: str) -> None:
-        """Write the shown daily close to a new file at `path`. The suffix of `path` selects the format."""
+        """Write the shown daily close to the new file `path`. The suffix of `path` selects the format."""
         context, close = self._context, self._daily_close
         if close is None or self.is_writing:
             return
