@@ -38,7 +38,7 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
     person.press("Ctrl+Shift+N")
     dialog = person.dialog(AnnouncementsDialog)
     person.until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
-    assert dialog.sentence_label.plain == f"Copied {NUMBERS[0]}."
+    assert dialog.sentence_label.plain == f"Copied {record.id}."  # the title had the focus
     record_cell = dialog.table.model().index(0, 2).data()
     assert record_cell == f"Credit check {record.id}"
     person.press("Return")
