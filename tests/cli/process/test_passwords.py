@@ -74,7 +74,7 @@ from console.cli.process.password import read_password
 from console.cli.text_output.translator import Translator
 from console.domain.process import interrupts
 from console.settings.settings import Settings
-with interrupts.handle_signals(defers_first=True):
+with interrupts.handle_signals(defers_first_signal=True):
     try:
         print('length', len(read_password(Settings.load(), Translator()) or ''), flush=True)
     except interrupts.Interrupted:

@@ -365,7 +365,9 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     spool.store_intent(intent("sent"))
     monkeypatch.setattr("console.store.spool.spool.find_place", lambda _file: "elsewhere")
     monkeypatch.setattr(Spool, "_distrust_copy", lambda *_: None)
-    assert not Spool(tmp_path, None).mark_void("sent")
+    other = Spool(tmp_path, None)
+    assert not other.mark_void("sent")
+    other.close()
     assert not spool.mark_void("sent")
 
 
