@@ -15,6 +15,7 @@ from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.first_use import note_earlier_use
 from tests.support.furnished import Furnished, furnished
 from tests.support.waiting import PATIENCE_SECONDS
@@ -67,7 +68,11 @@ class Stage:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError("the window did not get there")
+                page = self.frame.current_page
+                bars = (
+                    [bar.accessibleName() for bar in page.findChildren(NotificationBar)] if page is not None else []
+                )
+                raise TimeoutError(f"the window did not get there; its page says {bars}")
             _live()
 
     def settle(self) -> None:
