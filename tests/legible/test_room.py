@@ -173,7 +173,7 @@ def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_pat
 def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path) -> None:
     """With its title in sight: only what is needed to see the current row is scrolled."""
     with looking(tmp_path, Sight("en", "light", 1280, 800)) as stage:
-        # The due tasks, which begin 2 s after the start, change the order of the rows, and the current one goes along.
+        # The due tasks, which begin 2 s after the start, may move the current row.
         stage.until(lambda: stage.opening.context.last_due_tasks_at is not None)
         stage.go(HomeRoute())
         page = stage.find(HomePage)
