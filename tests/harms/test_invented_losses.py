@@ -3,6 +3,7 @@
 from console.domain.audit.actions import AuditAction
 from tests.harms.scene import ROLES, UTC, Scene
 from tests.harms.ways import LOOSE, endings, inserts
+from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import code_of
 
 RULE = "database_went_back"
@@ -73,6 +74,7 @@ def _stop_again_and_again(harm_scene: Scene, who: str) -> None:
     stops = 0
     for _ in range(8):
         _tell_in_trail(harm_scene, who)
+        wait_until_applied(harm_scene.nodes)  # the next statement may go to another node
         harm_scene.tries(who, next(inserts("alerts", _alert())))
         if not _open_stops(harm_scene):
             continue

@@ -35,7 +35,7 @@ from console.store.constraints.sql_expressions import (
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
 """Longest time (hours) for which a person may take a record: a day, and one hour for a difference between clocks."""
-LOSS_REPORT_SECONDS = 10
+LOSS_REPORT_SECONDS = 60
 """Longest time (seconds) between the audit entry about a loss of the database and the alert and the lost operations
 of the same transaction."""
 MAX_LOSS_REPORTS_PER_DAY = 3
