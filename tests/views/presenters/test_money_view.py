@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import QPoint
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from console.cli.json_output.records import build_record_fields_json
@@ -137,6 +138,22 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     panel.show_money_parts(parts, rest)
     assert "Refund outcome unknown −¥500" in panel.accessibleName()
     assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
+
+
+def test_an_unknown_amount_is_violet_as_a_link_too(the_look: Appearance) -> None:
+    """Links to rows keep the colour of what they say. Looked at in the pixels."""
+    money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
+    panel = MoneyPanel("Where the money is", part_description="Shows the rows")
+    panel.show_money_parts(*money_facts.make_money_parts(money, window_context()))
+    unknown, refunded = (panel.part_buttons[key].grab().toImage() for key in ("unknown", "refunded"))
+
+    def has_colour(image: QImage, name: str) -> bool:
+        wanted = the_look.colour(name).rgb()
+        return any(image.pixel(x, y) == wanted for x in range(image.width()) for y in range(image.height()))
+
+    assert has_colour(unknown, "unknown")
+    assert not has_colour(refunded, "unknown")
+    assert not has_colour(unknown, "accent")
 
 
 @pytest.mark.parametrize("width", range(200, 1000, 40))

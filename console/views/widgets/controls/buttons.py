@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
-from console.views.theme.design_tokens import TypeRoleName
+from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
@@ -341,7 +341,8 @@ class IconButton(PaintedButton):
 
 class LinkButton(PaintedButton):
     """A button that looks like a link: text in the accent colour, an arrow (`has_arrow`) if the link opens another
-    page, and a key cap if `key` isn't ""."""
+    page, and a key cap if `key` isn't "". With a `tone`, the text keeps the colour of what it says and is underlined.
+    """
 
     def __init__(
         self,
@@ -350,10 +351,11 @@ class LinkButton(PaintedButton):
         *,
         has_arrow: bool = False,
         role: TypeRoleName = "body",
+        tone: Tone | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(text, parent)
-        self.key, self._has_arrow, self._role = key, has_arrow, role
+        self.key, self._has_arrow, self._role, self._tone = key, has_arrow, role, tone
         if key:
             QShortcut(QKeySequence(_make_qt_key_sequence(key)), self).activated.connect(self.click)
             self.setAccessibleDescription(key)
@@ -366,12 +368,14 @@ class LinkButton(PaintedButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        text_colour = current_appearance().colour("accent" if self.isEnabled() else "disabled_text")
+        text_colour = current_appearance().colour((self._tone or "accent") if self.isEnabled() else "disabled_text")
         if self.underMouse() and self.isEnabled():
             text_colour = current_appearance().colour("accent_hover")
         painter.setPen(text_colour)
         draw_line_of_text(painter, 2, self.height(), self.text(), self._role)
         text_right = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
+        if self._tone is not None:
+            painter.fillRect(QRectF(2, self.height() - 1, text_right - 2, 1), text_colour)
         if self._has_arrow:
             icon_px = current_appearance().icon_px(12)
             draw_cached_icon(

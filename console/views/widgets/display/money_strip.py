@@ -59,7 +59,7 @@ class MoneyPartButton(LinkButton):
     copied = Signal(str)
 
     def __init__(self, part: MoneyPart, description: str) -> None:
-        super().__init__(part.amount_text, role="figure")
+        super().__init__(part.amount_text, role="figure", tone=_find_amount_tone(part))
         self._copied_text = part.copied_text
         self.setAccessibleName(f"{part.name} {part.amount_text}")
         self.setAccessibleDescription(description)
@@ -249,12 +249,16 @@ class MoneyPanel(Surface):
         self.part_opened.emit(str(self.sender().property("part")))
 
 
+def _find_amount_tone(part: MoneyPart) -> Tone:
+    """Return the tone of the amount's text: an unknown amount never looks like a known one, also as a link."""
+    return "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
+
+
 def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_first_part: bool) -> QWidget:
     """Return the name and the amount of a part. `button` is the link that shows the amount; None if the amount is no
     link."""
-    tone: Tone = "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
     name_label = TextLabel(part.name, "small", "muted")
-    amount_label = button or TextLabel(part.amount_text, "figure", tone, is_bold=is_first_part)
+    amount_label = button or TextLabel(part.amount_text, "figure", _find_amount_tone(part), is_bold=is_first_part)
     panel = QWidget()
     name_row = (
         make_row(name_label, None, gap_px=6)
