@@ -7,7 +7,9 @@ from console.domain.access.permissions import ADMIN
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import Person as Operator
 from console.views.admin.page import AdminPage
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AdminRoute
+from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
@@ -42,6 +44,22 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
 
 def hinted_keys(page: AdminPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
+
+
+def test_a_page_that_is_opened_before_the_rights_are_known(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window doesn't know yet that this person may not see the limits: all other tabs are read, and the limits
+    say who may see them."""
+    person = sit()
+    with monkeypatch.context() as patch:
+        patch.setattr(WindowContext, "find_missing_right_reason", lambda *_: "")
+        person.frame.show_route(AdminRoute())
+        page = person.page(AdminPage)
+        person.until(lambda: bool(page.switch_table.all_rows))
+    assert page.switch_table.current_item is not None
+    assert page.list_bar_names() == ()
+    page.tabs.setCurrentIndex(1)
+    person.rest()
+    assert isinstance(page.content_stack.currentWidget(), EmptyState)
 
 
 def test_schedules_before_the_first_run(sit: Sit, console: Console) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.access.read_only import ReadOnlySwitch
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.limits import Limit
 from console.domain.records import Person
 from console.views.admin.health_tabs import (
@@ -181,7 +182,7 @@ class AdminPage(Page):
             switch_rows = tuple(
                 _ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only_switches.list_scopes()
             )
-            limits = services.limits.list_limits() if may_see_limits else None
+            limits = _list_limits_if_allowed(services) if may_see_limits else None
             return _AdminPageContents(
                 switch_rows, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
@@ -326,3 +327,14 @@ def _make_people_columns(context: WindowContext) -> list[Column]:
                lambda person: translate("admin.may_buy" if person.may_buy else "admin.may_not_buy"),
                is_stretched=True),
     ]  # fmt: skip
+
+
+def _list_limits_if_allowed(services: "Console") -> tuple[Limit, ...] | None:
+    """Return the limits; None if the acting person has no right to see them. The window learns the rights of people
+    a moment after its start, so a page that is opened at once can't know this."""
+    try:
+        return tuple(services.limits.list_limits())
+    except ConsoleError as refusal:
+        if refusal.code is not ErrorCode.NOT_ALLOWED:
+            raise
+        return None
