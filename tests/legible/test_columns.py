@@ -84,16 +84,7 @@ def test_identity_amount_and_cause_are_visible(
     """At 100 % in a window of a usual size: neither hidden nor cut nor beyond the edge, in every table of every
     screen. A sentence may end with "…", an identifier and an amount may not.
     """
-    with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
-        stage = ColumnStage(desk, Sight(language, "light", *USUAL_SIZES[0]), tmp_path / "none")
-        stage.tables, stage.find_faults_of_table = set(), faults_of
-        try:
-            for name in names:
-                SCENES[name](stage)
-        finally:
-            stage.close()
-    assert stage.found == []
-    assert len(stage.tables) >= MIN_TABLES, stage.tables
+    _look_at_tables(tmp_path, language, names, faults_of, USUAL_SIZES)
 
 
 def unused_room_of(table: FittedTable) -> Iterator[str]:
@@ -119,9 +110,20 @@ def test_columns_use_the_room_of_a_wide_window(
 ) -> None:
     """Texts, identifiers and states share it, amounts and ages keep their widths: no table is a narrow one with a
     hole beside it, and no hole is within a row."""
+    _look_at_tables(tmp_path, language, names, unused_room_of, (WIDE_SIZE,))
+
+
+def _look_at_tables(
+    tmp_path: Path,
+    language: str,
+    names: tuple[str, ...],
+    find_faults: Callable[[FittedTable], Iterator[str]],
+    sizes: tuple[tuple[int, int], ...],
+) -> None:
+    """Open these scenes in a window of each size; no table in them has a fault."""
     with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
-        stage = ColumnStage(desk, Sight(language, "light", *WIDE_SIZE), tmp_path / "none")
-        stage.tables, stage.find_faults_of_table, stage.sizes = set(), unused_room_of, (WIDE_SIZE,)
+        stage = ColumnStage(desk, Sight(language, "light", *sizes[0]), tmp_path / "none")
+        stage.tables, stage.find_faults_of_table, stage.sizes = set(), find_faults, sizes
         try:
             for name in names:
                 SCENES[name](stage)

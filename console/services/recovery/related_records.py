@@ -196,22 +196,8 @@ class RelatedRecordCompleter:
                         for payment_id in order.payment_ids
                         for refund in refunds_by_payment_id.get(payment_id, ())
                     ),
-                    unknown_payment=next(
-                        (
-                            payment
-                            for payment in unfinished_payments.get(order.id, ())
-                            if payment.certainty is Certainty.UNKNOWN and order.state is OrderState.PENDING
-                        ),
-                        None,
-                    ),
-                    reviewed_payment=next(
-                        (
-                            payment
-                            for payment in unfinished_payments.get(order.id, ())
-                            if payment.work.state is WorkState.NEEDS_REVIEW
-                        ),
-                        None,
-                    ),
+                    unknown_payment=_find_unknown_payment(order, unfinished_payments.get(order.id, ())),
+                    reviewed_payment=_find_reviewed_payment(unfinished_payments.get(order.id, ())),
                 ),
             )
 
@@ -418,6 +404,18 @@ def _read_unfinished_payments(
         ),
         lambda payment: payment.order_id,
     )
+
+
+def _find_unknown_payment(order: Order, unfinished_payments: Iterable[Payment]) -> Payment | None:
+    """Return the payment with an unknown outcome if the order is pending; None if there is none."""
+    if order.state is not OrderState.PENDING:
+        return None
+    return next((payment for payment in unfinished_payments if payment.certainty is Certainty.UNKNOWN), None)
+
+
+def _find_reviewed_payment(unfinished_payments: Iterable[Payment]) -> Payment | None:
+    """Return the payment that a person must look at; None if there is none."""
+    return next((payment for payment in unfinished_payments if payment.work.state is WorkState.NEEDS_REVIEW), None)
 
 
 def _read_contradicting_answers(

@@ -215,15 +215,13 @@ def make_money_parts(
     if refundable_before_minor not in (None, money.refundable):
         refundable_before_text = wording.format_amount(refundable_before_minor, currency)
         refundable_text = translate("case.becomes", before=refundable_before_text, after=refundable_text)
-    is_untouched = money.refundable == money.captured and money.captured > 0
-    refundable_part = MoneyPart(
-        translate("money.part.refundable"),
-        refundable_text,
-        money.refundable,
-        "solid" if is_untouched else "empty",
-        "good",
-    )
-    return leading_parts, refundable_part
+    return leading_parts, _make_refundable_part(money, refundable_text, context)
+
+
+def _make_refundable_part(money: MoneyParts, text: str, context: WindowContext) -> MoneyPart:
+    """Return the refundable part, which fills the bar if the whole amount can be refunded. `text` is its amount."""
+    fill_pattern = "solid" if money.refundable == money.captured and money.captured > 0 else "empty"
+    return MoneyPart(context.translate("money.part.refundable"), text, money.refundable, fill_pattern, "good")
 
 
 def compute_refundable_before_request(details: RefundDetails) -> int:
