@@ -103,13 +103,12 @@ def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseEx
 
 
 def _find_damaged_installation() -> "InstallationComparison | None":
-    """Return the state of the program's files if this is a built application and some of them are altered or
-    missing; None otherwise, and always None in a clone or an installed wheel.
+    """Return the state of the program's files if some of them are altered or missing; None otherwise, and always
+    None in a clone.
     """
     from console.services.monitoring import installation
 
-    folder = installation.find_installed_folder()
-    comparison = installation.check_installed_files(folder) if folder is not None else None
+    comparison = installation.check_installation()
     return comparison if comparison is not None and comparison.damaged else None
 
 

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,3 +130,38 @@ def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
     command, env = [str(program.with_name("python")), "-c", _RENDER, str(report)], environment(tmp_path)
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "800 0 True\n"), done.stderr
+
+
+def _check_files(program: Path, home: Path) -> dict[str, Any]:
+    """The check of the program's files, as `doctor` tells it."""
+    checks = json.loads(run(program, home, "--json", "doctor").stdout)["data"]["checks"]
+    return next(check for check in checks if check["name"] == "installation")
+
+
+def test_the_doctor_names_damaged_files_and_libraries(program: Path, tmp_path: Path) -> None:
+    """Files of the wheel that were altered or removed by their paths, libraries by their names; a program that can't
+    even start because of it says so beside its internal error."""
+    assert _check_files(program, tmp_path)["ok"]
+    (packages,) = program.parents[1].glob("lib/python*/site-packages")
+    sentences = packages / "console/resources/words/en.json"
+    icon = packages / "console/resources/desktop/support-console.svg"
+    kept = {file: file.read_bytes() for file in (sentences, icon)}
+    # A library in front of the whole one, as an interrupted installation leaves it.
+    broken = packages / "requests-99.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: requests\nVersion: 99.0\n")
+    (broken / "RECORD").write_text("requests/gone.py,sha256=AAAA,0\n")
+    try:
+        sentences.write_bytes(kept[sentences] + b"\n")
+        icon.unlink()
+        found = _check_files(program, tmp_path)
+        assert not found["ok"]
+        assert found["facts"]["altered"] == ["console/resources/words/en.json", "requests"]
+        assert found["facts"]["missing"] == [icon.relative_to(packages).as_posix()]
+        sentences.write_text("{")
+        stopped = run(program, tmp_path, "lookup", NUMBER)
+        assert (stopped.returncode, str(sentences.relative_to(packages)) in stopped.stderr) == (70, True)
+    finally:
+        shutil.rmtree(broken)
+        for file, content in kept.items():
+            file.write_bytes(content)

@@ -19,7 +19,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
-from console.services.monitoring.installation import check_installed_files, find_installed_folder
+from console.services.monitoring.installation import check_installation, find_installed_folder
 from console.services.monitoring.versions import SchemaVersions, read_versions
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME
 from console.services.process.merchants import (
@@ -206,11 +206,10 @@ class HealthCheckService:
         return {**read_versions()}
 
     def _check_installation(self) -> _CheckFacts:
-        """Check that the files of the built application have the hashes that were written when it was built."""
-        folder = find_installed_folder()
-        if folder is None:
+        """Check that the program's files have the hashes that they were installed with."""
+        folder, comparison = find_installed_folder(), check_installation()
+        if comparison is None:
             return {}
-        comparison = check_installed_files(folder)
         facts = {
             "folder": str(folder),
             "files": comparison.files,

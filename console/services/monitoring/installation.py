@@ -1,21 +1,32 @@
-"""Compare the files of the built application with the hashes that its build wrote into the same folder."""
+"""Compare the program's files with the hashes that they were installed with: those that the build of the application
+wrote into its folder, or those that pip, pipx or uv kept of a wheel (RECORD, https://peps.python.org/pep-0376/).
+"""
 
+import base64
 import hashlib
+import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+
+import console
 
 MANIFEST_NAME = "MANIFEST.sha256"
 """File in the folder of the built application. One line per file: SHA-256 in hexadecimal digits, two spaces, path
 from the folder; `sha256sum --check` reads it too.
 """
+DISTRIBUTION_NAME = "support-console"
+"""Name of the wheel in the metadata of installed packages."""
 _HASH_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationComparison:
     """Result of the comparison of the installed files with the hashes of the build. `files` is the number of
-    compared files; `altered` and `missing` are paths relative to the application's folder.
+    compared files; `altered` and `missing` are paths relative to the program's folder. A library of an installed
+    wheel is in them by its name alone, however many of its files are damaged.
     """
 
     files: int
@@ -29,11 +40,23 @@ class InstallationComparison:
 
 
 def find_installed_folder() -> Path | None:
-    """Return the folder of the running built application. Return None in a clone, in an installed wheel (pip has the
-    hashes of its files), and on macOS (the signature of the application covers its files)."""
-    if not getattr(sys, "frozen", False) or sys.platform == "darwin":
+    """Return the folder of the running built application, or the folder of packages in which the running wheel is
+    installed. Return None in a clone, and in the application on macOS (the signature covers its files)."""
+    if getattr(sys, "frozen", False):
+        return None if sys.platform == "darwin" else Path(sys.executable).resolve().parent
+    program = _find_program()
+    return Path(str(program.locate_file(""))).resolve() if program is not None else None
+
+
+def check_installation() -> InstallationComparison | None:
+    """Compare the program's files with the hashes that they were installed with. Return None where nothing keeps
+    hashes (see `find_installed_folder`). Raises nothing, because the result explains other failures.
+    """
+    folder = find_installed_folder()
+    program = None if getattr(sys, "frozen", False) else _find_program()
+    if folder is None:
         return None
-    return Path(sys.executable).resolve().parent
+    return _check_installed_wheel(program) if program is not None else check_installed_files(folder)
 
 
 def check_installed_files(folder: Path) -> InstallationComparison:
@@ -57,6 +80,71 @@ def check_installed_files(folder: Path) -> InstallationComparison:
         except OSError:
             altered_paths.append(path)
     return InstallationComparison(len(hash_by_path), tuple(altered_paths), tuple(missing_paths))
+
+
+def _find_program() -> metadata.Distribution | None:
+    """Return the installed wheel that the running program comes from. Return None in a clone, whose modules are
+    elsewhere than the metadata that `pip install --editable` leaves."""
+    try:
+        program = metadata.distribution(DISTRIBUTION_NAME)
+        installed_file = Path(str(program.locate_file("console/__init__.py")))
+        return program if installed_file.samefile(console.__file__) else None
+    except (metadata.PackageNotFoundError, OSError):
+        return None
+
+
+def _check_installed_wheel(program: metadata.Distribution) -> InstallationComparison:
+    """Compare the files of the wheel and of the libraries that it requires on every system with their hashes."""
+    compared, altered_names, missing_names = 0, list[str](), list[str]()
+    for name in _list_required_names(program):
+        try:
+            library = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            missing_names.append(name)
+            continue
+        result = _compare_with_record(library)
+        compared += result.files
+        if result.damaged:
+            altered_names.append(name)
+    own = _compare_with_record(program)
+    return InstallationComparison(
+        compared + own.files, (*own.altered, *sorted(altered_names)), (*own.missing, *sorted(missing_names))
+    )
+
+
+def _list_required_names(program: metadata.Distribution) -> Iterator[str]:
+    """Yield the name of each distribution that `program` requires, directly or through another one, once.
+    Requirements under a condition (an extra, a system) are left out.
+    """
+    names_seen, waiting = set[str](), [program]
+    while waiting:
+        for requirement in waiting.pop().requires or ():
+            match = re.match(r"[\w.-]+", requirement)
+            if ";" in requirement or match is None or match[0].lower() in names_seen:
+                continue
+            names_seen.add(match[0].lower())
+            yield match[0]
+            waiting += metadata.distributions(name=match[0])
+
+
+def _compare_with_record(distribution: metadata.Distribution) -> InstallationComparison:
+    """Compare the files of one distribution with the hashes in its RECORD. A distribution without one, such as a
+    system's own package, has no compared files."""
+    compared, altered_paths, missing_paths = 0, list[str](), list[str]()
+    for file in distribution.files or ():
+        # Python writes the compiled modules that some wheels bring anew.
+        if file.hash is None or file.hash.mode != "sha256" or file.suffix == ".pyc":
+            continue
+        compared += 1
+        try:
+            digest = bytes.fromhex(hash_file(Path(str(file.locate()))))
+            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != file.hash.value:
+                altered_paths.append(str(file))
+        except FileNotFoundError:
+            missing_paths.append(str(file))
+        except OSError:
+            altered_paths.append(str(file))
+    return InstallationComparison(compared, tuple(altered_paths), tuple(missing_paths))
 
 
 def hash_file(path: Path) -> str:
