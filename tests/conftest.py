@@ -1,4 +1,4 @@
-"""What holds for every test: a hermetic environment, loopback only, no stray warnings, threads or files."""
+"""The conditions of every test: a hermetic environment, loopback only, no stray warnings, threads or files."""
 
 import gc
 import os

@@ -172,7 +172,7 @@ def _fairness() -> Iterator[Row]:
 
 
 class Written:
-    """What all writers said."""
+    """The counts that all writers reported, and the longest time of one of them."""
 
     def __init__(self, said: Sequence[tuple[int, float]]) -> None:
         counts = [written for written, _ in said]

@@ -1,4 +1,4 @@
-"""What is measured side by side, and the rows that come of it."""
+"""The measurements of this bench, and the rows of the report that are made of them."""
 
 import random
 import statistics

@@ -1,4 +1,4 @@
-"""What stands in the big tables: the same rows on every engine, computed by the database itself."""
+"""Fill the big tables: the same rows on every engine, computed by the database itself."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -47,7 +47,7 @@ def _cache(url: str) -> RedisIdempotencyCache:
 
 
 def _learn(cache: RedisIdempotencyCache) -> str | None:
-    """What the service does once a second with a read of the database."""
+    """Do as the service does once a second with a read of the database."""
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 

@@ -268,8 +268,8 @@ def sorts(found: Sequence[str]) -> list[str]:
 
 
 def row(where: str, empty_url: str, big: Database) -> Row:
-    """What is promised at any size: no question reads a whole table. They are asked of an empty database, because
-    who finds nothing asks everything, and explained by the big one.
+    """A promise at any size: no query reads a whole table. The queries are recorded on an empty database, because a
+    service that finds nothing runs all its queries, and explained by the big one.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explained(big, heard(empty, ask)) for name, ask in ALL.items()}

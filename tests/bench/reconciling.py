@@ -129,7 +129,9 @@ class Table:
             return self._console.recovery.run_due()
 
     def touched(self, work: Work) -> int:
-        """What the database does for it: steps through rows and indexes on a server, of its machine on SQLite."""
+        """Count the database's work: its steps through rows and indexes on a server, those of its machine on
+        SQLite.
+        """
         if self._place.is_server:
             before = self._steps()
             work()

@@ -1,4 +1,6 @@
-"""What a refund costs over its bare calls: asked for, approved by another person, sent under guard, recorded."""
+"""Compare the cost of a guarded refund with that of its bare calls: requested, approved by another person, sent,
+recorded.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

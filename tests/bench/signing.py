@@ -1,4 +1,4 @@
-"""What signing a request for PayPay costs over the bare hashes with the same texts."""
+"""Compare the cost of a signature for PayPay with the bare hashes of the same texts."""
 
 import base64
 import hashlib

@@ -90,7 +90,7 @@ class Subject:
         return self.console.lookup.find_records(next(self._numbers))
 
     def core_lookup(self) -> object:
-        """What the service asks, in a transaction where the service has one."""
+        """Send the queries of the service, in a transaction where the service has one."""
         number = next(self._numbers)
         with self._held.begin():
             if self._embedded:
@@ -98,7 +98,9 @@ class Subject:
             return [self._held.execute(asked, self._for(number, values)).all() for asked, values in self._lookup_core]
 
     def core_lookup_in_two(self) -> object:
-        """Who looks, whether there is money, then the records with what became of their calls: the same answers."""
+        """Read in two queries the person, the sums of money, and the records with their operations: the same
+        answers.
+        """
         number = next(self._numbers)
         with self._held.begin():
             if self._embedded:

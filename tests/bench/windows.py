@@ -38,7 +38,7 @@ def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _child(rows: int, *words: str) -> Found:
-    """What a part of the window saw on the database with so many records."""
+    """The answer of a child process with a part of the window, on the database with so many records."""
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{big_table(rows)}"
         return _run(environment(Path(home), _NOWHERE, DATABASE_URL=url, OPERATOR=OPERATOR), *words)

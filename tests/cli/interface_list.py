@@ -102,7 +102,7 @@ def variables() -> list[str]:
 
 
 def answers(folder: Path) -> dict[str, Any]:
-    """What the database looks like and which JSON fields come, after a day's commands on a fresh desk."""
+    """Run a day's commands on a fresh desk; return the database's columns and the JSON fields of the answers."""
     from tests.cli.paying import PayingTerminal
 
     with Sandbox() as sandbox:

@@ -75,7 +75,9 @@ def backup(terminal: Terminal, tmp_path: Path) -> Path:
 
 @GAP
 def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: Sandbox, backup: Path) -> None:
-    """What the backup lacks is named, everything that costs money stops, and nothing is ever charged again."""
+    """Restore names the operations that the backup lacks. Each purchase is refused then, and no check is ever charged
+    twice.
+    """
     lost = buy(terminal, LOST).data["operation_id"]
     restored = terminal.json("db", "restore", str(backup)).data
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
@@ -551,7 +553,7 @@ def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path:
 
 
 def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> None:
-    """Whatever its name is: a backup writes into a new folder of its own."""
+    """A backup writes into a new folder of its own, and leaves a folder with the name of its partial one as it is."""
     other = tmp_path / "mine.partial"
     other.mkdir()
     (other / "thesis.txt").write_text("four years")

@@ -45,7 +45,7 @@ def test_lookup_prints_four_lists(terminal: Terminal) -> None:
     ],
 )
 def test_a_hostile_number_is_refused_with_its_reason(terminal: Terminal, typed: str, reason: str) -> None:
-    """Whatever is typed or pasted as a number: exit 2, the reason, and one small JSON object."""
+    """Each malformed number that is typed or pasted ends with exit 2, the reason, and one small JSON object."""
     for words in (("lookup", "--", typed), ("purchase", "--client", "1", "--", typed)):
         ending = terminal.json(*words)
         assert ending.refused == (2, "invalid_corporation_number")
@@ -211,7 +211,9 @@ def test_evidence_that_says_nothing_is_refused(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
-    """Whoever may not search the folder gets a refusal; the name of the file is no evidence."""
+    """Evidence in a folder that the person may not search is refused; the name of the file is not taken as a
+    statement.
+    """
     closed = tmp_path / "closed"
     closed.mkdir()
     with without_rights(closed), pytest.raises(ConsoleError) as refused:
@@ -302,7 +304,7 @@ def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
 
 
 def test_doctor_always_ends_well(terminal: Terminal) -> None:
-    """Whatever is wrong is a finding with a next step, settings that can't be read included."""
+    """Each fault is a finding with a next step; so are settings that can't be read."""
     checks = terminal.json("doctor").data["checks"]
     assert all(check["next"] for check in checks if not check["ok"])
     for broken in ({"TIME_SCALE": "fast"}, {"DATABASE_URL": "nonsense"}, {"HOME": "/dev/null"}):
@@ -320,7 +322,7 @@ def failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
 
 
 def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
-    """What a purchase would refuse is told before: another key than the one of the other desks."""
+    """The doctor reports a store key that differs from the other desks' one, before a purchase refuses it."""
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     assert failed_checks(terminal) == {}
     other = {"SECRET_STORE_KEY": "another-key-of-another-desk"}
@@ -474,7 +476,7 @@ def test_help_is_json_when_json_is_asked_for(terminal: Terminal) -> None:
 
 
 def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
-    """What doctor, audit and errors print never holds a secret of the environment."""
+    """The output of doctor, audit and errors never holds a secret of the environment."""
     printed = [
         terminal.json(*words)
         for words in (

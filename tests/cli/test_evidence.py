@@ -92,7 +92,9 @@ def test_a_tampered_pack_is_broken(desk: PayingTerminal, tmp_path: Path) -> None
 
 
 def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
-    """Whoever is given one can check it without the database; without `--pack` it is the trail as ever."""
+    """`audit verify --pack` checks a pack without the database; without `--pack` it checks the audit trail as
+    before.
+    """
     file = tmp_path / "case.zip"
     desk.json("show", "payment", str(desk.paid()), "--pack", str(file))
     elsewhere = Terminal(environment(tmp_path / "elsewhere", sandbox.url))

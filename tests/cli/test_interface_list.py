@@ -1,4 +1,4 @@
-"""What programs outside this repository rely on is as it was written down, to the character."""
+"""The columns and JSON fields that other programs rely on are the recorded ones, to the character."""
 
 import collections
 import json

@@ -173,7 +173,7 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
 
 
 def test_records_in_a_refusal_are_masked_too() -> None:
-    """What stands in the way is told as everywhere."""
+    """A record in the detail of a refusal has a masked payer, as in every other answer."""
     assert told(cli_json.build_any_value_json({"record": PAYMENT}, translate))["record"]["payer"] == "****1234"
 
 

@@ -59,7 +59,7 @@ def test_import_of_atoms(desk: PayingTerminal) -> None:
     ],
 )
 def test_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
-    """What the provider doesn't have, and what is no question; nothing is booked."""
+    """The import refuses a payment that the provider does not have, and malformed arguments; it books nothing."""
     assert desk.json("payment", "import", *words).refused == refused
     assert desk.json("lookup", NUMBER).data["payments"] == []
 
@@ -104,7 +104,9 @@ def test_an_order_and_its_payment(desk: PayingTerminal) -> None:
 
 @pytest.mark.expects_log("some endings are logged")
 def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
-    """Whatever came of asking about its payments, the record is the order's, and the payment stands beside it."""
+    """The answer of `probe order` is the order's record with its payments, and the refusal too if asking about one
+    failed.
+    """
     order = desk.order("S-2", 3300)
     payment = desk.paid("S-2")
     asked = desk.json("probe", "order", str(order)).data
@@ -131,7 +133,9 @@ def test_records_that_are_not_there(desk: PayingTerminal, kind: str, id: str) ->
 
 @pytest.mark.expects_log("some endings are logged")
 def test_probe_of_a_payment(desk: PayingTerminal) -> None:
-    """What the gateway says now; refused credentials and speed are 5, a gateway out of reach 6, nothing changes."""
+    """The probe answers with the gateway's state. Refused credentials and speed exit 5, a gateway out of reach 6;
+    both change nothing.
+    """
     payment = str(desk.paid())
     before = desk.json("show", "payment", payment).data["version"]
     for fault, refused in (

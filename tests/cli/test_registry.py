@@ -42,7 +42,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """What the commands answer without a registry is kept in `without`."""
+    """A desk with a registry. `without` has the answers of the commands before the import."""
     folder = tmp_path_factory.mktemp("registry")
     with Sandbox() as sandbox:
         terminal = PayingTerminal(folder / "home", sandbox)

@@ -1,4 +1,4 @@
-"""What people read in a terminal."""
+"""The text that a terminal prints for people."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

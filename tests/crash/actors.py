@@ -1,4 +1,4 @@
-"""What a child process does at a desk until it is killed, breaks or hangs at a failpoint."""
+"""The acts of a child process at a desk, until it is killed, breaks or hangs at a failpoint."""
 
 from collections.abc import Mapping
 

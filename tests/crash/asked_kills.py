@@ -125,7 +125,7 @@ def _scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
 
 
 def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
-    """What the desk is told that waits meanwhile; then the same id is asked for once more."""
+    """Check the answer to the desk that waits while the worker ends; then send the same request id once more."""
     with ThreadPoolExecutor(1) as thread:
         with scene.worker(_FIRST, case.step, end) as first:
             answer = thread.submit(_ask, case, scene)

@@ -90,8 +90,8 @@ def run_some(on: AskedStage, action: str, seed: int, places: int) -> Counter[str
 
 
 def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
-    """What the desk was told whose request met the trouble at its n-th statement; None when it has no such one. The
-    worker goes on soundly afterwards.
+    """The code that the desk got when the trouble met the n-th statement of its request; None if the request has
+    fewer. The worker then runs on without trouble.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = _prepared(on, action)
@@ -155,7 +155,7 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
 
 
 def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
-    """Whoever is told that it is done, and nobody else, has made the request; then it is rejected."""
+    """The request exists if and only if the desk was told that it is done; then reject it."""
     assert code in statements.NAMED | {"done"}, f"{code}: {where}"
     found = newest(on.maker, target.payment)
     assert (code == "done") == (found is not None), f"{code}: {where}"

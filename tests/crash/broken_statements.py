@@ -134,7 +134,7 @@ _IMPATIENT_SECONDS = 0.3
 
 @contextmanager
 def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
-    """What goes over the console's connections; those of others, and what sets connections up, stay sound."""
+    """Break the statements of the console's own connections, except SET. Connections of others are left alone."""
     import pymysql.connections
 
     send = pymysql.connections.Connection._execute_command

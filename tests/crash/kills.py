@@ -98,7 +98,7 @@ def run(
 
 
 def _prepare(case: Case, sandbox: Sandbox) -> None:
-    """What must be there before the action can be killed in the middle."""
+    """Create the records that the action needs before it can be killed."""
     case.subject = case.number
     if case.action == "purchase":
         return
@@ -197,7 +197,7 @@ def _running(console: Console) -> bool:
 
 
 def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
-    """What a person would do next, as the record says: buy if nothing is there, resolve what is unknown."""
+    """Do as a person would next: buy if there is no record, resolve an unknown one."""
     records = console.lookup.find_records(case.number).credit_checks
     if not records or (case.action == "renewal" and case.step == "before_tx1"):
         assert _buy(case, console, renew=bool(records)).state is CheckState.SUCCESS

@@ -1,4 +1,4 @@
-"""What a child process does about payments, refunds and notices until it is killed at a failpoint."""
+"""The acts of a child process on payments, refunds and notices, until it is killed at a failpoint."""
 
 from collections.abc import Callable, Mapping
 

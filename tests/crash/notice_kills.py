@@ -107,7 +107,9 @@ def _kill(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
 
 
 def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
-    """Who got no answer sends again. Whether it was kept before the kill shows: then it is a repetition."""
+    """Send the notice again, as a sender without an answer does. It is a repetition if it was stored before
+    the kill.
+    """
     kept = case.step != "before_notice_tx"
     if kept and not repeats:
         return

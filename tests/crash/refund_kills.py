@@ -172,7 +172,7 @@ def _team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
 
 
 def _prepare(case: Case, team: Team) -> None:
-    """What must be there before the action can be killed in the middle."""
+    """Create the records that the action needs before it can be killed."""
     atom = case.action == "approve at Atom"
     case.payment = paid(team.maker, team.sandbox, case.number, provider="atom" if atom else "paypay").id
     if case.action != "ask":
@@ -220,7 +220,7 @@ def _died(case: Case, child: Child) -> None:
 
 
 def _look_at_once(case: Case, team: Team) -> None:
-    """What was not sent isn't there, and as long as nobody knows what became of it nobody can send it."""
+    """A refund that was not sent is not at the provider. While its outcome is unknown, nobody can send it."""
     sent = case.before + (case.sends and case.step not in _UNSENT)
     assert team.there(case) == sent, f"{case.action} at {case.step}"
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
@@ -240,7 +240,7 @@ def _all_over(console: Console) -> bool:
 
 
 def _ask_or_decide(case: Case, team: Team) -> None:
-    """What a person would do next, where the kill has left it undone."""
+    """Do as a person would next, if the kill has left the request or the decision undone."""
     found = newest(team.maker, case.payment)
     if found is None:
         assert case.step == "before_request", f"the request is gone: {case}"

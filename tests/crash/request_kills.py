@@ -42,7 +42,7 @@ class Case:
 
     @property
     def expected(self) -> str:
-        """What the same call is told once the leases have run out."""
+        """The answer to the same call once the leases have expired."""
         if self.action == "approve" and self.step == "before_tx1":
             return "repeated"  # the vote was written: it stands, and the worker sends
         if self.step in (*_NOTHING_WRITTEN, PREPARED):
@@ -110,7 +110,7 @@ def _asked_until_over(case: Case, console: Console, sandbox: Sandbox) -> tuple[s
 
 
 def _asked_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
-    """What it comes to; and never sent a second time."""
+    """Repeat the call and return its answer; assert that it is never sent a second time."""
     if case.step == PREPARED and told == "outcome_unknown":
         told = tell(case, console)
     assert told == case.expected, (case, told)

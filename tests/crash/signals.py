@@ -183,7 +183,7 @@ def run(place: Place, action: str, plan: Plan) -> int:
 
 
 def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
-    """What the action is done to: so many for each mode, one mode after the other."""
+    """Create the records for the action: so many for each mode, in the order of the modes."""
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
     if action in _STARTS:

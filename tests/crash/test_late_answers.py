@@ -16,7 +16,7 @@ HAPPENED = {"purchase": ("success",), "refund": ("submitted", "completed"), "sta
 
 
 def provider_id(one: Late) -> str:
-    """What the provider calls what it did."""
+    """The provider's id of the thing that the action has made."""
     control = one.on.sandbox.control
     if one.action == "purchase":
         return str(control.read_ledger(str(one.subject))["entries"][0]["id"])

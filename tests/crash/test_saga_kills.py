@@ -1,4 +1,4 @@
-"""Whoever ends a payment whose time has passed may be killed at any step: the next process does the rest, once."""
+"""A process that ends an overdue payment is killed at each step; the next process runs the remaining steps, once."""
 
 import pytest
 

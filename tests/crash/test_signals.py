@@ -1,4 +1,4 @@
-"""Whoever is told to end in the middle loses no answer, and calls nothing unknown that was not sent."""
+"""A process that gets SIGTERM or SIGINT in the middle loses no answer, and marks only sent operations as unknown."""
 
 import signal
 

@@ -1,4 +1,6 @@
-"""What was certainly not sent is never left unknown: killed, or out of room, between the claim and the intent."""
+"""An operation that was certainly not sent becomes known: the process is killed, or the disk is full, between claim
+and intent.
+"""
 
 import resource
 import signal

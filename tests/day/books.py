@@ -86,7 +86,7 @@ def _refunds(facts: Facts) -> Iterator[str]:
 
 
 def _reserved(facts: Facts) -> Iterator[str]:
-    """What a payment holds back is what its open refunds ask for."""
+    """The reserved and refunded sums of each payment equal the sums of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
         held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _HOLDS)

@@ -1,4 +1,4 @@
-"""What is there at the end of the day, read by plain SQL, from the providers' ledgers and from what was told."""
+"""Read the state at the end of the day, by plain SQL, from the providers' ledgers and from the alerts' receiver."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -47,7 +47,7 @@ class Lives:
             yield from _TALES[life.story](self, life, purse)
 
     def _begin(self, life: Life) -> Generator[Step, None, Purse | None]:
-        """Whoever gets no code orders anew; None after the last try."""
+        """Begin a payment; order anew after each failed code. None after the last try."""
         for attempt in range(_TRIES):
             number = life.number + "abcd"[attempt] * bool(attempt)
             order_id = self._shop.order(life, number)

@@ -1,4 +1,6 @@
-"""What must be true when the day is over. It asks the rows, the ledgers and the plan, and nothing of the console."""
+"""The conditions that must hold at the end of the day. They read the rows, the ledgers and the plan, never the
+console.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the shop, the payers and the people at the desks do, once each; they try again while somebody is away."""
+"""The acts of the shop, the payers and the people at the desks, once each; they try again while a process is away."""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -48,8 +48,8 @@ class Purse:
 
 @dataclass
 class Diary:
-    """What really was done: orders with their stock, and what was planted. Written by many threads. `unanswered`:
-    acts that had no answer at their desk and were asked for again under the same request id.
+    """The acts that were really done: orders with their stock, and the planted faults. Written by many threads.
+    `unanswered`: acts that had no answer at their desk and were asked for again under the same request id.
     """
 
     orders: dict[str, tuple[str, int]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 
 
 class Story(StrEnum):
-    """What becomes of an order. The lower ones are planted: each breaks one rule, see RULE_OF."""
+    """The course of an order. The lower ones are planted: each breaks one rule, see RULE_OF."""
 
     AT_ONCE = "paid at once"
     LATER = "paid later, in time"

@@ -162,4 +162,4 @@ class _Counter(BaseHTTPRequestHandler):
             self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """What became of a notice is counted."""
+        """Print nothing: the outcome of each notice is counted."""

@@ -112,7 +112,7 @@ def _quiet(place: Town, lives: Lives, say: Say) -> bool:
 
 
 def _busy(place: Town, diary: Diary) -> list[str]:
-    """What is still to be put right by itself: all that the oracle would call wrong now."""
+    """The faults that are still to be mended by due tasks: everything that the oracle would report now."""
     if not place.postman.idle:
         return ["notices"]
     return oracle.judge(facts.read(place, diary, audit=False))

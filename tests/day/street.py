@@ -126,7 +126,7 @@ class Street:
                 self._changed.notify()
 
     def _watch(self) -> None:
-        """Who waited for what is so by now goes on."""
+        """Let each waiting person go on whose payment has reached the awaited state."""
         while not self._over:
             with self._changed:
                 self._changed.wait(LOOK_SECONDS)

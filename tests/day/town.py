@@ -156,7 +156,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
 
 
 def _taken_mostly(_: dict[str, Any], nth: int) -> int:
-    """Who is told of alerts is away now and then, and hears of it again."""
+    """The receiver of alerts answers 503 to each seventh, which must be sent to it again."""
     return 503 if nth % 7 == 0 else 204
 
 

@@ -34,7 +34,7 @@ def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]
 
 
 def test_on_sqlite_only_rows_are_written(terminal: Terminal, file: Path) -> None:
-    """What was done and how much, as one object; a second time nothing is left to do."""
+    """The command reports in one object each account that it has written. A second call changes none."""
     shown = terminal.json("db", "accounts", "apply", str(file), "--dry-run").data
     assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
     done = terminal.json("db", "accounts", "apply", str(file)).data

@@ -136,7 +136,7 @@ def test_without_a_keyring_nobody_types_a_password(server: Terminal) -> None:
 
 @pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
 def test_no_backend_but_the_systems_own_is_ever_used(server: Terminal, tmp_path: Path, backend: str) -> None:
-    """Whatever keyring is configured: refused before a password is read, and nothing is written anywhere."""
+    """Sign-in refuses a keyring that is not the system's own before it reads a password, and writes no file."""
     env = os.environ | server.env | {"PYTHON_KEYRING_BACKEND": backend, "HOME": str(tmp_path)}
     command = [sys.executable, "-m", "console", "--json", "sign-in", "--user", "op-a"]
     run = subprocess.run(command, input="canary-7f3d2a1b\n", capture_output=True, text=True, env=env, check=False)

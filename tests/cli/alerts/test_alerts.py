@@ -104,7 +104,7 @@ def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
 
 
 def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:
-    """What the payment's own case says of the same, without an order's number."""
+    """The list has the payment's own alert about the same fact, without an order number."""
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}
 

@@ -16,7 +16,7 @@ def told(writer: AnswerWriter) -> None:
 
 @pytest.mark.expects_log("a second answer is our bug")
 def test_only_the_first_answer_is_written() -> None:
-    """What a program was told stays what the exit status says, whatever comes later."""
+    """The writer writes the first answer and its exit status; it ignores each later answer."""
     out = io.StringIO()
     writer = AnswerWriter(out, Translator(), is_json=True)
     told(writer)

@@ -135,7 +135,7 @@ def test_a_usage_error_shows_how_the_command_is_written() -> None:
 
 
 def test_a_pasted_book_is_not_repeated_in_the_refusal() -> None:
-    """What is echoed is cut."""
+    """The refusal repeats at most 300 characters of an argument."""
     assert len(str(refusal("queue", "x" * 10_000_000).detail["problem"])) <= 300
 
 

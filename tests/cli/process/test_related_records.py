@@ -75,7 +75,9 @@ def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTermina
 
 @pytest.mark.expects_log("the reading of relations breaks")
 def test_an_act_stays_done_if_its_explanation_fails(desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever breaks after the act: exit 0 with the record, and no explanation rather than a wrong one."""
+    """If reading the explanation fails after the act, the command exits 0 with the record and without an
+    explanation.
+    """
 
     def broken(*_: object) -> None:
         raise RuntimeError("no relations")

@@ -16,7 +16,7 @@ MEANT = pytest.mark.expects_log("the log itself is what is tested")
 def logged(
     monkeypatch: pytest.MonkeyPatch, *, shows_tracebacks: bool = False, extra: dict[str, bool] | None = None
 ) -> str:
-    """What stands on stderr after a failure with a secret in it was logged."""
+    """Log a failure with a secret in it; return the text on stderr."""
     err = io.StringIO()
     monkeypatch.setattr(sys, "stderr", err)
     block = partial(log_on_stderr, shows_tracebacks=shows_tracebacks, writes_events=False)

@@ -96,7 +96,7 @@ def test_one_open_request_and_look_alikes(desk: PayingTerminal) -> None:
 
 
 def test_views_that_are_old(desk: PayingTerminal) -> None:
-    """Who saw another version decides nothing, and is told what changed."""
+    """The command of a person who saw another version changes nothing, and its refusal names the changed fields."""
     payment = desk.paid()
     stale = desk.ask(payment, "1000", "--saw", "0")
     assert stale.refused == (3, "stale_view")

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
 def importer(home: Path) -> demo_registry.FileImporter:
-    """What imports into the registry of this home folder."""
+    """Return the function that imports files into the registry of this home folder."""
     return lambda path, should_stop: import_registry_files(home / "registry", [path], should_stop=should_stop)
 
 
@@ -63,7 +63,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
-    """What isn't there yet is given up: no registry, and no trace of an import that goes on."""
+    """The end of the demo stops an import that is running: there is no registry, and its thread has ended."""
     plan = demo_registry.plan_registry(1, NOW.date(), [], [])
     with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         pass
