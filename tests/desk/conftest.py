@@ -54,7 +54,7 @@ def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase
 
 @pytest.fixture
 def facts() -> dict[str, str]:
-    """What a file of tests tells its desks beyond the usual; names without their `CONSOLE_`."""
+    """The settings that a file of tests adds for its desks; names without their `CONSOLE_`."""
     return {}
 
 
@@ -116,5 +116,5 @@ def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCh
 
 
 def provider_id(sandbox: Sandbox, number: str) -> int:
-    """What the provider's own screen would show."""
+    """The provider's id of the newest credit check of this number, from its ledger."""
     return int(sandbox.control.read_ledger(number)["entries"][-1]["id"])

@@ -220,7 +220,7 @@ def _named(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[
 
 
 def name_of(widget: QWidget) -> str:
-    """What a screen reader calls it."""
+    """The accessible name that a screen reader speaks."""
     interface = QAccessible.queryAccessibleInterface(widget)
     return interface.text(QAccessible.Text.Name)
 

@@ -91,7 +91,7 @@ class Seats(ABC):
 
     @abstractmethod
     def password_of(self, name: str) -> str:
-        """What this person types where a dialog asks for the password; empty where there is none."""
+        """The password that this person types into a dialog; empty if the dialog asks for none."""
 
     def type_password(self, dialog: DialogFrame, name: str) -> None:
         """Type this person's password where the dialog has a field for it."""

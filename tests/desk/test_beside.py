@@ -61,7 +61,9 @@ def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbo
 
 
 def test_what_somebody_else_took(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """Who and until when stands in a bar; taking it is refused there too."""
+    """A bar shows the person who has taken the record, and until when; a second person can't take it on this page
+    either.
+    """
     check = buy(console, NUMBERS[0])
     with seats.acting("lead-b") as lead:
         lead.recovery.take("credit-check", check.id)

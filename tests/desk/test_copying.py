@@ -1,4 +1,4 @@
-"""What a person copies: the plain form of the identifier or amount that has the focus."""
+"""Copying puts the plain form of the focused identifier or amount into the clipboard."""
 
 from PySide6.QtGui import QGuiApplication
 

@@ -1,4 +1,4 @@
-"""What a day's work leaves out (`test_day_aloud`), by the accessibility tree and the keyboard alone: a company, a
+"""The tasks that `test_day_aloud` leaves out, by the accessibility tree and the keyboard alone: a company, a
 reconciliation, the audit trail, one's settings, the lock.
 """
 

@@ -92,7 +92,7 @@ class Newcomer(Person):
         return self.page(HomePage)
 
     def told(self) -> str:
-        """What the form says above its fields."""
+        """The accessible name of the newest bar above the form's fields."""
         self.until(lambda: bool(self.form().findChildren(NotificationBar)))
         return self.form().findChildren(NotificationBar)[-1].accessibleName()
 

@@ -1,4 +1,6 @@
-"""What proves a record, from its page: the story on the clipboard, the evidence pack in a file, or why not."""
+"""The proofs of a record from its page: the story on the clipboard, the evidence pack in a file, or the reason why
+neither is possible.
+"""
 
 import zipfile
 from pathlib import Path
@@ -211,7 +213,7 @@ def test_who_may_not_export_reads_why(seats: Seats, sit: Sit, console: Console) 
 
 
 def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
-    """Whoever asks for the keys of the page finds them."""
+    """The dialog with the keys of the page lists both actions."""
     record = buy(console, NUMBER)
     person = sit()
     page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)

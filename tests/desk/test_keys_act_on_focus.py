@@ -67,7 +67,7 @@ def person(qtbot: QtBot, desk: Furnished) -> Iterator[Person]:
 
 @pytest.fixture
 def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
-    """What the keys did, and on which record, instead of doing it."""
+    """Replace the actions by a list: each call of a key adds the action's name and its record."""
     done: list[tuple[str, RecordRef]] = []
 
     def watch(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
@@ -319,8 +319,8 @@ def test_no_key_is_silent(
     part: int,
     who: str,
 ) -> None:
-    """Whoever presses a key of one letter, on whatever is selected: it acts, or says why it doesn't. An auditor may
-    do nothing; an operator meets orders, settled records, empty lists and ends of lists.
+    """Each key of one letter either acts on the selected row or says why it doesn't. An auditor may do nothing; an
+    operator meets orders, settled records, empty lists and ends of lists.
     """
     monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: acts.append(("move_order", ("", 0))))
     person.opening.context.change_operator(who)

@@ -47,7 +47,7 @@ def locked(person: Person) -> UnlockForm:
 
 
 def in_sight(person: Person) -> list[str]:
-    """Whatever can be seen besides the window itself and its cover."""
+    """The visible parts besides the window itself and its cover."""
     cover = person.frame.window_cover.cover
     parts = [
         part for part in person.window.findChildren(QWidget) if part.isVisible() and part.parent() is person.window
@@ -98,7 +98,7 @@ def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console:
 
 
 def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """What was typed into an open dialog is still there, and so is the focus."""
+    """The text of an open dialog is still there after the lock, and so is the focus."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))

@@ -12,7 +12,9 @@ from tests.support.money_desks import ask, paid
 
 
 def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """What was paid opens the gateway's answers; what waits opens the refund that waits. Nothing has no link."""
+    """The paid amount opens the gateway's answers; the waiting amount opens its refund. An amount of zero has no
+    link.
+    """
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = ask(console, payment.id, 8_500)
     person = sit()

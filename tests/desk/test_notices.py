@@ -1,4 +1,4 @@
-"""What the window has said can be read again, and leads to its record."""
+"""A person can read earlier messages of the window again, and each leads to its record."""
 
 from collections.abc import Iterator
 

@@ -63,7 +63,9 @@ def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Consol
 
 @pytest.mark.usefixtures("dressed")
 def test_other_troubles_wait_for_a_person(qtbot: QtBot, console: Console) -> None:
-    """What doesn't pass by itself isn't tried by itself; the button does it."""
+    """The window tries again by itself only after troubles that can pass by themselves; otherwise its button
+    does it.
+    """
     tries: list[str] = []
 
     def open_services() -> Console:

@@ -130,7 +130,9 @@ def test_a_probe_on_a_page_is_withdrawn(seats: Seats, sit: Sit, console: Console
 
 @pytest.mark.both_ways
 def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """What was asked, for which record, how it ended, and a way to the record. A desk that acts has no such tab."""
+    """The tab lists each desk request with its record and its end, and opens the record. A desk that acts itself has
+    no such tab.
+    """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
     dialog = open_unfinished_work_dialog(person.frame)
@@ -197,6 +199,6 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
 
 
 def current(dialog: UnfinishedWorkDialog) -> str:
-    """What a screen reader says of the current request; "" without one."""
+    """The text that a screen reader speaks for the current request; "" without one."""
     table = dialog.own_requests_table
     return "" if table is None or table.current_item is None else table.rows.format_spoken_text(table.current_item)

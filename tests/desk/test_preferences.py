@@ -1,4 +1,4 @@
-"""What a person chose is there again: in the next window, after a crash, and for nobody else."""
+"""A person's preferences are there again: in the next window, after a crash, and for nobody else."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def test_the_window_comes_back_where_it_was(console: Console, sit: Sit) -> None:
 
 
 def test_a_change_is_written_while_the_window_is_open(console: Console, sit: Sit) -> None:
-    """What a kill -9 a moment later finds in the file."""
+    """The file has the new values while the window is still open, as a kill -9 would find it."""
     person = sit()
     choose_everything(person)
     written(person)

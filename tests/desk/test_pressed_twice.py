@@ -123,8 +123,9 @@ class Stage:
             self.toasts.append(toast)
 
     def trail(self) -> list[str]:
-        """What the audit trail says of acts, oldest first; not what was only read, nor that a worker has answered a
-        second decision with the question for the password."""
+        """The acts in the audit trail, oldest first; without readings, and without the worker's questions for the
+        password.
+        """
         with self.seats.past_the_console() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
         return [
@@ -141,8 +142,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class Press:
-    """What is about to be pressed: a button of a dialog, or one of a page with its key. `has_ended` is true as soon
-    as the outcome is shown. `stays` says whether a dialog shows its outcome until the person closes it."""
+    """The button to press: one of a dialog, or one of a page with its key. `has_ended` is true as soon as the outcome
+    is shown. `stays` says whether a dialog shows its outcome until the person closes it.
+    """
 
     button: QWidget
     has_ended: Callable[[], bool]

@@ -1,4 +1,4 @@
-"""What leaves the window on paper or as an evidence pack has no payer: of the reference only the last characters."""
+"""Paper and evidence packs never show a payer, only the last characters of the payer's reference."""
 
 import zipfile
 from pathlib import Path

@@ -91,7 +91,7 @@ def test_nothing_can_be_bought_in_the_first_moment(sit: Sit) -> None:
 
 
 def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """What is bought already can't be asked for again; the way to it is offered."""
+    """The dialog offers no purchase of a corporation with a live credit check; it links to that check."""
     record = buy(console, NUMBER, "2")
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))

@@ -274,7 +274,7 @@ def test_numbers_and_codes_are_copied_whole(sit: Sit, console: Console, sandbox:
 
 
 def copied(page: Page) -> set[str]:
-    """What the copy buttons in sight put into the clipboard."""
+    """The texts that the visible copy buttons put into the clipboard."""
     found = set()
     for one in page.findChildren(CopyableId):
         if one.isVisible():

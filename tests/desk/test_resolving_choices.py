@@ -35,7 +35,7 @@ def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: S
 
 
 def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
-    """What becomes refundable, before and after, as the service works it out."""
+    """The dry run shows the refundable amount before and after, as computed by the service."""
     payment = paid(console, sandbox, "ORD-1", minor=3_000)
     clock.offset += timedelta(days=2)  # what the provider said is old by now
     person = sit()

@@ -1,4 +1,4 @@
-"""What nobody knows about a refund, decided through a whole window."""
+"""A person resolves an unknown refund in the window."""
 
 import pytest
 

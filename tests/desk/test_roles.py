@@ -1,4 +1,6 @@
-"""What each role sees in the window: nothing is hidden, what isn't theirs is greyed and says who may."""
+"""The window for each role: it shows every action, and an action without the right is grey and names the roles that
+have it.
+"""
 
 import pytest
 from PySide6.QtWidgets import QWidget
@@ -126,7 +128,9 @@ def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> No
 def test_half_a_decision_waits_for_another_approver(
     seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
 ) -> None:
-    """Who began it can't end it, nor can an operator: both are told whom it takes; an approver may."""
+    """The first person and an operator can't end a half-made decision, and the page says whom it needs; another
+    approver can.
+    """
     record = buy_unknown(console, sandbox, NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")
     person = sit()

@@ -1,4 +1,4 @@
-"""What the window says of the providers before anybody asked them."""
+"""The state of the providers in the window before the first call to one."""
 
 from tests.desk.conftest import Sit
 

@@ -37,7 +37,9 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(sit: Sit, console:
 
 
 def test_a_payment_of_atom_has_its_times_in_both_zones(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """Whoever compares with Atom's own screens needs India's time; PayPay's is Japan's."""
+    """A payment of Atom has the times of India and Japan, for comparison with Atom's own screens; one of PayPay has
+    Japan's alone.
+    """
     person = sit()
     for provider, zones in (("atom", ("JST · ", "IST")), ("paypay", ("JST",))):
         payment = paid(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)

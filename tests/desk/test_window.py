@@ -74,7 +74,7 @@ def nameless(root: QWidget) -> list[str]:
 
 
 def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """Whatever Tab can reach has a name, on each page and in both languages."""
+    """Each control that Tab reaches has an accessible name, on each page and in both languages."""
     bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     routes: list[Route] = [
         HomeRoute(),
@@ -150,7 +150,9 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
 
 
 def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """Whoever switches between windows hears which one it is: page, what matters most there, program, environment."""
+    """The title names the page, its most important figure, the program and the environment, so that a screen reader
+    tells windows apart.
+    """
     bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
     routes: list[Route] = [
@@ -265,7 +267,9 @@ def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
 
 
 def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
-    """What one slip explains is offered, from records we have; a well-formed number is no proof."""
+    """The field offers the numbers of our records that differ by one typing error; it never calls a well-formed
+    number correct.
+    """
     buy(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute())
@@ -281,7 +285,9 @@ def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
 def test_a_database_that_is_lost_is_told_and_comes_back(
     sit: Sit, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is shown stays, marked as old; when it answers again the mark goes by itself."""
+    """If the database is lost, the page stays and is marked as old; when the database answers again, the mark goes
+    without a key press.
+    """
     person = sit()
 
     def lost(_after: object = None, **_: object) -> object:

@@ -149,7 +149,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
 
 
 def test_a_block_keeps_what_its_owner_wants(qtbot: QtBot) -> None:
-    """Whatever a dialog sets while its button is blocked counts once the block ends."""
+    """A change that a dialog makes to a blocked button takes effect when the block ends."""
     button = KeyButton("Buy")
     qtbot.addWidget(button)
     button.block("no worker")

@@ -27,7 +27,9 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
     ],
 )
 def test_the_last_valid_day(ends: datetime, last: date) -> None:
-    """What ends at midnight in Japan is valid on the day before, and a microsecond later on the day that begins."""
+    """An end at midnight in Japan makes the day before the last valid one; a microsecond later it is the day that
+    begins.
+    """
     assert dates.compute_last_valid_day(ends) == last
 
 

@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
     [(-86_400.0, False), (0.0, False), (60.0, False), (60.000001, True), (86_400.0, True)],
 )
 def test_clocks_of_two_desks_may_be_a_minute_apart(ahead: float, impossible: bool) -> None:
-    """What lies further ahead was written by a clock that is wrong, or was."""
+    """A time that lies more than a minute ahead was written by a wrong clock."""
     assert timedelta(minutes=1) == CLOCK_TOLERANCE
     assert is_in_future(NOW + timedelta(seconds=ahead), NOW) is impossible
 

@@ -72,7 +72,7 @@ def test_dummies_need_the_switch(dummy: str) -> None:
     "hostile", ["1" * 10_000_000, "🏢" * 13, "1180301018771'; DROP TABLE x;--", "\ud800", "\x00" * 13]
 )
 def test_hostile_input_is_refused(hostile: str) -> None:
-    """Whatever is pasted, the answer is a named refusal."""
+    """Each malformed text is refused with InvalidCorporationNumber."""
     with pytest.raises(InvalidCorporationNumber):
         parse_number(hostile)
 
@@ -87,7 +87,7 @@ def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
 
 @given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
-    """Whatever single digit was mistyped, the right number is among those offered."""
+    """If any single digit was mistyped, the right number is among those offered."""
     number = compute_check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
     if not is_well_formed(typed):

@@ -1,4 +1,4 @@
-"""What records say of themselves."""
+"""The derived values of records."""
 
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ CHECK = CreditCheck(
     ],
 )
 def test_who_holds_the_claim(state: CheckState, successor: int | None, original: int | None, live: bool) -> None:
-    """What was bought or may be, unless another one came after it or before it."""
+    """A check holds the claim in every state but error, unless it is superseded or a duplicate."""
     check = replace(CHECK, state=state, superseded_by=successor, duplicate_of=original)
     assert check.is_live is live
     assert check.is_superseded is (successor is not None)

@@ -127,7 +127,7 @@ def test_nothing_is_written_that_is_in_no_table(table: dict[object, frozenset[ob
 
 @pytest.mark.parametrize("after", OperationState)
 def test_where_an_operation_may_come_from(after: OperationState) -> None:
-    """What has ended stays as it ended; what is unknown may be settled."""
+    """An ended operation keeps its state; an unknown one may be settled."""
     sources = {
         OperationState.CALLING: (),
         OperationState.UNKNOWN: ("calling",),

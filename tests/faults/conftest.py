@@ -23,7 +23,7 @@ def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
-    """Whoever breaks it mends it: it serves again when the test ends."""
+    """A server of this test alone. A test that breaks the server also mends it before it ends."""
     server_fixtures.need("mariadb")
     with mariadb() as server:
         yield server

@@ -123,7 +123,7 @@ class Writers:
             self.longest = max(self.longest, time.monotonic() - begun)
 
     def compared(self, place: ServerPlace) -> tuple[list[str], list[str]]:
-        """What was acknowledged and isn't there; what is there more than once."""
+        """The acknowledged rows that are missing, and the rows that exist more than once."""
         rows = as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.mark}-%'")
         found = Counter(name for (name,) in rows)
         return [name for name, _ in self.acknowledged if not found[name]], [n for n in found if found[n] > 1]

@@ -142,7 +142,7 @@ def buy(console: Console, number: str) -> str:
 
 
 def check_ending(ending: str, charges: int, where: str) -> None:
-    """Who was told that nothing was sent was told the truth; who was told "bought" as well."""
+    """If the answer says that nothing was sent, nothing was charged; if it says done, one charge was made."""
     assert ending in NAMED | {"done"}, f"{ending} at {where}"
     if ending != "done" and EXIT_STATUS[ending] in (3, 6):
         assert charges == 0, f"{ending}, but charged, at {where}"

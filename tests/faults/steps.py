@@ -59,7 +59,9 @@ def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
 
 
 def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """What kills the server, whichever session asks for it, and starts it again; and what waits until it is back."""
+    """Two functions: the first kills the server and starts it again, for every session; the second waits until it is
+    back.
+    """
     back, dead = Thread(target=server.start), Event()
 
     def die(_session: int) -> None:
@@ -129,7 +131,7 @@ def _nothing(_session: int) -> None:
 
 
 def _prepare(scene: Scene, action: str, number: str) -> str:
-    """What must be there before the action; what it is about."""
+    """Create the records that the action needs; return the number or the record's id."""
     if action in ("purchase", "token"):
         return number
     with scene.beside() as console:
@@ -209,7 +211,7 @@ _ACTIONS: dict[str, Callable[[Scene, Console, str], str]] = {
 
 
 def _check_end(scene: Scene, console: Console, action: str, number: str, ending: str, where: str) -> None:
-    """What a fresh process finds: nothing that was charged is called error, and what ended well is there."""
+    """A fresh process finds no charged check in the state error, and the records of each act that ended well."""
     records = console.lookup.find_records(number).credit_checks
     for record in records:
         if scene.vendor.count(number):

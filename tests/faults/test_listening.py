@@ -43,7 +43,7 @@ def database(place: ServerPlace, proxy: SqlProxy) -> Iterator[Database]:
 
 
 def slept(database: Database, seconds: float) -> int:
-    """What a statement of that length answers."""
+    """The answer of a statement that takes so many seconds."""
     with database.read() as conn:
         return int(conn.scalar(text("SELECT SLEEP(:seconds)"), {"seconds": seconds}))
 
@@ -123,7 +123,7 @@ def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
 
 
 def test_who_has_no_limit_is_not_hurried(place: ServerPlace, proxy: SqlProxy) -> None:
-    """What `db …` does may take hours: nobody looks, nobody gives up."""
+    """Nobody checks or ends the long statements of `db …`, which may run for hours."""
     database = Database(proxy.url(place.url()), without_time_limit=True)
     assert slept(database, 0) == 0
     with proxy.breaking("passed"):

@@ -76,7 +76,7 @@ def test_a_lock_wait_undoes_everything(place: ServerPlace, monkeypatch: pytest.M
 
 
 def test_a_lock_that_is_given_back_in_time(place: ServerPlace) -> None:
-    """Who waits for somebody else's row gets it and goes on, without being run again."""
+    """A transaction that waits for another one's row lock gets it and commits at its first try."""
     lock = f"SELECT * FROM call_rates WHERE name = '{NAMES[0]}' FOR UPDATE"
     with databases(place, 1) as (database,), held(place, lock) as other:
         threading.Timer(0.3, other.rollback).start()

@@ -77,7 +77,7 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
 
 
 def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who finds none free waits; who waits too long is told."""
+    """A thread that finds no free connection waits; if it waits too long, it is refused."""
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 1)
     database = Database(place.url())
     held = [database.read() for _ in range(2 * POOL_SIZE)]

@@ -65,7 +65,9 @@ def test_read_only(stage: Scene, own_server: Server) -> None:
 
 @pytest.mark.expects_log("what could not be written is told")
 def test_read_only_between_call_and_record(stage: Scene, own_server: Server) -> None:
-    """What was bought meanwhile is kept on the desk, and delivered when the server takes it."""
+    """A purchase that a read-only server can't record is kept in the desk's spool, and delivered when the server
+    takes it.
+    """
     number = next(NUMBERS)
     with stage.beside() as console:
         stage.vendor.during = lambda: _set(own_server, "read_only", "1")

@@ -1,4 +1,4 @@
-"""Whatever command to the database is lost, whichever way: the same invariants."""
+"""The invariants hold whichever command to the database is lost, and in whichever way."""
 
 import random
 from collections import Counter

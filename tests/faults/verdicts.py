@@ -50,7 +50,7 @@ def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Ite
 
 
 def tries_kept(place: ServerPlace, name: str) -> list[int]:
-    """What the server holds: which tries left their row."""
+    """The numbers of the tries whose rows the server has."""
     found = as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
     return [json.loads(detail)["try"] for (detail,) in found]
 

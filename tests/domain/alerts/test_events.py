@@ -1,4 +1,4 @@
-"""What other programs are told of an alert."""
+"""The event that other programs receive for an alert."""
 
 import json
 from dataclasses import replace

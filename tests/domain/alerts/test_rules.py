@@ -123,7 +123,7 @@ def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
 
 
 def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
-    """Whoever shipped has decided; a second payment of the same order is still too much."""
+    """Shipped goods count as paid by the late payment; a second payment of the same order still raises an alert."""
     late = payment(PaymentState.COMPLETED, 6, late_after=PaymentState.EXPIRED)
     for state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED):
         assert found(order(state), late) is None

@@ -1,4 +1,4 @@
-"""Whom the text of a note mentions: typed names, e-mail addresses, other scripts, invisible characters."""
+"""The persons whom a note's text mentions: typed names, e-mail addresses, other scripts, invisible characters."""
 
 import pytest
 

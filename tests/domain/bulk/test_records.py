@@ -1,4 +1,4 @@
-"""What a row of a bulk run has ended with."""
+"""The ending of a row of a bulk run."""
 
 import pytest
 

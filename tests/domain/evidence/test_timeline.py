@@ -32,7 +32,7 @@ def rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
 
 
 def test_sources_are_merged_by_time() -> None:
-    """What happened earlier is told earlier, whichever table has it."""
+    """The timeline is sorted by time, across the tables."""
     told = rows([event("a", 1, 0), event("a", 2, 20)], [event("b", 1, 10), event("b", 2, 30)])
     assert told == [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
 

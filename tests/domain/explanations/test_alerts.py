@@ -1,4 +1,4 @@
-"""What is said of an order that has an alert; how it is worded is tested elsewhere."""
+"""The explanation of an order that has an alert; its wording is tested elsewhere."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -409,7 +409,9 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 
 @pytest.mark.parametrize("minor", [10**15 + 1, 2**63 - 1, -1])
 def test_sums_that_are_none(minor: int) -> None:
-    """What a provider can't have told is left out, and never told as another sum; neither is an unknown currency."""
+    """An impossible sum of the provider and an unknown currency are left out of the facts, and no other sum takes
+    their place.
+    """
     told = replace(DONE, provider_minor=minor, told_at=NOW)
     explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
     assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))

@@ -225,7 +225,7 @@ def test_the_facts_that_sentences_name() -> None:
     ],
 )
 def test_the_badges(record: Refund, relations: dict[str, object], certainty: str, work: str) -> None:
-    """Who is to act next, and whether it is known how the refund stands."""
+    """The badges show whose turn it is, and whether the refund's state is known."""
     told = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 

@@ -132,7 +132,9 @@ def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
 
 
 def test_private_networks_are_admitted_by_name() -> None:
-    """What was named beside the public network, by whatever spelling of an address; never this machine."""
+    """A URL admits the named private network beside the public one, in every spelling of an address; it never admits
+    this machine.
+    """
     base = parse_base_url("https://alerts.example.com", private=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")
     refused = ("10.20.1.5", "192.168.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1", "0.0.0.0")

@@ -122,7 +122,7 @@ def refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOW
 
 
 def test_every_yen_has_a_place() -> None:
-    """What was captured is refunded, on its way, unknown, waiting, set aside or refundable."""
+    """Each captured yen is refunded, on its way, unknown, waiting, set aside or refundable."""
     payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
     money = compute_money_parts(
         payment,
@@ -169,8 +169,8 @@ def test_since_when_and_in_what_currency_the_provider_says_it() -> None:
     [(800, 500, (800, 200, 0)), (1000, 500, (1000, 0, 0)), (300, 500, (300, 500, 200)), (0, 0, (0, 0, 1000))],
 )
 def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tuple[int, int, int]) -> None:
-    """What the provider has accepted comes first, then what is unknown, and the rest waits: together what is
-    reserved.
+    """The reserved amount is divided: first the refunds that the provider has accepted, then the unknown ones; the
+    rest waits.
     """
     money = compute_money_parts(
         replace(PAID, reserved_minor=1000),

@@ -1,4 +1,4 @@
-"""What records of orders, payments and refunds say of themselves, and of what nobody has told them."""
+"""The derived values of orders, payments and refunds, also where a column is empty."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,8 +43,8 @@ REFUND = Refund(
     ],
 )
 def test_what_could_still_be_refunded(reserved: int, refunded: int, aside: int, left: int) -> None:
-    """What was taken, less what is on its way, what went back and what is set aside; a row that is out of order
-    shows it.
+    """Refundable is the captured amount less the reserved, refunded and set-aside ones; an inconsistent row gives a
+    negative one.
     """
     payment = replace(PAYMENT, reserved_minor=reserved, refunded_minor=refunded, set_aside_minor=aside)
     assert payment.refundable_minor == left

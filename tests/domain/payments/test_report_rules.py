@@ -122,8 +122,8 @@ ANY_FACT = st.builds(
 
 @given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(P)))
 def test_no_news_leaves_the_table_or_books_twice(facts: list[Fact], begun: PaymentState) -> None:
-    """Whatever comes, from whatever state: each step is in the table, at most one capture, of the asked sum alone;
-    what is reversed stays so; the provider's word never becomes an older one.
+    """For every sequence of reports from every state: each step is in the table, and the asked sum is captured once
+    at most. A reversed payment stays reversed, and an older report never replaces a newer one.
     """
     captured = 3300 if begun in PAID_STATES or begun is P.REVERSED else 0
     payment = replace(BEGUN, state=begun, captured_minor=captured, provider_payment_id="0421" if captured else None)
@@ -194,7 +194,7 @@ def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str |
 
 
 def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
-    """What one piece of news means for a payment in that state, which had been paid where that state says so."""
+    """The effect of one report on a payment in that state, which had been paid where that state says so."""
     held = 3300 if state in PAID_STATES else 0
     before = replace(BEGUN, state=state, captured_minor=held, provider_payment_id="0421" if held else None, **more)  # type: ignore[arg-type]  # of each test
     return compute_report_effect(before, *fact(told, 1, way))
@@ -232,7 +232,7 @@ def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> No
     ],
 )
 def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
-    """What is known already goes on as far as the evidence does; nothing is booked again."""
+    """A second report of the success moves the state as far as its evidence allows, and books nothing."""
     news = settled(state, way, P.PAYMENT_SUCCESS)
     assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
 

@@ -94,7 +94,9 @@ def test_buying_again_is_ruled_out_until_it_is_known() -> None:
     ],
 )
 def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possible: set[str]) -> None:
-    """What it says is decided so by one person; where it says nothing, by two with paper."""
+    """If the provider states an outcome, one person decides by it; if it states none, two people decide with
+    paper.
+    """
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
         one.name.removeprefix("resolve."): one

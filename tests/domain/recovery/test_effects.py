@@ -1,4 +1,4 @@
-"""What a choice would do, before → after, worked out on copies."""
+"""The effect of a choice, before → after, computed on copies."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ def test_a_credit_check_becomes_known(after: CheckState) -> None:
     ],
 )
 def test_what_counts_as_taken(told: ProviderStatement, named: int | None, taken: int) -> None:
-    """What was asked for, unless the provider names another sum."""
+    """The captured amount is the requested one, unless the provider names another sum."""
     effect = choice_effects.compute_payment_effect(
         facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED
     )
@@ -77,7 +77,7 @@ def test_what_counts_as_taken(told: ProviderStatement, named: int | None, taken:
 
 @pytest.mark.parametrize("before", PaymentState)
 def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None:
-    """What was paid already is not counted again; nothing is counted for another end."""
+    """A payment that is captured already is not counted again, and only a success adds to the captured amount."""
     held = 3300 if before in PAID_STATES else 0
     payment = replace(WAITS, state=before, captured_minor=held)
     for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):

@@ -139,8 +139,8 @@ NAMES = st.text(
 @given(st.text(st.sampled_from("山田ヶケヵカけかゕゖヴヷ々ゝヾバーｱｶｹｰﾞ㌔㌍㋕アあ・ 1a\u3099"), max_size=8))
 @settings(max_examples=500)
 def test_no_second_reading_is_overlooked(text: str) -> None:
-    """What saves the work of a second reading looks at the text as it is typed. A row is taken out of the index by
-    the readings with which it was put in, so they stay.
+    """The shortcut before a second reading looks at the text as typed, and must find every text that has a second
+    reading. A row is removed from the index by the readings that it was added by.
     """
     if has_second_reading(text) and _make_second_reading(text) != fold_text(text):
         assert list_comparison_forms(text) == (fold_text(text), _make_second_reading(text))

@@ -1,4 +1,4 @@
-"""What records of the worker say of themselves, and where they begin."""
+"""The derived values of the worker's records, and their initial ones."""
 
 from datetime import UTC, date, datetime, timedelta
 

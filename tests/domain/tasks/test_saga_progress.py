@@ -68,7 +68,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_step_stands_as_the_journal_says(name: str) -> None:
-    """What is behind, where it stands, what is to come, and what will never be."""
+    """Each step is done, current, still to come, or never to come."""
     of, expected = CASES[name]
     assert states(of) == expected
 
