@@ -194,7 +194,7 @@ class Scene:
         assert code_of(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id)) == "not_allowed"
 
     def not_bought_again(self, number: str, client: str = CLIENT) -> None:
-        """Whoever buys this company now, renewing or not: it isn't charged a second time."""
+        """Every person now tries to buy this company, with and without a renewal: it is charged once."""
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 ending(lambda: self.buy(who, number, client, renew=renew))  # noqa: B023  # called at once

@@ -1,5 +1,6 @@
-"""What a person has asked for counts once, and for its own record: a worker makes nothing else of it, not even
-together with another person."""
+"""A desk request is done once, and for its own record: neither a worker alone nor a worker with another person can
+make it something else.
+"""
 
 import uuid
 from collections.abc import Iterator

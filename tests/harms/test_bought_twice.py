@@ -182,7 +182,9 @@ def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
 
 
 def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
-    """What another application has bought and spelled its way isn't given another company's number."""
+    """A check that another application has bought and spelled its own way keeps its number; the repair never gives it
+    another company's.
+    """
     number = harm_scene.bought("op-b").corporation_number
     stray = harm_scene.number()
     harm_scene.sql(
@@ -201,9 +203,9 @@ def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
 
 
 def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
-    """What honest people do still works: by our row and by the provider's word it is over, and one renewal is bought.
+    """An honest renewal still works: our row and the provider say that the check has expired, and one is bought.
 
-    Where only our row says so, the provider's word counts.
+    If only our row says so, the provider's answer counts.
     """
     record = harm_scene.bought()
     expire(harm_scene, record)
@@ -226,8 +228,9 @@ def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
 
 
 def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> None:
-    """What nobody knows is told as bought long ago: with a number that nobody has, another company's, or the same
-    company's of an earlier purchase. The provider doesn't say that this purchase is over, so none is bought.
+    """An unknown purchase is altered to a bought one with a forged provider number: one that nobody has, another
+    company's, or one of an earlier purchase of this company. The provider doesn't say that this purchase has expired,
+    so no renewal is bought.
     """
     number = harm_scene.number()
     harm_scene.sandbox.control.change_settings(today=long_ago.DAY)

@@ -69,7 +69,9 @@ def approved_early(scene: Scene, refund: Refund) -> RefundState:
 
 
 def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -> None:
-    """Whatever times a request is written with, by whom and in whatever form: if it is there, it waits."""
+    """A request that was written with invented times, by any person and in any form, still waits for its cooling-off,
+    or isn't there.
+    """
     scene, came = harm_scene, 0
     for who in ("op-b", "lead-c"):
         for way in scene.some(ways(payment)):

@@ -67,7 +67,7 @@ class Stage:
     columns: Mapping[str, Mapping[str, str]]
 
     def content(self) -> dict[str, object]:
-        """What nobody may change: the content of all tables but the requests, and what the schema is made of."""
+        """The content that no account may change: every table but the requests, and the definitions of the schema."""
         run = self.scene.sql
         found = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
         tables = [table for table, _ in found if table not in OWN_TABLES]
@@ -81,7 +81,7 @@ class Stage:
         return made
 
     def faults(self) -> list[str]:
-        """What `db check` of the schema account finds."""
+        """The findings of `db check` by the schema account that stop purchases."""
         database = Database(self.scene.people.owner, without_time_limit=True)
         try:
             return [
@@ -169,7 +169,7 @@ def changes(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 
 
 def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    """What is done to a table as a whole."""
+    """The statements that work on a whole table."""
     first, plain = next(iter(columns)), table.rpartition(".")[2].strip("`")
     yield from (
         f"DELETE FROM {table}", f"DELETE t FROM {table} t", f"TRUNCATE TABLE {table}", f"DROP TABLE {table}",
@@ -187,7 +187,7 @@ def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 
 
 def of_the_server(stage: Stage) -> Iterator[str]:
-    """What concerns no table."""
+    """The statements that work on no table."""
     database = stage.scene.people.database
     for place in (database, make_people_database_name(database)):
         yield from (
@@ -309,7 +309,7 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
 
 
 def _truth(cursor: Any) -> Sequence[object]:
-    """What rests on two people, on the claim, and on the schema account, as this session sees it."""
+    """The rows that rest on two people, on the claim, and on the schema account, as this session reads them."""
     queries = (
         "SELECT id, status, checkers_needed, maker, refund_amount FROM refunds ORDER BY id",
         "SELECT subject_kind, subject_id, action, proposed, person FROM approvals ORDER BY id",

@@ -82,7 +82,7 @@ class Shop:
 
 
 def words(event: str, number: str, at: datetime | None = None) -> str:
-    """What a bank would say of a paid order."""
+    """The notice of a bank about a paid order."""
     told = {
         "event_id": event,
         "type": "payment.succeeded",

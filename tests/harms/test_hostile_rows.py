@@ -1,4 +1,4 @@
-"""What an account writes where others read: token pairs, paths and links that no program of ours would write."""
+"""Accounts write into columns that others read: token pairs, paths and links that no program of ours would write."""
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
 
 
 def test_links_are_links(harm_scene: Scene) -> None:
-    """What a person may open of a payment."""
+    """The database accepts as `payments.url` an https address without control characters alone."""
     payment = harm_scene.paid()
     for link in LINKS if harm_scene.whole else LINKS[::2]:
         change = {"version": "version + 1", "url": f"'{link}'"}

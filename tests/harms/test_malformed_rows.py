@@ -55,7 +55,7 @@ def garbled(table: str) -> Way:
 
 
 def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
-    """What a worker and a window read in loops."""
+    """The reads that a worker and a window repeat."""
     worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
     queues = {
         name: (lambda name=name: desk.recovery.read_queue(name))
@@ -101,7 +101,7 @@ def troubles(scene: Scene) -> dict[str, str]:
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_malformed_row_is_a_fault_of_that_row(rows: Scene) -> None:
-    """Whatever columns say: every task runs, and every list is shown."""
+    """With every column garbled, each task runs and each list is shown."""
     for half in (READ_IN_LOOPS[::2], READ_IN_LOOPS[1::2]):
         rows.each_tries(map(garbled, half), ("op-b", "worker"))
         assert troubles(rows) == {}, half
@@ -213,7 +213,7 @@ SHOPPED = tuple(
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_no_sum_and_no_time_ends_a_queue(rows: Scene) -> None:
-    """What others tell, and what the shop sells for, is shown whatever it is."""
+    """Every sum and time of a provider or the shop is shown in the queues."""
     said = rows.tries("worker", Way("told", (UNCHECKED, *TOLD)))
     assert said.count("") > 200, set(said)
     rows.sql(UNCHECKED, *SHOPPED)

@@ -91,7 +91,9 @@ def pays(scene: Scene, payment: Payment) -> tuple[str, str]:
 
 
 def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) -> None:
-    """Whoever says whatever of a payment under way, the worker included: its payer pays, and the order is paid."""
+    """No account, the worker's included, can make the order of a payment under way cancelled: its payer pays, and the
+    order is paid.
+    """
     scene = harm_scene
     for way in scene.some(of_payment(waiting)):
         scene.each_tries((way,))

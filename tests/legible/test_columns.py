@@ -1,4 +1,4 @@
-"""What says which record a row is, how much money it is about and why it waits is visible in every table."""
+"""In every table the columns with the record's name, its sum of money and its reason to wait are visible."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

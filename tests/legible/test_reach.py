@@ -1,4 +1,4 @@
-"""Whatever can be pressed at 100 % can be pressed at 200 %: it is visible, or in a menu that has a name."""
+"""Each button of 100 % can be pressed at 200 %: it is visible, or in a menu that has a name."""
 
 from collections.abc import Iterator
 from pathlib import Path

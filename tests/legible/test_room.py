@@ -1,4 +1,6 @@
-"""What matters keeps its room: rows and causes at the largest text, actions on one line, rows under the pointer."""
+"""The important parts have enough room: rows and causes at the largest text, actions on one line, rows under the
+pointer.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a seeded bug is, the places where several are made, and those that are tried on every engine."""
+"""The form of a seeded bug, the places where several are made, and those that are tried on every engine."""
 
 from dataclasses import dataclass
 

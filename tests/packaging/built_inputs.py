@@ -1,8 +1,8 @@
-"""What the one-folder application is built from, and whether its tests have passed with just that.
+"""The inputs of the one-folder application, and whether its tests have passed with the present ones.
 
 A build takes a minute of both cores. `make test` leaves it out as long as nothing has changed that can break a build:
-how it is made, the pins, what the code imports from elsewhere, the names of data files. The soak and
-`pytest tests/packaging/test_build.py` always build. After a green build with other inputs, keep them:
+how it is made, the pins, what the code imports from elsewhere, the names of data files. The soak and `pytest
+tests/packaging/test_build.py` always build. After a green build with other inputs, keep them:
 
     python -m tests.packaging.built_inputs
 """

@@ -121,8 +121,8 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
 
 
 def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> None:
-    """What the receiver is made of is in it: it answers, keeps a signed notice, refuses a forged one, opens its
-    channel and ends with 0; its log says nothing of a fault. Kafka is an extra, and not missed.
+    """The application has every part of the receiver: it answers, stores a signed notice, refuses a forged one, opens
+    its channel and ends with 0, and its log has no fault. It runs without Kafka, which is an extra.
     """
     told = {"RECEIVER_PORT": "0", "SECRET_NOTICE_BANK_KEY": NOTICE_KEY, "SECRET_LIVE_TOKEN": LIVE_TOKEN}
     env = plain(tmp_path, **{f"CONSOLE_{name}": value for name, value in told.items()})

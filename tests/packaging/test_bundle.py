@@ -1,4 +1,4 @@
-"""What stays in the built application, and by which list its altered files are found; on small folders."""
+"""The files that stay in the built application, and the list that finds its altered files; on small folders."""
 
 from pathlib import Path
 

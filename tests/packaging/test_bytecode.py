@@ -1,4 +1,4 @@
-"""What a whole run compiles before its workers start is what they would have compiled."""
+"""A whole run compiles before its workers start the same bytecode that they would have compiled."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What one engine of a process has compiled, the next one takes over (tests/support/compiled.py)."""
+"""An engine takes over the statements that another engine of the process has compiled (tests/support/compiled.py)."""
 
 from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""What the program imports is what it declares."""
+"""The program declares each package that it imports."""
 
 import ast
 import sys
@@ -36,7 +36,7 @@ def declared() -> set[str]:
 
 
 def test_every_imported_package_is_declared() -> None:
-    """What only another package brings may be gone with its next release."""
+    """An undeclared package is there only as long as another package requires it."""
     owners = packages_distributions()
     undeclared = {
         name for name in imported() if not {canonicalize_name(owner) for owner in owners.get(name, ())} & declared()

@@ -89,7 +89,7 @@ def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
 
 
 def run_tests(folder: Path, *words: str, status: int = 0) -> str:
-    """What pytest prints with the two plugins alone, when it ends with that status."""
+    """Run pytest with the two plugins alone and return its output; it must end with that status."""
     plugins = ("-p", "tests.support.longest_first", "-p", "tests.support.drawn_variants")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *words],

@@ -1,4 +1,4 @@
-"""What `make quick` chooses: the tests of what was changed, nearest first, as long as there is time."""
+"""The choice of `make quick`: the tests of the changed files, nearest first, as long as there is time."""
 
 from scripts.quick_tests import ALWAYS, choose
 

@@ -30,7 +30,9 @@ def needed_by(file: Path) -> set[str]:
 
 
 def libraries_of_the_system(start: list[Path], shipped: dict[str, Path]) -> set[str]:
-    """What these files need, directly or through libraries of the wheel, that the wheel doesn't bring."""
+    """The libraries that these files need, directly or through libraries of the wheel, and that the wheel doesn't
+    bring.
+    """
     waiting, seen, outside = list(start), set(start), set[str]()
     while waiting:
         for name in needed_by(waiting.pop()):
@@ -44,7 +46,9 @@ def libraries_of_the_system(start: list[Path], shipped: dict[str, Path]) -> set[
 
 
 def test_every_library_of_the_window_has_a_package() -> None:
-    """What Qt's modules and its X11, Wayland, VNC and offscreen platforms leave to the system is listed."""
+    """The list has each library that Qt's modules and its X11, Wayland, VNC and offscreen platforms take from the
+    system.
+    """
     import PySide6
     import shiboken6
 

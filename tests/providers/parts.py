@@ -1,4 +1,4 @@
-"""What a vendor needs around it, in memory: tokens, turns, and an AlarmBox that speaks to a given URL."""
+"""The parts that a vendor needs, in memory: tokens, turns, and an AlarmBox that speaks to a given URL."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Lock

@@ -76,7 +76,7 @@ def test_the_protocols_fit() -> None:
     ],
 )
 def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
-    """Whatever is wrong with it, nothing left and nothing is raised."""
+    """A request that can't be written is a definite failure: no byte is sent and no exception is raised."""
     with serving(says(200, BOUGHT)) as server:
         outcome = alarmbox(server.url).buy_check(request_)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -115,7 +115,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 @pytest.mark.expects_log("a bug in the transport must be in the log")
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the transport itself lets escape may have happened after sending."""
+    """An exception of the transport itself may have come after sending, so the outcome is unknown."""
 
     def broken_send(*_: Any, **__: Any) -> Any:
         raise error("x")

@@ -185,7 +185,7 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("change", "read"), INCOMPLETE.values(), ids=INCOMPLETE)
 def test_with_an_id_it_is_bought_whatever_else_is_odd(change: dict[str, Any], read: dict[str, Any]) -> None:
-    """What is missing or unreadable beside the id is not said; it is never guessed, and never an error."""
+    """An answer with an id is a success; each other field that is missing or unreadable stays empty."""
     outcome = purchase(json.dumps({"credit_check": CHECK | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
     assert {name: getattr(outcome.found, name) for name in read} == read

@@ -50,7 +50,9 @@ def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> No
 
 
 def test_refusals_of_the_provider(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """What AlarmBox calls invalid is definite, an id it doesn't know is not found; nothing was charged."""
+    """A purchase that AlarmBox calls invalid is a definite failure, an unknown id is not found; nothing was
+    charged.
+    """
     box = vendor(control.url, tokens)
     refused = box.buy_check(PurchaseRequest(NUMBER, "1", deal=3))
     assert (refused.kind, refused.status) == (OutcomeClass.FAILED_DEFINITE, 422)
@@ -63,7 +65,9 @@ PURCHASE_FAULTS = [name for name, kind in FAULT_BY_NAME.items() if not kind.call
 
 @pytest.mark.parametrize("name", PURCHASE_FAULTS)
 def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Whatever the network does: bought means charged once, not bought means not charged, never charged twice."""
+    """Under every fault of the network: bought means charged once, not bought means not charged, and never charged
+    twice.
+    """
     box = vendor(control.url, tokens, scale=100)
     bought(vendor(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
     kind = FAULT_BY_NAME[name]
@@ -127,7 +131,7 @@ def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, toke
 
 
 def _code(box: AlarmBox) -> str:
-    """What a person would read off the page."""
+    """The code that the page shows to a person."""
     import json
     from urllib.request import Request, urlopen
 

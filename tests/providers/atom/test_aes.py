@@ -49,7 +49,7 @@ def test_broken_vectors(vector: dict[str, Any]) -> None:
 
 @given(st.text(max_size=200))
 def test_sealing_and_back(text: str) -> None:
-    """Whatever text goes in comes out, in upper-case hex on the way and read in either case."""
+    """Each text comes back; the encrypted form is upper-case hex, and lower case is read too."""
     sealed = encrypt_text(text, KEY)
     assert sealed == sealed.upper()
     assert len(sealed) % 32 == 0
@@ -58,7 +58,7 @@ def test_sealing_and_back(text: str) -> None:
 
 @given(st.text(max_size=100), st.data())
 def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -> None:
-    """What was changed on the way opens to something else or to nothing."""
+    """A changed bit decrypts to another text or fails."""
     sealed = bytearray(unhexlify(encrypt_text(text, KEY)))
     place = data.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[place // 8] ^= 1 << place % 8
@@ -131,7 +131,7 @@ def test_a_key_is_derived_once() -> None:
 
 
 def test_threads_do_not_mix_their_texts() -> None:
-    """What is remembered of a key holds nothing of a text."""
+    """The state that is stored for a key holds nothing of a text."""
     texts = [f"{number}-" * (number % 50) for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda text: decrypt_text(encrypt_text(text, KEY), KEY), texts)) == texts

@@ -106,7 +106,7 @@ def test_every_flipped_bit_refuses() -> None:
 
 
 def told(found: SignedCallback) -> tuple[object, ...]:
-    """What of a callback the signature covers."""
+    """The fields of a callback that the signature covers."""
     assert found.report is not None
     return (
         found.event_id,
@@ -152,7 +152,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_bodies_are_refused_in_one_way(body: bytes) -> None:
-    """Whatever comes, nothing is raised and nothing told."""
+    """Every malformed body is refused alike, without an exception and without a report."""
     assert refused(opened(body))
 
 
@@ -213,7 +213,7 @@ def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: st
 
 
 def test_a_null_bank_number_counts_as_empty() -> None:
-    """What the bank has not numbered contributes nothing to the signature."""
+    """A bank number of null adds nothing to the signed text."""
     found = opened(signed(changed({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
     assert found.has_valid_signature
     assert found.report is not None

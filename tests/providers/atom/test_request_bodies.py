@@ -1,4 +1,4 @@
-"""What Atom is asked, letter for letter, and where it goes."""
+"""The requests to Atom, to the letter, with their addresses."""
 
 from dataclasses import replace
 from datetime import date

@@ -309,7 +309,7 @@ def test_a_time_of_payment_without_end() -> None:
 
 
 def test_evidence_names_no_payer() -> None:
-    """What opens something and who paid is masked; what settles is kept."""
+    """In the evidence, payers and secrets are masked, and the numbers and sums that settle the payment are kept."""
     card = {"payModeSpecificData": {"subChannel": "CC", "cardNumber": "4111111111111111", "maskedCard": "4111"}}
     outcome = verified(attempt() | card)
     for word in ("payer@", "9999999999", "4111"):
@@ -472,7 +472,7 @@ UNCONFIRMED: dict[str, tuple[Fields, Fields, str]] = {
 
 @pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED.values(), ids=UNCONFIRMED)
 def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -> None:
-    """Whatever of the answer is not ours: nobody knows whether money went back."""
+    """If a field of the answer doesn't belong to this refund, the outcome is unknown."""
     outcome = initiated(change, pay)
     assert (outcome.kind, outcome.reason) == (U, why)
 

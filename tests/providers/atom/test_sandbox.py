@@ -207,7 +207,7 @@ def test_atom_answers_that_cannot_be_opened(control: SandboxControl, wrong: str)
 
 
 def notice(control: SandboxControl, **more: object) -> bytes:
-    """What would be sent of the payment."""
+    """The notice that the sandbox would send about the payment."""
     return control.payments_control.compose_notice("atom", ATOM_ORDER, **more)[1]
 
 

@@ -1,4 +1,4 @@
-"""What every vendor promises, held against each of them over real sockets."""
+"""Each vendor fulfils the contract of vendors, over real sockets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ FAULTS: dict[str, Script] = {
 
 @pytest.mark.parametrize("script", FAULTS.values(), ids=FAULTS)
 def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
-    """Whatever breaks after sending is UNKNOWN, an outcome and no exception, and is not sent again."""
+    """Each fault after sending gives the outcome UNKNOWN, raises no exception, and is sent once."""
     with serving(script) as server:
         outcome = case.open(server.url, Turns()).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
@@ -127,7 +127,7 @@ class ShutGate:
     [(ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"), (ZeroDivisionError(), "internal_error")],
 )
 def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason: str) -> None:
-    """What goes wrong before sending is told as such, whatever it is."""
+    """Each fault before sending gives a definite failure with its reason, and nothing is sent."""
     with serving(says(200, case.bought)) as server:
         outcome = case.open(server.url, ShutGate(error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (

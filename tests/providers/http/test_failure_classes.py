@@ -146,7 +146,7 @@ def test_every_row(error: BaseException, reason: str, sent: SendingCertainty) ->
 
 
 def test_context_is_never_walked() -> None:
-    """What was being handled when an exception was raised says nothing about that exception."""
+    """The class of an exception doesn't depend on the exception that was being handled when it was raised."""
     for error in (ConnectionResetError(), requests.exceptions.ReadTimeout("x"), RuntimeError("x")):
         error.__context__ = NAME_FAILED
         assert classify_exception(error)[0] is OutcomeClass.UNKNOWN

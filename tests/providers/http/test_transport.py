@@ -131,7 +131,9 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
 
 
 def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for a thread waits long on a busy machine; only the names of hosts must be looked up."""
+    """A call to an IP address starts no thread for the resolver, which would wait on a busy machine; a call to a host
+    name does.
+    """
     monkeypatch.setattr("console.providers.http.socket_guard.Thread", _no_socket_guard)
     with serving(says(200, BODY)) as server:
         assert send(transport(server.url)).status == 200
@@ -140,7 +142,7 @@ def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails while getting ready is told as such."""
+    """A failure to start the guard's thread is told as never sent."""
     with serving(says(200)) as server:
         monkeypatch.setattr("console.providers.http.transport.SocketGuard", _no_socket_guard)
         assert failure(transport(server.url)) == never("not_prepared")

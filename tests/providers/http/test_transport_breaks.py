@@ -1,4 +1,6 @@
-"""What breaks on the way, over real sockets: told apart, never taken for an answer, never sent again."""
+"""Faults of the connection, over real sockets: each has its class, none is taken for an answer, none is sent
+again.
+"""
 
 import gzip
 import importlib
@@ -19,7 +21,7 @@ T = TypeVar("T")
 
 
 def with_peak(call: Callable[[], T]) -> tuple[T, int]:
-    """What a call brings, and the most memory (bytes) that Python held for it at any time."""
+    """The result of a call, and the most memory (bytes) that Python held for it at any time."""
     # What the first call imports is no memory of the body.
     importlib.import_module("console.providers.http.requests_session")
     tracemalloc.start()
@@ -50,14 +52,14 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
 
 @pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
 def test_broken_after_connecting(script: Script, reason: str, sent: SendingCertainty) -> None:
-    """Whatever breaks after connecting is UNKNOWN, is told apart, and is not sent again."""
+    """Each fault after connecting is UNKNOWN with its own reason, and is not sent again."""
     with serving(script) as server:
         assert failure(transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
         assert server.connections == 1
 
 
 def test_reset_after_the_whole_body_spoils_nothing() -> None:
-    """What came whole counts, however rudely the other side then leaves."""
+    """An answer that came whole counts, even if the server then resets the connection."""
 
     def script(connection: socket.socket, _: object) -> None:
         connection.sendall(WHOLE)

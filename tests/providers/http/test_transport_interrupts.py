@@ -40,7 +40,7 @@ def asked(pipe: Pipe, url: str, budget: float) -> None:
 
 
 def interrupted(child: Child) -> object:
-    """What came of the call, and the signal again after it."""
+    """The outcome of the call that SIGINT has cut; the child must then report the signal again."""
     os.kill(child.pid, signal.SIGINT)
     told = child.report()
     assert child.report() == "interrupted"

@@ -99,6 +99,6 @@ def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
 
 
 def got(outcome: Outcome[T]) -> T:
-    """What was read of an answer; there must be something."""
+    """The value that was read from an answer; there must be one."""
     assert outcome.found is not None
     return outcome.found

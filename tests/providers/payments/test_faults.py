@@ -81,7 +81,9 @@ FITTING = [
 
 @pytest.mark.parametrize(("name", "call"), FITTING)
 def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str) -> None:
-    """Whatever isn't a whole, matching answer is UNKNOWN; a refund that was told as made or as not made is so."""
+    """Each answer that isn't whole and matching is UNKNOWN; a refund that the answer confirms or denies is
+    settled.
+    """
     # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
     silent = name in ("hang", "hang_after_charge")
     meeting = Meeting(control, scale=100 if silent else 1.0)
@@ -133,7 +135,7 @@ def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
 
 
 def after(meeting: Meeting, action: str, call: str) -> Outcome[Any]:
-    """What a call brings that meets a fault."""
+    """The outcome of a call that meets the fault."""
     meeting.control.add_fault(action, call=call)
     return meeting.ask(call)
 

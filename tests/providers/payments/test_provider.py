@@ -1,4 +1,4 @@
-"""What every payment provider promises, held against both of them over real sockets."""
+"""Each payment provider fulfils the contract of payment providers, over real sockets."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -131,7 +131,7 @@ FAULTS: dict[str, Callable[[bytes], Script]] = {
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_no_fault_is_taken_for_an_answer(case: Case, fault: Callable[[bytes], Script]) -> None:
-    """Whatever breaks after sending is UNKNOWN for every call, an outcome and no exception, and is sent once."""
+    """Each fault after sending gives UNKNOWN for every call, raises no exception, and is sent once."""
     with serving(fault(case.accepts)) as server:
         outcomes = asked(case, case.open(server.url))
         assert {outcome.kind for outcome in outcomes.values()} == {OutcomeClass.UNKNOWN}
@@ -159,7 +159,7 @@ class ShutGate:
 
 
 def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
-    """What goes wrong before sending is told as such."""
+    """A fault before sending gives a definite failure with its reason, and nothing is sent."""
     rate_limiter: RateLimiter = ShutGate()
     with serving(sends(case.accepts)) as server:
         outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
@@ -256,7 +256,7 @@ def test_atom_asks_by_sum_and_day() -> None:
 
 
 def test_capabilities() -> None:
-    """What services ask instead of a name."""
+    """The capabilities that services ask for, so that they never ask for a provider's name."""
     first, second = paypay("http://127.0.0.1:1").capabilities, atom("http://127.0.0.1:1").capabilities
     assert (first.keeps_idempotency_keys, second.keeps_idempotency_keys) == (True, False)
     assert (first.not_found_rule is not None, second.not_found_rule is not None) == (True, False)

@@ -29,7 +29,7 @@ def reasons() -> set[str]:
 
 
 def test_every_reason_has_a_word() -> None:
-    """What a list and a sentence say of an answer."""
+    """Each reason of an outcome has words for lists and sentences, in both languages."""
     found = reasons()
     assert len(found) > 45
     for language in LANGUAGES:

@@ -152,7 +152,7 @@ def test_what_is_no_file(content: bytes) -> None:
 
 @given(st.binary(max_size=400), st.integers(0, 400))
 def test_nothing_in_a_line_raises(noise: bytes, place: int) -> None:
-    """Whatever bytes stand in it: rows and refusals."""
+    """Random bytes in a file give rows and refusals, and no exception."""
     content = file(*PLAIN)
     at = len(file()) + place
     assert all(isinstance(row, Row) for row in rows(content[:at] + noise + content[at:]))
@@ -174,7 +174,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 
 def test_names() -> None:
-    """What an address says of its file; other addresses say nothing."""
+    """The name in an address gives merchant and days; every other address gives None."""
     found = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
     assert found is not None
     assert (found.merchant_id, found.first_day, found.last_day) == ("12", DAY, DAY)
@@ -211,7 +211,7 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 @pytest.mark.parametrize("url", ["", "x", "file:///etc/passwd", "http://[", "//files.example.com/x",
                                  "http://10.0.0.1/x", "http://files.example.com/x"])  # fmt: skip
 def test_an_address_that_is_none(url: str) -> None:
-    """Whatever it is, nothing is sent and nothing raised."""
+    """For each text that is no admitted address, nothing is sent and no exception is raised."""
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
     outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
     assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)

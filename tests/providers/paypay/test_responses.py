@@ -326,7 +326,7 @@ UNREADABLE = {
 )
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
-    """What can't be read in exactly one way answers nothing."""
+    """An answer that can't be read in exactly one way is UNKNOWN."""
     outcome = told(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
 

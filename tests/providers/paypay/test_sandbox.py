@@ -156,7 +156,9 @@ def test_paypay_other_ways(control: SandboxControl) -> None:
 
 
 def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
-    """What the desk refuses by itself: too much, not paid, similar, too many, not in the contract, unknown."""
+    """The simulated PayPay refuses refunds as the real one does: too much, not paid, similar, too many, not in the
+    contract, unknown.
+    """
     meeting = Meeting(control)
     vendor, order = meeting.paypay, meeting.order
     failed = OutcomeClass.FAILED_DEFINITE
@@ -210,12 +212,14 @@ def test_paypay_clock_that_is_wrong(control: SandboxControl) -> None:
 
 
 def notice(control: SandboxControl, number: str, **more: object) -> bytes:
-    """What would be sent of the payment."""
+    """The notice that the sandbox would send about the payment."""
     return control.payments_control.compose_notice("paypay", number, **more)[1]
 
 
 def test_paypay_notices(control: SandboxControl) -> None:
-    """What PayPay sends names payment, state and sum; the same told again has the same name, another has not."""
+    """A notice of PayPay names payment, state and sum. The same notice again has the same event id, another one has
+    another.
+    """
     meeting = Meeting(control)
     hint = read_notice(notice(control, ORDER))
     assert isinstance(hint, TransactionHint)

@@ -85,7 +85,7 @@ def test_every_call_is_signed_as_it_is_sent() -> None:
 
 
 def test_bodies_are_those_of_the_reference() -> None:
-    """What is asked for is written as the reference writes it, and the same again for the same order."""
+    """Each request's body is written as the reference writes it, and is the same again for the same order."""
     with serving(says(500)) as server:
         vendor = paypay(server.url)
         vendor.start(PAYPAY_REQUEST)

@@ -113,7 +113,7 @@ ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), s
 
 @given(ANYTHING)
 def test_no_value_breaks_the_reading(value: object) -> None:
-    """Whatever stands in a field, the notice is read or refused."""
+    """A notice with any value in any field is read or refused."""
     for name in TOLD:
         try:
             read_notice(json.dumps(TOLD | {name: value}).encode())
