@@ -44,7 +44,7 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What all askers of a run were told, and how long each waited, in seconds, sorted."""
+    """The answers to all askers of a run, and the time that each waited, in seconds, sorted."""
 
     told: Counter[str]
     waits: tuple[float, ...]
@@ -84,7 +84,7 @@ class Run:
         time.sleep(max(0.0, left))  # house: the run's length is what is asked for
 
     def heard(self) -> Heard:
-        """What they were told in the end; fails unless each key was made once and everybody else was told so."""
+        """The answers to all askers. Fails unless each key was made once and every other asker was told so."""
         reports: list[Report] = [child.report(3 * self._wanted.seconds + 60) for child in self._children]
         made = Counter(key for report in reports for key in report.made)
         assert made == Counter(range(self._wanted.keys)), "made twice or never"
@@ -96,7 +96,7 @@ class Run:
 
 
 def trouble(run: Run, server: RedisServer) -> None:
-    """What may happen to a Redis in mid-run: emptied, hung for a third of it, back, and killed at last."""
+    """The troubles of Redis in mid-run: emptied, hung for a third of it, back, and killed at last."""
     run.wait_until(0.2)
     with Redis.from_url(server.url) as client:
         client.flushall()
@@ -110,7 +110,7 @@ def trouble(run: Run, server: RedisServer) -> None:
 
 @dataclass(slots=True)
 class Report:
-    """What one asker tells at the end; `made`: numbers of the keys that it was the first to use."""
+    """The report of one asker at its end; `made`: numbers of the keys that it was the first to use."""
 
     told: Counter[str] = field(default_factory=Counter)
     made: list[int] = field(default_factory=list)

@@ -37,9 +37,9 @@ CUT_OFF = (*WITHOUT_RECORD, "database_unreachable")
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """What runs: how many processes, which numbers; `seed` draws faults, None for a good provider.
+    """A run's number of processes and its corporation numbers; `seed` draws faults, None for a good provider.
 
-    `meanwhile`: what is done to the database as soon as the first buyer of the n-th number has ended.
+    `meanwhile`: called as soon as the first buyer of the n-th number has ended, to change the database.
     """
 
     numbers: tuple[str, ...]
@@ -53,7 +53,7 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What one caller got: the record's state and provider id, or the code of its refusal, or a bug's name."""
+    """The ending of one caller: the record's state and provider id, or the code of its refusal, or a bug's name."""
 
     number: str
     code: str
@@ -191,7 +191,7 @@ def _judge(
 
 
 def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
-    """Who was told "bought" holds an id that the provider charged for that very number, once for all."""
+    """Each answer "bought" has an id that the provider charged for that very number, and no two have the same one."""
     ledger = {charge.id: charge.number for charge in sandbox.ledger.list_charges_of_number()}
     told = Counter(ending.provider_id for ending in endings if ending.code == "bought")
     for ending in endings:

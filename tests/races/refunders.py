@@ -128,7 +128,9 @@ def meddle(
 def _acts(
     console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfWithIds, *, checks: bool
 ) -> dict[str, Callable[[int], object]]:
-    """What a person may do; who is no checker probes where others approve. Half of it under a request id."""
+    """The acts of a person; a person who is no checker probes where others approve. Half of them have a
+    request id.
+    """
     refunds = console.refunds
 
     def current(payment: int) -> int:
@@ -171,7 +173,7 @@ _LIKELY: dict[RefundState | None, tuple[str, ...]] = {
 
 
 def _chosen(console: Console, payment: int, chance: random.Random) -> str:
-    """What suits the refund as it just was; it need not be so any more when it is done."""
+    """An act that suits the state of the refund at this moment; the state may change before the act is done."""
     found = newest(console, payment)
     return chance.choice(_LIKELY.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
 

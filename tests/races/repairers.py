@@ -85,7 +85,7 @@ def _quietly(act: object) -> str:
 
 
 def _finish(console: Console, ids: list[tuple[int, int]]) -> None:
-    """What the crowd has left over."""
+    """Settle the records that the crowd has left unknown or incomplete."""
     for record, charge in ids:
         if console.credit_checks.read_credit_check(record).record.certainty is Certainty.UNKNOWN:
             console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge)

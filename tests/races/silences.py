@@ -114,7 +114,7 @@ def late_effects(on: Stage, count: int) -> Counter[str]:
 
 
 def _arrive(on: Stage, keys: Sequence[str | None]) -> None:
-    """What was on its way reaches the provider now."""
+    """Let the requests that were on their way reach the provider now."""
     for key in keys:
         on.arrive(key)
 

@@ -1,4 +1,4 @@
-"""What the database refuses by itself, whoever writes and however the number is spelled."""
+"""The refusals of the database itself, for every writer and every spelling of the number."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def test_a_second_live_row_is_refused(console: Console, place: Place, spelling: 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_row_of_others_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
-    """What another application has inserted can't be bought a second time."""
+    """A row that another application has inserted holds the claim: the console doesn't buy it a second time."""
     insert(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

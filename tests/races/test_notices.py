@@ -55,6 +55,6 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
 
 
 def told(act: Callable[[], object]) -> None:
-    """Whatever is refused has been told; anything else is a bug."""
+    """Call it and ignore a ConsoleError; every other exception is a bug."""
     with suppress(ConsoleError):
         act()

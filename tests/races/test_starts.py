@@ -12,7 +12,7 @@ STARTERS = 8
 
 
 def test_an_order_is_begun_once(place: Place) -> None:
-    """Whoever comes second waits for nothing: the same code, or a refusal that says who is at it."""
+    """The second process to begin an order doesn't wait: it gets the same code, or a refusal that names the first."""
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
         scene.account(NUMBERS[0], 10_000)
         orders = [scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]

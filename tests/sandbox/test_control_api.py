@@ -64,7 +64,7 @@ def test_catalogue(control: SandboxControl) -> None:
 
 
 def test_call_log(caller: Caller, control: SandboxControl) -> None:
-    """Who called when, on which connection, and how it ended; in order and without secrets."""
+    """The call log has each call with its connection and its end, in order and without secrets."""
     control.add_fault("reset", call="purchase")
     with pytest.raises(ConnectionResetError):
         caller.buy()
@@ -128,7 +128,7 @@ def test_settings_that_do_not_exist(control: SandboxControl, settings: dict[str,
 
 
 def test_wait_gives_up(control: SandboxControl) -> None:
-    """What doesn't come is reported as not reached."""
+    """A wait for an event that doesn't come ends with False."""
     assert control.wait_until_reached(0.01, charges=1) is False
     assert control.wait_until_reached(0.01) is True
 
@@ -146,7 +146,7 @@ def test_wait_gives_up(control: SandboxControl) -> None:
     ],
 )
 def test_other_addresses(caller: Caller, method: str, path: str, status: int) -> None:
-    """Whatever does not exist is said to, in JSON."""
+    """Each unknown address gets an error in JSON."""
     answer = caller.call(method, path)
     assert (answer.status, list(answer.data)) == (status, ["message"])
 

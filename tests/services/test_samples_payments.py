@@ -49,7 +49,7 @@ def test_the_same_seed_makes_the_same_payments() -> None:
 
 
 def test_payments_of_every_kind() -> None:
-    """Whatever a support person may meet is among them, at both providers."""
+    """The samples have each kind of payment that a support person may meet, at both providers."""
     kinds = {made.kind for made in payments()}
     assert kinds >= {
         "pays_by_itself", "waiting", "unknown", "failed", "expired", "paid_after_cancel", "not_moved", "contradicted",
@@ -62,7 +62,9 @@ def test_payments_of_every_kind() -> None:
 
 
 def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
-    """What was captured is left, reserved, refunded or set aside; where the provider knows it, its books agree."""
+    """The captured sum is refundable, reserved, refunded or set aside; the provider's books agree, if it knows the
+    payment.
+    """
     console, sandbox = paying
     for made in payments():
         record = console.payments.read_payment(made.id).record

@@ -211,7 +211,9 @@ def _let_in(people: Team, who: str) -> None:
 def test_a_vanished_record_is_written_again_in_ones_own_name(
     people: Team, office: Office, vendor: LedgerVendor, brought_back: str
 ) -> None:
-    """Whoever restores it writes it; who began it once is in the trail."""
+    """The restored record has the person who restores it as its writer; the audit trail names the one who
+    began it.
+    """
     bought = buy(office("op-a", desk="shared"))
     operation = bought.operation_id or ""
     with people.connect("owner") as owner, owner.cursor() as cursor:

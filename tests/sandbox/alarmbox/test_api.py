@@ -74,7 +74,7 @@ def test_the_dummy_numbers_of_a_test_account(caller: Caller) -> None:
 def test_refused_purchases(
     caller: Caller, sandbox: Sandbox, number: str, more: dict[str, object], status: int
 ) -> None:
-    """What AlarmBox would not accept is refused and not charged."""
+    """The simulated AlarmBox refuses what the real one refuses, and charges nothing."""
     assert caller.buy(number, fields=more).status == status
     assert sandbox.ledger.charge_count == 0
 

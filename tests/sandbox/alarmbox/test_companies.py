@@ -11,7 +11,7 @@ from console.sandbox.alarmbox import pdf
 
 
 def text_of(file: bytes) -> list[str]:
-    """What a real reader finds on each page."""
+    """The text of each page, read by a real PDF reader."""
     document = pypdfium2.PdfDocument(file)
     try:
         return [page.get_textpage().get_text_range() for page in document]
@@ -64,7 +64,7 @@ def test_bomb_is_small_and_inflates() -> None:
 
 
 def test_filler_has_the_length_it_says() -> None:
-    """Whatever the size, the announced length is the true one and the file begins and ends like a PDF."""
+    """For every size, the announced length is the true one and the file begins and ends like a PDF."""
     for size in (0, 27, 28, 1000, pdf.ZERO_BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))
         assert len(text) == pdf.compute_large_pdf_base64_length(size)

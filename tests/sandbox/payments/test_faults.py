@@ -227,7 +227,7 @@ def test_seals(desk: Gateways) -> None:
 
 @pytest.mark.parametrize("call", [*PAYPAY_CALLS, *ATOM_CALLS])
 def test_faults_of_the_line(desk: Gateways, call: str) -> None:
-    """What breaks connections breaks these calls too, before or after the effect."""
+    """The faults that break connections break these calls too, before or after the effect."""
     before = desk.control.payments_control.read_ledger()["accepted_minor"]
     desk.control.add_faults(
         {"action": "reset", "call": call},

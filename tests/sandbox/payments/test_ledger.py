@@ -77,7 +77,7 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
 
 
 def test_a_repeated_execution_shows() -> None:
-    """What the provider refunded twice is two entries of one key, and less than nothing is left."""
+    """A refund that the provider made twice has two entries with one key, and the remaining sum is negative."""
     till = Till("paypay", 1)
     till.book.move_payment(till.payment, "paid")
     refund = till.book.accept_refund(till.payment, "R", 6000)

@@ -108,7 +108,7 @@ def test_webhook_of_a_failure(control: SandboxControl, receiver: Receiver) -> No
 
 
 def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
-    """What is not answered 200 is sent again, three times at most."""
+    """A notice without an answer 200 is sent again, three times at most."""
     begin(control, "paypay")
     receiver.statuses = [500, 503]
     pay(control, "paypay")

@@ -186,7 +186,7 @@ def test_reversed(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 
 def test_unknown_payments(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """What never was, and a code that is gone, are not found; a number that is none is a bad question."""
+    """An unknown payment and a deleted code are not found; a malformed number is a bad request."""
     assert code(paypay.payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
     assert code(paypay.payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
     paypay.create()
@@ -243,7 +243,7 @@ def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 
 def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Who pays later has not paid, and the number stays used."""
+    """A payment after the cancellation takes no money, and the number stays used."""
     paypay.create()
     assert paypay.cancel().status == 202
     assert control.payments_control.move_payment("paypay", ORDER, "paid")["captured_minor"] == 0

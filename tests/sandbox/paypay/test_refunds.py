@@ -161,7 +161,7 @@ def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid:
 
 
 def test_cancelled_payments(paypay: PayPayCaller, paid: str) -> None:
-    """What was refunded can't be cancelled."""
+    """A refunded payment can't be cancelled."""
     assert paypay.refund(paid).status == 200
     assert code(paypay.cancel()) == (400, "ORDER_NOT_REVERSIBLE")
 

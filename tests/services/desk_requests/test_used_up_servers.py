@@ -162,8 +162,9 @@ def take_rest(folder: str) -> Path:
 
 
 def ends_of_those_who_fill(people: Team, folder: str) -> Generator[EndedSession, None, None]:
-    """What a worker does in four looks while a statement of op-a holds a temporary table in a full folder. At the
-    last one it knows that op-a has done so again and again. After the second one lead-b comes back.
+    """The sessions that a worker ends in four looks, while a statement of op-a holds a temporary table in a full
+    folder. At the last look the worker knows that op-a has filled the folder again and again. After the second look
+    lead-b comes back.
 
     A statement that fills the folder by itself fails a second later, so a worker might look too late.
     """

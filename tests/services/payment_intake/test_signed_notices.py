@@ -108,7 +108,7 @@ def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None
 
 
 def test_ids_that_differ_in_letter_case_are_two_events(scene: Scene) -> None:
-    """Whatever a server's own collation calls equal: neither notice is lost."""
+    """Two event ids that a server's collation calls equal are two events: both notices are booked."""
     for turn in (1, 2):
         scene.order(f"ORD-{turn}", 3300)
     assert scene.payments.receive_notice(scene.bank("ev-a", "ORD-1")).done == "booked"
@@ -244,7 +244,7 @@ def test_an_order_of_an_impossible_amount_has_no_payment(scene: Scene, minor: in
 
 
 def test_notices_of_invented_sources_keep_no_source_out(scene: Scene) -> None:
-    """Whoever names more sources than a desk remembers to lack a key is refused, and the bank is still heard."""
+    """Notices of more unknown sources than a desk remembers are refused, and the bank's notice is still booked."""
     genuine = scene.bank("ev-1", "ORD-1")
     scene.order("ORD-1", 3300)
     for number in range(200):

@@ -1,4 +1,4 @@
-"""What payments mean for the accounts that limit how much may be held for a corporation."""
+"""Payments and the accounts that limit the sum that may be held for a corporation."""
 
 from datetime import timedelta
 from itertools import count
@@ -83,7 +83,7 @@ def test_what_ended_unpaid_gives_up_its_room(scene: Scene, end: P) -> None:
 
 
 def test_what_was_taken_back_is_held_no_more(scene: Scene) -> None:
-    """What is left of it; other money stays booked."""
+    """The account counts the part of a reversed payment that is left; other payments stay counted."""
     scene.account(ONE, 4000)
     paid(scene, begun(scene, "ORD-1", corporation_number=ONE))
     payment = paid(scene, begun(scene, "ORD-2", corporation_number=ONE))
@@ -101,8 +101,8 @@ def test_of_nobody_nothing_is_given_up_or_taken_back(scene: Scene) -> None:
 
 
 class _History:
-    """What happens to three payments of one corporation, whose account allows 5,000 yen; and, for each payment, the
-    sum that its account should contain as long as the payment isn't reversed.
+    """The events of three payments of one corporation, whose account allows 5,000 yen; and, for each payment, the sum
+    that its account should contain as long as the payment isn't reversed.
     """
 
     def __init__(self, scene: Scene, number: str) -> None:

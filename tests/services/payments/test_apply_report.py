@@ -33,7 +33,7 @@ _KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClas
 
 
 def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any) -> ReportWithSource:
-    """What a provider says at a minute of the story."""
+    """The report of a provider at a minute of the story."""
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
         "provider_payment_id": None,
@@ -237,7 +237,7 @@ def done(scene: Scene, payment: Payment, told: ReportWithSource) -> str:
 
 
 def trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
-    """What the audit trail says of it: words, facts and reasons."""
+    """The payment's entries in the audit trail: action, facts and reason."""
     rows = scene.place.sql(
         "SELECT what, detail, reason FROM audit_log WHERE subject_kind = 'payment'"
         f" AND subject_id = '{payment.id}' ORDER BY id"

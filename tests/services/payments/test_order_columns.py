@@ -38,7 +38,7 @@ def test_of_atom_by_a_read(scene: Scene) -> None:
 
 
 def test_of_atom_by_its_callback(scene: Scene) -> None:
-    """What a callback says is written before a read has confirmed it."""
+    """The columns of a callback are written before a read has confirmed it."""
     payment = begun(scene)
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="atom_verification")
@@ -70,7 +70,9 @@ def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: Scene) -> None:
 
 @pytest.mark.parametrize("filled", [True, False])
 def test_another_value_stays_and_is_told(scene: Scene, filled: bool) -> None:
-    """What the shop wrote is kept, once told in the trail for each column; an empty text is no value."""
+    """A different value of the shop stays, and the audit trail names it once for each column; an empty text is no
+    value.
+    """
     theirs = ("'T-9'", "'11000'", "'card'") if filled else ("''", "''", "''")
     names = _COLUMNS.split(", ")
     payment = begun(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))

@@ -1,4 +1,6 @@
-"""What became of a payment: the provider's word and one person, or two with evidence; and what a screen shows."""
+"""Settle a payment: by the provider's answer and one person, or by two people with evidence; and its view on the
+screen.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -236,7 +238,7 @@ def test_an_order_shows_its_payments(scene: Scene) -> None:
 
 @pytest.mark.expects_log("what was tolerated is told")
 def test_the_order_is_moved_by_hand(scene: Scene) -> None:
-    """Who doesn't want to wait applies the missing step; again there is none."""
+    """A person can set the order to paid before the due task does; a second time there is nothing to do."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = paid(scene)
     assert scene.order_now("ORD-1").state == "pending"
@@ -250,7 +252,7 @@ def test_the_order_is_moved_by_hand(scene: Scene) -> None:
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
 def test_who_moves_the_order_by_hand(scene: Scene, other: Callable[[str], Other]) -> None:
-    """Whoever may decide an outcome; a worker does it by its tasks alone."""
+    """Everyone who may resolve an outcome may set the order to paid; a worker does it in its tasks alone."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = paid(scene)
     with other("worker") as worker, refused("not_allowed"):

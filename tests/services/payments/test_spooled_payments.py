@@ -133,7 +133,7 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene)
 
 
 def test_refused_ones_have_failed(scene: Scene) -> None:
-    """What the provider refused to begin is failed, and there is nothing to do about it."""
+    """A start that the provider has refused is failed, and needs no further step."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
     assert isinstance(payment, Payment)
@@ -261,7 +261,7 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number
 
 
 def test_restored_starts_stop_no_later_one(scene: Scene) -> None:
-    """Whose payments the database has again, or never lost."""
+    """A lost start whose payment the database has again stops no later start; nor does one that was never lost."""
     order = scene.order("ORD-1", 3300)
     second = begun_twice(scene, order)[1]
     operation = forget(scene, second, journal=True)

@@ -45,7 +45,7 @@ def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
 
 
 def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
-    """Whoever begins again while the payer may still pay gets what was begun; nothing is sent."""
+    """A second start while the payer may still pay returns the first one's code; nothing is sent."""
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay")
     second = scene.payments.start(order, "paypay")
@@ -356,7 +356,7 @@ def test_a_refused_number_is_asked_about_before_there_is_another_one(scene: Scen
 
 
 def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: Scene) -> None:
-    """Whoever could not pay may try again."""
+    """After an unmatched notice of a failure a new payment can be started."""
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", type="payment.failed")).done == "unmatched"
     order = scene.order("ORD-1", 3300)
     assert scene.payments.start(order, "paypay").payment.order_id == order

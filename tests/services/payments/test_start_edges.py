@@ -77,7 +77,9 @@ def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sand
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
 def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str) -> None:
-    """What is known stays, and a person looks at it; asked again rightly, everything still agrees."""
+    """An answer about another payment changes no known state and opens a case; after the next correct answer all
+    records agree.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)

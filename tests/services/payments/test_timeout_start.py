@@ -28,7 +28,7 @@ PAYMENT = Payment(
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", PaymentState)
 def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: Certainty) -> None:
-    """What nobody knows is never ended by time; what has ended has."""
+    """A payment times out only if it is waiting and its state is known."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
     over = state in WAITING_STATES and certainty is Certainty.KNOWN
     assert timeout_start.has_timed_out(payment, START + HOUR) is over
@@ -79,7 +79,7 @@ def test_those_of_one_instant_keep_their_order(scene: Scene) -> None:
 
 
 def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
-    """Whatever its state is called, and whatever is known of it."""
+    """Payments that have ended and payments that are unknown are not listed."""
     for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
         tell(scene, waiting(scene, f"{end}", 1), fact(end, 0, provider_payment_id=f"id-{end}"))
     unknown = tell(scene, waiting(scene, "U", 1), fact(P.PAYMENT_SUCCESS, 0))

@@ -134,7 +134,7 @@ def only_timeouts(scene: Scene) -> int:
 def test_paid_between_question_and_expiry_by_a_notice(
     scene: Scene, clock: MovedClock, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is heard after the answer counts: the payment isn't expired."""
+    """A notice that comes after the provider's answer counts: the payment isn't expired."""
     payment = begun(scene)
     later(scene, clock, OVER)
 
@@ -163,7 +163,9 @@ def at(scene: Scene, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_old_answer_is_asked_for_again(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who takes over hours after the question asks again before anything is expired: by then it was paid."""
+    """A process that takes over hours after the provider was asked asks again before it expires a payment: it was
+    paid meanwhile.
+    """
     payment = begun(scene)
     later(scene, clock, OVER)
 
@@ -662,7 +664,7 @@ def test_what_goes_on_and_fails_again_is_told_again(
 
 @pytest.mark.expects_log("stays at release_stock")
 def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever settles the payment's cases, facts or people: nothing stays stuck without one."""
+    """The saga goes on when the payment's case is closed, whether by facts or by people."""
     payment = stuck(scene, clock, monkeypatch)
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
     assert due(scene) == 1
@@ -670,7 +672,7 @@ def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatc
 
 
 def test_the_account_gets_its_room_back(scene: Scene, clock: MovedClock) -> None:
-    """What the payment had reserved is free once it has expired; what others reserve stays."""
+    """The sum that the payment had reserved is free once the payment has expired; the others' sums stay reserved."""
     for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
         scene.order(number, minor, corporation=NUMBERS[0])
     scene.account(NUMBERS[0], 9000)

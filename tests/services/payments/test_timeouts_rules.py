@@ -1,4 +1,4 @@
-"""What counts as unpaid, what is still alive, and one payment's end that is taken up by itself."""
+"""The rules of unpaid and open payments, and the saga of one payment that is taken up by itself."""
 
 from dataclasses import replace
 

@@ -103,7 +103,7 @@ def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check(walk: Walk, told: str) -> None:
-    """What holds at every moment."""
+    """The conditions that hold at every moment."""
     scene = walk.scene
     for number in walk.numbers:
         view = scene.payments.read_order(scene.order_now(number).id)

@@ -1,4 +1,6 @@
-"""What a person's windows keep: unreadable without the key, bound to one database and one person, soon forgotten."""
+"""The file of a person's windows: unreadable without the key, bound to one database and one person, deleted after a
+short time.
+"""
 
 from datetime import timedelta
 from pathlib import Path

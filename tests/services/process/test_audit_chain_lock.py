@@ -27,7 +27,9 @@ def test_the_turn_is_held_until_commit() -> None:
 
 
 def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has the turn may be waiting for one of our rows: after a while we go on without it."""
+    """The holder of the turn may be waiting for one of our rows: after a while the next thread goes on without the
+    turn.
+    """
     monkeypatch.setattr(turns, "LONGEST_LOCK_WAIT_SECONDS", 0.01)
     turn = AuditChainLock()
     with turn.allow_locking():

@@ -154,7 +154,7 @@ def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_an_address_that_has_ended(days: Days) -> None:
-    """Who comes too late is told so."""
+    """A reconciliation after the file's address has ended is refused, and the message says so."""
     days.announce()
     days.scene.control.change_settings(advance_seconds=3 * 3600)
     with pytest.raises(ConsoleError) as caught:
@@ -524,7 +524,9 @@ def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: Scene, faul
 
 @pytest.mark.engines("sqlite")
 def test_a_source_of_notices_is_compared_with_what_it_told(days: Days) -> None:
-    """What its notices booked matches; one that had no order of ours is different; ours alone is missing."""
+    """A run of a source of notices compares its notices with our payments: booked ones match, one without an order
+    differs, and a payment without a notice is missing.
+    """
     scene, at = days.scene, days.noon.isoformat()
     scene.order("ORD-1", 3300)
     scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at))
@@ -550,7 +552,7 @@ POINTS = [
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("point", "nth"), POINTS)
 def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
-    """Whatever was written when it broke off is counted once: the end is as if nothing had happened."""
+    """A run that broke off at any row goes on, and counts each row once."""
     with paying(place, sandbox) as scene:
         days = Days(scene)
         plant(days)

@@ -1,4 +1,6 @@
-"""What people see of reconciliations: how each run stands, what it read, what differed and where that is settled."""
+"""The view of reconciliations: the state of each run, its rows read, its differences and the records that settle
+them.
+"""
 
 from datetime import timedelta
 

@@ -119,7 +119,7 @@ def test_payments_in_every_state(desk: Stage, told: ProviderStatement, review: b
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_payments_by_every_role(desk: Stage, who: str) -> None:
-    """Who may decide, ask for a refund, move an order, take and note."""
+    """For each role: who may decide, ask for a refund, move an order, take and note."""
     compare(desk, who, "payment", partial(desk.payment, PaymentState.USER_PAYMENT, unknown=True))
     compare(desk, who, "payment", partial(desk.payment, PaymentState.COMPLETED, ProviderStatement.PAID))
     compare(desk, who, "payment", lambda: desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False))

@@ -29,7 +29,7 @@ _MONEY = ("approvals", "operations", "orders", "payments", "refunds")
 
 @pytest.fixture
 def books(place: Place) -> Iterator[Connection]:
-    """What stands in the tables, whoever wrote it; each statement is there at once."""
+    """A connection that writes into the tables past the triggers; each statement is committed at once."""
     for table in _MONEY:
         place.unguard(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
@@ -75,7 +75,7 @@ def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> N
 
 
 def test_suggestions_take_turns(console: Console, books: Connection) -> None:
-    """What is called exactly so comes first; then one of each kind after the other, newest first, each once."""
+    """Exact matches come first; then one record of each kind after the other, newest first, each once."""
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     first = NUMBER[:3]
     order = orders.find(books, ordered(books, f"{first}-1"))
@@ -96,7 +96,7 @@ def test_suggested_by_payer_and_key(console: Console, books: Connection) -> None
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
 def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limit: int) -> None:
-    """What needs a person first, of whatever kind; within that refunds, payments, orders, credit checks."""
+    """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
     ordered(books, "ORD-1")
     waiting = begun(books, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
     looked_at = begun(books, "P-2", work=REVIEW)

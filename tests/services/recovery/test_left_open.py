@@ -1,4 +1,6 @@
-"""What a person leaves open: everything that they have begun, taken or requested, and nothing of somebody else."""
+"""The list of left-open records: everything that this person has begun, taken or requested, and nothing of another
+one.
+"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -32,7 +32,7 @@ def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
 
 
 def minutes(desk: RefundDesk, count: int) -> None:
-    """What runs by itself in so many minutes."""
+    """Run the due tasks of so many minutes."""
     for _ in range(count):
         with act_as(WORKER):
             ClockJumpCorrection(desk.context).make_future_dated_rows_due()

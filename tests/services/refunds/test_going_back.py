@@ -60,7 +60,9 @@ def test_asked_for_again_it_is_answered_by_its_key(
 
 
 def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, backup: Path) -> None:
-    """What the gateway has given back and nobody here knows of stops the next one: a case, then a person's word."""
+    """A refund that the gateway has made and the restored database lacks stops the next one: a case is opened, and a
+    person settles it.
+    """
     with refund_desk(home, control) as desk:
         payment = desk.paid()
         taken(home, backup)

@@ -1,5 +1,6 @@
-"""What may be pressed is what the service accepts: each action on a refund and its payment, in each state of the
-refund, for each person."""
+"""The offered actions are those that the service accepts: each action on a refund and its payment, in each state of
+the refund, for each person.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -412,7 +412,7 @@ def _of(desks: Desks, item: int) -> Refund:
 
 
 def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is maker and checker in one: with the services' own look gone, the database still refuses."""
+    """The database refuses an approval by the refund's own maker, even if the service's check is switched off."""
     payment = desks.paid()
     refund = desks.ask(payment, by="lead-b")
     assert code_of(lambda: desks.approve(refund)) == "same_person"

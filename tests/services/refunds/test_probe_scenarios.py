@@ -43,7 +43,7 @@ STANDING = {
 
 
 class Line:
-    """What the wire brings to the calls that are scripted, in order; every other call goes through."""
+    """The scripted answers of calls, in order; every other call goes through."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.script: deque[tuple[str, str, dict[str, str]]] = deque()

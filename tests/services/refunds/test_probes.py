@@ -94,7 +94,7 @@ def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
 
 
 def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: SandboxControl) -> None:
-    """What arrives late at the provider is found there: nothing is sent twice."""
+    """A refund that reaches the provider late is found by the probe: it is not sent twice."""
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("late_charge", call="paypay_refund", times=1)
@@ -232,7 +232,7 @@ def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: Sandb
 
 @pytest.mark.parametrize("word", ["failed", "rejected"])
 def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: str) -> None:
-    """What was accepted and then refused there: failed, and the amount is free."""
+    """A refund that Atom first accepted and then refused is failed, and its amount is free."""
     control.change_settings(settle_by_hand=True)
     payment, refund = sent(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)

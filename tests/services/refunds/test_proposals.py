@@ -1,4 +1,4 @@
-"""What exceeded a limit: the program asks for its refund, once, and two people decide."""
+"""The program requests the refund of money that exceeded a limit, once, and two people decide."""
 
 import pytest
 
@@ -96,7 +96,7 @@ def test_one_after_the_other_of_one_payment(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 def test_no_person_proposes(desk: RefundDesk, person: str) -> None:
-    """Whoever asks is the maker; the program's way of asking is its own."""
+    """A person can't call `propose_refund`, which requests in the name of the program: `not_allowed`."""
     desk.team()
     item = aside(desk, desk.paid())
     with desk.context.database.read() as conn:

@@ -62,7 +62,7 @@ def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
 
 
 def waiting(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
-    """What its screen awaits, its badge of work, and how many proposals the list of approvals has."""
+    """The refund's awaited step, its badge of work, and the number of proposals in the list of approvals."""
     seen = desk.console.refunds.read_refund(refund.id)
     return seen.awaiting, str(seen.explanation.work), len(desk.console.recovery.list_proposals())
 
@@ -284,7 +284,9 @@ def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxC
 
 
 def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
-    """Who says "failed" of what the provider has done is told so, and the truth is written."""
+    """If a person resolves a refund as failed that the provider has made, the service refuses it and writes the
+    provider's state.
+    """
     payment, refund = unknown(desk, happened=True)
     refusal = refusal_of(lambda: desk.resolve(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")

@@ -9,7 +9,9 @@ TIME_OUTS, EFFECTS = 3, 6
 
 @pytest.mark.expects_log("sendings that nobody answers")
 def test_a_time_out_is_never_sent_again(seed: int) -> None:
-    """Whatever anybody does about it, and however long it takes: nothing but evidence ends it."""
+    """An unknown refund is never sent again, whatever people do and however long it takes; only evidence
+    settles it.
+    """
     tally = unknowns.time_outs(TIME_OUTS, seed)
     print(f"demand 13: refunds: {tally['again']} re-sends after {tally['time_outs']} time-outs")
     assert tally["again"] == 0

@@ -143,7 +143,7 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
-    """Who opened which refund, and who was refused what."""
+    """The audit trail names each person who opened a refund, and each refusal with its person."""
     refund = desk.ask(desk.paid())
     with desk.console.acting_as("lead-b"):
         desk.refunds.read_refund(refund.id)

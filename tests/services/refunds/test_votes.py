@@ -121,7 +121,7 @@ def test_rejected_with_words(desk: RefundDesk) -> None:
 
 
 def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
-    """Who approves too late hears that it was decided, not that their view is old."""
+    """An approval after the withdrawal is refused with `already_decided`, and not with `stale_view`."""
     refund = desk.ask(desk.paid())
     desk.withdraw(refund)
     refusal = refusal_of(lambda: desk.approve(refund, expected_version=refund.version))
@@ -306,7 +306,7 @@ def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
 
 
 def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, control: SandboxControl) -> None:
-    """Whoever stops before the vote has not voted: the unanswered question doesn't stand for a yes."""
+    """A process that stops before the vote has not voted, even while the provider is being asked."""
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("hang", call="paypay_payment")

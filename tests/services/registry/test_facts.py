@@ -1,4 +1,6 @@
-"""What the registry adds to records, on each engine: in one query a page, for who may read, and never in the way."""
+"""The registry's facts about records, on each engine: one query a page, only for people who may read, and never a
+cause of failure.
+"""
 
 import csv
 import inspect

@@ -157,8 +157,8 @@ def plant_run(
 
 
 def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is counted, per currency; what was unknown at the first instant of the day and at the first one after it;
-    who reads the close knows what is unknown still.
+    """The close counts each currency by itself, and what was unknown at the first instant of the day and at the first
+    one after it. Each reader gets what is unknown still.
     """
     rows = Rows(place)
     plant_day(rows)

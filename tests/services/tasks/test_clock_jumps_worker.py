@@ -45,7 +45,7 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver)
 
 
 def minutes(scene: Scene, clock: MovedClock, count: int) -> None:
-    """What runs by itself in so many minutes."""
+    """Run the due tasks of so many minutes."""
     for _ in range(count):
         scene.console.recovery.run_due()
         clock.offset += MINUTE
@@ -123,7 +123,7 @@ def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receive
 @JUMPS
 @pytest.mark.engines("sqlite")
 def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
-    """What doesn't fit before or during the jump is raised once and resolved once, whatever clock looks."""
+    """An alert before or during the jump is raised once and resolved once, by every clock."""
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
         started = scene.payments.start(scene.order(number, 50_000, "INR"), "atom").payment.id

@@ -125,7 +125,7 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place
 
 @pytest.mark.expects_log("stays at two")
 def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """What a step wrote before it failed is not there; it is logged, and tried again later."""
+    """If a step fails, its writes are rolled back; the fault is logged, and the step is tried again later."""
     bench.answers["two"] = RuntimeError("bug")
     saga = bench.runner.run(bench.start())
     assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)
@@ -213,7 +213,7 @@ def _stopping(point: str) -> Callable[[str], None]:
 
 
 def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
-    """What was asked is asked again, and everything goes on from there."""
+    """The saga runs an earlier step again, and goes on from there."""
     bench = Bench(console._context, clock, asks=True)
     asked = bench._do("one")
 
@@ -231,7 +231,7 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
 
 
 def test_of_two_who_take_a_step_one_has_it(bench: Bench, place: Place) -> None:
-    """Who read the journal before another went on does nothing, and sees what the other did."""
+    """A runner whose read of the journal is old runs no step, and returns the other runner's result."""
     saga = bench.start()
     ended = bench.runner.run(saga)
     assert bench.runner.run(saga) == ended

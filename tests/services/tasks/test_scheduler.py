@@ -66,7 +66,7 @@ class Tasks:
         self.act = act
 
     def beat(self) -> None:
-        """What the heartbeat's thread does each 15 seconds."""
+        """Beat once, as the heartbeat's thread does each 15 seconds."""
         for beat in list(self.heartbeat._beat_functions.values()):
             beat()
 
@@ -107,7 +107,7 @@ def test_once_runs_everything(tasks: Tasks) -> None:
 
 
 def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> None:
-    """What is due a moment after a look is taken along, and nothing that is further away."""
+    """A task that is due within the margin after a look runs at this look, and no later task does."""
     tasks.scheduler.run_due()
     hand_clock.at += EVERY - timedelta(seconds=10)
     assert tasks.scheduler.run_due(early_margin=timedelta(seconds=9)) == ()
@@ -115,7 +115,7 @@ def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> No
 
 
 def test_a_full_batch_goes_on_soon(tasks: Tasks, hand_clock: HandClock) -> None:
-    """Who took as many as there are in a batch has left some: they don't wait for the interval."""
+    """A run that took a whole batch has left some records: the next run doesn't wait for the interval."""
     tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch
     tasks.scheduler.run_due()
     hand_clock.at += timedelta(seconds=2)
@@ -203,7 +203,7 @@ def test_a_run_that_broke_off_is_taken_over(tasks: Tasks) -> None:
 
 
 def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_clock: HandClock) -> None:
-    """Who vanishes in the middle keeps the task for the rest of the lease, and no longer."""
+    """The task of a process that vanished waits for the end of its lease, and no longer."""
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(
@@ -304,7 +304,7 @@ def test_a_task_that_fails_again_and_again_is_told_once(tasks: Tasks, hand_clock
 
 
 def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
-    """Whoever else looks sees that a run doesn't end; when it has ended that is over."""
+    """Another process's look raises an alert about a run that doesn't end; the end of the run resolves it."""
     seen: list[int] = []
 
     def hang() -> int:
@@ -325,7 +325,7 @@ def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
 
 
 def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: Tasks, hand_clock: HandClock) -> None:
-    """Who comes back after a day finds everything overdue, and runs it: nothing is late by then."""
+    """After a day without a worker every task is overdue: the scheduler runs them all and raises no alert."""
     tasks.scheduler.run_due()
     hand_clock.at += timedelta(days=1)
     tasks.scheduler.run_due()

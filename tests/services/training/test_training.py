@@ -216,7 +216,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
 
 
 def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path) -> None:
-    """What was open is not begun in the next one; another person has no score."""
+    """The next training has none of the open incidents of the last one; another person has no score."""
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
     with open_training(own, approver_pause_seconds=NEVER) as opened:
         for key in ("missing_pdf", "lost_answer"):
