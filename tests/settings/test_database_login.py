@@ -56,7 +56,7 @@ def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
 
 
 def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
-    """What is missing is said with the place, and remembered for the audit trail; people still see the URL."""
+    """The refusal names the place and the missing secret; the reason is stored for the audit trail."""
     settings = desk(tmp_path, DrawerKeyring())
     detail = missing(settings).detail
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
@@ -118,7 +118,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
-    """What was typed is still there when the database is back."""
+    """The typed password is still there after the database was away."""
     settings = desk(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", "typed")
     settings.sign_in.forget_refused_account(AWAY)

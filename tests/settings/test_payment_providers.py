@@ -1,4 +1,4 @@
-"""What a profile says of the payment providers, and the providers that a desk opens by it."""
+"""The profile's settings of payment providers, and the providers that a desk opens by it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -235,7 +235,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def test_both_are_opened_by_the_documented_variables(context: ServiceContext, sandbox: Sandbox) -> None:
-    """What the sandbox's page says to export is all that is needed."""
+    """The variables that the sandbox's page says to export are enough to open both providers."""
     env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
     names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}

@@ -1,4 +1,6 @@
-"""What a desk makes is its person's alone, whatever the umask; an open folder is told with what closes it."""
+"""Only the person's own account can read a desk's files, with every umask; the doctor names an open folder and the
+command that closes it.
+"""
 
 import json
 import os
@@ -28,7 +30,7 @@ def run(home: Path, umask: int, *words: str) -> dict[str, object]:
 
 
 def modes(home: Path) -> dict[str, str]:
-    """What everything in a folder may be used for, by its name."""
+    """The file modes of everything in a folder, by path."""
     return {str(one.relative_to(home)): oct(stat.S_IMODE(one.stat().st_mode)) for one in home.rglob("*")}
 
 

@@ -170,7 +170,7 @@ def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
 
 
 def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
-    """Whoever loses the race for the first key takes the winner's."""
+    """All processes that make the first key at once use the key of the first writer."""
     keyring = DrawerKeyring()
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: with_keyring(env, keyring).read_store_key(), range(16)))

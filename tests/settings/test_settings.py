@@ -1,4 +1,4 @@
-"""What a desk is told: forms, defaults, order of sources, and switches that stay off real money."""
+"""The settings of a desk: forms, defaults, order of sources, and switches that are refused with real money."""
 
 import os
 import subprocess
@@ -497,7 +497,9 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])
 def test_the_database_lies_in_the_home_whatever_it_is_called(tmp_path: Path, name: str) -> None:
-    """What means something in a URL is a mere letter in a folder's name, by default and written as a URL."""
+    """A character that has a meaning in a URL is an ordinary one in a folder's name, by default and in a
+    given URL.
+    """
     from sqlalchemy import make_url
 
     home = tmp_path / name

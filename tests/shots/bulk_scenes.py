@@ -1,4 +1,4 @@
-"""What is photographed of bulk runs: choosing, the dry run, the run, its results, and unfinished work."""
+"""The scenes of bulk runs: choosing, the dry run, the run, its results, and unfinished work."""
 
 from collections.abc import Mapping
 

@@ -1,5 +1,5 @@
-"""What is photographed besides: tabs of a company, the list of reconciliations, an operation, and the dialogs that no
-other scene opens.
+"""The other scenes: tabs of a company, the list of reconciliations, an operation, and the dialogs that no other scene
+opens.
 """
 
 from collections.abc import Mapping

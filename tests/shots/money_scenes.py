@@ -1,4 +1,4 @@
-"""What is photographed of payments, orders, refunds, approvals and set-asides."""
+"""The scenes of payments, orders, refunds, approvals and set-asides."""
 
 import json
 from collections.abc import Mapping

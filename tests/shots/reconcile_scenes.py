@@ -1,4 +1,4 @@
-"""What is photographed of reconciliation: a run with every verdict, runs that are under way, broken off, unread."""
+"""The scenes of reconciliation: a run with every verdict, runs that are under way, broken off, unread."""
 
 from collections.abc import Mapping
 from datetime import timedelta

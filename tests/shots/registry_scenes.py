@@ -1,4 +1,4 @@
-"""What is photographed of the corporation registry: search by name, a closed and a merged company, a purchase."""
+"""The scenes of the corporation registry: search by name, a closed and a merged company, a purchase."""
 
 import tempfile
 from collections.abc import Mapping

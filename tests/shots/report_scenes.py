@@ -1,4 +1,4 @@
-"""What is photographed of the reports: each section, and the table behind a picture."""
+"""The scenes of the reports: each section, and the table behind a picture."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What is photographed: one function per screen or dialog."""
+"""The scenes: one function per screen or dialog."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

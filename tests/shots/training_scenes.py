@@ -1,4 +1,4 @@
-"""What is photographed of the training: its page before, during and after incidents."""
+"""The scenes of the training: its page before, during and after incidents."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What is photographed of the queues' workbench: saved views, groups by cause, columns, many conditions."""
+"""The scenes of the queues' workbench: saved views, groups by cause, columns, many conditions."""
 
 from collections.abc import Mapping
 

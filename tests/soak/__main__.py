@@ -72,7 +72,7 @@ def all_shards() -> Iterator[Shard]:
 
 
 class Results:
-    """What was done, one line each; a line counts as long as the source is what it was then."""
+    """The results of shards, one line each; a line counts as long as the source is the same."""
 
     def __init__(self, file: Path, *, fresh: bool) -> None:
         self._file = file

@@ -80,7 +80,7 @@ def _by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[in
 
 
 def _kill(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
-    """Whoever holds the run's lease now and is in the middle of a row."""
+    """The process that holds the run's lease now and is in the middle of a row."""
     alive = {worker.pid: worker for worker in workers if worker.alive}
     found: list[WorkerProcess] = []
 
@@ -103,7 +103,7 @@ def _done(place: Place, run_id: int) -> int:
 
 
 def _sound(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int) -> Counter[str]:
-    """What SQL and the sandbox say of it."""
+    """Check the run by SQL and by the sandbox's ledger."""
     results = place.sql(f"SELECT result, COUNT(*) FROM bulk_rows WHERE run_id = {run_id} GROUP BY result")
     assert results == [("done", count)], results
     settled = place.sql(

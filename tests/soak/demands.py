@@ -188,7 +188,7 @@ _FULL_ANYWAY = (
 
 
 def _command(*words: str) -> Counter[str]:
-    """What a command prints about demands is printed; it fails as a shard does."""
+    """Run a command and print its lines about demands; fail if the command fails."""
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     told = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
     print("\n".join(told))

@@ -50,7 +50,7 @@ class Sitting(QObject):
         self._seen = mark.read_ids
 
     def begin(self) -> bool:
-        """What is there is no news. False before the first reading."""
+        """Begin to listen: the rows that exist already are not reported. False before the first reading."""
         mark = self._pulse._latest_mark
         if mark is None:
             return False

@@ -57,7 +57,7 @@ Row = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one desk heard: when each row of the feed was told, and what the telling named."""
+    """The events that one desk received: the time of each row of the feed, and the rows that the event named."""
 
     person: str
     tellings: Sequence[tuple[float, list[int], list[list[Any]]]]

@@ -99,7 +99,7 @@ def _change_records(desk: Furnished, over: Event, changes: Counter[str]) -> None
 
 
 def told(found: dict[str, Any]) -> str:
-    """What is printed."""
+    """The lines of the report."""
     late, work = found["late"], found["work"]
     keys = {name: [one for one, _ in took] for name, took in found["painted"].items()}
     worked = {name: [cpu for _, cpu in took] for name, took in found["painted"].items()}

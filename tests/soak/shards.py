@@ -1,4 +1,4 @@
-"""What a demand is, and the databases that its shards run on."""
+"""The form of a demand, and the databases that its shards run on."""
 
 import os
 from collections import Counter

@@ -54,7 +54,7 @@ class SteadyWork:
             yield SteadyWork(scene, checker, sandbox.url)
 
     def send_to(self, worker: WorkerProcess, alerted: Receiver) -> None:
-        """Whom notices go to, and who is told of alerts."""
+        """Set the worker that receives notices, and the receiver of alerts."""
         self._worker, self._alerted = worker, alerted
 
     def turn(self, number: int) -> None:
@@ -82,7 +82,7 @@ class SteadyWork:
         self._rules(number)
 
     def checked(self) -> Counter[str]:
-        """What was done, once everything of it can be seen. Raises AssertionError where a kind of work is missing."""
+        """The counts of the work, once all of it is visible. Raises AssertionError if a kind of work is missing."""
         assert self._alerted is not None
         self.done["alerts"] = len(self._alerted.got)
         for name, query in _CAME_OF_IT.items():

@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass
 class Samples:
-    """What was seen of one process."""
+    """The samples of one process."""
 
     pid: int
     all: list[Sample] = field(default_factory=list)

@@ -98,7 +98,7 @@ class Desks(ABC):
 
     @contextmanager
     def losing(self, which: int) -> Iterator[Callable[[], None]]:
-        """What makes that desk's database refuse to be written, until the end of the block."""
+        """Yield a function that makes that desk's database refuse writes until the end of the block."""
         database = self.seats[which].console.database
 
         def broken(_work: object) -> None:

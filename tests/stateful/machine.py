@@ -37,7 +37,7 @@ Meanwhile = Callable[[Console], object]
 
 
 class TwoDesks(RuleBasedStateMachine):
-    """What may happen at two desks; how often it did is counted in `counts`."""
+    """The possible acts at two desks; `counts` has how often each was done."""
 
     counts: ClassVar[Counter[str]] = Counter()
     engine: ClassVar[Engine] = "sqlite"

@@ -38,7 +38,7 @@ crashes = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY
 
 
 class Refunds(RuleBasedStateMachine):
-    """What may happen at two desks; how often it did is counted in `counts`."""
+    """The possible acts at two desks; `counts` has how often each was done."""
 
     counts: ClassVar[Counter[str]] = Counter()
 

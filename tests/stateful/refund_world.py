@@ -128,13 +128,17 @@ class RefundWorld(Desks):
         return any(order.key == key for order in self.late)
 
     def take_effect(self, instruction: RefundInstruction) -> None:
-        """What was on its way arrives at the provider, as long as nobody has proved that it never will."""
+        """Let an instruction that was on its way arrive at the provider, unless somebody has proved that it never
+        will.
+        """
         row = next(row for row in self.rows() if row.key == instruction.key)
         if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
             self.ledger.take(instruction, keeps_keys=self._provider_of(instruction) == "paypay")
 
     def _witness(self, instruction: RefundInstruction) -> None:
-        """What another process sees at the moment of the call: one committed sending, its journal row, its key."""
+        """Check what another process reads at the moment of the call: one committed sending, its journal row, its
+        key.
+        """
         sending = [row for row in self.rows() if row.key == instruction.key]
         demand(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
         (row,) = sending
@@ -149,7 +153,7 @@ class RefundWorld(Desks):
         self.last = instruction
 
     def check(self) -> None:
-        """What must hold whatever happened."""
+        """Check the conditions that hold after every step."""
         database, rows = self.seats[0].console.database, self.rows()
         money_truth.check_sums(database, rows)
         money_truth.check_votes(database, rows)

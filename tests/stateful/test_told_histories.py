@@ -1,4 +1,6 @@
-"""Whatever happens to a record, every place tells it alike, unknown stays unknown, and advice is never refused."""
+"""After every history of a record, all places tell the same, unknown stays unknown, and the advised action is
+accepted.
+"""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
-"""What must hold of a record in every place that tells of it: page, list row, terminal, JSON, search, queues, alerts,
-exports. All places tell the same, unknown is never told as known, and advice is never refused.
+"""The conditions of a record in every place that shows it: page, list row, terminal, JSON, search, queues, alerts,
+exports.
+
+All places show the same, an unknown outcome is never shown as known, and the advised action is never refused.
 """
 
 import json
@@ -138,7 +140,7 @@ def at_one_moment(stage: Stage) -> Iterator[None]:
 
 
 def words_of(explanation: Explanation) -> Words:
-    """What an explanation says, without its facts."""
+    """The codes of an explanation, without its facts."""
     step = explanation.next_step
     return (
         explanation.verdict,
@@ -273,7 +275,7 @@ def list_nested(view: Any) -> list[Any]:
 
 
 def _check_unknown(view: Any, page: Explanation) -> None:
-    """What is unknown is told as unknown: by its badge, its colour and its verdict."""
+    """An unknown record has the badge, the colour and the verdict of unknown."""
     record = view.record
     refunds = getattr(view, "refunds", ())
     is_unknown = getattr(record, "certainty", None) is Certainty.UNKNOWN
@@ -324,7 +326,7 @@ def _check_refunds(stage: Stage, view: Any, page: Explanation) -> None:
 
 
 def _check_advice(view: Any, page: Explanation) -> None:
-    """What is advised is not refused by a rule about the facts."""
+    """No rule about the facts refuses the advised action."""
     advised = next((action for action in view.actions if action.action == page.next_step.action), None)
     if advised is not None and not advised.allowed:
         assert advised.reason in REASONS_OF_A_PERSON, (advised, page)

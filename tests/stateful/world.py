@@ -69,7 +69,9 @@ class World(Desks):
         return tuple(Row(*row) for row in self.place.sql(_ROWS))
 
     def _witness(self, request: PurchaseRequest) -> int:
-        """What another process sees at the moment of the call: one committed claim, one journal row, one intent."""
+        """Check what another process reads at the moment of the call: one committed claim, one journal row, one
+        intent.
+        """
         number, client = request.corporation_number, int(request.client_id)
         held = [row for row in self.rows() if row.number == number and row.client_id == client and row.claim]
         demand(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
@@ -89,7 +91,7 @@ class World(Desks):
         demand(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
 
     def check(self) -> None:
-        """What must hold whatever happened."""
+        """Check the conditions that hold after every step."""
         found = self.rows()
         check_claims(found)
         by_id = {row.id: row for row in found}

@@ -163,7 +163,7 @@ def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
 
 
 def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
-    """Whatever has not ended, or is not known, is found in a queue, with a next step; and so is what needs review."""
+    """Each record that has not ended, is unknown or needs review is in its queue, with a next step."""
     queued = {name: _items(console, name) for name in QUEUES}
     for row in rows:
         where = [name for name, items in queued.items() if row.id in items]

@@ -22,7 +22,7 @@ _NEWEST_FIRST = 500
 
 @dataclass
 class Storm:
-    """What was sent, what was answered, and how long each answer took (seconds)."""
+    """The counts of notices and of answers, and the time of each answer (seconds)."""
 
     done: Counter[str] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
@@ -96,7 +96,7 @@ def rage(scene: Scene, posts: Sequence[PostedNotice], seed: int) -> Storm:
 
 
 def settle(scene: Scene) -> None:
-    """What is left to the due tasks, done: nothing may stay queued, and every order follows."""
+    """Run the due tasks until no notice is queued and every order follows its payments."""
     clock = scene.context.clock
     for _ in range(20):
         waiting = scene.place.sql(

@@ -40,7 +40,7 @@ BANK_KEY = "a-bank's-own-key-for-notices"
 
 
 def told(url: str) -> dict[str, str]:
-    """What a desk has to be told about both providers of a sandbox, and one source of signed notices."""
+    """The settings of a desk for both providers of a sandbox, and one source of signed notices."""
     names = ("API_KEY", "API_SECRET", "MERCHANT_ID")
     atoms = (
         "MERCH_ID",
@@ -145,7 +145,7 @@ class Scene:
             return tuple(TaskRun(name, task()) for name, task in self.machinery.list_due_tasks())
 
     def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
-        """What the simulated provider would send about a payment as it stands."""
+        """The notice that the simulated provider would send about a payment in its present state."""
         return notice_of(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
@@ -168,7 +168,7 @@ class Scene:
 
 
 def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
-    """What the simulated provider would send, by the sandbox's hands."""
+    """The notice that the simulated provider would send, made by the sandbox."""
     _, body = money.compose_notice(provider, number, **more)
     return PostedNotice(provider, body, (), peer)
 

@@ -71,7 +71,7 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
 
 @pytest.fixture(autouse=True)
 def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whoever uses the cluster waits while another worker's test has it alone."""
+    """A test with the cluster waits while another worker's test has it alone."""
     callspec = getattr(request.node, "callspec", None)
     on_galera = callspec is not None and callspec.params.get("engine") == "galera"
     if not on_galera or "galera_cluster" in request.fixturenames:
@@ -120,5 +120,5 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """What draws faults and places: the run's seed. `-p randomly -p "randomly_seed=N"` repeats a run."""
+    """The run's seed, which draws faults and places. `-p randomly -p "randomly_seed=N"` repeats a run."""
     return int(request.config.getoption("randomly_seed", 0) or 0)

@@ -69,16 +69,16 @@ class Place(ABC):
 
     @property
     def taker(self) -> str:
-        """Whose account keeps notices: on a server the worker's alone."""
+        """The account that stores notices: on a server only the worker's one may."""
         return "worker" if self.is_server else PERSON
 
     @abstractmethod
     def named(self, person: str) -> str:
-        """What a person of the tests is called here: on a server by an account of this database alone."""
+        """The name of a person of the tests at this place: on a server an account of this database alone."""
 
     @abstractmethod
     def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
-        """What a desk is told about the database and who sits there; names without their `CONSOLE_`."""
+        """The settings of the database and of the acting person; names without their `CONSOLE_`."""
 
     @abstractmethod
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
@@ -113,7 +113,7 @@ class Place(ABC):
         return environment(self.home_of(desk), provider, **self.facts(person, desk), **extra)
 
     def facts(self, person: str, desk: int) -> dict[str, str]:
-        """What desks of one database have in common, and where each of them reaches it."""
+        """The settings that all desks of one database have in common, and each desk's own address of it."""
         return {"DOCUMENTS_URL": self.documents.as_uri(), **self.access(person, desk)}
 
     def desk(

@@ -1,4 +1,4 @@
-"""What a call was refused with."""
+"""The code or the error that a call was refused with."""
 
 from collections.abc import Callable
 

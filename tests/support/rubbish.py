@@ -1,4 +1,4 @@
-"""What nobody honest sends to a receiver, kind by kind, and what each kind is to be answered."""
+"""The malformed and hostile messages to a receiver, kind by kind, with the right answer to each kind."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ _WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
 
 @dataclass(frozen=True, slots=True)
 class Rubbish:
-    """What is said on a connection of its own, and how it is answered; `ends`: nothing more is sent afterwards, and
-    the other side is told so.
+    """The bytes that are sent on a connection of their own, and the answer to them; `ends`: the sender then closes
+    its side of the connection.
     """
 
     kind: str

@@ -13,8 +13,8 @@ AT_MOST_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema"
 
 @contextmanager
 def counted(desk: Console) -> Iterator[list[str]]:
-    """What the desk sends to its database within the block, without the renewals of leases: how many of these come
-    depends on how long the block takes. COMMIT is counted for servers alone.
+    """The statements that the desk sends to its database within the block, without the renewals of leases: how many
+    of these come depends on how long the block takes. COMMIT is counted for servers alone.
     """
     sent: list[str] = []
     engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()

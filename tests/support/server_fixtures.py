@@ -117,7 +117,7 @@ def galera_alone(galera_cluster: servers.Cluster) -> Iterator[servers.Cluster]:
 
 @pytest.fixture(autouse=True)
 def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whoever uses the cluster waits while another worker's test has it alone."""
+    """A test with the cluster waits while another worker's test has it alone."""
     if "galera_cluster" not in request.fixturenames:
         yield
         return

@@ -57,7 +57,7 @@ class Run:
             yield
 
     def ask(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
-        """What the keeper answers. Raises `RuntimeError` with its words when it can't do so."""
+        """The keeper's answer. Raises `RuntimeError` with the keeper's words if it can't do so."""
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(self.folder / keeper.SOCKET))
             with line.makefile("rw") as stream:

@@ -92,16 +92,16 @@ class SqlServer:
         return self.url(owner, password, name)
 
     def _for_accounts(self) -> tuple[str, ...]:
-        """What an owner needs to make accounts, as docs/team.md gives it."""
+        """The rights that an owner needs to make accounts, as docs/team.md gives them."""
         if self.is_mariadb:
             return ("CREATE USER", "PROCESS", "CONNECTION ADMIN")
         return ("CREATE USER", "ROLE_ADMIN", "PROCESS", "CONNECTION_ADMIN")
 
     def drop_database(self, url: str) -> None:
-        """What `fresh_database` made, owner included. Whoever is still connected to it is thrown out first.
+        """Drop a database of `fresh_database` and its owner. First end the sessions that are still connected to it.
 
-        Not who reads information_schema: while a server looks for triggers in all databases, its list of sessions
-        names each of these in turn as the one that the reader is connected to.
+        Sessions that read information_schema are left alone: while a server looks for triggers in all databases, its
+        list of sessions names each of these in turn as the one that the reader is connected to.
         """
         import pymysql
 

@@ -53,7 +53,7 @@ class Team:
         return unquote(urlsplit(self.urls[who]).password or "")
 
     def holder(self, who: str) -> str:
-        """Who holds a person's roles: on MariaDB a role of their own, on MySQL the account."""
+        """The grantee of a person's rights: on MariaDB a role of their own, on MySQL the account."""
         return f"`console:{self.names[who]}`" if self.server.is_mariadb else f"`{self.names[who]}`@`%`"
 
     def connect(self, who: str, **more: Any) -> Any:

@@ -1,11 +1,11 @@
-"""What people are told of a record, read as they read it."""
+"""The words about a record, as people read them."""
 
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
 
 
 def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
-    """What it is, why, what next."""
+    """The verdict, the reason and the next step, in words."""
     step = explained.next_step
     return (
         translate(explained.verdict, language, **explained.facts),

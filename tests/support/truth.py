@@ -1,4 +1,4 @@
-"""What must be true of a desk whatever happened to it: the provider's ledger against our rows."""
+"""The invariants of a desk after every history: the provider's ledger against our rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -62,7 +62,7 @@ def check_claims(found: Iterable[Row]) -> None:
 
 
 def check_link(row: Row, successor: Row | None) -> None:
-    """What took a record's place is younger, of the same pair, and not an error."""
+    """The successor of a record is younger, of the same client and number, and not an error."""
     assert successor is not None, f"superseded by nothing: {row}"
     assert row.status == "success", f"superseded without having been bought: {row}"
     assert (successor.client_id, successor.number) == (row.client_id, row.number), f"{row} → {successor}"
@@ -85,7 +85,7 @@ def check_charges(found: Iterable[Row], charged: Mapping[str, int]) -> None:
 
 
 def check_queues(console: Console) -> None:
-    """Whoever is unknown, incomplete or in need of review is found in that queue, with a next step."""
+    """Each record that is unknown, incomplete or in need of review is in that queue, with a next step."""
     queued = {
         name: {item.record.id: item for item in console.recovery.read_queue(name, 1_000).items}
         for name in ("unknown", "incomplete", "error", "review", "pending")

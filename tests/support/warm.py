@@ -1,4 +1,4 @@
-"""What every child would import or compute for itself, done once in the process that they are forked from."""
+"""Import and compute, once in the process that children are forked from, what each child would need."""
 
 import codecs
 import gc

@@ -234,7 +234,9 @@ def test_another_application_goes_on_as_before(shop: Any) -> None:
 
 
 def test_another_application_writes_the_state_of_its_own_rows(shop: Any) -> None:
-    """Whose table it was before: each of the three words, in a new row and in one that is there; no other word."""
+    """The application that had the table before writes each of the three states, in a new row and in an existing one,
+    and no other word.
+    """
     table = forbidden.CHECKS
     for number, state in enumerate(("pending", "success", "error"), 93):
         row = f"({number}, {number}, '5010001192707', '{state}')"
