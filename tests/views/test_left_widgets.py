@@ -1,4 +1,4 @@
-"""What a test leaves of windows is deleted after it: tests/support/left_widgets.py."""
+"""Windows that a test leaves open are deleted after it: tests/support/left_widgets.py."""
 
 import gc
 

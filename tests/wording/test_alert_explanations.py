@@ -44,7 +44,9 @@ def explained(name: str) -> Explanation:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", BROKEN)
 def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
-    """What is wrong, why, what next; each names the payment by which it is settled, and no two are alike."""
+    """Each rule has three whole sentences: verdict, reason, next step. The last two name the payment that settles it,
+    and no two rules have the same reason.
+    """
     require_whole(explained(name), language)
     told = sentences(explained(name), language)
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[1]

@@ -135,7 +135,9 @@ def test_english_contains_no_japanese() -> None:
 
 
 def test_every_code_has_a_message_that_says_what_follows() -> None:
-    """What happened, what it means for the money or the record, what to do: two sentences at the least."""
+    """Each message says what happened, what it means for the money or the record, and the next step: two sentences at
+    the least.
+    """
     assert [code for code in EXIT_STATUS if f"error.{code}" not in JA] == []
     short = [
         key
@@ -193,7 +195,7 @@ def test_the_most_particular_message_wins() -> None:
 
 
 def test_a_holder_is_named_with_the_time() -> None:
-    """Who holds a lease and since when, however the holder is given."""
+    """The message names the holder of a lease and the time since when, in each form of the holder."""
     holder = LeaseHolder("credit_check_1", "op-a", "d", "h", 1, NOW, NOW)
     for given in (holder, {"operator": "op-a", "desk": "d"}, "op-a"):
         text = format_error_message(rebuild_error(ErrorCode.LEASE_TIMEOUT, {"holder": given, "since": NOW}), "ja")
@@ -273,7 +275,7 @@ def test_a_timeline_line_says_what_changed() -> None:
 
 
 def test_every_outcome_class_has_words() -> None:
-    """What a question to a provider brought is told in words."""
+    """Each outcome class of a call to a provider has words."""
     assert [kind for kind in OutcomeClass if f"outcome.{kind.value}" not in JA] == []
 
 
@@ -352,7 +354,9 @@ def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_what_nobody_knows_is_not_promised(language: str) -> None:
-    """What runs has no promised end, and what is unknown may have failed as well as succeeded."""
+    """The words promise no end of a running call, and say of an unknown one neither that it failed nor that it
+    didn't.
+    """
     words = wording.get_program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
     told = words["glossary.unknown"]

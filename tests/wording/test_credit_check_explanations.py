@@ -70,7 +70,7 @@ SITUATIONS: dict[str, CreditCheck] = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
-    """What it is, why, what next: each there, with every fact that it names."""
+    """Each situation has a verdict, a reason and a next step, with every fact that they name."""
     require_whole(explain_credit_check(SITUATIONS[situation], NOW), language)
 
 
@@ -126,7 +126,7 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
     "code", ["provider_auth", "rate_limited", "provider_unreachable", "stale_view", "in_progress"]
 )
 def test_a_refusal_beside_an_unknown_purchase_speaks_of_new_charges_alone(code: str) -> None:
-    """What was refused cost nothing; what went before may have been charged."""
+    """The message says that the refused call cost nothing new; the earlier unknown purchase may have been charged."""
     error = rebuild_error(ErrorCode(code), {"record": UNKNOWN})
     assert "新たな料金は発生していません" in format_error_message(error, "ja")
     assert "othing new was charged" in format_error_message(error, "en")

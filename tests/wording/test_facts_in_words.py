@@ -27,7 +27,7 @@ _ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
 
 
 def raw_parts(text: str) -> list[str]:
-    """What people shouldn't read in this text."""
+    """The parts of this text that people shouldn't read: codes, raw ids, minor units."""
     return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
 
 

@@ -94,7 +94,7 @@ LATIN = {
 
 @pytest.mark.parametrize("fact", [*LATIN, "処理中", timedelta(hours=2)], ids=str)
 def test_a_fact_has_its_spaces(fact: object) -> None:
-    """Whatever a fact is, the finished sentence obeys the rule beside it."""
+    """With each kind of fact, the finished sentence obeys the rule of spaces."""
     touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
     for key, text in WORDS.items():
         if "://" in text:

@@ -76,7 +76,7 @@ def test_no_sentence_lies_unused() -> None:
 
 
 def test_everything_in_a_timeline_has_words() -> None:
-    """Whatever is written to the audit trail can be told to a person."""
+    """Each action of the audit trail has words."""
     actions = word_use.audit_actions(ROOT)
     assert len(actions) > 15
     timeline = [word.removeprefix("timeline.") for word in WORDS if word.startswith("timeline.")]
@@ -123,7 +123,7 @@ def test_an_action_of_another_version_keeps_its_text() -> None:
 
 
 def test_every_error_raised_has_a_code_and_words() -> None:
-    """Whatever code a refusal carries, there is a message for it."""
+    """Each code that is raised has a message."""
     raised = word_use.arguments(ROOT, {"ConsoleError": 0})
     assert len(raised) > 30
     assert [code for code in raised if f"error.{code.text}" not in WORDS] == []
@@ -181,13 +181,13 @@ def test_every_reason_is_given_by_some_refusal() -> None:
 
 
 def test_every_problem_of_a_setting_is_told() -> None:
-    """What is wrong with a setting is said in a sentence that shows how to write it."""
+    """Each problem of a setting has a sentence that shows how to write the setting."""
     assert len(SettingProblem) > 20
     assert {problem for problem in SettingProblem if f"error.bad_profile.{problem}" not in WORDS} == set()
 
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
-    """What went wrong on the way to a provider can be named in a list and in a sentence."""
+    """Each reason of an outcome has words for a list and for a sentence."""
     reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", OUTCOMES)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
@@ -216,7 +216,7 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_a_line_of_history_never_shows_a_code(language: str) -> None:
-    """Whatever a service refuses with has a short word for the history of its record."""
+    """Each refusal's code has short words for the history of its record."""
     codes = set(EXIT_STATUS) - {"internal_error"}
     assert [
         code

@@ -168,7 +168,7 @@ SITUATIONS: dict[str, Explanation] = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
-    """What it is, why, what next: each there, with every fact that it names."""
+    """Each situation has a verdict, a reason and a next step, with every fact that they name."""
     require_whole(SITUATIONS[situation], language)
 
 

@@ -1,4 +1,4 @@
-"""What follows when a payment's time has passed has words: each step, each way it stands, each reason."""
+"""The saga of a timed-out payment has words: each step, each state, each reason."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -63,7 +63,7 @@ class Deliveries:
 
 @dataclass
 class Vitals:
-    """What the process held as time went on, and how `/healthz` answered."""
+    """The memory and open files of the process over time, and the answers of `/healthz`."""
 
     kilobytes: list[int] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Vitals:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """What a storm came to."""
+    """The results of a storm."""
 
     heard: dict[str, Counter[str]]
     deliveries: Deliveries

@@ -1,4 +1,6 @@
-"""Who is refused again and again is turned away at the door; who brought anything genuine lately is not."""
+"""The receiver refuses an address early that was refused again and again, but no address that has lately sent a
+genuine notice.
+"""
 
 import socket
 

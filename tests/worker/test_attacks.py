@@ -61,7 +61,7 @@ def test_leave_to_send_a_body_is_given_where_it_will_be_read(scene: Scene, recei
 
 
 def test_a_chain_of_requests_is_judged_one_by_one(scene: Scene, receiver: Running) -> None:
-    """What follows a refused one on its connection is not read at all."""
+    """The receiver reads no further request on a connection after it has refused one."""
     scene.order("ORD-1", 3300)
     post = scene.bank("e-1", "ORD-1")
     good = written("POST", "/notices/bank", post.body, dict(post.headers))
@@ -172,6 +172,6 @@ def test_no_field_of_a_signed_notice_takes_any_text(scene: Scene, receiver: Runn
 
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
 def test_a_zone_is_no_part_of_an_address(origin: str) -> None:
-    """What a proxy says behind it is any text: it gets into no trail."""
+    """The zone of a proxy's address is any text: it is cut off, and written into no audit entry."""
     found = SenderAddressFinder(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
     assert found in ("fe80::1", "1.2.3.4")

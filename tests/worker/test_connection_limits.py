@@ -37,7 +37,7 @@ def closed(line: socket.socket) -> bool:
 
 
 def open_connections(receiver: Running) -> float:
-    """What the receiver's gauge shows, the connection that asks for it included."""
+    """The receiver's gauge of connections, including the one that asks for it."""
     (count,) = re.findall(rb"\nreceiver_connections (\S+)", receiver.get("/metrics").body)
     return float(count)
 
@@ -98,7 +98,9 @@ def test_who_waits_gives_its_seat_up_to_who_speaks(scene: Scene) -> None:
 
 
 def test_who_is_being_served_keeps_its_seat(scene: Scene) -> None:
-    """Whoever comes then takes that of somebody who waits, though he came later."""
+    """Above the limit a new connection closes an idle one, and never one whose request is being served, even if the
+    idle one came later.
+    """
     for n in range(2):
         scene.order(f"ORD-{n}", 3300)
     file = scene.console.settings.database_path
@@ -207,7 +209,7 @@ def test_answers_are_sent_at_once(scene: Scene, receiver: Running) -> None:
 
 
 def test_a_lane_has_so_much_room() -> None:
-    """What is beyond is refused at once, and whoever goes away leaves its place when the work has ended."""
+    """A lane refuses calls beyond its room at once; the place of a cancelled call is free when its work has ended."""
     from threading import Event
 
     async def crowd() -> None:

@@ -29,7 +29,7 @@ def refused(answer: Answer) -> bool:
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_providers_notice_is_booked(scene: Scene, receiver: Running, provider: str) -> None:
-    """What the sandbox sends arrives and is booked; told again it is answered with success and changes nothing."""
+    """A notice of the sandbox is booked; the same notice again is answered with success and changes nothing."""
     payment_id = begun(scene, provider)
     post = scene.post(provider, "ORD-1")
     for _ in range(2):
@@ -172,7 +172,9 @@ def test_the_source_is_the_peer(scene: Scene, receiver: Running) -> None:
 def test_behind_a_proxy_the_last_forwarded_address_counts(
     place: Place, sandbox: Sandbox, said: str, status: int
 ) -> None:
-    """What the proxy itself wrote, at the end; never what a client wrote before it."""
+    """The sender's address is the one that the proxy itself has appended, and never one that a client wrote before
+    it.
+    """
     proxies, sources = ("127.0.0.0/8",), f"{ELSEWHERE}/32"
     with (
         paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,

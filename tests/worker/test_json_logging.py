@@ -26,7 +26,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 @MEANT
 def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever a text holds, it neither ends the line nor turns the reading order; a long one is cut."""
+    """No text ends its line or changes the reading order; a long one is cut."""
     with log_json_lines():
         LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
     text = capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str])
 
 @MEANT
 def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a library fills into its sentences may be an address with a token in it."""
+    """Of a library's log message only the pattern is written: its values may hold an address with a token in it."""
     with log_json_lines():
         logging.getLogger("urllib3.test").warning("retrying %s", "/token?code=canary")
         logging.getLogger("urllib3.test").info("not at all")

@@ -108,7 +108,7 @@ def test_nothing_of_anybody_is_told(scene: Scene, receiver: Running) -> None:
 
 
 def test_each_channel_by_itself(scene: Scene, receiver: Running) -> None:
-    """Who listens to payments hears of payments."""
+    """A listener to the channel of payments gets changes of payments alone."""
     with listening(receiver, "/live?channels=order") as orders, listening(receiver, "/live?channels=payment") as line:
         assert heard(line)["type"] == heard(orders)["type"] == "snapshot"
         payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
@@ -197,7 +197,7 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
 def test_a_token_is_replaced_without_a_restart(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the keyring says now counts; a keyring that is away changes nothing."""
+    """The keyring's present token counts; if the keyring can't be read, the last token stays."""
     kept: dict[str, str | None] = {"LIVE_TOKEN": TOKEN}
     with paying(place, sandbox) as scene:
         own = scene.taker.settings.secrets

@@ -31,7 +31,7 @@ MASK = b"\0\0\0\0"
 
 
 class Story:
-    """What one listener was told: the last word on each record, and what should not have been said."""
+    """The messages to one listener: the last one on each record, and those that should not have been sent."""
 
     def __init__(self, line: ClientConnection) -> None:
         self.line = line
@@ -194,7 +194,7 @@ def cut_off(line: socket.socket, said: bytes) -> bool:
 
 
 def test_who_speaks_before_it_is_answered_is_refused(scene: Scene, receiver: Running) -> None:
-    """What comes with the handshake is no WebSocket."""
+    """A handshake that is followed by bytes before its answer is refused."""
     with receiver.line() as line:
         line.sendall(HANDSHAKE + b"\x81\x80" + MASK)
         assert b"400 Bad Request" in read_all(line)

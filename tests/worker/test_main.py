@@ -115,7 +115,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
 
 @pytest.mark.engines("sqlite")
 def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None:
-    """Who asks twice doesn't wait for a task that hangs, and its end is orderly all the same."""
+    """A second signal ends the worker without waiting for a task that hangs; it still exits with 0."""
     with working(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
         with place.opened(sandbox) as console:
             until(lambda: bool(held(console)), "a task hangs", PATIENCE_SECONDS)

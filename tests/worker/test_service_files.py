@@ -50,7 +50,7 @@ def test_the_service_may_do_little(unit: Path) -> None:
 
 
 def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
-    """What the receiver takes from outside is what a proxy of ours lets in: all POST paths, and the channel."""
+    """Our proxy configurations pass the receiver's outside paths and no other: all POST paths, and the channel."""
     methods_by_path = {path: set(item) for path, item in json.loads(OPENAPI.read_text("utf-8"))["paths"].items()}
     outside = {path.replace("{source}", "bank") for path, methods in methods_by_path.items() if "post" in methods}
     assert len(outside) == 3

@@ -23,7 +23,7 @@ _STEP_LABEL_NAME = "step"
 
 @dataclass(frozen=True, slots=True)
 class _LineText:
-    """What one line of the list shows, and the name of its button for screen readers."""
+    """The cells of one line of the list, and the name of its button for screen readers."""
 
     badge: StateCell
     name: str

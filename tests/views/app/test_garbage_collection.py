@@ -1,4 +1,4 @@
-"""What nobody holds any more is freed by the GUI thread, whoever allocates meanwhile."""
+"""The GUI thread alone frees unreferenced objects, whichever thread allocates meanwhile."""
 
 import gc
 import threading

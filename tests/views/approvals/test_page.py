@@ -127,7 +127,9 @@ def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(the_look: objec
 
 
 def test_no_request_moves_under_the_pointer(the_look: object) -> None:
-    """What comes or goes by itself waits until the pointer has left; what is said of those that stay is renewed."""
+    """A request that comes or goes by itself is shown when the pointer has left; the words of the others are renewed
+    at once.
+    """
     page = ApprovalsPage(window_context())
 
     def card_ids() -> list[int]:

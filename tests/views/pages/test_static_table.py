@@ -69,7 +69,9 @@ def under(table: StaticTable, at: QPoint) -> object:
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_no_row_moves_under_the_pointer(show_ids: Make, grouped: bool) -> None:
-    """What came or went above it waits until the pointer has left; contents are renewed at once, the gone marked."""
+    """Rows that came or went above it are moved when the pointer has left; contents are renewed at once, and rows
+    that have gone are marked.
+    """
     both = show_ids(11, 12, 21, 22, grouped=grouped)
     table = both.table
     row = table.rows.find_row(21)

@@ -21,7 +21,7 @@ from tests.views.invented_payments import payment
 
 
 def reasons() -> set[str]:
-    """What the rules of the table and the service's own judgement can answer."""
+    """The reasons that the rules of the table and the service's own check can give."""
     rules = {
         rule
         for rows in CHOICE_RULES_BY_KIND.values()

@@ -1,4 +1,4 @@
-"""What is printed as text: foreign text stays text."""
+"""The print shows markup in foreign text as plain characters."""
 
 from console.views.printing.print_job import PrintedSheet, make_html
 

@@ -43,7 +43,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
 
 @pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
 def test_a_text_finds_names_numbers_and_records(text: str) -> None:
-    """Whatever the width, with spaces or not."""
+    """The text finds full-width and half-width forms, with spaces or without."""
     services = QueueServices(
         [check(17), check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )

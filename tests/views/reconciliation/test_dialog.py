@@ -69,7 +69,7 @@ def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
     ],
 )
 def test_days_that_can_not_be_compared(opened: Open, first: str, last: str, wrong: str) -> None:
-    """What is wrong stands at its field, and the button is off."""
+    """The field of the wrong day has the error, and the button is off."""
     dialog, services, _ = opened()
     write(dialog, first, last)
     assert dialog._disabled_reason == "Check the days."

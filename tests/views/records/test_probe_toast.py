@@ -1,4 +1,4 @@
-"""What a probe says: nothing changed, or the new state; it always names its record."""
+"""The toast of a probe says that nothing changed, or the new state; it always names its record."""
 
 from dataclasses import replace
 from typing import Literal

@@ -1,4 +1,6 @@
-"""What is announced, once and when it is shown; what is kept, and what waits while the window is covered."""
+"""The announcer says each message once, when it is shown; it stores some, and holds others back while the window is
+covered.
+"""
 
 import re
 from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ NOTE = ("note", "payment", 5, "called")
 
 
 class Disk:
-    """What stays when a process ends."""
+    """The values that stay when a process ends."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}

@@ -550,7 +550,7 @@ def payment_stage(place: Place) -> Iterator[Stage]:
 
 @pytest.fixture
 def sit(payment_stage: Stage, qtbot: Any, the_look: object) -> Callable[[str], Seat]:
-    """Whoever may do this sits down."""
+    """Open the window of a person who may do this act."""
 
     def down(act: str) -> Seat:
         desk = payment_stage.checker if act in CHECKERS else payment_stage.maker

@@ -1,4 +1,4 @@
-"""What a test waits for may take a busy machine longer than the five seconds of pytest-qt."""
+"""A test's wait may be longer than the five seconds of pytest-qt, for a busy machine."""
 
 import pytest
 from PySide6.QtCore import QTimer

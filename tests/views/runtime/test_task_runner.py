@@ -80,7 +80,9 @@ def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot:
 def test_a_bug_has_a_support_code_that_is_in_the_log(
     runner: TaskRunner, answers: Answers, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What isn't a refusal is our bug: the person gets a code, the log gets the code and the traceback."""
+    """Each exception that isn't a refusal is our bug: the person gets a code, the log gets the code and the
+    traceback.
+    """
     runner.run(lambda: 1 / 0, answers.take, answers.refuse, caller=answers, label="lookup")
     qtbot.waitUntil(runner.is_idle)
     (failure,) = answers.failures
@@ -149,7 +151,7 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
 
 
 def test_an_act_cannot_be_cancelled_once_it_runs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """What may have been sent is awaited, and its answer is told."""
+    """A call that may have been sent is awaited, and its answer is shown."""
     gate, begun = threading.Event(), threading.Event()
 
     def buy() -> str:

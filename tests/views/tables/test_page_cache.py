@@ -10,7 +10,7 @@ rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=1
 
 
 def applied(old: Rows, steps: list[RowChange]) -> Rows:
-    """What a view ends up with that follows the steps one by one."""
+    """The rows of a view that applies the steps one by one."""
     work: Rows = list(old)
     for step in steps:
         if step.kind == "set":
@@ -26,7 +26,7 @@ def applied(old: Rows, steps: list[RowChange]) -> Rows:
 
 @given(old=rows, new=rows)
 def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
-    """Whatever came, went, moved or changed, the view ends up with the new rows in their order."""
+    """After rows came, went, moved or changed, the steps lead to the new rows in their order."""
     assert applied(old, compute_row_changes(old, new, lambda row: row[0])) == new
 
 

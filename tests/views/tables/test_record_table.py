@@ -39,7 +39,7 @@ def headed(row: Row) -> RowGroup:
 
 
 def test_the_focus_brings_a_current_row(table: MakeTable) -> None:
-    """Whoever tabs into a list stands on its first row, not on a heading."""
+    """A list that gets the focus by Tab makes its first row current, and never a heading."""
     view = table(5, group_of=headed)
     assert view.current_item == Row(0)
     assert view.ring_row == 1

@@ -1,4 +1,4 @@
-"""Which parts of a sentence are set in the figures font."""
+"""The parts of a sentence that are set in the figures font."""
 
 import pytest
 from PySide6.QtGui import QImage, QPainter, QTextLayout

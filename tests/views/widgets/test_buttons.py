@@ -52,7 +52,7 @@ def test_the_key_does_what_the_button_does(show_widgets: Shown) -> None:
 
 
 def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: Shown) -> None:
-    """What can't be pressed can't be reached by its key either."""
+    """The key of a hidden or disabled button does nothing."""
     button, other = KeyButton("Probe", "P"), KeyButton("Note", "N")
     show_widgets(button, other)
     pressed: list[str] = []
@@ -93,7 +93,9 @@ def test_a_second_press_is_impossible(show_widgets: Shown) -> None:
 
 
 def test_a_double_click_presses_once(show_widgets: Shown) -> None:
-    """What the first click has changed may lie under the second one. Only tools are clicked quickly on purpose."""
+    """A double click presses a button once, because its first click may have put another button under the pointer.
+    Only tools are clicked quickly on purpose.
+    """
     act, tool, pressed = KeyButton("Acknowledge", "A"), KeyButton("Larger", "+", "tool"), []
     act.clicked.connect(lambda: pressed.append("act"))
     tool.clicked.connect(lambda: pressed.append("tool"))

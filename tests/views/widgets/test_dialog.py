@@ -29,7 +29,7 @@ def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
 
 
 def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
-    """Whoever answers a dialog without reading has changed nothing."""
+    """Enter in a new dialog cancels it and changes nothing."""
     _, dialog, outcomes, pressed = opened(qtbot)
     QTest.keyClick(dialog.cancel_button, Qt.Key.Key_Return)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
@@ -121,7 +121,7 @@ def test_what_takes_long_can_be_left(qtbot: QtBot) -> None:
 
 
 def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
-    """What can't be used is veiled, and unveiled when the dialog has gone."""
+    """The window below a dialog is veiled, and unveiled when the dialog has gone."""
     window, dialog, _, _ = opened(qtbot)
     veil = dialog._overlay
     assert veil is not None

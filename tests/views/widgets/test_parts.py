@@ -96,7 +96,7 @@ def test_the_ring_goes_with_the_focus(show_widget: Shown, qtbot: QtBot) -> None:
 
 
 def test_an_error_stands_at_its_field() -> None:
-    """What is wrong is said below the field and to a screen reader, and taken back when it is put right."""
+    """The error is shown below the field and told to a screen reader; it goes when the value is right."""
     field = Field("Corporation number")
     field.show_error("This number has a wrong or swapped digit.")
     assert field.edit.property("error") is True
