@@ -2,6 +2,9 @@
 rows.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from console.domain.errors import ConsoleError
+from console.store.constraints import server_triggers
+from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
 from console.store.schema.core import SCHEMA_VERSION
@@ -44,7 +49,8 @@ adds its entry.
 """
 REQUESTS = (
     "INSERT INTO requests (id, who, at, expires_at, action, args, state) VALUES"
-    " ('a', 'op', NOW(), NOW(), 'probe', '[]', 'ended'), ('b', 'op', NOW(), NOW(), 'probe', '[]', 'lapsed')"
+    " ('a', 'op', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'probe', '[]', 'ended'),"
+    " ('b', 'op', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'probe', '[]', 'lapsed')"
 )
 PERSON = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
 
@@ -54,6 +60,9 @@ def insert_rows(conn: Connection) -> None:
     so the triggers, which the upgrade creates again, would refuse them.
     """
     triggers = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    if conn.dialect.name == "sqlite":
+        # Those that a migration has made refuse no INSERT, and no upgrade makes them again.
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE '%!_no!_%' ESCAPE '!'"
     for name in conn.exec_driver_sql(triggers).scalars().all():
         conn.exec_driver_sql(f"DROP TRIGGER {name}")
     for statement in (*OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"), PERSON, REQUESTS):
@@ -111,6 +120,93 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                 assert kept_rows(conn) == rows, version
                 if version < "0015":
                     assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, version
+
+
+MERCHANTS = {
+    "merchant.alarmbox": "production ****-one 0123456789abcdef0123456789abcdef op-a",
+    "merchant.paypay": "loopback **************0001 fedcba9876543210fedcba9876543210 worker",
+}
+"""The values that schema 0025 stores. A version before has no name for them, and doesn't read them."""
+
+
+@contextmanager
+def program_of(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Inside the block the program is the one of an earlier version, with triggers of its own on `console_meta`."""
+    own = server_triggers.make_all_triggers()
+    triggers = tuple(
+        replace(one, body=one.body.replace("merchant.", "earlier.")) if one.table == "console_meta" else one
+        for one in own
+    )
+    assert triggers != own
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "SCHEMA_VERSION", version)
+        patched.setattr(server_triggers, "make_all_triggers", lambda: triggers)
+        yield
+
+
+def refused_versions(database: Database) -> tuple[object, object, object]:
+    """Neither the use nor the upgrade of this database is accepted: the version found, the one needed, and whether
+    the found one is newer.
+    """
+    facts = []
+    for act in (migrate.ensure_schema, migrate.upgrade):
+        with pytest.raises(ConsoleError) as refused:
+            act(database)
+        assert refused.value.code == "schema_mismatch"
+        facts.append(tuple(refused.value.detail[name] for name in ("found", "needed", "newer")))
+    assert facts[0] == facts[1]
+    return facts[0]
+
+
+def trigger_faults(database: Database) -> tuple[object, ...]:
+    """On a server: what this program misses in the triggers."""
+    if not database.is_server:
+        return ()
+    with database.read() as conn:
+        return server_triggers.find_trigger_faults(conn)
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_the_version_before_is_installed_again_and_replaced(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With records, requests and merchants. The program of the version before refuses the newer database, works after
+    the documented UPDATE, with triggers of its own, and the next upgrade makes the newest schema again.
+    """
+    before = next(iter(UNDONE))
+    stored = text("SELECT name, value FROM console_meta WHERE name LIKE 'merchant.%'")
+    with empty(engine, tmp_path / "db") as database:
+        migrate.upgrade(database)
+        schema = schema_of(database)
+        with database.write_without_retries() as tx:
+            insert_rows(tx.conn)
+            for name, value in MERCHANTS.items():
+                migrate.write_meta(tx.conn, name, value)
+            rows = kept_rows(tx.conn)
+        migrate.upgrade(database)  # creates the triggers that `insert_rows` has dropped
+        with program_of(before, monkeypatch):
+            assert refused_versions(database) == (SCHEMA_VERSION, before, True)
+        with database.write_without_retries() as tx:
+            for statement in (*UNDONE[before], f"UPDATE alembic_version SET version_num = '{before}'"):
+                tx.conn.exec_driver_sql(statement)
+        with program_of(before, monkeypatch):
+            assert engine == "sqlite" or trigger_faults(database)
+            assert migrate.upgrade(database) == (before, before)
+            assert migrate.ensure_schema(database)["schema"] == before
+            assert trigger_faults(database) == ()
+        with pytest.raises(ConsoleError) as refused:
+            migrate.ensure_schema(database)
+        assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", False)
+        assert engine == "sqlite" or trigger_faults(database)
+        assert migrate.upgrade(database) == (before, SCHEMA_VERSION)
+        assert migrate.upgrade(database) == (SCHEMA_VERSION, SCHEMA_VERSION)
+        assert trigger_faults(database) == ()
+        upgraded = schema_of(database)
+        for part, expected in schema.items():
+            assert upgraded[part] == expected, part
+        with database.read() as conn:
+            assert kept_rows(conn) == rows
+            assert dict(tuple(row) for row in conn.execute(stored)) == MERCHANTS
 
 
 @pytest.mark.engines("mariadb", "galera")
