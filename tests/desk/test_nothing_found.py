@@ -40,3 +40,6 @@ def test_nothing_among_the_newest_is_no_proof(
     found = [entry.title for entry in entries(palette)]
     assert translate("search.none_where", "en") in found
     assert (translate("search.none_partial", "en") in found) == are_left_out
+    assert [entry.key for entry in entries(palette) if entry.title == translate("search.none_where", "en")] == [
+        LookupRoute(AMOUNT)
+    ]

@@ -21,6 +21,8 @@ from console.store.schema.payments import refunds as refund_table
 
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _LARGEST_CHARACTER = "\U0010ffff"
+_DASHES_TO_HYPHEN = str.maketrans(dict.fromkeys("‐‑‒–—―−─ー", "-"))
+"""Characters that a Japanese keyboard or a word processor gives for a hyphen; ー is the key beside 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ def find_by_prefix(
     each searched column. `lapsed_ids`: for each kind, ids of records whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
 
-    Numbers are compared with the NFKC form of `text` (full-width characters become ASCII), payers with `text`
-    itself. A database account that reads masked views doesn't see payers, so for it payers aren't searched.
+    Numbers are compared with each spelling of `text` (see `list_number_spellings`), payers with `text` itself.
+    `limit` is for each spelling. A database account that reads masked views doesn't see payers, so for it payers
+    aren't searched.
     """
     ids = find_ids_by_prefix(conn, text, limit)
     order_matches, payment_matches, refund_matches = (
@@ -101,10 +104,13 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
     """Return the ids of the records with a number or payer that begins with `text`, by kind, at most `limit` for
     each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    parameters = _make_range_parameters("id", convert_to_nfkc(text)) | _make_range_parameters("payer", text)
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
-    for kind, record_id in conn.execute(query, {**parameters, "limit": limit}):
-        ids[kind].add(record_id)
+    payer_parameters = _make_range_parameters("payer", text)
+    for spelling in list_number_spellings(text):
+        parameters = {**_make_range_parameters("id", spelling), **payer_parameters, "limit": limit}
+        for kind, record_id in conn.execute(query, parameters):
+            ids[kind].add(record_id)
+        query = _IDS_BY_NUMBER_PREFIX_QUERY
     return ids
 
 
@@ -112,20 +118,27 @@ def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object
     return {f"{parameter_prefix}_first": text, f"{parameter_prefix}_beyond": text + _LARGEST_CHARACTER}
 
 
-def convert_to_nfkc(text: str) -> str:
-    """Return the NFKC form of a text (full-width characters become ASCII), in which numbers and ids are stored."""
-    return unicodedata.normalize("NFKC", text)
+def list_number_spellings(text: str) -> tuple[str, ...]:
+    """Return the spellings in which a typed number or key of a record may be stored, the typed one first: its NFKC
+    form (full-width characters become ASCII), and, if it then has ASCII characters alone, the same with hyphens for
+    other dashes, in capitals and in small letters."""
+    typed = unicodedata.normalize("NFKC", text)
+    hyphenated = typed.translate(_DASHES_TO_HYPHEN)
+    if not hyphenated.isascii():
+        return (typed,)
+    return tuple(dict.fromkeys((typed, hyphenated, hyphenated.upper(), hyphenated.lower())))
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the text is the payer of the payment, or if its NFKC form is the order number (not the provider's
+    """True if the text is the payer of the payment, or if a spelling of it is the order number (not the provider's
     number of the order), a number of the payment, or the idempotency key of the refund. False for a credit check."""
+    spellings = list_number_spellings(text)
     if isinstance(record, CreditCheck):
         return False
     if isinstance(record, Order):
-        return record.merch_txn_id == convert_to_nfkc(text)
+        return record.merch_txn_id in spellings
     if isinstance(record, Payment):
         return (
-            convert_to_nfkc(text) in (record.merchant_payment_id, record.provider_payment_id) or record.payer == text
+            record.merchant_payment_id in spellings or record.provider_payment_id in spellings or record.payer == text
         )
-    return record.provider_refund_key == convert_to_nfkc(text)
+    return record.provider_refund_key in spellings

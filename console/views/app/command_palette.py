@@ -279,7 +279,7 @@ class CommandPalette(QObject):
             **({} if registry_date is None else {"day": registry_date}),
         )
         entries = [
-            ResultEntry(LookupRoute(), "search", translate("search.none_where")),
+            ResultEntry(LookupRoute(self._typed_text), "search", translate("search.none_where")),
             ResultEntry(QueuesRoute("review"), "list", translate("search.none_next")),
         ]
         if search_result is not None and search_result.is_partial:
