@@ -44,7 +44,7 @@ UNUSED = (
 # Python has modules for them, and PyInstaller takes what is there; their licences (GPL, AGPL) would become the
 # application's.
 FORBIDDEN = ("readline", "_gdbm", "_dbm", "dbm.gnu", "dbm.ndbm")
-# What each extra brings; only in an application that was asked to have it.
+# The packages of each extra; only an application that was built with the extra has them.
 EXTRAS = {
     "gs": ("gcsfs", "fsspec", "google", "grpc", "aiohttp", "googleapiclient"),
     "kafka": ("confluent_kafka",),

@@ -7,9 +7,11 @@ stands for a server that hangs`.
 """
 
 import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
@@ -72,6 +74,7 @@ def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
             yield from measured_times(path, nodes, lines)
             yield from short_patience(path, nodes, lines)
             yield from attribute_names(path, nodes, lines)
+            yield from clauses(path, nodes, text)
 
 
 def words(path: str, text: str) -> Iterator[Finding]:
@@ -132,6 +135,22 @@ def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -
             is_known = isinstance(name, ast.Constant) and name.value in stored
             if not is_known and not EXCUSED.search(lines[node.lineno - 1]):
                 yield Finding(path, node.lineno, f"{ast.unparse(name)} is set nowhere in this module")
+
+
+def clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
+    """Docstrings, texts below a constant, and comments that begin with a clause in the place of a noun, such as "What
+    was sent stays sent" or "Who is refused may try again". A question begins alike and ends with its mark.
+    """
+    texts = [
+        (node.lineno, node.value.value)
+        for node in nodes
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    texts += [(token.start[0], token.string.lstrip("#")) for token in tokens if token.type == tokenize.COMMENT]
+    for line, content in texts:
+        if CLAUSE.match(content):
+            yield Finding(path, line, "begins with a clause; name the actor, the state, the column or the lock")
 
 
 def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
@@ -229,6 +248,7 @@ MEMBER_OF = {
 }
 
 
+CLAUSE = re.compile(r"\s*(Who|Whom|Whose|Whoever|What|Whatever)\b(?![^.:;]*\?)")
 EXCUSED = re.compile(r"#.*\bhouse: \w+")
 DURATION_NAME = re.compile(r"(\b|_)(longest|slowest|lasted|elapsed|took|p9[059])(_ms|_seconds)?\b")
 """Names of measured durations in tests."""

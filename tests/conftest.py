@@ -32,7 +32,7 @@ tempfile.tempdir = os.environ["TMPDIR"] = str(server_run.roomy_place())
 # Before anything of Qt, keyring or ours is imported.
 _home = isolate()
 
-# What is imported and collected stays to the end: looking for garbage in it took a third of the time of collecting.
+# Imported modules and collected tests stay to the end: a third of the collection's time went into their garbage.
 gc.disable()
 
 # Two cores are shared with race tests: how long one example took says nothing.

@@ -42,7 +42,7 @@ _DESCRIPTIONS: Mapping[tuple[str, str], str] = {
         "For each kind of record with an amount, the sums in minor units by currency. Refunds are positive."
     ),
 }
-"""What a name doesn't say of a field, by the definition and the field."""
+"""The meaning of fields whose name doesn't tell it, by the definition and the field."""
 
 
 def json_schema() -> Schema:

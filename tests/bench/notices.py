@@ -21,7 +21,7 @@ from tests.support.places import Place, SqlitePlace
 NUMBER = 22
 _ROUNDS, _A_ROUND = 5, 200
 _TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "alerts")
-"""What a notice may write; `alerts` only where something is odd."""
+"""The tables that a notice may write; `alerts` only if something is odd."""
 
 T = TypeVar("T")
 

@@ -184,7 +184,7 @@ def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeSe
     assert "may_be_reversed" in [one.rule for one in hits]
 
 
-# What the provider sends, and its days
+# The provider's notices, and its days
 
 
 def test_daily_files_need_their_sentences() -> None:

@@ -62,7 +62,7 @@ class Lives:
             yield _SOON
         return None
 
-    # What goes as it should
+    # Orders without a planted fault
 
     def _pay(self, life: Life, purse: Purse) -> Alive:
         """In time, or not at all."""
@@ -91,7 +91,7 @@ class Lives:
         while not self._operators.approve(refund):
             yield _SOON
 
-    # What is planted
+    # Planted faults
 
     def _plant(self, purse: Purse, story: Story) -> None:
         self.diary.planted[purse.order] = RULE_OF[story]

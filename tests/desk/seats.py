@@ -258,7 +258,7 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
     "robot": (WORKER,),
     _WORKER: (WORKER,),
 }
-"""Who has an account on the MariaDB of `AskingSeats`, with the roles."""
+"""The persons with an account on the MariaDB of `AskingSeats`, and their roles."""
 
 
 @contextmanager

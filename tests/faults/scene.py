@@ -23,7 +23,7 @@ CLIENT = "1"
 NAMED = frozenset(("outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only"))
 _AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
 _LEDGERS: dict[str, list[Charge]] = {}
-"""What the provider charged, by the database that must know of it."""
+"""The charges of the provider, by the database that must know of them."""
 
 _CLAIMED = (
     "SELECT c.id FROM hansha_alarmbox_credit_checks c JOIN operations o ON o.id = c.operation_id"

@@ -45,7 +45,7 @@ WISHES = (
     "SELECT id, who, at, expires_at, action, args, subject_kind, subject_id, amount_minor, proposed, evidence_sha256,"
     " request_id, desk FROM requests ORDER BY id"
 )
-"""What people have asked for: nobody changes it."""
+"""The query of the desk requests: no account may change them."""
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
 _KINDS = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]

@@ -47,7 +47,7 @@ _ALIKE = {
     "ReplaceComparisonOperator_NotEq_IsNot",
     "ReplaceComparisonOperator_IsNot_NotEq",
 }
-# What every test imports of others, once for all mutants.
+# The imports of every test, once for all mutants.
 _WARM = ("pytest", "sqlalchemy", "alembic.command", "requests", "cryptography.fernet", "PySide6.QtWidgets")
 Span = tuple[tuple[int, int], tuple[int, int]]
 

@@ -41,6 +41,9 @@ def findings(root: Path, path: str, text: str) -> list[str]:
         ("tests/x/test_x.py", "assert has_come.wait(60)\n", "PATIENCE_SECONDS"),
         ("tests/x/test_x.py", "subprocess.run(command, timeout=120.0)\n", "PATIENCE_SECONDS"),
         ("console/views/x.py", "def f(self):\n    return hasattr(self, '_drop')\n", "is set nowhere"),
+        ("tests/x/test_x.py", 'def test_x():\n    """Whoever is refused may try again."""\n', "name the actor"),
+        ("console/x.py", 'A = 1\n"""What a row may hold."""\n', "name the actor"),
+        ("console/x.py", "A = 1  # Who holds the lease\n", "name the actor"),
         ("docs/index.md", "see /ho" + "me/somebody/notes\n", "path of one machine"),
         ("requirements.lock", "--extra-index" + "-url x\n", "package index"),
     ],
@@ -72,6 +75,7 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
         ("tests/x/test_x.py", "over.wait(0.05)\nthread.join()\nassert has_come.wait(PATIENCE_SECONDS)\n"),
         ("tests/x/test_x.py", "process.wait(10)  # house: it is killed then\n"),
         ("tests/soak/x.py", "until(has_come, 'it to come', 30)\n"),
+        ("tests/x/test_x.py", "# Who holds the lease?\nA = 'What is a value'  # Whole\n"),
         ("resources/fonts/a.ttf", "/ho" + "me/"),
     ],
 )

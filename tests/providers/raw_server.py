@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from tests.support.waiting import PATIENCE_SECONDS
 
 Script = Callable[[socket.socket, threading.Event], None]
-"""What to do with a connection whose request was read; the event says that the test is over."""
+"""The script of a connection whose request was read; the event says that the test is over."""
 
 
 class RawServer:

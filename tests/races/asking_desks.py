@@ -187,7 +187,7 @@ def _live_and_die(
         life = kill_seconds * WORKERS
 
 
-# What must hold
+# Conditions
 
 
 def _judge(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:

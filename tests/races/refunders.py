@@ -26,7 +26,7 @@ from tests.support.waiting import until
 
 DESKS = 3
 SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
-"""What is asked for of a payment; the last one takes two approvers here."""
+"""The sums that are requested of a payment; the last one needs two approvers here."""
 ATOM_EVERY = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
 VISITS = 5

@@ -60,6 +60,6 @@ def test_one_of_three_nodes_dies(place: Place, galera_alone: Cluster) -> None:
     rows = f"SELECT id, status, credit_check_id FROM `{database}`.hansha_alarmbox_credit_checks ORDER BY id"
     first, *others = (node.sql("SET wsrep_sync_wait = 7", rows) for node in galera_alone.nodes)
     assert others == [first, first]
-    # Who lost its node between claim and call is refused: nothing was sent, its row stays an error without a charge.
+    # A buyer whose node is lost between claim and call is refused: nothing was sent, its row is an error, uncharged.
     assert Counter(row[1] for row in first if row[1] != "error") == {"success": len(chosen)}
     assert all(row[2] is None for row in first if row[1] == "error")

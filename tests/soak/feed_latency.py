@@ -52,7 +52,7 @@ _DEAD = 1
 """Which node dies."""
 ROOT = Path(__file__).resolve().parents[2]
 Row = tuple[str, int]
-"""What a row of the feed is about: kind and id."""
+"""The record of a row of the feed: kind and id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 10.0
 RECORDS = 1_000
 HANG_SECONDS, PDF_BYTES = 10, 16_500_000
-"""What a slow provider's call takes, and its large PDF: 22 MB as Base64 in JSON."""
+"""The seconds of a slow provider's call, and the bytes of its large PDF: 22 MB as Base64 in JSON."""
 GOAL_WORK_SECONDS = 0.033
 """Of one turn of the event loop. Not asserted: other programs of a busy machine lengthen processor time, too."""
 MAX_GROWTH_MB = 16.0

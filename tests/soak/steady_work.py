@@ -91,7 +91,7 @@ class SteadyWork:
         assert not missing, f"no {missing}: {self.done}"
         return self.done
 
-    # What each of them does
+    # The acts of each
 
     def _order(self, name: str) -> int:
         return self._scene.order(name, YEN)

@@ -373,7 +373,7 @@ def _find(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
     return next(action for action in actions if action.action == name)
 
 
-# What the clock must not do
+# Limits of the clock
 
 
 def stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:

@@ -156,7 +156,7 @@ class RefundDesk:
 
         return self.context.database.write(run)
 
-    # What people do
+    # Acts of people
 
     def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
         with self.console.acting_as(by):
@@ -210,7 +210,7 @@ class RefundDesk:
         """The refund as everybody sees it."""
         return refund_records.read_refund(self.context, refund.id)
 
-    # What must be true
+    # Conditions
 
     def agree(self, payment: Payment) -> Payment:
         """Our sums add up, and give back no more than the provider's ledger knows to have been taken."""

@@ -39,6 +39,6 @@ for part in (console.providers, console.services, console.store):
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
 WARMED = (compute_check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
 _buy()
-# What is here stays until the end: no child's garbage collector walks through it, and copies its pages by doing so.
+# Freeze these objects: a child's garbage collector would walk through them, and so copy their pages.
 gc.collect()
 gc.freeze()

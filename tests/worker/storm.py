@@ -211,7 +211,7 @@ def _send(port: int, post: PostedNotice, deliveries: Deliveries) -> None:
         Event().wait(0.1)
 
 
-# What came of it
+# Results
 
 
 def _settled(scene: Scene) -> bool:

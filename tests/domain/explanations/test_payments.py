@@ -387,7 +387,7 @@ def test_the_facts_of_an_order() -> None:
     assert (young["since"], young["age"], young["total"]) == (None, None, Money(0, "JPY"))
 
 
-# What is advised about refunds
+# Advice about refunds
 
 REVIEWED = replace(DONE, work=person("paid_twice"))
 OPEN_REFUND = Refund(

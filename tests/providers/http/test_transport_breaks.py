@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def with_peak(call: Callable[[], T]) -> tuple[T, int]:
     """The result of a call, and the most memory (bytes) that Python held for it at any time."""
-    # What the first call imports is no memory of the body.
+    # Import first: the modules' memory must not count as that of the body.
     importlib.import_module("console.providers.http.requests_session")
     tracemalloc.start()
     try:

@@ -27,7 +27,7 @@ GOOD = {
     "atom_refund": PENDING,
     "atom_refund_status": OK,
 }
-"""What each call is answered when nothing goes wrong."""
+"""The outcome of each call without a fault."""
 
 ARGUMENTS = {
     "status": "503",

@@ -70,7 +70,7 @@ class Story:
             lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, PRICE), self.clock.now())
         )
 
-    # What happens
+    # Events
 
     def add(self, _: int) -> None:
         new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", PRICE, order_id=self.id)
@@ -158,7 +158,7 @@ class Story:
     def _one(self, choice: int) -> Paying | None:
         return self.payments[choice % len(self.payments)] if self.payments else None
 
-    # What must be told
+    # Expected alerts
 
     def expected(self) -> str | None:
         """By the words of the rules."""

@@ -388,7 +388,7 @@ def test_an_answer_with_an_earlier_field_name(
     assert dict(vendor.asked) == asked
 
 
-# What is kept
+# Stored endings
 
 
 def test_answers_are_kept_value_for_value() -> None:

@@ -187,7 +187,7 @@ def paid(scene: Scene, number: str = "ORD-1") -> Payment:
     return scene.payments.probe(payment.id)
 
 
-# What a screen shows
+# The view of the screen
 
 
 def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -> None:

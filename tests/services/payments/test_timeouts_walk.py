@@ -44,7 +44,7 @@ class Walk:
             getattr(self, name)()
         return name
 
-    # What may happen
+    # Events
 
     def begin(self) -> None:
         self.scene.payments.start(self.scene.order_now(self.dice.choice(self.numbers)).id, "paypay")

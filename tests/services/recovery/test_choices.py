@@ -37,7 +37,7 @@ CODES: dict[str, str | tuple[str, ...]] = {
     "refund_open": "in_progress", "refund_not_paid": "exceeds_captured", "refund_nothing_left": "exceeds_captured",
     "refund_no_number": "exceeds_captured",
 }  # fmt: skip
-"""What a service answers to what the table rules out, by the table's reason."""
+"""The service's refusals of choices that the table excludes, by the table's reason."""
 TRIED = ("done", "outcome_unknown", "provider_unreachable")
 """It was done, or the provider was asked in vain."""
 PEOPLE = ("op-a", "op-e", "lead-b", "aud-f")

@@ -124,7 +124,7 @@ def value(client: Redis, name: bytes) -> bytes:
     return bytes(found)
 
 
-# What is believed
+# Answers that count
 
 
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
@@ -190,7 +190,7 @@ def assert_ends(client: Redis, after_ms: int) -> None:
     assert after_ms - 20_000 < left <= after_ms
 
 
-# What is forgotten
+# Entries that are dropped
 
 
 def test_a_forgotten_result_is_forgotten_at_once(
@@ -244,7 +244,7 @@ def test_who_sleeps_while_asking_believes_nothing(
     assert cache.find_result(KEY, PRINT).result is None
 
 
-# What strangers write
+# Entries of strangers
 
 
 def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
@@ -353,7 +353,7 @@ def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
         cache.close()
 
 
-# Who goes away
+# Lost servers and threads
 
 
 @pytest.mark.expects_log("Redis is killed")
@@ -446,7 +446,7 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
     assert caplog.messages == [AWAY.format("bad_profile")]
 
 
-# Whom it speaks to
+# Addresses and commands
 
 
 @pytest.mark.expects_log("certificates that don't fit")
