@@ -290,7 +290,24 @@ def _query_and_send(refund_with_payment: RefundWithPayment, adapter: PaymentProv
         earlier_outcome = _find_earlier_attempt(refund_with_payment, adapter)
         if earlier_outcome is not None:
             return earlier_outcome
-    return adapter.refund(refund_with_payment.refund_instruction)
+    outcome = adapter.refund(refund_with_payment.refund_instruction)
+    if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:
+        return _judge_refused_repeat(refund_with_payment, adapter, outcome)
+    return outcome
+
+
+def _judge_refused_repeat(
+    refund_with_payment: RefundWithPayment, adapter: PaymentProvider, refusal: Outcome[RefundReport]
+) -> Outcome[RefundReport]:
+    """Return the outcome of a refund that the provider refuses (`refusal`) although it was sent before. The earlier
+    attempt may have arrived in between, and may be the reason of the refusal (for example that no second refund is
+    allowed), so the refusal counts only if the provider then says that it doesn't have the refund."""
+    outcome = adapter.make_reader().read_refund(refund_with_payment.refund_instruction)
+    if outcome.kind is OutcomeClass.NOT_FOUND:
+        return refusal
+    if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
+        return replace(outcome, sent=SendingCertainty.YES)
+    return replace(refusal, kind=OutcomeClass.UNKNOWN, reason=outcome.reason)
 
 
 def _find_earlier_attempt(

@@ -29,3 +29,39 @@ def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: Re
     assert desk.now(first).work.reason == "contradicted"
     assert desk.now(second).certainty is Certainty.KNOWN
     assert desk.now(second).state in (RefundState.REQUESTED, RefundState.APPROVED)
+
+
+@pytest.mark.parametrize(
+    "refusal", ["MERCHANT_MULTIPLE_REFUND_REJECTED", "REFUND_WINDOW_EXCEED", "UNACCEPTABLE_OP", "INVALID_PARAMS"]
+)
+@pytest.mark.parametrize("answer", ["made", "not made", "no answer"])
+def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answer: str) -> None:
+    """PayPay had said twice that it doesn't have the refund. The first attempt arrives just before the repeat, which
+    is refused because of it: the refund is not called failed, and its amount isn't free.
+    """
+    payment = desk.paid("ORD1", 50_000)
+    refund = desk.ask(payment, "100")
+    desk.control.add_fault("late_charge" if answer == "made" else "reset", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    for seconds in (61, 200):
+        desk.later(seconds=seconds)
+        code_of(lambda: desk.probe(refund))
+    assert (desk.now(refund).state, desk.now(refund).certainty) == (RefundState.APPROVED, Certainty.KNOWN)
+    if answer == "made":
+        desk.control.release_calls()
+        assert desk.control.wait_until_reached(refunds=1)
+    # The answer about the payment is of a moment before.
+    unpaid_back = {"data.status": "COMPLETED", "data.refunds": None}
+    desk.control.add_fault("set_fields", call="paypay_payment", times=1, fields=unpaid_back)
+    desk.control.add_fault(f"result:{refusal}", call="paypay_refund", times=1)
+    if answer == "no answer":
+        desk.control.add_fault("status:503", call="paypay_refund_details", times=1)
+    desk.due()
+    found = desk.now(refund)
+    if answer == "made":
+        assert (found.state, found.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
+    elif answer == "not made":
+        assert (found.state, found.certainty) == (RefundState.FAILED, Certainty.KNOWN)
+    else:
+        assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
+    desk.agree(payment)
