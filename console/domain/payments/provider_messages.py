@@ -92,6 +92,17 @@ class RefundReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedRefund:
+    """One refund in a provider's list of a payment's refunds, also one that this program didn't send. `key` is its
+    idempotency key. `amount` is its amount; the largest possible one if the unit of the listed number is in doubt,
+    and None if the provider stated no readable amount.
+    """
+
+    key: str
+    amount: Money | None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentReport:
     """A provider's statement about the payment with our payment number `merchant_payment_id`, checked by its adapter.
     Instants are aware UTC.

@@ -10,6 +10,7 @@ from typing import TypeVar
 from console.domain.clock import Clock, TimeScale
 from console.domain.money import Money
 from console.domain.payments.provider_messages import (
+    ListedRefund,
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -109,14 +110,14 @@ class AtomReader:
         read_content = make_refund_status_reader(instruction)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
-    def list_refund_keys(self, question: PaymentQuestion) -> Outcome[tuple[str, ...]]:
-        """Ask Atom for all refunds of a payment, and return the outcome with their keys. `question` must have Atom's
+    def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
+        """Ask Atom for all refunds of a payment, and return the outcome with them. `question` must have Atom's
         payment id; without it nothing is sent."""
         payment_id = question.provider_payment_id
         if payment_id is None or not is_valid_id(payment_id, _LONGEST_PROVIDER_ID_CHARACTERS):
             return make_unsent_outcome("bad_id", has_effect=False)
         text = make_refund_status_text(self._sender.merchant, payment_id)
-        read_content = make_refund_list_reader(payment_id)
+        read_content = make_refund_list_reader(payment_id, question.amount)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:

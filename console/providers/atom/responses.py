@@ -3,11 +3,13 @@ those of the request.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
 
 from console.domain.money import Money
 from console.domain.payments.provider_messages import (
+    ListedRefund,
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -204,20 +206,30 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
     return read_refund_status
 
 
-def make_refund_list_reader(provider_payment_id: str) -> AnswerReader[tuple[str, ...]]:
-    """Return the function that reads the keys of all refunds in a REFUNDSTATUS answer, except those that Atom reports
-    as failed. The answer is unusable if a refund has no key that is an id."""
+def make_refund_list_reader(
+    provider_payment_id: str, payment_amount: Money | None
+) -> AnswerReader[tuple[ListedRefund, ...]]:
+    """Return the function that reads all refunds in a REFUNDSTATUS answer, except those that Atom reports as failed.
+    `payment_amount` is the amount of the payment, None if it isn't known. The answer is unusable if a refund has no
+    key that is an id."""
 
-    def read_refund_keys(message: Fields) -> VerdictAndContent[tuple[str, ...]]:
+    def read_refunds(message: Fields) -> VerdictAndContent[tuple[ListedRefund, ...]]:
         verdict, refund_entries = _read_refund_entries(message, provider_payment_id)
         if refund_entries is None:
             return verdict, None
-        keys = tuple(dict.fromkeys(_read_refund_key(row) for row in refund_entries if not _has_failed(row)))
+        refunds = tuple(
+            dict.fromkeys(
+                ListedRefund(_read_refund_key(row), _read_largest_amount(row.get("refundAmt"), payment_amount))
+                for row in refund_entries
+                if not _has_failed(row)
+            )
+        )
+        keys = [refund.key for refund in refunds]
         if not all(is_valid_id(key, _LONGEST_LISTED_KEY_CHARACTERS) for key in keys):
             raise UnusableAnswer("bad_id" if all(keys) else "no_id")
-        return verdict, keys
+        return verdict, refunds
 
-    return read_refund_keys
+    return read_refunds
 
 
 def _read_refund_entries(message: Fields, provider_payment_id: str) -> VerdictAndContent[list[Fields]]:
@@ -249,6 +261,23 @@ def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> V
     return verdict_and_state[0] if _is_same_amount(
         own_entry.get("refundAmt"), instruction.amount
     ) else make_unknown_verdict("other_amount"), report
+
+
+def _read_largest_amount(listed_sum: object, payment_amount: Money | None) -> Money | None:
+    """Return the largest amount that `listed_sum` from Atom's list of refunds can mean: a text is an amount in
+    rupees, a number one in rupees or in paise (see `_is_same_amount`). A meaning above `payment_amount` (None: the
+    payment's amount isn't known) is left out if the other one isn't. Return None if it is no amount."""
+    amounts = []
+    with suppress(UnusableAnswer):
+        amounts.append(parse_rupees(listed_sum))
+    if isinstance(listed_sum, int | Decimal) and not isinstance(listed_sum, bool):
+        with suppress(UnusableAnswer):
+            amounts.append(parse_rupees(Decimal(listed_sum) / 100))
+    read_amounts = sorted((amount for amount in amounts if amount and amount.minor), key=lambda amount: amount.minor)
+    possible_amounts = [
+        amount for amount in read_amounts if payment_amount is None or amount.minor <= payment_amount.minor
+    ]
+    return (possible_amounts[-1:] or read_amounts[:1] or [None])[0]
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:

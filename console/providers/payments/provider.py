@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from console.domain.payments.provider_messages import (
+    ListedRefund,
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -113,10 +114,10 @@ class RefundLister(Protocol):
     """Protocol of an adapter whose provider lists the refunds of a payment in an answer of its own. The adapter of
     such a provider has this protocol in addition to PaymentReader; the reports of its payments have no refunds."""
 
-    def list_refund_keys(self, question: PaymentQuestion) -> Outcome[tuple[str, ...]]:
-        """Read the keys of all refunds of a payment, also of those that the console didn't send. Refunds that the
-        provider reports as failed are left out. NOT_FOUND means that the payment has no refund. The result is
-        UNKNOWN if a refund has no key.
+    def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
+        """Read all refunds of a payment, also those that the console didn't send. Refunds that the provider reports
+        as failed are left out. NOT_FOUND means that the payment has no refund. The result is UNKNOWN if a refund has
+        no key.
         """
         ...
 

@@ -13,17 +13,25 @@ from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundReport
+from console.domain.payments.provider_messages import (
+    ListedRefund,
+    PaymentQuestion,
+    PaymentReport,
+    RefundReport,
+)
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentReader, RefundLister
 from console.services.payments.unknown_refunds import is_refund_of_this_console, open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
+from console.services.refunds import records as refund_records
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.records import evidence
 from console.store.refunds import refunds
@@ -81,7 +89,8 @@ def require_refundable(
     has_unknown_refund = context.write(
         lambda tx: _store_answer_and_find_unknown_refund(context, tx, refund_with_payment, outcome)
     )
-    objection = _find_contradicting_reason(refund_with_payment, outcome) or (
+    reported_refunds = _list_reported_refunds(outcome)
+    objection = _find_contradicting_reason(context, refund_with_payment, outcome, reported_refunds) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
     )
     if objection is not None:
@@ -92,20 +101,27 @@ def require_refundable(
     if isinstance(reader, RefundLister):
         list_failure = _find_list_failure(context, reader, refund_with_payment, question)
     elif reader.capabilities.lists_refunds_with_payment:
-        reported_refunds = _list_reported_refunds(outcome)
         if reported_refunds is None:
             list_failure = outcome
         else:
-            list_failure = _find_incomplete_list(
-                context, refund_with_payment, outcome, [refund.key for refund in reported_refunds]
-            )
+            list_failure = _find_list_fault(context, refund_with_payment, outcome, reported_refunds)
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
 
 
-def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[RefundReport, ...] | None:
+def _get_refund_reports(outcome: Outcome[PaymentReport]) -> tuple[RefundReport, ...] | None:
     """Return the refunds in the provider's answer about the payment; None if the answer is unusable or missing, or if
     one of the refunds in it can't be read."""
     return outcome.found.refunds if outcome.found is not None and outcome.kind in EFFECT_OUTCOME_CLASSES else None
+
+
+def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[ListedRefund, ...] | None:
+    """Return the refunds of `_get_refund_reports` without those that the provider reports as failed."""
+    reports = _get_refund_reports(outcome)
+    if reports is None:
+        return None
+    return tuple(
+        ListedRefund(report.key, report.amount) for report in reports if report.state is not RefundState.FAILED
+    )
 
 
 def _find_list_failure(
@@ -113,41 +129,85 @@ def _find_list_failure(
     refund_lister: RefundLister,
     refund_with_payment: RefundWithPayment,
     question: PaymentQuestion,
-) -> Outcome[tuple[str, ...]] | None:
-    """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no whole
+) -> Outcome[tuple[ListedRefund, ...]] | None:
+    """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no usable
     list, None if it contains one. Raises not_allowed if the list has a refund that the database doesn't have and that
-    no person has acknowledged."""
-    outcome = refund_lister.list_refund_keys(question)
+    no person has acknowledged, and exceeds_captured if less than the refund's amount is left there."""
+    outcome = refund_lister.list_refunds(question)
+    facts: ProviderAnswerFacts = {"record": refund_with_payment.refund}
     if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, refund_with_payment, outcome)):
-        facts: ProviderAnswerFacts = {"record": refund_with_payment.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
-        raise make_outcome_error(ErrorCode.NOT_ALLOWED, facts)
+        raise make_outcome_error(ErrorCode.NOT_ALLOWED, {**facts, "reason": NotAllowedReason.UNKNOWN_REFUND})
     if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
         return outcome
-    return _find_incomplete_list(context, refund_with_payment, outcome, outcome.found or ())
+    if _exceeds_captured(context, refund_with_payment, outcome.found or ()):
+        reason = ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
+        raise make_outcome_error(ErrorCode.EXCEEDS_CAPTURED, {**facts, "reason": reason})
+    return _find_list_fault(context, refund_with_payment, outcome, outcome.found or ())
 
 
-def _find_incomplete_list(
-    context: ServiceContext, refund_with_payment: RefundWithPayment, outcome: Outcome[T], listed_keys: Collection[str]
+def _find_list_fault(
+    context: ServiceContext,
+    refund_with_payment: RefundWithPayment,
+    outcome: Outcome[T],
+    listed_refunds: Collection[ListedRefund],
 ) -> Outcome[T] | None:
-    """Return the provider's answer `outcome` as an unknown one if its list of the payment's refunds (`listed_keys`)
-    lacks a refund that the provider has completed; None if it has all of them. Such a list isn't whole, so it may
-    lack a refund that the database has lost, too. A refund that only people call completed was perhaps made in
-    another way, and isn't listed then."""
+    """Return the provider's answer `outcome` as an unknown one if its list of the payment's refunds can't be used:
+    it lacks a refund that the provider has completed, or the amount of a refund that isn't in the payment's sums.
+    Return None if it can be used.
+
+    A list without a completed refund isn't whole, so it may lack a refund that the database has lost, too. A refund
+    that only people call completed was perhaps made in another way, and isn't listed then.
+    """
     with context.database.read() as conn:
         payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
+        uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)
+    listed_keys = {listed_refund.key for listed_refund in listed_refunds}
     is_whole = all(
         refund.provider_refund_key in listed_keys
         for refund in payment_refunds
         if refund.state is RefundState.COMPLETED and refund.error_code != RESOLVED_BY_PEOPLE_CAUSE
     )
-    return None if is_whole else replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_lacks_refund", found=None)
+    if is_whole and all(listed_refund.amount is not None for listed_refund in uncounted_refunds):
+        return None
+    reason = "bad_amount" if is_whole else "list_lacks_refund"
+    return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=reason, found=None)
+
+
+def _exceeds_captured(
+    context: ServiceContext, refund_with_payment: RefundWithPayment, listed_refunds: Collection[ListedRefund]
+) -> bool:
+    """True if the payment's refunds, this one and the listed ones that aren't in the payment's sums included, are
+    more than was paid. Not every provider refuses such a refund."""
+    with context.database.read() as conn:
+        payment = refund_records.require_payment(conn, refund_with_payment.payment.id)
+        uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)
+    uncounted_minor = sum(refund.amount.minor for refund in uncounted_refunds if refund.amount is not None)
+    return payment.refunded_minor + payment.reserved_minor + uncounted_minor > payment.captured_minor
+
+
+def _list_uncounted_refunds(
+    context: ServiceContext,
+    conn: Connection,
+    refund_with_payment: RefundWithPayment,
+    listed_refunds: Collection[ListedRefund],
+) -> list[ListedRefund]:
+    """Return the listed refunds that aren't in the payment's sums `refunded_minor` and `reserved_minor`: those that
+    this database doesn't have, and those that have ended here without effect although the provider has made them.
+    After a person has acknowledged them they don't stop a refund any more, but the payer has their amounts."""
+    payment = refund_with_payment.payment
+    counted_keys = {find_refund_key(context, conn, refund_with_payment.refund, payment)} | {
+        refund.provider_refund_key
+        for refund in refunds.find_by_payment(conn, payment.id)
+        if refund.state is RefundState.COMPLETED or refund.state not in ENDED_REFUND_STATES
+    }
+    return [listed_refund for listed_refund in listed_refunds if listed_refund.key not in counted_keys]
 
 
 def _store_list_and_find_unknown_refund(
     context: ServiceContext,
     tx: Transaction,
     refund_with_payment: RefundWithPayment,
-    outcome: Outcome[tuple[str, ...]],
+    outcome: Outcome[tuple[ListedRefund, ...]],
 ) -> bool:
     """Store the provider's list of the payment's refunds as evidence. If it has a refund that the database doesn't
     have, open a case and return True, unless a person has acknowledged that refund.
@@ -159,9 +219,10 @@ def _store_list_and_find_unknown_refund(
     source = f"{payment.provider}.{REFUND_LIST_CALL_NAME}"
     evidence.add_answer(tx.conn, ("operation", None), payment.operation_id, source, operator, outcome, now)
     own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
+    listed_refunds = outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ()
     unknown_keys = [
         key
-        for key in (outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ())
+        for key in dict.fromkeys(listed_refund.key for listed_refund in listed_refunds)
         if key != own_key and not is_refund_of_this_console(tx, payment.id, key)
     ]
     return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
@@ -179,7 +240,7 @@ def _store_answer_and_find_unknown_refund(
     own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
-        for refund in _list_reported_refunds(outcome) or ()
+        for refund in _get_refund_reports(outcome) or ()
         if not apply_refund_report(context, tx, payment.id, refund)
         and refund.key != own_key
         and refund.state is not RefundState.FAILED
@@ -188,27 +249,20 @@ def _store_answer_and_find_unknown_refund(
 
 
 def _find_contradicting_reason(
-    refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
+    context: ServiceContext,
+    refund_with_payment: RefundWithPayment,
+    outcome: Outcome[PaymentReport],
+    reported_refunds: Collection[ListedRefund] | None,
 ) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
-    """Return error code and reason if the provider's answer doesn't allow the refund: the payment has ended
-    unpaid, or less than the refund's amount is left. Return None if the answer allows it."""
-    report, refund, payment = outcome.found, refund_with_payment.refund, refund_with_payment.payment
+    """Return error code and reason if the provider's answer about the payment, with the refunds in it (None: it has
+    none that can be read), doesn't allow the refund: the payment has ended unpaid, or less than the refund's amount
+    is left. Return None if the answer allows it."""
+    report = outcome.found
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
-    reported_refunds = _list_reported_refunds(outcome)
-    if reported_refunds is None:
-        return None
-    reported_minor = sum(
-        reported_refund.amount.minor
-        for reported_refund in reported_refunds
-        if reported_refund.amount and reported_refund.state is not RefundState.FAILED
-    )
-    refunded_minor = max(reported_minor, payment.refunded_minor)
-    return (
-        (ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.MORE_THAN_PROVIDER_REFUNDS)
-        if refunded_minor + refund.amount_minor > payment.captured_minor
-        else None
-    )
+    if reported_refunds is not None and _exceeds_captured(context, refund_with_payment, reported_refunds):
+        return ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
+    return None
 
 
 def _is_ended_unpaid(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:

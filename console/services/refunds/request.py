@@ -156,6 +156,7 @@ class RefundRequestService:
         payment's refunds, newest first; `refund_limits` are the limits of its currency. If only money that is
         set aside is left, check the refund of that money.
         """
+        contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund(conn, payment_refunds)
         refund_facts = RefundFacts(
             payment=payment,
             order=None,
@@ -164,7 +165,8 @@ class RefundRequestService:
             maker="",
             today_minor=0,
             is_maker_active=True,  # rules about a person don't refuse everybody
-            contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
+            contradicted_refund=contradicted_refund,
+            is_contradiction_acknowledged=is_acknowledged,
             now=self._context.now(),
         )
         is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
@@ -190,6 +192,7 @@ class RefundRequestService:
             reader = self._payment_providers.get_reader(payment.provider)
         except ConsoleError:
             return None  # this desk can't judge; the desk or worker that approves can
+        contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund(conn, payment_refunds)
         refund_facts = RefundFacts(
             payment=payment,
             order=None,
@@ -198,7 +201,8 @@ class RefundRequestService:
             maker=refund.maker,
             today_minor=0,
             is_maker_active=bool(refund_rules.find_active_makers(self._context, conn, [refund.maker])),
-            contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
+            contradicted_refund=contradicted_refund,
+            is_contradiction_acknowledged=is_acknowledged,
             now=self._context.now(),
         )
         checks = refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_before_request=False)

@@ -23,13 +23,14 @@ from console.domain.payments.limits import CheckerFacts
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty
+from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
-from console.providers.payments.provider import PaymentCapabilities, PaymentReader
+from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.services.refunds.records import RefundWithPayment
 from console.store.access import operators as people
+from console.store.alerts import alerts
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, lost_operations
@@ -56,8 +57,9 @@ class RefundFacts:
 
     `refunds` are all refunds of the payment, newest first. `limits` are the limits of its currency. `today_minor` is
     the sum that the maker has requested since midnight in Japan, in minor units. `contradicted_refund` is an ended
-    refund of the payment whose state the provider contradicts, None if there is none. `is_maker_active`: the maker is
-    enabled and may still request refunds.
+    refund of the payment whose state the provider contradicts, None if there is none.
+    `is_contradiction_acknowledged`: a person has acknowledged each such contradiction. `is_maker_active`: the maker
+    is enabled and may still request refunds.
     """
 
     payment: Payment
@@ -68,6 +70,7 @@ class RefundFacts:
     today_minor: int
     is_maker_active: bool
     contradicted_refund: Refund | None
+    is_contradiction_acknowledged: bool
     now: datetime
 
     @property
@@ -115,6 +118,10 @@ def read_facts_of_refunds(
     limits_by_currency = limits.read_limits_by_currency(conn, {payment.currency for payment in requested_payments})
     sum_by_maker_and_currency = refunds.read_sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active_makers(context, conn, makers)
+    contradictions = {
+        payment.id: find_contradicted_refund(conn, refunds_by_payment_id.get(payment.id, ()))
+        for payment in requested_payments
+    }
     return tuple(
         RefundFacts(
             payment=payment,
@@ -124,24 +131,37 @@ def read_facts_of_refunds(
             maker=maker,
             today_minor=sum_by_maker_and_currency.get((maker, payment.currency), 0),
             is_maker_active=maker in active_makers,
-            contradicted_refund=find_contradicted_refund(refunds_by_payment_id.get(payment.id, ())),
+            contradicted_refund=contradictions[payment.id][0],
+            is_contradiction_acknowledged=contradictions[payment.id][1],
             now=now,
         )
         for payment, maker in requests
     )
 
 
-def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None:
-    """Return an ended refund in `payment_refunds` (the refunds of one payment) whose state the provider
-    contradicts; None if there is none."""
-    return next(
-        (
-            refund
-            for refund in payment_refunds
-            if refund.work.reason in WORK_REASONS_OF_CONTRADICTION and refund.state not in _OPEN_REFUND_STATES
-        ),
-        None,
-    )
+def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]) -> tuple[Refund | None, bool]:
+    """Return an ended refund in `payment_refunds` (the refunds of one payment) whose state the provider contradicts,
+    and True if a person has acknowledged the contradiction; None and False if there is none. If several are
+    contradicted, return one that nobody has acknowledged.
+
+    An answer about another amount or payment (`ANSWER_DOES_NOT_FIT`) can't be acknowledged in this sense, because
+    nobody knows how much the payer has got.
+    """
+    contradicted_refunds = [
+        refund
+        for refund in payment_refunds
+        if refund.work.reason in WORK_REASONS_OF_CONTRADICTION and refund.state not in _OPEN_REFUND_STATES
+    ]
+    if not contradicted_refunds:
+        return None, False
+    cases = alerts.read_open_alerts_of_subjects(conn, REFUND_KIND, {refund.id for refund in contradicted_refunds})
+    for refund in contradicted_refunds:
+        contradictions = [case for case in cases.get(refund.id, ()) if case.rule_id in WORK_REASONS_OF_CONTRADICTION]
+        if not contradictions or not all(
+            case.rule_id == WorkReason.CONTRADICTED and case.acknowledged_by is not None for case in contradictions
+        ):
+            return refund, False
+    return contradicted_refunds[0], True
 
 
 def find_active_makers(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
@@ -179,7 +199,7 @@ def check_refund_rules(
     )
     return (
         _check_confirmed_as_paid(payment),
-        *_check_other_refunds(facts, is_before_request=is_before_request),
+        *_check_other_refunds(facts, reader, is_before_request=is_before_request),
         *request_checks,
         RuleCheck(
             WindowReason.NO_PARTIAL_REFUND,
@@ -209,12 +229,19 @@ def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
     )
 
 
-def _check_other_refunds(facts: RefundFacts, *, is_before_request: bool) -> list[RuleCheck]:
+def _check_other_refunds(facts: RefundFacts, reader: PaymentReader, *, is_before_request: bool) -> list[RuleCheck]:
     """Return the checks of the rules about the payment's other refunds: the provider must not contradict the state of
     any of them and, for a refund that is not requested yet, none of them may be open.
+
+    A contradiction that a person has acknowledged breaks no rule if the provider lists the payment's refunds: before
+    the sending, the amounts in its list count (`payment_precheck`).
     """
     other_refunds = {InProgressReason.OTHER_REFUND_OPEN: facts.open_refund} if is_before_request else {}
-    other_refunds |= {InProgressReason.OTHER_REFUND_CONTRADICTED: facts.contradicted_refund}
+    is_counted = facts.is_contradiction_acknowledged and (
+        isinstance(reader, RefundLister) or reader.capabilities.lists_refunds_with_payment
+    )
+    contradicted_refund = None if is_counted else facts.contradicted_refund
+    other_refunds |= {InProgressReason.OTHER_REFUND_CONTRADICTED: contradicted_refund}
     return [
         RuleCheck(reason, refund is None, {"refund": refund.id if refund else None})
         for reason, refund in other_refunds.items()

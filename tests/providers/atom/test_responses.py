@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundReport
+from console.domain.payments.provider_messages import ListedRefund, PaymentQuestion, PaymentReport, RefundReport
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
@@ -544,21 +544,29 @@ def test_what_of_a_listing_settles_nothing() -> None:
 
 
 def test_all_refunds_of_a_payment() -> None:
-    """The keys of those that Atom made or may make, once each; a key that is no id makes the list useless."""
+    """Those that Atom made or may make, once each; a key that is no id makes the list useless."""
 
-    def keys_of(*refunds: Fields) -> Outcome[tuple[str, ...]]:
+    def list_refunds(*refunds: Fields) -> Outcome[tuple[ListedRefund, ...]]:
         ours = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
         status = [{"refundStatus": [ours | change for change in refunds]}]
         fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **details("OTS0000")}
-        reader = make_refund_list_reader("11000000615892")
+        reader = make_refund_list_reader("11000000615892", Money(50_000, "INR"))
         body = sealed({"payInstrument": fields})
         return make_atom_converter(AtomCall.REFUND_STATUS, response_key(), reader)(answer(200, body))
 
-    found = keys_of({}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"})
-    assert (found.kind, found.found) == (S, ("RFD-1", "7"))
-    assert keys_of().found == ()
+    found = list_refunds(
+        {}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"}
+    )
+    assert (found.kind, [refund.key for refund in got(found)]) == (S, ["RFD-1", "7"])
+    assert list_refunds().found == ()
     useless = {"prodRefundId": None}, {"prodRefundId": ""}, {"prodRefundId": "a b"}, {"prodRefundId": "x" * 65}
-    assert {(keys_of({}, one).kind, keys_of(one).found) for one in useless} == {(U, None)}
+    assert {(list_refunds({}, one).kind, list_refunds(one).found) for one in useless} == {(U, None)}
+    # A number is one of rupees or of paise: the larger meaning that the payment of 500 rupees admits.
+    amounts = [300, 501, 50000, 12.5, "300.00", "30000", 0, None, "much", True, [3], -5]
+    read = list_refunds(*({"refundAmt": amount, "prodRefundId": f"R{n}"} for n, amount in enumerate(amounts)))
+    assert [refund.amount and refund.amount.minor for refund in got(read)] == [
+        30_000, 501, 50_000, 1_250, 30_000, 3_000_000, None, None, None, None, None, None
+    ]  # fmt: skip
 
 
 # ---- tokens

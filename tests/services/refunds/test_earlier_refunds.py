@@ -3,8 +3,8 @@
 import pytest
 
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty
-from tests.support.refund_desks import RefundDesk, code_of
+from console.domain.records import Certainty, WorkReason
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 PROVIDERS = ["paypay", "atom"]
 
@@ -29,6 +29,48 @@ def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: Re
     assert desk.now(first).work.reason == "contradicted"
     assert desk.now(second).certainty is Certainty.KNOWN
     assert desk.now(second).state in (RefundState.REQUESTED, RefundState.APPROVED)
+
+
+def acknowledge_contradiction(desk: RefundDesk) -> None:
+    (case,) = [
+        one
+        for one in desk.console.alerts.list_alerts()
+        if one.rule_id == WorkReason.CONTRADICTED and one.resolved_at is None and one.acknowledged_by is None
+    ]
+    with desk.console.acting_as("lead-b"):
+        desk.console.alerts.acknowledge(case.id, "the payer has it")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, provider: str) -> None:
+    """Its amount is free again here. The next refund may take what remains at the provider, and no more, also at a
+    provider that pays back more than was paid.
+    """
+    desk.control.change_settings(over_refunds=True)
+    payment = desk.paid("ORD1", 50_000, provider)
+    per_unit = 100 if provider == "atom" else 1
+    first = desk.ask(payment, str(10_000 // per_unit))
+    desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
+    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    desk.resolve(first, "failed", "op-e")
+    desk.resolve(first, "failed", "lead-b")
+    desk.control.release_calls()
+    assert desk.control.wait_until_reached(refunds=1)
+    small = desk.ask(payment, str(2_000 // per_unit))
+    assert code_of(lambda: desk.approve(small)) == "in_progress"
+    desk.withdraw(small)
+    desk.team()
+    acknowledge_contradiction(desk)
+    whole = desk.ask(payment, str(50_000 // per_unit))
+    refusal = refusal_of(lambda: desk.approve(whole))
+    assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
+    desk.reject(whole, by="lead-c")
+    rest = desk.ask(payment, str(40_000 // per_unit))
+    while code_of(lambda: desk.approve(rest)) == "in_progress":  # its state at the provider has changed since
+        acknowledge_contradiction(desk)
+    rest = desk.now(rest)
+    assert rest.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert desk.control.payments_control.read_payment(provider, "ORD1")["accepted_minor"] == 50_000
 
 
 @pytest.mark.parametrize(

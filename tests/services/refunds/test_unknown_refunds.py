@@ -17,7 +17,7 @@ from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.refunds.idempotency_key import find_refund_key
-from tests.support.refund_desks import RefundDesk, refund_desk, refusal_of
+from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
 
 ELSEWHERE = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
 
@@ -103,6 +103,36 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
     assert len(desk.keys_at(payment)) == 3
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk, provider: str) -> None:
+    """Atom publishes no limit, so the sum must be kept here: a refund that a person has acknowledged counts."""
+    desk.control.change_settings(over_refunds=True)
+    payment = desk.paid(minor=50_000, provider=provider)
+    per_unit = 100 if provider == "atom" else 1
+    whole = desk.ask(payment, str(50_000 // per_unit))
+    refund_elsewhere(desk, payment, "BACKOFFICE-01")
+    assert code_of(lambda: desk.approve(whole)) in ("not_allowed", "exceeds_captured")
+    acknowledge(desk)
+    assert reason_of(lambda: desk.approve(whole)) == ("exceeds_captured", "provider")
+    assert desk.keys_at(payment) == ["BACKOFFICE-01"]
+    desk.withdraw(whole)
+    desk.approve(desk.ask(payment, str(49_900 // per_unit)))
+    assert desk.control.payments_control.read_payment(provider, "ORD-1")["accepted_minor"] == 50_000
+
+
+def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk) -> None:
+    """Nobody knows how much of the payment is left."""
+    payment = desk.paid(minor=50_000, provider="atom")
+    refund = desk.ask(payment, "450")
+    refund_elsewhere(desk, payment, "BACKOFFICE-01")
+    assert reason_of(lambda: desk.approve(refund)) == STOPPED
+    acknowledge(desk)
+    row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
+    desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
+    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "bad_amount"
+    assert desk.keys_at(payment) == ["BACKOFFICE-01"]
 
 
 @pytest.mark.parametrize(
