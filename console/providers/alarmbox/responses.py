@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
-from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY
+from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_number
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
 from console.providers.alarmbox import list_pages
@@ -14,6 +14,8 @@ from console.providers.http.response_classes import (
     LIST_STATUS_CLASSES,
     PURCHASE_STATUS_CLASSES,
     READ_STATUS_CLASSES,
+    REFUSAL_CLASSES,
+    REFUSED_BUT_MADE_REASON,
     AnswerConverter,
     UnusableAnswer,
     format_storable,
@@ -24,12 +26,15 @@ from console.providers.http.transport import HttpAnswer
 
 LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
+_ID_IN_BODY_PATTERN = re.compile(rb'"credit_check_id"\s*:\s*"?[0-9]')
+_NUMBER_PATTERN = re.compile(r"[0-9]{13}")
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
     """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success without
-    AlarmBox's id, or with another corporation number than `corporation_number`, is UNKNOWN."""
+    AlarmBox's id, or with another corporation number than `corporation_number`, is UNKNOWN, and so is a refusal with
+    the id of a credit check."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(split_pdf(body)[0]))
@@ -37,7 +42,15 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
             raise UnusableAnswer("other_number")
         return report
 
-    return make_answer_converter(PURCHASE_STATUS_CLASSES, read_purchased_check, make_evidence_text)
+    convert_by_status = make_answer_converter(PURCHASE_STATUS_CLASSES, read_purchased_check, make_evidence_text)
+
+    def convert_answer(answer: HttpAnswer) -> Outcome[CheckReport]:
+        outcome = convert_by_status(answer)
+        if outcome.kind in REFUSAL_CLASSES and _ID_IN_BODY_PATTERN.search(answer.body):
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
+        return outcome
+
+    return convert_answer
 
 
 def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
@@ -68,8 +81,8 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
     """Return the function that converts AlarmBox's list of purchases into an outcome with the reports of
-    `corporation_number`. One unreadable report makes the outcome UNKNOWN, because it could be a report of this
-    number. So does a list that may be only one of several pages.
+    `corporation_number`. One unreadable report, or one whose number isn't 13 digits, makes the outcome UNKNOWN,
+    because it could be a report of this number. So does a list that may be only one of several pages.
     """
 
     def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
@@ -80,8 +93,11 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
         reports = [_read_report(row) for row in rows]
         if list_pages.may_lack_rows(fields, len(rows)):
             raise UnusableAnswer("list_incomplete")
-        if any(report.corporation_number is None for report in reports):
+        numbers = {report.corporation_number for report in reports}
+        if None in numbers:
             raise UnusableAnswer("no_number")
+        if not all(number is not None and _NUMBER_PATTERN.fullmatch(number) for number in numbers):
+            raise UnusableAnswer("other_number")  # in another notation, so it may be the number of the question
         return tuple(report for report in reports if report.corporation_number == corporation_number)
 
     convert_body = make_answer_converter(LIST_STATUS_CLASSES, read_check_list, make_evidence_text)
@@ -165,9 +181,13 @@ def _read_id(value: object) -> int:
 
 
 def _read_number(value: object) -> str | None:
-    """Return the corporation number in a report of AlarmBox as text, unchecked; None if it is missing or
-    empty. Its readers compare it with the number of the credit check."""
-    return None if value is None or value == "" else str(value)
+    """Return the corporation number in a report of AlarmBox as text; None if it is missing or empty. A number in
+    another notation (full-width digits, hyphens, a T before it) becomes 13 digits; any other value is returned
+    unchecked. Its readers compare it with the number of the credit check."""
+    if value is None or value == "":
+        return None
+    number = read_number(str(value), allows_dummies=True)
+    return number.value if isinstance(number, CorporationNumber) else number.normalized or str(value)
 
 
 def _read_name(value: object) -> str | None:

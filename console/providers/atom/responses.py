@@ -18,7 +18,7 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, SendingCertainty
 from console.providers.atom.aes import decrypt_padded
 from console.providers.atom.envelopes import (
     Fields,
@@ -41,6 +41,8 @@ from console.providers.atom.status_codes import (
     find_verdict,
 )
 from console.providers.http.response_classes import (
+    REFUSAL_CLASSES,
+    REFUSED_BUT_MADE_REASON,
     TOO_MANY_REQUESTS,
     AnswerConverter,
     UnusableAnswer,
@@ -91,7 +93,7 @@ def _read_verdict_and_content(
     if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
-        return find_status_verdict(call, answer.status), None
+        return _judge_other_status(call, answer.status, plaintext, read_content), None
     if plaintext is None:
         return make_unknown_verdict("not_opened"), None
     try:
@@ -100,6 +102,21 @@ def _read_verdict_and_content(
         return make_unknown_verdict(error.reason), None
     except UnreadableJson:
         return make_unknown_verdict("unreadable"), None
+
+
+def _judge_other_status(
+    call: AtomCall, status: int, plaintext: bytes | None, read_content: AnswerReader[T]
+) -> CodeOutcome:
+    """Return the verdict of an answer with another HTTP status than 2xx. For a call with an effect, a refusal whose
+    contents say that the call has succeeded is UNKNOWN. `plaintext` is the decrypted body, None if it couldn't be
+    decrypted."""
+    verdict = find_status_verdict(call, status)
+    has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
+    if has_effect and plaintext is not None and verdict.kind in REFUSAL_CLASSES:
+        with suppress(UnusableAnswer, UnreadableJson):
+            if read_content(parse_decrypted(plaintext))[0].kind in EFFECT_OUTCOME_CLASSES:
+                return make_unknown_verdict(REFUSED_BUT_MADE_REASON)
+    return verdict
 
 
 def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
@@ -153,13 +170,14 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
 
     def read_refund_report(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
-        code = get_code(fields)
-        if code != SUCCESS_CODE:
-            return find_verdict(AtomCall.REFUND, code), None
-        pay_details = get_object(fields, "payDetails")
+        code, pay_details = get_code(fields), get_object(fields, "payDetails")
         own_entries = [
             row for row in _list_objects(pay_details.get("prodDetails")) if _read_refund_key(row) == instruction.key
         ]
+        if code != SUCCESS_CODE:
+            is_made = any(row.get("prodStatusCode") == SUCCESS_CODE for row in own_entries)
+            verdict = find_verdict(AtomCall.REFUND, code)
+            return make_unknown_verdict(REFUSED_BUT_MADE_REASON) if is_made else verdict, None
         if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS_CODE:
             raise UnusableAnswer("refund_not_confirmed")
         return _find_refund_verdict(pay_details, own_entries[0], instruction), _make_refund_report(
@@ -267,7 +285,7 @@ def _read_largest_amount(listed_sum: object, payment_amount: Money | None) -> Mo
     """Return the largest amount that `listed_sum` from Atom's list of refunds can mean: a text is an amount in
     rupees, a number one in rupees or in paise (see `_is_same_amount`). A meaning above `payment_amount` (None: the
     payment's amount isn't known) is left out if the other one isn't. Return None if it is no amount."""
-    amounts = []
+    amounts: list[Money | None] = []
     with suppress(UnusableAnswer):
         amounts.append(parse_rupees(listed_sum))
     if isinstance(listed_sum, int | Decimal) and not isinstance(listed_sum, bool):
@@ -277,7 +295,7 @@ def _read_largest_amount(listed_sum: object, payment_amount: Money | None) -> Mo
     possible_amounts = [
         amount for amount in read_amounts if payment_amount is None or amount.minor <= payment_amount.minor
     ]
-    return (possible_amounts[-1:] or read_amounts[:1] or [None])[0]
+    return next(iter(possible_amounts[-1:] or read_amounts[:1]), None)
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:

@@ -18,6 +18,8 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.http.response_classes import (
+    REFUSAL_CLASSES,
+    REFUSED_BUT_MADE_REASON,
     TOO_MANY_REQUESTS,
     AnswerConverter,
     UnusableAnswer,
@@ -33,6 +35,7 @@ from console.providers.payments.result_codes import (
     make_unknown_verdict,
 )
 from console.providers.paypay.result_codes import (
+    MADE_FIELD_BY_CALL,
     PAYMENT_STATE_MEANINGS,
     REFUND_STATE_MEANINGS,
     SUCCESSFUL_CODES_BY_CALL,
@@ -91,7 +94,7 @@ def _read_content_and_verdict(
         envelope = parse_object(answer.body)
         code = _require_result_code(envelope)
         if (answer.status, code) not in SUCCESSFUL_CODES_BY_CALL[call]:
-            return None, find_verdict(call, answer.status, code)
+            return None, _judge_other_code(call, answer.status, code, envelope.get("data"))
         return read_content(envelope.get("data"))
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
@@ -99,6 +102,14 @@ def _read_content_and_verdict(
         if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
             return None, make_rate_limited_verdict("rate_limited")
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
+
+
+def _judge_other_code(call: PayPayCall, status: int, code: str, data: object) -> CodeOutcome:
+    """Return the verdict of an answer that isn't a success, by HTTP status and result code. A refusal whose `data`
+    has the id of what the call would have made is UNKNOWN."""
+    verdict, made_field = find_verdict(call, status, code), MADE_FIELD_BY_CALL.get(call)
+    is_made = made_field is not None and isinstance(data, dict) and data.get(made_field) is not None
+    return make_unknown_verdict(REFUSED_BUT_MADE_REASON) if is_made and verdict.kind in REFUSAL_CLASSES else verdict
 
 
 def make_evidence_text(answer: HttpAnswer) -> str:

@@ -44,6 +44,12 @@ SUCCESSFUL_CODES_BY_CALL: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
+MADE_FIELD_BY_CALL: Mapping[PayPayCall, str] = {
+    PayPayCall.CREATE_CODE: "codeId",
+    PayPayCall.REFUND: "merchantRefundId",
+}
+"""The field of an answer's `data` with the id of what the call has made, for calls with an effect on money."""
+
 # For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.
 VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,

@@ -117,6 +117,23 @@ def test_purchase_statuses(status: int, kind: Kind) -> None:
     assert (outcome.kind, outcome.reason, outcome.status, outcome.sent) == expected
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
+@pytest.mark.parametrize(
+    "body", [BOUGHT, json.dumps(BOUGHT).encode()[:40], {"error": "x", "data": {"credit_check_id": "12345"}}]
+)
+def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None:
+    """Refused by its status, bought by its body: nobody knows, and a 401 is not sent once more."""
+    outcome, paths = asked(ASKS["purchase"], says(status, body), REFRESH, says(200, BOUGHT))
+    assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "refused_but_made", status)
+    assert paths == ["POST /ps/v1/credit_checks"]
+
+
+@pytest.mark.parametrize("body", [b"", {"credit_check": {"credit_check_id": None}}, {"error": "credit_check_id"}])
+def test_a_refusal_without_an_id_counts(body: object) -> None:
+    """The name of the field alone says nothing."""
+    assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
+
+
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @by_status(READ_ROWS)
 def test_read_statuses(ask: str, status: int, kind: Kind) -> None:
@@ -157,6 +174,10 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "null number": ({"corporation_number": None}, {"corporation_number": None}),
     "empty number": ({"corporation_number": ""}, {"corporation_number": None}),
     "number as number": ({"corporation_number": int(NUMBER)}, {"corporation_number": NUMBER}),
+    "number in another notation": (
+        {"corporation_number": "T７１２３-４５６７-８９０１２"},
+        {"corporation_number": NUMBER},
+    ),
     "null dates": (
         {"purchase_date": None, "expiration_date": None},
         {"purchase_date": None, "expiration_date": None},
@@ -327,6 +348,20 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
                               Kind.SUCCEEDED, "answered", 1),
     "one without number": ({"credit_checks": [CHECK, CHECK | {"corporation_number": None}]},
                            Kind.UNKNOWN, "no_number", 0),
+    "in full-width digits": ({"credit_checks": [CHECK | {"corporation_number": "７１２３４５６７８９０１２"}]},
+                             Kind.SUCCEEDED, "answered", 1),
+    "with hyphens and blanks": ({"credit_checks": [CHECK | {"corporation_number": " 7-1234-5678-9012\n"}]},
+                                Kind.SUCCEEDED, "answered", 1),
+    "with a T": ({"credit_checks": [CHECK | {"corporation_number": "T7123456789012"}]},
+                 Kind.SUCCEEDED, "answered", 1),
+    "a number of another form": ({"credit_checks": [CHECK | {"corporation_number": "corp:7123456789012"}]},
+                                 Kind.UNKNOWN, "other_number", 0),
+    "a number with a fraction": ({"credit_checks": [CHECK | {"corporation_number": 7123456789012.0}]},
+                                 Kind.UNKNOWN, "other_number", 0),
+    "a number that lacks a digit": ({"credit_checks": [CHECK | {"corporation_number": "123456789012"}]},
+                                    Kind.UNKNOWN, "other_number", 0),
+    "a number in a list": ({"credit_checks": [CHECK | {"corporation_number": [NUMBER]}]},
+                           Kind.UNKNOWN, "other_number", 0),
     "one without id": ({"credit_checks": [CHECK, {}]}, Kind.UNKNOWN, "no_id", 0),
     "one is a text": ({"credit_checks": [CHECK, "x"]}, Kind.UNKNOWN, "unreadable", 0),
     "not a list": ({"credit_checks": CHECK}, Kind.UNKNOWN, "unreadable", 0),

@@ -517,6 +517,19 @@ def test_our_refund_is_found_among_others() -> None:
     assert listed().kind is N
 
 
+@pytest.mark.parametrize(("code", "status"), [("OTS0506", 200), ("OTS0509", 200), ("OTS0401", 200), ("OTS0000", 401),
+                                              ("OTS0000", 403)])  # fmt: skip
+def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> None:
+    """Refused by its code or status, accepted by its contents: nobody knows."""
+    entry = {"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}
+    pay_details = {"atomTxnId": 11000000615892, "prodDetails": [entry], "totalRefundAmount": 150.50}
+    made = {"payInstrument": {"payDetails": pay_details, **details(code)}}
+    outcome = told(AtomCall.REFUND, made, status)
+    assert (outcome.kind, outcome.reason) == (U, "refused_but_made")
+    entry["prodStatusCode"] = "OTS0600"
+    assert told(AtomCall.REFUND, made, status).reason != "refused_but_made"
+
+
 @pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])
 def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
     """The unit is doubtful, so both are taken."""

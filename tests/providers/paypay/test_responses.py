@@ -196,6 +196,15 @@ def test_own_rows(row: tuple[PayPayCall, int, str, Kind]) -> None:
     assert told(call, 418, envelope(code)).kind is Kind.UNKNOWN
 
 
+@pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
+def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, Kind]) -> None:
+    """Refused by its code, made by its data: nobody knows. Other data say nothing."""
+    status, code, acts, _ = row
+    for call, data in ((PayPayCall.REFUND, REFUND), (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"})):
+        assert told(call, status, envelope(code, data)).kind is (acts if acts in (P, U) else U)
+        assert told(call, status, envelope(code, {"field": "amount"})).kind is acts
+
+
 STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
 
 
