@@ -711,4 +711,37 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (f"{GUARD_TESTS}::test_an_empty_date_of_expiry_renews_nothing",),
         "sqlite",
     ),
+    Mutant(
+        "a refused purchase with an id counts as not made",
+        (
+            Change(
+                "console/providers/alarmbox/responses.py",
+                "        if outcome.kind in REFUSAL_CLASSES and _ID_IN_BODY_PATTERN.search(answer.body):\n",
+                "        if False:\n",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_names_a_check_is_none",),
+    ),
+    Mutant(
+        "a refused refund that the answer contains counts as not made",
+        (
+            Change(
+                "console/providers/paypay/responses.py",
+                "if is_made and verdict.kind in REFUSAL_CLASSES else verdict",
+                "if False else verdict",
+            ),
+        ),
+        ("tests/providers/paypay/test_responses.py::test_a_refusal_that_contains_the_effect_is_none",),
+    ),
+    Mutant(
+        "a listed purchase in another notation is another company's",
+        (
+            Change(
+                "console/providers/alarmbox/responses.py",
+                "        if not all(number is not None and _NUMBER_PATTERN.fullmatch(number) for",
+                "        if not all(number or True for",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+    ),
 )

@@ -9,6 +9,7 @@ _AT_ONCE = "tests/races/test_requests_at_once.py"
 _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
 _START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
+_EARLIER = "tests/services/refunds/test_earlier_refunds.py"
 _VOTES = "tests/services/refunds/test_votes.py"
 _START_EDGES = "tests/services/payments/test_start_edges.py"
 _RESERVED = (
@@ -550,11 +551,46 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/payment_precheck.py",
-                "    return None if is_whole else replace(",
-                "    return None if is_whole or outcome else replace(",
+                "    if is_whole and all(",
+                "    if all(",
             ),
         ),
         ("tests/services/refunds/test_unknown_refunds.py::test_a_list_without_a_refund_that_we_know_is_no_list",),
+    ),
+    Mutant(
+        "a refund elsewhere, once acknowledged, leaves the whole payment to be refunded",
+        (
+            Change(
+                "console/services/refunds/payment_precheck.py",
+                "payment.reserved_minor + uncounted_minor > payment.captured_minor",
+                "payment.reserved_minor > payment.captured_minor",
+            ),
+        ),
+        (
+            "tests/services/refunds/test_unknown_refunds.py::test_with_acknowledged_ones_no_more_goes_back_than_was_paid",
+        ),
+    ),
+    Mutant(
+        "a refund that ended here and was made later isn't counted",
+        (
+            Change(
+                "console/services/refunds/payment_precheck.py",
+                "        if refund.state is RefundState.COMPLETED or refund.state not in ENDED_REFUND_STATES\n",
+                "",
+            ),
+        ),
+        (f"{_EARLIER}::test_an_acknowledged_one_that_arrived_counts_as_paid_back",),
+    ),
+    Mutant(
+        "a refused repeat counts as failed, whatever the first attempt did",
+        (
+            Change(
+                _SUBMITTING,
+                "    if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:\n",
+                "    if False:\n",
+            ),
+        ),
+        (f"{_EARLIER}::test_a_refusal_of_a_repeat_is_no_proof",),
     ),
     Mutant(
         "a refunded payment without a list of refunds counts as one without refunds",
