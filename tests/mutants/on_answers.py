@@ -744,4 +744,16 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         ("tests/providers/alarmbox/test_responses.py::test_lists",),
     ),
+    Mutant(
+        "a denied purchase that AlarmBox made later is bought again",
+        (
+            Change(
+                "console/services/credit_checks/listed_purchases.py",
+                "    if denied_check is None:\n        return\n",
+                "    if denied_check is None or True:\n        return\n",
+            ),
+        ),
+        (f"{_LISTED}::test_a_denied_purchase_that_is_listed_later_stops_the_next_one",),
+        "sqlite",
+    ),
 )

@@ -1,19 +1,24 @@
-"""Ask AlarmBox for its list of a corporation's purchases before people decide that a purchase was not made.
+"""Ask AlarmBox for its list of a corporation's purchases before people decide that a purchase was not made, and
+before the corporation is bought again after such a decision.
 
-Their decision frees the corporation number, so that it can be bought again. A listed purchase that no credit check
-here has may be the one that they deny.
+The decision frees the corporation number. A listed purchase that no credit check here has may be the one that they
+deny, or have denied: AlarmBox may have made it after their decision.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from console.domain.calendar_days import JST, get_end_of_day
 from console.domain.error_reasons import MismatchReason
-from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import AnyRecord
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import AnyRecord, ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport
+from console.domain.records import CheckReport, CheckState
+from console.domain.recovery.decidable import is_denied_but_bought
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.credit_checks.provider import CreditCheckReader
+from console.services.credit_checks import outcomes
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -54,25 +59,70 @@ def refuse_denial_of_listed_purchase(
 
     def store_and_compare(tx: Transaction) -> bool:
         store_answer(tx, outcome)
-        reports = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
-        return _has_purchase_of_no_record(tx.conn, reports or (), sent_at, context.now())
+        return bool(_list_purchases_of_no_record(tx.conn, outcome, sent_at, context.now()))
 
     if context.write(store_and_compare):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.LISTED_PURCHASE})
 
 
-def _has_purchase_of_no_record(
-    conn: Connection, reports: Iterable[CheckReport], sent_at: datetime | None, now: datetime
-) -> bool:
-    """True if one of the listed purchases is not over at `now`, was made on the day before `sent_at` or later, and
-    belongs to no credit check here. A purchase without a day may be of any day."""
+def compare_denied_purchases(
+    context: ServiceContext, reader: CreditCheckReader, client_id: str, corporation_number: str
+) -> None:
+    """Before a purchase, ask AlarmBox for the purchases of the corporation number if two people have decided that an
+    earlier purchase of it for this client was not made, and if AlarmBox has a list. If the list has a purchase that
+    may be the denied one, open the case `contradicted` about it, which stops the purchase until a person acknowledges
+    it.
+
+    Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the credentials, refuses the call
+    because of too many calls, or doesn't answer. Of a list that can't be used, people have seen AlarmBox's screen.
+    """
+    if not reader.capabilities.finds_purchases:
+        return
+    with context.database.read() as conn:
+        denied_check = next(
+            (
+                check
+                for check in credit_checks.find_by_number(conn, corporation_number)
+                if check.client_id == client_id
+                and check.error_code == RESOLVED_BY_PEOPLE_CAUSE
+                and check.state is CheckState.ERROR
+                and not is_denied_but_bought(check)
+            ),
+            None,
+        )
+    if denied_check is None:
+        return
+    outcome = reader.find_purchases(corporation_number)
+
+    def store_and_compare(tx: Transaction) -> None:
+        outcomes.store_answer_evidence(context, tx, denied_check, outcomes.LIST_CALL_NAME, outcome)
+        reports = _list_purchases_of_no_record(tx.conn, outcome, denied_check.created_at, context.now())
+        if reports:
+            observed = f"bought {reports[0].credit_check_id}"
+            outcomes.open_contradiction_case(context, tx, denied_check, observed)
+
+    context.write(store_and_compare)
+    code = find_part_error_code(outcome)
+    if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
+        facts: ProviderAnswerFacts = {"record": denied_check, "reason": outcome.reason, "status": outcome.status}
+        raise make_outcome_error(code, facts)
+
+
+def _list_purchases_of_no_record(
+    conn: Connection, outcome: ListOutcome, sent_at: datetime | None, now: datetime
+) -> list[CheckReport]:
+    """Return the purchases in AlarmBox's list `outcome` that are not over at `now`, were made on the day before
+    `sent_at` or later (None: on any day), and belong to no credit check here; none if the list can't be used. A
+    purchase without a day may be of any day."""
     first_day = find_first_possible_day(sent_at)
-    return any(
-        not credit_checks.list_by_provider_id(conn, report.credit_check_id)
-        for report in reports
+    reports = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
+    return [
+        report
+        for report in reports or ()
         if not _is_over(report, now)
         and (first_day is None or report.purchase_date is None or report.purchase_date >= first_day)
-    )
+        and not credit_checks.list_by_provider_id(conn, report.credit_check_id)
+    ]
 
 
 def _is_over(report: CheckReport, now: datetime) -> bool:

@@ -23,6 +23,7 @@ from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
+from console.services.credit_checks.listed_purchases import compare_denied_purchases
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.credit_checks.refetch import RefetchService
@@ -205,13 +206,15 @@ class _PurchaseAttempt:
         """The id and AlarmBox's id of the credit check about which AlarmBox has said that it has expired."""
 
     def prepare(self) -> None:
-        """Before the operation begins, raise an error if this database may not buy, if AlarmBox is not configured, or
-        if a renewal is requested and the earlier credit check has not expired. Only the provider's answer before a
-        renewal is stored."""
+        """Before the operation begins, raise an error if this database may not buy, if AlarmBox is not configured, if
+        it doesn't answer the question about an earlier purchase that people have denied, or if a renewal is requested
+        and the earlier credit check has not expired. Only the provider's answers, and a case about a denied purchase,
+        are stored."""
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
-        adapter = self._adapter_source.get_adapter()
+        reader = self._adapter_source.get_adapter().make_reader()
+        compare_denied_purchases(self._context, reader, self._request.client_id, self._request.corporation_number)
         if self._request.renew:
-            self._expired_purchase = self._find_expired_purchase(adapter.make_reader())
+            self._expired_purchase = self._find_expired_purchase(reader)
         self._checked_at = self._context.now()
 
     def _find_expired_purchase(self, reader: CreditCheckReader) -> tuple[int, int] | None:

@@ -292,3 +292,47 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console
     assert probe(console, record) == ("outcome_unknown", "list_incomplete")
     listing.hidden = set()
     assert probe(console, record) == ("outcome_unknown", "several_found")
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
+    console: Console, listing: ListingVendor, place: Place, is_late: bool
+) -> None:
+    """AlarmBox made it after two people had decided that it wasn't, or it couldn't be asked then. The next purchase
+    asks first, and waits until a person has looked at it."""
+    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    listing.readable = is_late
+    assert deny(console, "credit-check", record.id) == "second_person"
+    with place.acting(console, "lead-b") as other:
+        assert deny(other, "credit-check", record.id) is None
+    listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))
+    listing.behaviour = "answers"
+    if not is_late:
+        unanswered = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        assert (unanswered.code, listing.asked["check"]) == ("provider_unreachable", 1)
+        listing.readable = True
+    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
+    assert (len(listing.charges), listing.asked["check"]) == (1, 1)
+    (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    assert case.observed == "bought 1"
+    # Another client's purchase is a purchase of its own, and doesn't ask.
+    asked = listing.asked["list"]
+    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is CheckState.SUCCESS
+    assert listing.asked["list"] == asked
+    with place.acting(console, "lead-b") as other:
+        other.alerts.acknowledge(case.id, "bought by hand for another office")
+    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
+
+
+def test_a_denied_purchase_that_is_not_listed_is_bought_again(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
+    """The list agrees with the two people."""
+    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    deny(console, "credit-check", record.id)
+    with place.acting(console, "lead-b") as other:
+        deny(other, "credit-check", record.id)
+    listing.behaviour = "answers"
+    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
+    assert len(listing.charges) == 1
