@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint
@@ -21,6 +22,8 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.theme.theme import Appearance
+from console.views.widgets.base import TextLabel
+from console.views.widgets.controls import buttons
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.layout.flow_layout import DividedFlow
 from console.wording import records as record_words
@@ -154,6 +157,29 @@ def test_an_unknown_amount_is_violet_as_a_link_too(the_look: Appearance) -> None
     assert has_colour(unknown, "unknown")
     assert not has_colour(refunded, "unknown")
     assert not has_colour(unknown, "accent")
+
+
+@pytest.mark.parametrize("description", ["", "Shows the rows"])
+def test_the_paid_and_the_refundable_amount_alone_are_bold(
+    the_look: Appearance, description: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also as links, whose paint call is recorded."""
+    painted: dict[str, bool] = {}
+    draw = buttons.draw_line_of_text
+
+    def record_text(*arguments: Any, **options: bool) -> None:
+        painted[arguments[3]] = options["is_bold"]
+        draw(*arguments, **options)
+
+    monkeypatch.setattr(buttons, "draw_line_of_text", record_text)
+    money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
+    panel = MoneyPanel("Where the money is", part_description=description)
+    panel.show_money_parts(*money_facts.make_money_parts(money, window_context()))
+    for button in panel.part_buttons.values():
+        button.grab()
+    assert len(painted) == len(panel.part_buttons)
+    shown = painted | {label.plain: label.font().bold() for label in panel.findChildren(TextLabel)}
+    assert {text for text, is_bold in shown.items() if is_bold} == {"¥12,000", "¥8,500"}
 
 
 @pytest.mark.parametrize("width", range(200, 1000, 40))

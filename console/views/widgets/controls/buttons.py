@@ -342,6 +342,7 @@ class IconButton(PaintedButton):
 class LinkButton(PaintedButton):
     """A button that looks like a link: text in the accent colour, an arrow (`has_arrow`) if the link opens another
     page, and a key cap if `key` isn't "". With a `tone`, the text keeps the colour of what it says and is underlined.
+    With `is_bold`, the text is the one figure that answers the question of its panel.
     """
 
     def __init__(
@@ -352,19 +353,24 @@ class LinkButton(PaintedButton):
         has_arrow: bool = False,
         role: TypeRoleName = "body",
         tone: Tone | None = None,
+        is_bold: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(text, parent)
         self.key, self._has_arrow, self._role, self._tone = key, has_arrow, role, tone
+        self._is_bold = is_bold
         if key:
             QShortcut(QKeySequence(_make_qt_key_sequence(key)), self).activated.connect(self.click)
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
-        width = measure_font_runs(split_font_runs(self.text()), self._role) + 4
+        width = self._measure_text() + 4
         width += current_appearance().icon_px(12) if self._has_arrow else 0
         width += measure_key_cap(self.key)[0] + 6 if self.key else 0
         return QSize(round(width), current_appearance().control_height("target_min"))
+
+    def _measure_text(self) -> float:
+        return measure_font_runs(split_font_runs(self.text()), self._role, is_bold=self._is_bold)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -372,10 +378,11 @@ class LinkButton(PaintedButton):
         if self.underMouse() and self.isEnabled():
             text_colour = current_appearance().colour("accent_hover")
         painter.setPen(text_colour)
-        draw_line_of_text(painter, 2, self.height(), self.text(), self._role)
-        text_right = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
+        text_left = 2 if self._tone is None else 0  # an underlined figure begins where the label above it begins
+        draw_line_of_text(painter, text_left, self.height(), self.text(), self._role, is_bold=self._is_bold)
+        text_right = text_left + self._measure_text()
         if self._tone is not None:
-            painter.fillRect(QRectF(2, self.height() - 1, text_right - 2, 1), text_colour)
+            painter.fillRect(QRectF(text_left, self.height() - 1, text_right - text_left, 1), text_colour)
         if self._has_arrow:
             icon_px = current_appearance().icon_px(12)
             draw_cached_icon(

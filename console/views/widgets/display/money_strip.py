@@ -58,8 +58,8 @@ class MoneyPartButton(LinkButton):
 
     copied = Signal(str)
 
-    def __init__(self, part: MoneyPart, description: str) -> None:
-        super().__init__(part.amount_text, role="figure", tone=_find_amount_tone(part))
+    def __init__(self, part: MoneyPart, description: str, *, is_bold: bool) -> None:
+        super().__init__(part.amount_text, role="figure", tone=_find_amount_tone(part), is_bold=is_bold)
         self._copied_text = part.copied_text
         self.setAccessibleName(f"{part.name} {part.amount_text}")
         self.setAccessibleDescription(description)
@@ -214,8 +214,8 @@ class MoneyPanel(Surface):
         self._shown_parts = (*parts, remaining_part)
         focused_key = next((key for key, button in self.part_buttons.items() if button.hasFocus()), "")
         self.part_buttons = {
-            part.key: self._make_part_button(part)
-            for part in parts
+            part.key: self._make_part_button(part, is_first_part=not index)
+            for index, part in enumerate(parts)
             if self._part_description and part.key and not part.is_quiet
         }
         old_parts = self._part_panels
@@ -237,8 +237,8 @@ class MoneyPanel(Surface):
         self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
 
-    def _make_part_button(self, part: MoneyPart) -> MoneyPartButton:
-        button = MoneyPartButton(part, self._part_description)
+    def _make_part_button(self, part: MoneyPart, *, is_first_part: bool) -> MoneyPartButton:
+        button = MoneyPartButton(part, self._part_description, is_bold=is_first_part)
         button.setProperty("part", part.key)
         button.clicked.connect(self._open_part)
         button.copied.connect(self.copied)
