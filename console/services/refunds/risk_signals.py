@@ -26,6 +26,8 @@ FREQUENT_PAYER_REFUND_COUNT = 3
 """Number of refunds of one payer within PAYER_LOOK_BACK_PERIOD from which on there is a risk signal."""
 SIMILAR_REFUND_AMOUNT_PERCENT = 1
 """Largest difference of two amounts, in percent of the new refund's amount, that still counts as similar."""
+_RULES_THAT_NAME_ONE_REFUND = frozenset({"exact_lookalike", "similar_amount", "same_order", "open_request"})
+"""Rules whose signals say only that a certain other refund of the payment or of its order exists."""
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
 """Two payments of one corporation with one amount may be a double charge if they were paid within this time."""
 LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
@@ -92,8 +94,9 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
 def find_risk_signals(
     facts: RiskSignalFacts, amount_minor: int, *, own_refund_id: int | None = None
 ) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. `own_refund_id`
-    is the id of this refund, which is then not compared with itself; None if nobody has requested it yet."""
+    """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. One other refund
+    of the payment or of its order is named by one signal only, the most serious. `own_refund_id` is the id of this
+    refund, which is then not compared with itself; None if nobody has requested it yet."""
     refund_facts = facts.rule_facts
     signals = (
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
@@ -105,7 +108,19 @@ def find_risk_signals(
         *_find_refused_refund_signals(refund_facts),
         *_find_reversible_signals(refund_facts),
     )
-    return tuple(signals)
+    return tuple(_drop_repeated_signals(signals))
+
+
+def _drop_repeated_signals(signals: Iterable[RiskSignal]) -> Iterator[RiskSignal]:
+    """Yield the signals without those that name once more a refund which an earlier signal has named as one of the
+    same payment or order: a person would answer twice for the same fact."""
+    named_ids: set[int | None] = set()
+    for signal in signals:
+        if signal.rule in _RULES_THAT_NAME_ONE_REFUND:
+            if signal.id in named_ids:
+                continue
+            named_ids.add(signal.id)
+        yield signal
 
 
 def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:

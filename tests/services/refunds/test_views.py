@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from console.domain.payments.states import RefundState
 from console.domain.recovery.left_open import LeftReason
 from console.domain.service_results import AllowedAction
@@ -31,7 +33,7 @@ def test_what_a_checker_sees(desk: RefundDesk) -> None:
 
 
 def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
-    """The refund of the same amount before this one comes first, with its present state: the refund itself, which
+    """The refund of the same amount before this one is named once, with its present state: the refund itself, which
     is newer and just as much, doesn't stand in its place."""
     payment = desk.paid()
     earlier = desk.approve(desk.ask(payment, "1000"))
@@ -39,11 +41,19 @@ def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
     desk.control.payments_control.move_refund(earlier.provider_refund_key or "", "completed")
     desk.probe(earlier)
     against = desk.refunds.read_refund(refund.id).risk_signals
-    assert [(hit.rule, hit.id) for hit in against] == [
-        ("exact_lookalike", earlier.id),
-        ("similar_amount", earlier.id),
-    ]
+    assert [(hit.rule, hit.id) for hit in against] == [("exact_lookalike", earlier.id)]
     assert against[0].facts["state"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("amount", "rule"), [("1000", "exact_lookalike"), ("1005", "similar_amount"), ("7", "same_order")]
+)
+def test_an_open_refund_is_named_once(desk: RefundDesk, amount: str, rule: str) -> None:
+    """The form of the next refund doesn't warn twice about the refund that waits, which also stops the form."""
+    payment = desk.paid()
+    refund = desk.ask(payment, "1000")
+    signals = desk.refunds.make_plan(payment.id, amount).risk_signals
+    assert [(signal.rule, signal.id) for signal in signals] == [(rule, refund.id)]
 
 
 def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
