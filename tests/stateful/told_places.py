@@ -294,7 +294,7 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
     """Badges, verdict, sides and next step of one screen don't contradict each other."""
     record = view.record
     if page.work is WorkBadge.NONE:
-        assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment"), page
+        assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
         assert page.next_step.code in STEPS_OF_NOBODY, page
     if page.next_step.code == "next.nothing":
         assert page.work in (WorkBadge.NONE, WorkBadge.SCHEDULED), page

@@ -267,7 +267,8 @@ def _find_payment_work_badge(
     """Return the badge of work of a payment. It is the first of these that applies. WAITING_FOR_APPROVAL:
     `explanation` advises a step of a refund that waits for approval, or it advises no step of a refund and a proposed
     decision waits for a second person. The payment's own work state, unless it is NONE. POSSIBLE: a person may do the
-    next step, or the refund has work. NONE.
+    next step, or the refund has work for a person or an unknown outcome. NONE, also while the program asks for
+    the end of an accepted refund.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
@@ -275,7 +276,9 @@ def _find_payment_work_badge(
         if badge is WorkBadge.WAITING_FOR_APPROVAL:
             return badge
         # the work of the refund isn't the work of the payment, by which queues sort and filter the payment
-        if record.work.state is WorkState.NONE and badge is not WorkBadge.NONE:
+        is_accepted = pending_refund.state is RefundState.SUBMITTED and pending_refund.certainty is Certainty.KNOWN
+        is_for_program = is_accepted and badge is WorkBadge.SCHEDULED
+        if record.work.state is WorkState.NONE and badge is not WorkBadge.NONE and not is_for_program:
             return WorkBadge.POSSIBLE
         return WorkBadge(record.work.state.value)
     if relations.awaits_second_person:

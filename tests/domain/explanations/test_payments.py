@@ -457,6 +457,13 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
         (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
         (replace(OPEN_REFUND, state=RefundState.SUBMITTED), "refund_submitted", "refund_submitted", "known", "none"),
         (
+            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=DUE),
+            "refund_submitted",
+            "refund_submitted",
+            "known",
+            "none",
+        ),
+        (
             replace(OPEN_REFUND, state=RefundState.APPROVED, work=person("not_sent")),
             "refund_approved",
             "refund_person",
