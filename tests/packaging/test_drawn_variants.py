@@ -11,7 +11,7 @@ import pytest
 from tests.support.drawn_variants import draw_variants, name_function, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.03, 1.0, 60.0
+CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
 VARIANTS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 
@@ -35,11 +35,16 @@ def test_one_always_runs_and_other_seeds_draw_others() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_case_runs_on_one_database(seed: int) -> None:
-    """Thirty cases on two databases: a database for each case, where half of the variants take less than a second."""
+    """Thirty cases on two databases: a database for each case, where half of the variants fit into the time that
+    cases have, which is longer where a case is about money.
+    """
     variants = [f"tests/a/test_b.py::test_c[{engine}-{n}]" for engine in ("mariadb", "sqlite") for n in range(30)]
     drawn = draw_variants(variants, CHEAP_CASE, random.Random(seed))
     assert {name.rpartition("-")[2] for name in drawn} == {f"{n}]" for n in range(30)}
     assert len(drawn) == 30
+    costlier = 3 * CHEAP_CASE
+    assert len(draw_variants(variants, costlier, random.Random(seed))) < 10
+    assert len(draw_variants(variants, costlier, random.Random(seed), budget_of_cases=1.0)) == 30
     assert len(draw_variants(variants, COSTLY, random.Random(seed))) == 1
 
 

@@ -3,8 +3,8 @@
 Every test function runs, but for those marked with `nightly`. Of one whose variants cost more than `_SECONDS`
 together (`_SECONDS_OF_GUARDS`), as many are drawn as fit into that time, at least one. Each next one has as many
 values as possible that none before has: a database, language or role. The other properties of a variant are its case:
-every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES`. All variants of a test
-marked with `all_variants` run: they are the parts of one look at everything.
+every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`).
+All variants of a test marked with `all_variants` run: they are the parts of one look at everything.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
 old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
@@ -21,12 +21,20 @@ from statistics import fmean
 import pytest
 
 TABLE = Path(__file__).with_name("variant_seconds.txt")
-_SECONDS, _SECONDS_OF_CASES, _SECONDS_OF_GUARDS = 0.25, 1.0, 1.5
+_SECONDS, _SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES, _SECONDS_OF_GUARDS = 0.1, 0.3, 1.0, 1.5
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
 _GUARDS = ("tests/harms/", "tests/store/constraints/")
 """The rules that protect money are written once for SQLite and once for servers: most of its tests run on each
 database.
 """
+_MONEY = (
+    *_GUARDS,
+    *("tests/services/credit_checks/", "tests/services/guarded/", "tests/services/refunds/"),
+    *("tests/services/payments/", "tests/services/payment_intake/", "tests/services/recovery/"),
+    *("tests/store/operations/", "tests/store/payments/", "tests/store/refunds/"),
+    *("tests/providers/", "tests/worker/", "tests/crash/", "tests/races/"),
+)
+"""Where a case is an answer, a fault or a moment that must not cost money: more of them run."""
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """Seconds of the servers for one of a test, on average. They serve several at once: none is measured alone."""
 _PROPERTY = "processor seconds"
@@ -64,6 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             seconds.get(function, 0),
             random.Random(f"{seed} {function}"),
             budget=_SECONDS_OF_GUARDS if function.startswith(_GUARDS) else _SECONDS,
+            budget_of_cases=_SECONDS_OF_MONEY_CASES if function.startswith(_MONEY) else _SECONDS_OF_CASES,
         )
     }
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
@@ -76,10 +85,16 @@ def name_function(nodeid: str) -> str:
 
 
 def draw_variants(
-    variants: Iterable[str], seconds: float, draw: random.Random, *, budget: float = _SECONDS
+    variants: Iterable[str],
+    seconds: float,
+    draw: random.Random,
+    *,
+    budget: float = _SECONDS,
+    budget_of_cases: float = _SECONDS_OF_CASES,
 ) -> list[str]:
     """Draw as many variants of one test function as fit into the budget, in processor seconds; each takes so many
-    seconds. The next one is always one of those with the most values that none before has.
+    seconds. The next one is always one of those with the most values that none before has. Every case is drawn where
+    that fits into the budget of cases.
     """
     # Sorted: each worker of a run draws the same, in whatever order it collected.
     left = sorted(variants)
@@ -90,7 +105,7 @@ def draw_variants(
     new_values = {name: _values(name) for name in left}
     cases = {name: frozenset(values - _ENGINES) for name, values in new_values.items()}
     left_cases = set(cases.values())
-    if seconds * len(left_cases) <= _SECONDS_OF_CASES:
+    if seconds * len(left_cases) <= budget_of_cases:
         budget = max(budget, seconds * (len(left_cases) + 0.5))
     drawn: list[str] = []
     for _ in range(max(1, int(budget / seconds))):
