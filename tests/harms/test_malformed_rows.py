@@ -1,6 +1,9 @@
 """Rows that no program can read: each is a fault of its own, and nobody else waits for it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC as UTC_ZONE
+from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -61,6 +64,11 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         name: (lambda name=name: desk.recovery.read_queue(name))
         for name in ("pending", "error", "incomplete", "unknown", "review", "refunds", "disagree")
     }
+    details = {
+        f"{part} of {kind}": partial(read, kind, id)
+        for kind, id in (("credit-check", 1), ("order", 1), ("payment", 1), ("refund", 1), ("operation", "op-1"))
+        for part, read in (("record", desk.recovery.read_record), ("story", desk.recovery.read_timeline))
+    }
     return {
         "due": worker.scheduler.run_due,
         "worker --once": worker.scheduler.run_all,
@@ -82,6 +90,18 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "audit": lambda: auditor.audit.list_entries(1_000),
         "audit file": lambda: auditor.audit.export_csv(scene.folder / f"{scene.number()}.csv"),
         "check": lambda: desk.credit_checks.read_credit_check(1),
+        "views": desk.saved_views.list_views,
+        "view counts": desk.saved_views.count_views,
+        "mentions": desk.mentions.list_open,
+        "events": lambda: desk.notifications.list_events((), desk.mentions.list_open()),
+        "incidents": lambda: desk.incidents.list_incidents(include_closed=True),
+        "own incidents": desk.incidents.list_own_incidents,
+        "switches": desk.read_only_switches.list_switches,
+        "left open": desk.left_open.list_items,
+        "figures": desk.reports.read_figures,
+        "close": lambda: desk.reports.read_daily_close("paypay", datetime.now(UTC_ZONE).date()),
+        "company": lambda: desk.lookup.find_records("1180301018771"),
+        **details,
         **queues,
     }
 
@@ -105,6 +125,47 @@ def test_a_malformed_row_is_a_fault_of_that_row(rows: Scene) -> None:
     for half in (READ_IN_LOOPS[::2], READ_IN_LOOPS[1::2]):
         rows.each_tries(map(garbled, half), ("op-b", "worker"))
         assert troubles(rows) == {}, half
+
+
+MOMENTS = (UTC, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
+WORDS = ("''", "REPEAT('x', 200)", "CONCAT(CHAR(27), '[2J', CHAR(0), CHAR(0xe280ae USING utf8mb4))", "'{name}'")
+TEXTS = (
+    "''", "'x'", "'[]'", "'{}'", "'null'", "REPEAT('[', 30000)", "'{\"queue\": 1e999, \"columns\": 5}'",
+    "'{\"queue\": \"pending\", \"filter\": {}, \"columns\": [[[]]]}'", "'{\"queue\": \"pending\", \"sort\": [1]}'",
+)  # fmt: skip
+
+
+def noted() -> Iterator[str]:
+    """What people write for each other, with times, texts and names that no program of ours would write."""
+    for at in MOMENTS:
+        for words in WORDS:
+            for kind, id in (("order", 1), ("payment", 1), ("refund", 1), ("credit-check", 1), ("nonsense", -1)):
+                yield money_scene.row("notes", kind=f"'{kind}'", subject_id=str(id), person="'{me}'", words=words,
+                                      at=at)  # fmt: skip
+                yield money_scene.row("mentions", note_id="LAST_INSERT_ID()", person="'{other}'", at=at)
+            for scope in ("'everything'", "'paypay'", "'nonsense'", "''"):
+                yield money_scene.row("read_only_switches", scope=scope, is_on="0", reason=words, person="'{me}'",
+                                      at=at)  # fmt: skip
+    for number, text in enumerate(TEXTS):
+        for at in MOMENTS:
+            yield forbidden_worker.view_row(is_team="1", claim="UUID()", content=text, changed_at=at,
+                                            name=f"'view {number}'").replace("{{}}", "{}")  # fmt: skip
+            for action in ("'take'", "'snooze'", "'resolve'", "'hand over'"):
+                until = at if action == "'snooze'" else "NULL"
+                owner = "'{other}'" if action == "'hand over'" else "NULL"
+                position = "(SELECT COALESCE(MAX(o.position), 0) + 1 FROM incident_steps o)"
+                yield forbidden_worker.step_row(action=action, until=until, new_owner=owner, extent=text,
+                                                position=position)  # fmt: skip
+
+
+@pytest.mark.expects_log("rows that can't be read are told")
+def test_what_people_note_ends_no_list(rows: Scene) -> None:
+    """Notes, mentions, views of the team, steps of incidents and read-only switches."""
+    for who in ("op-b", "lead-b", "worker"):
+        said = rows.tries(who, Way("noted", (UNCHECKED, *noted())), name="x")
+        assert who == "worker" or said.count("") > 300, set(said)
+    assert troubles(rows) == {}
+    rows.work_goes_on()
 
 
 STRANGE = (

@@ -93,6 +93,30 @@ def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
     assert {table for (table,) in there} == counting
 
 
+def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: Scene) -> None:
+    """The place of a step is the next one: otherwise nobody could act on the incident any more."""
+    alert = {
+        "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
+        "expected": "'b'", "detected_at": UTC,
+    }  # fmt: skip
+    harm_scene.sql(_insert("alerts", alert))
+    ((id,),) = harm_scene.sql("SELECT MAX(id) FROM alerts")
+    step = {"incident_id": str(id), "action": "'wake'", "person": "'{me}'", "at": UTC}
+    honest = _insert("incident_steps", step | {"position": "1"})
+    for number in (2**31 - 1, 2**31 - 2, 1_000, 0, -1, 2):
+        forms = list(inserts("incident_steps", step | {"position": str(number)}))
+        harm_scene.each_tries(end for form in harm_scene.some(forms) for end in (form, form.after("loose", *LOOSE)))
+    assert harm_scene.sql(f"SELECT COUNT(*) FROM incident_steps WHERE incident_id = {id}") == [(0,)]
+    assert harm_scene.tries("op-a", Way("honest", (honest,))) == [""]
+    assert "Duplicate" in harm_scene.tries("lead-b", Way("again", (honest,)))[0]
+    owner = harm_scene.desk("op-b").incidents.take(id).owner
+    assert owner == harm_scene.people.names["op-b"]
+    assert harm_scene.desk("op-b").incidents.resolve(id, "counted").resolution is not None
+    assert [position for (position,) in harm_scene.sql(
+        f"SELECT position FROM incident_steps WHERE incident_id = {id} ORDER BY id"
+    )] == [1, 2, 3]  # fmt: skip
+
+
 @pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
 def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: str) -> None:
     """The shop may choose a number near its others; not one that ends the counter, in whatever way."""

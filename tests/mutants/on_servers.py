@@ -106,6 +106,18 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "mariadb",
     ),
     Mutant(
+        "a step of an incident may have any place",
+        (
+            Change(
+                "console/store/constraints/worker.py",
+                'TriggerRule(f"NEW.position BETWEEN 1 AND {_NEXT_STEP_POSITION_SQL}"',
+                'TriggerRule(f"TRUE OR NEW.position BETWEEN 1 AND {_NEXT_STEP_POSITION_SQL}"',
+            ),
+        ),
+        ("tests/harms/test_used_up_counters.py::test_nobody_uses_the_steps_of_an_incident_up",),
+        "mariadb",
+    ),
+    Mutant(
         "a purchase begins with the last numbers of a table",
         (
             Change(

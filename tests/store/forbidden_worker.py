@@ -104,7 +104,7 @@ def mention_row(note: int = 1, who: str = "{me}") -> str:
 
 
 def step_row(who: str = "{me}", **more: str) -> str:
-    written = {"incident_id": str(UNSEEN), "position": "9", "action": "'take'"} | more
+    written = {"incident_id": str(UNSEEN), "position": "1", "action": "'take'"} | more
     return row("incident_steps", person=f"'{who}'", at=UTC, **written)
 
 
@@ -266,6 +266,7 @@ CASES: Sequence[Forbidden] = (
     _f("incident: of no alert", step_row(incident_id="999"), words="begins with an alert"),
     _f("incident: an invented step", step_row(action="'close'"), words="no such step"),
     _f("incident: hand over to nobody", step_row(action="'hand over'"), words="has its facts"),
+    _f("incident: use its places up", step_row(position="2147483647"), words="the next one"),
     _f("incident: change", "UPDATE incident_steps SET words = 'x'"),
     _f("incident: delete", "DELETE FROM incident_steps"),
     _f("alert: take another's acknowledgement back", plain(

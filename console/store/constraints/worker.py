@@ -241,6 +241,9 @@ _TAKE_UPDATE_RULES = (
     _TAKE_IN_OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
 )
+_NEXT_STEP_POSITION_SQL = make_aggregate_sql(
+    "COALESCE(MAX(s.position), 0) + 1", "incident_steps s WHERE s.incident_id = NEW.incident_id"
+)
 _INCIDENT_STEP_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.person", "me"), "nobody acts on an incident in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role does nothing about incidents"),
@@ -252,6 +255,9 @@ _INCIDENT_STEP_INSERT_RULES = (
         " AND (NEW.action = 'snooze') = (NEW.until IS NOT NULL)",
         "a step of an incident has its facts",
     ),
+    # An account that takes the largest number would end the steps of everybody. The unique index refuses a position
+    # that is taken; two people who act at the same time find that out by its error, and the second one tries again.
+    TriggerRule(f"NEW.position BETWEEN 1 AND {_NEXT_STEP_POSITION_SQL}", "the place of a step is the next one"),
 )
 _MENTION_INSERT_RULES = (
     TriggerRule(
