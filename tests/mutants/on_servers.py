@@ -106,6 +106,18 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "mariadb",
     ),
     Mutant(
+        "everybody may say that a worker is present",
+        (
+            Change(
+                "console/store/constraints/server_rules.py",
+                "\"NEW.name <> '{PRESENCE_LEASE_NAME}' OR",
+                "\"TRUE OR NEW.name <> '{PRESENCE_LEASE_NAME}' OR",
+            ),
+        ),
+        ("tests/harms/test_presence.py",),
+        "mariadb",
+    ),
+    Mutant(
         "a step of an incident may have any place",
         (
             Change(

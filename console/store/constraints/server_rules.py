@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from sqlalchemy.dialects import mysql
 
 from console.domain.access.permissions import WORKER
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
@@ -207,7 +208,13 @@ _OPERATION_UPDATE_RULES = (
         "not refunded: only the provider's answer or two people say so",
     ),
 )  # fmt: skip
+# The name is compared as the queries compare it, so no other spelling is found by them. Without this rule any account
+# that writes leases could make desks ask where no worker runs, and let each worker wait for one that isn't there.
+_PRESENCE_RULE = TriggerRule(
+    f"NEW.name <> '{PRESENCE_LEASE_NAME}' OR {has_role_sql(WORKER)}", "only a worker says that it is present"
+)
 _LEASE_UPDATE_RULES = (
+    _PRESENCE_RULE,
     TriggerRule(are_unchanged_sql("name", "slot"), "a lease keeps its name"),
     TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
     TriggerRule(
@@ -249,6 +256,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("operations", "UPDATE"): _OPERATION_UPDATE_RULES,
     ("operations", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "the journal is never deleted"),),
     ("leases", "INSERT"): (
+        _PRESENCE_RULE,
         TriggerRule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
         TriggerRule(
             f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}",

@@ -1,0 +1,55 @@
+"""Presence leases: by them desks see that a worker runs, and workers which of them has ended."""
+
+from tests.harms.scene import ROLES, UTC, Scene
+from tests.harms.ways import LOOSE, Way, endings, inserts, updates
+
+PEOPLE = tuple(who for role, who in ROLES.items() if role != "worker")
+NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
+NAMES = (
+    "'desk_requests'",
+    "'DESK_REQUESTS'",
+    "'desk_requests '",
+    "_utf16 0x006400650073006B005F00720065007100750065007300740073",
+)
+"""Names that a server may take for that of the presence leases."""
+PRESENT = f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AND lease_expires > {NOW_MS}"
+
+
+def _held(slot: int, name: str) -> dict[str, str]:
+    """A lease of ten minutes, with a token before that of every worker. The last column may be changed."""
+    return {
+        "name": name, "slot": str(slot), "operator": "'{me}'", "desk": "'d'", "host": "'h'", "process": "1",
+        "since": UTC, "until": UTC, "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + 590000", "fence": "1",
+        "token": "''",
+    }  # fmt: skip
+
+
+def test_nobody_but_a_worker_is_present(harm_scene: Scene) -> None:
+    """Otherwise desks would ask where no worker runs, and a worker would wait for one that isn't there."""
+    executor = harm_scene.desk("worker").desk_requests
+    for slot in (0, 1, 15):
+        for name in NAMES:
+            for form in inserts("leases", _held(slot, name)):
+                harm_scene.each_tries((form, form.after("loose", *LOOSE)), PEOPLE)
+        harm_scene.each_tries(endings(Way("held", (_insert(_held(slot, NAMES[0])),))), PEOPLE)
+    assert harm_scene.sql(PRESENT) == []
+    executor.announce_presence()
+    executor.release_presence_lease()
+    taken = {name: value for name, value in _held(0, "name").items() if name not in ("name", "slot", "fence")}
+    where = "name = 'desk_requests'"
+    for form in updates("leases", taken | {"fence": "fence + 1"}, where):
+        harm_scene.each_tries((form, form.after("loose", *LOOSE)), PEOPLE)
+    own = _held(0, "'mine'")
+    renamed = Way("renamed", (_insert(own), "UPDATE leases SET name = 'desk_requests', slot = 3 WHERE name = 'mine'"))
+    harm_scene.each_tries((renamed,), PEOPLE)
+    assert harm_scene.sql(PRESENT) == []
+    executor.announce_presence()
+    assert harm_scene.sql(PRESENT) == [(harm_scene.people.names["worker"],)]
+    executor.announce_presence()
+    assert not executor.is_standby
+    executor.release_presence_lease()
+    harm_scene.work_goes_on()
+
+
+def _insert(row: dict[str, str]) -> str:
+    return f"INSERT INTO leases ({', '.join(row)}) VALUES ({', '.join(row.values())})"
