@@ -54,7 +54,8 @@ RAW = (
     re.compile(r"\b\d+ (?:JPY|INR)\b"),  # minor units
     re.compile(r"\b[a-z]+=[^ ]"),  # order=pending
 )
-"""The patterns that no text for people contains; a code may stand beside its word where its provider gave it, in capitals."""
+"""The patterns that no text for people contains. A code may stand beside its word where its provider gave it, in
+capitals."""
 
 
 RAW_ON_SCREENS = (*RAW, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z]+\b"))

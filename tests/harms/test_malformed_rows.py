@@ -136,7 +136,7 @@ TEXTS = (
 
 
 def noted() -> Iterator[str]:
-    """What people write for each other, with times, texts and names that no program of ours would write."""
+    """Rows that people write for each other, with times, texts and names that no program of ours would write."""
     for at in MOMENTS:
         for words in WORDS:
             for kind, id in (("order", 1), ("payment", 1), ("refund", 1), ("credit-check", 1), ("nonsense", -1)):

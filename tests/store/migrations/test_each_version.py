@@ -2,7 +2,7 @@
 rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -153,7 +153,8 @@ def refused_versions(database: Database) -> tuple[object, object, object]:
         with pytest.raises(ConsoleError) as refused:
             act(database)
         assert refused.value.code == "schema_mismatch"
-        facts.append(tuple(refused.value.detail[name] for name in ("found", "needed", "newer")))
+        detail: Mapping[str, object] = refused.value.detail
+        facts.append((detail["found"], detail["needed"], detail["newer"]))
     assert facts[0] == facts[1]
     return facts[0]
 

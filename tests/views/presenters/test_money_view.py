@@ -21,6 +21,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
+from console.views.theme.mixed_font_text import draw_line_of_text
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls import buttons
@@ -165,11 +166,10 @@ def test_the_paid_and_the_refundable_amount_alone_are_bold(
 ) -> None:
     """Also as links, whose paint call is recorded."""
     painted: dict[str, bool] = {}
-    draw = buttons.draw_line_of_text
 
-    def record_text(*arguments: Any, **options: bool) -> None:
+    def record_text(*arguments: Any, **options: Any) -> None:
         painted[arguments[3]] = options["is_bold"]
-        draw(*arguments, **options)
+        draw_line_of_text(*arguments, **options)
 
     monkeypatch.setattr(buttons, "draw_line_of_text", record_text)
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
