@@ -744,6 +744,36 @@ def test_a_servers_database_goes_into_an_empty_one(
     assert owner.json("lookup", KEPT).refused == (3, "not_allowed")  # it is no person: the database answers again
 
 
+def test_a_restored_server_stops_everybody_until_a_person_has_looked(
+    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier database is gone, and a worker that has seen nothing since the backup can't notice what is missing.
+    The alert is there before any program may use the database, and once only.
+    """
+    owner, empty_it = team
+    assert owner.json("db", "upgrade").status == 0
+    folder = str(tmp_path / "backup")
+    made = owner.json("db", "backup", folder).data
+    empty_it()
+    real, found = server_dump.load_dump, list[Any]()
+    question = "SELECT observed FROM alerts WHERE rule_id = 'database_went_back' AND resolved_at IS NULL"
+
+    def look_before_version(database: Any, dump: Path) -> None:
+        if dump.name == "version.sql":
+            with database.read() as conn:
+                found.extend(conn.scalars(text(question)))
+        real(database, dump)
+
+    monkeypatch.setattr(server_dump, "load_dump", look_before_version)
+    assert owner.json("db", "restore", folder).data["missing"] == []
+    assert found == [f"restored from a backup of {made['taken_at']}"]
+    database = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
+    with closing(database), database.read() as conn:
+        assert list(conn.scalars(text(question))) == found
+        raised = conn.scalars(text("SELECT topic FROM outbox WHERE body LIKE '%database_went_back%'"))
+        assert len(list(raised)) == 1
+
+
 def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: Path, tmp_path: Path) -> None:
     """This program doesn't know where a newer one keeps its records: a backup could be called whole and lack some."""
     with closing(sqlite3.connect(database(terminal))) as conn:

@@ -301,4 +301,15 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (Change("console/services/tasks/due_tasks.py", " or not queues.is_foreign_row(tx.conn, record_id)", ""),),
         ("tests/services/adoption/test_rows_by_others.py",),
     ),
+    Mutant(
+        "a restored server may be used before anybody has looked",
+        (
+            Change(
+                "console/services/backup/backup.py",
+                "    if manifest.schema == SCHEMA_VERSION:\n        with closing(",
+                "    if False:\n        with closing(",
+            ),
+        ),
+        ("tests/cli/test_backup.py::test_a_restored_server_stops_everybody_until_a_person_has_looked",),
+    ),
 )

@@ -179,7 +179,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept_path = None
             if database.file is None:
-                _load_server_dump(database, folder)
+                _load_server_dump(database, folder, settings, manifest, clock.now())
             else:
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
                 kept_name = database.file.resolve().name + kept_suffix
@@ -194,12 +194,14 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
 
 def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
-    answer that the restored database lacks. Also search for operations that the restored database lacks; if there are
-    any, guarded operations are refused until a person has acknowledged the alert about them. Return `result`, whose
-    `missing` then has the operations that `DatabaseRollback.make_refusal` lists.
+    answer that the restored database lacks. Also search for operations that the restored database lacks. If there are
+    any, and on a server always, guarded operations are refused until a person has acknowledged the alert. Return
+    `result`, whose `missing` then has the operations that `DatabaseRollback.make_refusal` lists.
     """
     if result.kept is not None:
         _store_lost_purchases(context, result.kept)
+    if context.database.is_server:
+        database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
     rollback = database_rollback.find_database_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
@@ -371,9 +373,18 @@ def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) 
             spool.store_anchors(database_id, (newest_entry,))
 
 
-def _load_server_dump(database: Database, folder: Path) -> None:
-    for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE):
-        server_dump.load_dump(database, folder / name)
+def _load_server_dump(
+    database: Database, folder: Path, settings: Settings, manifest: BackupManifest, now: datetime
+) -> None:
+    """Load a server's dump. The alert that stops money is inserted before the version of the schema is loaded, so
+    that no program uses the database without it. A backup of an older schema gets it after its upgrade."""
+    server_dump.load_dump(database, folder / archive.DUMP_FILE)
+    if manifest.schema == SCHEMA_VERSION:
+        with closing(Spool(settings.home, cipher=None)) as spool, database.write_without_retries() as tx:
+            database_rollback.raise_alert_of_restored_server(
+                tx, manifest.database_id, spool.desk_id, manifest.taken_at, now
+            )
+    server_dump.load_dump(database, folder / archive.VERSION_DUMP_FILE)
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:

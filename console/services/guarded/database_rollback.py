@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.domain.audit.actions import AuditAction
@@ -114,6 +115,30 @@ def make_lost_operation_error(intent: Intent, facts: "InProgressDetail") -> Cons
         "since": intent.at,
     }
     return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **detail})
+
+
+def raise_alert_of_restored_server(
+    tx: Transaction, database_id: str, desk_id: str, taken_at: str, now: datetime
+) -> None:
+    """Raise the alert of the rule `database_went_back` in a server's database that was just loaded from a backup of
+    `taken_at` (RFC 3339), unless one is open. Only desks and workers know what was sent after the backup, because the
+    earlier database is gone; one that saw nothing since can't notice the loss. So all of them refuse operations that
+    cost or move money until a person has acknowledged the alert. `desk_id` is the id of the desk that restores.
+    """
+    observed = f"restored from a backup of {taken_at}"
+    _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
+
+
+def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> None:
+    """Raise the alert of `raise_alert_of_restored_server` now if the restored database has no open one: a backup of
+    an older schema could not get it before its upgrade."""
+
+    def raise_missing_alert(tx: Transaction) -> None:
+        if anchors.find_open_rollback_alert_id(tx.conn) is None:
+            _record_loss(tx, context, (), None, 0)
+            raise_alert_of_restored_server(tx, context.database_id, context.spool.desk_id, taken_at, context.now())
+
+    context.write(raise_missing_alert)
 
 
 def find_open_database_rollback(conn: Connection) -> DatabaseRollback | None:
@@ -376,20 +401,25 @@ def _raise_alert(
     old_database_id: str | None,
     operation_count: int,
 ) -> None:
-    from console.store.alerts import alerts, outbox
-
     first_row_id = min((head.row_id for head in missing_heads), default=0)
     observation = (
         f"another database than {old_database_id}" if old_database_id else f"no row {first_row_id} of the trail"
     )
     observed = f"{observation}; operations that only a desk remembers: {operation_count}"
     expected = f"what desk {context.spool.desk_id} saw committed"
-    alert = alerts.raise_alert(
-        tx.conn, ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID, None, observed, expected, context.now()
-    )
-    if alert is not None:
-        outbox.add_alert_event(tx.conn, "AlertRaised", alert, context.database_id, context.now())
+    if _insert_alert(tx, context.database_id, observed, expected, context.now()):
         _log.error("this database went back in time: %s", observed)
+
+
+def _insert_alert(tx: Transaction, database_id: str, observed: str, expected: str, now: datetime) -> bool:
+    """Insert the alert and its event; return False if such an alert is open already."""
+    # Imported late, as in `find_open_database_rollback`: every start looks for a loss.
+    from console.store.alerts import alerts, outbox
+
+    alert = alerts.raise_alert(tx.conn, ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID, None, observed, expected, now)
+    if alert is not None:
+        outbox.add_alert_event(tx.conn, "AlertRaised", alert, database_id, now)
+    return alert is not None
 
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
