@@ -582,6 +582,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (f"{_EARLIER}::test_an_acknowledged_one_that_arrived_counts_as_paid_back",),
     ),
     Mutant(
+        "a list without a refund that ended here and was made later counts as whole",
+        (
+            Change(
+                "console/services/refunds/payment_precheck.py",
+                "    return refund.state in ENDED_REFUND_STATES and refund.work.reason == WorkReason.CONTRADICTED\n",
+                "    return False\n",
+            ),
+        ),
+        (f"{_EARLIER}::test_a_list_without_an_acknowledged_one_permits_nothing",),
+    ),
+    Mutant(
         "a refused repeat counts as failed, whatever the first attempt did",
         (
             Change(

@@ -19,8 +19,10 @@ from console.domain.payments.provider_messages import (
     PaymentReport,
     RefundReport,
 )
+from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
+from console.domain.records import WorkReason
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentReader, RefundLister
@@ -152,25 +154,31 @@ def _find_list_fault(
     listed_refunds: Collection[ListedRefund],
 ) -> Outcome[T] | None:
     """Return the provider's answer `outcome` as an unknown one if its list of the payment's refunds can't be used:
-    it lacks a refund that the provider has completed, or the amount of a refund that isn't in the payment's sums.
-    Return None if it can be used.
+    it lacks a refund that the provider has made, or the amount of a refund that isn't in the payment's sums. Return
+    None if it can be used.
 
-    A list without a completed refund isn't whole, so it may lack a refund that the database has lost, too. A refund
-    that only people call completed was perhaps made in another way, and isn't listed then.
+    A list without such a refund isn't whole, so it may lack a refund that the database has lost, too. A refund that
+    only people call completed was perhaps made in another way, and isn't listed then.
     """
     with context.database.read() as conn:
         payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
         uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)
     listed_keys = {listed_refund.key for listed_refund in listed_refunds}
     is_whole = all(
-        refund.provider_refund_key in listed_keys
-        for refund in payment_refunds
-        if refund.state is RefundState.COMPLETED and refund.error_code != RESOLVED_BY_PEOPLE_CAUSE
+        refund.provider_refund_key in listed_keys for refund in payment_refunds if _has_provider_made(refund)
     )
     if is_whole and all(listed_refund.amount is not None for listed_refund in uncounted_refunds):
         return None
     reason = "bad_amount" if is_whole else "list_lacks_refund"
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=reason, found=None)
+
+
+def _has_provider_made(refund: Refund) -> bool:
+    """True if the provider has said that it has made the refund: it is completed, and not by people's decision alone,
+    or it has ended here without effect and the provider contradicts that."""
+    if refund.state is RefundState.COMPLETED:
+        return refund.error_code != RESOLVED_BY_PEOPLE_CAUSE
+    return refund.state in ENDED_REFUND_STATES and refund.work.reason == WorkReason.CONTRADICTED
 
 
 def _exceeds_captured(

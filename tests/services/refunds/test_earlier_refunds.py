@@ -73,6 +73,32 @@ def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, 
     assert desk.control.payments_control.read_payment(provider, "ORD1")["accepted_minor"] == 50_000
 
 
+def test_a_list_without_an_acknowledged_one_permits_nothing(desk: RefundDesk) -> None:
+    """Atom's next list lacks it, because the answer was cut or came from a copy that is behind. Its amount wouldn't
+    be counted."""
+    desk.control.change_settings(over_refunds=True)
+    payment = desk.paid("ORD1", 50_000, "atom")
+    first = desk.ask(payment, "100")
+    desk.control.add_fault("late_charge", call="atom_refund", times=1)
+    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    desk.resolve(first, "failed", "op-e")
+    desk.resolve(first, "failed", "lead-b")
+    desk.control.release_calls()
+    assert desk.control.wait_until_reached(refunds=1)
+    desk.probe(first)
+    desk.team()
+    acknowledge_contradiction(desk)
+    whole = desk.ask(payment, "500")
+    desk.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
+    refusal = refusal_of(lambda: desk.approve(whole))
+    assert (refusal.code, refusal.detail["reason"]) == ("provider_answer_unusable", "list_lacks_refund")
+    desk.control.clear_faults()
+    desk.later(hours=1)
+    desk.due()
+    assert desk.now(whole).state is RefundState.APPROVED, "with a whole list it is more than remains"
+    assert desk.control.payments_control.read_payment("atom", "ORD1")["accepted_minor"] == 10_000
+
+
 @pytest.mark.parametrize(
     "refusal", ["MERCHANT_MULTIPLE_REFUND_REJECTED", "REFUND_WINDOW_EXCEED", "UNACCEPTABLE_OP", "INVALID_PARAMS"]
 )
