@@ -92,7 +92,12 @@ class _SentenceUnit(QWidget):
         super().__init__()
         self.chips = [widget for widget in widgets if isinstance(widget, FilterOperatorChip)]
         self._labels = [widget for widget in widgets if isinstance(widget, TextLabel)]
-        self.setLayout(make_row(*widgets, gap_px=_SENTENCE_GAP_PX))
+        self._row = make_row(*widgets, gap_px=_SENTENCE_GAP_PX)
+        self.setLayout(self._row)
+
+    def append_widget(self, widget: QWidget) -> None:
+        """Put a widget that isn't part of the sentence at the end of the unit, on the same line."""
+        self._row.addWidget(widget)
 
     def show_chips(self, *, is_shown: bool, has_words: bool) -> None:
         """Show or hide the drop-down lists; with `has_words`, also their words."""
@@ -139,12 +144,12 @@ class QueueFilterBar(Surface):
             list_title, [("", list_title), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
         )
         self.further_lists.activated.connect(self._add_filter_list)
+        self._sentence_units[-1].append_widget(self.further_lists)  # it never stands alone on a line
         self._is_compact = False
         line_widgets: list[QWidget] = [
             IconLabel("filter", "muted"),
             self.edit,
             *self._sentence_units,
-            self.further_lists,
             self.match_count_label,
         ]
         self._layout = make_column(

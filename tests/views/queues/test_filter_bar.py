@@ -30,6 +30,22 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar
     assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("width", range(500, 1400, 60))
+def test_no_line_has_the_list_of_further_conditions_alone(the_look: object, language: Language, width: int) -> None:
+    """At every width it stands on the line of the sort order."""
+    context = window_context()
+    context.change_language(language)
+    bar = QueueFilterBar(context)
+    bar.resize(width, 200)
+    bar.show()
+    centres = [
+        chip.mapTo(bar, chip.rect().center()).y() for chip in (bar.chip_by_list_name["sort"], bar.further_lists)
+    ]
+    assert abs(centres[0] - centres[1]) <= 1
+    assert bar.further_lists.isVisible()
+
+
 def test_every_offered_condition_is_one(sentence: QueueFilterBar) -> None:
     """No list offers a condition that nobody understands, and every one has words."""
     for name, chip in sentence.chip_by_list_name.items():
