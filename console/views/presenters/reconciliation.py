@@ -143,9 +143,9 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
 
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
-    """Return the toast with the result of a reconciliation run: the numbers of compared, differing and imported
-    rows."""
-    difference_count = report.different_state + report.different_amount + report.missing_there
+    """Return the toast with the result of a reconciliation run: the numbers of compared, differing and imported rows,
+    and of those that only we have. Each number has the name that it has on the page of the run."""
+    difference_count = report.different_state + report.different_amount
     has_ended = report.ended_at is not None or report.run_id is None
     is_dry_run = report.run_id is None
     key = "reconcile.told_dry" if is_dry_run else "reconcile.told" if has_ended else "reconcile.told_open"
@@ -158,9 +158,10 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
         "reconcile.counted_dry" if is_dry_run else "reconcile.counted",
         n=_count_compared_rows(report),
         differ=difference_count,
+        missing=report.missing_there,
         imported=report.imported,
     )
-    is_equal = difference_count == 0 and report.refused == 0
+    is_equal = difference_count == 0 and report.missing_there == 0 and report.refused == 0
     return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care")
 
 
