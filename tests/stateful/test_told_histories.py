@@ -40,7 +40,7 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: Stage) -> None:
     the soak.
     """
     acts = (
-        Act("notice", ("payment.succeeded", "new", "3301")),
+        Act("notice", ("payment.succeeded", "new", 3_301)),
         Act("provider_says", (ProviderStatement.NOTHING,)),
         Act("resolve_payment", ("op-a", "reversed")),
         Act("follow_advice"),
@@ -48,6 +48,33 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: Stage) -> None:
     )
     plan = PaymentPlan(PaymentState.CALLBACK_RECEIVED, ProviderStatement.EXPIRED, True, "paypay", acts)
     told_histories.live(desk, plan, Counter())
+
+
+@pytest.mark.parametrize("currency", ["KRW", "BHD"])
+@pytest.mark.parametrize("state", [PaymentState.COMPLETED, PaymentState.USER_PAYMENT])
+def test_a_payment_in_a_currency_that_only_another_program_has(
+    desk: Stage, currency: str, state: PaymentState
+) -> None:
+    """A probe asks about it without an amount, and says no internal error. What the provider tells in yen is never
+    booked in the other currency, also when two people decide so. Found by the drawn histories.
+    """
+    payment = desk.payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
+    history = told_histories.PaymentHistory(desk, payment=payment)
+    endings = [
+        history.do(act)
+        for act in (
+            Act("probe"),
+            Act("resolve_payment", ("op-a", "completed")),
+            Act("resolve_payment", ("lead-b", "completed")),
+            Act("refund", (100, "completes")),
+            Act("follow_advice"),
+        )
+    ]
+    assert "internal_error" not in str(endings)
+    stored = history.end()
+    assert stored
+    view = told_places.read_view(desk, "payment", payment.id)
+    assert view.record.captured_minor == payment.captured_minor
 
 
 @pytest.fixture
@@ -79,7 +106,7 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: Stage, scope:
     history.do(Act("switch", (scope, True)))
     history.check(always=True)
     history.do(Act("switch", (scope, False)))
-    assert history.do(Act("request_refund", ("100",))) == "done"
+    assert history.do(Act("request_refund", (100,))) == "done"
     (refund_id,) = [record_id for kind, record_id in history.refs() if kind == "refund"]
     history.do(Act("switch", (scope, True)))
     history.check(always=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.explanations.records import explain_record
+from console.domain.money import get_minor_digits
 from console.domain.payments.records import OrderState, Payment, RefundRequest
+from console.domain.payments.states import PaymentState
 from console.domain.records import PurchaseRequest
 from console.domain.recovery.records import ProviderStatement
 from console.services.alerts.evaluate import AlertRuleEvaluator
@@ -63,6 +66,8 @@ def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
         reasons.add(action.reason)
     if "reason.own_first_half" in reasons and reasons <= REASONS_OF_A_PERSON:
         return f"{advised}: the only approver of this desk has proposed it"
+    if reasons == {"reason.role", "reason.refund_own"} or reasons == {"reason.refund_own"}:
+        return f"{advised}: the only approver of this desk has requested it"
     refused = {action.action: action.reason for action in view.actions}
     raise AssertionError(f"nobody can {advised} {kind} {record_id}: {refused}, {view.explanation}")
 
@@ -210,7 +215,19 @@ class PaymentHistory(History):
         self.stage.says[self.payment.merchant_payment_id] = said
         return str(said)
 
-    def _notice(self, word: str, way: str, amount: str) -> str:
+    def _second_payment(self, state: PaymentState, said: ProviderStatement) -> str:
+        """The customer pays the same order once more, or tries to; a payment without order gets no other one."""
+        if self.payment.order_id is None:
+            return "no order"
+        currency = self.payment.currency
+        self.stage.payment(state, said, currency=currency, order_id=self.payment.order_id)
+        return str(state)
+
+    def _take(self, person: str) -> str:
+        """Somebody takes the payment for half an hour; another one may hold it."""
+        return self.stage.does(person, "payment", self.payment, "take")
+
+    def _notice(self, word: str, way: str, minor: int) -> str:
         """A bank's notice about the order: new, the same once more, signed with another key, or hours late."""
         now = self.stage.context.now()
         if way != "repeated" or not self.last_event:
@@ -220,8 +237,8 @@ class PaymentHistory(History):
             "event_id": self.last_event,
             "type": word,
             "order_no": self.payment.merchant_payment_id,
-            "amount": amount,
-            "currency": "JPY",
+            "amount": self._write_amount(minor),
+            "currency": self.payment.currency,
             "occurred_at": at.isoformat(),
         }
         key = "another key" if way == "forged" else BANK_KEY
@@ -244,15 +261,20 @@ class PaymentHistory(History):
     def _move_order(self) -> str:
         return self.stage.does("op-a", "payment", self.payment, "move_order")
 
-    def _request_refund(self, amount: str) -> str:
-        request = RefundRequest(self.payment.id, amount, "returned", intended_repeat=True)
+    def _write_amount(self, minor: int) -> str:
+        """The text of an amount in the payment's currency, as a person or a provider writes it. The currency may be
+        one that this console doesn't handle."""
+        return format(Decimal(minor).scaleb(-get_minor_digits(self.payment.currency)), "f")
+
+    def _request_refund(self, minor: int, person: str = "op-a") -> str:
+        request = RefundRequest(self.payment.id, self._write_amount(minor), "returned", intended_repeat=True)
         return str(
-            self.stage.by("op-a", lambda: self.stage.ending(lambda: self.stage.console.refunds.request(request)))
+            self.stage.by(person, lambda: self.stage.ending(lambda: self.stage.console.refunds.request(request)))
         )
 
-    def _refund(self, amount: str, behaviour: str) -> str:
+    def _refund(self, minor: int, behaviour: str) -> str:
         """Requested, approved and sent at once."""
-        return f"{self._request_refund(amount)}, {self._approve_refund(behaviour)}"
+        return f"{self._request_refund(minor)}, {self._approve_refund(behaviour)}"
 
     def _approve_refund(self, behaviour: str) -> str:
         self.stage.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
@@ -295,7 +317,14 @@ class PaymentHistory(History):
 
 def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, Words]:
     """Live the plan; after each act everything is told as it is. Return how each record is told in the end."""
-    payment = stage.payment(plan.state, plan.said, unknown=plan.unknown, provider=plan.provider)
+    payment = stage.payment(
+        plan.state,
+        plan.said,
+        unknown=plan.unknown,
+        provider=plan.provider,
+        currency=plan.currency,
+        order=plan.has_order,
+    )
     history = PaymentHistory(stage, payment=payment)
     history.check(always=True)
     for act in plan.acts:

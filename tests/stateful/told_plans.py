@@ -27,13 +27,16 @@ class Act:
 
 @dataclass(frozen=True)
 class PaymentPlan:
-    """A payment in a state, and the acts on it. `said`: what its provider says when it is asked."""
+    """A payment in a state, and the acts on it. `said`: what its provider says when it is asked. Another application
+    may have imported it: it has no order then (`has_order` False), or any currency."""
 
     state: PaymentState
     said: ProviderStatement
     unknown: bool
     provider: str
     acts: tuple[Act, ...]
+    currency: str = "JPY"
+    has_order: bool = True
 
     @property
     def all_acts(self) -> tuple[Act, ...]:
@@ -58,17 +61,19 @@ def _act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act
     return st.tuples(*values).map(lambda drawn: Act(name, drawn))
 
 
-_AMOUNTS = st.sampled_from(("100", "300", str(MINOR)))
+# Minor units: a history writes them in its currency, of which one has no decimals and another has three.
+_AMOUNTS = st.sampled_from((100, 300, MINOR))
+_CURRENCIES = st.sampled_from((*["JPY"] * 6, "INR", "KRW", "BHD"))
 _BEHAVIOURS = st.sampled_from(("completes", "silent_after", "silent_before", "refuses", "accepts"))
 _SHOP = (
     st.sampled_from((MINOR, MINOR + 1_100, MINOR - 300)),
-    st.sampled_from((OrderState.PENDING, OrderState.PAID, OrderState.CANCELLED)),
+    st.sampled_from((OrderState.PENDING, OrderState.PAID, OrderState.CANCELLED, *OrderState)),
 )
 _PEOPLE = st.sampled_from(DESKS_PEOPLE)
 _NOTICES = (
     st.sampled_from(("payment.succeeded", "payment.failed", "payment.reversed")),
     st.sampled_from(("new", "new", "repeated", "forged", "late")),
-    st.sampled_from((str(MINOR), str(MINOR + 1))),
+    st.sampled_from((MINOR, MINOR + 1, 1_000)),
 )
 _JUMPS_MINUTES = st.sampled_from((3, -3, 300, -300, 2_880, -2_880, 12_960, -12_960))
 PAYMENT_ACTS = st.one_of(
@@ -83,6 +88,13 @@ PAYMENT_ACTS = st.one_of(
     _act("probe"),
     _act("move_order"),
     _act("request_refund", _AMOUNTS),
+    _act("request_refund", _AMOUNTS, st.just("lead-b")),
+    _act(
+        "second_payment",
+        st.sampled_from((PaymentState.COMPLETED, *PaymentState)),
+        st.sampled_from(list(ProviderStatement)),
+    ),
+    _act("take", _PEOPLE),
     _act("approve_refund", _BEHAVIOURS),
     _act("reject_refund"),
     _act("withdraw_refund"),
@@ -103,10 +115,16 @@ CHECK_ACTS = st.one_of(
 
 
 def _payment_plan(
-    state: PaymentState, said: ProviderStatement, unknown: bool, provider: str, acts: list[Act]
+    state: PaymentState,
+    said: ProviderStatement,
+    unknown: bool,
+    provider: str,
+    acts: list[Act],
+    currency: str,
+    has_order: bool,
 ) -> PaymentPlan:
     can_be_unknown = state in WAITING_STATES | ENDED_UNPAID_STATES
-    return PaymentPlan(state, said, unknown and can_be_unknown, provider, tuple(acts))
+    return PaymentPlan(state, said, unknown and can_be_unknown, provider, tuple(acts), currency, has_order)
 
 
 PAYMENT_PLANS = st.builds(
@@ -116,6 +134,8 @@ PAYMENT_PLANS = st.builds(
     st.booleans(),
     st.sampled_from(("paypay", "paypay", "paypay", "bank")),
     st.lists(PAYMENT_ACTS, min_size=1, max_size=5),
+    _CURRENCIES,
+    st.sampled_from((True, True, True, False)),
 )
 CHECK_PLANS = st.builds(
     CheckPlan,

@@ -76,7 +76,7 @@ class TellingReader(LedgerReader):
             _WORDS.get(told, "COMPLETED"),
             state,
             told is not ProviderStatement.WAITING,
-            question.amount,
+            question.amount or Money(MINOR, "JPY"),  # a provider has no currency of a row that another program wrote
         )
         if told is ProviderStatement.OTHER_AMOUNT:
             report = replace(report, amount=Money(MINOR - 1, "JPY"))
@@ -136,11 +136,14 @@ class Stage:
         review: bool = False,
         order: bool = True,
         provider: str = "paypay",
+        currency: str = "JPY",
+        order_id: int | None = None,
     ) -> Payment:
+        """`order`: with an order of its own; `order_id` names an order that has payments already."""
         number = f"ORD-{next(self._next)}"
         self.says[number] = told
         return self.context.database.write(
-            lambda tx: self._write(tx, number, state, told, unknown, review, order, provider)
+            lambda tx: self._write(tx, number, state, told, unknown, review, order, provider, currency, order_id)
         )
 
     def _write(
@@ -153,10 +156,13 @@ class Stage:
         review: bool,
         order: bool,
         provider: str,
+        currency: str,
+        order_id: int | None,
     ) -> Payment:
         now, conn = self.context.now(), tx.conn
-        order_id = orders.insert_order(conn, orders.NewOrder(number, MINOR, "JPY"), now) if order else None
-        new = payments.NewPayment(provider, number, "JPY", MINOR, order_id=order_id, begun_at=now)
+        if order and order_id is None:
+            order_id = orders.insert_order(conn, orders.NewOrder(number, MINOR, currency), now)
+        new = payments.NewPayment(provider, number, currency, MINOR, order_id=order_id, begun_at=now)
         made = payments.find(conn, payments.insert_payment(conn, new, now))
         assert made is not None
         path = way(state)

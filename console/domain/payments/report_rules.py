@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from console.domain.money import Money
+from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
@@ -110,9 +110,14 @@ def _compute_success_effect(
     if payment.state in PAID_STATES:
         return _compute_repeated_success_effect(payment, report, report_source, is_newer=is_newer)
     is_bookable = report.is_bookable or report_source is ReportSource.PEOPLE  # people may not know the provider's id
-    if not is_bookable or report.amount is None:
+    is_other_currency = report.amount is not None and report.amount.currency != payment.currency
+    # People may resolve another amount, but nobody's yen are booked as another currency.
+    if not is_bookable or report.amount is None or (is_other_currency and report_source is ReportSource.PEOPLE):
         return ReportEffect(unknown_reason="not_bookable", is_newest=is_newer)
-    if report.amount != Money(payment.asked_minor, payment.currency) and report_source is not ReportSource.PEOPLE:
+    if (
+        report.amount != make_stored_money(payment.asked_minor, payment.currency)
+        and report_source is not ReportSource.PEOPLE
+    ):
         return ReportEffect(
             unknown_reason="other_amount",
             case_rule=WorkReason.AMOUNT_DIFFERS,
@@ -143,7 +148,7 @@ def _compute_repeated_success_effect(
     provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
     if provider_id is not None and stored_id is not None and provider_id != stored_id:
         return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=provider_id, is_newest=False)
-    if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
+    if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report, is_newest=is_newer)
     case_rule, observed = _find_further_capture_case(report)
     return ReportEffect(
@@ -195,7 +200,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
         return _make_contradiction_effect(report)
     if report_source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a later read shows the state of this payment
-    if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
+    if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
     path = find_payment_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from console.domain.money import Money
+from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, Refund
@@ -84,7 +84,7 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     adds_provider_id = payment.provider_payment_id is None and row.provider_payment_id is not None
     if was_paid and not adds_provider_id and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _DIFFERENT_STATE_ROW  # our payment id was paid twice at the provider
-    if row.amount != Money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
+    if row.amount != make_stored_money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
         return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, RowAction.CASE if was_paid else RowAction.APPLY)
     if payment.state is PaymentState.REVERSED:
         return MATCHED_ROW if _has_newer_report(payment, row.at) else _DIFFERENT_STATE_ROW

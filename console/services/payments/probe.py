@@ -10,7 +10,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
-from console.domain.money import Money
+from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment
@@ -320,9 +320,10 @@ def read_question_time(context: ServiceContext) -> datetime:
 
 def make_question(payment: Payment) -> PaymentQuestion:
     """Return the question for the provider about this payment: our payment number, the provider's payment id, the
-    amount, and the time at which the payment began.
+    amount, and the time at which the payment began. The question of a row of another program in a currency or with
+    an amount that no provider can have told expects no amount; the amount of the answer is then not booked.
     """
-    amount = Money(payment.captured_minor or payment.asked_minor, payment.currency)
+    amount = make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency)
     begun_at = payment.begun_at or payment.paid_at or payment.created_at
     return PaymentQuestion(
         payment.merchant_payment_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.money import Money
+from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
@@ -291,7 +291,7 @@ class PaymentResolver:
             payment.provider_state or "people",
             PaymentState.PAYMENT_SUCCESS,
             True,
-            amount or Money(payment.asked_minor, payment.currency),
+            amount or make_stored_money(payment.asked_minor, payment.currency),
             refunds=None,
             paid_at=read_report.paid_at if read_report else None,
         )

@@ -11,7 +11,7 @@ from typing import TypeVar
 from console.domain.error_reasons import ExceedsReason, NotAllowedReason
 from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
-from console.domain.money import Money
+from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import (
     ListedRefund,
@@ -83,7 +83,7 @@ def require_refundable(
     question = PaymentQuestion(
         merchant_payment_id=payment.merchant_payment_id,
         provider_payment_id=payment.provider_payment_id,
-        amount=Money(payment.captured_minor, payment.currency),
+        amount=make_stored_money(payment.captured_minor, payment.currency),
         begun_at=payment.begun_at or payment.paid_at or payment.created_at,
         by_code=payment.by_code,
     )
