@@ -81,7 +81,7 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
     """Return the answer of `db adopt --dry-run` as a JSON object: the numbers of rows of each class, the steps,
     and the obstacles.
     """
-    count = plan.count
+    count = plan.row_counts
     return {
         "dry_run": True,
         "table": plan.table,
@@ -115,8 +115,8 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
             }
             for item in plan.obstacles
         ],
-        "cluster": plan.cluster,
-        "estimated_seconds": plan.seconds,
+        "cluster": plan.is_cluster,
+        "estimated_seconds": plan.estimated_seconds,
     }
 
 
@@ -125,10 +125,10 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
     obstacles.
     """
     if plan.state == "adopted":
-        yield translator("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
+        yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.rows)
         return
-    yield translator("cli.adopt.rows", table=plan.table, rows=plan.count.rows, timezone=plan.zone)
-    yield from _format_row_count_lines(plan.count, translator)
+    yield translator("cli.adopt.rows", table=plan.table, rows=plan.row_counts.rows, timezone=plan.zone)
+    yield from _format_row_count_lines(plan.row_counts, translator)
     for step in plan.steps:
         yield translator("cli.adopt.step", name=step.name)
     for obstacle in plan.obstacles:
@@ -137,9 +137,9 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
         )
     if any(obstacle.is_convertible for obstacle in plan.obstacles):
         yield translator("cli.adopt.convert")
-    if plan.cluster:
+    if plan.is_cluster:
         yield translator("cli.adopt.cluster")
-    yield translator("cli.adopt.seconds", seconds=plan.seconds)
+    yield translator("cli.adopt.seconds", seconds=plan.estimated_seconds)
 
 
 def _format_row_count_lines(count: "AdoptionRowCounts", translator: Translator) -> Iterator[str]:

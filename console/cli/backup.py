@@ -88,11 +88,11 @@ def build_restore_result_json(result: "RestoreResult", translator: Translator) -
     return {
         **build_verified_backup_json(result.backup),
         "restored": True,
-        "kept": None if result.kept is None else str(result.kept),
+        "kept": None if result.earlier_database_file is None else str(result.earlier_database_file),
         "spool": result.spool,
         "documents_restored": result.documents,
         "schema_before": result.schema_before,
-        "missing": [build_any_value_json(facts, translator) for facts in result.missing],
+        "missing": [build_any_value_json(facts, translator) for facts in result.lost_operations],
     }
 
 
@@ -118,9 +118,9 @@ def format_verified_backup_lines(backup: "VerifiedBackup", translator: Translato
 def format_restore_result_lines(result: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
     yield translator("cli.restore.done", taken_at=result.backup.manifest.taken_at, documents=result.documents)
-    if result.kept is not None:
-        yield translator("cli.restore.kept", file=str(result.kept))
+    if result.earlier_database_file is not None:
+        yield translator("cli.restore.kept", file=str(result.earlier_database_file))
     if result.backup.store_key == "missing":
         yield translator("cli.restore.key_missing")
-    if result.missing:
-        yield translator("cli.restore.missing", n=len(result.missing))
+    if result.lost_operations:
+        yield translator("cli.restore.missing", n=len(result.lost_operations))

@@ -30,12 +30,12 @@ _CHECK_DIGITS = "987654321"  # by the weighted sum modulo 9
 
 @dataclass(frozen=True, slots=True)
 class CorporationNumber:
-    """A well-formed corporation number: 13 ASCII digits in `value`. `stripped_prefix` is True if the person typed an
+    """A well-formed corporation number: 13 ASCII digits in `value`. `had_prefix` is True if the person typed an
     invoice registration number `T…`, from which the T was removed.
     """
 
     value: str
-    stripped_prefix: bool = False
+    had_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,15 +298,15 @@ class EvidenceItem:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A stored PDF of a record. `path` is relative to the folder of documents; the file's name is the hash of its
-    content. `current` is True for the PDF whose path the record has; the other ones are earlier versions. `bytes` is
-    its size.
+    content. `is_current` is True for the PDF whose path the record has; the other ones are earlier versions. `bytes`
+    is its size.
     """
 
     path: str
     sha256: str
     bytes: int
     fetched_at: datetime
-    current: bool
+    is_current: bool
 
 
 @dataclass(frozen=True, slots=True)

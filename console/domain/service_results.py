@@ -108,12 +108,12 @@ class OperationDetails:
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """Number of records in a queue, at most 1,000; `capped` is True if there are more. `oldest` is the instant
+    """Number of records in a queue, at most 1,000; `is_capped` is True if there are more. `oldest` is the instant
     since which the oldest record has been waiting; None for an empty queue."""
 
     queue: str
     count: int
-    capped: bool
+    is_capped: bool
     oldest: datetime | None
 
 
@@ -121,7 +121,7 @@ class QueueCount:
 class PurchasePlan:
     """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the clients
     for which this desk may buy, empty if the settings don't name them; `live` are the live credit checks of the
-    corporation number, `last` is the newest of its other credit checks; `renewal`: the validity of a live credit
+    corporation number, `last` is the newest of its other credit checks; `is_renewal`: the validity of a live credit
     check has ended, so that it can be renewed. `denied` are the credit checks that were decided as not bought,
     although AlarmBox said later that they were bought, and whose cases nobody has acknowledged. `running` is a person
     and process that buy a credit check of this number now, None if nobody does. `corporation` has the registry's
@@ -134,7 +134,7 @@ class PurchasePlan:
     denied: tuple[CreditCheck, ...]
     last: CreditCheck | None
     running: LeaseHolder | None
-    renewal: bool
+    is_renewal: bool
     read_at: datetime
     corporation: "CorporationFacts | None" = None
 
@@ -219,15 +219,15 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class AccountResult:
     """Result of `db accounts apply` for one person of the file of accounts. `done` is created, updated, unchanged or
-    disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords. `asks`: a
-    worker acts for the person. `has_changed_actor`: the person's own desk acted before and a worker acts from now on,
-    or the reverse. `is_default`: the file doesn't state whether the person acts or asks.
+    disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords.
+    `asks_worker`: a worker acts for the person. `has_changed_actor`: the person's own desk acted before and a worker
+    acts from now on, or the reverse. `is_default`: the file doesn't state whether the person acts or asks.
     """
 
     person: Person
     done: str
     password: str
-    asks: bool
+    asks_worker: bool
     has_changed_actor: bool
     is_default: bool
 

@@ -438,7 +438,7 @@ def make_snapshot_text(snapshot: LiveFeedSnapshot, channels: frozenset[str]) -> 
         {
             "queue": count.queue,
             "count": count.count,
-            "capped": count.capped,
+            "capped": count.is_capped,
             "oldest": format_instant(count.oldest) if count.oldest else None,
             "items": _make_change_objects(snapshot.items.get(count.queue, ()), channels),
         }

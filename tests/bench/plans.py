@@ -120,7 +120,7 @@ COUNTS: dict[str, Ask] = {
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
-    "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", admits_unlisted=False),
+    "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", includes_unlisted=False),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
@@ -183,7 +183,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
     "enabled names": lambda conn: operators.find_names_with_role(
-        conn, ["op-a", "op-b"], MAKER_ROLES, admits_unlisted=False
+        conn, ["op-a", "op-b"], MAKER_ROLES, includes_unlisted=False
     ),
     "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, _NOW, 10),
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),

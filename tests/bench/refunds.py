@@ -34,7 +34,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     with provider() as url:
         control = SandboxControl(url)
-        control.change_settings(refund_at_once=True)
+        control.change_settings(completes_refunds_at_once=True)
         for engine, place in places_on_disk(NUMBER):
             yield from _on(engine, place, url, control)
 

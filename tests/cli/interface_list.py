@@ -144,7 +144,9 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("show", "order", "77")
 
     payment = str(desk.paid())
-    sandbox.control.change_settings(settle_by_hand=True)  # a refund stays accepted, however slow this machine is
+    sandbox.control.change_settings(
+        waits_for_manual_settling=True
+    )  # a refund stays accepted, however slow this machine is
     yield say("payment", "import", "paypay", "ORD-1", "--corporation-number", NUMBER)
     yield say("payment", "import", "paypay", "ORD-none")
     yield say("refund", "request", payment, "--amount=1000", "--reason", "part", OPERATOR="op-a")

@@ -79,7 +79,7 @@ def run(
     is looked at; what happened, counted.
     """
     with Sandbox() as sandbox:
-        sandbox.control.change_settings(list_call=True)
+        sandbox.control.change_settings(offers_purchase_list=True)
         wanted = [(action, step) for action in actions for step in STEPS[action] if step in only]
         names = numbers(len(wanted), seed)
         cases = [Case(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]

@@ -114,7 +114,7 @@ def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
     if kept and not repeats:
         return
     result = console.payments.receive_notice(case.post)
-    assert not result.refused, f"{case}: {result}"
+    assert not result.is_refused, f"{case}: {result}"
     assert (result.done == "repeated") is kept, f"{case}: {result}"
 
 

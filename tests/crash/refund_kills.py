@@ -135,14 +135,14 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
     with Sandbox() as sandbox, _team(place, sandbox) as team:
         wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
         cases = [Case(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
-        sandbox.control.change_settings(settle_by_hand=True)
+        sandbox.control.change_settings(waits_for_manual_settling=True)
         for case in cases:
             _prepare(case, team)
         _kill_all(cases)
         for case in cases:
             _look_at_once(case, team)
         until(lambda: _all_over(team.maker), "the leases of the dead")
-        sandbox.control.change_settings(settle_by_hand=False)
+        sandbox.control.change_settings(waits_for_manual_settling=False)
         slowest = max(team.due(case) for case in cases if case.left_something)
         assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
         for case in cases:

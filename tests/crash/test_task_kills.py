@@ -18,7 +18,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
     """Killed before, in the middle of or after a probe: the next worker makes what is missing of it, and all there is
     is one charge, one record and one settlement.
     """
-    sandbox.control.change_settings(list_call=True)
+    sandbox.control.change_settings(offers_purchase_list=True)
     with place.opened(sandbox, TIME_SCALE="60", ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[0])
         with pytest.raises(ConsoleError, match="outcome_unknown"):

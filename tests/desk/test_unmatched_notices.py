@@ -32,7 +32,9 @@ def tell(seats: Seats, *numbers: str) -> None:
             "event_id": f"ev-{number}", "type": "payment.succeeded", "order_no": number, "amount": "3300",
             "currency": "JPY", "occurred_at": now.astimezone(UTC).isoformat(),
         }  # fmt: skip
-        assert not seats.acting_desk.payments.receive_notice(signed("bank", json.dumps(fields).encode(), now)).refused
+        assert not seats.acting_desk.payments.receive_notice(
+            signed("bank", json.dumps(fields).encode(), now)
+        ).is_refused
 
 
 def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> None:

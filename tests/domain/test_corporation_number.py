@@ -49,8 +49,8 @@ def test_check_digit(case: dict[str, str]) -> None:
 
 def test_the_invoice_prefix_is_told() -> None:
     """A stripped T is reported, so that the screen can say so."""
-    assert parse_number("T7010705000725").stripped_prefix
-    assert not parse_number("7010705000725").stripped_prefix
+    assert parse_number("T7010705000725").had_prefix
+    assert not parse_number("7010705000725").had_prefix
 
 
 def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
@@ -131,7 +131,7 @@ def test_only_twelve_digits_lack_their_check_digit(reason: str, understood: str 
 
 
 def test_a_number_is_no_invoice_number_unless_it_says_so() -> None:
-    assert not CorporationNumber("7010705000725").stripped_prefix
+    assert not CorporationNumber("7010705000725").had_prefix
 
 
 @pytest.mark.parametrize("blanks", [987, 988])
@@ -157,7 +157,7 @@ def test_a_prefix_stands_before_thirteen_digits_alone(text: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["T", "t", "Ｔ", "ｔ"])
 def test_each_spelling_of_the_prefix(prefix: str) -> None:
-    assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", stripped_prefix=True)
+    assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", had_prefix=True)
 
 
 @pytest.mark.parametrize("digit", range(10))

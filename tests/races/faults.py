@@ -27,7 +27,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
         Sandbox() as sandbox,
         place.opened(sandbox, clock, TIME_SCALE=SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
     ):
-        sandbox.control.change_settings(list_call=True)
+        sandbox.control.change_settings(offers_purchase_list=True)
         # The first call brings the token, so that the threads don't begin by waiting for one another.
         console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))
         for call, rate in (("purchase", 0.6), ("list", 0.2)):

@@ -24,7 +24,7 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
     """
     names = numbers(6, seed)
     with Sandbox() as sandbox, place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
-        sandbox.control.change_settings(list_call=True)
+        sandbox.control.change_settings(offers_purchase_list=True)
         for i, number in enumerate(names):
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
             sandbox.control.add_fault(fault, call=call, number=number)

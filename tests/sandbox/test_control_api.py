@@ -99,11 +99,11 @@ def test_state(caller: Caller, control: SandboxControl) -> None:
 def test_reset(caller: Caller, control: SandboxControl) -> None:
     """Everything is as at the start; tokens may be kept."""
     caller.buy()
-    control.change_settings(list_call=True, today="2020-01-01")
+    control.change_settings(offers_purchase_list=True, today="2020-01-01")
     control.add_fault("reset")
     control.reset(must_keep_tokens=True)
     state = control.read_state()
-    assert (state["charges"], state["rules"], state["settings"]["list_call"]) == (0, [], False)
+    assert (state["charges"], state["rules"], state["settings"]["offers_purchase_list"]) == (0, [], False)
     assert state["today"] != "2020-01-01"
     assert caller.buy().check["credit_check_id"] == 100_001
     control.reset()
@@ -115,7 +115,7 @@ def test_reset(caller: Caller, control: SandboxControl) -> None:
     "settings",
     [
         {"speed": 3},
-        {"list_call": "yes"},
+        {"offers_purchase_list": "yes"},
         {"delay_seconds": True},
         {"now": "yesterday"},
         {"credentials": {"x": 1}},

@@ -82,7 +82,7 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
     refs = (("payment", 1), ("refund", 2), ("credit-check", 3), ("credit-check", 4))
     assert [(one.kind, one.subject_id) for one in console.lookup.read_notes(refs)] == [("refund", 2), ("payment", 1)]
     documents = console.lookup.read_documents(refs)
-    assert [(one.record[1], one.document.path, one.document.current) for one in documents] == [
+    assert [(one.record[1], one.document.path, one.document.is_current) for one in documents] == [
         (3, "1.pdf", True),
         (4, "2.pdf", True),
         (3, "0.pdf", False),

@@ -92,7 +92,7 @@ def test_documents_of_samples_can_be_read(console: Console) -> None:
     """Every record that claims a PDF has one; where the provider changed it, the older one is still there."""
     changed = next(sample for sample in samples() if sample.kind == "two_reports")
     view = console.credit_checks.read_credit_check(changed.id)
-    assert [document.current for document in view.documents] == [True, False]
+    assert [document.is_current for document in view.documents] == [True, False]
     assert console.credit_checks.read_pdf(changed.id).startswith(b"%PDF-")
     assert view.timeline
     assert view.evidence

@@ -280,7 +280,7 @@ def purchase(stage: Stage) -> None:
         number = free_number(20 + place)
         if fault:
             control.add_fault(fault[0], call=fault[1], number=number, times="always")
-        stage.go(LookupRoute(number, buy=True))
+        stage.go(LookupRoute(number, opens_purchase=True))
         dialog = stage.find(PurchaseDialog)
         if name == "bought":
             stage.shoot("dialog-purchase-choose")

@@ -43,7 +43,7 @@ def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
 
 
 def _sold(sandbox: Sandbox, count: int) -> None:
-    sandbox.control.change_settings(list_call=True)
+    sandbox.control.change_settings(offers_purchase_list=True)
     for some in _parts(numbers(count)):
         sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 

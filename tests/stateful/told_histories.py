@@ -246,7 +246,7 @@ class PaymentHistory(History):
         before = told_places.stored_rows(self.stage, self.told)
         result = self.stage.console.payments.receive_notice(post)
         if way == "forged":
-            assert result.refused
+            assert result.is_refused
             assert told_places.stored_rows(self.stage, self.told) == before
         return f"{way} {word} {result.done}"
 

@@ -179,7 +179,7 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
     assert [note(here, "a" * 64, 0), note(there, "b" * 64, 1), note(there, "a" * 64, 2)] == [True, True, False]
     with here.read() as conn:
         kept = evidence.list_documents(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
-    assert [(one.sha256[0], one.current) for one in kept] == [("a", False), ("b", True)]
+    assert [(one.sha256[0], one.is_current) for one in kept] == [("a", False), ("b", True)]
 
 
 def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:

@@ -157,7 +157,9 @@ class Stage:
         """Send a notice again that was not stored; then payment and order must be booked exactly once."""
         assert code != "done" or self._events(target) == 1, f"done, and not kept, at {where}"
         with self.desk("notice") as fresh:
-            assert not fresh.payments.receive_notice(_bank(target, self)).refused, f"refused when repeated: {where}"
+            assert not fresh.payments.receive_notice(_bank(target, self)).is_refused, (
+                f"refused when repeated: {where}"
+            )
         self.later()
         self.checker.recovery.run_due()
         with self.checker.database.read() as conn:

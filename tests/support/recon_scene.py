@@ -82,7 +82,7 @@ class Days:
         result = self.scene.payments.receive_notice(
             PostedNotice("paypay", json.dumps(told).encode(), (), "127.0.0.1")
         )
-        assert not result.refused
+        assert not result.is_refused
 
     def run(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
         return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)

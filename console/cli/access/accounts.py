@@ -72,7 +72,7 @@ def _build_applied_accounts_json(applied_accounts: "AccountsApplied") -> "JsonOb
             "may_buy": operator.person.may_buy,
             "done": operator.done,
             "password": operator.password,
-            "asks": operator.asks,
+            "asks": operator.asks_worker,
             "moved": operator.has_changed_actor,
         }
         for operator in applied_accounts.operators
@@ -96,7 +96,7 @@ def _format_applied_accounts_lines(applied_accounts: "AccountsApplied", translat
         yield comment_mark + translator(f"cli.account.{operator.done}", name=operator.person.name, roles=roles)
         if operator.has_changed_actor:
             is_refused = applied_accounts.dry_run and operator.is_default
-            move = "unsaid" if is_refused else "asks" if operator.asks else "acts"
+            move = "unsaid" if is_refused else "asks" if operator.asks_worker else "acts"
             yield comment_mark + translator(f"cli.account.{move}", name=operator.person.name)
     key = "cli.accounts.dry_run" if applied_accounts.dry_run else "cli.accounts"
     yield comment_mark + translator(

@@ -1,4 +1,4 @@
-"""The command `db merchant`: bind the database to the merchant that the settings of this process name."""
+"""The command `db merchant`: make the database belong to the merchant that the settings of this process name."""
 
 from argparse import Namespace
 from collections.abc import Iterator

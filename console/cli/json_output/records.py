@@ -225,7 +225,8 @@ def build_badges_json(
 
 def build_document_json(item: Document, translate: Translate) -> JsonObject:
     """Return a stored PDF as a JSON object, without its content; the field `bytes` is its size."""
-    return build_attributes_json(item, ("path", "sha256", "bytes", "current", "fetched_at"), translate)
+    names = ("path", "sha256", "bytes", "current", "fetched_at")
+    return build_attributes_json(item, names, translate, current=item.is_current)
 
 
 def build_timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:

@@ -30,7 +30,7 @@ def _build_mention_json(mention: Mention, translate: Translate) -> JsonObject:
     """Return a mention as a JSON object; `kind` and `record` are kind and id of the record that has the note."""
     note = mention.note
     return {
-        **build_attributes_json(mention, ("id", "person", "at", "done_at", "how"), translate),
+        **build_attributes_json(mention, ("id", "person", "at", "done_at", "how"), translate, how=mention.source),
         "kind": note.kind,
         "record": note.subject_id,
         "note": note.words,
@@ -52,7 +52,7 @@ def _format_mention_list_lines(mentions: Sequence[Mention], translator: Translat
             f"{translator(f'kind.{mention.note.kind}')} {mention.note.subject_id}",
             translator.format_short_instant(mention.at),
             mention.note.person,
-            translator(f"mention.how.{mention.how}"),
+            translator(f"mention.how.{mention.source}"),
             " ".join(mention.note.words.split()),
         )
         for mention in mentions

@@ -183,7 +183,7 @@ def _write_sample_records(
     control.register_checks(
         *(build_sandbox_check_fields(s, s.report) for s in samples if s.report and not s.is_denied_by_provider)
     )
-    control.change_settings(expired_is_forbidden=True)
+    control.change_settings(answers_403_after_expiration=True)
     control.add_faults(
         *({**trial.fault_rule, "number": trial.number} for trial in TRIAL_PURCHASES if trial.fault_rule)
     )

@@ -258,7 +258,7 @@ def format_document_table(
     counts = page_counts or {}
     return format_aligned_lines(
         (
-            translator(f"record.document.{'current' if item.current else 'older'}"),
+            translator(f"record.document.{'current' if item.is_current else 'older'}"),
             translator("cli.document", path=item.path, size=item.bytes, at=item.fetched_at),
             translator("cli.document_pages", n=counts[item.sha256]) if item.sha256 in counts else "",
         )

@@ -93,7 +93,7 @@ def format_record_details_lines(record_details: "AnyRecordDetails", translator: 
 
 def format_lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `lookup` as text: the records of a corporation number."""
-    if result.stripped_prefix:
+    if result.had_prefix:
         yield translator("lookup.prefix_stripped")
     record_lists: tuple[Sequence[AnyRecord], ...] = (
         result.credit_checks,

@@ -2,8 +2,8 @@
 I/O.
 
 An incident has no row of its own. It consists of the alerts of one cause whose open times overlap; the id of its
-first alert is its id. Each act of a person on it (take, snooze, resolve and others) is stored as a step. Steps are
-only added; the state and the owner are computed from them.
+first alert is its id. Each act of a person on an incident (take, snooze, resolve and others) is stored as a step.
+Steps are only added; the state and the owner are computed from them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -132,11 +132,12 @@ class IncidentStep:
 @dataclass(frozen=True, slots=True)
 class Incident:
     """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts, oldest
-    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the owner
-    since `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or resolution ended without
-    an act of a person has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at` the time at
-    which its last alert was resolved. `action` on `action_record` (kind and id) removes the cause. `number` is the
-    number of the payment or corporation that the action's alert is about; None for another record.
+    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is its owner,
+    who took it or got it at `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or
+    resolution ended without an act of a person has `woken_by`. `resolution` is the step by which a person resolved
+    it, `closed_at` the time at which its last alert was resolved. `action` on `action_record` (kind and id) removes
+    the cause. `number` is the number of the payment or corporation that the action's alert is about; None for another
+    record.
     """
 
     id: int
@@ -183,8 +184,8 @@ _RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 class IncidentStatus:
     """State and owner of an incident, as `compute_incident_status` computes them from its steps. `owner` is None if
     nobody owns the incident. A snoozed incident has `snoozed_until`; one whose snooze or resolution ended without an
-    act of a person has `woken_by`; `resolution` is the step by which a person resolved it. The owner has it since
-    `owner_since`.
+    act of a person has `woken_by`; `resolution` is the step by which a person resolved it. `owner_since` is the time
+    at which the owner took the incident or got it by a hand-over.
     """
 
     state: IncidentState

@@ -41,14 +41,14 @@ class MentionSource(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A mention of `person` in the text `note`, since the instant `at`. `done_at` is the time at which the person
-    marked it as done; None while it is open. `how`: the text is a note, or the note of a hand-over."""
+    marked it as done; None while it is open. `source`: the text is a note, or the note of a hand-over."""
 
     id: int
     person: str
     at: datetime
     note: "Note"
     done_at: datetime | None = None
-    how: MentionSource = MentionSource.NOTE
+    source: MentionSource = MentionSource.NOTE
 
 
 @dataclass(frozen=True, slots=True)

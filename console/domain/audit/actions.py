@@ -173,7 +173,7 @@ class AuditAction(StrEnum):
 
     MENTION_DONE = "mention.done"
     RECORD_GIVEN_UP = "record.given_up"
-    """A person has ended the own take of a record."""
+    """A person has ended their own take of a record."""
     RECORD_NOTE = "record.note"
     RECORD_PRINTED = "record.printed"
     RECORD_TAKE = "record.take"
@@ -201,9 +201,9 @@ class AuditAction(StrEnum):
     """A person has tried to change a limit of refunds and was refused."""
 
     MERCHANT_CHANGE = "merchant.change"
-    """A person has tried to bind the database to another merchant and was refused."""
+    """A person has tried to make the database belong to another merchant and was refused."""
     MERCHANT_CHANGED = "merchant.changed"
-    """An administrator has bound the database to another merchant of a provider."""
+    """An administrator has made the database belong to another merchant of a provider."""
     MERCHANT_STORED = "merchant.stored"
     """The database has stored the merchant of a provider for the first time."""
 

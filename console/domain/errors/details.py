@@ -588,7 +588,8 @@ class InterruptedDetail(_SharedFacts, total=False):
 
 class InternalErrorDetail(_SharedFacts, total=False):
     """Facts of the error `internal_error`. `support_code` is also in the log, so that developers can find the
-    failure. `altered` and `missing` are paths of the built application's files that are not as they were built.
+    failure. `altered` and `missing` are paths of the built application's files that differ from the build or are
+    missing.
     """
 
     problem: InternalErrorProblem

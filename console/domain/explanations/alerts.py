@@ -64,7 +64,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
     if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT:
         if payment.state is PaymentState.REVERSED and payment.certainty is Certainty.KNOWN:
             return AlertAction("open", "payment", payment.id, show_command, "_reversed")
-        if not relations.can_ask:
+        if not relations.can_ask_provider:
             return AlertAction("open", "payment", payment.id, show_command, "_open")
         return AlertAction("ask_payment", "payment", payment.id, f"support-console probe payment {payment.id}")
     pending_refund = relations.pending_refund

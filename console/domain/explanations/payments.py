@@ -141,7 +141,7 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     if (provider_side.differs or order_side.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         is_order_still_paid = "state" in order_side.differs and not provider_side.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
-    if not relations.can_ask:
+    if not relations.can_ask_provider:
         explanation = replace(explanation, next_step=_replace_impossible_probe(record, explanation.next_step))
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
     explanation_with_badges = replace(
@@ -464,7 +464,7 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     second person. If a later answer of the provider contradicts the proposal and the provider can be asked, the
     step is a probe, because the decision would be refused.
     """
-    if relations.is_proposal_denied and relations.can_ask:
+    if relations.is_proposal_denied and relations.can_ask_provider:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
     default_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
     command = _format_resolve_command(record, relations.proposed_state or default_state)
@@ -474,9 +474,9 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
 def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
     if relations.awaits_second_person:
         return _make_second_person_step(record, relations, facts)
-    if record.work.state is WorkState.SCHEDULED and relations.can_ask:
+    if record.work.state is WorkState.SCHEDULED and relations.can_ask_provider:
         return NextStep("next.payment_probe_scheduled", facts, _format_probe_command(record), "probe")
-    if record.work.state is WorkState.NONE and relations.can_ask:
+    if record.work.state is WorkState.NONE and relations.can_ask_provider:
         return NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     return NextStep("next.payment_resolve", facts, _format_resolve_command(record, "completed"), "resolve")
 
@@ -508,7 +508,9 @@ def _choose_next_step_of_review(
     if reason == WorkReason.REVERSED:
         return NextStep(next_step_code, facts, _format_resolve_command(record, "reversed"), "resolve")
     if reason in _WORK_REASONS_FOR_PROBE:
-        return NextStep(next_step_code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
+        return NextStep(
+            next_step_code, facts, _format_probe_command(record), "probe" if relations.can_ask_provider else None
+        )
     return NextStep(next_step_code, facts, _format_show_command(record))
 
 
@@ -627,13 +629,13 @@ def _explain_waiting_payment(
 ) -> Explanation:
     """Return the explanation of a payment that is being started, that waits for the customer, or whose time to pay
     has passed while nothing says whether the customer has paid."""
-    action = "probe" if relations.can_ask else None
-    command = _format_probe_command(record) if relations.can_ask else _format_show_command(record)
+    action = "probe" if relations.can_ask_provider else None
+    command = _format_probe_command(record) if relations.can_ask_provider else _format_show_command(record)
     if record.expires_at is not None and record.expires_at <= now:
         if record.work.state is WorkState.SCHEDULED:
             next_step_code = "next.payment_confirmed_later"
         else:
-            next_step_code = "next.payment_probe" if relations.can_ask else "next.payment_look"
+            next_step_code = "next.payment_probe" if relations.can_ask_provider else "next.payment_look"
         step = NextStep(next_step_code, facts, command, action)
         return Explanation("verdict.payment_overdue", "why.payment_overdue", step, facts)
     has_payment_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
@@ -675,7 +677,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
 def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
     """Return the explanation of a payment that is paid according to a callback only, and for which no probe is
     scheduled to confirm this. Another application writes such payments."""
-    if relations.can_ask:
+    if relations.can_ask_provider:
         step = NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     else:
         step = NextStep("next.payment_look", facts, _format_show_command(record))

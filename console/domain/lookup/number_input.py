@@ -25,7 +25,7 @@ class InvalidCorporationNumber(ConsoleError):
 
 
 def parse_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber:
-    """Return the corporation number that a person typed, normalised and checked as by `read_number`. Raises
+    """Return the corporation number that a person typed, normalised and checked by the rules of `read_number`. Raises
     InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allows_dummies`,
     AlarmBox's TEST_NUMBERS are accepted too.
     """

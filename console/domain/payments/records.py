@@ -201,13 +201,13 @@ class PaymentRelations:
     """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
     together with the payment, so that all of them give the same explanation.
 
-    `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal`
-    is the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None
-    if one can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
-    `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the
-    decision would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask`: this
-    desk can ask the provider about the payment. `read_only` is the switch that stops changes at the provider; None
-    if no switch does, or if the payment has no next step. `contradicting_answer` is the provider's answer that
+    `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal` is
+    the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
+    can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
+    `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision
+    would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask_provider`: this
+    desk can ask the provider about the payment. `read_only` is the switch that stops changes at the provider; None if
+    no switch does, or if the payment has no next step. `contradicting_answer` is the provider's answer that
     contradicts the payment, as its open alert stores it; None without such an alert.
     """
 
@@ -219,7 +219,7 @@ class PaymentRelations:
     proposed_state: str | None = None
     is_proposal_denied: bool = False
     provider_meaning: PaymentState | None = None
-    can_ask: bool = True
+    can_ask_provider: bool = True
     read_only: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
 

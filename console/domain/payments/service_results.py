@@ -27,9 +27,9 @@ class ComparedSide:
     `there` is False if the side doesn't exist. `word` is the side's own word for its state, `state` the console's
     state for this word. `minor` and `refunded_minor` are its amounts in minor units, negative for a refund.
     `reference` is its own number of the payment, refund or order. `since` is the time of this state, `source` the
-    person, provider or shop that stated it. `asked` is the instant at which the side was read; `old`: this instant is
-    too long ago. `version` is the version of the row in this database. Instants are aware UTC; a field is None if the
-    side doesn't state it or was never read.
+    person, provider or shop that stated it. `asked` is the instant at which the side was read; `old`: this
+    instant is too long ago. `version` is the version of the row in this database. Instants are aware UTC; a field is
+    None if the side doesn't state it or was never read.
 
     `differs` has the fields (state, amount, currency, refunded) that contradict our record.
     """
@@ -251,11 +251,11 @@ class StartResult:
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
     """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will ask the
-    provider), unmatched (no payment or order of ours fits) or kept (only stored). `refused`: the notice was rejected.
-    The sender gets the same answer for every reason of a rejection; only the audit trail has the reason. `payment_id`
-    is None if no payment was found.
+    provider), unmatched (no payment or order of ours fits) or kept (only stored). `is_refused`: the notice was
+    rejected. The sender gets the same answer for every reason of a rejection; only the audit trail has the reason.
+    `payment_id` is None if no payment was found.
     """
 
-    refused: bool
+    is_refused: bool
     done: str | None = None
     payment_id: int | None = None

@@ -449,7 +449,10 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
         return _exclude_stopped_choice(allowed_choice, facts)
     missing_right = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
     return replace(
-        allowed_choice, allowed=False, reason=f"reason.{missing_right}", facts={"needs": allowed_choice.allowed_roles}
+        allowed_choice,
+        allowed=False,
+        reason=f"reason.{missing_right}",
+        facts={"needs": allowed_choice.allowed_roles},
     )
 
 
@@ -458,7 +461,11 @@ def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> Decis
     if facts.read_only is None or not is_action_stopped(choice.name, facts.read_only):
         return choice
     return replace(
-        choice, allowed=False, reason=READ_ONLY_SWITCH_REASON, facts=make_switch_facts(facts.read_only), effect=None
+        choice,
+        allowed=False,
+        reason=READ_ONLY_SWITCH_REASON,
+        facts=make_switch_facts(facts.read_only),
+        effect=None,
     )
 
 

@@ -28,13 +28,13 @@ SHORT_BATCH_SIZE = 100
 @dataclass(frozen=True, slots=True)
 class TaskInterval:
     """Interval of a task: the seconds from the end of a run to the start of the next run, and the reason for this
-    number. A run that worked on `batch` records has probably left more records for the next run, which therefore
+    number. A run that worked on `batch_size` records has probably left more records for the next run, which therefore
     starts after FULL_BATCH_INTERVAL.
     """
 
     seconds: int
     reason: str
-    batch: int = 0
+    batch_size: int = 0
 
     @property
     def duration(self) -> timedelta:
@@ -50,35 +50,35 @@ INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
     "spool_delivery": TaskInterval(15, "an answer that the database could not take keeps a record unknown"),
     "lapsed_operations": TaskInterval(15, "a call whose process died is seen as unknown anyway; this settles it"),
     "rows_by_others": TaskInterval(30, "another application writes at any time and tells nobody"),
-    "probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
-    "refetches": TaskInterval(60, "what is missing was missing for a while", batch=BATCH_SIZE),
+    "probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
+    "refetches": TaskInterval(60, "what is missing was missing for a while", batch_size=BATCH_SIZE),
     "clock_jumps": TaskInterval(
-        60, "what a clock that was ahead has put off would be late by its jump", batch=BATCH_SIZE
+        60, "what a clock that was ahead has put off would be late by its jump", batch_size=BATCH_SIZE
     ),
     "unconfirmed_notices": TaskInterval(
-        15, "the money is known to have arrived and isn't booked yet", batch=BATCH_SIZE
+        15, "the money is known to have arrived and isn't booked yet", batch_size=BATCH_SIZE
     ),
-    "payment_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
+    "payment_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
     "payment_polls": TaskInterval(
-        15, "the way in which a lost notice is made up for: a payer is waiting", batch=BATCH_SIZE
+        15, "the way in which a lost notice is made up for: a payer is waiting", batch_size=BATCH_SIZE
     ),
-    "payment_timeouts": TaskInterval(30, "a payment that expired holds stock", batch=BATCH_SIZE),
-    "order_moves": TaskInterval(15, "a paid order waits to be shipped", batch=BATCH_SIZE),
+    "payment_timeouts": TaskInterval(30, "a payment that expired holds stock", batch_size=BATCH_SIZE),
+    "order_moves": TaskInterval(15, "a paid order waits to be shipped", batch_size=BATCH_SIZE),
     "set_aside_refunds": TaskInterval(
-        300, "people have three days to decide about what it asks for", batch=BATCH_SIZE
+        300, "people have three days to decide about what it asks for", batch_size=BATCH_SIZE
     ),
-    "refund_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
+    "refund_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
     "refund_expiry": TaskInterval(300, "a limit of days"),
     "refund_submissions": TaskInterval(
-        15, "an approved refund is sent when its cooling-off is over", batch=BATCH_SIZE
+        15, "an approved refund is sent when its cooling-off is over", batch_size=BATCH_SIZE
     ),
-    "refund_polls": TaskInterval(15, "the first step of a poll's schedule is half a minute", batch=BATCH_SIZE),
+    "refund_polls": TaskInterval(15, "the first step of a poll's schedule is half a minute", batch_size=BATCH_SIZE),
     "alert_rules": TaskInterval(60, "an inconsistency may heal within its grace"),
     "company_changes": TaskInterval(60, "a registry changes once a day; a new record is watched within a minute"),
-    "outbox": TaskInterval(5, "who waits for an alert waits for people already", batch=SHORT_BATCH_SIZE),
+    "outbox": TaskInterval(5, "who waits for an alert waits for people already", batch_size=SHORT_BATCH_SIZE),
     "reconciliation": TaskInterval(900, "a file that was announced can be fetched for two hours"),
     "registry": TaskInterval(300, "a file that somebody puts down is looked for the same hour"),
-    "bulk_runs": TaskInterval(5, "somebody is looking at the progress", batch=SHORT_BATCH_SIZE),
+    "bulk_runs": TaskInterval(5, "somebody is looking at the progress", batch_size=SHORT_BATCH_SIZE),
     "audit_roots": TaskInterval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
 """Interval of each task, by the task's name. In tests the time scale divides the seconds."""

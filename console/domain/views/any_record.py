@@ -47,14 +47,14 @@ AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDeta
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """All records of one corporation number, newest first. `stripped_prefix` is True if the number was typed with
+    """All records of one corporation number, newest first. `had_prefix` is True if the number was typed with
     a T (invoice registration number). `corporation` has the registry's facts about the number; None without a
     registry. `totals` has the money of twelve months per currency.
     """
 
     corporation_number: str
     credit_checks: tuple[CreditCheck, ...]
-    stripped_prefix: bool = False
+    had_prefix: bool = False
     orders: "tuple[Order, ...]" = ()
     payments: "tuple[Payment, ...]" = ()
     refunds: "tuple[Refund, ...]" = ()

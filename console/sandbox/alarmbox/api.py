@@ -192,7 +192,7 @@ class SimulatedAlarmBox:
 
         def answer_with_detail() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
-            if is_expired and self._state.settings.expired_is_forbidden:
+            if is_expired and self._state.settings.answers_403_after_expiration:
                 return make_error_reply(403, "閲覧期限が切れています")
             answer = make_credit_check_fields(check) | {
                 "expired": is_expired,
@@ -206,7 +206,7 @@ class SimulatedAlarmBox:
 
     def _make_list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         token_pair = self._require_token_pair(request)
-        if not self._state.settings.list_call:
+        if not self._state.settings.offers_purchase_list:
             raise RequestRefused(make_error_reply(404, "no such address"))
         number = request.query.get("corporation_number", "")
 

@@ -219,13 +219,14 @@ class TokenIssuer:
         return pair
 
     def _revoke_previous(self, pair: TokenPair) -> None:
-        """Make the refresh token of the previous pair invalid, and with the setting `old_access_dies` also its access
-        token."""
+        """Make the refresh token of the previous pair invalid, and with the setting `revokes_old_access_token` also
+        its access token.
+        """
         previous_pair, pair.previous_pair = pair.previous_pair, None
         if previous_pair is None:
             return
         self._pair_by_refresh_token.pop(previous_pair.refresh_token, None)
-        previous_pair.is_revoked = previous_pair.is_revoked or self._settings.old_access_dies
+        previous_pair.is_revoked = previous_pair.is_revoked or self._settings.revokes_old_access_token
 
 
 def make_oauth_refusal(status: int, error: str) -> RequestRefused:

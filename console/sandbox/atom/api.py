@@ -122,7 +122,7 @@ class SimulatedAtom:
                     make_payment_attempt_contents(attempt_payment)
                     for attempt_payment in (*payment.earlier_attempts, payment)
                 ]
-            is_list = self._state.settings.atom_list or len(attempts) > 1
+            is_list = self._state.settings.atom_sends_instrument_list or len(attempts) > 1
             return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
         return self._make_call(merchant, "verification", answer_with_payment_status, query.number)
@@ -141,7 +141,9 @@ class SimulatedAtom:
                     raise merchant.make_refusal("OTS0401")
                 settings = self._state.settings
                 answer = make_refund_status_answer(
-                    current_payment, is_in_paise=settings.atom_refund_paise, is_list=settings.atom_status_list
+                    current_payment,
+                    is_in_paise=settings.atom_sends_refund_in_paise,
+                    is_list=settings.atom_sends_status_list,
                 )
             return merchant.make_encrypted_reply(answer)
 
@@ -174,7 +176,10 @@ class SimulatedAtom:
                 )
                 if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
                     raise merchant.make_refusal("OTS0401")
-                if new_refund.amount > payment.remaining_minor and not self._state.settings.over_refunds:
+                if (
+                    new_refund.amount > payment.remaining_minor
+                    and not self._state.settings.accepts_refunds_above_captured
+                ):
                     raise merchant.make_refusal("OTS0509")
                 accepted_refunds = [
                     self._payment_ledger.accept_refund(payment, key, amount, product=name)

@@ -12,24 +12,24 @@ class SandboxSettings:
     delay_seconds: float = 0.0  # pause before each provider call is handled
     spacing_seconds: float = 0.0  # a call that starts sooner after the last one gets 429 (except token calls)
     access_token_seconds: float = 86400.0  # lifetime of an access token
-    old_access_dies: bool = True  # the first use of a new pair revokes the old access token too
-    list_call: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists
-    expired_is_forbidden: bool = False  # detail and PDF are answered 403 after the expiration date
+    revokes_old_access_token: bool = True  # the first use of a new pair revokes the old access token too
+    offers_purchase_list: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists
+    answers_403_after_expiration: bool = False  # detail and PDF are answered 403 after the expiration date
     purchase_status: int = 201  # 200 or 201: the descriptions of the API differ
     settle_seconds: float = 0.0  # time until an accepted refund or cancel is executed
-    settle_by_hand: bool = False  # only the control API executes accepted refunds and cancels
-    refund_at_once: bool = False  # the answer to a refund already reports its completion
-    over_refunds: bool = False  # refunds above the captured amount are accepted
+    waits_for_manual_settling: bool = False  # only the control API executes accepted refunds and cancels
+    completes_refunds_at_once: bool = False  # the answer to a refund already reports its completion
+    accepts_refunds_above_captured: bool = False  # refunds above the captured amount are accepted
     notice_retries: int = 3  # retries of a PayPay notice that was not answered 200, 100 ms apart
     notice_seconds: float = 2.0  # timeout of a notice's answer
     paypay_code_seconds: float = 300.0  # lifetime of a payment code
-    paypay_multiple_refunds: bool = True  # the contract allows several refunds of one payment
+    paypay_allows_several_refunds: bool = True  # the contract allows several refunds of one payment
     paypay_refund_limit: int = 50  # maximum number of refunds of one payment
-    paypay_repeated_code: bool = False  # a repeated merchantPaymentId is answered with the first code
-    paypay_recon_failures: bool = False  # the reconciliation file contains failed payments too
-    atom_list: bool = True  # payInstrument of a verification is a list instead of an object
-    atom_status_list: bool = False  # refundStatusDetails is a list instead of an object
-    atom_refund_paise: bool = False  # refundAmt of a refund's status is in paise
+    paypay_repeats_first_code: bool = False  # a repeated merchantPaymentId is answered with the first code
+    paypay_lists_failed_payments: bool = False  # the reconciliation file contains failed payments too
+    atom_sends_instrument_list: bool = True  # payInstrument of a verification is a list instead of an object
+    atom_sends_status_list: bool = False  # refundStatusDetails is a list instead of an object
+    atom_sends_refund_in_paise: bool = False  # refundAmt of a refund's status is in paise
 
     def change_setting(self, name: str, value: object) -> None:
         """Change one setting.

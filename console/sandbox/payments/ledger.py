@@ -252,7 +252,7 @@ class PaymentLedger:
         with self.lock:
             provider_words = payment.provider_words
             provider_state = provider_words.get_refund_state(
-                "completed" if self._settings.refund_at_once else "accepted"
+                "completed" if self._settings.completes_refunds_at_once else "accepted"
             )
             refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)),
                             payment.merchant_payment_id, amount_minor, payment.currency, provider_state,
@@ -323,10 +323,10 @@ class PaymentLedger:
 
     def _execute_due_changes(self, payment: Payment | None) -> Payment | None:
         """Execute the payment's cancellation and refunds that were accepted at least `settle_seconds` (a setting)
-        ago. Do nothing if only the control API may execute them (setting `settle_by_hand`). Return the payment; None
-        if `payment` is None.
+        ago. Do nothing if only the control API may execute them (setting `waits_for_manual_settling`). Return the
+        payment; None if `payment` is None.
         """
-        if payment is None or self._settings.settle_by_hand:
+        if payment is None or self._settings.waits_for_manual_settling:
             return payment
         due_time = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)
         if payment.cancel_requested_at and payment.is_captured and payment.cancel_requested_at <= due_time:

@@ -63,12 +63,12 @@ class SimulatedPayPay:
 
     def _create_code(self, merchant: str, new_code: PaymentCodeRequest) -> HttpReply:
         """Add a payment for the requested code and return the answer with the code. Raises `RequestRefused` if the
-        merchant's payment id is used already, unless the setting `paypay_repeated_code` allows it."""
+        merchant's payment id is used already, unless the setting `paypay_repeats_first_code` allows it."""
         with self._payment_ledger.lock:
             payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.number)
             if payment is None:
                 payment = self._payment_ledger.add_payment(self._make_code_payment(merchant, new_code))
-            elif not self._state.settings.paypay_repeated_code or payment.merchant != merchant:
+            elif not self._state.settings.paypay_repeats_first_code or payment.merchant != merchant:
                 raise make_result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
             return make_result_reply("SUCCESS", make_code_data(payment), status=201)
 

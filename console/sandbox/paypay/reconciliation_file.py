@@ -76,7 +76,7 @@ class ReconciliationFileMaker:
         rows = []
         for payment in self._state.payment_ledger.list_payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:
-                rows += _make_payment_rows(payment, lists_failures=self._state.settings.paypay_recon_failures)
+                rows += _make_payment_rows(payment, lists_failures=self._state.settings.paypay_lists_failed_payments)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
 
     def _sign_name(self, name: str, expiry_epoch_seconds: int) -> str:

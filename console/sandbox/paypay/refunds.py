@@ -70,7 +70,7 @@ class PayPayRefundIntake:
             raise make_result_refusal("UNACCEPTABLE_OP")
         if now.timestamp() >= get_last_second_to_refund(payment.captured_at).timestamp() + 1:
             raise make_result_refusal("REFUND_WINDOW_EXCEED")
-        if payment.refunds and not settings.paypay_multiple_refunds:
+        if payment.refunds and not settings.paypay_allows_several_refunds:
             raise make_result_refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
         if len(payment.refunds) >= settings.paypay_refund_limit:
             raise make_result_refusal("REFUND_LIMIT_EXCEEDED")
@@ -79,7 +79,7 @@ class PayPayRefundIntake:
             for refund in payment.refunds
         ):
             raise make_result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
-        if new_refund.amount > payment.remaining_minor and not settings.over_refunds:
+        if new_refund.amount > payment.remaining_minor and not settings.accepts_refunds_above_captured:
             is_spent = payment.remaining_minor <= 0
             raise (
                 make_result_refusal("UNACCEPTABLE_OP")

@@ -78,7 +78,7 @@ class _AccountChange:
             self.entry.person,
             change if self.has_changed or self.password else "unchanged",
             password_state,
-            asks=self.entry.asks_worker,
+            asks_worker=self.entry.asks_worker,
             has_changed_actor=self.has_changed_actor,
             is_default=self.entry.has_no_acts_key,
         )
@@ -190,7 +190,7 @@ class DatabaseAccountService:
                 "roles": sorted(account_result.person.roles),
                 "may_buy": account_result.person.may_buy,
                 "password": account_result.password,
-                "asks": account_result.asks,
+                "asks": account_result.asks_worker,
             }
             context.record_audit(
                 tx,

@@ -121,7 +121,7 @@ class _ServerNode:
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:
-            lock_holders.name_repeaters(conn, repeaters)
+            lock_holders.set_repeated_blockers(conn, repeaters)
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)
                 if blocking_session is None:

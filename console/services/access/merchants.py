@@ -1,4 +1,6 @@
-"""Bind the database to another merchant of a provider (see `services/process/merchants.py`): `db merchant`."""
+"""The service of the command `db merchant`: it makes the database belong to another merchant of a provider (see
+`services/process/merchants.py`).
+"""
 
 from dataclasses import dataclass
 
@@ -26,7 +28,7 @@ LONGEST_REASON_CHARACTERS = 200
 class MerchantChange:
     """Result of `db merchant`: the merchant to which the database belongs now, and the one before.
     `environment_before` and `merchant_before` are None if there was none; `is_changed` is False if the database
-    belonged to it already. Both ids are masked.
+    already belonged to this merchant. Both ids are masked.
     """
 
     provider: str
@@ -38,15 +40,16 @@ class MerchantChange:
 
 
 class MerchantService:
-    """Binds the database to the merchant that the settings of this process name. On a server only the schema account
-    may replace a stored merchant: the database refuses every other account."""
+    """Stores that the database belongs to the merchant which the settings of this process name. On a server only the
+    schema account may replace a stored merchant: the database refuses every other account.
+    """
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
     def set_merchant(self, provider: str, reason: str, *, request_id: str | None = None) -> MerchantChange:
-        """Bind the database to the merchant of a provider that this process's settings name, and return the change.
-        From then on, processes with the former merchant's settings are refused.
+        """Store that the database belongs to the merchant of `provider` which this process's settings name, and
+        return the change. From then on, processes with the former merchant's settings are refused.
 
         Raises not_found for an unknown provider; usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS; bad_profile if the settings name no merchant; in_progress while records of the

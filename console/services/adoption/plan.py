@@ -70,18 +70,19 @@ class AdoptionRowCounts:
 class AdoptionPlan:
     """The changes that an adoption would make to the table of credit checks.
 
-    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `cluster` is True
-    on a Galera cluster; `seconds` is an estimate of the duration. A run with `allows_conversion` removes each
-    obstacle whose `is_convertible` is True; people must remove all other obstacles first.
+    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `is_cluster` is
+    True on a Galera cluster; `estimated_seconds` is an estimate of the duration of the adoption. A run with
+    `allows_conversion` removes each obstacle whose `is_convertible` is True; people must remove all other obstacles
+    first.
     """
 
     state: str
     zone: str
-    count: AdoptionRowCounts
+    row_counts: AdoptionRowCounts
     steps: tuple[TableChange, ...]
     obstacles: tuple[AdoptionObstacle, ...]
-    cluster: bool
-    seconds: int
+    is_cluster: bool
+    estimated_seconds: int
 
     @property
     def table(self) -> str:
@@ -180,11 +181,11 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     return AdoptionPlan(
         state=state,
         zone=zone_in_force,
-        count=row_counts,
+        row_counts=row_counts,
         steps=() if state == "adopted" else open_steps,
         obstacles=() if state == "adopted" else find_adoption_obstacles(database, table),
-        cluster=is_database_in_cluster(database),
-        seconds=0 if state == "adopted" else 1 + row_counts.rows // _ESTIMATED_ROWS_PER_SECOND,
+        is_cluster=is_database_in_cluster(database),
+        estimated_seconds=0 if state == "adopted" else 1 + row_counts.rows // _ESTIMATED_ROWS_PER_SECOND,
     )
 
 

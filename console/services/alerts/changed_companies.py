@@ -1,11 +1,10 @@
-"""Watch the corporations that have a live record (a live credit check, an open payment or an open refund). Raise
-an alert when the name, the address, the closing or the successor of such a corporation has changed in the
-corporation registry, and resolve the alert when the corporation's credit checks were renewed.
-
-This is a due task. The table `watched_corporations` has the facts of each corporation at its last comparison.
-After this desk has imported a newer registry, a run compares all rows of this table with the registry, page by
-page; then it searches all live records for corporations without a row. While the registry stays the same, a run
-searches only the newest records.
+"""Watch the corporations that have a live record (a live credit check, an open payment or an open refund). Raise an
+alert when the name, the address, the closing or the successor of such a corporation has changed in the corporation
+registry, and resolve the alert when the corporation's credit checks were renewed.
+`ChangedCompanyAlerts.update_alerts` is a due task. The table `watched_corporations` has the facts of each corporation
+at its last comparison. After this desk has imported a newer registry, a run compares all rows of this table with the
+registry, page by page; then it searches all live records for corporations without a row. While the registry stays the
+same, a run searches only the newest records.
 
 Changed facts and their alert are written in one transaction, which compares the row's version. So each change is
 reported once, also with two workers, after a killed run, or if the registry is replaced during the run. A registry

@@ -55,18 +55,19 @@ class VerifiedBackup:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """The result of a restore. `kept`: path, under its new name, of the database file that was at this place before
-    the restore; None if there was none; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the
+    """The result of a restore. `earlier_database_file`: path of the database file that the restore replaced, under
+    its new name; None if there was none; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the
     backup has none); `documents`: number of documents that were restored; `schema_before`: version of the backup's
-    schema if the restore upgraded it; `missing`: facts of the operations that are in this desk's spool and not in the
-    restored database (see `database_rollback`)."""
+    schema if the restore upgraded it; `lost_operations`: facts of the operations that are in this desk's spool and
+    not in the restored database (see `database_rollback`).
+    """
 
     backup: VerifiedBackup
-    kept: Path | None
+    earlier_database_file: Path | None
     spool: str
     documents: int
     schema_before: str | None
-    missing: tuple[dict[str, object], ...] = ()
+    lost_operations: tuple[dict[str, object], ...] = ()
 
 
 def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
@@ -187,7 +188,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
         migrate.upgrade(database)
-        database_rollback.count_losses_of_restore_as_new(database, spool, manifest.database_id)
+        database_rollback.store_alerts_of_backup(database, spool, manifest.database_id)
     schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     return RestoreResult(backup, kept_path, spool_outcome, restored_documents, schema_before)
 
@@ -196,10 +197,10 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks. If there are
     any, and on a server always, guarded operations are refused until a person has acknowledged the alert. Return
-    `result`, whose `missing` then has the operations that `DatabaseRollback.make_refusal` lists.
+    `result`, whose `lost_operations` then has the operations that `DatabaseRollback.make_refusal` lists.
     """
-    if result.kept is not None:
-        _store_lost_purchases(context, result.kept)
+    if result.earlier_database_file is not None:
+        _store_lost_purchases(context, result.earlier_database_file)
     if context.database.is_server:
         database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
     rollback = database_rollback.find_database_rollback(context)
@@ -210,7 +211,9 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
     context.write(write_epoch_and_audit_entry)
-    return replace(result, missing=() if rollback is None else tuple(rollback.make_refusal().detail["missing"]))
+    return replace(
+        result, lost_operations=() if rollback is None else tuple(rollback.make_refusal().detail["missing"])
+    )
 
 
 def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
@@ -218,7 +221,7 @@ def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
     database lacks: the desks that made them may connect late. Refunds need none: their provider keys show them."""
     from console.store.operations import lost_operations
 
-    entries = sqlite_copy.list_held_purchases(former_file, context.database_id)
+    entries = sqlite_copy.list_purchases_with_claim(former_file, context.database_id)
     with context.database.read() as conn:
         lost_entries = lost_operations.find_entries_not_in_journal(conn, entries)
     if lost_entries:
@@ -263,11 +266,11 @@ def store_restore_result(settings: Settings, result: RestoreResult, request_id: 
     stored_result = {
         "at": now.isoformat(),
         "folder": str(result.backup.folder),
-        "kept": None if result.kept is None else str(result.kept),
+        "kept": None if result.earlier_database_file is None else str(result.earlier_database_file),
         "spool": result.spool,
         "documents": result.documents,
         "schema_before": result.schema_before,
-        "missing": result.missing,
+        "missing": result.lost_operations,
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
         spool.store_value(

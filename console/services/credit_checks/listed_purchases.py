@@ -31,8 +31,9 @@ AlarmBox's, may be wrong by hours, and a few seconds are enough at midnight."""
 
 
 def find_first_possible_day(sent_at: datetime | None) -> date | None:
-    """Return the earliest day (in Japan) that AlarmBox's list may have for a purchase sent at `sent_at`; None if any
-    day is possible, because nobody knows the time of sending."""
+    """Return the earliest day (in Japan) that AlarmBox's list may have for a purchase sent at `sent_at`; None if
+    `sent_at` is None, because any day is possible then.
+    """
     return None if sent_at is None else (sent_at - CLOCK_TOLERANCE).astimezone(JST).date()
 
 
@@ -44,10 +45,11 @@ def refuse_denial_of_listed_purchase(
     record: AnyRecord,
     store_answer: Callable[[Transaction, ListOutcome], object],
 ) -> None:
-    """Ask AlarmBox for the purchases of the corporation number, if it has a list and this desk can ask; store the
-    answer with `store_answer`. Raise evidence_mismatch (detail.reason `listed_purchase`, detail.record `record`) if
-    the list has a purchase that is not over, was made on the day before `sent_at` or later (None: on any day), and
-    belongs to no credit check here. Without an answer, people decide with their evidence alone.
+    """Ask AlarmBox for the purchases of the corporation number, if AlarmBox offers a list of purchases and this desk
+    can call AlarmBox; store the answer with `store_answer`. Raise evidence_mismatch (detail.reason `listed_purchase`,
+    detail.record `record`) if the list has a purchase that has not expired, was made on the day before `sent_at` or
+    later (None: on any day), and belongs to no credit check here. Without an answer, people decide with their
+    evidence alone.
     """
     try:
         reader = open_reader()

@@ -50,9 +50,9 @@ PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "pu
 """Names in the evidence of a provider's answer: to a purchase, one that settled the credit check; one that came after
 the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
 LIST_CALL_NAME = "probe"
-"""Name in the evidence of AlarmBox's list of a corporation's purchases."""
+"""Name by which evidence identifies a call for AlarmBox's list of a corporation's purchases."""
 RENEWAL_CALL_NAME = "renewal"
-"""Name in the evidence of the read at the provider before a renewal."""
+"""Name by which evidence identifies the read call to the provider before a renewal."""
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""
@@ -121,8 +121,8 @@ def store_answer_before_renewal(
     """Store the answer by which a renewal learns whether the earlier credit check (`record`) has expired, as evidence
     that is shown with that credit check and with its purchase.
 
-    Its kind has the suffix QUESTION_SUFFIX, because the triggers of a server let a database account change the dates
-    of a credit check about which it has an answer.
+    Its kind has the suffix QUESTION_SUFFIX, because the triggers of a server allow a database account to change the
+    dates of a credit check only if that account has stored an answer about it.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
     subject = (CREDIT_CHECK_KIND + evidence.QUESTION_SUFFIX, record.id)
@@ -182,10 +182,11 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
 
 def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
     """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
-    report has no such date. A date before there were corporation numbers counts as missing: it is one of another
-    calendar (0009-11-26 in the years of Reiwa), or stands for none. A date that lies before the purchase of the
-    credit check here counts as missing, too, unless the report also has an earlier purchase date. With such a date
-    the credit check would count as expired and be bought again at once."""
+    report has no such date. A date before the introduction of corporation numbers counts as missing: such a date
+    belongs to another calendar (0009-11-26 is in the ninth year of Reiwa), or is a placeholder. A date that lies
+    before the purchase of the credit check here counts as missing, too, unless the report also has an earlier
+    purchase date. With such a date the credit check would count as expired and be bought again at once.
+    """
     last_valid_day = report.expiration_date
     if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:
         return None
@@ -197,8 +198,9 @@ def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | 
 
 def had_expired_before(report: CheckReport, sent_at: datetime | None) -> bool:
     """True if the credit check in the provider's report had expired when a purchase was sent at `sent_at` (None: not
-    known), so that it is another purchase. An expiration without a time of validity doesn't count (see
-    `compute_valid_until`)."""
+    known), so that the report is about another purchase. An expiration without a time of validity doesn't count (see
+    `compute_valid_until`).
+    """
     purchase_date, last_valid_day = report.purchase_date, report.expiration_date
     if sent_at is None or purchase_date is None or last_valid_day is None or last_valid_day <= purchase_date:
         return False
@@ -426,8 +428,8 @@ def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
     """Open a case for a credit check whose state the provider contradicts; `observed` describes the provider's
-    answer. The state stays, and the work is set to needs_review. A credit check has at most one open case of this
-    rule.
+    answer. The state stays, and the work is set to needs_review. A credit check has at most one open case about a
+    contradiction.
 
     If a case about another contradiction is open, the case is first closed in two situations: a person has
     acknowledged the case, or the case is about a read of the detail or PDF and the new contradiction is not.
@@ -456,9 +458,11 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
 def end_reading_contradiction(
     context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
 ) -> None:
-    """Close the case of a credit check that an earlier reading contradicted if `report`, the provider's newest
-    reading, names its corporation, and schedule the re-fetch of the missing parts. A case about the purchase itself
-    stays open. Raises StaleRow if the credit check changes meanwhile."""
+    """End the contradiction between a bought credit check and an earlier read of its detail or PDF. If `report`, from
+    the provider's newest answer, names the corporation of the credit check, close the case and schedule the re-fetch
+    of the missing parts. A case about the purchase itself stays open. Raises StaleRow if the credit check changes
+    meanwhile.
+    """
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if (
         record is None

@@ -99,7 +99,7 @@ class CreditCheckPurchaseService:
             denied=tuple(chain.from_iterable(denied_checks)),
             last=past_records[0] if past_records else None,
             running=next((holder for holder in holders if holder is not None), None),
-            renewal=bool(renewable_records),
+            is_renewal=bool(renewable_records),
             read_at=context.now(),
             corporation=corporation_facts,
         )

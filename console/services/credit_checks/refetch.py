@@ -339,5 +339,7 @@ def _list_changed_fields(old_credit_check: CreditCheck, new_credit_check: Credit
 
 def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
     return (
-        documents if any(part.stored_document for part in parts) else tuple(doc for doc in documents if doc.current)
+        documents
+        if any(part.stored_document for part in parts)
+        else tuple(doc for doc in documents if doc.is_current)
     )

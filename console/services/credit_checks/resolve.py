@@ -93,9 +93,9 @@ class PurchaseResolver:
         the acting person has no right to decide, or can't be the second person; same_person if the proposer decides
         again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another process has
         the lease; stale_view if the version is not `expected_version`, or changes during the decision;
-        evidence_mismatch if the provider's report does not fit the credit check, or if this desk has AlarmBox's
-        answer that a purchase which the person calls not bought was made, or AlarmBox lists a purchase that may be
-        this one; and, if the read at the provider fails, the error of `make_unconfirmed_error`.
+        evidence_mismatch if the provider's report does not fit the credit check; evidence_mismatch also for the
+        target state "error" if this desk has AlarmBox's answer that the purchase was made, or if AlarmBox lists a
+        purchase that may be this one; and, if the read at the provider fails, the error of `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):

@@ -92,7 +92,9 @@ class CreditCheckDetailsReader:
             documents = evidence.list_documents(
                 conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path if record else None
             )
-        document = next((doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.current)), None)
+        document = next(
+            (doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.is_current)), None
+        )
         path = document.path if document else (record.pdf_file_path if record and sha256 is None else None)
         if path is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})

@@ -41,8 +41,10 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
 
 
 def find_status_and_version(text: str) -> tuple[int | None, str | None]:
-    """Return what can be read of an answer that `read_answer` refuses: the exit status of its error, and the version
-    of the worker's program; None for what it lacks. The version is a short text without control characters."""
+    """Read two values from an answer that `read_answer` refuses, and return them: the exit status of the answer's
+    error, and the version of the worker's program; None for a value that the answer lacks. The version is a short
+    text without control characters.
+    """
     try:
         content = json.loads(text)
         status, version = json.loads(content["answer"]).get("status"), content.get("version")

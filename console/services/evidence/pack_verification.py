@@ -36,8 +36,8 @@ _LONGEST_OBJECT_CHARACTERS, _LONGEST_FIELD_CHARACTERS = _MEBIBYTE, 128
 hash), in characters."""
 
 UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
-"""Exceptions for a malformed ZIP or text. RuntimeError includes those for too deep nesting and for a ZIP feature that
-zipfile lacks.
+"""Exceptions for a malformed ZIP or text. RuntimeError is the base class of the exceptions for nesting that is too
+deep and for a ZIP feature that zipfile lacks.
 """
 _CHUNK_BYTES = 1 << 16
 _PACK_NAME_PATTERN = re.compile(r"packs/[a-z-]+-[0-9a-f-]+\.zip")

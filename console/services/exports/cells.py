@@ -66,9 +66,9 @@ def _replace_if_unprintable(character: str) -> str:
 
 
 def make_csv_cell(kind: CellKind, value: CellValue) -> str:
-    """Return the value as a cell of a CSV file. A corporation number is written in groups of digits, as on screen,
-    because Excel would show 13 digits without a space as 1.18E+12. Any other text that looks like a number or a
-    day gets an apostrophe.
+    """Return the value as a cell of a CSV file. `kind` is the kind of the cell's column, such as text, number or day.
+    A corporation number is written in groups of digits, as on screen, because Excel would show 13 digits without a
+    space as 1.18E+12. Any other text that looks like a number or a day gets an apostrophe.
     """
     match value:
         case None:

@@ -44,7 +44,7 @@ class ExportService:
 
         Raises no_operator if no name is set; not_allowed if the acting person has no right to read; usage
         (file_exists) if the file exists, (export_format) for another suffix; storage_full if it can't be written; and
-        the usage and not_found of `make_table` if the request names an unknown subject.
+        usage or not_found if the request names an unknown list or record.
         """
         file_format = _parse_export_format(path)
         with refusals.audit_refusals(

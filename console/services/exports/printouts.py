@@ -46,7 +46,8 @@ class PrintoutService:
 
     def read_list(self, request: ExportRequest, language: str) -> PrintedList:
         """Return at most MAX_PRINTED_ROWS rows of a list for printing, and write the audit entry about the printout.
-        Raises the usage and not_found of `make_table` if the request names an unknown subject."""
+        Raises usage or not_found if the request names an unknown list or record.
+        """
         with refusals.audit_refusals(
             self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_EXPORT_AUDIT_SUBJECT_KIND
         ):

@@ -208,10 +208,11 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
     spool.store_value(make_database_address_key(database), database_id, is_durable=True)
 
 
-def count_losses_of_restore_as_new(database: Database, spool: Spool, database_id: str) -> None:
-    """Store the alerts that are resolved in a database that was just restored. They were acknowledged before its
-    backup was made, so none of them is a person's word on what this restore loses. Called before the restored
-    database is compared with the anchors.
+def store_alerts_of_backup(database: Database, spool: Spool, database_id: str) -> None:
+    """Store in the spool the resolved alerts of the rule `database_went_back` that a just restored database contains.
+    People acknowledged these alerts before the backup was made, so the acknowledgements say nothing about the
+    operations that this restore loses. The caller calls this function before it compares the restored database with
+    the anchors.
     """
     with database.read() as conn:
         resolved_alerts = anchors.list_resolved_rollback_alerts(conn)

@@ -57,7 +57,9 @@ def make_payment_key(merchant_id: str, order_number: str, repetition_number: int
 
 
 def is_payment_key_of_other_merchant(key: str, *own_names: str) -> bool:
-    """True if `key` is an idempotency key of `make_payment_key` with another merchant id than one of `own_names`."""
+    """True if `make_payment_key` has made the idempotency key `key` with a merchant id that is not in `own_names`
+    (the ids of our own merchant).
+    """
     is_payment_key = key.startswith(_join_key("payment", ""))
     return is_payment_key and not any(key.startswith(make_payment_key(name, "")) for name in own_names)
 

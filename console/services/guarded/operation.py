@@ -91,7 +91,8 @@ class LeaseDeadline:
 class ClaimedOperation:
     """A guarded operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal
     row; `subject` is the claimed record; `lease` is the named lease that it holds, None if it needs none; `deadline`
-    is that of the lease of its journal row."""
+    is the time until which the lease of its journal row is certainly live.
+    """
 
     operation_id: str
     fence: int

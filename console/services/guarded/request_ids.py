@@ -189,7 +189,7 @@ class RequestIdService:
         if not context.database.is_server or get_executed_request_id() is not None:
             return
         with context.database.read() as conn:
-            person = people.find(conn, context.operator or WORKER, admits_unlisted=False)
+            person = people.find(conn, context.operator or WORKER, includes_unlisted=False)
         # A database account without a person is the account that owns the schema.
         if person is not None and not person.roles & ROLES_WITH_REQUEST_IDS:
             detail: NotAllowedDetail = {

@@ -63,13 +63,13 @@ def decide_with_second_person(
     For the second person, this function calls `settle` with the first person's name. For the first person it calls
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
     entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
-    resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) for another number.
+    resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) if the second person
+    names another number than the first.
 
     A decision that replaces the open proposal makes its person the first one; another person must then agree. A
-    decision for another target always replaces it, and so does every decision if the proposer is disabled or has lost
-    the right to resolve: as with the approval of a refund, only people who have the right now count. A decision for
-    the same target with another number replaces only a proposal of the same person; otherwise it is refused
-    (other_id).
+    decision for another target always replaces the proposal. If the proposer is disabled or has lost the right to
+    resolve, every decision replaces it, because only people who have the right now count. A decision for the same
+    target with another number replaces only a proposal of the same person; otherwise it is refused (other_id).
     """
     kind, record_id = decision.subject
     subject_id = str(record_id) if record_id is not None else decision.operation_id or ""
@@ -140,7 +140,7 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
 def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
     """True if the proposer is an enabled person with the right to resolve. Only then the proposal counts as the first
     of two decisions."""
-    person = people.find(conn, proposer, admits_unlisted=context.admits_unlisted_names)
+    person = people.find(conn, proposer, includes_unlisted=context.admits_unlisted_names)
     return person is not None and has_right(person, "resolve")
 
 

@@ -64,7 +64,7 @@ class Lookup:
         try:
             with self._context.database.read() as conn:
                 joined_read = joined_reads.search_number(
-                    conn, number.value, reader_name, admits_unlisted=self._context.admits_unlisted_names
+                    conn, number.value, reader_name, includes_unlisted=self._context.admits_unlisted_names
                 )
                 money_groups = (
                     _find_money_records(conn, number.value) if joined_read.has_orders_or_payments else ((), (), ())
@@ -87,7 +87,7 @@ class Lookup:
         return LookupResult(
             number.value,
             _add_registry_entry(checks, corporation_facts),
-            number.stripped_prefix,
+            number.had_prefix,
             orders,
             payments,
             refunds,
@@ -156,8 +156,8 @@ class Lookup:
         return [tuple(islice(completed, len(group))) for group in groups]
 
     def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
-        """Return `record`, the result of an act or of a stored answer, with its present relations (facts of
-        related rows).
+        """Return `record`, which an act or a stored answer has returned, with its present relations (facts of related
+        rows).
 
         If the database row of the record is missing or has another version by now, return the record without
         relations, because the present relations don't belong to its version.

@@ -41,7 +41,9 @@ class InstallationComparison:
 
 def find_installed_folder() -> Path | None:
     """Return the folder of the running built application, or the folder of packages in which the running wheel is
-    installed. Return None in a clone, and in the application on macOS (the signature covers its files)."""
+    installed. Return None if the program runs from a clone of the source repository, and in the application on macOS
+    (the signature covers its files).
+    """
     if getattr(sys, "frozen", False):
         return None if sys.platform == "darwin" else Path(sys.executable).resolve().parent
     program = _find_program()
@@ -49,7 +51,7 @@ def find_installed_folder() -> Path | None:
 
 
 def check_installation() -> InstallationComparison | None:
-    """Compare the program's files with the hashes that they were installed with. Return None where nothing keeps
+    """Compare the program's files with the hashes that they were installed with. Return None if there are no such
     hashes (see `find_installed_folder`). Raises nothing, because the result explains other failures.
     """
     folder = find_installed_folder()

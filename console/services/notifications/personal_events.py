@@ -96,7 +96,7 @@ def _make_approval_event(item_to_decide: Refund | WaitingProposal) -> PersonalEv
 
 
 def _make_mention_event(mention: Mention) -> PersonalEvent:
-    kind = PersonalEventKind.HAND_OVER if mention.how is MentionSource.HAND_OVER else PersonalEventKind.MENTION
+    kind = PersonalEventKind.HAND_OVER if mention.source is MentionSource.HAND_OVER else PersonalEventKind.MENTION
     note = mention.note
     return PersonalEvent(kind, f"mention/{mention.id}", "note", note.kind, str(note.subject_id))
 

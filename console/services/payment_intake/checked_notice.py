@@ -55,7 +55,7 @@ class CheckedNotice:
         with self._act_as_worker():
             self._effect = self.write_effect() if self.write_effect is not None else None
         if self.is_refused or self._effect is None:
-            return NoticeResult(refused=True)
+            return NoticeResult(is_refused=True)
         return self._effect.result
 
     def ask_provider(self) -> NoticeResult:

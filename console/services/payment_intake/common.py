@@ -81,7 +81,7 @@ class NoticeEffect:
     @property
     def result(self) -> NoticeResult:
         """The result that the receiver of notices returns to the sender for a notice with this effect."""
-        return NoticeResult(refused=False, done=self.event_state, payment_id=self.payment_id)
+        return NoticeResult(is_refused=False, done=self.event_state, payment_id=self.payment_id)
 
 
 class NoticeHandler(Protocol):

@@ -2,7 +2,8 @@
 
 A rule has at most one open case about a record, and an acknowledged case stays open. So a fact that comes later gets
 a new case in place of an acknowledged one. If the text of a case lists several facts, such as the payment's further
-captures, it also gets a new case in place of an open one, which has room for some facts only.
+captures, it also gets a new case in place of an open one, because the text of a case has room for a limited number of
+facts.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,8 +75,8 @@ def end_acknowledged_case(
     context: ServiceContext, tx: Transaction, subject: tuple[str, int], rule: str, observed: str
 ) -> None:
     """Close the open case of this rule about the record `subject` (kind and id) if a person has acknowledged it and
-    `observed`, the text of the case that the caller opens next, is new. A text that a person has acknowledged, in
-    this case or an earlier one, isn't. Raises RunAgain if another process has just ended the open case.
+    `observed`, the text of the case that the caller opens next, is new. A text is not new if a person has
+    acknowledged a case with this text. Raises RunAgain if another process has just ended the open case.
     """
     cases_of_record = alerts.find_by_subject(tx.conn, *subject)
     cases = [case for case in cases_of_record if case.rule_id == rule and case.acknowledged_by]

@@ -1,7 +1,8 @@
 """Compare the merchant id of this desk with the one under which a payment was started.
 
-A gateway knows a payment only under its own merchant. Asked with the credentials of another one (a new contract, a
-wrong profile), it answers "no such payment", which proves nothing about the payment.
+A gateway finds a payment only with the credentials of the merchant under which the payment was started. With the
+credentials of another merchant (a new contract, a wrong profile), the gateway answers "no such payment", which proves
+nothing about the payment.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode

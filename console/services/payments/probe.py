@@ -180,8 +180,9 @@ class PaymentProber:
         return reader.read_payment(make_question(payment))
 
     def may_ask(self, provider: str) -> bool:
-        """False if this desk can't ask the provider although another one can: the provider has calls that read and is
-        not configured on this desk."""
+        """False if this desk can't ask the provider although another desk can: the provider has calls that read and
+        is not configured on this desk.
+        """
         try:
             self._is_provider_configured(provider)
         except ConsoleError as error:
@@ -273,8 +274,9 @@ class PaymentProber:
     # Next probe
 
     def plan_next_probe(self, payment: Payment) -> None:
-        """Schedule the next probe of a payment whose due probe asked nobody, or failed with a fault of this program;
-        after the last probe of the schedule, set the payment's work to needs_review."""
+        """Schedule the next probe of a payment whose due probe could not be sent, or failed with a fault of this
+        program; after the last probe of the schedule, set the payment's work to needs_review.
+        """
         self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))
 
     @payments.run_again_if_stale()

@@ -351,7 +351,7 @@ class ServiceContext:
         """
         self._require_own_name(person_name)
         return _require_known_person(
-            person_name, people.find(conn, person_name, admits_unlisted=self.admits_unlisted_names)
+            person_name, people.find(conn, person_name, includes_unlisted=self.admits_unlisted_names)
         )
 
     @property
@@ -380,7 +380,7 @@ class ServiceContext:
         return (
             None
             if name is None
-            else require_reader(name, people.find(conn, name, admits_unlisted=self.admits_unlisted_names))
+            else require_reader(name, people.find(conn, name, includes_unlisted=self.admits_unlisted_names))
         )
 
     @property

@@ -3,7 +3,7 @@
 The first process that may call a provider stores in `console_meta` which merchant its settings name, and in which
 environment of the provider. Every process whose settings name another one is refused before it asks or sends
 anything: such a gateway does not know our payments, and a purchase there would cost the wrong client money. Keys are
-no part of the identity, because a merchant may replace them. Only `db merchant` binds the database to another
+no part of the identity, because a merchant may replace them. Only `db merchant` makes the database belong to another
 merchant (`services/access/merchants.py`).
 
 The check costs no round trip: `open_console` has read `console_meta` anyway, and the periodic check of the schema
@@ -64,8 +64,9 @@ def list_bound_providers() -> tuple[str, ...]:
 def make_stored_merchant(
     database_id: str, provider: str, merchant: ProviderMerchant, stored_by: str
 ) -> StoredMerchant:
-    """Return what a database stores about this merchant. The id itself is stored as a digest, with the id of the
-    database, so that a copy of the database belongs to the same merchant."""
+    """Return the form in which a database stores this merchant. The id itself is stored as a digest, with the id of
+    the database, so that a copy of the database belongs to the same merchant.
+    """
     identity = f"{database_id}\n{provider}\n{merchant.environment}\n{merchant.merchant_id}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_CHARACTERS]
     environment = merchant.environment[:_LONGEST_ENVIRONMENT_CHARACTERS]
@@ -73,8 +74,8 @@ def make_stored_merchant(
 
 
 def require_own_merchant(context: ServiceContext, provider: str) -> None:
-    """Refuse to call a provider as another merchant than that of the database. If the database has none of this
-    provider yet, store that of this desk's settings.
+    """Refuse to call a provider as another merchant than that of the database. If the database has no merchant of
+    this provider yet, store the merchant of this desk's settings.
 
     Do nothing without the secret that names the merchant: without it no call is possible. Raises bad_profile
     (detail.problem other_merchant) for another merchant. May read the keyring; sends nothing.

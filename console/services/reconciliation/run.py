@@ -100,7 +100,7 @@ class ReconciliationService:
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
     ) -> ReconcileReport:
         """Compare the provider's history with our records for the days from `first_day` to `last_day`, both included
-        (days in Japan; for atom, days in India). Return the report. A repeated run changes nothing more; an
+        (days in Japan; for Atom, days in India). Return the report. A repeated run changes nothing more; an
         interrupted run is continued.
 
         A dry run writes nothing, ignores the request id, and asks the provider about single payments only if it has

@@ -53,13 +53,17 @@ class RecordRecovery(Protocol):
     """Interface of a service that probes and resolves the payments, or the refunds, to which operations belong."""
 
     def probe(self, id: int, /) -> Payment | Refund:
-        """Ask the provider about the record with this id, as `PaymentProber.probe` and `RefundProber.probe` do."""
+        """Ask the provider about the record with this id, apply the answer, and return the record. Raises the errors
+        of `PaymentProber.probe` or `RefundProber.probe`.
+        """
 
     def resolve(
         self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, /,
     ) -> ResolveResult:  # fmt: skip
-        """Decide the outcome of the record with this id, as `PaymentResolver` and `RefundResolver` do."""
+        """Decide the outcome of the record with this id, and return the result. Raises the errors of
+        `PaymentResolver.resolve` or `RefundResolver.resolve`.
+        """
 
 
 class OperationRecovery:

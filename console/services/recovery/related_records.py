@@ -258,7 +258,7 @@ class RelatedRecordCompleter:
                 proposed_state=proposed_states.get(str(payment.id)),
                 is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
                 provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
-                can_ask=self._can_read_payments(payment.provider),
+                can_ask_provider=self._can_read_payments(payment.provider),
                 contradicting_answer=contradicting_answers.get(payment.id),
             )
             completed_payment = replace(payment, relations=relations)

@@ -46,7 +46,7 @@ def settle_late_answer(
     """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
     could not record the answer. If this answer has settled the operation before, nothing is written; any other
     repeated call may store evidence and audit entry again. Return True; False if the database has no such operation
-    or refund. `_key`, the answer key, is not used.
+    or refund. `_key`, the answer key of the operation, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None

@@ -36,7 +36,7 @@ class RefundLimitService:
         self._context.require_role("limits")
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
-            return limit_changes.list_limits(conn, now, admits_unlisted=self._context.admits_unlisted_names)
+            return limit_changes.list_limits(conn, now, includes_unlisted=self._context.admits_unlisted_names)
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
         """Propose `value` (minor units or seconds) for the limit `name` in this currency. If another administrator
@@ -74,7 +74,7 @@ class RefundLimitService:
             return limit
         subject = make_limit_subject(limit_name, currency, limit.value)
         proposers = limit_changes.find_proposers(
-            tx.conn, subject, limit_value, now, admits_unlisted=context.admits_unlisted_names
+            tx.conn, subject, limit_value, now, includes_unlisted=context.admits_unlisted_names
         )
         other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": limit_value}

@@ -40,7 +40,7 @@ from console.store.refunds import refunds
 
 T = TypeVar("T")
 REFUND_LIST_CALL_NAME = "refund_list"
-"""Name in the evidence of the answer with all refunds of a payment."""
+"""Name by which evidence identifies the answer with all refunds of a payment."""
 _ANSWERED_OUTCOME_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,

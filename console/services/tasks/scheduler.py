@@ -101,7 +101,7 @@ class _TaskRun:
             )
         if self.should_stop():
             return now  # due immediately, so that another worker continues
-        is_batch_full = 0 < self.interval.batch <= self.record_count
+        is_batch_full = 0 < self.interval.batch_size <= self.record_count
         return now + context.scale.scale_delta(
             min(FULL_BATCH_INTERVAL, self.interval.duration) if is_batch_full else self.interval.duration
         )

@@ -165,12 +165,12 @@ class EndedSession:
     - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
       ended
     - memory: the sessions of the account held more than MAX_MEMORY_BYTES, and this one held much of it
-    - filled: there was no room for temporary tables, and there was some after all sessions of this account had ended
+    - filled: there was no room for temporary tables, and there was room again after all sessions of this account had
+      ended
     - no_room: all sessions of this account were ended for the same reason, and there still was no room
     - metadata: the session waited for a metadata lock
     - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
-    - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
-      is ""
+    - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account` is ""
     - unended: the session was ended before, but the server hasn't ended it yet, and it still blocks another one; no
       session was ended
     """
@@ -398,7 +398,7 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
     return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in grant_lines) else (XA_RIGHT,)
 
 
-def name_repeaters(conn: Connection, accounts: Collection[str]) -> None:
+def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
     """Pass the accounts that have blocked others again and again to END_LOCK_HOLDER_PROCEDURE, for its later calls on
     `conn`: the procedure locks such an account if the account blocks others once more.
     """
@@ -410,7 +410,7 @@ def name_repeaters(conn: Connection, accounts: Collection[str]) -> None:
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call END_LOCK_HOLDER_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted
-    too long, or all sessions of an account that it locks (see `name_repeaters`). Return the result; None if no
+    too long, or all sessions of an account that it locks (see `set_repeated_blockers`). Return the result; None if no
     session and no prepared transaction blocks others. One call takes about 1 ms.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()

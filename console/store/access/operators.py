@@ -35,26 +35,26 @@ _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
 
-def find(conn: Connection, person_name: str, *, admits_unlisted: bool = True) -> Person | None:
+def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) -> Person | None:
     """Return the person of that name; None if there is no such person or the person is disabled.
 
-    While the table `operators` is empty and `admits_unlisted` is True, every name is a person with all roles.
+    While the table `operators` is empty and `includes_unlisted` is True, every name is a person with all roles.
     """
     return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": person_name}).first()) or (
-        find_person_without_operators(conn, person_name) if admits_unlisted else None
+        find_person_without_operators(conn, person_name) if includes_unlisted else None
     )
 
 
 def find_names_with_role(
-    conn: Connection, names: Collection[str], roles: Collection[str], *, admits_unlisted: bool = True
+    conn: Connection, names: Collection[str], roles: Collection[str], *, includes_unlisted: bool = True
 ) -> frozenset[str]:
     """Return those of `names` that are names of people who have one of these roles and aren't disabled. While the
-    table `operators` is empty and `admits_unlisted` is True, return all of `names`."""
+    table `operators` is empty and `includes_unlisted` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
     rows = conn.execute(_LISTED_ENABLED_PEOPLE_QUERY, {"names": sorted(names)}).all()
-    if not rows and admits_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
+    if not rows and includes_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
     stored_names = {row.name.casefold() for row in rows if not _parse_roles(row.roles).isdisjoint(roles)}
     return frozenset(name for name in names if name.casefold() in stored_names)

@@ -127,9 +127,10 @@ def find_newest_audit_entry(file: Path) -> ChainHead | None:
     return None
 
 
-def list_held_purchases(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
+def list_purchases_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
     """Return the purchases in the database file that hold their claims, as the spool of their desk would store them.
-    What can't be read is left out. `database_id` is the id of that database."""
+    Rows that can't be read are left out. `database_id` is the id of that database.
+    """
     rows: dict[str, Sequence[Any]] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
         rows.update((row[0], row) for row in conn.execute(_JOURNAL_PURCHASES_QUERY))

@@ -52,15 +52,15 @@ class NumberSearchResult(NamedTuple):
 
 
 def search_number(
-    conn: Connection, corporation_number: str, name: str | None, *, admits_unlisted: bool
+    conn: Connection, corporation_number: str, name: str | None, *, includes_unlisted: bool
 ) -> NumberSearchResult:
     """Return the person of the name `name`, the credit checks of a corporation number, and whether the number has
-    orders or payments. With `admits_unlisted` every name is a person with all roles while the table `operators`
+    orders or payments. With `includes_unlisted` every name is a person with all roles while the table `operators`
     is empty.
     """
     rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
-    if person is None and name is not None and admits_unlisted:
+    if person is None and name is not None and includes_unlisted:
         person = people.find_person_without_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])

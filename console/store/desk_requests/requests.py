@@ -450,10 +450,11 @@ def take_next_request(
 def take_locked_request(
     tx: Transaction, holder: HoldingProcess, lease_seconds: float, desk_request_id: str
 ) -> TakenDeskRequest | None:
-    """Take the desk request with the id `desk_request_id` as `take_next_request` does, but wait for its locks, so
-    that the server lists the session that holds them as one that blocks another. Return None if the request can't be
-    taken any more; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy while another desk
-    request about the same record is executed, even one that was stored later."""
+    """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. Wait for
+    its locks, so that the server lists the session that holds them as one that blocks another. Return None if the
+    request can't be taken any more; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy while
+    another desk request about the same record is executed, even one that was stored later.
+    """
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()
     if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
         tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})

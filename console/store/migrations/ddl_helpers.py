@@ -65,9 +65,10 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column as `add_column` does. If the adoption has made `work_state` invisible (on a server that can hide
-    columns), this column becomes invisible, too: `SELECT *` and an INSERT without a list of columns don't see it.
-    In this case a derived column stays derived; otherwise `add_column` makes it a stored one.
+    """Add a column, unless it exists, or the table belongs to another application and waits for adoption. If the
+    adoption has made `work_state` invisible (on a server that can hide columns), this column becomes invisible, too:
+    `SELECT *` and an INSERT without a list of columns don't see it. In this case a derived column stays derived;
+    otherwise `add_column` makes it a stored one.
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return

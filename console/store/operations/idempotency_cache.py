@@ -184,8 +184,10 @@ class RedisIdempotencyCache(IdempotencyCache):
         return self._send_key_command(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis as `find_result` does, and return its answer. If Redis has no entry for the key, store an entry
-        for 30 seconds by which other processes see that an operation uses the key now."""
+        """Ask Redis for the result of the operation with this idempotency key, and return the answer. If Redis has no
+        entry for the key, store an entry for 30 seconds by which other processes see that an operation uses the key
+        now.
+        """
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
         )

@@ -100,8 +100,9 @@ UNKNOWN_ROWS_BY_KIND: Mapping[str, Sequence[ColumnElement[bool]]] = {
     ),
     refunds.REFUND_KIND: (refund_table.c.certainty == Certainty.UNKNOWN.value,),
 }
-"""SQL conditions, one per index range, of the rows whose own or related outcome is stored as unknown, as
-`get_certainty` of the domain says it. There are few such rows."""
+"""SQL conditions, one per index range, of the rows whose own outcome, or the outcome of a related row, is stored as
+unknown (the same rule as `get_certainty` of the domain). There are few such rows.
+"""
 
 
 def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -209,15 +209,15 @@ class RecordTableQueries:
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
     def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return the counting queries of the queue `name`, one per query of `make_since_queries`. Each counts at most
-        as many rows as the parameter `limit` says (`total`), and reads the earliest instant at which one of them got
-        its present state (`oldest`). `has_lapsed`: some rows are lapsed now.
+        """Return the counting queries of the queue `name`, one per query of `make_since_queries`. Each query has two
+        columns: `total`, the number of rows, at most the parameter `limit`; and `oldest`, the earliest instant at
+        which one of the counted rows got its present state. `has_lapsed`: some rows are lapsed now.
         """
         return [_make_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
 
     def make_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return queries of the column `state_since` of a queue (as `since`), one per index range and, if the queue
-        contains lapsed rows, one for these; each has at most as many rows as the parameter `limit` says. The index
+        contains lapsed rows, one for these; each returns at most as many rows as its parameter `limit`. The index
         contains the column, so most of the queries read no row of the table. `has_lapsed`: some rows are lapsed now.
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]

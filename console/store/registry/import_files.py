@@ -54,8 +54,9 @@ def import_registry_files(
 def import_under_lock(
     folder: Path, paths: Sequence[Path], run: ImportRun, latest_day: date = date.max
 ) -> RegistryStatus:
-    """Import files as `import_registry_files` does, and return the registry's status after the import. The caller
-    holds the import lock and translates the errors."""
+    """Import files of the publisher into the registry of `folder`, either all of them or none, and return the
+    registry's status after the import. The caller holds the import lock and translates the errors.
+    """
     recover_unfinished_build(folder)
     sources = sorted((_open_source(path, run, latest_day) for path in paths), key=_make_import_order_key)
     current_coverage = _read_current_coverage(folder, sources[0])

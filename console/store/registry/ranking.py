@@ -102,11 +102,11 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
     spaces and symbols only, so that no text matches."""
     if not words or any(not word.names or not word.names[0] for word in words):
         return None
-    telling_words = list_telling_words(words)
+    telling_words = list_distinctive_words(words)
     return tuple(_prepare_word(word, gives_rank=word in telling_words) for word in words)
 
 
-def list_telling_words(words: Sequence[SearchWord]) -> list[SearchWord]:
+def list_distinctive_words(words: Sequence[SearchWord]) -> list[SearchWord]:
     """Return the words without legal forms and parts of legal forms, which most names contain; all words if there are
     no others."""
     return [word for word in words if word.post_code or not _is_part_of_legal_form(word.names[0])] or list(words)

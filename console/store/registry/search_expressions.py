@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import is_legal_form
-from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank, list_telling_words
+from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank, list_distinctive_words
 from console.store.registry.search_index import (
     list_address_terms,
     list_character_pairs,
@@ -47,11 +47,11 @@ class Expressions:
         return self.make_expression(query, Rank.BEGINNING)
 
     def leaves_words_out(self, query: RegistryQuery) -> bool:
-        """True if the index isn't read for one of the words that give a rank (`list_telling_words`)."""
+        """True if the index isn't read for one of the words that give a rank (`list_distinctive_words`)."""
         return any(
             word not in _list_indexed_words(words)
             for words in (query.words, query.script_pieces)
-            for word in list_telling_words(words)
+            for word in list_distinctive_words(words)
         )
 
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:

@@ -145,7 +145,7 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
     for name in QUEUE_TAB_NAMES:
         queue_count = context.work_counts.find_queue_count(name)
-        count = wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
+        count = wording.format_count(queue_count.count, is_capped=queue_count.is_capped) if queue_count else ""
         title = _make_title_function("search.open_queue", queue=name)
         yield WindowCommand(
             f"queue.{name}", title, partial(context.navigate, make_queue_route(name)), "list", "", count
@@ -215,7 +215,9 @@ def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> Wind
 
     run = partial(
         context.navigate,
-        LookupRoute(wording.format_corporation_number(corporation_number) if corporation_number else "", buy=True),
+        LookupRoute(
+            wording.format_corporation_number(corporation_number) if corporation_number else "", opens_purchase=True
+        ),
     )
     provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
     return WindowCommand(

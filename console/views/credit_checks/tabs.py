@@ -181,10 +181,10 @@ def _make_document_rows(details: CreditCheckDetails, context: WindowContext) -> 
     current_state = StateCell(context.translate("record.document.current"), "check", "good")
     older_state = StateCell(context.translate("record.document.older"), "two_sheets", "muted")
     rows = [
-        DocumentRow(document.sha256, name, current_state if document.current else older_state, document)
+        DocumentRow(document.sha256, name, current_state if document.is_current else older_state, document)
         for document in details.documents
     ]
-    if not any(document.current for document in details.documents):
+    if not any(document.is_current for document in details.documents):
         missing_state = StateCell(context.translate("record.document.missing_word"), "cross", "bad")
         state_without_pdf = (
             words.make_state_cell(f"work.{WorkState.NONE.value}", language)

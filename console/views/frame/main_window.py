@@ -386,7 +386,7 @@ class WindowFrame(CoveredWindow):
         ]
         total, is_capped = (
             sum(queue_count.count for queue_count in counts),
-            any(queue_count.capped for queue_count in counts),
+            any(queue_count.is_capped for queue_count in counts),
         )
         self.sidebar.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
         decision_count = self.context.work_counts.decision_count

@@ -280,7 +280,7 @@ class HomePage(Page):
         footer = context.translate("home.my_work_foot", own=own_count, total=work_counts.unfinished_count)
         self.own_work_panel.show_lines(_make_own_work_lines(context), footer)
         review = work_counts.find_queue_count("review")
-        self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
+        self._review_count.show_text(wording.format_count(review.count, is_capped=review.is_capped) if review else "")
         self._show_unfinished_operation_bar()
         self.table.repaint_ages()
 
@@ -420,7 +420,7 @@ def _make_queue_line(context: WindowContext, queue: str, icon_name: str, tone: s
     age_text = (
         context.translate("queue.oldest", age=context.format_age(queue_count.oldest)) if queue_count.oldest else ""
     )
-    count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
+    count = wording.format_count(queue_count.count, is_capped=queue_count.is_capped)
     return CountLine(queue, icon_name, tone, word, age_text, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 

@@ -31,7 +31,7 @@ def make_mention_columns(context: WindowContext, name_record: Callable[[str, str
     return [
         Column("record", translate("column.record"), 160, format_record),
         Column("note", translate("column.note"), 300, format_note_in_one_line, is_stretched=True),
-        Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.how}")),
+        Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.source}")),
         Column(
             "who", translate("column.author"), 104, lambda mention: words.get_actor_name(mention.note.person, context)
         ),

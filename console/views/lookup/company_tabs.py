@@ -157,7 +157,7 @@ def _make_document_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def format_version(row: CompanyDocument) -> str:
-        return translate("company_page.document.current" if row.document.current else "company_page.document.old")
+        return translate("company_page.document.current" if row.document.is_current else "company_page.document.old")
 
     def make_age_cell(row: CompanyDocument) -> AgeCell:
         number, _, unit = context.format_age(row.document.fetched_at).partition(" ")

@@ -118,7 +118,7 @@ class LookupPage(Page):
     def show_route(self, route: object) -> None:
         if not isinstance(route, LookupRoute) or not route.text:
             return
-        self._opens_purchase = route.buy
+        self._opens_purchase = route.opens_purchase
         self.number_field.show_text(route.text)
         if route.text != self._looked_up_text:
             self._start_lookup(route.text)

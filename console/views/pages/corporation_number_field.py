@@ -100,7 +100,7 @@ class CorporationNumberField(QWidget):
         else:
             self.field.show_error("")
             hint = translate("lookup.well_formed")
-            if parsed_number.stripped_prefix:
+            if parsed_number.had_prefix:
                 hint = translate("lookup.prefix_stripped")
             self.field.show_hint(hint)
             self.field.show_text_inside(translate("lookup.digit"))

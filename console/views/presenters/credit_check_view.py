@@ -206,7 +206,7 @@ def _make_dates_summary(details: CreditCheckDetails, context: WindowContext) -> 
 
 def _make_pdf_summary(details: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.pdf")
-    current_document = next((document for document in details.documents if document.current), None)
+    current_document = next((document for document in details.documents if document.is_current), None)
     if "pdf" in details.record.incomplete or current_document is None:
         return _make_missing_part_summary(details, name, context)
     size = context.translate("record.document.size", size=current_document.bytes)

@@ -39,7 +39,7 @@ def continue_draft(draft: Draft, context: WindowContext) -> None:
 
 def _make_draft_route(draft: Draft) -> Route:
     if draft.kind == "purchase":
-        return LookupRoute(draft.subject, buy=True)
+        return LookupRoute(draft.subject, opens_purchase=True)
     if draft.kind == "reject":
         return ApprovalsRoute(int(draft.subject))
     if draft.record_kind in _RECORD_KINDS_WITH_PAGE:

@@ -120,7 +120,7 @@ class RefetchDialog(DialogFrame):
 
     def _show_result(self, result: RefetchResult) -> None:
         context = self._context
-        has_pdf = any(document.current for document in result.documents)
+        has_pdf = any(document.is_current for document in result.documents)
         self._show_final_content(
             context.translate("dialog.refetch.done_title"),
             _make_refetch_content(context, result, self._record),
@@ -182,7 +182,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
         lines.append(_make_text_line(context.translate("dialog.refetch.changed", changed=result.changed)))
     else:
         lines.append(_make_text_line(context.translate("dialog.refetch.unchanged")))
-    current = next((document for document in result.documents if document.current), None)
+    current = next((document for document in result.documents if document.is_current), None)
     if current is not None and "pdf_file_path" in result.changed:
         size = wording.format_bytes(current.bytes)
         lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))

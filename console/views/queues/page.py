@@ -583,7 +583,7 @@ class QueuesPage(Page):
         position = (
             position_in_list + 1 - sum(heading <= position_in_list for heading in self.row_model.list_heading_rows())
         )
-        capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
+        capped = not self.row_model.is_complete and queue_count is not None and queue_count.is_capped
         total = wording.format_count(row_count, is_capped=capped)
         position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
         self.hint_bar.status_label.show_text(self._add_state_time(position_text))

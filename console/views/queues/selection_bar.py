@@ -263,7 +263,7 @@ class QueueSelection(QObject):
             return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))
         if rows.is_complete or queue_count is None or not self._query.lists_whole_queue:
             return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
-        return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.capped)
+        return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.is_capped)
 
     # -- bar
 

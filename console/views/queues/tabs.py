@@ -70,4 +70,4 @@ class QueueTabs(TabBar):
     def _show_counts(self) -> None:
         for number, name in enumerate(QUEUE_TAB_NAMES):
             count = self._context.work_counts.find_queue_count(name)
-            self.set_count(number, wording.format_count(count.count, is_capped=count.capped) if count else "")
+            self.set_count(number, wording.format_count(count.count, is_capped=count.is_capped) if count else "")

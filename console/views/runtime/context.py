@@ -577,9 +577,9 @@ class WindowContext(QObject):
         `row_count`, if the queue wasn't counted yet, or if its count stopped at a limit that `row_count` reaches.
         """
         queue_count = self.work_counts.find_queue_count(queue)
-        if queue_count is None or (queue_count.capped and row_count >= queue_count.count):
+        if queue_count is None or (queue_count.is_capped and row_count >= queue_count.count):
             return
-        corrected_count = replace(queue_count, count=row_count, capped=False)
+        corrected_count = replace(queue_count, count=row_count, is_capped=False)
         if corrected_count != queue_count:
             queue_counts = tuple(
                 corrected_count if count.queue == queue else count for count in self.work_counts.queue_counts

@@ -35,10 +35,10 @@ class UnmatchedNoticesRoute:
 @dataclass(frozen=True, slots=True)
 class LookupRoute:
     """The route to the lookup page, which shows all records that belong to the number or name `text`; "" shows the
-    empty search field. With `buy`, the page also opens the purchase dialog."""
+    empty search field. With `opens_purchase`, the page also opens the purchase dialog."""
 
     text: str = ""
-    buy: bool = False
+    opens_purchase: bool = False
 
 
 @dataclass(frozen=True, slots=True)

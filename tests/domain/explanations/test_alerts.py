@@ -150,7 +150,7 @@ UNKNOWN = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.
 )
 def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
     """Nobody knows if the payment succeeded; it isn't "the last payment" either."""
-    record = replace(payment, relations=PaymentRelations(can_ask=True))
+    record = replace(payment, relations=PaymentRelations(can_ask_provider=True))
     explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
     assert explained.verdict == f"verdict.order_alert_B{suffix}"
     assert explained.why == f"why.order_alert_B{suffix}"
@@ -159,7 +159,7 @@ def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Pay
 
 def test_a_probe_is_advised_only_where_a_gateway_can_be_asked() -> None:
     """Bank payments have notices alone: a probe of one is refused."""
-    record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask=False))
+    record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask_provider=False))
     explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
     assert explained.next_step.code == "next.order_alert_B_open"
     assert explained.next_step.command == "support-console show payment 5"

@@ -197,7 +197,9 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
 def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: datetime | None) -> None:
     """A provider that only sends notices, such as a bank: its service refuses a probe."""
     waiting = replace(DONE, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
-    step = explain_payment(replace(waiting, relations=PaymentRelations(BEHIND, can_ask=False)), NOW).next_step
+    step = explain_payment(
+        replace(waiting, relations=PaymentRelations(BEHIND, can_ask_provider=False)), NOW
+    ).next_step
     assert (step.action, step.command) == (None, SHOW)
 
 
@@ -211,7 +213,7 @@ def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
     at = NOW if work is WorkState.SCHEDULED else None
     record = replace(DONE, state=state, work=Work(work, at, reason, 1), provider="bank")
     for certainty, provider_meaning in product(Certainty, (None, P.COMPLETED, P.PAYMENT_FAILED)):
-        relations = PaymentRelations(BEHIND, can_ask=False, provider_meaning=provider_meaning)
+        relations = PaymentRelations(BEHIND, can_ask_provider=False, provider_meaning=provider_meaning)
         step = explain_payment(replace(record, certainty=certainty, relations=relations), NOW).next_step
         assert step.action != "probe"
         assert "probe" not in f"{step.code} {step.command}"

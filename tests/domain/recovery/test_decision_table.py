@@ -58,7 +58,11 @@ def test_not_bought_takes_two_people_and_paper() -> None:
     """The first may be an operator, the second must be an approver and somebody else."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS)
     error, success = get_choice(facts, "resolve.error"), get_choice(facts, "resolve.success")
-    assert (error.allowed, error.needs_second_person, error.allowed_roles) == (True, True, ("approver", "operator"))
+    assert (error.allowed, error.needs_second_person, error.allowed_roles) == (
+        True,
+        True,
+        ("approver", "operator"),
+    )
     assert error.possible_evidence == (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
     assert (success.needs_second_person, success.possible_evidence) == (False, (EvidenceKind.READ,))
     half = replace(facts, open_proposal=OpenProposal("error", "Op-A "))

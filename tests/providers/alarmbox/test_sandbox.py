@@ -35,7 +35,7 @@ def bought(outcome: Outcome[object]) -> None:
 
 def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A purchase, its detail, its file and its place in the list agree; one charge."""
-    control.change_settings(list_call=True)
+    control.change_settings(offers_purchase_list=True)
     box = vendor(control.url, tokens, finds=True)
     purchase = box.buy_check(REQUEST)
     assert purchase.found is not None

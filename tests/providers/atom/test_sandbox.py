@@ -75,7 +75,9 @@ def test_atom_in_each_form(control: SandboxControl, verification: Verification, 
     vendor = atom(control.url, verification=verification, amount_format=amount_format)
     assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
     for switched in (True, False):
-        control.change_settings(atom_list=switched, atom_status_list=switched, atom_refund_paise=switched)
+        control.change_settings(
+            atom_sends_instrument_list=switched, atom_sends_status_list=switched, atom_sends_refund_in_paise=switched
+        )
         assert vendor.read_payment(meeting.atom_question).kind is OutcomeClass.SUCCEEDED
         assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.SUCCEEDED
 
@@ -155,7 +157,7 @@ def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> Non
 def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
     """Decided by the remark alone."""
     meeting = Meeting(control)
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     meeting.refunded()
     control.payments_control.move_refund(meeting.atom_order.key, word)
     assert meeting.atom.read_refund(meeting.atom_order).kind is expected

@@ -163,7 +163,7 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
     vendor, order = meeting.paypay, meeting.order
     failed = OutcomeClass.FAILED_DEFINITE
     assert kind(vendor.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     assert vendor.refund(order).kind is OutcomeClass.PENDING
     similar = vendor.refund(replace(order, key="RFD-2"))
     assert kind(similar) == (OutcomeClass.RATE_LIMITED, "similar_refund_running")
@@ -172,7 +172,7 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
         failed,
         "refund_count_exceeded",
     )
-    control.change_settings(paypay_multiple_refunds=False)
+    control.change_settings(paypay_allows_several_refunds=False)
     assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
         failed,
         "repeated_refunds_not_contracted",

@@ -117,7 +117,7 @@ def test_expiry(caller: Caller, control: SandboxControl) -> None:
     assert caller.detail(check_id).check["expired"] is False
     control.change_settings(today="2027-11-21")
     assert caller.detail(check_id).check["expired"] is True
-    control.change_settings(expired_is_forbidden=True)
+    control.change_settings(answers_403_after_expiration=True)
     assert caller.detail(check_id).status == caller.pdf(check_id).status == 403
 
 
@@ -126,7 +126,7 @@ def test_list_call(caller: Caller, control: SandboxControl) -> None:
     ids = [caller.buy().check["credit_check_id"] for _ in range(2)]
     caller.buy(OTHER)
     assert caller.list().status == 404
-    control.change_settings(list_call=True)
+    control.change_settings(offers_purchase_list=True)
     listed = caller.list().data["credit_checks"]
     assert [check["credit_check_id"] for check in listed] == ids[::-1]
     assert caller.list("0000000000001").data == {"credit_checks": []}

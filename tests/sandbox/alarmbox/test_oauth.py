@@ -61,8 +61,8 @@ def test_use_of_the_new_pair_ends_the_old_access_token(stranger: Caller) -> None
 
 
 def test_old_access_token_may_be_let_live(stranger: Caller, control: SandboxControl) -> None:
-    """With `old_access_dies` off only the refresh token ends."""
-    control.change_settings(old_access_dies=False)
+    """With `revokes_old_access_token` off only the refresh token ends."""
+    control.change_settings(revokes_old_access_token=False)
     first = stranger.token().data
     second = stranger.token(first["refresh_token"]).data
     stranger.buy(access=second["access_token"])

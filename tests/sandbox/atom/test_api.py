@@ -176,7 +176,7 @@ def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
     told = inside(answer)["payInstrument"][0]
     assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
     assert isinstance(told["payDetails"]["atomTxnId"], int)
-    control.change_settings(atom_list=False)
+    control.change_settings(atom_sends_instrument_list=False)
     assert isinstance(inside(atom.verify())["payInstrument"], dict)
 
 
@@ -232,7 +232,7 @@ def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
 def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """As a list, and in paise, where documents and samples differ."""
     atom.refund(paid)
-    control.change_settings(atom_status_list=True, atom_refund_paise=True)
+    control.change_settings(atom_sends_status_list=True, atom_sends_refund_in_paise=True)
     told = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]
     assert told[0]["refundStatus"][0]["refundAmt"] == 15050
 
@@ -249,7 +249,7 @@ def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: st
 )
 def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int) -> None:
     """Every remark of the table; a failed refund leaves its money."""
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     atom.refund(paid)
     control.payments_control.move_refund("RFD1", to)
     row = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
@@ -261,7 +261,7 @@ def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) ->
     """The same id again is another refund, up to what was captured."""
     assert [status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
     assert [refund["key"] for refund in control.payments_control.read_refunds("RFD1")] == ["RFD1", "RFD1"]
-    control.change_settings(over_refunds=True)
+    control.change_settings(accepts_refunds_above_captured=True)
     assert status_code(atom.refund(paid, "200.00")) == "OTS0000"
 
 

@@ -117,7 +117,7 @@ def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: 
 
 def test_fields(caller: Caller, control: SandboxControl) -> None:
     """Any field of an answer can be replaced, in a list too."""
-    control.change_settings(list_call=True)
+    control.change_settings(offers_purchase_list=True)
     control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
     assert caller.buy().check["result"] == "ng"
     assert caller.list().data["credit_checks"][0]["extra"] == [1]
@@ -125,7 +125,7 @@ def test_fields(caller: Caller, control: SandboxControl) -> None:
 
 def test_empty_list(caller: Caller, control: SandboxControl) -> None:
     """The list forgets what was bought."""
-    control.change_settings(list_call=True)
+    control.change_settings(offers_purchase_list=True)
     caller.buy()
     control.add_fault("empty_list")
     assert caller.list().data == {"credit_checks": []}

@@ -20,7 +20,7 @@ class Till:
 
     def __init__(self, provider: str, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.settings = SandboxSettings(settle_by_hand=True)
+        self.settings = SandboxSettings(waits_for_manual_settling=True)
         self.book = PaymentLedger(SandboxClock(lambda: NOW), self.settings, lambda: None)
         provider_words = STATE_WORDS_BY_PROVIDER[provider]
         self.payment = self.book.add_payment(
@@ -49,9 +49,9 @@ class Till:
             self.book.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
 
     def settle(self) -> None:
-        self.settings.settle_by_hand = False
+        self.settings.waits_for_manual_settling = False
         self.book.find_payment(self.payment.provider, "P")
-        self.settings.settle_by_hand = True
+        self.settings.waits_for_manual_settling = True
 
     def end_refund(self) -> None:
         waiting = [r for r in self.payment.refunds if r.state in self.payment.provider_words.accepted_states]
@@ -95,7 +95,7 @@ def test_what_was_done_elsewhere_keeps_its_names(control: SandboxControl, provid
         {"key": "R-1", "amount_minor": 1000, "at": at, "id": "771"},
         {"key": "R-2", "amount_minor": 300, "state": "accepted"},
     ]
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     known = control.payments_control.register_payment(
         provider, "ORD-9", 3300, at=at, id="4212345678900000001", refunds=given
     )

@@ -295,7 +295,7 @@ def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver
         ("返金完了", "-1000", "DAY"),
     ]
     assert rows[1][7] == "2026-11-20T12:20:01+09:00"
-    control.change_settings(paypay_recon_failures=True)
+    control.change_settings(paypay_lists_failed_payments=True)
     assert "取引失敗" in Caller(sandbox).call("GET", path).body.decode("cp932")
 
 

@@ -118,7 +118,7 @@ def test_create(paypay: PayPayCaller) -> None:
 
 def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Switched so, a repeat is answered with the first code."""
-    control.change_settings(paypay_repeated_code=True)
+    control.change_settings(paypay_repeats_first_code=True)
     assert paypay.create().data["data"] == paypay.create(amount=5).data["data"]
 
 
@@ -232,11 +232,11 @@ def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
     """A cancel is a promise that may be asked for again; then the payment is FAILED and the money is back."""
     paypay.create()
     control.payments_control.move_payment("paypay", ORDER, "paid")
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
     assert paypay.payment().data["data"]["status"] == "COMPLETED"
     assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
-    control.change_settings(settle_by_hand=False)
+    control.change_settings(waits_for_manual_settling=False)
     assert paypay.payment().data["data"]["status"] == "FAILED"
     assert control.payments_control.read_payment("paypay", ORDER)["reversed_minor"] == 3300
     assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")

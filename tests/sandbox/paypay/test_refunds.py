@@ -46,7 +46,7 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
 
 def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Refunds can be kept waiting, and then complete or fail for a while."""
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     paypay.refund(paid)
     for to, status, refunded in (
         ("accepted", "CREATED", 0),
@@ -60,7 +60,7 @@ def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> No
 
 def test_at_once(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Switched so, the first answer is the last word."""
-    control.change_settings(refund_at_once=True)
+    control.change_settings(completes_refunds_at_once=True)
     assert paypay.refund(paid).data["data"]["status"] == "REFUNDED"
 
 
@@ -144,18 +144,18 @@ def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 def test_contract(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Several refunds only by contract, only so many, and not two alike while the first is executed."""
-    control.change_settings(settle_by_hand=True, paypay_refund_limit=2)
+    control.change_settings(waits_for_manual_settling=True, paypay_refund_limit=2)
     assert paypay.refund(paid, 100, "A").status == 200
     assert code(paypay.refund(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
     assert paypay.refund(paid, 101, "C").status == 200
     assert code(paypay.refund(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
-    control.change_settings(paypay_multiple_refunds=False)
+    control.change_settings(paypay_allows_several_refunds=False)
     assert code(paypay.refund(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
 
 
 def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Only when the control room says so."""
-    control.change_settings(over_refunds=True)
+    control.change_settings(accepts_refunds_above_captured=True)
     assert paypay.refund(paid, 5000).status == 200
     assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
 

@@ -224,12 +224,12 @@ def test_people_ask_unless_the_file_says_that_they_act(books: Books) -> None:
     """A new person's account may read and ask; `"acts": true` gives it the rights of its role."""
     op = {key: value for key, value in books.person("op", "operator").items() if key != "acts"}
     (made,) = books.apply(op, op="pw").operators
-    assert (made.asks, made.has_changed_actor) == (True, False)
+    assert (made.asks_worker, made.has_changed_actor) == (True, False)
     assert (books.may("op", "pw", SEE), _refused(books, BUY)) == (True, 1142)
     (moved,) = books.apply(op | {"acts": True}).operators
-    assert (moved.asks, moved.has_changed_actor, _refused(books, BUY) == 1142) == (False, True, False)
+    assert (moved.asks_worker, moved.has_changed_actor, _refused(books, BUY) == 1142) == (False, True, False)
     (back,) = books.apply(op | {"asks": True}).operators
-    assert (back.asks, back.has_changed_actor, _refused(books, BUY)) == (True, True, 1142)
+    assert (back.asks_worker, back.has_changed_actor, _refused(books, BUY)) == (True, True, 1142)
     assert [one.done for one in books.apply(op).operators] == ["unchanged"]
 
 
@@ -247,7 +247,7 @@ def test_a_file_from_before_moves_nobody(books: Books) -> None:
     books.apply(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
     shown = books.show(*before).operators
-    assert [(one.asks, one.has_changed_actor, one.is_default) for one in shown] == [
+    assert [(one.asks_worker, one.has_changed_actor, one.is_default) for one in shown] == [
         (True, True, True), (True, True, True), (True, True, True),
     ]  # fmt: skip
     with pytest.raises(ConsoleError) as refused:
@@ -262,9 +262,9 @@ def test_a_file_from_before_moves_nobody(books: Books) -> None:
 def test_who_has_several_roles_asks_too(books: Books) -> None:
     """The account has the rights of each, on views."""
     both = {key: value for key, value in books.person("op", "operator", "auditor").items() if key != "acts"}
-    assert books.apply(both, op="pw").operators[0].asks is True
+    assert books.apply(both, op="pw").operators[0].asks_worker is True
     assert (books.may("op", "pw", SEE), _refused(books, BUY)) == (True, 1142)
-    assert books.apply(both | {"acts": True}).operators[0].asks is False
+    assert books.apply(both | {"acts": True}).operators[0].asks_worker is False
 
 
 def test_everything_is_in_the_trail(books: Books) -> None:
@@ -369,7 +369,7 @@ def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
         assert console.accounts.apply(json.dumps({"operators": [op]}), lambda _: None, dry_run=True).statements == ()
         assert console.people.list_people() == ()
         done = console.accounts.apply(json.dumps({"operators": [op]}), lambda _: None)
-        assert [(one.done, one.password, one.asks) for one in done.operators] == [("created", "none", False)]
+        assert [(one.done, one.password, one.asks_worker) for one in done.operators] == [("created", "none", False)]
         assert [person.name for person in console.people.list_people()] == ["op-a"]
         console.accounts.apply(json.dumps({"operators": [op | {"disabled": True}]}), lambda _: None)
         assert console.people.list_people() == ()

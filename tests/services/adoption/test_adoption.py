@@ -93,9 +93,9 @@ def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None
         assert service.make_plan().state == "adopted"
     assert rows_of(database) == before
     assert (done.duplicates, done.unreadable, done.respelled) == (
-        plan.count.duplicates,
-        plan.count.unreadable,
-        plan.count.normalised,
+        plan.row_counts.duplicates,
+        plan.row_counts.unreadable,
+        plan.row_counts.normalised,
     )
     found = facts(database)
     assert found["live"] == found["claims"] == 601 - done.duplicates - 1
@@ -128,7 +128,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
         expected += [(first + place, None if place == stays else first + stays) for place in places]
     legacy.make(database, written)
     with adoption(home, url) as service:
-        assert service.make_plan().count.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
+        assert service.make_plan().row_counts.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
         service.run()
     assert rows_of(database, "id, duplicate_of") == expected
     with database.read() as conn:
@@ -429,7 +429,7 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
         database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(300, doubled=0.1)))
         with adoption(home, url) as service:
-            assert service.make_plan().cluster
+            assert service.make_plan().is_cluster
             service.run()
         there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
         found = facts(there)

@@ -69,10 +69,14 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
     with adoption(home, url) as service:
         plan = service.make_plan()
         assert plan.obstacles == ()
-        assert plan.count.by_status == {"pending": 1, "success": 3, "error": 2}
-        assert (plan.count.to_pending, plan.count.success_without_id, plan.count.duplicates) == (1, 1, 0)
+        assert plan.row_counts.by_status == {"pending": 1, "success": 3, "error": 2}
+        assert (plan.row_counts.to_pending, plan.row_counts.success_without_id, plan.row_counts.duplicates) == (
+            1,
+            1,
+            0,
+        )
         service.run()
-        assert service.make_plan().count.by_status == plan.count.by_status
+        assert service.make_plan().row_counts.by_status == plan.row_counts.by_status
     assert states(database) == [
         ("success", "none", None, None),
         ("pending", "needs_review", "written_by_other", None),

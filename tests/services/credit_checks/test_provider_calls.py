@@ -62,7 +62,7 @@ def test_no_call_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPa
     wire = Wire(monkeypatch, place)
     clock = MovedClock()
     with Sandbox() as sandbox, place.opened(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
-        sandbox.control.change_settings(list_call=True)
+        sandbox.control.change_settings(offers_purchase_list=True)
         wire.open = OpenTransactions(console.database)
         _do_everything(console, sandbox, clock, place)
         seen = {entry["call"] for entry in sandbox.control.read_requests()}

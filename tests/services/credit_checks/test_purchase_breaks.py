@@ -677,7 +677,7 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
         refused = refusal(lambda: buy(console, renew=True))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
         assert vendor.charges == []
-        assert not console.credit_checks.make_plan(ONE).renewal
+        assert not console.credit_checks.make_plan(ONE).is_renewal
         actions = console.credit_checks.read_credit_check(old.id).actions
         renewal = next(action for action in actions if action.action == "renew")
         assert (renewal.allowed, renewal.reason) == (False, "reason.renewal_without_id")

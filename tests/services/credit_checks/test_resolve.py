@@ -138,7 +138,7 @@ def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sand
 
 def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> None:
     """Exactly one unused purchase since the sending day: that was ours."""
-    sandbox.control.change_settings(list_call=True)
+    sandbox.control.change_settings(offers_purchase_list=True)
     with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox)
         assert record.work.state == "scheduled"
@@ -149,7 +149,7 @@ def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> Non
 
 def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
     """Not found is no proof: a late charge would be doubled."""
-    sandbox.control.change_settings(list_call=True)
+    sandbox.control.change_settings(offers_purchase_list=True)
     with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox, "status:500")
         for _ in range(3):
@@ -171,8 +171,8 @@ def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbo
     sandbox.control.add_fault("pdf_other", call="pdf")
     result = console.credit_checks.refetch(record.id)
     assert "pdf_file_path" in result.changed
-    assert [document.current for document in result.documents] == [True, False]
-    old = next(document for document in result.documents if not document.current)
+    assert [document.is_current for document in result.documents] == [True, False]
+    old = next(document for document in result.documents if not document.is_current)
     assert console.credit_checks.read_pdf(record.id, old.sha256).startswith(b"%PDF-")
 
 

@@ -19,7 +19,7 @@ from console.store.access.lock_holders import (
     MAX_WAIT_SECONDS,
     end_next_blocking_session,
     list_prepared_transactions,
-    name_repeaters,
+    set_repeated_blockers,
 )
 from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
@@ -486,7 +486,7 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
         cursor.execute("SELECT COUNT(*) FROM sagas")
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
         with closing(Database(place.url("worker"))) as database, database.read() as conn:
-            name_repeaters(conn, {place.named("op-a")})  # also if a worker says so without a reason
+            set_repeated_blockers(conn, {place.named("op-a")})  # also if a worker says so without a reason
             assert end_next_blocking_session(conn) is None
         cursor.execute("SELECT 1")
     connect(place, "op-a", 1).close()

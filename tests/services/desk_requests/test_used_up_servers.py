@@ -20,7 +20,7 @@ from console.store.access.lock_holders import (
     SUSPENDED_REASON,
     EndedSession,
     end_next_blocking_session,
-    name_repeaters,
+    set_repeated_blockers,
 )
 from console.store.database.engine import Database
 from tests.services.desk_requests.test_lock_holders import BETWEEN_LOOKS_SECONDS, runs
@@ -77,7 +77,7 @@ def look(people: Team, worker: Database, repeaters: Collection[str] = ("op-a",))
     def has_ended() -> bool:
         Event().wait(BETWEEN_LOOKS_SECONDS)
         with worker.read() as conn:
-            name_repeaters(conn, {people.names[name] for name in repeaters})
+            set_repeated_blockers(conn, {people.names[name] for name in repeaters})
             session = end_next_blocking_session(conn)
         ended.extend([session] if session else [])
         return bool(ended)

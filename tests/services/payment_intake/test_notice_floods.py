@@ -16,7 +16,7 @@ def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
     """Each gets the one refusal; far fewer than came are written, and those that are say how many were not."""
     many = 3 * REFUSAL_BURST_SIZE
     results = {scene.payments.receive_notice(PostedNotice("bank", b"{}")) for _ in range(many)}
-    assert [one.refused for one in results] == [True]
+    assert [one.is_refused for one in results] == [True]
     written = scene.audited("payment.callback_refused")
     assert REFUSAL_BURST_SIZE <= written < many
     scene.machinery.payments._notice_receiver._refusal_limit = pace = TokenBucket(1, 0.0)
@@ -32,7 +32,7 @@ def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid")
-    assert scene.deliver("atom", "ORD-1", manner="bad_signature").refused
+    assert scene.deliver("atom", "ORD-1", manner="bad_signature").is_refused
     scene.run_due()
     assert scene.payment(payment.id).state == "completed"
 

@@ -16,7 +16,7 @@ from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
-REFUSED = NoticeResult(refused=True)
+REFUSED = NoticeResult(is_refused=True)
 
 
 def begun(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) -> int:
@@ -127,7 +127,7 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
         "paid_at": "2026-11-20T03:00:00Z",
     }
     result = scene.payments.receive_notice(PostedNotice("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
-    assert result.refused is False
+    assert result.is_refused is False
     after = scene.payment(payment.id)
     assert (after.state, after.captured_minor) == ("user_payment", 0)
 

@@ -17,14 +17,14 @@ from console.wording.sentences.catalogue import translate
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, signed
 
-REFUSED = NoticeResult(refused=True)
+REFUSED = NoticeResult(is_refused=True)
 
 
 def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
     """Where only a notice arrives it begins the payment and books it; the order follows."""
     scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     result = scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
-    assert (result.refused, result.done) == (False, "booked")
+    assert (result.is_refused, result.done) == (False, "booked")
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.captured_minor, payment.corporation_number) == (
@@ -141,7 +141,7 @@ def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
         for word, minutes in told:
             at = (now + timedelta(minutes=minutes)).isoformat()
             post = scene.bank(f"{name}-{word}", name, type=word, occurred_at=at)
-            assert scene.payments.receive_notice(post).refused is False
+            assert scene.payments.receive_notice(post).is_refused is False
     one, other = scene.of_number("bank", "ORD-1"), scene.of_number("bank", "ORD-2")
     assert one is not None
     assert other is not None

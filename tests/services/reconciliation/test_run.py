@@ -363,7 +363,7 @@ def test_a_number_that_nobody_named_comes_with_its_row(days: Days) -> None:
 @pytest.mark.engines("sqlite")
 def test_completed_here_and_failed_there(days: Days) -> None:
     """Never put right in silence: our state stays, a person looks at it."""
-    days.scene.control.change_settings(paypay_recon_failures=True)
+    days.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = days.here("ORD-1", theirs=days.there("ORD-1", state="failed"))
     days.scene.place.unguard("payments")
     early = (days.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
@@ -378,7 +378,7 @@ def test_completed_here_and_failed_there(days: Days) -> None:
 @pytest.mark.engines("sqlite")
 def test_waiting_here_and_failed_there(days: Days) -> None:
     """A fact, taken in."""
-    days.scene.control.change_settings(paypay_recon_failures=True)
+    days.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = days.here("ORD-1", paid=False)
     days.there("ORD-1", state="failed")
     days.announce()
@@ -466,7 +466,7 @@ def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, c
     noon, day = midnight + timedelta(hours=12), midnight.date()
     clock.offset = noon - scene.context.now()
     scene.order("ORD-1", 3300)
-    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=noon.isoformat())).refused
+    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=noon.isoformat())).is_refused
     reconciliation = scene.console.reconciliation
     assert counts(reconciliation.run("bank", day, day)) == (1, 0, 0, 0, 0)
     assert reconciliation.run_due() == 0

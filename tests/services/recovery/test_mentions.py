@@ -47,7 +47,7 @@ def test_a_mention_until_it_is_done(scene: Scene) -> None:
         newest, first = desk.mentions.list_open()
         assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
         assert first.note.words.startswith(f"@{lead} look")
-        assert [newest.how, first.how] == ["hand_over", "note"]
+        assert [newest.source, first.source] == ["hand_over", "note"]
         mark = desk.desk_status.read_desk_update(None).feed_mark
         done = desk.mentions.mark_done(first.id, request_id="d-1")
         assert desk.mentions.mark_done(first.id, request_id="d-1") == done == desk.mentions.mark_done(first.id)

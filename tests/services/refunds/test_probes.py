@@ -196,7 +196,7 @@ def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: Sandbo
 
 def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
     """After 30 s, 2 min, 10 min, hourly, daily, without an end; after a day somebody is told, once."""
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     payment, refund = sent(desk)
     for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
         desk.later(seconds=span)
@@ -212,7 +212,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
 
 def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: SandboxControl) -> None:
     """They take hours: not sooner."""
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     _, refund = sent(desk, "atom")
     desk.later(minutes=50)
     assert desk.due()["refund_polls"] == 0
@@ -223,7 +223,7 @@ def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: Sa
 
 def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
     """REFUND_FAILED is tried again by PayPay itself: never failed here, and never sent again."""
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     _, refund = sent(desk)
     control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
     found = desk.probe(refund)
@@ -233,7 +233,7 @@ def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: Sandb
 @pytest.mark.parametrize("word", ["failed", "rejected"])
 def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: str) -> None:
     """A refund that Atom first accepted and then refused is failed, and its amount is free."""
-    control.change_settings(settle_by_hand=True)
+    control.change_settings(waits_for_manual_settling=True)
     payment, refund = sent(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)
     assert desk.probe(refund).state is RefundState.FAILED

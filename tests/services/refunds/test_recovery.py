@@ -387,7 +387,7 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
 ) -> None:
     """A report settles it while the resolver asks, and another refund of the payment is requested: its reservation
     stays, and the answer and the person's evidence are stored."""
-    desk.control.change_settings(settle_by_hand=True)
+    desk.control.change_settings(waits_for_manual_settling=True)
     payment, refund = unknown(desk, happened=True)
     there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
     reach = desk.context.failpoints.reach

@@ -85,13 +85,13 @@ def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: 
     post = scene.post("paypay", "ORD-1")
     clock.offset = jump
     told = scene.payments.receive_notice(post)
-    assert told.refused == (jump < timedelta())
+    assert told.is_refused == (jump < timedelta())
     assert scene.payment(payment).captured_minor == 0
     minutes(scene, clock, 2)
     clock.offset = timedelta()
     minutes(scene, clock, SOON)
     assert (scene.payment(payment).state, scene.payment(payment).captured_minor) == (PaymentState.COMPLETED, 3300)
-    assert scene.payments.receive_notice(post).refused is False
+    assert scene.payments.receive_notice(post).is_refused is False
     assert scene.payment(payment).captured_minor == 3300
 
 
@@ -161,7 +161,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
     scene.order("ORD-1", 3300)
-    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=early)).refused
+    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=early)).is_refused
     run_due = scene.console.reconciliation.run_due
     before = run_due()
     clock.offset += jump
@@ -170,7 +170,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     assert run_due() == 0
     clock.offset += timedelta(hours=22)
     scene.order("ORD-2", 4400)
-    assert not scene.payments.receive_notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).refused
+    assert not scene.payments.receive_notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).is_refused
     clock.offset += timedelta(hours=1, minutes=10)
     assert (before, run_due(), run_due()) == (0, 1, 0)
     newest = scene.console.reconciliation.list_latest("bank")[0]

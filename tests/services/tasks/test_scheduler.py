@@ -116,7 +116,7 @@ def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> No
 
 def test_a_full_batch_goes_on_soon(tasks: Tasks, hand_clock: HandClock) -> None:
     """A run that took a whole batch has left some records: the next run doesn't wait for the interval."""
-    tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch
+    tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch_size
     tasks.scheduler.run_due()
     hand_clock.at += timedelta(seconds=2)
     assert tasks.scheduler.run_due() == (TaskRun("probes", 200),)

@@ -26,7 +26,7 @@ def test_there_and_back(link: Link) -> None:
     [
         (PdfRoute(7), Link("record", "7", "credit-check")),
         (LookupRoute("さくら商事"), Link("screen", "lookup")),
-        (LookupRoute("1180301018771", buy=True), Link("corporation", "1180301018771")),
+        (LookupRoute("1180301018771", opens_purchase=True), Link("corporation", "1180301018771")),
         (make_route_to_record("payment", 7, (("payment", 8),), "alerts"), Link("record", "7", "payment")),
     ],
 )

@@ -33,7 +33,7 @@ def event(source: str, who: str, what: str, step: TimelineEventKind = TimelineEv
 
 
 ROWS: dict[str, tuple[Any, ...]] = {
-    "documents": (CompanyDocument(REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, current=True)),),
+    "documents": (CompanyDocument(REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, is_current=True)),),
     "notes": (Note(1, *REF, "op-c", "the payer is Hanako", NOW),),
     "history": (
         CompanyEvent(REF, event("audit_log", "op-a", "credit-check.purchase")),

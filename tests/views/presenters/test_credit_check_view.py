@@ -24,7 +24,7 @@ from console.views.presenters.credit_check_view import list_offered_actions
 from console.views.presenters.credit_checks import format_explanation
 from tests.views.invented_checks import NOW, check, window_context
 
-PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
+PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, is_current=True)
 
 
 def view(
