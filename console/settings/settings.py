@@ -249,8 +249,9 @@ def _list_credential_names() -> tuple[str, ...]:
 def load_settings(
     env: Mapping[str, str], *, find_keyring: Callable[[], Keyring | None] = find_system_keyring
 ) -> Settings:
-    """Read the settings from `env` and from `profile.toml` in the home folder, as `Settings.load` does.
-    `find_keyring` returns the keyring of the operating system, None if there is none."""
+    """Read the settings from `env` and from `profile.toml` in the home folder. `find_keyring` returns the keyring of
+    the operating system, None if there is none.
+    """
     home = _get_home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
     default_database = home / "console.db"

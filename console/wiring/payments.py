@@ -137,7 +137,8 @@ class PaymentService:
         return self._payment_prober.read_payment(id)
 
     def probe_order(self, id: int) -> Order:
-        """Probe the order's newest payment and its payments with an unknown outcome; return the order after that.
+        """Probe the order's newest payment and the order's payments with an unknown outcome; return the order as it
+        is afterwards.
 
         Raises not_found if no order has this id; not_allowed if the acting person has no right to read or to probe;
         nothing_to_resolve for an order without a payment; and, if the probe of a payment fails, the error of `probe`

@@ -64,14 +64,14 @@ class RecordReaders:
 
     @cached_property
     def choices(self) -> "DecisionChoiceReader":
-        """The reader of the actions that are possible on a record."""
+        """The service that finds the actions which are possible on a record."""
         from console.services.recovery.choices import DecisionChoiceReader
 
         return DecisionChoiceReader(self._context, self.adapter_source, self.payment_providers, self._refund_requests)
 
     @cached_property
     def queues(self) -> "QueueReader":
-        """The reader of queues."""
+        """The service that reads the queues: their pages, their counts and the causes of their records."""
         from console.services.recovery.queues import QueueReader
 
         return QueueReader(self._context, self.complete_records)

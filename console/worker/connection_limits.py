@@ -24,7 +24,9 @@ REFUSAL_RESPONSE_HEADERS = (
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"Connection", b"close"),
 )
-"""Headers of the answer to every refused request. `Connection` is written as h11 spells it."""
+"""Headers of the answer to every refused request. The name `Connection` has the upper and lower case letters with
+which the library h11 writes it.
+"""
 LIVE_FEED_PATH = "/live"
 IS_LAST_REQUEST_KEY, CONNECTION_SLOT_KEY = "last", "slot"
 """Keys in the state of a request: the value of IS_LAST_REQUEST_KEY is True if it is the last request on its
@@ -200,7 +202,9 @@ class OpenConnections:
                 del self._waiting_slots[slot.address]
 
     def count_release(self, address: str) -> None:
-        """Subtract one connection from the total and from the number of this address, after its slot was released."""
+        """Subtract one connection from the total number and from the number of this address, after the connection has
+        released its slot.
+        """
         self.connection_count -= 1
         self._slot_counts[address] -= 1
         if not self._slot_counts[address]:

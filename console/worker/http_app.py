@@ -198,7 +198,7 @@ class Receiver:
     # -- health
 
     async def answer_health(self, _: Request) -> Response:
-        """Answer with HTTP status 200, which shows that the process is running."""
+        """Answer a request of a monitoring program with HTTP status 200, which shows that the process is running."""
         return Response(b"ok\n", media_type="text/plain")
 
     async def answer_readiness(self, _: Request) -> Response:

@@ -49,7 +49,7 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 _HARMLESS_RIGHTS = READING_RIGHTS | {"probe", "take", "note"}
 
 
-def is_change_by_right(right_name: str) -> bool:
+def right_changes_records(right_name: str) -> bool:
     """True if an action of this right changes a record, so that the person must have seen its present state. Probes,
     takes and notes are harmless, and are possible at any time. False for a name that is no right."""
     return right_name in ROLES_BY_RIGHT and right_name not in _HARMLESS_RIGHTS

@@ -251,7 +251,7 @@ _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
         frozenset({RefundState.SUBMITTED, RefundState.COMPLETED}),
     ),
 }
-"""For each ended refund the states of the provider that contradict it."""
+"""For each final state of a refund, the provider's states that contradict it."""
 
 
 def _get_own_amount_minor(payment: Payment) -> int:

@@ -20,8 +20,8 @@ OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
 class ReadInterrupted(BaseException):
     """Raised in a read if the person has cancelled the call that reads. The read returns nothing.
 
-    It is no Exception, like `asyncio.CancelledError`. Otherwise code that catches every failed read would log a
-    cancelled call as a fault and continue it.
+    It is derived from BaseException, so that no `except Exception` catches it. Otherwise code that catches every
+    failed read would log a cancelled call as a fault and continue it.
     """
 
 

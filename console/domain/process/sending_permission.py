@@ -1,8 +1,8 @@
 """The permission of a thread to send a request to a provider. The pipeline of guarded operations grants it only while
 the operation's lease is certainly live; the transport asks for it before the first byte.
 
-A process may stand still between its claim and its request (a suspended machine, a stopped process). When its lease
-has run out, people may have decided that the operation did not happen, and somebody may have begun it anew.
+A process may be suspended between its claim and its request, for example because the machine sleeps. If its lease
+expires meanwhile, people may decide that the operation did not happen, and somebody may begin it again.
 """
 
 from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ class CreditCheckCapabilities:
     """Features of a provider of credit checks. The services check these features and never the provider's name.
 
     - `identifies_by_number`: companies are identified by corporation number (otherwise by name)
-    - `gives_verdict`: the result of a credit check is ok, hold or ng (otherwise a count)
+    - `gives_verdict`: the result of a credit check is ok, hold or ng (if False, it is only a number)
     - `has_pdf`: a credit check has a report as a PDF file
     - `finds_purchases`: the provider can list the purchases for a corporation number
     """
@@ -56,8 +56,8 @@ class CreditCheckReader(Protocol):
         ...
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the report of one credit check with its PDF file, and return the outcome with both. A reason that
-        begins with `pdf_` names a fault of the file.
+        """Read the report of one credit check with its PDF file, and return the provider's answer, which contains the
+        report and the file. A reason that begins with `pdf_` names a fault of the file.
         """
         ...
 

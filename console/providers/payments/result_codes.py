@@ -31,8 +31,9 @@ def make_unknown_verdict(reason: str) -> CodeOutcome:
 
 
 def make_refused_verdict(reason: str) -> CodeOutcome:
-    """Return the outcome class FAILED_DEFINITE with this reason: certainly nothing happened at the provider. For a
-    read it means that the provider reports a failure of the payment or refund."""
+    """Return the outcome class FAILED_DEFINITE with this reason: certainly nothing happened at the provider. In the
+    answer to a read, the code means that the provider reports a failure of the payment or refund.
+    """
     return CodeOutcome(OutcomeClass.FAILED_DEFINITE, reason)
 
 

@@ -84,8 +84,7 @@ class SandboxControl:
         self._call_sandbox("POST", "reset", {"keep_tokens": must_keep_tokens})
 
     def change_settings(self, **settings: Any) -> dict[str, Any]:
-        """Change settings of the sandbox (docs/sandbox.md lists them); return the sandbox's state, as `read_state`
-        does."""
+        """Change settings of the sandbox (docs/sandbox.md lists them); return the sandbox's state."""
         return self._call_sandbox("POST", "config", settings)
 
     def register_client(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:

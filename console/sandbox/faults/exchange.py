@@ -12,7 +12,7 @@ from console.sandbox.rules.rules import FaultInstruction
 
 class CallInProgress:
     """A provider call in progress, with the connection on which it is answered. The function of a fault gets this
-    object, and decides whether and at which time it calls `execute_call`, and the bytes that it writes.
+    object, calls `execute_call` or doesn't, and writes the bytes of the answer.
     """
 
     def __init__(

@@ -63,8 +63,8 @@ def invent_changes(
     registry: InventedRegistry, rows: int, day: date, untouched_numbers: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
     """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
-    Each corporation changes once, and no corporation whose number is in `untouched_numbers`. For a quarter of the
-    renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
+    Each corporation changes at most once; the corporations with the numbers `untouched_numbers` don't change. For a
+    quarter of the renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
     """
     random_source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
     changed_positions = _draw_positions(registry.rows, rows * 3 // 4, random_source)

@@ -25,7 +25,7 @@ from console.sandbox.registry.words import (
 )
 
 FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
-"""The day on which the publisher assigned the first numbers: those of all corporations that existed."""
+"""The day on which the publisher assigned the first numbers: those of all corporations that existed then."""
 ROWS_PER_MERGER_CHAIN = 200
 """In each group of this number of rows there is a chain of mergers: three rows after one another, of which the first
 is merged into the second, and the second into the third. The third corporation is open.

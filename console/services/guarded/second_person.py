@@ -105,11 +105,11 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
-        proposals = list_counting_proposals(context, conn)
+        proposals = list_valid_proposals(context, conn)
     return tuple(replace(proposal, refusal=_find_refusal(person, proposal.person)) for proposal in proposals)
 
 
-def list_counting_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
+def list_valid_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
     """Return at most MAX_LISTED_PROPOSALS open proposals, oldest first, whose proposer is still an enabled person
     with the right to resolve. Any other open proposal is left out: no second person can confirm it, because the next
     decision replaces it."""

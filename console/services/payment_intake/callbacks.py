@@ -23,8 +23,9 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
 CALLBACK_TIME_PRECISION = timedelta(seconds=1)
-"""Precision of the times in Atom's callbacks: whole seconds. A payment with the time 12:00:05 may have been made up
-to one second later, so also after this program has read the payment's state at the provider in that second."""
+"""Precision of the times in Atom's callbacks: whole seconds. A payment with the time 12:00:05 may have been made at
+any moment of that second, perhaps only after this program had read the payment's state at the provider.
+"""
 
 
 class CallbackHandler:

@@ -54,7 +54,7 @@ _REFUSED_EVENT_STATES = (common.EVENT_REFUSED, common.EVENT_REFUSED_UNANSWERED, 
 
 class NoticeReceiver:
     """Receives the notices of payment providers and banks about payments: checks their signatures, stores them,
-    and matches them with payments. Safe from any thread.
+    and matches them with payments. Thread-safe.
     """
 
     def __init__(

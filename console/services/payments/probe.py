@@ -238,8 +238,9 @@ class PaymentProber:
         event_id: str | None = None,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's
-        effect on the payment; None if the answer did not contain the payment's state. The other parameters are those
-        of `apply_answer`.
+        effect on the payment; None if the answer did not contain the payment's state. `asked_at` is the time of the
+        question; `call_name` is the name of the source in the evidence; `event_id` is the id of the notice that
+        caused the question.
         """
         report = find_report(outcome)
         if report is None:

@@ -25,8 +25,9 @@ _DATABASE_ID_SEPARATOR = "/"
 
 
 class PersonStateStore:
-    """Reads and changes the encrypted file in which the windows of the acting person store values, such as the
-    last screen and drafts. Safe from any thread and any process."""
+    """Reads and changes the encrypted file in which the windows of the acting person store values, such as the last
+    screen and drafts. Several threads and processes may use it at the same time.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

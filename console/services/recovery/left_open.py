@@ -9,7 +9,7 @@ from console.domain.person_state.drafts import Draft
 from console.domain.records import Operation
 from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftReason
 from console.services.desk_requests.own_requests import OwnDeskRequestService
-from console.services.guarded.second_person import list_counting_proposals
+from console.services.guarded.second_person import list_valid_proposals
 from console.services.process.context import ServiceContext
 from console.services.refunds.view import MAX_APPROVAL_INBOX_ROWS
 from console.store.database.instants import read_current_time
@@ -71,7 +71,7 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
             yield LeftOpen(LeftReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)
-    for proposal in list_counting_proposals(context, conn):
+    for proposal in list_valid_proposals(context, conn):
         if is_same_person(proposal.person, person):
             yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
     for bulk_run in bulk_runs.list_open_runs(conn):

@@ -39,7 +39,7 @@ class _StoredAnswer:
 
 class LiveNumberQueries:
     """Queries the publisher about single corporation numbers. `open_api` returns the Web-API, None without an
-    application id. Safe from any thread."""
+    application id. Thread-safe."""
 
     def __init__(self, context: ServiceContext, open_api: "Callable[[], RegistryApi | None]") -> None:
         self._context, self._open_api = context, open_api

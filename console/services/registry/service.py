@@ -37,7 +37,7 @@ ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], Re
 class RegistryService:
     """Reads this desk's registry, and imports the publisher's files. If this desk has no registry, the reading
     methods return None or an empty result. They need the right to read, although the registry contains no data
-    of ours. Safe from any thread.
+    of ours. Thread-safe.
     """
 
     def __init__(

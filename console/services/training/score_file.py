@@ -42,7 +42,7 @@ class IncidentAttempt:
 
 
 class ScoreFile:
-    """Reads and changes the score file of one person. Safe from any thread and process."""
+    """Reads and changes the score file of one person. Several threads and processes may use it at the same time."""
 
     def __init__(self, home: Path, person: str) -> None:
         self.person = person

@@ -99,8 +99,8 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table with the structure `table` already has this change. `dialect` and `zone` are those of
-    `list_needed_changes`.
+    """True if the table with the structure `table` already has this change. `dialect` is sqlite or the dialect of a
+    server; `zone` is the time zone of the table's dates, None if it isn't known.
     """
     return change.name not in {missing_change.name for missing_change in list_needed_changes(table, dialect, zone)}
 

@@ -129,7 +129,7 @@ def _compute_next_position(conn: Connection, session: str, at: datetime) -> tupl
 
 
 class AuditTrail:
-    """Writes the audit entries of this process run, which form one chain (`session`). Safe from any thread. Each
+    """Writes the audit entries of this process run, which form one chain (`session`). Thread-safe. Each
     entry is written in the caller's transaction.
 
     `store_anchors` is called with committed rows, and stores them in the desk's spool. `insert_session` inserts the

@@ -463,8 +463,9 @@ def _make_update_statement(columns: tuple[str, ...]) -> Update:
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
     """Raise StaleRow if the credit check's row doesn't have the version of `record` any more, or if another
-    application, which raises no version, has written its state or AlarmBox's id. For decisions that write only to
-    other tables."""
+    application, which raises no version, has written its state or AlarmBox's id. A decision that writes only to other
+    tables calls this function.
+    """
     current_record = find(conn, record.id)
     if current_record is None or _get_decided_values(current_record) != _get_decided_values(record):
         raise StaleRow(record.id)

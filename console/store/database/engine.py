@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 class Database:
-    """Short transactions on one database. Safe from any thread; a transaction belongs to the thread that began it.
+    """Short transactions on one database. Thread-safe; a transaction belongs to the thread that began it.
 
     - `without_time_limit` removes the time limit of statements on a server: for the commands `db …`, never for
       a desk.

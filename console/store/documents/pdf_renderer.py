@@ -52,7 +52,7 @@ _LONGEST_LINE_BYTES = 4096
 
 
 class PdfDocument:
-    """One PDF document, open in a child process of its own until `close`. Safe from any thread; one request runs
+    """One PDF document, open in a child process of its own until `close`. Thread-safe; one request runs
     at a time.
 
     Each request may take `time_limit_seconds` of real time. If the child process was killed or has crashed, the next

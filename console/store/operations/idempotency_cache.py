@@ -109,7 +109,7 @@ class IdempotencyCache:
 
 
 class RedisIdempotencyCache(IdempotencyCache):
-    """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
+    """Cache of results in Redis, by idempotency key. Thread-safe; no error of Redis is raised.
 
     `url` is the address of Redis. `get_store_key` returns the text of the store key; it is called before the first
     connection, and again before the next attempt if it raises an exception.

@@ -126,7 +126,9 @@ class TableOrEmptyState(QStackedWidget):
         table.held_back_rows_shown.connect(self._show_table_or_empty_state)
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
-        """Replace the rows as StaticTable.show_rows does, then show the table or the EmptyState."""
+        """Replace the rows of the table, then show the table, or the EmptyState if there are no rows. `is_automatic`
+        is True if the program updates the table and not the person.
+        """
         self.table.show_rows(rows, is_automatic=is_automatic)
         self._show_table_or_empty_state()
 

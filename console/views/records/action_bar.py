@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain.access.permissions import ROLES_BY_RIGHT, is_change_by_right, is_same_person
+from console.domain.access.permissions import ROLES_BY_RIGHT, right_changes_records, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
@@ -130,7 +130,7 @@ class ActionButtons(QObject):
         unavailable_reason = (
             self._context.find_disabled_reason(right) if is_checked_here else self._find_unavailable_reason(name)
         )
-        return unavailable_reason or (self.outdated_reason if is_change_by_right(right) else "")
+        return unavailable_reason or (self.outdated_reason if right_changes_records(right) else "")
 
     def _find_unavailable_reason(self, name: str) -> str:
         """Return the reason why no person at this desk can run the action `name` at present: the database is

@@ -4,7 +4,7 @@ reject, withdraw, move the order, copy."""
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
-from console.domain.access.permissions import is_change_by_right
+from console.domain.access.permissions import right_changes_records
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundDetails, RefundPlan
@@ -163,7 +163,7 @@ class RecordActionHandlers(QObject):
         of the page could not be read again. Show the reason in a bar of the page. Actions without a button need
         this, because no button shows their reason."""
         disabled_reason = self._context.find_disabled_reason(right_name)
-        if not disabled_reason and is_change_by_right(right_name):
+        if not disabled_reason and right_changes_records(right_name):
             disabled_reason = self._page.find_outdated_reason()
         if disabled_reason:
             self._page.show_key_refusal(disabled_reason)

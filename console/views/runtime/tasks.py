@@ -186,9 +186,10 @@ class Runner:
         lane: TaskLane = "slow",
         is_cancellable: bool = True,
     ) -> TaskHandle:
-        """Run a call that reports its progress, otherwise as `run` does, and return its handle. The call gets a
+        """Run a call that reports its progress, in a worker thread, and return its handle. The call gets a
         ProgressReporter: each value that it reports is passed to `on_progress` in the GUI thread, and it can find out
-        whether it was cancelled."""
+        whether it was cancelled.
+        """
         return self._accept_task(
             Task(call, on_done, on_failed, on_progress, caller, label, key, lane, is_cancellable)
         )

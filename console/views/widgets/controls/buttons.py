@@ -341,8 +341,8 @@ class IconButton(PaintedButton):
 
 class LinkButton(PaintedButton):
     """A button that looks like a link: text in the accent colour, an arrow (`has_arrow`) if the link opens another
-    page, and a key cap if `key` isn't "". With a `tone`, the text keeps the colour of what it says and is underlined.
-    With `is_bold`, the text is the one figure that answers the question of its panel.
+    page, and a key cap if `key` isn't "". With a `tone`, the text has the colour of this tone and is underlined.
+    With `is_bold`, the text is bold.
     """
 
     def __init__(
