@@ -71,10 +71,10 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
     """The part of a payment provider's plugin that concerns settings: `access` has its hosts and the names of its
     secrets; `read_settings` reads its settings.
 
-    `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and
-    the additional hosts that a profile file may name. It raises bad_profile for an invalid setting.
-    `list_environments` returns the names of the environments that the settings address without a configured origin:
-    one, unless a profile mixes the URLs of several.
+    `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and the
+    additional hosts that a profile file may name. It raises bad_profile for an invalid setting. `list_environments`
+    returns the names of the provider's environments whose URLs are in the settings: normally one name; several if a
+    profile file mixes the URLs of several environments.
     """
 
     access: ProviderAccess
@@ -172,7 +172,9 @@ def choose_spacing_seconds(url: str | None, spacing_seconds: float) -> float:
 
 
 def parse_seconds(raw: RawSetting) -> float:
-    """Return a number of seconds. Raises bad_profile unless it is from 0 to 3,600."""
+    """Return the number of seconds in the text of a setting. Raises bad_profile for a text that is no number from 0
+    to 3,600.
+    """
     return raw.parse_number(0, 3600)
 
 

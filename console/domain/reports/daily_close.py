@@ -200,7 +200,7 @@ def format_reconciliation(run: CloseReconciliation) -> str:
 def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[DailyCloseChange, ...]:
     """Return the changes from the facts `first_facts` of the day's first close to the facts `present_facts` of a
     later close: the changed sums per currency, then the removed and added records with an unknown outcome, then the
-    reconciliation.
+    change of the reconciliation's result.
     """
     changes = []
     first_sums, present_sums = (_read_sums(facts) for facts in (first_facts, present_facts))

@@ -227,7 +227,7 @@ class PaymentTimeoutSagas:
         payment. Return the number of resumed sagas.
         """
         with self._context.database.read() as conn:
-            settled_sagas = sagas.list_stuck_without_case(
+            settled_sagas = sagas.list_stuck_sagas_without_case(
                 conn, PAYMENT_TIMEOUT_KIND, timeout_start.STUCK_SAGA_RULE, BATCH_SIZE
             )
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)

@@ -61,8 +61,11 @@ class RecordRecovery(Protocol):
         self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, /,
     ) -> ResolveResult:  # fmt: skip
-        """Decide the outcome of the record with this id, and return the result. Raises the errors of
-        `PaymentResolver.resolve` or `RefundResolver.resolve`.
+        """Store a person's decision that the record with this id has the outcome `target_state`, and return the
+        result. `evidence` is the path of a file or a written statement; `provider_id` is the provider's id of the
+        record, None if the person has none; `expected_version` is the version on the person's screen (None: any
+        version); `reason` is the person's reason. Raises the errors of `PaymentResolver.resolve` or
+        `RefundResolver.resolve`.
         """
 
 

@@ -37,8 +37,9 @@ from console.store.queues import queues
 from console.store.spool.spool import SpoolEntry
 
 MAX_FAILED_DELIVERIES = 3
-"""Number of failed deliveries of one spooled answer after which a case is opened for a person; again after each
-further such number."""
+"""Number of failed deliveries of one spooled answer after which a case is opened for a person. After every further
+MAX_FAILED_DELIVERIES failures, another case is opened.
+"""
 UNDELIVERED_ANSWER_RULE = "undelivered_answer"
 """Alert rule of the case about a spooled answer that the database refuses repeatedly."""
 UNREADABLE_ROW_RULE = "row_unreadable"

@@ -179,7 +179,7 @@ class _ChainVerification:
         self._last_row = (session, seq, row_id, stored_hash)
 
     def report_missing_anchors(self) -> None:
-        """Report the rows of all remaining anchors as missing. The caller calls this method after the last audit row."""
+        """Report the rows of all remaining anchors as missing. Call this method after the last audit row."""
         while self._anchor is not None:
             self.report_bad_row(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)

@@ -51,7 +51,7 @@ LONGEST_PAUSE_MS = 3_600_000
 """Largest time (milliseconds) from now to `not_before`, the start of the next permitted call to a provider. Without
 this limit one account could stop the calls of all desks.
 """
-LARGEST_LAG_US = 2_000_000
+LARGEST_LAG_MICROSECONDS = 2_000_000
 """Largest accepted difference (microseconds) between the time of an audit row and the server's clock."""
 
 _dialect = mysql.dialect()
@@ -85,7 +85,7 @@ _AUDIT_ROW_INSERT_RULES = (
         f"me = account OR {_IS_OWN_SESSION_SQL}", "a worker writes in a person's name within its own session alone"
     ),
     TriggerRule(
-        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_LAG_US}",
+        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_LAG_MICROSECONDS}",
         AUDIT_TIME_MESSAGE,
     ),
     TriggerRule(f"NEW.what <> '{ROOT}' OR {has_role_sql(WORKER)}", "a root of the trail is a worker's to write"),

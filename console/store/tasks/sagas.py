@@ -127,7 +127,7 @@ def list_due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, .
     return _select_sagas(conn, _DUE_SAGAS_QUERY, now=convert_to_naive_utc(now), limit=limit)
 
 
-def list_stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
+def list_stuck_sagas_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` stuck sagas of this kind whose record has no open case of the rule `rule` any more."""
     return _select_sagas(conn, _STUCK_SAGAS_WITHOUT_CASE_QUERY, kind=kind, rule=rule, limit=limit)
 

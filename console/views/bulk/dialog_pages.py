@@ -89,7 +89,9 @@ class BulkPlanPage(QWidget):
 
     @property
     def max_rows(self) -> int:
-        """The position of the last row that the run will execute; 0 if the plan has no rows."""
+        """The number of rows, counted from the first row of the run, to which the execution is limited; 0 if the plan
+        has no rows.
+        """
         return self.limited_plan.rows[-1].row.position if self.limited_plan.rows else 0
 
     @Slot()

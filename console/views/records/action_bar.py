@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain.access.permissions import ROLES_BY_RIGHT, right_changes_records, is_same_person
+from console.domain.access.permissions import ROLES_BY_RIGHT, is_same_person, right_changes_records
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails

@@ -214,8 +214,9 @@ def format_answer(stored_text: str | None) -> str:
 
 
 class EvidenceView(QWidget):
-    """The content of the tab with the stored answers: a table of the answers, and beside it the text of the
-    selected answer, below its summary if the table has no room for all of it."""
+    """The content of the tab with the stored answers: a table of the answers, and beside it the text of the selected
+    answer. If the summary of this answer is too long for the table, the whole summary is above the text.
+    """
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()

@@ -60,9 +60,9 @@ def test_stuck_is_not_ended(own_rows: Connection) -> None:
     assert sagas.start_saga(own_rows, saga.kind, saga.subject_kind, saga.subject_id, "ask", {}, NOW) is None
     with pytest.raises(ForbiddenTransition):
         sagas.end_saga(own_rows, saga, LATER, SagaState.STUCK)
-    assert sagas.list_stuck_without_case(own_rows, saga.kind, "case", 10) == (saga,)
+    assert sagas.list_stuck_sagas_without_case(own_rows, saga.kind, "case", 10) == (saga,)
     alerts.raise_alert(own_rows, "case", saga.subject_kind, saga.subject_id, None, "x", "y", NOW)
-    assert sagas.list_stuck_without_case(own_rows, saga.kind, "case", 10) == ()
+    assert sagas.list_stuck_sagas_without_case(own_rows, saga.kind, "case", 10) == ()
     resumed = sagas.resume_saga(own_rows, saga, LATER, {"faults": 0})
     assert (resumed.state, resumed.step, resumed.attempts) == (SagaState.RUNNING, saga.step, 0)
     assert sagas.list_due_sagas(own_rows, LATER, 10) == (resumed,)

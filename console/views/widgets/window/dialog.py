@@ -495,8 +495,9 @@ class DialogFrame(QDialog):
     @Slot()
     def press_act_button(self) -> None:
         """Press the main button, because the person has typed its shortcut. In the first 600 ms the shortcut has no
-        effect, and the footer and a screen reader say so. If the button is disabled, do nothing: the footer shows
-        the reason already."""
+        effect: the footer then shows a sentence about this, which a screen reader also speaks. If the button is
+        disabled, do nothing: the footer shows the reason already.
+        """
         if self.act_button.isEnabled():
             self.act_button.click()
         elif not self._is_acting_delay_over and not self._disabled_reason and not self._is_busy:

@@ -148,7 +148,8 @@ _CELL_GAP_PX = 6
 
 class StatusCell(Surface):
     """One cell of the status bar. `hideable_label` is the label that is hidden first if the bar is too narrow,
-    because the icon says the same; None if no label may be hidden."""
+    because the icon has the same meaning; None if no label may be hidden.
+    """
 
     def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
         super().__init__(is_raised=True, edge="left" if is_at_right else "right")
@@ -211,8 +212,9 @@ class StatusBar(Surface):
 
     def fit_width(self) -> None:
         """Hide cells and labels until the others fit into the width of the bar, in this order: the cell of the due
-        tasks; then, from the right, labels whose icon says the same; then, from the right, cells of providers
-        without a problem."""
+        tasks; then, from the right, labels whose icon has the same meaning; then, from the right, cells of providers
+        without a problem.
+        """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
         for cell in cells:
