@@ -171,7 +171,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "operations of a record": lambda conn: journal.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, 1),
     "holders": leases.list_holders,
     "money of a number": lambda conn: money_by_corporation.list_records_of_number(conn, NUMBER_WITH_MONEY),
-    "beginning of a name": lambda conn: beginnings.find_by_prefix(conn, "ORD-7", 20, {}),
+    "beginning of a name": lambda conn: beginnings.find_ids_by_prefix(conn, "ORD-7", 20),
     "refunds of an order": lambda conn: refunds.find_by_order(conn, 70),
     "refunds of makers": lambda conn: refunds.read_sums_of_makers_since(conn, ["op-7", "op-8"], _NOW),
     "refunds of payers": lambda conn: refunds.find_by_payers_since(conn, {70: "架空7", 71: "架空8"}, _NOW),

@@ -392,7 +392,8 @@ def stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
 def check_found(stage: Stage, number: str) -> None:
     """A search for a number tells each record that it finds as the record's own row does."""
     now = stage.context.now()
-    found = stage.console.lookup.suggest_records(number)
+    groups = stage.console.lookup.search(number).groups.values()
+    found = [record for group in groups for record in group.records]
     assert found
     rows = read_rows(stage, ((_KINDS[type(record)], record.id) for record in found))
     for record in found:

@@ -4,7 +4,7 @@ documents and events of records.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.domain.corporation_number import list_numbers_with_one_typing_error
@@ -227,47 +227,6 @@ class Lookup:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return credit_checks.list_numbers_with_checks(conn, typing_variants, 3)
-
-    def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
-        """Return at most `limit` records that match `text`. Raises not_allowed if the acting person has no right to
-        read.
-
-        A credit check matches if its corporation number or corporation name begins with `text`, or if its id or
-        AlarmBox's id equals `text`. An order or payment matches if its number or the provider's id of it begins with
-        `text`, a payment also by its payer (unless the database account reads masked views), and a refund if its
-        idempotency key begins with `text`. Orders, payments and refunds that match exactly come first. The other
-        matches alternate between the kinds (one credit check, one order, one payment, one refund, and again), the
-        newest orders, payments and refunds first. Of the credit checks, those with this id come first; the others are
-        sorted by number or name.
-        """
-        from console.store.records import prefix_search as beginnings
-
-        query = text.strip()[:_LONGEST_QUERY_CHARACTERS]
-        if not query:
-            return ()
-        with self._context.database.read() as conn:
-            self._context.find_reading_person(conn)
-            lapsed_ids = journal.list_lapsed_by_kind(conn)
-            checks = _find_credit_checks(
-                conn, query, limit, lapsed_ids.get(credit_checks.CREDIT_CHECK_KIND, frozenset())
-            )
-            money_matches = beginnings.find_by_prefix(conn, query, limit, lapsed_ids)
-            matches_by_kind: tuple[Sequence[QueuedRecord], ...] = (
-                checks,
-                money_matches.orders,
-                money_matches.payments,
-                money_matches.refunds,
-            )
-            interleaved_records = [
-                record for group in zip_longest(*matches_by_kind) for record in group if record is not None
-            ]
-            matches = dict.fromkeys(
-                [
-                    *(record for record in interleaved_records if beginnings.is_exact_match(record, query)),
-                    *interleaved_records,
-                ]
-            )
-            return self._add_relations_to_groups(conn, tuple(matches)[:limit])[0]
 
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
         """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and the

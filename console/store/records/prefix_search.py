@@ -2,14 +2,11 @@
 from its own index."""
 
 import unicodedata
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, Column, Connection, Integer, Select, bindparam, literal, select, union_all
 
-from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.records import Order, Payment
 from console.domain.records import CreditCheck
 from console.store.database.server import reads_views
 from console.store.payments import orders, payments
@@ -23,16 +20,6 @@ _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _LARGEST_CHARACTER = "\U0010ffff"
 _DASHES_TO_HYPHEN = str.maketrans(dict.fromkeys("‐‑‒–—―−─ー", "-"))
 """Characters that a Japanese keyboard or a word processor gives for a hyphen; ー is the key beside 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixMatches:
-    """Result of a search for the beginning of a number or payer: orders, payments and refunds, each kind newest
-    first."""
-
-    orders: tuple[Order, ...]
-    payments: tuple[Payment, ...]
-    refunds: tuple[Refund, ...]
 
 
 def _make_prefix_query(kind: str, column: Column[Any], parameter_prefix: str = "id") -> Select[Any]:
@@ -59,50 +46,16 @@ _IDS_BY_NUMBER_PREFIX_QUERY = union_all(*_NUMBER_PREFIX_QUERIES)
 _IDS_BY_ANY_PREFIX_QUERY = union_all(
     *_NUMBER_PREFIX_QUERIES, _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer")
 )
-_IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
-_ORDERS_BY_ID_QUERY = (
-    orders.get_base_query().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
-)
-_PAYMENTS_BY_ID_QUERY = (
-    payments.get_base_query().where(payment_table.c.id.in_(_IDS_PARAMETER)).order_by(payment_table.c.id.desc())
-)
-_REFUNDS_BY_ID_QUERY = (
-    refunds.get_base_query().where(refund_table.c.id.in_(_IDS_PARAMETER)).order_by(refund_table.c.id.desc())
-)
 
 
-def find_by_prefix(
-    conn: Connection, text: str, limit: int, lapsed_ids: Mapping[str, AbstractSet[int]]
-) -> PrefixMatches:
-    """Return the orders, payments and refunds with a number or payer that begins with `text`, at most `limit` for
-    each searched column. `lapsed_ids`: for each kind, ids of records whose call has lapsed (its process crashed or
-    froze), returned with an unknown outcome.
+def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
+    """Return the ids of the orders, payments and refunds with a number or payer that begins with `text`, by kind, at
+    most `limit` for each searched column.
 
     Numbers are compared with each spelling of `text` (see `list_number_spellings`), payers with `text` itself.
     `limit` is for each spelling. A database account that reads masked views doesn't see payers, so for it payers
     aren't searched.
     """
-    ids = find_ids_by_prefix(conn, text, limit)
-    order_matches, payment_matches, refund_matches = (
-        {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
-    )
-    lapsed_ids_by_kind = {kind: lapsed_ids.get(kind, frozenset()) for kind in ids}
-    return PrefixMatches(
-        orders.select_records(conn, _ORDERS_BY_ID_QUERY, order_matches) if order_matches["ids"] else (),
-        payments.select_records(
-            conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids_by_kind[payments.PAYMENT_KIND]
-        )
-        if payment_matches["ids"]
-        else (),
-        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refund_matches, lapsed_ids_by_kind[refunds.REFUND_KIND])
-        if refund_matches["ids"]
-        else (),
-    )
-
-
-def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
-    """Return the ids of the records with a number or payer that begins with `text`, by kind, at most `limit` for
-    each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
     payer_parameters = _make_range_parameters("payer", text)

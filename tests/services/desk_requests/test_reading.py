@@ -84,7 +84,7 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
     for number in place.sql("SELECT DISTINCT corporation_number FROM payments ORDER BY 1 LIMIT 5"):
         yield f"lookup {number[0]}", desk.lookup.find_records(str(number[0]))
     for typed in ("ORD", "11", "架空", "株"):
-        yield f"suggest {typed}", desk.lookup.suggest_records(typed)
+        yield f"search {typed}", desk.lookup.search(typed)
     for kind, table in TABLES.items():
         for (id,) in place.sql(f"SELECT id FROM {table} ORDER BY id LIMIT {_SHOWN}"):
             yield f"{kind} {id}", desk.recovery.read_record(kind, id)

@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
-from console.domain.records import CreditCheck, PurchaseRequest, Work, WorkState
+from console.domain.records import PurchaseRequest, Work, WorkState
 from console.domain.views.any_record import QueueItem
 from console.store.database.engine import Database
 from console.store.payments import orders, payments
@@ -29,7 +29,7 @@ _MONEY = ("approvals", "operations", "orders", "payments", "refunds")
 
 @pytest.fixture
 def books(place: Place) -> Iterator[Connection]:
-    """A connection that writes into the tables past the triggers; each statement is committed at once."""
+    """What stands in the tables, whoever wrote it; each statement is there at once."""
     for table in _MONEY:
         place.unguard(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
@@ -74,29 +74,18 @@ def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> N
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
 
 
-def test_suggestions_take_turns(console: Console, books: Connection) -> None:
-    """Exact matches come first; then one record of each kind after the other, newest first, each once."""
-    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    first = NUMBER[:3]
-    order = orders.find(books, ordered(books, f"{first}-1"))
-    payment, exact = begun(books, f"{first}-2"), begun(books, first, provider_payment_id=f"{first}-9")
-    assert console.lookup.suggest_records(first) == (exact, check, order, payment)
-    assert console.lookup.suggest_records(first, 2) == (exact, check)
-    assert console.lookup.suggest_records(" ") == console.lookup.suggest_records("nobody") == ()
-
-
-def test_suggested_by_payer_and_key(console: Console, books: Connection) -> None:
+def test_found_by_payer_and_key(console: Console, books: Connection) -> None:
     """By the payer as written, by the beginning of a refund's key."""
     payment = paid(books, payer="架空太郎")
     refund = moved(books, asked(books, payment), RefundState.APPROVED)
     refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
-    assert console.lookup.suggest_records("架空") == (payment,)
-    assert [one.id for one in console.lookup.suggest_records("RFD-A")] == [refund.id]
+    assert console.lookup.search("架空").payments.records == (payment,)
+    assert [one.id for one in console.lookup.search("RFD-A").refunds.records] == [refund.id]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
 def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limit: int) -> None:
-    """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
+    """What needs a person first, of whatever kind; within that refunds, payments, orders, credit checks."""
     ordered(books, "ORD-1")
     waiting = begun(books, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
     looked_at = begun(books, "P-2", work=REVIEW)
@@ -162,5 +151,6 @@ def test_an_error_until_it_was_made_good(console: Console, books: Connection) ->
     assert walked(console, "error", 50) == [("Refund", failed.id)]
     moved(books, asked(books, payment), RefundState.COMPLETED)
     assert walked(console, "error", 50) == []
-    assert isinstance(console.lookup.suggest_records("ORD-1")[0], Payment)
-    assert not [one for one in console.lookup.suggest_records("ORD-1") if isinstance(one, CreditCheck)]
+    found = console.lookup.search("ORD-1")
+    assert [one.id for one in found.payments.records] == [payment.id]
+    assert found.credit_checks.records == ()
