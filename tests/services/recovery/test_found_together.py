@@ -29,7 +29,7 @@ _MONEY = ("approvals", "operations", "orders", "payments", "refunds")
 
 @pytest.fixture
 def books(place: Place) -> Iterator[Connection]:
-    """What stands in the tables, whoever wrote it; each statement is there at once."""
+    """A connection that writes into the tables past the triggers; each statement is committed at once."""
     for table in _MONEY:
         place.unguard(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
@@ -85,7 +85,7 @@ def test_found_by_payer_and_key(console: Console, books: Connection) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
 def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limit: int) -> None:
-    """What needs a person first, of whatever kind; within that refunds, payments, orders, credit checks."""
+    """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
     ordered(books, "ORD-1")
     waiting = begun(books, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
     looked_at = begun(books, "P-2", work=REVIEW)
