@@ -221,7 +221,8 @@ class AccountResult:
     """Result of `db accounts apply` for one person of the file of accounts. `done` is created, updated, unchanged or
     disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords.
     `asks_worker`: a worker acts for the person. `has_changed_actor`: the person's own desk acted before and a worker
-    acts from now on, or the reverse. `is_default`: the file doesn't state whether the person acts or asks.
+    acts from now on, or the reverse. `is_default`: the file doesn't state whether the person's own desk acts or a
+    worker acts.
     """
 
     person: Person

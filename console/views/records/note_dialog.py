@@ -87,8 +87,9 @@ class NoteDialog(FormDialog):
         return Toast(self.context.translate("dialog.note.kept"))
 
     def show_answer(self, answer: Any) -> None:
-        """Delete the draft, because the note is stored, then show the answer of the service as the base class
-        FormDialog does."""
+        """Delete the draft, because the note is stored, then show the toast about the service's answer and close the
+        dialog.
+        """
         self._draft.delete()
         super().show_answer(answer)
 

@@ -353,8 +353,9 @@ def _get_result_wording_key(name: str, refund: Refund) -> str:
 
 
 def make_decision_content(context: WindowContext, refund: Refund | None, result_bar: QWidget) -> QWidget:
-    """Return the content of the dialog after a decision: `result_bar`, the widget that says the result of the
-    decision, and, if `refund` isn't None, its badges, the reason for its state, and its next step."""
+    """Return the content of the dialog after a decision: `result_bar`, the widget that shows the result of the
+    decision, and, if `refund` isn't None, its badges, the reason for its state, and its next step.
+    """
     widgets: list[QWidget] = [result_bar]
     if refund is not None:
         now = context.now()

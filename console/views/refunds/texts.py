@@ -101,8 +101,9 @@ def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
 
 
 def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
-    """Return the text about the people who may approve the refund, with their names if these are known, and about
-    whether two of them are needed."""
+    """Return the text about the people who may approve the refund. It has their names if these are known, and states
+    whether one or two of them are needed.
+    """
     if plan.second_checker:
         return context.translate("dialog.refund.asked_two", people=plan.approvers)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)

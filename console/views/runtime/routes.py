@@ -276,9 +276,10 @@ def get_screen_name(route: Route) -> str:
 
 
 def encode_route(route: Route) -> dict[str, Any]:
-    """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument `buy`
-    is left out, so that a stored route never opens the purchase dialog."""
-    arguments = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
+    """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument
+    `opens_purchase` is left out, so that a stored route never opens the purchase dialog.
+    """
+    arguments = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "opens_purchase"}
     return {"screen": get_screen_name(route), **arguments}
 
 

@@ -65,7 +65,9 @@ class WorkCounts:
 
     @property
     def unfinished_count(self) -> int:
-        """The number of unfinished operations and bulk runs of all people; their dialog lists as many."""
+        """The number of unfinished operations and bulk runs of all people, which is also the number of these rows in
+        the dialog of unfinished work.
+        """
         return len(self.unfinished_operations) + self.unfinished_run_count
 
     def find_queue_count(self, queue: str) -> QueueCount | None:

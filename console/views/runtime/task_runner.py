@@ -1,7 +1,7 @@
 """Runs service calls in worker threads, and passes values, failures and progress to callbacks in the GUI thread.
 
-A page passes a call, a callback for the call's value and a callback for its failure. Because of this, a page
-contains no threads and no locks. Use this module from the GUI thread only.
+A page passes a call, a callback for the call's value and a callback for its failure. So a page needs no threads and
+no locks of its own. Use this module from the GUI thread only.
 """
 
 import contextvars

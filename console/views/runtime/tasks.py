@@ -187,8 +187,8 @@ class Runner:
         is_cancellable: bool = True,
     ) -> TaskHandle:
         """Run a call that reports its progress, in a worker thread, and return its handle. The call gets a
-        ProgressReporter: each value that it reports is passed to `on_progress` in the GUI thread, and it can find out
-        whether it was cancelled.
+        ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
+        can find out whether the person has cancelled it.
         """
         return self._accept_task(
             Task(call, on_done, on_failed, on_progress, caller, label, key, lane, is_cancellable)

@@ -31,8 +31,9 @@ class ThreadPool:
         self._jobs.put(run_job)
 
     def end_threads(self, *, waits_for_end: bool) -> None:
-        """Let each thread end when it has run the jobs that are already in the queue. With `waits_for_end`, wait
-        until all threads have ended."""
+        """Let each thread end when it has run the jobs that are already in the queue. If `waits_for_end` is True,
+        wait until all threads have ended.
+        """
         for _ in self._threads:
             self._jobs.put(None)
         if waits_for_end:

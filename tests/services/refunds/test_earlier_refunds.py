@@ -46,7 +46,7 @@ def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, 
     """Its amount is free again here. The next refund may take what remains at the provider, and no more, also at a
     provider that pays back more than was paid.
     """
-    desk.control.change_settings(over_refunds=True)
+    desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.paid("ORD1", 50_000, provider)
     per_unit = 100 if provider == "atom" else 1
     first = desk.ask(payment, str(10_000 // per_unit))
@@ -76,7 +76,7 @@ def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, 
 def test_a_list_without_an_acknowledged_one_permits_nothing(desk: RefundDesk) -> None:
     """Atom's next list lacks it, because the answer was cut or came from a copy that is behind. Its amount wouldn't
     be counted."""
-    desk.control.change_settings(over_refunds=True)
+    desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.paid("ORD1", 50_000, "atom")
     first = desk.ask(payment, "100")
     desk.control.add_fault("late_charge", call="atom_refund", times=1)

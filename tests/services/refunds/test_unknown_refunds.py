@@ -108,7 +108,7 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk, provider: str) -> None:
     """Atom publishes no limit, so the sum must be kept here: a refund that a person has acknowledged counts."""
-    desk.control.change_settings(over_refunds=True)
+    desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.paid(minor=50_000, provider=provider)
     per_unit = 100 if provider == "atom" else 1
     whole = desk.ask(payment, str(50_000 // per_unit))

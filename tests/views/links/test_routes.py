@@ -18,7 +18,7 @@ LINKS = (
 def test_there_and_back(link: Link) -> None:
     route = convert_link_to_route(link)
     assert find_link_to_route(route) == link
-    assert not getattr(route, "buy", False)
+    assert not getattr(route, "opens_purchase", False)
 
 
 @pytest.mark.parametrize(

@@ -342,7 +342,7 @@ class IconButton(PaintedButton):
 class LinkButton(PaintedButton):
     """A button that looks like a link: text in the accent colour, an arrow (`has_arrow`) if the link opens another
     page, and a key cap if `key` isn't "". With a `tone`, the text has the colour of this tone and is underlined.
-    With `is_bold`, the text is bold.
+    With `is_bold`, the text is bold: it is the main figure of its panel.
     """
 
     def __init__(
