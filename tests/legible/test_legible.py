@@ -36,12 +36,12 @@ SHOWN_THEMSELVES = (NoteDialog,)
 NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
 
 
-@pytest.mark.all_variants("the screens are looked at in parts")
+@pytest.mark.parts_by_day(3, "the screens are looked at in parts")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
     """Every screen and dialog that exists, at the largest text in the smallest window, in one of the languages: in
-    which one is drawn, anew with another seed. The soak looks at all of them in both. In no input of a dialog does
-    Enter close it.
+    which one is drawn, anew with another seed, as are the parts that are looked at by day. The soak looks at all of
+    them in both. In no input of a dialog does Enter close it.
     """
     japanese_parts = random.Random(seed).sample(range(PARTS), PARTS // 2)
     sight = Sight("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)

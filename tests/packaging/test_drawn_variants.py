@@ -55,8 +55,8 @@ def test_the_order_of_collecting_draws_the_same() -> None:
 
 
 def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
-    """Every function of a costly file runs once or more, but for those of the night, and all variants where a mark
-    says so; without the option everything runs.
+    """Every function of a costly file runs once or more, but for those of the night, and as many variants as a
+    mark says; without the option everything runs.
     """
     costly = next(function for function, seconds in read_table().items() if seconds > 1)
     file, _, function = costly.partition("::")
@@ -73,8 +73,8 @@ def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
     assert "variants of costly tests: drawn with seed 1; make nightly runs all" in said
     assert "2 passed, 3 deselected" in said
     assert "5 passed" in run_tests(tmp_path, file)
-    path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.all_variants("why")\n@pytest.mark.p'))
-    assert "4 passed, 1 deselected" in run_tests(tmp_path, file, "--draw-variants=1")
+    path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))
+    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=1")
     assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=1", "--keep-seconds", status=4)
 
 

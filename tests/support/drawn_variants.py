@@ -1,10 +1,11 @@
 """Draws the variants of costly parametrised tests that `make test` runs; `make nightly` runs all of them.
 
 Every test function runs, but for those marked with `nightly`. Of one whose variants cost more than `_SECONDS`
-together (`_SECONDS_OF_GUARDS`), as many are drawn as fit into that time, at least one. Each next one has as many
-values as possible that none before has: a database, language or role. The other properties of a variant are its case:
-every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`).
-All variants of a test marked with `all_variants` run: they are the parts of one look at everything.
+together (`_SECONDS_OF_MONEY`, `_SECONDS_OF_GUARDS`), as many are drawn as fit into that time, at least one. Each next
+one has as many values as possible that none before has: a database, language or role. The other properties of a
+variant are its case: every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES`
+(`_SECONDS_OF_MONEY_CASES`).
+Of a test marked with `parts_by_day` so many variants run as the mark says: they are parts of one look at everything.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
 old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
@@ -21,7 +22,8 @@ from statistics import fmean
 import pytest
 
 TABLE = Path(__file__).with_name("variant_seconds.txt")
-_SECONDS, _SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES, _SECONDS_OF_GUARDS = 0.1, 0.3, 1.0, 1.5
+_SECONDS, _SECONDS_OF_MONEY, _SECONDS_OF_GUARDS = 0.1, 0.25, 1.5
+_SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES = 0.3, 1.0
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
 _GUARDS = ("tests/harms/", "tests/store/constraints/")
 """The rules that protect money are written once for SQLite and once for servers: most of its tests run on each
@@ -34,7 +36,9 @@ _MONEY = (
     *("tests/store/operations/", "tests/store/payments/", "tests/store/refunds/"),
     *("tests/providers/", "tests/worker/", "tests/crash/", "tests/races/"),
 )
-"""Where a case is an answer, a fault or a moment that must not cost money: more of them run."""
+"""Where a case is an answer, a fault or a moment that must not cost money: more of them run. Claims, leases, ids of
+requests and refunds by two people are among them.
+"""
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """Seconds of the servers for one of a test, on average. They serve several at once: none is measured alone."""
 _PROPERTY = "processor seconds"
@@ -57,13 +61,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     by_function: defaultdict[str, list[str]] = defaultdict(list)
     seconds = read_table()
+    part_counts: dict[str, int] = {}
     for item in items:
         if item.get_closest_marker("nightly"):
             continue
         function = name_function(item.nodeid)
         by_function[function].append(item.nodeid)
-        if item.get_closest_marker("all_variants"):
-            seconds[function] = 0.0
+        if parts := item.get_closest_marker("parts_by_day"):
+            seconds[function], part_counts[function] = 1.0, int(parts.args[0])
     drawn = {
         name
         for function, variants in by_function.items()
@@ -71,12 +76,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             variants,
             seconds.get(function, 0),
             random.Random(f"{seed} {function}"),
-            budget=_SECONDS_OF_GUARDS if function.startswith(_GUARDS) else _SECONDS,
+            budget=part_counts.get(function, _find_budget(function)),
             budget_of_cases=_SECONDS_OF_MONEY_CASES if function.startswith(_MONEY) else _SECONDS_OF_CASES,
         )
     }
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
     items[:] = [item for item in items if item.nodeid in drawn]
+
+
+def _find_budget(function: str) -> float:
+    """The processor seconds that the drawn variants of this test function may take together."""
+    if function.startswith(_GUARDS):
+        return _SECONDS_OF_GUARDS
+    return _SECONDS_OF_MONEY if function.startswith(_MONEY) else _SECONDS
 
 
 def name_function(nodeid: str) -> str:
