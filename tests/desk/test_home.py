@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from PySide6.QtCore import QEvent, QObject
 
 from console.app import Console
@@ -108,28 +109,28 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
     assert _current_record(home).id == chosen.id
 
 
-def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
+def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sandbox: Sandbox, scale: float) -> None:
     """Where the list of records begins below the window, the first count has the focus: title, unfinished work and
     counts are in sight. From there Tab leads to the list."""
     buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.window.resize(1280, 800)
-    for scale in (1.0, 1.25, 1.5, 2.0):
-        person.press("Alt+2")
-        person.rest()
-        current_appearance().set_text_scale(scale)
-        person.rest()
-        person.press("Alt+1")
-        home = person.page(HomePage)
-        person.until(lambda home=home: home.table.rows.rowCount() == 1)  # type: ignore[misc]  # of this turn
-        person.rest()
-        area = person.frame.page_stack.currentWidget()
-        assert isinstance(area, PageScrollArea)
-        assert area.verticalScrollBar().value() == 0, scale
-        focus = person.window.focusWidget()
-        assert focus is not None
-        assert home.isAncestorOf(focus)
-        assert not focus.visibleRegion().isEmpty(), "focus out of sight"
+    person.press("Alt+2")
+    person.rest()
+    current_appearance().set_text_scale(scale)
+    person.rest()
+    person.press("Alt+1")
+    home = person.page(HomePage)
+    person.until(lambda: home.table.rows.rowCount() == 1)
+    person.rest()
+    area = person.frame.page_stack.currentWidget()
+    assert isinstance(area, PageScrollArea)
+    assert area.verticalScrollBar().value() == 0
+    focus = person.window.focusWidget()
+    assert focus is not None
+    assert home.isAncestorOf(focus)
+    assert not focus.visibleRegion().isEmpty(), "focus out of sight"
     person.tab_to("Needs attention")
     assert home.table.hasFocus()
 

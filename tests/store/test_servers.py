@@ -186,6 +186,7 @@ def test_a_certificate_that_a_client_can_verify() -> None:
 # ---------------------------------------------------------------- Galera
 
 
+@pytest.mark.nightly("test_one_of_three_nodes_dies compares the rows of all nodes after one was killed and is back")
 def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> None:
     """Two of three go on; the third is brought up to date; owners may make triggers on a cluster too."""
     assert shared_galera() == galera_alone

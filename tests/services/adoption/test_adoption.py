@@ -232,7 +232,7 @@ def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
     """None of the rows of those who go on is lost. That nobody waits is asserted at full size, by `make soak`."""
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        met = adopt_under_traffic(url, home, database, 20_000)
+        met = adopt_under_traffic(url, home, database, 8_000)
         database.close()
     longest = max(met.longest_read_ms, met.longest_write_ms)
     print(

@@ -38,6 +38,7 @@ CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45)
 UNWATCHED = range(55, 60)
 """Indexes of the companies: with live checks, with open payments, with open refunds, and with ended records alone."""
 SUCCESSOR = 59
+STATEMENT_PARTS = 3
 """Its expired check makes it none that is watched."""
 
 
@@ -416,8 +417,12 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_broken_off_anywhere(fresh_place: Fresh, engine: str) -> None:
-    """A run whose n-th statement fails, or whose COMMIT is not answered, tells nothing twice and forgets nothing."""
+@pytest.mark.parametrize("first", range(1, STATEMENT_PARTS + 1))
+def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> None:
+    """A run whose n-th statement fails, or whose COMMIT is not answered, tells nothing twice and forgets nothing.
+
+    Each part takes every third statement.
+    """
     troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
         clock = HandClock()
@@ -429,7 +434,7 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str) -> None:
             assert scene.run() == 0
             day, present, raised = WHOLE_DAY, dict(rows), 0
             for trouble in troubles:
-                for nth in count(1):
+                for nth in count(first, STATEMENT_PARTS):
                     day = _next_published(day)
                     index = nth % len(rows)
                     present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)

@@ -30,7 +30,7 @@ from console.wording import reports as report_words
 from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
-from console.wording.sentences.text_context import FileTextContext
+from console.wording.sentences.text_context import FileTextContext, Language
 from tests.support.furnished import Furnished, furnished
 from tests.support.refusals import code_of
 
@@ -83,31 +83,27 @@ def in_sheet(value: Any) -> object:
     return value or None if isinstance(value, str) else value
 
 
-def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path: Path) -> None:
-    """Both formats, both languages: the titles, then each cell: amounts are numbers, days are days, numbers of
-    companies are texts.
-    """
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path: Path, language: Language) -> None:
+    """Both formats: the titles, then each cell: amounts are numbers, days are days, company numbers are texts."""
     filled = set()
-    for language in ("ja", "en"):
-        for place, request in enumerate(requests(desk)):
-            table = make_export_table(
-                desk.console, request, "aud-e", FileTextContext(language, desk.console._context.now)
-            )
-            rows = [
-                [column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page
-            ]
-            sheet_file, csv_file = tmp_path / f"{language}{place}.xlsx", tmp_path / f"{language}{place}.csv"
-            written = desk.console.exports.write(request, sheet_file, language)
-            assert (written.file, written.bytes) == (str(sheet_file), sheet_file.stat().st_size)
-            desk.console.exports.write(request, csv_file, language)
-            # The trail grows by the exports themselves, and what is unknown grows older while they are written.
-            if request.name is not ListName.AUDIT and request.subject != "time_to_truth":
-                assert written.rows == len(rows)
-                compare_sheet(sheet_file, table, rows)
-                compare_csv(csv_file, table, rows)
-            assert csv_file.read_bytes().startswith(b"\xef\xbb\xbf")
-            assert b"\n" not in csv_file.read_bytes().replace(b"\r\n", b"")
-            filled |= {request.name} if written.rows else set()
+    for place, request in enumerate(requests(desk)):
+        table = make_export_table(
+            desk.console, request, "aud-e", FileTextContext(language, desk.console._context.now)
+        )
+        rows = [[column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page]
+        sheet_file, csv_file = tmp_path / f"{language}{place}.xlsx", tmp_path / f"{language}{place}.csv"
+        written = desk.console.exports.write(request, sheet_file, language)
+        assert (written.file, written.bytes) == (str(sheet_file), sheet_file.stat().st_size)
+        desk.console.exports.write(request, csv_file, language)
+        # The trail grows by the exports themselves, and what is unknown grows older while they are written.
+        if request.name is not ListName.AUDIT and request.subject != "time_to_truth":
+            assert written.rows == len(rows)
+            compare_sheet(sheet_file, table, rows)
+            compare_csv(csv_file, table, rows)
+        assert csv_file.read_bytes().startswith(b"\xef\xbb\xbf")
+        assert b"\n" not in csv_file.read_bytes().replace(b"\r\n", b"")
+        filled |= {request.name} if written.rows else set()
     assert filled == set(ListName) - {ListName.RUNS, ListName.DIFFERENCES, ListName.COMPANIES}
 
 
