@@ -72,8 +72,8 @@ class Lines:
 TRIGGER = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
-def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
-    """Return the database's refusal of the last statement of `case`; None if the statement succeeded."""
+def fill(people: Team, who: str, case: Forbidden) -> tuple[str, ...]:
+    """Return the statements of `case` with the names that they have when `who` says them."""
     me, role = people.names[who], EVERYBODY[who][0]
     names = {
         "me": me,
@@ -84,7 +84,12 @@ def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None
         "database": people.database,
         "other_role": "approver" if role != "approver" else "operator",
     }
-    *before, last = (statement.format(**names) for statement in case.sql)
+    return tuple(statement.format(**names) for statement in case.sql)
+
+
+def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
+    """Return the database's refusal of the last statement of `case`; None if the statement succeeded."""
+    *before, last = fill(people, who, case)
     own = lines.fresh(who) if before else nullcontext(lines.kept(who))
     with own as connection, connection.cursor() as cursor:
         connection.begin()

@@ -1,0 +1,99 @@
+"""A session that sets whatever its server lets it set: each rule refuses what it refuses otherwise."""
+
+import random
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
+from tests.store.forbidden import Forbidden
+from tests.store.guard_lines import Lines, attempt, fill
+from tests.support.places import Engine, shared_nodes
+from tests.support.teams import Team, team
+
+ENDED_BY_TIME = ("running call", "lease: ")
+"""Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
+CASES = tuple(
+    case
+    for case in (*forbidden.FORBIDDEN, *forbidden_money.CASES, *forbidden_worker.CASES)
+    if not any(part in case.title for part in ENDED_BY_TIME)
+)
+SETTINGS = (
+    "sql_select_limit = 0", "sql_select_limit = 1", "max_join_size = 1", "sql_big_selects = 0",
+    "sql_safe_updates = 1", "sql_auto_is_null = 1", "max_sort_length = 8", "max_sort_length = 4",
+    "group_concat_max_len = 4",
+    "div_precision_increment = 0", "sql_mode = ''", "sql_mode = 'PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES'",
+    "sql_mode = 'ANSI,HIGH_NOT_PRECEDENCE'", "unique_checks = 0", "foreign_key_checks = 0",
+    "check_constraint_checks = 0", "default_regex_flags = 'MULTILINE,EXTENDED,DOTALL,UNGREEDY'",
+    "old_mode = 'UTF8_IS_UTF8MB3,ZERO_DATE_TIME_CAST,IGNORE_INDEX_ONLY_FOR_JOIN'", "old = 1",
+    "transaction_isolation = 'READ-UNCOMMITTED'", "transaction_isolation = 'SERIALIZABLE'",
+    "tx_isolation = 'READ-UNCOMMITTED'", "time_zone = '+14:00'", "time_zone = '-12:59'", "timestamp = 1",
+    "timestamp = 2000000000", "collation_connection = 'utf8mb4_general_ci'", "character_set_client = 'latin1'",
+    "character_set_connection = 'utf16'", "character_set_database = 'latin1'", "collation_database = 'utf8mb4_bin'",
+    "character_set_results = NULL", "lc_time_names = 'ja_JP'", "last_insert_id = 1", "max_error_count = 0",
+    "sql_notes = 0", "tmp_table_size = 0", "max_heap_table_size = 16384", "eq_range_index_dive_limit = 0",
+    "range_optimizer_max_mem_size = 1", "join_cache_level = 0", "expensive_subquery_limit = 0",
+    "in_predicate_conversion_threshold = 1", "optimizer_use_condition_selectivity = 1", "low_priority_updates = 1",
+    "max_sp_recursion_depth = 255", "windowing_use_high_precision = 0", "explicit_defaults_for_timestamp = 0",
+    "system_versioning_asof = '2000-01-01'", "completion_type = 'CHAIN'", "default_week_format = 7",
+)  # fmt: skip
+"""Settings that change how a statement is evaluated. A server refuses those that it doesn't have."""
+DRAWN = 4
+
+
+pytestmark = pytest.mark.engines("mariadb")
+
+
+@pytest.fixture(scope="module")
+def people(engine: Engine) -> Iterator[Team]:
+    """A team with records of every kind. These tests change nothing."""
+    with shared_nodes(engine) as nodes, team(nodes[0]) as made:
+        for seeding in (forbidden, money_scene, forbidden_worker):
+            seeding.seed(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lines(people: Team) -> Iterator[Lines]:
+    made = Lines(people)
+    yield made
+    made.close()
+
+
+def _refused_by_rules(people: Team, lines: Lines, who: str) -> tuple[Forbidden, ...]:
+    """The statements that this account's grants let pass, so that a rule has to refuse them."""
+    return tuple(case for case in CASES if "console: " in (attempt(people, lines, who, case) or ""))
+
+
+def _passes(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
+    """Say these in a transaction that is rolled back. Return True if the server did all of them."""
+    line.begin()
+    try:
+        with line.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    except pymysql.MySQLError:
+        return False
+    finally:
+        line.rollback()
+    return True
+
+
+@pytest.mark.parametrize("drawn", [DRAWN, pytest.param(len(SETTINGS), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
+def test_no_setting_lets_a_forbidden_statement_pass(people: Team, lines: Lines, who: str, drawn: int) -> None:
+    """Each setting alone, before each statement. A statement that a setting makes fail otherwise does no harm."""
+    before, cases, passed, settled = forbidden.contents(people), _refused_by_rules(people, lines, who), [], 0
+    for setting in random.sample(SETTINGS, drawn):
+        with lines.fresh(who) as line:
+            try:
+                line.cursor().execute(f"SET SESSION {setting}")
+            except pymysql.MySQLError:
+                continue
+            settled += 1
+            passed += [(setting, case.title) for case in cases if _passes(line, fill(people, who, case))]
+    assert passed == []
+    assert forbidden.contents(people) == before
+    assert len(cases) > 250
+    assert settled >= drawn // 4
