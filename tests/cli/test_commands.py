@@ -599,3 +599,18 @@ def test_an_order_whose_time_is_none(terminal: Terminal, written: object, shown:
     assert b"1970" not in terminal("show", "order", "1").out
     for words in (("lookup", NUMBER), ("show", "order", "1"), ("queue", "pending"), ("find", "ORD-1")):
         assert terminal(*words).status == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"), [("ja", "該当する記録はありません。"), ("en", "No records match.")]
+)
+def test_a_search_without_a_result_says_so(terminal: Terminal, language: str, sentence: str) -> None:
+    """The first line says that no record matches, also on a desk without a registry."""
+    for words in (("find", "9999zz"), ("find", "status:unknown")):
+        assert terminal(*words, LANGUAGE=language).out.decode().splitlines()[0] == sentence
+
+
+def test_a_search_with_a_result_begins_with_a_heading(terminal: Terminal) -> None:
+    """A search by a condition alone has no line of the registry; its first line is the heading, and not empty."""
+    assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    assert terminal("find", "client:1").out.decode().splitlines()[0] == "Credit checks"

@@ -2,6 +2,8 @@
 each kind of record.
 """
 
+import itertools
+import operator
 from collections.abc import Iterator
 
 from console.cli.alerts.alerts import format_alert_list_lines
@@ -18,15 +20,20 @@ from console.wording.search import format_missing_records_note, format_search_pr
 
 def format_search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
     """Yield the result of a search as text: the answer of the command `find`, and of `lookup` for a text that
-    isn't a corporation number.
+    isn't a corporation number. The first line is not empty.
     """
+    return itertools.dropwhile(operator.not_, _format_search_sections(result, translator))
+
+
+def _format_search_sections(result: SearchResult, translator: Translator) -> Iterator[str]:
     for problem in result.query.problems:
         yield format_search_problem(problem, translator)
     has_records = any(True for _ in result.records) or bool(result.operations)
+    was_searched = bool(result.query.words) or result.query.has_conditions
+    if was_searched and not has_records and not result.alerts:
+        yield translator("search.no_records")
     if result.query.words or not result.query.has_conditions:
         yield from format_registry_matches_lines(result.companies, translator)
-    elif not has_records:
-        yield translator("search.no_records")
     for kind, group in result.groups.items():
         yield from format_section_lines(
             f"search.group.{kind}", tuple(_format_record_group_lines(group, translator)), translator

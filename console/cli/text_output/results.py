@@ -203,7 +203,7 @@ def _format_explanation_lines(item: "AnyQueueItem", translator: Translator) -> I
     commands of its possible actions.
     """
     step = item.explanation.next_step
-    yield from (f"{COLUMN_GAP}{line}" for line in _format_queue_item_detail_lines(item, translator))
+    yield from (f"{COLUMN_GAP}{line}" for line in _format_queue_item_detail_lines(item, translator) if line)
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
     yield from _format_company_action_lines(item, translator)
