@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 from console.cli.process.password import protect_password_descriptor
 from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
+from console.domain.reason import ForeignText, Reason
 
 if TYPE_CHECKING:  # the window starts through this module, and each import delays its first frame
     from console.cli.json_output.results import JsonObject
@@ -118,10 +119,22 @@ class AnswerWriter:
     def _format_error(self, error: ConsoleError) -> str:
         """Return the sentence about an error. If the file of sentences can't be read, return the error code."""
         try:
-            return self.translator.format_error_message(error)
+            return self.translator.format_error_message(self._translate_usage_problem(error))
         except Exception:
             log.exception("No sentence for %s", error.code, extra=BUG_RECORD_ATTRIBUTES)
             return error.code
+
+    def _translate_usage_problem(self, error: ConsoleError) -> ConsoleError:
+        """Return the error for its sentence: of a wrong command line, the problem in the language of the command. The
+        detail of the given error keeps the English text.
+        """
+        problem = error.detail.get("problem")
+        if error.code != ErrorCode.USAGE or not isinstance(problem, str) or isinstance(problem, Reason):
+            return error
+        from console.cli.process.usage_problems import format_usage_problem
+
+        text = ForeignText(format_usage_problem(problem, self.translator))
+        return rebuild_error(error.code, {**error.detail, "problem": text})
 
     def write_to_stderr(self, text: str) -> None:
         """Write a line to stderr, such as a warning, that is not part of the command's answer on stdout."""

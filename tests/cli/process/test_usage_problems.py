@@ -1,0 +1,50 @@
+"""The problems of a command line in the language of the command."""
+
+import json
+
+import pytest
+
+from console.cli.process.usage_problems import format_usage_problem
+from console.cli.text_output.translator import Translator
+from tests.cli.conftest import Terminal
+from tests.cli.process.test_parser import NUMBER, refusal
+
+COMMAND_LINES = (
+    (),
+    ("look", NUMBER),
+    ("lookup",),
+    ("lookup", NUMBER, NUMBER),
+    ("lookup", "--json=1", NUMBER),
+    ("purchase", NUMBER, "--client", "1", "--deal", "3"),
+    ("purchase", NUMBER, "--client", "1", "--deal", "x"),
+    ("purchase", NUMBER, "--client", "1", "--comment", "\udcff"),
+    ("queue", "everything"),
+    ("queue", "error", "--limit", "５"),
+    ("queue", "error", "--limit"),
+    ("refund",),
+    ("refund", "request", "5", "--amount", "1"),
+    ("training", "--list", "--check"),
+)
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_a_problem_of_the_parser_is_translated(line: tuple[str, ...]) -> None:
+    """The Japanese sentence has none of the English words of the parser."""
+    translator = Translator()
+    translator.language = "ja"
+    problem = str(refusal(*line).detail["problem"])
+    text = format_usage_problem(problem, translator)
+    assert text != problem
+    assert not any(word in text for word in ("argument", "choose", "invalid", "required", "needed", "expected"))
+
+
+def test_an_unknown_problem_stays() -> None:
+    """A text that is no problem of the parser, such as a translated one, is returned as it is."""
+    assert format_usage_problem("画面がありません", Translator()) == "画面がありません"
+
+
+def test_the_message_is_translated_and_the_detail_is_not(terminal: Terminal) -> None:
+    """People read the problem in their language; programs get the parser's text in the detail."""
+    error = json.loads(terminal("--json", "queue", "everything", LANGUAGE="ja").out)["error"]
+    assert "NAME に everything は指定できません" in error["message"]
+    assert error["detail"]["problem"].startswith("argument NAME: invalid choice: 'everything'")
