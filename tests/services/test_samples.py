@@ -88,6 +88,15 @@ def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:
         assert console.audit.verify_chains() >= sum(len(sample.events) for sample in samples())
 
 
+def test_a_contradicting_answer_is_kept(console: Console) -> None:
+    """The provider's side says when the answer came that differs, not when the purchase was answered."""
+    for sample in samples():
+        if sample.kind == "contradicted":
+            view = console.credit_checks.read_credit_check(sample.id)
+            assert view.evidence[-1].at == sample.events[-1].at
+            assert "NOT_FOUND" in view.evidence[-1].summary
+
+
 def test_documents_of_samples_can_be_read(console: Console) -> None:
     """Every record that claims a PDF has one; where the provider changed it, the older one is still there."""
     changed = next(sample for sample in samples() if sample.kind == "two_reports")

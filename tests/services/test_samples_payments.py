@@ -118,13 +118,16 @@ def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
 
 
 def test_samples_happened_in_order(paying: tuple[Console, Sandbox]) -> None:
-    """A payment expires after its deadline, a contradiction is recorded when the answer came, and an approver decides
-    after the request.
+    """A payment expires after its deadline and after its steps have begun, a contradiction is recorded when the answer
+    came, and an approver decides after the request.
     """
     console, _ = paying
     for made in payments():
         if made.kind == "expired":
             assert made.latest_event_at > made.values["payment_expires_at"]
+            whats = [event.what for event in console.recovery.read_timeline("payment", str(made.id)).events]
+            begun = next(place for place, what in enumerate(whats) if "saga" in what)
+            assert whats.index("payment.expired") > begun, whats
         if made.kind == "contradicted":
             assert made.latest_event_at == made.values["told_at"]
         for refund in made.refunds:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from sqlalchemy import Connection
 
 from console.demo.samples import record_rows as rows
-from console.demo.samples.credit_check_factory import SampleEvent
+from console.demo.samples.credit_check_factory import ONE_SECOND, SampleEvent
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, REFUND_KIND, PaymentSample, RefundSample
 from console.demo.samples.record_rows import ColumnValues
 from console.domain.audit.actions import AuditAction
@@ -143,11 +143,11 @@ def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> dateti
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
-    """Write the completed saga that has ended the payment of the sample, which must be expired."""
+    """Write the completed saga that has ended the payment of the sample, which must be expired. It starts before its
+    steps, so that the timeline has them in their order."""
     at, step_times = sample.latest_event_at, dict[str, str]()
-    saga = sagas.start_saga(
-        conn, timeout_start.PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, at
-    )
+    kind, begun_at = timeout_start.PAYMENT_TIMEOUT_KIND, at - ONE_SECOND
+    saga = sagas.start_saga(conn, kind, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, begun_at)
     for step, next_step in pairwise(timeout_start.TIMEOUT_SAGA_STEP_NAMES):
         if saga is not None:
             step_times[step] = at.isoformat()
