@@ -20,6 +20,20 @@ _MISMATCHES = ("tests/store/queues/test_queues.py",)
 
 ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
+        "people book an amount in another currency",
+        "console/domain/payments/report_rules.py",
+        "(is_other_currency and report_source is ReportSource.PEOPLE)",
+        "(is_other_currency and report_source is None)",
+        ("tests/domain/payments/test_report_rules.py",),
+    ),
+    _mutant(
+        "one refund is named in two warnings",
+        "console/services/refunds/risk_signals.py",
+        "            if signal.id in named_ids:\n",
+        "            if signal.id is None:\n",
+        ("tests/services/refunds/test_views.py",),
+    ),
+    _mutant(
         "a notice is said to be matched with another provider's payment",
         "console/domain/explanations/notices.py",
         "        return record.provider == notice.source and record.merchant_payment_id == notice.order_no\n",

@@ -419,3 +419,15 @@ def test_a_report_without_a_sum_is_observed_without_one() -> None:
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = fact(P.EXPIRED, 1, minor=None)
     assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"), [(ReportSource.PEOPLE, "not_bookable"), (ReportSource.READ, "other_amount")]
+)
+@pytest.mark.parametrize("currency", ["KRW", "INR"])
+def test_no_amount_is_booked_in_another_currency(currency: str, source: ReportSource, reason: str) -> None:
+    """Whoever says so, people too: the outcome stays unknown, and no yen become won or rupees."""
+    report = PaymentReport("ORD-1", "T-1", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
+    record = replace(BEGUN, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
+    effect = compute_report_effect(record, report, START, source)
+    assert (effect.booked_amount, effect.new_states, effect.unknown_reason) == (None, (), reason)
