@@ -41,7 +41,7 @@ class VerifyAuditCommand:
         """
         if args.pack is None:
             ServiceCommand(
-                lambda console, _, __: console.audit.verify_chains(),
+                lambda console, _, __: console.audit.verify_trail(),
                 cli_json.build_audit_verification_json,
                 cli_text.format_audit_verification_lines,
             ).run(args, writer)

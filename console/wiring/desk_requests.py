@@ -77,7 +77,7 @@ def make_command_runners(context: ServiceContext, services: DeskRequestServices)
         "reconcile": _make_method_runner(services.reconciliation.run),
         "limits set": _make_method_runner(services.limits.set_limit),
         "read-only set": _make_method_runner(services.read_only_switches.set_switch),
-        "audit verify": lambda _call: services.audit.verify_chains(),
+        "audit verify": lambda _call: services.audit.verify_trail(),
     }
 
 

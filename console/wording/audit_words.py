@@ -1,6 +1,7 @@
 """Texts of an audit entry, for the page of the audit trail and for the terminal: the action, the record and the
 result. Codes and internal ids are only in the entry's JSON."""
 
+from console.domain.audit.verification import VerifiedTrail
 from console.domain.records import AuditEntry, TimelineEntry
 from console.wording.sentences import catalogue as wording
 
@@ -11,6 +12,15 @@ def format_audit_action(entry: AuditEntry, language: str) -> str:
     """Return a sentence that describes the action of an audit entry."""
     facts = {**entry.detail, "reason": entry.reason}
     return wording.format_audit_entry(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
+
+
+def format_verified_trail(trail: VerifiedTrail, language: str) -> str:
+    """Return the sentence about a verified audit trail: the number of its entries, and the first and the last one
+    with their times."""
+    if trail.first is None or trail.last is None:
+        return wording.translate("audit_screen.verified", language, rows=trail.rows)
+    facts = {"first": trail.first.id, "first_at": trail.first.at, "last": trail.last.id, "last_at": trail.last.at}
+    return wording.translate("audit_screen.verified.range", language, rows=trail.rows, **facts)
 
 
 def format_audit_subject(entry: AuditEntry, language: str) -> str:

@@ -20,9 +20,11 @@ from console.cli.json_output.records import (
     build_work_json,
     format_instant_for_json,
 )
+from console.domain.calendar_days import format_instant
 from console.domain.records import AuditEntry, CreditCheck
 
 if TYPE_CHECKING:
+    from console.domain.audit.verification import VerifiedTrail
     from console.domain.queues.disagreements import Disagreement
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
@@ -275,11 +277,15 @@ class AuditExport:
     rows: int
 
 
-def build_audit_verification_json(row_count: int, _: Translate) -> JsonObject:
-    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row.
-    `row_count` is the number of verified rows.
+def build_audit_verification_json(trail: "VerifiedTrail", _: Translate) -> JsonObject:
+    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row: the number of
+    verified rows, and the first and the last one with their times, which are null if there are none.
     """
-    return {"rows": row_count, "first_bad": None}
+    first, last = (
+        None if entry is None else {"id": entry.id, "at": format_instant(entry.at)}
+        for entry in (trail.first, trail.last)
+    )
+    return {"rows": trail.rows, "first_bad": None, "first": first, "last": last}
 
 
 def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:

@@ -22,6 +22,7 @@ from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
+    from console.domain.audit.verification import VerifiedTrail
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
@@ -237,11 +238,9 @@ def _make_audit_row(entry: AuditEntry, language: str) -> TableRow:
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 
 
-def format_audit_verification_lines(row_count: int, translator: Translator) -> Lines:
-    """Return the answer of the command `audit verify` as text, for an audit trail without errors; `row_count` is the
-    number of verified rows.
-    """
-    return (translator("audit_screen.verified", rows=row_count),)
+def format_audit_verification_lines(trail: "VerifiedTrail", translator: Translator) -> Lines:
+    """Return the answer of the command `audit verify` as text, for an audit trail without errors."""
+    return (audit_words.format_verified_trail(trail, translator.language),)
 
 
 def format_audit_export_lines(export: AuditExport, translator: Translator) -> Lines:

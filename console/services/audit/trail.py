@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from console.domain.access.permissions import AUDITOR, ROLES_BY_RIGHT, has_right
 from console.domain.audit.actions import AuditAction
+from console.domain.audit.verification import AuditEntryPosition, VerifiedTrail
 from console.domain.calendar_days import format_instant
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -21,7 +24,7 @@ from console.store.records import any_record
 _AUDIT_CSV_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
-ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
+ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], Any]], Any]
 """Type of the function `RequestIdService.act_once`. Its arguments: the command, the request id, the arguments of the
 command, and the function whose answer is stored under the request id.
 """
@@ -48,9 +51,13 @@ class AuditService:
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
-        """Verify all chains of the audit trail; return the number of entries. If no name of an acting person is set,
-        no right is needed. If the acting person's database account may read only a part of the trail, a worker
-        verifies it.
+        """Verify all chains of the audit trail as `verify_trail` does; return the number of entries."""
+        return self.verify_trail().rows
+
+    def verify_trail(self) -> VerifiedTrail:
+        """Verify all chains of the audit trail; return the number of entries, the first and the last one. If no name
+        of an acting person is set, no right is needed. If the acting person's database account may read only a part
+        of the trail, a worker verifies it.
 
         Raises audit_broken with detail.first_bad (the smallest id of an entry that doesn't match its chain, or that
         is missing, replaced or forged according to the stored roots), and not_allowed if the acting person has no
@@ -59,10 +66,11 @@ class AuditService:
         context = self._context
         only_person = None if context.operator is None else self._find_only_visible_person()
         if only_person is not None and context.asks_worker:  # this account doesn't see the whole trail
-            return self._act_once("audit verify", None, (), self._verify_chains)
-        return self._verify_chains()
+            trail: VerifiedTrail = self._act_once("audit verify", None, (), self._verify_trail)
+            return trail
+        return self._verify_trail()
 
-    def _verify_chains(self) -> int:
+    def _verify_trail(self) -> VerifiedTrail:
         context = self._context
         with context.database.read() as conn:
             result = audit.verify_chains(conn, context.spool.walk_anchors(context.database_id))
@@ -73,14 +81,15 @@ class AuditService:
             raise ConsoleError(
                 ErrorCode.AUDIT_BROKEN, {"rows": result.row_count, "first_bad": first_bad[0], "why": first_bad[1]}
             )
-        return result.row_count
+        return VerifiedTrail(result.row_count, *map(_make_position, (result.first_row, result.last_row)))
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
         """Write the audit entries that the acting person may read to the new CSV file `path`; return their number.
         Raises usage if the file exists, storage_full if it can't be written, no_operator if no name is set, and
         not_allowed if the acting person has no right to read audit entries.
         """
-        return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
+        row_count: int = self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
+        return row_count
 
     def _export_entries(self, path: Path) -> int:
         visible_person = self._find_only_visible_person()
@@ -110,3 +119,8 @@ def _make_csv_cells(entry: AuditEntry) -> tuple[str, ...]:
     detail = json.dumps(dict(entry.detail), ensure_ascii=False, sort_keys=True)
     at = format_instant(entry.at)
     return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)
+
+
+def _make_position(row: tuple[int, str] | None) -> AuditEntryPosition | None:
+    """Return the position of a row, given as its id and its stored time; None for None."""
+    return None if row is None else AuditEntryPosition(row[0], datetime.fromisoformat(row[1]).replace(tzinfo=UTC))

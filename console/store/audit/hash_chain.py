@@ -39,6 +39,7 @@ HASHED_COLUMNS = (
 database assigns it when the row is inserted.
 """
 
+_TIME_INDEX = HASHED_COLUMNS.index("at")
 _json_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 # The instant is read as the text that was hashed. So an invalid instant is reported as a bad row and raises no
 # exception.
@@ -65,11 +66,16 @@ class AuditVerificationResult:
     - unlinked: the row doesn't follow the previous row of its chain
     - replaced: the row fits its chain, but its hash isn't that of the anchor
     - missing: the row of an anchor is absent
+
+    `first_row` and `last_row` are the rows with the smallest and the largest id, each as its id and its stored time
+    (the text that was hashed, UTC); None if there are no rows.
     """
 
     row_count: int
     first_bad_row_id: int | None = None
     reason: str | None = None
+    first_row: tuple[int, str] | None = None
+    last_row: tuple[int, str] | None = None
 
 
 def format_hashed_instant(at: datetime) -> str:
@@ -115,7 +121,13 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerifi
         verification.report_bad_row(unreadable_id, "edited")
     else:
         verification.report_missing_anchors()
-    return AuditVerificationResult(verification.row_count, verification.first_bad_row_id, verification.reason)
+    return AuditVerificationResult(
+        verification.row_count,
+        verification.first_bad_row_id,
+        verification.reason,
+        verification.first_row,
+        verification.last_row,
+    )
 
 
 def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
@@ -144,13 +156,15 @@ def _find_unreadable_row(conn: Connection) -> int | None:
 
 
 class _ChainVerification:
-    """One pass over all audit rows and anchors, both sorted by chain, then seq. It counts the checked rows, and
-    stores the smallest id of a bad row and the reason."""
+    """One pass over all audit rows and anchors, both sorted by chain, then seq. It counts the checked rows, stores
+    the smallest id of a bad row and the reason, and the first and the last row by id."""
 
     def __init__(self, anchors: Iterable[ChainHead]) -> None:
         self.row_count = 0
         self.first_bad_row_id: int | None = None
         self.reason: str | None = None
+        self.first_row: tuple[int, str] | None = None
+        self.last_row: tuple[int, str] | None = None
         self._anchors = iter(anchors)
         self._anchor = next(self._anchors, None)
         self._last_row: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
@@ -161,6 +175,9 @@ class _ChainVerification:
         self.row_count += 1
         *content, row_id, prev_hash, stored_hash = row
         session, seq = content[0], content[1]
+        position = row_id, str(content[_TIME_INDEX])
+        self.first_row = position if self.first_row is None else min(self.first_row, position)
+        self.last_row = position if self.last_row is None else max(self.last_row, position)
         if not isinstance(session, str) or not isinstance(seq, int):
             self.report_bad_row(row_id, "edited")
             return

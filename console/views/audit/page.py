@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.audit.verification import VerifiedTrail
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.records import AuditEntry
@@ -135,16 +136,16 @@ class AuditPage(Page):
     def _verify_trail(self) -> None:
         self.verify_button.set_busy(self.context.translate("audit_screen.verifying"))
         self.context.run_read(
-            lambda services: services.audit.verify_chains(),
+            lambda services: services.audit.verify_trail(),
             self._show_verified_bar,
             self._show_broken_trail,
             caller=self,
             key="verify",
         )
 
-    def _show_verified_bar(self, row_count: int) -> None:
+    def _show_verified_bar(self, trail: VerifiedTrail) -> None:
         self.verify_button.enable_button()
-        verified_sentence = self.context.translate("audit_screen.verified", rows=row_count)
+        verified_sentence = audit_words.format_verified_trail(trail, self.context.language)
         self.show_bar(
             "verify",
             NotificationBar(

@@ -1,0 +1,48 @@
+"""A verified trail names its first and its last entry, in the answer, in JSON and in both languages."""
+
+from datetime import UTC, datetime
+
+from console.cli.json_output.results import build_audit_verification_json
+from console.domain.audit.verification import AuditEntryPosition, VerifiedTrail
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.wording.audit_words import format_verified_trail
+from tests.support.invented import numbers
+from tests.support.places import Place
+
+
+def test_first_and_last_are_those_of_the_list(place: Place, sandbox: Sandbox) -> None:
+    """By their ids, whatever chain they are in: a second desk writes a chain of its own."""
+    first_number, second_number = numbers(2, seed=7)
+    with place.opened(sandbox) as desk, place.opened(sandbox, person="lead-b", desk=1) as other:
+        desk.credit_checks.purchase(PurchaseRequest(first_number, "1"))
+        other.credit_checks.purchase(PurchaseRequest(second_number, "1"))
+        desk.credit_checks.purchase(PurchaseRequest(first_number, "2"))
+        trail = desk.audit.verify_trail()
+    ((rows, first, last),) = place.sql("SELECT COUNT(*), MIN(id), MAX(id) FROM audit_log")
+    assert trail.first is not None
+    assert trail.last is not None
+    assert trail.rows <= rows
+    assert (trail.first.id, trail.first.at.tzinfo) == (first, UTC)
+    assert first < trail.last.id <= last
+    assert trail.first.at <= trail.last.at
+
+
+def test_words_and_json() -> None:
+    at = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+    trail = VerifiedTrail(1_204, AuditEntryPosition(3, at), AuditEntryPosition(1_210, at))
+    english = format_verified_trail(trail, "en")
+    assert english == (
+        "1,204 entries unbroken: first 3 at 2026-11-20 15:04:05 JST, last 1210 at 2026-11-20 15:04:05 JST."
+    )
+    assert all(part in format_verified_trail(trail, "ja") for part in ("1,204", "2026-11-20 15:04:05 JST", "1210"))
+    json = build_audit_verification_json(trail, lambda key, **_: key)
+    assert json == {
+        "rows": 1_204,
+        "first_bad": None,
+        "first": {"id": 3, "at": "2026-11-20T06:04:05Z"},
+        "last": {"id": 1_210, "at": "2026-11-20T06:04:05Z"},
+    }
+    empty = VerifiedTrail(0)
+    assert build_audit_verification_json(empty, lambda key, **_: key)["first"] is None
+    assert format_verified_trail(empty, "en").startswith("0 entries verified")
