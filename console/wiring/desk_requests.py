@@ -160,6 +160,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
         "give up": _make_method_runner(recovery.give_up),
         "hand over": _make_method_runner(recovery.hand_over),
         "note": _make_method_runner(recovery.add_note),
+        "unmask": _make_method_runner(recovery.unmask),
         "run due": run_due,
     }
 
@@ -297,6 +298,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "give up": DeskRequestForm((str, int), _make_record_facts),
     "hand over": DeskRequestForm((str, int, str), _make_record_facts),
     "note": DeskRequestForm((str, int, str), _make_record_facts),
+    "unmask": DeskRequestForm((str, int, str), _make_record_facts),
     "payment start": DeskRequestForm((int, str), _make_facts_function_for_kind(orders.ORDER_KIND)),
     "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
     "order move": DeskRequestForm((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),

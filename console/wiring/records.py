@@ -33,6 +33,7 @@ from console.services.recovery import replayed_answers as record_answers
 from console.services.recovery.queues import QueueReader
 
 if TYPE_CHECKING:
+    from console.domain.payments.unmasking import UnmaskedTexts
     from console.services.annotations.notes import NoteService
     from console.services.annotations.takes import TakeService
     from console.services.credit_checks.probe import CreditCheckProber
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from console.services.evidence.pack import EvidencePackWriter, WrittenPack
     from console.services.evidence.pack_bundle import EvidenceBundleWriter, PackCountReporter, WrittenBundle
     from console.services.evidence.timeline import TimelineService
+    from console.services.payments.unmasking import PayerUnmasking
     from console.services.recovery.choices import DecisionChoiceReader
     from console.services.recovery.operations import OperationRecovery
     from console.services.tasks.scheduler import Scheduler
@@ -71,6 +73,7 @@ class RecordServices:
     choices: "DecisionChoiceReader"
     take_service: "TakeService"
     notes: "NoteService"
+    unmasking: "PayerUnmasking"
     timelines: "TimelineService"
     evidence_packs: "EvidencePackWriter"
     evidence_bundles: "EvidenceBundleWriter"
@@ -230,6 +233,25 @@ class RecoveryService:
         return self._request_ids.act_once(
             "note", request_id, arguments, lambda: note_service.add_note(*arguments), find_answer
         )
+
+    def unmask(self, kind: str, id: int | str, reason_text: str, *, request_id: str | None = None) -> bool:
+        """Write the audit entry by which the acting person may read a payer and the raw answers without masks for
+        UNMASKED_SECONDS, and return True. Raises usage if the reason is empty or too long, not_found if there is no
+        such payment or refund, not_allowed if the acting person has no right to unmask.
+        """
+        record_id, unmasking = _parse_record_id(kind, id), self._services.unmasking
+        return self._request_ids.act_once(
+            "unmask",
+            request_id,
+            (kind, record_id, reason_text),
+            lambda: unmasking.unmask(kind, record_id, reason_text),
+        )
+
+    def read_unmasked(self, kind: str, id: int | str) -> "UnmaskedTexts | None":
+        """Return the unmasked payer and answers of a payment or refund; None if the acting person has not unmasked
+        them within the last UNMASKED_SECONDS. Raises not_found if there is no such record, not_allowed if the acting
+        person may not read."""
+        return self._services.unmasking.read_unmasked(kind, _parse_record_id(kind, id))
 
     def read_record(self, kind: str, id: int | str) -> AnyRecordDetails:
         """Return one record with the data that its screen shows. Raises not_found if there is no such record,

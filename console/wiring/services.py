@@ -37,6 +37,7 @@ from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIdService
 from console.services.lookup.record_search import Lookup
 from console.services.payments.spooled_payments import LostPaymentRestorer
+from console.services.payments.unmasking import PayerUnmasking
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery import replayed_answers as record_answers
@@ -242,6 +243,7 @@ class ServiceBuilder:
             self.readers.choices,
             TakeService(self._context),
             NoteService(self._context),
+            PayerUnmasking(self._context),
             TimelineService(self._context, self.readers.opening_log, complete_records),
             pack_writer,
             EvidenceBundleWriter(self._context, pack_writer),

@@ -23,7 +23,21 @@ def _mutant(name: str, file: str, old: str, new: str, test: str, engine: str = "
 
 
 _SINCE = "tests/store/test_state_since.py"
+_UNMASKING = "console/services/payments/unmasking.py"
+_UNMASKED, _UNMASKED_BY_VIEW = (
+    "tests/services/payments/test_unmasking.py",
+    "tests/services/desk_requests/test_unmasking.py",
+)
 ON_HARMS: tuple[Mutant, ...] = (
+    _mutant("a payer that was unmasked once stays so", _UNMASKING,
+        "if not 0 <= age_seconds < UNMASKED_SECONDS:", "if age_seconds < 0:",
+        f"{_UNMASKED}::test_the_payer_is_seen_for_a_minute", "sqlite"),
+    _mutant("the raw answers of a desk that acts name the payer", _UNMASKING,
+        "body=mask_text(item.body, payers)", "body=item.body",
+        f"{_UNMASKED}::test_the_payer_is_seen_for_a_minute", "sqlite"),
+    _mutant("a view shows a payer that was unmasked once", "console/store/access/people_views.py",
+        "BETWEEN -{UNMASKED_SECONDS} AND {UNMASKED_SECONDS - 1})", "> -{UNMASKED_SECONDS})",
+        f"{_UNMASKED_BY_VIEW}::test_a_person_who_asks_reads_it_through_views"),
     _mutant("a worker makes a vote of any wish", _SQL,
         "return f\"(me = account OR {exists_sql(f'requests r", "return f\"(TRUE OR {exists_sql(f'requests r",
         f"{_ASKED}::test_another_wish_is_no_vote"),

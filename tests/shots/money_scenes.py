@@ -22,6 +22,7 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
+from console.views.money.unmasking import UnmaskDialog
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
@@ -61,6 +62,23 @@ def payment_tabs(stage: Stage) -> None:
         page.tabs.show_tab(name)
         stage.shoot(f"payment-tab-{name}")
     page.tabs.show_tab("timeline")
+
+
+def unmasking(stage: Stage) -> None:
+    """The reason that is asked for, and the customer without masks."""
+    payment = stage.desk.paid("complete")[-1]
+    stage.go(PaymentRoute(payment.id))
+    page = stage.find(PaymentPage)
+    stage.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page.unmasking.open_dialog("payment", payment.id)
+    dialog = stage.find(UnmaskDialog)
+    dialog.words_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
+    stage.until(dialog.act_button.isEnabled)
+    stage.shoot("dialog-unmask")
+    dialog.act_button.click()
+    stage.until(lambda: page.unmasking.texts is not None)
+    stage.shoot("payment-unmasked")
+    page.unmasking.mask()
 
 
 def orders(stage: Stage) -> None:
@@ -251,6 +269,7 @@ MONEY: Mapping[str, Scene] = {
     "alerts": alerts,
     "payments": payments,
     "payment_tabs": payment_tabs,
+    "unmasking": unmasking,
     "orders": orders,
     "refunds": refunds,
     "money_lists": money_lists,

@@ -15,6 +15,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "refetch": frozenset({OPERATOR, APPROVER, WORKER}),
     "take": frozenset({OPERATOR, APPROVER, WORKER}),
     "note": frozenset({OPERATOR, APPROVER}),
+    "unmask": frozenset({OPERATOR, APPROVER, AUDITOR}),  # see a payer without its mask, with a reason
     "purchase": frozenset({OPERATOR, APPROVER}),
     "resolve": frozenset({OPERATOR, APPROVER}),
     "resolve_second": frozenset({APPROVER}),
@@ -46,12 +47,12 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 
 
-_HARMLESS_RIGHTS = READING_RIGHTS | {"probe", "take", "note"}
+_HARMLESS_RIGHTS = READING_RIGHTS | {"probe", "take", "note", "unmask"}
 
 
 def right_changes_records(right_name: str) -> bool:
     """True if an action of this right changes a record, so that the person must have seen its present state. Probes,
-    takes and notes are harmless, and are possible at any time. False for a name that is no right."""
+    takes, notes and unmasking are harmless, and are possible at any time. False for a name that is no right."""
     return right_name in ROLES_BY_RIGHT and right_name not in _HARMLESS_RIGHTS
 
 

@@ -85,6 +85,8 @@ class AuditAction(StrEnum):
     PAYMENT_TIMEOUT_STUCK = "payment.timeout_stuck"
     PAYMENT_UNKNOWN = "payment.unknown"
     PAYMENT_UNKNOWN_REFUND = "payment.unknown_refund"
+    PAYMENT_UNMASK = "payment.unmask"
+    """A person has seen the payer, or answers that name it, without masks."""
 
     DATABASE_RESTORED = "database.restored"
 

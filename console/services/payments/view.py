@@ -23,6 +23,7 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.probe import make_lease_name
+from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
@@ -31,7 +32,6 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.payments import account_limits as accounts
 from console.store.payments import orders, payments, set_asides
-from console.store.records import evidence
 from console.store.refunds import refunds
 from console.store.tasks import sagas
 
@@ -82,7 +82,7 @@ class PaymentDetailsReader:
                 set_asides=set_asides.find_by_payment(conn, payment_id),
                 timeline=history,
                 newest_events=read_newest_events(context, conn, PAYMENT_KIND, payment_id),
-                evidence=evidence.find_by_subject(conn, PAYMENT_KIND, payment_id),
+                evidence=read_masked_evidence(conn, PAYMENT_KIND, payment_id),
                 actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _PAYMENT_ACTIONS_ON_SCREEN),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
@@ -117,7 +117,7 @@ class PaymentDetailsReader:
                 ),
                 timeline=read_timeline(conn, orders.ORDER_KIND, str(order_id)),
                 newest_events=read_newest_events(context, conn, orders.ORDER_KIND, order_id),
-                evidence=evidence.find_by_subject(conn, orders.ORDER_KIND, order_id),
+                evidence=read_masked_evidence(conn, orders.ORDER_KIND, order_id),
                 sagas=order_sagas,
                 corporation=read_facts_of_record(context, conn, record),
                 **read_annotations(context, conn, orders.ORDER_KIND, order_id),
@@ -154,8 +154,9 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
 
 def _find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
     """Return the person or process of the newest entry of the payment's timeline, without the entries about
-    openings of its screen; None if there is no other entry."""
-    return next((entry.actor for entry in reversed(history) if entry.what != AuditAction.PAYMENT_OPENED), None)
+    openings of its screen and about seeing its payer; None if there is no other entry."""
+    readings = (AuditAction.PAYMENT_OPENED, AuditAction.PAYMENT_UNMASK)
+    return next((entry.actor for entry in reversed(history) if entry.what not in readings), None)
 
 
 def _require_payment(conn: Connection, payment_id: int) -> Payment:

@@ -38,6 +38,7 @@ from console.services.payments.providers import (
     find_payment_state_of_provider_word,
     find_refund_state_of_provider_word,
 )
+from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
 from console.services.records.completer import RecordsCompleter, complete_record
@@ -53,7 +54,6 @@ from console.services.registry.facts import complete_with_corporations, read_fac
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
-from console.store.records import evidence
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
@@ -186,7 +186,7 @@ class RefundDetailsReader:
             ),
             timeline=read_timeline(conn, REFUND_KIND, str(refund_id)),
             newest_events=read_newest_events(context, conn, REFUND_KIND, refund_id),
-            evidence=evidence.find_by_subject(conn, REFUND_KIND, refund_id),
+            evidence=read_masked_evidence(conn, REFUND_KIND, refund_id),
             actions=(
                 *self._read_actions(conn, REFUND_KIND, refund_id, person, ("probe", "resolve")),
                 *(

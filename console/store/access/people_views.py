@@ -25,10 +25,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from console.domain.access.permissions import AUDITOR
+from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.evidence.timeline import MIN_HIDDEN_TEXT_LENGTH
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
+from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.store.database.server import make_people_database_name
 from console.store.schema import core as schema
 
@@ -39,6 +41,9 @@ them.
 """
 OWN_REQUESTS_VIEW, WORKERS_VIEW = "own_requests", "workers"
 """Names of two views: the desk requests of the account that reads, and the presence leases of the workers."""
+UNMASKED_PAYERS_VIEW, UNMASKED_EVIDENCE_VIEW = "unmasked_payers", "unmasked_evidence"
+"""Names of two views with the unmasked payers of payments and the unmasked texts of evidence. A text is NULL unless
+the account that reads has an audit entry about its unmasking that is younger than UNMASKED_SECONDS."""
 LIMIT_PROPOSALS_VIEW = "limit_proposals"
 """Name of the view of the proposals to change the limits of refunds. Administrators read it."""
 
@@ -71,13 +76,15 @@ class _PeopleView:
     """A view of one table. In its SQL, except in the masks, the rows of the table have the alias `t`.
 
     - `constant_by_column`: for some columns, by name, the constant that replaces their value
-    - `mask_by_column`: for some columns, by name, the SQL of their masked value; there the row has the alias `m`
+    - `mask_by_column`: for some columns, by name, the SQL of their masked value; there the row has the alias `m`, and
+      `{0}` is the console's database
     - `joined_for_masks_sql`: SQL that joins further tables, for use in `mask_by_column`; `{0}` is the console's
       database
     - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows. The view has the
       other rows, too, but with NULL in every column except `searched_columns`.
     - `searched_columns`: the columns by which the view is searched
     - `joined_sql`: SQL that joins further tables, for use in `visible_sql`; `{0}` is the console's database
+    - `shown_columns`: the columns of the view; empty: all columns of the table
     """
 
     table: str
@@ -87,13 +94,14 @@ class _PeopleView:
     joined_sql: str = ""
     mask_by_column: Mapping[str, str] = field(default_factory=dict)
     joined_for_masks_sql: str = ""
+    shown_columns: tuple[str, ...] = ()
 
     def make_select_sql(self, database: str, names: Iterable[str]) -> str:
         """Return the SELECT statement of the view. `database` is the quoted name of the console's database, `names`
         are the columns.
         """
         table = f"{database}.{_quote_identifier(self.table)}"
-        columns = ", ".join(self._make_column_sql(name, database) for name in names)
+        columns = ", ".join(self._make_column_sql(name, database) for name in self.shown_columns or names)
         where_clause = f" WHERE {self.visible_sql}" if self.visible_sql else ""
         return f"SELECT {columns} FROM {table} t{self.joined_sql.format(database)}{where_clause}"  # noqa: S608  # constants
 
@@ -103,7 +111,8 @@ class _PeopleView:
         value = self.constant_by_column.get(name, f"t.{_quote_identifier(name)}")
         if name in self.mask_by_column:
             tables = f"{database}.{_quote_identifier(self.table)} m{self.joined_for_masks_sql.format(database)}"
-            value = f"(SELECT {self.mask_by_column[name]} FROM {tables} WHERE m.id = t.id)"  # noqa: S608  # constants
+            masked_value = self.mask_by_column[name].replace("{0}", database)  # the SQL has other braces, too
+            value = f"(SELECT {masked_value} FROM {tables} WHERE m.id = t.id)"  # noqa: S608  # constants
         is_shown = self.visible_sql is None or name in self.searched_columns
         return f"{value if is_shown else f'IF({self.visible_sql}, {value}, NULL)'} AS {_quote_identifier(name)}"
 
@@ -141,6 +150,20 @@ def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
     return {
         name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_mask_sql(payer)}), m.{name})" for name in columns
     }
+
+
+def _make_is_unmasked_sql(payment_id: str) -> str:
+    """Return an SQL condition that is true if the reading account has an audit entry about the unmasking of the
+    payment with the id `payment_id` (an SQL expression), and the entry is younger than UNMASKED_SECONDS. The age
+    comes from the server's clock: a session can change its NOW() and its time zone, but not the epoch of SYSDATE().
+    """
+    return (
+        "EXISTS (SELECT 1 FROM {0}.audit_log a WHERE a.subject_kind = 'payment'"  # noqa: S608  # constants
+        f" AND a.subject_id = CAST({payment_id} AS CHAR) AND a.what = '{AuditAction.PAYMENT_UNMASK}'"
+        f" AND a.result = 'done' AND CAST(a.who AS BINARY) = {_ACCOUNT_SQL}"
+        " AND UNIX_TIMESTAMP(SYSDATE()) - TIMESTAMPDIFF(SECOND, '1970-01-01', a.at)"
+        f" BETWEEN -{UNMASKED_SECONDS} AND {UNMASKED_SECONDS - 1})"
+    )
 
 
 def _make_is_own_sql(column: str) -> str:
@@ -185,6 +208,19 @@ def _make_table_views() -> Mapping[str, _PeopleView]:
     return {view.table: view for view in table_views} | {
         OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_sql("who"), ("id",)),
         LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
+        UNMASKED_PAYERS_VIEW: _PeopleView(
+            "payments",
+            mask_by_column={"payer_ref": f"IF({_make_is_unmasked_sql('m.id')}, m.payer_ref, NULL)"},
+            shown_columns=("id", "payer_ref"),
+        ),
+        UNMASKED_EVIDENCE_VIEW: _PeopleView(
+            "evidence",
+            mask_by_column={
+                "body": f"IF({_make_is_unmasked_sql('COALESCE(payment.id, refunded.id)')}, m.body, NULL)"
+            },
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_SUBJECT_SQL,
+            shown_columns=("id", "subject_kind", "subject_id", "body"),
+        ),
         WORKERS_VIEW: _PeopleView("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
     }
 
@@ -246,9 +282,14 @@ RECORD_TABLES = (
     "saved_views", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 """Tables of records. Their views may be read by operators, approvers and auditors for whom a worker acts."""
-RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER_VIEW)
-"""Names of the views of records, with the view SAME_PAYER_VIEW."""
-VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_PAYER_VIEW, WORKERS_VIEW})
+RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER_VIEW, UNMASKED_PAYERS_VIEW, UNMASKED_EVIDENCE_VIEW)
+"""Names of the views of records, with the views that belong to no single table."""
+VIEWS_WITHOUT_TABLE = frozenset(
+    {
+        LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_PAYER_VIEW, UNMASKED_EVIDENCE_VIEW, UNMASKED_PAYERS_VIEW,
+        WORKERS_VIEW,
+    }
+)  # fmt: skip
 """Views whose name isn't the name of a table."""
 
 

@@ -3,18 +3,20 @@ beside the tabs is a panel with more data of the record."""
 
 from typing import ClassVar, TypeVar
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QWidget
 
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.views.money.tabs import MoneyTabs
+from console.views.money.unmasking import PayerUnmasking
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.records.page import RecordPage
 from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
@@ -50,6 +52,13 @@ class MoneyPage(RecordPage[MoneyView]):
         self._tabs_and_facts_layout = make_row(tabs, self.facts_panel, gap_px=0)
         self._tabs_and_facts_layout.setStretch(0, 1)
         super().__init__(context, tabs, (*widgets_above_amounts, self.money_panel), self._tabs_and_facts_layout)
+        self._unmasked_payer_label: TextLabel | None = None
+        self._scroll_timer = QTimer(self)
+        self._scroll_timer.setSingleShot(True)
+        self._scroll_timer.setInterval(0)
+        self._scroll_timer.timeout.connect(self._scroll_to_payer)
+        self.unmasking = PayerUnmasking(context, self)
+        self.unmasking.changed.connect(self._show_unmasked_texts)
         self.money_panel.part_opened.connect(self.open_money_part)
         self.money_panel.copied.connect(self.action_handlers.show_copied_toast)
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
@@ -76,6 +85,50 @@ class MoneyPage(RecordPage[MoneyView]):
             is_paid_unknown=record_words.is_paid_amount_unknown(payment),
         )
         self.money_panel.show_money_parts(*money_parts)
+
+    def fill_facts_panel(self, details: MoneyView) -> None:
+        """Show the facts of the record in the panel beside the tabs. Implemented by the subclass."""
+
+    def make_payer_label(self, payer: str | None) -> TextLabel | None:
+        """Return a label with the masked payer; while it is unmasked, with the payer itself, whose text can't be
+        selected, so that no copy of it is made. Tab reaches it, so that a screen reader reads it. Return None if
+        `payer` is None or empty."""
+        texts = self.unmasking.texts
+        self._unmasked_payer_label = None
+        if texts is not None and texts.payer:
+            self._unmasked_payer_label = TextLabel(texts.payer, wraps_lines=True)
+            self._unmasked_payer_label.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            return self._unmasked_payer_label
+        masked = case_words.mask_payer(payer)
+        return TextLabel(masked, wraps_lines=True, is_selectable=True) if masked else None
+
+    @Slot()
+    def _show_unmasked_texts(self) -> None:
+        """Show the payer and the answers anew, because they were unmasked or masked again. Scroll the unmasked payer
+        into view."""
+        if self.view is not None:
+            self.fill_facts_panel(self.view)
+        self.tabs.show_unmasked_answers(self.unmasking.answers)
+        self._scroll_timer.start()
+
+    @Slot()
+    def _scroll_to_payer(self) -> None:
+        """Scroll the unmasked payer to the middle of the view, where it stays visible when the bar about it makes the
+        view lower."""
+        if self._unmasked_payer_label is not None:
+            middle = self.contents_area.viewport().height() // 2
+            self.facts_panel.ensureWidgetVisible(self._unmasked_payer_label)
+            self.contents_area.ensureWidgetVisible(self._unmasked_payer_label, 0, middle)
+
+    def show_route(self, route: object) -> None:
+        if isinstance(route, RecordPageRoute) and route.id != self.route.id:
+            self.unmasking.mask()
+        super().show_route(route)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Mask again what is hidden by the lock, by another page, or with the window."""
+        self.unmasking.mask()
+        super().hideEvent(event)
 
     def open_money_part(self, part_key: str) -> None:
         """Show the rows of which the amount of this part is the sum. Implemented by the pages that show the parts."""

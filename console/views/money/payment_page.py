@@ -34,7 +34,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     kind = "payment"
     related_tab_names = ("refunds",)
-    action_names = ("probe", "refund", "resolve", "move_order")
+    action_names = ("probe", "refund", "resolve", "move_order", "unmask")
     key_hints = make_record_key_hints(*action_names)
 
     def __init__(self, context: WindowContext) -> None:
@@ -67,7 +67,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.show_money_panels(details, record.provider, self._number_label, self.answers, self._probe_button)
         self._show_side_links(details)
         self.tabs.show_view(details, refunds=details.refunds)
-        self._fill_facts_panel(details)
+        self.fill_facts_panel(details)
         self._show_unknown_refund_bar(details)
 
     def _show_unknown_refund_bar(self, details: PaymentDetails) -> None:
@@ -110,7 +110,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self._probe_button.setVisible(not has_answer)
         self._order_link.setVisible(details.order is not None)
 
-    def _fill_facts_panel(self, details: PaymentDetails) -> None:
+    def fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
         zone = get_time_zone(record.provider)
         paid_at = wording.format_instant_in_zones(record.paid_at, zone) if record.paid_at else None
@@ -121,7 +121,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         )
         facts: list[tuple[str, str | QWidget | None]] = [
             (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
-            (translate("field.payer"), case_words.mask_payer(record.payer)),
+            (translate("field.payer"), self.make_payer_label(record.payer)),
             (translate("field.paid_at"), paid_at),
             (
                 translate("field.merchant_payment_id"),
@@ -161,6 +161,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))
             case "move_order":
                 self.action_handlers.move_order(details.record)
+            case "unmask":
+                self.unmasking.open_dialog(self.kind, details.record.id)
 
     @Slot()
     def _probe_payment(self) -> None:

@@ -26,7 +26,7 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     kind = "refund"
     related_tab_names = ("refunds",)
-    action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
+    action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval", "unmask")
     key_hints = make_record_key_hints("probe", "resolve", "withdraw")
 
     def read_view(self, services: "Console", id: int) -> RefundDetails:
@@ -56,9 +56,9 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.show_money_panels(details, payment.provider, self.answers)
         self.answers.setVisible(bool(details.evidence))
         self.tabs.show_view(details, refunds=details.earlier)
-        self._fill_facts_panel(details)
+        self.fill_facts_panel(details)
 
-    def _fill_facts_panel(self, details: RefundDetails) -> None:
+    def fill_facts_panel(self, details: RefundDetails) -> None:
         record, translate = details.record, self.context.translate
         facts = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
@@ -68,7 +68,7 @@ class RefundPage(MoneyPage[RefundDetails]):
                 translate("field.checkers"),
                 translate("case.names", names=record.checkers) if record.checkers else None,
             ),
-            (translate("field.payer"), case_words.mask_payer(details.payment.payer)),
+            (translate("field.payer"), self.make_payer_label(details.payment.payer)),
             (translate("field.refund_key"), self.make_copyable_fact("refund_key", record.provider_refund_key)),
             (
                 translate("field.provider_refund_id"),
@@ -115,6 +115,8 @@ class RefundPage(MoneyPage[RefundDetails]):
                 self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))
             case "withdraw":
                 self.action_handlers.withdraw(details)
+            case "unmask":
+                self.unmasking.open_dialog(self.kind, details.record.id)
             case "open_payment":
                 self.context.navigate(PaymentRoute(details.payment.id, (), self.sidebar_key))
             case "open_approval":

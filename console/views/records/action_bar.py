@@ -24,7 +24,7 @@ from console.views.widgets.display.record_parts import ExplanationForm
 SHORTCUT_BY_RECORD_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
     "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "open_refund": "O",
-    "open_order": "O",
+    "open_order": "O", "unmask": "U",
     "import": "I", "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
     "print": PRINT_SHORTCUT,
 }  # fmt: skip

@@ -2,7 +2,7 @@
 audit entries."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -117,6 +117,11 @@ class RecordTabs(QWidget):
         """Open the tab with the stored answers of the provider, and give its content the focus."""
         self.show_tab("evidence")
         self.focus_content()
+
+    def show_unmasked_answers(self, answers: Mapping[int, str]) -> None:
+        """Show these stored answers without masks, by the id of their evidence; for an empty mapping, mask them
+        again."""
+        self._evidence_view.show_unmasked_answers(answers)
 
     def focus_content(self) -> None:
         """Give the focus to the content of the open tab. The shortcuts of single letters work while the content
@@ -239,6 +244,8 @@ class EvidenceView(QWidget):
         self._answer_text.setReadOnly(True)
         self._answer_text.setTabChangesFocus(True)
         self._answer_text.setAccessibleName(translate("record.answer_text"))
+        self._selectable_text_flags = self._answer_text.textInteractionFlags()
+        self._unmasked_answers: Mapping[int, str] = {}
         self._table.current_changed.connect(self._show_item)
         self._table.rows.page_applied.connect(self._select_first)
         self._table.columns_fitted.connect(self._show_cut_summary)
@@ -268,6 +275,15 @@ class EvidenceView(QWidget):
     def show_evidence(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)
 
+    def show_unmasked_answers(self, answers: Mapping[int, str]) -> None:
+        """Show the texts of these answers, by the id of their evidence, in place of the masked ones; for an empty
+        mapping, show the masked ones again. An unmasked text can't be selected, so that no copy of it is made."""
+        self._unmasked_answers = answers
+        self._answer_text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.NoTextInteraction if answers else self._selectable_text_flags
+        )
+        self._show_item(self._table.current_item)
+
     @Slot()
     def _select_first(self) -> None:
         if self._table.current_item is None:
@@ -277,7 +293,8 @@ class EvidenceView(QWidget):
     def _show_item(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
-            self._answer_text.setPlainText(escape_direction_marks(format_answer(item.body)) or placeholder_text)
+            body = self._unmasked_answers.get(item.id, item.body)
+            self._answer_text.setPlainText(escape_direction_marks(format_answer(body)) or placeholder_text)
         self._show_cut_summary()
 
     @Slot()

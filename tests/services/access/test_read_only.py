@@ -17,7 +17,7 @@ from tests.support.refusals import refusal
 FREE_RIGHTS = READING_RIGHTS | {
     "audit_root", "change_team_view", "due_tasks", "import", "probe", "provider_authorise", "refetch",
     "refund_withdraw", "registry_import",
-    "save_view", "set_read_only", "schema",
+    "save_view", "set_read_only", "schema", "unmask",
 }  # fmt: skip
 """Rights that the switch leaves: to read, here and at the providers, to withdraw a request, to end the switch, and to
 save views, which change no record.

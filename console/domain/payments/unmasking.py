@@ -1,0 +1,18 @@
+"""The texts that a person sees for a short time in place of masked ones: a payer, and the answers that name it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+UNMASKED_SECONDS = 60
+"""Seconds after which an unmasked text is masked again, counted from its audit entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnmaskedTexts:
+    """The unmasked texts of a record: the payer of its payment, and the texts of its stored answers by the id of the
+    evidence. `seconds_left` is the time until the mask comes back, 0 to UNMASKED_SECONDS.
+    """
+
+    payer: str | None = field(repr=False)
+    answers: Mapping[int, str] = field(repr=False)
+    seconds_left: float

@@ -1,0 +1,147 @@
+"""Show the payer of a record, and the answers that name it, without masks for a short time: the dialog that asks for
+the reason, and the part of a page that masks them again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QWidget
+
+from console.domain.payments.unmasking import UNMASKED_SECONDS, UnmaskedTexts
+from console.views.pages.base import Page
+from console.views.pages.form_dialog import FormDialog
+from console.views.runtime.announcer import announce
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import MultiLineField
+from console.views.widgets.window.notification_bars import NotificationBar
+
+_BAR_NAME = "unmasked"
+
+
+class UnmaskDialog(FormDialog):
+    """The dialog in which a person says why the payer of a payment or refund is needed without its mask. The typed
+    reason is not kept as a draft, because it may name the payer."""
+
+    def __init__(self, context: WindowContext, kind: str, id: int, parent: QWidget) -> None:
+        translate = context.translate
+        super().__init__(
+            context,
+            translate("dialog.unmask.title"),
+            translate("dialog.unmask.subtitle", seconds=UNMASKED_SECONDS),
+            parent,
+            act_text=translate("dialog.unmask.act"),
+        )
+        self._kind, self._id = kind, id
+        self.words_field = MultiLineField(translate("dialog.unmask.words"), translate)
+        self.words_field.edit.textChanged.connect(self.update_submit_button)
+        self.show_form()
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
+        self.update_submit_button()
+
+    def find_first_focus(self) -> QWidget:
+        return self.words_field.edit
+
+    def list_inputs(self) -> Sequence[QWidget]:
+        return (self.words_field,)
+
+    def find_form_problem(self) -> str:
+        return "" if self.words_field.text().strip() else "dialog.unmask.needs_words"
+
+    def send_form(self) -> None:
+        kind, id, words = self._kind, self._id, self.words_field.text()
+        self.send_call(
+            lambda services, request_id: services.recovery.unmask(kind, id, words, request_id=request_id),
+            label=self.context.translate("action.unmask"),
+            attempt=("unmask", kind, id, words),
+            key=(kind, id),
+        )
+
+    def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
+        return Toast(self.context.translate("dialog.unmask.stored"))
+
+
+class PayerUnmasking(QObject):
+    """Holds the unmasked texts of the record that a page shows, until their time is over, or until the page is
+    hidden: by the lock, by another page, or with the window.
+
+    Signals:
+    - changed: `texts` has a new value, so the page must show its payer and answers again.
+    """
+
+    changed = Signal()
+
+    def __init__(self, context: WindowContext, page: Page) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self.texts: UnmaskedTexts | None = None
+        """The unmasked texts; None while everything is masked."""
+        self._asked_record: tuple[str, int] | None = None
+        self._mask_timer = QTimer(self)
+        self._mask_timer.setSingleShot(True)
+        self._mask_timer.timeout.connect(self.mask)
+        context.person_changed.connect(self.mask)
+
+    @property
+    def answers(self) -> Mapping[int, str]:
+        """The unmasked answers by the id of the evidence; empty while everything is masked."""
+        return self.texts.answers if self.texts is not None else {}
+
+    def open_dialog(self, kind: str, id: int) -> None:
+        """Open the dialog that asks for the reason. After the answer, show the texts without masks."""
+        self._asked_record = kind, id
+        dialog = UnmaskDialog(self._context, kind, id, self._page.window())
+        dialog.answered.connect(self._read_texts)
+        dialog.open()
+
+    @Slot()
+    def _read_texts(self) -> None:
+        if self._asked_record is None:
+            return
+        kind, id = asked_record = self._asked_record
+        self._context.run_read(
+            lambda services: services.recovery.read_unmasked(kind, id),
+            lambda texts: self._show_texts(asked_record, texts),
+            self._show_failure,
+            caller=self,
+            key=("unmasked", kind, id),
+        )
+
+    def _show_texts(self, record: tuple[str, int], texts: UnmaskedTexts | None) -> None:
+        """Show the texts until their time is over. Do nothing if the page shows another record by now or is
+        hidden."""
+        if texts is None or record != self._asked_record or not self._page.isVisible():
+            return
+        self.texts = texts
+        self._mask_timer.start(round(texts.seconds_left * 1000))
+        context = self._context
+        mask_button = KeyButton(context.translate("action.mask"), kind="inline")
+        mask_button.clicked.connect(self.mask)
+        sentence = context.translate("record.unmasked", until=context.now() + timedelta(seconds=texts.seconds_left))
+        lead = context.translate("record.unmasked_lead")
+        self._page.show_bar(
+            _BAR_NAME, NotificationBar(lead, sentence, tone="care", icon_name="lock", button=mask_button)
+        )
+        self.changed.emit()
+
+    def _show_failure(self, failure: Failure) -> None:
+        context = self._context
+        context.show_toast(
+            context.translate("act.refused"), context.format_failure(failure), icon_name="square_bang", tone="bad"
+        )
+
+    @Slot()
+    def mask(self) -> None:
+        """Mask the texts again, and forget the record for which they were asked."""
+        self._mask_timer.stop()
+        self._asked_record = None
+        if self.texts is None:
+            return
+        self.texts = None
+        self._page.hide_bar(_BAR_NAME)
+        if self._page.isVisible():
+            announce(self._page, self._context.translate("record.masked_again"))
+        self.changed.emit()

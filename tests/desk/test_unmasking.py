@@ -1,0 +1,90 @@
+"""A person sees the payer of a payment without its mask for a minute, and nothing of it is copied."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QTextEdit
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.money.payment_page import PaymentPage
+from console.views.money.unmasking import UnmaskDialog
+from console.views.runtime.routes import PaymentRoute
+from console.views.widgets.base import TextLabel
+from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.desk.test_printed_payers import PAYER, name_payer
+from tests.support.money_desks import paid
+
+MASKED = "****6354"
+
+
+def payer_label(page: PaymentPage) -> TextLabel:
+    labels = page.facts_panel.findChildren(TextLabel)
+    return next(label for label in labels if label.plain in (PAYER, MASKED))
+
+
+def shown_answer(page: PaymentPage) -> QTextEdit:
+    answer = page.tabs._evidence_view.focus_stops[1]
+    assert isinstance(answer, QTextEdit)
+    return answer
+
+
+def unmask(person: Person, page: PaymentPage) -> None:
+    """By the keyboard: U, the reason, Ctrl+Enter."""
+    page.tabs.tabs.setFocus()
+    person.press("U")
+    dialog = person.dialog(UnmaskDialog)
+    assert not dialog.act_button.isEnabled()
+    dialog.words_field.edit.setFocus()
+    person.type_in("the caller names it")
+    person.until(dialog.act_button.isEnabled)
+    person.press("Ctrl+Return")
+    person.until(lambda: page.unmasking.texts is not None)
+    person.rest()
+
+
+@pytest.mark.both_ways
+def test_the_mask_comes_back_by_itself(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """After the minute, at the lock, at another page; meanwhile it can't be selected or copied."""
+    payment = paid(console, sandbox, "ORD-1")
+    name_payer(seats, payment.id)
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    page.tabs.show_tab("evidence")
+    person.rest()
+    assert page.tabs._evidence_view._table.go_to_item(lambda item: MASKED in item.body)
+    selectable = shown_answer(page).textInteractionFlags()
+    assert MASKED in shown_answer(page).toPlainText()
+    assert payer_label(page).plain == MASKED
+
+    unmask(person, page)
+    assert payer_label(page).plain == PAYER
+    assert payer_label(page).focusPolicy() == Qt.FocusPolicy.StrongFocus
+    assert payer_label(page).textInteractionFlags() == Qt.TextInteractionFlag.LinksAccessibleByMouse
+    assert PAYER in shown_answer(page).toPlainText()
+    assert shown_answer(page).textInteractionFlags() == Qt.TextInteractionFlag.NoTextInteraction
+    page.head.title.setFocus()
+    person.press("Ctrl+C")
+    assert PAYER not in QGuiApplication.clipboard().text()
+    person.press("Ctrl+Shift+C")
+    assert PAYER not in QGuiApplication.clipboard().text()
+    person.press("F5")
+    person.rest()
+    assert payer_label(page).plain == PAYER, "reading again doesn't end the minute"
+
+    assert 0 < page.unmasking._mask_timer.remainingTime() <= 60_000
+    page.unmasking._mask_timer.timeout.emit()
+    assert payer_label(page).plain == MASKED
+    assert PAYER not in shown_answer(page).toPlainText()
+    assert shown_answer(page).textInteractionFlags() == selectable
+    assert "unmasked" not in page.list_bar_names()
+
+    unmask(person, page)
+    person.press("Ctrl+L")
+    assert page.unmasking.texts is None
+    assert payer_label(page).plain == MASKED

@@ -1,0 +1,39 @@
+"""A person for whom a worker acts sees a payer without its mask for a minute, through two views."""
+
+from console.domain.payments.unmasking import UNMASKED_SECONDS
+from console.sandbox.server import Sandbox
+from tests.services.payments.test_unmasking import ANSWER, MASKED, PAYER, with_payer
+from tests.support.asking import ask_only, executing
+from tests.support.money_desks import providers
+from tests.support.places import Place
+
+
+def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox) -> None:
+    """Through the views alone, while the own entry of the trail is young; an old entry shows nothing."""
+    people = f"`{place.sql('SELECT DATABASE()')[0][0]}_people`"
+    with place.opened(sandbox, person="worker", desk=1, **providers(sandbox.url)) as worker:
+        payment = with_payer(place, worker, sandbox)
+        read = f"SELECT payer_ref FROM {people}.unmasked_payers WHERE id = {payment.id}"
+        ask_only(place, "op-a")
+        with executing(worker), place.opened(sandbox, person="op-a", desk=2) as desk:
+            assert desk.recovery.read_unmasked("payment", payment.id) is None
+            desk.recovery.unmask("payment", payment.id, "the caller names the payer")
+            seen = desk.recovery.read_unmasked("payment", payment.id)
+            assert seen is not None
+            assert seen.payer == PAYER
+            assert ANSWER in seen.answers.values()
+            record = desk.payments.read_payment(payment.id).record
+            assert record.payer == MASKED
+            with desk.database.read() as conn:
+                assert conn.exec_driver_sql(read).scalar() == PAYER
+                conn.exec_driver_sql("SET SESSION time_zone = '-12:00'")
+                assert conn.exec_driver_sql(read).scalar() == PAYER
+        place.unguard("audit_log")
+        place.sql(f"UPDATE audit_log SET at = at - INTERVAL {UNMASKED_SECONDS} SECOND WHERE what = 'payment.unmask'")
+        with place.opened(sandbox, person="op-a", desk=2) as desk:
+            assert desk.recovery.read_unmasked("payment", payment.id) is None
+            with desk.database.read() as conn:
+                conn.exec_driver_sql("SET SESSION time_zone = '-12:00'")
+                assert conn.exec_driver_sql(read).scalar() is None
+                texts = conn.exec_driver_sql(f"SELECT body FROM {people}.unmasked_evidence").scalars()
+                assert not any(texts)

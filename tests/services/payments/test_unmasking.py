@@ -1,0 +1,83 @@
+"""A payer is seen without its mask for a minute, with a reason that the trail keeps; everything else stays masked."""
+
+from datetime import timedelta
+
+from console.app import Console
+from console.domain.access.permissions import ROLES_BY_RIGHT
+from console.domain.payments.records import Payment
+from console.domain.payments.unmasking import UNMASKED_SECONDS
+from console.sandbox.server import Sandbox
+from tests.store.forbidden import UTC
+from tests.support.desks import MovedClock
+from tests.support.money_desks import ask, paid, providers
+from tests.support.places import Place
+from tests.support.refusals import refusal
+
+PAYER = "PAYER-55512345678"
+MASKED = "****5678"
+ANSWER = f'{{"payer": "{PAYER}"}}'
+
+
+def with_payer(place: Place, console: Console, sandbox: Sandbox) -> Payment:
+    """A payment whose payer the provider has named, also in an answer."""
+    payment = paid(console, sandbox, "ORD-1")
+    now = UTC if place.is_server else "'2026-11-20 03:00:00'"
+    place.sql(
+        f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}",
+        "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"
+        f" VALUES ('payment', {payment.id}, {now}, 'paypay.payment', 'p', 's', 'HTTP 200 {PAYER}', '{ANSWER}')",
+    )
+    return payment
+
+
+def texts_of(console: Console, payment: Payment) -> list[str]:
+    return [text for item in console.payments.read_payment(payment.id).evidence for text in (item.summary, item.body)]
+
+
+def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
+    """With a reason; the record itself and its answers stay masked, and so does the trail."""
+    clock = MovedClock()
+    with place.opened(sandbox, clock, **providers(sandbox.url)) as desk:
+        payment = with_payer(place, desk, sandbox)
+        assert any(MASKED in text for text in texts_of(desk, payment))
+        assert not any(PAYER in text for text in texts_of(desk, payment))
+        assert desk.recovery.read_unmasked("payment", payment.id) is None
+        assert desk.recovery.unmask("payment", payment.id, f"the caller says {PAYER}")
+        seen = desk.recovery.read_unmasked("payment", payment.id)
+        assert seen is not None
+        assert seen.payer == PAYER
+        assert ANSWER in seen.answers.values()
+        assert 0 < seen.seconds_left <= UNMASKED_SECONDS
+        assert not any(PAYER in text for text in texts_of(desk, payment))
+        ((what, detail),) = place.sql("SELECT what, detail FROM audit_log WHERE what LIKE 'payment.unmask%'")
+        assert what == "payment.unmask"
+        assert f"the caller says {MASKED}" in detail
+        with place.acting(desk, "lead-b") as other:
+            assert other.recovery.read_unmasked("payment", payment.id) is None, "another person's minute"
+        if not place.is_server:  # a server's rows have the server's time
+            clock.offset += timedelta(seconds=UNMASKED_SECONDS)
+            assert desk.recovery.read_unmasked("payment", payment.id) is None
+
+
+def test_a_refund_shows_the_payer_of_its_payment(place: Place, sandbox: Sandbox) -> None:
+    with place.opened(sandbox, **providers(sandbox.url)) as desk:
+        payment = with_payer(place, desk, sandbox)
+        refund = ask(desk, payment.id)
+        desk.recovery.unmask("refund", refund.id, "compare with the letter")
+        seen = desk.recovery.read_unmasked("refund", refund.id)
+        assert seen is not None
+        assert seen.payer == PAYER
+
+
+def test_a_reason_is_required_and_the_record_must_exist(place: Place, sandbox: Sandbox) -> None:
+    with place.opened(sandbox, **providers(sandbox.url)) as desk:
+        payment = with_payer(place, desk, sandbox)
+        assert refusal(lambda: desk.recovery.unmask("payment", payment.id, " ")).code == "usage"
+        assert refusal(lambda: desk.recovery.unmask("payment", 987_654, "why")).code == "not_found"
+        assert refusal(lambda: desk.recovery.unmask("credit-check", 1, "why")).code == "not_found"
+        assert desk.recovery.read_unmasked("payment", payment.id) is None
+
+
+def test_who_may_open_records_may_unmask() -> None:
+    """The roles of `look up, open, list`, without the worker, which shows nothing to anybody."""
+    assert ROLES_BY_RIGHT["unmask"] == ROLES_BY_RIGHT["read"] - {"worker"}
