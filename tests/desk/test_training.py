@@ -14,6 +14,7 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
+from console.views.lookup.page import LookupPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.runtime.routes import CreditCheckRoute, UnmatchedNoticesRoute
@@ -136,3 +137,21 @@ def test_a_desk_for_real_work_has_no_training(sit: Sit) -> None:
     person.press("Alt+0")
     person.rest()
     assert not isinstance(person.frame.current_page, TrainingPage)
+
+
+def test_a_newcomer_looks_up_a_sample_number(trainee: Person) -> None:
+    """One press fills in a number that the training has, and shows its records; before it has one, it says so."""
+    trainee.press("Alt+3")
+    page = trainee.page(LookupPage)
+    page.number_field.sample_button.click()
+    trainee.until(lambda: "Start an incident first" in page.number_field.edit.accessibleDescription())
+    begin(trainee, "lost_answer")
+    trainee.press("Alt+3")
+    page = trainee.page(LookupPage)
+    button = page.number_field.sample_button
+    assert button.isVisible()
+    button.setFocus()
+    trainee.press("Space")
+    trainee.until(lambda: page.result_stack.currentWidget() is page.company_panel)
+    trainee.until(lambda: bool(page.company_panel.all_records))
+    assert page.company_panel.number == page.number_field.text.replace(" ", "")

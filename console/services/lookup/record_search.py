@@ -216,6 +216,18 @@ class Lookup:
             return self._list_similar_numbers(invalid)
         return ()
 
+    def find_sample_number(self) -> str | None:
+        """Return the corporation number of the newest credit check of a training, or else of its newest payment, for
+        a newcomer to look up; None outside a training, and if no record has a number. Raises not_allowed if the
+        acting person has no right to read."""
+        from console.store.payments import payments  # imported here: a lookup reads no payment by itself
+
+        if self._context.settings.environment != "training":
+            return None
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return credit_checks.find_newest_number(conn) or payments.find_newest_number(conn)
+
     def _list_similar_numbers(self, number_error: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (
             list_numbers_with_one_typing_error(number_error.normalized)

@@ -311,6 +311,19 @@ def list_numbers_with_checks(conn: Connection, numbers: Sequence[str], limit: in
     return tuple(str(number) for number in conn.scalars(query))
 
 
+def find_newest_number(conn: Connection) -> str | None:
+    """Return the corporation number of the newest credit check whose number can be normalised; None if there is
+    none."""
+    query = (
+        select(credit_checks.c.number_key)
+        .where(credit_checks.c.number_key.is_not(None))
+        .order_by(credit_checks.c.id.desc())
+        .limit(1)
+    )
+    number: str | None = conn.scalar(query)
+    return number
+
+
 def list_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
     """Return the credit checks with this id of the provider (column `credit_check_id`). Credit checks of two
     clients may have the same id."""

@@ -126,6 +126,13 @@ def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> 
     return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"record_id": str(record_id)}))
 
 
+def find_newest_number(conn: Connection) -> str | None:
+    """Return the corporation number of the newest payment that has one; None if there is none."""
+    query = select(payments.c.corporation_number).where(payments.c.corporation_number.is_not(None))
+    number: str | None = conn.scalar(query.order_by(payments.c.id.desc()).limit(1))
+    return number
+
+
 def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
     """Return the payment of this provider with this payment number, which the console assigned; None if there is
     none.

@@ -40,8 +40,11 @@ class CorporationNumberField(QWidget):
         self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
         for suggestion_button in self._suggestion_buttons:
             suggestion_button.clicked.connect(self._insert_suggestion)
+        self.sample_button = KeyButton(context.translate("action.sample_number"))
+        self.sample_button.clicked.connect(self._read_sample_number)
+        self.sample_button.setVisible(context.settings.environment == "training")
         line = make_row(self.field, gap_px=8)
-        self._button_box = make_column(self.button, None, gap_px=0)
+        self._button_box = make_column(make_row(self.button, self.sample_button, gap_px=8), None, gap_px=0)
         line.addLayout(self._button_box)
         line.addStretch(1)
         # The message has the width of the page. Below the narrow input it would need several lines.
@@ -129,6 +132,26 @@ class CorporationNumberField(QWidget):
         understand; do nothing for ""."""
         if problem_text:
             self.field.show_error(problem_text)
+
+    # -- a number to try, in a training
+
+    @Slot()
+    def _read_sample_number(self) -> None:
+        if self._context.is_ready:
+            self._context.run_read(
+                lambda services: services.lookup.find_sample_number(),
+                self._look_up_sample_number,
+                lambda _: None,
+                caller=self,
+            )
+
+    def _look_up_sample_number(self, number: str | None) -> None:
+        """Put the number into the field and look it up; without one, say that the training has none yet."""
+        if number is None:
+            self.field.show_error(self._context.translate("lookup.no_sample"))
+            return
+        self.edit.setText(wording.format_corporation_number(number))
+        self._request_lookup()
 
     # -- numbers that differ from the typed one by a single typing error
 
