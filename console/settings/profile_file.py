@@ -32,6 +32,8 @@ _SETTING_NAME_BY_KEY: Mapping[str, str] = {
     "receiver.trusted_proxies": "RECEIVER_TRUSTED_PROXIES",
     "receiver.certificate": "RECEIVER_CERTIFICATE",
     "receiver.key": "RECEIVER_KEY",
+    "contact.name": "CONTACT_NAME",
+    "contact.telephone": "CONTACT_TELEPHONE",
     "environment": "environment",
     "idle_lock_minutes": "idle_lock_minutes",
 }

@@ -61,10 +61,11 @@ class Settings:
     the count-th time. Secrets, and URLs that may contain a password, are not fields: methods read them by name, so
     that no `repr`, `asdict` or pickle contains them.
 
-    A field is None if the setting isn't set. Then `operator`: the operator has no name; `clients`: every client id is
-    accepted; `database_path`: the database is on a server; a value of `provider_urls`: the provider's own hosts are
-    used; `refund_cooling_off_seconds`: the cooling-off period in the table `limits` holds; `receiver_certificate`:
-    this desk has no certificate."""
+    A field is None if the setting isn't set. Then `operator`: the operator has no name; `clients`: every client
+    id is accepted; `contact_name`, `contact_telephone`: the sign-in names no person; `database_path`: the
+    database is on a server; a value of `provider_urls`: the provider's own hosts are used;
+    `refund_cooling_off_seconds`: the cooling-off period in the table `limits` holds; `receiver_certificate`: this
+    desk has no certificate."""
 
     home: Path
     database_path: Path | None  # the SQLite file; None for a server
@@ -92,6 +93,8 @@ class Settings:
     receiver_key: Path | None
     environment: Literal["production", "test", "training"]
     idle_lock_seconds: int
+    contact_name: str | None  # whom a person calls who can't sign in
+    contact_telephone: str | None
     operator_password_fd: int | None  # file descriptor from which a program gives the password of a decision
     secrets: SecretStore = field(repr=False, compare=False)
     sign_in: DatabaseSignIn = field(repr=False, compare=False)
@@ -305,6 +308,8 @@ def load_settings(
         ),
         idle_lock_seconds=60
         * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), DEFAULT_IDLE_LOCK_MINUTES),
+        contact_name=setting_source.get("CONTACT_NAME", RawSetting.parse_line, None),
+        contact_telephone=setting_source.get("CONTACT_TELEPHONE", RawSetting.parse_telephone, None),
         operator_password_fd=setting_source.get(
             "OPERATOR_PASSWORD_FD", lambda raw: raw.parse_integer(0, _MAX_FILE_DESCRIPTOR), None
         ),

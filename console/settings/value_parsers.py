@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CLIENT_ID_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 _OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_LONGEST_LINE_CHARACTERS = 60
+_TELEPHONE_PATTERN = re.compile(r"[0-9+(][0-9 ()+.-]{2,29}")
 _DECIMAL_PATTERN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)")
 
@@ -58,6 +60,22 @@ class RawSetting:
         if not _OPERATOR_PATTERN.fullmatch(self.text):
             raise self.make_error(SettingProblem.BAD_OPERATOR)
         return self.text
+
+    def parse_line(self) -> str:
+        """Return a text of one line without white space at both ends: 1 to 60 printable characters. Raises
+        bad_profile for any other text."""
+        line = self.text.strip()
+        if not line.isprintable() or not 0 < len(line) <= _LONGEST_LINE_CHARACTERS:
+            raise self.make_error(SettingProblem.BAD_LINE)
+        return line
+
+    def parse_telephone(self) -> str:
+        """Return a telephone number as it is written: 3 to 30 digits, spaces, +, -, dots and parentheses. Raises
+        bad_profile for any other text."""
+        number = self.text.strip()
+        if not _TELEPHONE_PATTERN.fullmatch(number):
+            raise self.make_error(SettingProblem.BAD_TELEPHONE)
+        return number
 
     def parse_clients(self) -> frozenset[str]:
         """Return the client ids in a text that separates them by commas. Raises bad_profile for a malformed id."""

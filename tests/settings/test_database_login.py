@@ -211,3 +211,28 @@ def test_the_idle_lock_is_set_in_the_profile(tmp_path: Path, written: str, secon
     """Ten minutes unless the profile says another number."""
     (tmp_path / "profile.toml").write_text(written, encoding="utf-8")
     assert desk(tmp_path).idle_lock_seconds == seconds
+
+
+def test_whom_to_call_is_set_in_the_profile(tmp_path: Path) -> None:
+    """A name of any script, a number as people write it; nobody unless the profile says so."""
+    assert (desk(tmp_path).contact_name, desk(tmp_path).contact_telephone) == (None, None)
+    profile = '[contact]\nname = "情報システム部 佐藤"\ntelephone = "+81 (0)3-1234.5678"\n'
+    (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")
+    assert desk(tmp_path).contact_name == "情報システム部 佐藤"
+    assert desk(tmp_path).contact_telephone == "+81 (0)3-1234.5678"
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ('name = "a\\nb"', "bad_line"),
+        (f'name = "{"x" * 61}"', "bad_line"),
+        ('telephone = "ask Sato"', "bad_telephone"),
+        ('telephone = "12"', "bad_telephone"),
+    ],
+)
+def test_a_contact_that_is_none_is_refused(tmp_path: Path, written: str, problem: str) -> None:
+    (tmp_path / "profile.toml").write_text(f"[contact]\n{written}\n", encoding="utf-8")
+    with pytest.raises(ConsoleError) as caught:
+        desk(tmp_path)
+    assert caught.value.detail["problem"] == problem

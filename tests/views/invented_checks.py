@@ -39,6 +39,8 @@ class WindowSettings:
     operator: str | None = "op-a"
     environment: Literal["production", "test", "training"] = "test"
     idle_lock_seconds = 600
+    contact_name: str | None = None
+    contact_telephone: str | None = None
     clients: frozenset[str] | None = frozenset({"1", "2", "42"})
     sign_in = NoAccounts()
 

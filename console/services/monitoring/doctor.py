@@ -100,7 +100,11 @@ class HealthCheckService:
             ("home", self._check_home_folder),
             ("privacy", self._check_folder_privacy),
             ("room", self._check_free_space),
-            *((("sign_in", self._check_sign_in),) if self._settings.sign_in.is_server else ()),
+            *(
+                (("sign_in", self._check_sign_in), ("contact", self._check_contact))
+                if self._settings.sign_in.is_server
+                else ()
+            ),
             ("database", self._check_schema),
             ("documents", self._check_documents),
             ("store_key", self._check_store_key),
@@ -335,6 +339,14 @@ class HealthCheckService:
         sign_in = self._settings.sign_in
         sign_in.database_url()
         return {"operator": sign_in.user, "place": sign_in.database_address, "source": sign_in.account_source}
+
+    def _check_contact(self) -> _CheckFacts:
+        """Check that the sign-in can name whom to call. The check always passes; a missing name or telephone number
+        is reported as advice."""
+        name, telephone = self._settings.contact_name, self._settings.contact_telephone
+        if name and telephone:
+            return {"name": name, "telephone": telephone}
+        return {"verdict": "advice"}
 
     def _check_alarmbox(self) -> _CheckFacts:
         if self._asks_worker is True:

@@ -68,7 +68,9 @@ class SignInForm(PasswordForm):
         translate = self._context.translate
         storage_key = "sign_in.keep.yes" if self._can_store_password else "sign_in.keep.no"
         self.storage_box.setAccessibleDescription(translate(storage_key))
-        self.help_label = TextLabel(translate("sign_in.first.lines"), wraps_lines=True)
+        self.help_label = TextLabel(
+            f"{translate('sign_in.first.lines')}\n{self._format_contact()}", wraps_lines=True, is_selectable=True
+        )
         self.help_label.hide()
         heading = make_column(
             TextLabel(translate("sign_in.title"), "title"),
@@ -99,6 +101,16 @@ class SignInForm(PasswordForm):
             (self.submit_button, self.help_button),
         ):
             QWidget.setTabOrder(widget, next_widget)
+
+    def _format_contact(self) -> str:
+        """Return the line that names whom a person calls who can't sign in, as far as the settings name somebody."""
+        settings = self._context.settings
+        name, telephone = settings.contact_name, settings.contact_telephone
+        if name and telephone:
+            return self._context.translate("sign_in.first.call_both", name=name, telephone=telephone)
+        if name or telephone:
+            return self._context.translate("sign_in.first.call", contact=name or telephone)
+        return self._context.translate("sign_in.first.call_nobody")
 
     def focus_first_input(self) -> None:
         first_empty_input = self.user_field.edit if not self.user_field.text() else self.password_field.line_edit

@@ -12,6 +12,7 @@ from console.views.runtime.tasks import Failure
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
+from console.views.theme.design_tokens import Language
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.views.invented_checks import NOW, window_context
 
@@ -178,13 +179,33 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
 
 
 def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
-    """They unfold and fold."""
+    """They unfold and fold, with whom to call below them."""
     form = sign_in(qtbot)
     form.help_button.click()
     assert form.help_label.isVisible()
-    assert form.help_label.plain.count("\n") == 2
+    assert form.help_label.plain.count("\n") == 3
+    assert form.help_label.plain.endswith("call an administrator.")
     form.help_button.click()
     assert not form.help_label.isVisible()
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize(
+    ("name", "telephone"), [("Sato (IT)", "03-1234-5678"), ("Sato (IT)", None), (None, "+81 3 1234 5678")]
+)
+def test_the_first_time_names_whom_to_call(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: Language, name: str | None, telephone: str | None
+) -> None:
+    """The person and the number of the settings, or the one of them that is set."""
+    context = window_context()
+    monkeypatch.setattr(context.settings, "contact_name", name)
+    monkeypatch.setattr(context.settings, "contact_telephone", telephone)
+    context.change_language(language)
+    form = SignInForm(context, PLACE, "", can_store_password=True)
+    qtbot.addWidget(form)
+    last_line = form.help_label.plain.splitlines()[-1]
+    assert all(part in last_line for part in (name, telephone) if part)
+    assert "None" not in last_line
 
 
 def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
