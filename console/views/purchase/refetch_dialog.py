@@ -1,17 +1,23 @@
 """The dialog in which a person fetches the detail and the PDF of a purchased credit check again. The re-fetch
 costs nothing and keeps the old PDF."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.call_steps import CallStepList, ReachedStepCollector
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
+from console.views.purchase.refetch_watch import RefetchWatch, find_running_refetch
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure
@@ -43,6 +49,9 @@ class RefetchDialog(DialogFrame):
         block_button_without_worker(context, self.act_button)
         self._context, self._record = context, record
         self._steps = ReachedStepCollector(context)
+        self._watch: RefetchWatch | None = None
+        self._watched_person = ""
+        self._watched_lines: tuple[str, ...] | None = None
         self.detail_box = CheckBox(translate("dialog.refetch.detail"))
         self.pdf_box = CheckBox(translate("dialog.refetch.pdf"))
         missing_parts = set(record.incomplete)
@@ -121,12 +130,38 @@ class RefetchDialog(DialogFrame):
     def _show_result(self, result: RefetchResult) -> None:
         context = self._context
         has_pdf = any(document.is_current for document in result.documents)
+        content = _make_refetch_content(context, result, self._record)
         self._show_final_content(
             context.translate("dialog.refetch.done_title"),
-            _make_refetch_content(context, result, self._record),
+            content,
             offers_pdf=has_pdf,
             offers_comparison=_has_other_pdf(result, self._record),
         )
+        if has_pdf and "pdf_file_path" in result.changed:
+            self._read_page_counts(result, content)
+
+    def _read_page_counts(self, result: RefetchResult, content: "_RefetchContent") -> None:
+        """Count the pages of the stored PDFs, and show the numbers in `content` when they are known."""
+        record_id = self._record.id
+        self._context.run_read(
+            lambda services: services.pdfs.count_pages(record_id),
+            lambda page_counts: content.show_page_counts(self._format_page_counts(result, page_counts)),
+            lambda _: None,  # the numbers are an addition; the page of the PDF tells a fault
+            caller=self,
+        )
+
+    def _format_page_counts(self, result: RefetchResult, page_counts: Mapping[str, int]) -> str:
+        """Return the sentence with the number of pages of the new PDF and of the older copy; "" if the pages of the
+        new one can't be read. `page_counts` has the numbers by SHA-256."""
+        new = next((document for document in result.documents if document.current), None)
+        new_count = None if new is None else page_counts.get(new.sha256)
+        if new_count is None:
+            return ""
+        old = next((item for item in result.documents if item.path == self._record.pdf_file_path), None)
+        old_count = None if old is None or old == new else page_counts.get(old.sha256)
+        if old_count is None:
+            return self._context.translate("dialog.refetch.pages", new=new_count)
+        return self._context.translate("dialog.refetch.pages_of_both", new=new_count, old=old_count)
 
     def _show_failure(self, failure: Failure) -> None:
         context = self._context
@@ -134,12 +169,81 @@ class RefetchDialog(DialogFrame):
             bar = make_withdrawn_bar(context, failure)
             self._show_final_content(context.translate("dialog.withdraw.done"), bar, offers_pdf=False)
             return
+        running = find_running_refetch(failure) if failure.code == ErrorCode.IN_PROGRESS else None
+        if running is not None:
+            self._offer_to_watch(failure, *running)
+            return
         title = (
             context.translate("dialog.stale.title")
             if failure.code == ErrorCode.STALE_VIEW
             else context.translate("dialog.refetch.failed_title")
         )
         self._show_final_content(title, _make_failure_content(context, failure), offers_pdf=False)
+
+    # -- another person's re-fetch
+
+    def _offer_to_watch(self, failure: Failure, person: str, since: datetime | None) -> None:
+        """Show that another re-fetch of the record runs, with a button that watches it until its end."""
+        context = self._context
+        self._watched_person = words.get_actor_name(person, context)
+        self._watch = RefetchWatch(context, self._record.id, since, self)
+        self._watch.lines_read.connect(self._show_watched_lines)
+        self._watch.ended.connect(self._show_watched_end)
+        self._watch.failed.connect(self._show_failure)
+        self.finished.connect(self._watch.stop)
+        self.show_outcome(
+            context.translate("dialog.refetch.running_title"),
+            context.translate("record.title", id=self._record.id),
+            _make_failure_content(context, failure),
+            close_text=context.translate("action.close"),
+            act_text=context.translate("action.watch"),
+        )
+        self.act_button.clicked.connect(self._begin_watching)
+
+    @Slot()
+    def _begin_watching(self) -> None:
+        self.act_button.hide()
+        self._show_watched_lines(())
+        self.cancel_button.setFocus()
+        if self._watch is not None:
+            self._watch.read()
+
+    @Slot(object)
+    def _show_watched_lines(self, lines: tuple[str, ...]) -> None:
+        """Show what the watched re-fetch has done so far; only new lines are announced."""
+        if self._watched_lines == lines:
+            return
+        context = self._context
+        for line in lines[len(self._watched_lines or ()) :]:
+            announce(self, line)
+        self._watched_lines = lines
+        self.show_title(
+            context.translate("dialog.refetch.watching", who=self._watched_person),
+            context.translate("record.title", id=self._record.id),
+        )
+        shown_lines = lines or (context.translate("dialog.refetch.watching_first"),)
+        self.show_content(_stack_widgets(*map(_make_text_line, shown_lines)))
+
+    @Slot(object)
+    def _show_watched_end(self, details: CreditCheckDetails) -> None:
+        """Show that the watched re-fetch has ended, with what it has done, and offer the PDF."""
+        context = self._context
+        missing = details.record.incomplete
+        sentence = (
+            context.translate("dialog.refetch.watched_missing", missing=missing)
+            if missing
+            else context.translate("dialog.refetch.watched_whole")
+        )
+        bar = NotificationBar(
+            "", sentence, tone="care" if missing else "good", icon_name="square_bang" if missing else "check"
+        )
+        self._show_final_content(
+            context.translate("dialog.refetch.watched_title", who=self._watched_person),
+            _stack_widgets(bar, *map(_make_text_line, self._watched_lines or ())),
+            offers_pdf=any(document.is_current for document in details.documents),
+        )
+
+    # -- the end
 
     def _show_final_content(
         self, title: str, content: QWidget, *, offers_pdf: bool, offers_comparison: bool = False
@@ -174,7 +278,21 @@ class RefetchDialog(DialogFrame):
         self._context.navigate(PdfRoute(self._record.id))
 
 
-def _make_refetch_content(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
+class _RefetchContent(QWidget):
+    """The content of the dialog after a re-fetch, with a line for the numbers of pages, which are read later."""
+
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        self.page_count_label = _make_text_line("")
+        self.page_count_label.hide()
+        self.setLayout(make_column(*widgets, self.page_count_label, None, gap_px=10))
+
+    def show_page_counts(self, sentence: str) -> None:
+        self.page_count_label.show_text(sentence)
+        self.page_count_label.setVisible(bool(sentence))
+
+
+def _make_refetch_content(context: WindowContext, result: RefetchResult, before: CreditCheck) -> _RefetchContent:
     """Return the content of the dialog after a re-fetch: the fields that have changed since `before`, and whether
     a new PDF was stored in addition to the old one."""
     lines: list[QWidget] = []
@@ -194,7 +312,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
         tone="good",
         icon_name="check",
     )
-    return _stack_widgets(bar, *lines)
+    return _RefetchContent(bar, *lines)
 
 
 def _has_other_pdf(result: RefetchResult, before: CreditCheck) -> bool:

@@ -1,0 +1,85 @@
+"""A second re-fetch of the same credit check watches the first one; the dialog tells the pages of both copies."""
+
+from threading import Event, Thread
+
+import pytest
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.purchase.refetch_dialog import RefetchDialog, _RefetchContent
+from console.views.runtime.routes import CreditCheckRoute
+from console.views.widgets.base import TextLabel
+from console.wording.sentences.catalogue import translate
+from tests.desk.conftest import Sit, buy
+from tests.desk.hands import Person
+from tests.support.desks import NUMBERS
+
+
+def open_dialog(person: Person, record_id: int) -> RefetchDialog:
+    person.frame.show_route(CreditCheckRoute(record_id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    person.press("F")
+    dialog = person.dialog(RefetchDialog)
+    dialog.pdf_box.setChecked(True)
+    person.until(dialog.act_button.isEnabled)
+    return dialog
+
+
+def shown_texts(dialog: RefetchDialog) -> list[str]:
+    return [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+def test_the_pages_of_both_copies_are_told(sit: Sit, console: Console, sandbox: Sandbox, *, is_other: bool) -> None:
+    """Of an unchanged PDF nothing is told, because there is no new one."""
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    if is_other:
+        sandbox.control.add_fault("pdf_other", call="pdf", times=1)
+    dialog = open_dialog(person, record.id)
+    dialog.act_button.click()
+    person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
+    person.rest()
+    (content,) = dialog.findChildren(_RefetchContent)
+    if is_other:
+        person.until(lambda: content.page_count_label.isVisible())
+        assert content.page_count_label.plain == "The new PDF has 2 pages, the older copy 2."
+    else:
+        assert not content.page_count_label.isVisible()
+
+
+@pytest.mark.embedded("the first re-fetch runs in a thread of the test")
+def test_a_second_re_fetch_watches_the_first(sit: Sit, console: Console) -> None:
+    """Refused with the name of the first one's person; watched by a button until it has ended."""
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    dialog = open_dialog(person, record.id)
+    reached, goes_on = Event(), Event()
+
+    def stop_at_step(_step: str) -> None:
+        reached.set()
+        goes_on.wait()
+
+    refetch = console.credit_checks.refetch
+    first = Thread(target=lambda: refetch(record.id, pdf=True, detail=False, progress=stop_at_step))
+    first.start()
+    try:
+        person.until(reached.is_set)
+        dialog.act_button.click()
+        running = translate("dialog.refetch.running_title", "en")
+        person.until(lambda: dialog.windowTitle() == running)
+        person.until(dialog.act_button.isEnabled)
+        assert dialog.act_button.text() == translate("action.watch", "en")
+        dialog.act_button.click()
+        person.until(lambda: "Watching" in dialog.windowTitle())
+        assert not dialog.act_button.isVisible()
+    finally:
+        goes_on.set()
+        first.join()
+    person.until(lambda: "has ended" in dialog.windowTitle())
+    texts = shown_texts(dialog)
+    assert translate("action.open_pdf", "en") == dialog.act_button.text()
+    assert any("op-a" in text and "PDF" in text for text in texts), texts
