@@ -22,6 +22,7 @@ from console.domain.tasks.intervals import get_interval
 from console.domain.tasks.records import Alert, AlertRule
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.alerts.provider_outage import ProviderOutageAlerts
+from console.services.alerts.provider_slowness import ProviderSlownessAlerts
 from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -86,7 +87,12 @@ class AlertRuleEvaluator:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._checks = (ProviderOutageAlerts(context), QueueAgeAlerts(context), ClockDriftAlerts(context))
+        self._checks = (
+            ProviderOutageAlerts(context),
+            ProviderSlownessAlerts(context),
+            QueueAgeAlerts(context),
+            ClockDriftAlerts(context),
+        )
 
     def update_alerts(self) -> int:
         """Evaluate the alert rules for the orders of this run, and update the alerts about providers, queues and

@@ -83,7 +83,9 @@ class MetricFigureReader:
             ]
             count_by_payment_state = recent_activity.count_payment_states(conn, since)
             count_by_source_and_result = recent_activity.count_notices(conn, since)
-            durations = recent_activity.list_operation_durations(conn, [of for _, _, of in answers if of], since)
+            durations = recent_activity.read_operation_durations(
+                conn, [of for _, _, of in answers if of], since
+            ).values()
             overdue_names = tuple(
                 task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale)
             )

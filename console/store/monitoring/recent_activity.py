@@ -46,7 +46,7 @@ _AUDIT_ENTRIES_QUERY = (
     .order_by(audit_log.c.id)
     .limit(_LIMIT_PARAMETER)
 )
-_OPERATION_DURATIONS_QUERY = select(operations.c.started_at, operations.c.ended_at).where(
+_OPERATION_DURATIONS_QUERY = select(operations.c.id, operations.c.started_at, operations.c.ended_at).where(
     operations.c.id.in_(bindparam("ids", expanding=True)), operations.c.ended_at >= bindparam("since")
 )
 _PAYMENT_STATES_QUERY = (
@@ -94,16 +94,16 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
     )
 
 
-def list_operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
+def read_operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> dict[str, float]:
     """Return the durations in seconds, from start to end, of those of these operations that have ended since the
-    instant `since`. At most _MAX_IDS_PER_QUERY operations are read."""
+    instant `since`, by their ids. At most _MAX_IDS_PER_QUERY operations are read."""
     ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS_PER_QUERY]
     rows = (
         conn.execute(_OPERATION_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all()
         if ids
         else []
     )
-    return [(row.ended_at - row.started_at).total_seconds() for row in rows]
+    return {str(row.id): (row.ended_at - row.started_at).total_seconds() for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

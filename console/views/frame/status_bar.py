@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.access.read_only import EVERYTHING_SCOPE
+from console.domain.alerts.provider_slowness import SLOW_RESPONSE_SECONDS
 from console.views.presenters.credit_checks import format_clock_time
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import GatewayStatus
 from console.views.widgets.window.window_bars import StatusBar, StatusCellContent
 
-SLOW_RESPONSE_SECONDS = 3.0
 OLD_ANSWER_AGE = timedelta(minutes=10)
 """Age from which on a provider's last answer is too old to show that the provider answers now."""
 

@@ -50,6 +50,7 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
     "other_corporation": re.compile(r"provider names corporation (?P<number>\S+)"),
     "id_of_other": re.compile(r"(?P<number>\S+) of \d+"),
     "nothing_there": re.compile(r"(?P<provider>\S+) tells nothing of it"),
+    "slow": re.compile(r"(?P<provider>\S+) answers in (?P<seconds>\d+\.\d) s \(median of (?P<n>\d+) calls\)"),
     "queue_since": re.compile(r"queue (?P<queue>[a-z]+) since (?P<at>\d{4}-\S+Z)"),
     "within": re.compile(r"within (?P<seconds>\d{1,9}) s"),
     "clock": re.compile(r"clock of (?P<name>.+): (?P<seconds>\d+\.\d) s (?P<way>ahead|behind)"),

@@ -1,0 +1,98 @@
+"""Raise an alert about each provider that answers slowly, by the median duration of its calls, and resolve the alert
+when the provider is fast again or nobody has called it for some time."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from console.domain.alerts.provider_slowness import (
+    ALERT_LIFETIME_WITHOUT_CALLS,
+    ALERT_RULE,
+    SLOW_RESPONSE_SECONDS,
+    SLOWNESS_WINDOW,
+    compute_median_seconds,
+    format_expected_response,
+    format_observed_slowness,
+)
+from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provider_subject_id
+from console.services.evidence.call_summaries import classify_answer, is_provider_call
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.monitoring import recent_activity
+
+_MAX_OPEN_ALERTS = 1_000
+
+
+class ProviderSlownessAlerts:
+    """Measures the guarded calls of all desks and workers by the operation journal, and raises and resolves the
+    alerts about slow providers. A call that got no answer isn't measured: an alert of the rule `provider_away` is
+    about such calls."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    def update_alerts(self) -> int:
+        """Raise and resolve the alerts. Return the number of changed alerts."""
+        context, now = self._context, self._context.now()
+        with context.database.read() as conn:
+            open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
+            recent_since = now - (ALERT_LIFETIME_WITHOUT_CALLS if open_alerts else SLOWNESS_WINDOW)
+            recent_durations = _read_durations(conn, recent_since)
+            durations = _read_durations(conn, now - SLOWNESS_WINDOW)
+        medians = {provider: compute_median_seconds(values) for provider, values in durations.items()}
+        open_subject_ids = {alert.subject_id for alert in open_alerts}
+        slow_providers = {
+            provider: format_observed_slowness(provider, seconds, len(durations[provider]))
+            for provider, seconds in medians.items()
+            if seconds is not None
+            and seconds >= SLOW_RESPONSE_SECONDS
+            and compute_provider_subject_id(provider) not in open_subject_ids
+        }
+        fast_ids = {
+            compute_provider_subject_id(provider)
+            for provider, seconds in medians.items()
+            if seconds is not None and seconds < SLOW_RESPONSE_SECONDS
+        }
+        called_ids = set(map(compute_provider_subject_id, recent_durations))
+        ended_alert_ids = [
+            alert.id
+            for alert in open_alerts
+            if alert.subject_id in fast_ids
+            or (alert.subject_id not in called_ids and alert.detected_at < now - ALERT_LIFETIME_WITHOUT_CALLS)
+        ]
+        if slow_providers or ended_alert_ids:
+            context.write(lambda tx: self._write_alerts(tx, slow_providers, ended_alert_ids))
+        return len(slow_providers) + len(ended_alert_ids)
+
+    def _write_alerts(
+        self, tx: Transaction, observed_by_provider: Mapping[str, str], ended_alert_ids: list[int]
+    ) -> None:
+        now = self._context.now()
+        for provider, observed in sorted(observed_by_provider.items()):
+            subject_id = compute_provider_subject_id(provider)
+            alerts.raise_alert(
+                tx.conn, ALERT_RULE, PROVIDER_KIND, subject_id, None, observed, format_expected_response(), now
+            )
+        for alert_id in ended_alert_ids:
+            alerts.resolve(tx.conn, alert_id, now)
+
+
+def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]:
+    """Return, by provider, the seconds for each answer of the guarded operations that have ended since the instant
+    `since`. An operation with several calls, such as the detail and the PDF of a re-fetch, counts once, with its
+    duration divided by the number of its answers."""
+    answers = [
+        (operation_id, source.partition(".")[0])
+        for source, summary, operation_id in recent_activity.list_provider_answers(conn, since)
+        if operation_id is not None and is_provider_call(source) and classify_answer(summary)[0]
+    ]
+    provider_by_operation_id = dict(answers)
+    answer_counts = Counter(operation_id for operation_id, _ in answers)
+    durations: dict[str, list[float]] = {}
+    seconds_by_id = recent_activity.read_operation_durations(conn, list(provider_by_operation_id), since)
+    for operation_id, seconds in seconds_by_id.items():
+        provider = provider_by_operation_id[operation_id]
+        durations.setdefault(provider, []).append(seconds / answer_counts[operation_id])
+    return durations
