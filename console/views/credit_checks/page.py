@@ -119,22 +119,11 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
         context, changed_names = self.context, facts.find_changed_fields(before.record, details.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
-        self._difference_sentence = facts.format_differences(before.record, details.record, context)
-        button = KeyButton(context.translate("action.show_difference"), kind="inline")
-        button.clicked.connect(self._show_difference_in_bar)
+        button = self.make_difference_button(facts.format_differences(before.record, details.record, context))
         actor_name = words.get_actor_name(last_entry.actor, context)
         self.show_change_bar(
             context.translate("record.changed_by", who=actor_name, at=last_entry.at, fields=fields), button
         )
-
-    @Slot()
-    def _show_difference_in_bar(self) -> None:
-        """Show the old and the new values of the changed fields in the bar about the change."""
-        close_button = self.make_close_button()
-        self.show_change_bar(
-            self._difference_sentence or self.context.translate("record.changed_nothing"), close_button
-        )
-        close_button.setFocus()
 
     # -- actions
 

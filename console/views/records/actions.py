@@ -16,7 +16,7 @@ from console.views.pages.base import Page
 from console.views.pages.withdrawal import WithdrawButton, is_request_withdrawn
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
-from console.views.presenters.credit_check_view import format_differences
+from console.views.presenters.record_changes import format_probed_changes
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import ALARMBOX, Toast, WindowContext
 from console.views.runtime.routes import RecordRef
@@ -376,50 +376,6 @@ def make_probe_toast(
     )
     key = "dialog.probe.known" if isinstance(record_after, CreditCheck) and was_unknown else "case.probed"
     return Toast(translate(key, state=state_word), title_and_changes)
-
-
-def format_probed_changes(
-    record_before: ShownRecord | Operation, record_after: ShownRecord | Operation, context: WindowContext
-) -> str:
-    """Return the fields that a probe has changed, with their values before and after it; "" if it has changed none of
-    those that people read, or if an operation of the spool has become a record."""
-    if isinstance(record_before, CreditCheck) and isinstance(record_after, CreditCheck):
-        return format_differences(record_before, record_after, context)
-    if isinstance(record_before, Payment) and isinstance(record_after, Payment):
-        values = [_format_payment_values(record, context) for record in (record_before, record_after)]
-    elif isinstance(record_before, Refund) and isinstance(record_after, Refund):
-        values = [_format_refund_values(record, context) for record in (record_before, record_after)]
-    else:
-        return ""
-    before, after = values
-    changes = {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-    return context.translate("record.changed", changes=changes) if changes else ""
-
-
-def _format_payment_values(payment: Payment, context: WindowContext) -> dict[str, str]:
-    """Return the texts of the fields that a probe of a payment may change, by the name of the field."""
-    return {
-        **_format_states(payment, context),
-        "amount": _format_optional_amount(payment.provider_minor, payment.currency),
-        "refunded": _format_optional_amount(payment.provider_refunded_minor, payment.currency),
-    }
-
-
-def _format_refund_values(refund: Refund, context: WindowContext) -> dict[str, str]:
-    """Return the texts of the fields that a probe of a refund may change, by the name of the field."""
-    return _format_states(refund, context) | {"provider_refund_id": refund.provider_refund_id or wording.NO_VALUE}
-
-
-def _format_states(record: Payment | Refund, context: WindowContext) -> dict[str, str]:
-    return {
-        "state": record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word,
-        "certainty": context.translate(f"state.certainty.{record.certainty}"),
-        "gateway_code": record.provider_state or wording.NO_VALUE,
-    }
-
-
-def _format_optional_amount(amount_minor: int | None, currency: str) -> str:
-    return wording.NO_VALUE if amount_minor is None else wording.format_amount(amount_minor, currency)
 
 
 def _is_contradicted(record: ShownRecord) -> bool:

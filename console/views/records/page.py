@@ -9,6 +9,7 @@ import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
@@ -17,6 +18,7 @@ from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
+from console.views.presenters.record_changes import format_record_changes
 from console.views.presenters.records import RecordView, ShownRecord
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
@@ -104,6 +106,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.route: RecordPageRoute = make_route_to_record(self.kind, 0)
         self.view: ViewT | None = None
         self._shown_state: tuple[str, ...] = ()
+        self._difference_sentence = ""
         self.action_handlers = RecordActionHandlers(context, self)
         self.evidence = evidence_actions.EvidenceExportActions(
             context, self.action_handlers, self._run_action_by_shortcut
@@ -431,15 +434,36 @@ class RecordPage(Page, Generic[ViewT]):
         return len(view.timeline) > len(earlier_view.timeline)
 
     def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
-        """Return True if the audit entry only records that a person has opened the record."""
-        return entry.what.endswith("opened")
+        """Return True if the audit entry only records that a person has opened the record, or has seen it without
+        masks."""
+        return entry.what.endswith("opened") or entry.what == AuditAction.PAYMENT_UNMASK
 
     def show_change(self, earlier_view: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
-        """Show a bar about the change that `last_entry`, the newest audit entry, records."""
+        """Show a bar about the change that `last_entry`, the newest audit entry, records. If fields that people read
+        have changed, a button in the bar shows their values before and after the change."""
         change_text = wording.format_audit_entry(last_entry, self.context.language)
         actor_name = record_words.get_actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=change_text)
-        self.show_change_bar(text, self.make_close_button())
+        differences = format_record_changes(earlier_view.record, view.record, self.context)
+        self.show_change_bar(
+            text, self.make_difference_button(differences) if differences else self.make_close_button()
+        )
+
+    def make_difference_button(self, difference_sentence: str) -> KeyButton:
+        """Return a button that shows the values before and after a change, the sentence `difference_sentence`, in the
+        bar about the change."""
+        self._difference_sentence = difference_sentence
+        button = KeyButton(self.context.translate("action.show_difference"), kind="inline")
+        button.clicked.connect(self._show_difference_in_bar)
+        return button
+
+    @Slot()
+    def _show_difference_in_bar(self) -> None:
+        close_button = self.make_close_button()
+        self.show_change_bar(
+            self._difference_sentence or self.context.translate("record.changed_nothing"), close_button
+        )
+        close_button.setFocus()
 
     def make_close_button(self) -> KeyButton:
         """Return a button that closes the bar about a change by another person."""
