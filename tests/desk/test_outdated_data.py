@@ -10,12 +10,24 @@ import pytest
 from console.app import Console
 from console.domain.errors import ErrorCode, rebuild_error
 from console.sandbox.server import Sandbox
+from console.views.admin.page import AdminPage
+from console.views.alerts.page import AlertsPage
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
+from console.views.queues.page import QueuesPage
+from console.views.queues.view_dialogs import SaveViewDialog
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.runtime.routes import ApprovalsRoute, CreditCheckRoute, PaymentRoute
+from console.views.runtime.routes import (
+    AdminRoute,
+    AlertsRoute,
+    ApprovalsRoute,
+    CreditCheckRoute,
+    PaymentRoute,
+    QueuesRoute,
+)
+from console.views.runtime.tasks import Failure
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, list_windows
 from tests.desk.seats import Seats
@@ -138,3 +150,69 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
     person.press("F5")
     person.until(lambda: "failed" not in page._bar_by_name)
     assert page.reject_button.isEnabled()
+
+
+def test_limits_are_not_changed_on_old_data_and_read_only_is_set(seats: Seats, sit: Sit, console: Console) -> None:
+    """Setting read-only only stops actions, so it stays possible; its end and a limit wait for the reading. A check
+    that fails blocks nothing."""
+    with seats.acting("lead-b") as lead:
+        lead.read_only_switches.set_switch("paypay", True, "a test")
+    person = sit()
+    person.frame.show_route(AdminRoute())
+    page = person.page(AdminPage)
+    person.until(lambda: page.switch_table.current_item is not None)
+    person.rest()
+    error = rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    with failing(console.health, "run_all_checks", error):
+        person.press("F5")
+        person.until(lambda: "health" in page._bar_by_name)
+        person.rest()
+        assert page.find_outdated_reason() == ""
+    with failing(console.read_only_switches, "list_switches", error):
+        person.press("F5")
+        failure_of(person, page)
+        assert page.switch_table.go_to_item(lambda row: row.scope == "paypay")
+        assert page.switch_button.block_reason.endswith("Refresh (F5) first.")
+        assert page.switch_table.go_to_item(lambda row: row.scope == "atom")
+        assert page.switch_button.block_reason == ""
+        assert page.limit_button.block_reason.endswith("Refresh (F5) first.")
+    person.press("F5")
+    person.until(lambda: "failed" not in page._bar_by_name)
+    assert page.limit_button.block_reason == ""
+
+
+def test_incidents_are_not_decided_on_old_data(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Taking one stays possible, deciding about it doesn't."""
+    person = sit()
+    person.frame.show_route(AlertsRoute())
+    page = person.page(AlertsPage)
+    person.until(lambda: page._loaded_at is not None)
+    with failing(console.incidents, "list_incidents", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+        person.press("F5")
+        failure_of(person, page)
+        blocked = {button.text() for button in page._buttons if button.block_reason}
+        assert page.resolve_button.block_reason
+        assert page.acknowledge_button.block_reason
+        assert not page.take_button.block_reason
+        assert not page.hand_over_button.block_reason
+        assert len(blocked) <= 5
+    person.press("F5")
+    person.until(lambda: "failed" not in page._bar_by_name)
+    assert not any(button.block_reason for button in page._buttons)
+
+
+def test_a_view_is_not_stored_while_its_queue_could_not_be_read(sit: Sit) -> None:
+    """The entries of the menu say why, and the key opens no dialog."""
+    person = sit()
+    person.frame.show_route(QueuesRoute())
+    page = person.page(QueuesPage)
+    person.until(lambda: page._loaded_at is not None)
+    person.rest()
+    page.show_reading_failure(Failure(ErrorCode.DATABASE_LOCKED, {}))
+    menu = page.shown_saved_view.build_menu()
+    entry = menu.actions()[0]
+    assert not entry.isEnabled()
+    assert "Refresh (F5) first." in entry.text()
+    menu.deleteLater()
+    page.shown_saved_view.open_save_dialog()
+    assert not list_windows(person.window, SaveViewDialog)

@@ -13,6 +13,7 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.limits import Limit
 from console.domain.records import Person
+from console.domain.service_results import HealthCheck
 from console.views.admin.health_tabs import (
     ALL_REFUND_REASONS,
     DueTaskRow,
@@ -29,11 +30,13 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable
 from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -190,11 +193,25 @@ class AdminPage(Page):
         self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, caller=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
             lambda services: services.health.run_all_checks(),
-            self.health_table.show_rows,
-            self.show_reading_failure,
+            self._show_health_checks,
+            self._show_health_failure,
             caller=self,
             key="health",
         )
+
+    def _show_health_checks(self, checks: tuple[HealthCheck, ...]) -> None:
+        self.hide_bar("health")
+        self.health_table.show_rows(checks)
+
+    def _show_health_failure(self, failure: Failure) -> None:
+        """Show that the checks could not run. The contents of the other tabs are read by themselves, so they count
+        as read."""
+        message = self.context.format_failure(failure)
+        lead = self.context.translate("screen.not_read")
+        self.show_bar("health", NotificationBar(lead, message, tone="bad", icon_name="cross"))
+
+    def update_outdated_actions(self) -> None:
+        self._update_buttons()
 
     def _show_contents(self, contents: _AdminPageContents) -> None:
         self.hide_reading_failure()
@@ -237,6 +254,10 @@ class AdminPage(Page):
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
+        outdated_reason = self.find_outdated_reason()
+        # Setting read-only only stops actions. It must be possible whatever could not be read.
+        self.switch_button.block(outdated_reason if is_on else "")
+        self.limit_button.block(outdated_reason)
         are_shown = (tab_name == "switches", tab_name == "limits" and tab_name not in self._refused_tab_names)
         for line, is_shown in zip(self._button_lines, are_shown, strict=True):
             line.setVisible(is_shown)

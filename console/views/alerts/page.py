@@ -147,6 +147,10 @@ class AlertsPage(Page):
         )
         self.summary_label = TextLabel("", wraps_lines=True)
         self.summary_label.hide()
+        self._changing_buttons = (
+            self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.snooze_button,
+            self.resolve_button,
+        )  # fmt: skip
         self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(self.summary_label, self.button_row, gap_px=4, margins=(24, 8, 24, 8)))
@@ -219,6 +223,12 @@ class AlertsPage(Page):
             caller=self,
             key="alerts",
         )
+
+    def update_outdated_actions(self) -> None:
+        """Disable what decides about an incident while the incidents could not be read again. Taking, giving back and
+        handing over decide nothing, and stay possible."""
+        for button in self._changing_buttons:
+            button.block(self.find_outdated_reason())
 
     @Slot()
     def _toggle_closed_incidents(self) -> None:

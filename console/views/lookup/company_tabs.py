@@ -12,6 +12,7 @@ from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.views.company import CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
@@ -54,6 +55,8 @@ class CompanyTab(QWidget):
         self._refs: tuple[RecordRef, ...] | None = None
         self._are_rows_current = False
         self._read_at: datetime | None = None
+        self._failure: Failure | None = None
+        context.minute_passed.connect(self._show_age)
         self.failure_label = TextLabel("", "small", "care", wraps_lines=True)
         self.failure_label.hide()
         columns = _COLUMN_FACTORY_BY_TAB[name](context)
@@ -74,7 +77,7 @@ class CompanyTab(QWidget):
         """
         self._refs, self._are_rows_current = refs, False
         if is_other_company:
-            self._read_at = None
+            self._read_at = self._failure = None
             self.failure_label.hide()
             self.rows.show_rows(())
         if self.isVisible():
@@ -101,7 +104,7 @@ class CompanyTab(QWidget):
         )
 
     def _show_rows(self, rows: tuple[Any, ...]) -> None:
-        self._read_at = self._context.now()
+        self._read_at, self._failure = self._context.now(), None
         self.failure_label.hide()
         self.table.setEnabled(True)
         self.rows.show_rows(rows)
@@ -111,14 +114,25 @@ class CompanyTab(QWidget):
         """Grey the rows, and show the time at which they were read and the reason why the program can't read them
         now.
         """
-        translate = self._context.translate
-        sentence = (
-            translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")
-        )
-        self.failure_label.show_text(f"{sentence}\n{self._context.format_failure(failure)}")
+        self._failure = failure
+        self._show_age()
         self.failure_label.show()
+        announce(self, self.failure_label.plain)
         self.table.setEnabled(False)
         self._are_rows_current = False
+
+    @Slot()
+    def _show_age(self) -> None:
+        """Show the age of the rows that could not be read again, and why."""
+        if self._failure is None:
+            return
+        context, read_at = self._context, self._read_at
+        sentence = (
+            context.translate("company_page.stale", at=read_at, age=context.format_age(read_at))
+            if read_at
+            else context.translate("company_page.not_read")
+        )
+        self.failure_label.show_text(f"{sentence}\n{context.format_failure(self._failure)}")
 
     @Slot(object)
     def _open_row(self, row: object) -> None:

@@ -125,7 +125,7 @@ class ShownSavedView(QObject):
         translate, menu = self._context.translate, QMenu(self._page)
         menu.setAccessibleName(self.button.text())
         menu.aboutToHide.connect(menu.deleteLater)
-        reason = self._context.find_disabled_reason("save_view")
+        reason = self._find_disabled_reason()
         for key, keys, act, needs_view in (
             ("view.save", SAVE_VIEW_SHORTCUT, self.open_save_dialog, False),
             ("view.rename", "", self.open_rename_dialog, True),
@@ -157,9 +157,14 @@ class ShownSavedView(QObject):
             dialog.view_saved.connect(self._show_stored_view)
             dialog.open()
 
+    def _find_disabled_reason(self) -> str:
+        """Return the reason why views can't be stored, renamed or deleted at present: the person lacks the right, or
+        the page could not be read again; "" if they can."""
+        return self._context.find_disabled_reason("save_view") or self._page.find_outdated_reason()
+
     def _refuse_if_right_missing(self) -> bool:
         """Return True if the person can't store views at present, and show the reason in a toast."""
-        reason = self._context.find_disabled_reason("save_view")
+        reason = self._find_disabled_reason()
         if reason:
             self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care"))
         return bool(reason)
