@@ -153,7 +153,7 @@ class RefetchDialog(DialogFrame):
     def _format_page_counts(self, result: RefetchResult, page_counts: Mapping[str, int]) -> str:
         """Return the sentence with the number of pages of the new PDF and of the older copy; "" if the pages of the
         new one can't be read. `page_counts` has the numbers by SHA-256."""
-        new = next((document for document in result.documents if document.current), None)
+        new = next((document for document in result.documents if document.is_current), None)
         new_count = None if new is None else page_counts.get(new.sha256)
         if new_count is None:
             return ""
