@@ -5,12 +5,13 @@ rows of one process run form one chain.
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
@@ -23,6 +24,7 @@ from console.store.audit.hash_chain import (
     format_hashed_instant,
     verify_chains,
 )
+from console.store.database import boot_clock, error_codes
 from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.database.unreadable_rows import parse_detail
@@ -43,6 +45,10 @@ __all__ = [
 
 LONGEST_DETAIL_CHARACTERS = 16_000
 """Largest length (characters) of a row's detail. A longer detail is shortened and stored under the key `cut`."""
+_SERVER_TIME_VALID_MS = 60_000
+"""Time (milliseconds) for which the server's time is computed from an earlier read of it and from the machine's
+uptime.
+"""
 _LONGEST_KEPT_FACT = 128
 """Largest length (characters) of a fact that a shortened detail keeps."""
 
@@ -61,6 +67,17 @@ _CHAIN_HEAD_AND_TIME_QUERY = select(
     _CHAIN_HEAD_QUERY.with_only_columns(audit_log.c.hash).scalar_subquery().label("hash"),
 )
 _INSERT_AUDIT_ENTRY_STATEMENT = insert(audit_log)
+_INSERTED_COLUMNS = tuple(audit_log.c[name] for name in (*HASHED_COLUMNS, "prev_hash", "hash"))
+_previous_row = audit_log.alias("previous_row").c
+_INSERT_AFTER_ROW_STATEMENT = insert(audit_log).from_select(
+    [column.name for column in _INSERTED_COLUMNS],
+    select(*(bindparam(column.name, type_=column.type) for column in _INSERTED_COLUMNS)).where(
+        _previous_row.session == bindparam("session"),
+        _previous_row.seq == bindparam("previous_seq"),
+        _previous_row.hash == bindparam("prev_hash"),
+    ),
+)
+"""Inserts an audit row only if the row before it exists. It costs less than half of a read of the chain's end."""
 _AUDIT_ROW_HASH_QUERY = make_locking_read(
     select(audit_log.c.hash).where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
 )
@@ -85,15 +102,68 @@ class NewAuditEntry:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _ChainEnd:
+    """The last row of a chain: its position and hash. The end was read from the database at the time `read_at`
+    (naive, UTC; the server's, except on SQLite), when the machine's uptime was `read_at_uptime_ms`."""
+
+    seq: int
+    hash: str
+    read_at: datetime
+    read_at_uptime_ms: int
+
+    def find_time(self, conn: Connection, now: datetime) -> datetime | None:
+        """Return the time (naive, UTC) of a row that is inserted now: the server's, or `now` on SQLite. Return None
+        if the server's time was read more than _SERVER_TIME_VALID_MS ago.
+        """
+        if conn.dialect.name == "sqlite":
+            return now.astimezone(UTC).replace(tzinfo=None)
+        elapsed_ms = boot_clock.read_uptime_ms() - self.read_at_uptime_ms
+        return None if elapsed_ms > _SERVER_TIME_VALID_MS else self.read_at + timedelta(milliseconds=elapsed_ms)
+
+
 def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> ChainHead:
     """Insert an audit row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the
     caller must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets
     `at`.
     """
-    utc_time, seq, previous_hash = _compute_next_position(tx.conn, session, at)
+    return _append_after_read_end(tx, entry, session, desk, _read_chain_end(tx.conn, session, at))
+
+
+def _append_after_read_end(
+    tx: Transaction, entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd
+) -> ChainHead:
+    """Insert an audit row after the row `end` of the chain `session`, which this transaction has read, and return it
+    as a head."""
+    row = _make_row(entry, session, desk, end, end.read_at)
+    key = tx.conn.execute(_INSERT_AUDIT_ENTRY_STATEMENT, row).inserted_primary_key
+    assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
+    return _make_inserted_head(tx, row, int(key[0]))
+
+
+def _append_after_known_end(
+    tx: Transaction, entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime
+) -> ChainHead | None:
+    """Insert an audit row with the time `utc_time` (naive, UTC) after the row `end` of the chain `session`. Return it
+    as a head; None if the database has no such row `end` or has a row after it, or if the server refuses the time.
+    """
+    row = _make_row(entry, session, desk, end, utc_time)
+    try:
+        insert_result = tx.conn.execute(_INSERT_AFTER_ROW_STATEMENT, {**row, "previous_seq": end.seq})
+    except IntegrityError:  # another thread of this process was faster
+        return None
+    except DBAPIError as error:
+        if error_codes.is_wrong_audit_time(error):
+            return None
+        raise
+    return _make_inserted_head(tx, row, insert_result.lastrowid) if insert_result.rowcount == 1 else None
+
+
+def _make_row(entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime) -> dict[str, object]:
+    """Return the values of the columns of the row after `end`."""
     values: dict[str, object] = {
         "session": session,
-        "seq": seq,
+        "seq": end.seq + 1,
         "at": format_hashed_instant(utc_time),
         "who": entry.person,
         "desk": desk,
@@ -105,27 +175,27 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "detail": _format_canonical_json(entry.detail),
     }
     values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
-    row_hash = compute_row_hash(previous_hash, list(values.values()))
-    insert_result = tx.conn.execute(
-        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": utc_time, "prev_hash": previous_hash, "hash": row_hash}
-    )
-    key = insert_result.inserted_primary_key
-    assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
+    row_hash = compute_row_hash(end.hash, list(values.values()))
+    return {**values, "at": utc_time, "prev_hash": end.hash, "hash": row_hash}
+
+
+def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) -> ChainHead:
+    """Return an inserted row as a head, and let it prove the COMMIT of `tx`."""
+    session, seq, row_hash = row["session"], row["seq"], row["hash"]
     own_row = {"chain": session, "at_seq": seq}
     tx.set_commit_proof(lambda conn: conn.scalar(_AUDIT_ROW_HASH_QUERY, own_row) == row_hash)
-    return ChainHead(session, seq, int(key[0]), row_hash)
+    return ChainHead(session, seq, row_id, row_hash)
 
 
-def _compute_next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
-    """Return the time (naive, UTC), the seq and the previous hash of the next row of the chain `session`. `at` is the
-    time on SQLite; on a server the time is the server's.
-    """
+def _read_chain_end(conn: Connection, session: str, at: datetime) -> _ChainEnd:
+    """Return the last row of the chain `session` with the present time: the server's, or `at` on SQLite. A chain
+    without rows ends with the row 0, whose hash is FIRST_PREVIOUS_HASH."""
     if conn.dialect.name == "sqlite":
-        last_row = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first()
-        utc_time = at.astimezone(UTC).replace(tzinfo=None)
-        return (utc_time, last_row.seq + 1, last_row.hash) if last_row else (utc_time, 1, FIRST_PREVIOUS_HASH)
-    now, seq, previous_hash = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
-    return now, (seq or 0) + 1, previous_hash or FIRST_PREVIOUS_HASH
+        seq, row_hash = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first() or (0, FIRST_PREVIOUS_HASH)
+        now = at.astimezone(UTC).replace(tzinfo=None)
+    else:
+        now, seq, row_hash = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
+    return _ChainEnd(seq or 0, row_hash or FIRST_PREVIOUS_HASH, now, boot_clock.read_uptime_ms())
 
 
 class AuditTrail:
@@ -135,6 +205,10 @@ class AuditTrail:
     `store_anchors` is called with committed rows, and stores them in the desk's spool. `insert_session` inserts the
     process run into the table `sessions`; it is called in each transaction with entries until one of them is
     committed. It is None if the run is stored already.
+
+    The end of the chain is remembered, which saves a read for each entry: this process alone writes the chain. A row
+    is inserted only if the remembered row is in the database. If it isn't, for example because the database was
+    restored to an earlier state, the end is read.
     """
 
     def __init__(
@@ -152,6 +226,9 @@ class AuditTrail:
         self._insert_session = insert_session
         self._unanchored_heads: list[ChainHead] = []
         self._lock = Lock()
+        self._committed_end: _ChainEnd | None = None
+        self._uncommitted_end: tuple[Transaction, _ChainEnd] | None = None
+        """The newest row that a transaction has inserted, with this transaction."""
 
     def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
@@ -160,9 +237,38 @@ class AuditTrail:
             self._insert_session(tx.conn)
             tx.call_after_commit(self._forget_insert_session)
         now = self._clock.now()
-        heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new_entries]
+        heads = [self._append(tx, entry, now) for entry in new_entries]
         if heads:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
+
+    def _append(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
+        """Insert an entry at the end of the chain and return it. Read the end only if it isn't known."""
+        end = self._find_known_end(tx)
+        utc_time = None if end is None else end.find_time(tx.conn, now)
+        if end is not None and utc_time is not None:
+            head = _append_after_known_end(tx, entry, self._session, self._desk, end, utc_time)
+            if head is not None:
+                self._remember(tx, replace(end, seq=head.seq, hash=head.hash))
+                return head
+            _log.info("the end of the audit chain is read again")
+        end = _read_chain_end(tx.conn, self._session, now)
+        head = _append_after_read_end(tx, entry, self._session, self._desk, end)
+        self._remember(tx, replace(end, seq=head.seq, hash=head.hash))
+        return head
+
+    def _find_known_end(self, tx: Transaction) -> _ChainEnd | None:
+        """Return the last row of the chain as `tx` sees it, as far as this process knows."""
+        uncommitted_end = self._uncommitted_end
+        if uncommitted_end is not None and uncommitted_end[0] is tx:
+            return uncommitted_end[1]
+        return self._committed_end
+
+    def _remember(self, tx: Transaction, end: _ChainEnd) -> None:
+        self._uncommitted_end = (tx, end)
+        tx.call_after_commit(lambda: self._remember_committed(end))
+
+    def _remember_committed(self, end: _ChainEnd) -> None:
+        self._committed_end, self._uncommitted_end = end, None
 
     def _forget_insert_session(self) -> None:
         """Don't call `insert_session` again, because a transaction with it was committed."""

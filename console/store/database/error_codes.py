@@ -173,7 +173,7 @@ def _is_unnumbered_race(number: int | None, message: str) -> bool:
     """
     return (
         _is_own_chain_conflict(number, message)
-        or (number == 1644 and AUDIT_TIME_MESSAGE in message)
+        or _is_wrong_audit_time(number, message)
         or (number == 1064 and INTERRUPTED_READ_MESSAGE in message)
     )
 
@@ -183,6 +183,15 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
     chain first.
     """
     return isinstance(error, DBAPIError) and _is_own_chain_conflict(find_error_number(error), str(error.orig))
+
+
+def is_wrong_audit_time(error: DBAPIError) -> bool:
+    """True if the server refused an audit row because its time isn't the server's."""
+    return _is_wrong_audit_time(find_error_number(error), str(error.orig))
+
+
+def _is_wrong_audit_time(error_number: int | None, message: str) -> bool:
+    return error_number == 1644 and AUDIT_TIME_MESSAGE in message
 
 
 def _is_own_chain_conflict(error_number: int | None, message: str) -> bool:

@@ -9,9 +9,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError, ErrorCode
+from console.store.audit import trail
 from console.store.audit.trail import (
     AuditTrail,
     AuditVerificationResult,
@@ -21,7 +23,7 @@ from console.store.audit.trail import (
     verify_chains,
     walk_entries,
 )
-from console.store.database import retry_policy
+from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
 from tests.store.audit_desk import AT, DESK, ThreeChains, fill, write_rows
 from tests.support.waiting import PATIENCE_SECONDS
@@ -138,3 +140,33 @@ def test_verifying_needs_no_memory_per_row(desk: ThreeChains, count: int) -> Non
     tracemalloc.stop()
     print(f"demand 20: {desk.place.engine}: verified {count / seconds:,.0f} rows/s, peak {peak / 1e6:.1f} MB")
     assert peak < 8e6
+
+
+def test_the_end_of_the_chain_is_remembered(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read once only. If the last row is gone, or the clock that the server's time is counted by was wrong, it
+    is read again: the chain goes on where the database has it."""
+    desk.record("chain-a", 2)
+    reads: list[str] = []
+    read_end = trail._read_chain_end
+
+    def note(conn: Connection, session: str, at: datetime) -> object:
+        reads.append(session)
+        return read_end(conn, session, at)
+
+    monkeypatch.setattr(trail, "_read_chain_end", note)
+    desk.record("chain-a", 2)
+    assert reads == []
+    desk.tamper("DELETE FROM audit_log WHERE session = 'chain-a' AND seq = 4")
+    desk.record("chain-a")
+    assert reads == ["chain-a"]
+    assert [row[2] for row in desk.rows() if row[1] == "chain-a"] == [1, 2, 3, 4]
+
+
+@pytest.mark.engines("mariadb")
+def test_a_wrong_time_is_read_again(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server refuses a row that has another time than its own, and the person notices nothing."""
+    desk.record("chain-a")
+    uptime_ms = boot_clock.read_uptime_ms
+    monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime_ms() + 30_000)
+    desk.record("chain-a")
+    assert [row[2] for row in desk.rows() if row[1] == "chain-a"] == [1, 2]
