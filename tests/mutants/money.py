@@ -222,8 +222,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _unbound_mutant(
         "read-only doesn't stop what people change",
         "console/services/process/context.py",
-        "        if action in STOPPED_RIGHTS:\n",
-        "        if action in ():\n",
+        "            if may_be_stopped:\n",
+        "            if False:\n",
         ("tests/cli/access/test_read_only.py",),
     ),
     _mutant(

@@ -2,6 +2,7 @@
 network.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -11,6 +12,7 @@ _ISATAP_INTERFACE_IDS = (0x00005EFE, 0x02005EFE)
 """Upper half of an IPv6 interface identifier whose lower half is an IPv4 address (ISATAP, RFC 5214)."""
 
 
+@lru_cache
 def is_this_machine(host: str) -> bool:
     """True for `localhost` and for loopback addresses. False for any other name, also for one such as
     `127.0.0.1.example.com`, and for an IPv4 address inside an IPv6 address (`::ffff:127.0.0.1`).

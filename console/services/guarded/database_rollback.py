@@ -38,6 +38,7 @@ ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 one is needed, because rows can be committed in another order than that of their ids. The number before an operation
 is smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
 """
+_NO_COMPARISON = anchors.AnchorComparison(misses_heads=False, newest_head=None, has_resolved_alert=False)
 _ANCHORS_PER_PAGE = 500
 _MAX_LISTED_OPERATIONS = 100
 _log = logging.getLogger("console.guard")
@@ -230,53 +231,59 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Da
     trail, and the server would read the whole view to find the newest entry.
     """
     spool, database_id = context.spool, context.database_id
-    old_database_id = _find_old_database_id(context)
     # The resolved alerts are read before the anchors: anchors that another process of this desk gives up meanwhile
     # must not count as a new loss.
-    earlier_resolved_alerts = _read_resolved_alerts(spool, database_id)
-    own_anchors = _read_known_anchors(
-        spool, database_id, limit
-    )  # The anchors are read before the database: an audit entry that is committed later can't be missing.
+    values = spool.read_values(
+        (make_database_address_key(context.database), f"behind:{database_id}", f"seen:{database_id}")
+    )
+    address_value, behind_value, seen_value = values
+    old_database_id = _find_old_database_id(context, address_value)
+    earlier_resolved_alerts = _parse_resolved_alerts(behind_value)
+    # The anchors are read before the database: an audit entry that is committed later can't be missing.
+    own_anchors = _list_known_anchors(spool, database_id, _parse_anchor(seen_value), limit)
     with context.database.read() as conn:
-        can_compare_anchors = not reads_views(conn)
-        missing_heads, newest_head = (
-            anchors.compare_with_anchors(conn, own_anchors) if can_compare_anchors else (False, None)
-        )
-        resolved_alerts = (
-            anchors.list_resolved_rollback_alerts(conn) if can_compare_anchors else earlier_resolved_alerts
-        )
-    if missing_heads or old_database_id is not None:
+        # An account that reads through views sees a part of the trail.
+        comparison = _NO_COMPARISON if reads_views(conn) else anchors.compare_with_anchors(conn, own_anchors)
+        resolved_alerts = earlier_resolved_alerts if comparison is _NO_COMPARISON else frozenset()
+        if comparison.has_resolved_alert:
+            resolved_alerts = anchors.list_resolved_rollback_alerts(conn)
+    if comparison.misses_heads or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
     if limit < ANCHORS_COMPARED and resolved_alerts != earlier_resolved_alerts:
         # A person has acknowledged a loss. Its missing anchors may be older than the few that were compared. They are
         # given up before the acknowledged alert is stored: otherwise they would count as a new loss later.
         return _find_rollback(context)
+    newest_head = comparison.newest_head
     if newest_head is not None:
         spool.store_value(
             f"seen:{database_id}",
             json.dumps([newest_head.chain, newest_head.seq, newest_head.row_id, newest_head.hash]),
         )
-    _store_resolved_alerts(spool, database_id, resolved_alerts)
+    if resolved_alerts != earlier_resolved_alerts:
+        _store_resolved_alerts(spool, database_id, resolved_alerts)
     return None
 
 
 def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COMPARED) -> tuple[ChainHead, ...]:
-    newest_read = _find_newest_read_anchor(spool, database_id)
+    newest_read = _parse_anchor(spool.read_value(f"seen:{database_id}"))
+    return _list_known_anchors(spool, database_id, newest_read, limit)
+
+
+def _list_known_anchors(
+    spool: Spool, database_id: str, newest_read: ChainHead | None, limit: int
+) -> tuple[ChainHead, ...]:
     return (*spool.list_newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
 
 
-def _find_newest_read_anchor(spool: Spool, database_id: str) -> ChainHead | None:
-    stored_anchor = spool.read_value(f"seen:{database_id}")
+def _parse_anchor(stored_anchor: str | None) -> ChainHead | None:
     return ChainHead(*json.loads(stored_anchor)) if stored_anchor and stored_anchor != "null" else None
 
 
-def _find_old_database_id(context: ServiceContext) -> str | None:
-    """Return the database id that the spool has stored for this database address if it differs from the present
-    id, else None. If the spool has none, store the present id."""
-    key = make_database_address_key(context.database)
-    old_database_id = context.spool.read_value(key)
+def _find_old_database_id(context: ServiceContext, old_database_id: str | None) -> str | None:
+    """Return `old_database_id`, the id that the spool has stored for this database address, if it differs from the
+    present id, else None. If the spool has none, store the present id."""
     if old_database_id is None:
-        context.spool.store_value(key, context.database_id)
+        context.spool.store_value(make_database_address_key(context.database), context.database_id)
     return old_database_id if old_database_id not in (None, context.database_id) else None
 
 
@@ -290,7 +297,11 @@ def _store_resolved_alerts(spool: Spool, database_id: str, resolved_alerts: froz
 
 
 def _read_resolved_alerts(spool: Spool, database_id: str) -> frozenset[str]:
-    return frozenset(json.loads(spool.read_value(f"behind:{database_id}") or "[]"))
+    return _parse_resolved_alerts(spool.read_value(f"behind:{database_id}"))
+
+
+def _parse_resolved_alerts(stored_alerts: str | None) -> frozenset[str]:
+    return frozenset(json.loads(stored_alerts or "[]"))
 
 
 # Report missing anchors

@@ -147,6 +147,9 @@ class LiveNumberSource(Protocol):
         """Return the publisher's stored answer about the number; None if there is none. Sends no query."""
 
 
+_LOCAL_WORKER = Person(WORKER, frozenset({WORKER}), may_buy=False)
+
+
 @dataclass
 class ServiceContext:
     """The service context of one process on one desk. All services share the same object, so it contains no state
@@ -334,7 +337,7 @@ class ServiceContext:
         if name is None:
             raise ConsoleError(ErrorCode.NO_OPERATOR)
         if self._is_local_worker:
-            return Person(WORKER, frozenset({WORKER}), may_buy=False)
+            return _LOCAL_WORKER
         with self.database.read() as conn:
             return self._require_person(conn, name)
 
@@ -399,11 +402,21 @@ class ServiceContext:
         read-only switch stops this action, no_operator if no name is set, and not_allowed if the name is unknown or
         the person's roles lack the right.
         """
-        person = self.require_role(action)
-        if action in STOPPED_RIGHTS:
-            from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
+        name = self.operator
+        if action not in STOPPED_RIGHTS or name is None:
+            return self.require_role(action)
+        from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
 
-            with self.database.read() as conn:
+        if not self._is_local_worker:
+            self._require_own_name(name)
+        with self.database.read() as conn:
+            found_person, may_be_stopped = (
+                (_LOCAL_WORKER, True)
+                if self._is_local_worker
+                else people.find_with_switch(conn, name, admits_unlisted=self.admits_unlisted_names)
+            )
+            person = _require_role_for(action, _require_known_person(name, found_person))
+            if may_be_stopped:
                 refuse_if_read_only(conn)
         return person
 
@@ -413,17 +426,7 @@ class ServiceContext:
         set, and not_allowed if the name is unknown or the person's roles lack the right; the caller writes the audit
         entry about the refusal.
         """
-        person = self.read_person()
-        if not has_right(person, action):
-            may_act = person.roles & ROLES_BY_RIGHT[action]
-            reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.RIGHT_MISSING
-            detail: NotAllowedDetail = {
-                "operator": person.name,
-                "reason": reason,
-                "needs": sorted(ROLES_BY_RIGHT[action]),
-            }
-            raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
-        return person
+        return _require_role_for(action, self.read_person())
 
     def record_audit(
         self,
@@ -518,6 +521,16 @@ def require_reader(name: str, person: Person | None) -> Person:
         }
         raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
     return person
+
+
+def _require_role_for(action: str, person: Person) -> Person:
+    """Return `person`. Raises not_allowed if the person's roles lack the right `action`."""
+    if has_right(person, action):
+        return person
+    may_act = person.roles & ROLES_BY_RIGHT[action]
+    reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.RIGHT_MISSING
+    detail: NotAllowedDetail = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
+    raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
 
 def _require_known_person(person_name: str, person: Person | None) -> Person:

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.records import Person
+from console.store.access.read_only_switches import make_newest_setting_expression
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import operators, sessions
 
@@ -28,11 +30,15 @@ class StoredPerson:
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
 ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("person_name"), operators.c.disabled_at.is_(None))
 _ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CONDITION)
+_PERSON_AND_SWITCH_QUERY = _ENABLED_PERSON_BY_NAME_QUERY.add_columns(make_newest_setting_expression(EVERYTHING_SCOPE))
 _ASKS_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
 _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
     operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
 )
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
+_ANY_OPERATOR_AND_SWITCH_QUERY = select(
+    _ANY_OPERATOR_NAME_QUERY.scalar_subquery(), make_newest_setting_expression(EVERYTHING_SCOPE)
+)
 
 
 def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) -> Person | None:
@@ -43,6 +49,21 @@ def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) 
     return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": person_name}).first()) or (
         find_person_without_operators(conn, person_name) if includes_unlisted else None
     )
+
+
+def find_with_switch(
+    conn: Connection, person_name: str, *, admits_unlisted: bool = True
+) -> tuple[Person | None, bool]:
+    """Return the same person as `find`, and True if the read-only switch for everything is on. For a person in the
+    table `operators` this takes one statement. If there is no such person, the switch may be off although it is
+    returned as on."""
+    row = conn.execute(_PERSON_AND_SWITCH_QUERY, {"person_name": person_name}).first()
+    if row is not None:
+        return make_person(row[:-1]), bool(row[-1])
+    if not admits_unlisted:
+        return None, True
+    any_name, is_stopped = conn.execute(_ANY_OPERATOR_AND_SWITCH_QUERY).one()
+    return (_make_unlisted_person(person_name) if any_name is None else None), bool(is_stopped)
 
 
 def find_names_with_role(
@@ -92,11 +113,11 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
 def find_person_without_operators(conn: Connection, person_name: str) -> Person | None:
     """Return a person of this name with every role and the right to buy if the table `operators` is empty;
     otherwise None."""
-    return (
-        Person(person_name, ALL_ROLES, may_buy=True)
-        if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None
-        else None
-    )
+    return _make_unlisted_person(person_name) if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None else None
+
+
+def _make_unlisted_person(person_name: str) -> Person:
+    return Person(person_name, ALL_ROLES, may_buy=True)
 
 
 def list_enabled_people(conn: Connection) -> tuple[Person, ...]:

@@ -2,7 +2,7 @@
 are never changed or deleted.
 """
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import BindParameter, Connection, ScalarSelect, func, insert, select
 
 from console.domain.access.read_only import ReadOnlySwitch
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
@@ -20,6 +20,13 @@ _SWITCHES_QUERY = (
     .where(read_only_switches.c.id.in_(_NEWEST_SWITCH_IDS_QUERY))
     .order_by(read_only_switches.c.scope)
 )
+
+
+def make_newest_setting_expression(scope: str | BindParameter[str]) -> ScalarSelect[bool]:
+    """Return SQL for the newest setting of the switch of `scope`: NULL if it was never set."""
+    newest_switch = read_only_switches.alias("newest_switch").c
+    query = select(newest_switch.is_on).where(newest_switch.scope == scope)
+    return query.order_by(newest_switch.id.desc()).limit(1).scalar_subquery()
 
 
 def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:

@@ -9,40 +9,62 @@ crashes.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cast, func, select
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.errors import ErrorCode
 from console.store.database.instants import SERVER_TIME_EXPRESSION
+from console.store.operations.rollback_alert import (
+    DATABASE_WENT_BACK_RULE as DATABASE_WENT_BACK_RULE,  # name under which users of anchors read it
+)
+from console.store.operations.rollback_alert import OPEN_ROLLBACK_ALERT_QUERY, ROLLBACK_ALERT_CONDITION
 from console.store.schema.core import alerts, audit_log
 from console.store.spool.spool import ChainHead
 
-DATABASE_WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
-"""Rule of the alert that the database was set back to an earlier state."""
 MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
 """Largest number of reads of the redo log's status before the rows count as not on the disk."""
 _AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
-_AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME_EXPRESSION)
 _LISTED_AUDIT_ROW_CONDITION = audit_log.c.id.in_(bindparam("ids", expanding=True))
-_NEWEST_AUDIT_ROW_CONDITION = audit_log.c.id == select(func.max(audit_log.c.id)).scalar_subquery()
 _AUDIT_ROWS_BY_ID_QUERY = select(*_AUDIT_ROW_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION)
-_ANCHOR_COMPARISON_QUERY = union_all(
-    _AUDIT_ROWS_BY_ID_QUERY, select(*_AUDIT_ROW_COLUMNS).where(_NEWEST_AUDIT_ROW_CONDITION)
-)
-_ANCHOR_COMPARISON_WITH_TIMES_QUERY = union_all(
-    select(*_AUDIT_ROW_COLUMNS, *_AUDIT_TIME_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION),
-    select(*_AUDIT_ROW_COLUMNS, *_AUDIT_TIME_COLUMNS).where(_NEWEST_AUDIT_ROW_CONDITION),
-)
-_ROLLBACK_ALERT_CONDITION = alerts.c.rule_id == DATABASE_WENT_BACK_RULE
-_OPEN_ROLLBACK_ALERT_QUERY = (
-    select(alerts.c.id).where(_ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_(None)).limit(1)
-)
 _RESOLVED_ROLLBACK_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).where(
-    _ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_not(None)
+    ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_not(None)
+)
+_newest_row = audit_log.alias("newest_row").c
+
+
+def _make_comparison_query(row_text: ColumnElement[str], *time_columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the query of `compare_with_anchors`: one row with the number of anchors whose row is there, the id of a
+    resolved alert, and the newest row of the trail, with `time_columns`. `row_text` is SQL for the text of a row that
+    `_make_row_text` makes of an anchor. The server counts the rows, because it took a client longer to fetch them.
+    """
+    present_count = select(func.count()).where(
+        _LISTED_AUDIT_ROW_CONDITION, row_text.in_(bindparam("row_texts", expanding=True))
+    )
+    resolved_alert_id = _RESOLVED_ROLLBACK_ALERTS_QUERY.with_only_columns(alerts.c.id).limit(1)
+    return select(
+        present_count.scalar_subquery(),
+        resolved_alert_id.scalar_subquery(),
+        *(_newest_row.id, _newest_row.session, _newest_row.seq, _newest_row.hash, *time_columns),
+    ).where(_newest_row.id == select(func.max(audit_log.c.id)).scalar_subquery())
+
+
+_COMPARISON_QUERY_ON_SQLITE = _make_comparison_query(
+    cast(audit_log.c.id, String)
+    + " "
+    + audit_log.c.session
+    + " "
+    + cast(audit_log.c.seq, String)
+    + " "
+    + audit_log.c.hash
+)
+_COMPARISON_QUERY_ON_SERVER = _make_comparison_query(
+    func.concat(audit_log.c.id, " ", audit_log.c.session, " ", audit_log.c.seq, " ", audit_log.c.hash),
+    *(_newest_row.at, SERVER_TIME_EXPRESSION),
 )
 _REDO_LOG_VARIABLES = {
     "Innodb_lsn_current": "Innodb_lsn_flushed",
@@ -67,26 +89,43 @@ def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[Ch
     )
 
 
-def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[bool, ChainHead | None]:
-    """Compare the anchors `heads` with the audit trail. Return (True, None) if the row of an anchor is missing or
-    different (see `list_missing_heads`); otherwise (False, newest row of the trail).
+@dataclass(frozen=True, slots=True)
+class AnchorComparison:
+    """The result of a comparison of anchors with the audit trail.
 
-    None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it may not be
-    on the server's disk yet.
+    - `misses_heads`: the row of an anchor is missing or different.
+    - `newest_head`: the newest row of the trail; None if the trail is empty, if the row is one of the anchors, if it
+      may not be on the server's disk yet, or if `misses_heads` is True.
+    - `has_resolved_alert`: an alert that the database was set back is resolved.
     """
+
+    misses_heads: bool
+    newest_head: ChainHead | None
+    has_resolved_alert: bool
+
+
+def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> AnchorComparison:
+    """Compare the anchors `heads` with the audit trail (see `list_missing_heads`), by one statement."""
     is_sqlite = conn.dialect.name == "sqlite"
-    rows = conn.execute(
-        _ANCHOR_COMPARISON_QUERY if is_sqlite else _ANCHOR_COMPARISON_WITH_TIMES_QUERY, _make_ids_parameter(heads)
-    ).all()
-    if _find_heads_without_row(heads, rows):
-        return True, None
-    newest_row = max(rows, key=lambda row: int(row[0]), default=None)
-    if newest_row is None or _make_head(newest_row) in heads:
-        return False, None
+    distinct_heads = set(heads)
+    parameters = {**_make_ids_parameter(heads), "row_texts": sorted(map(_make_row_text, distinct_heads))}
+    row = conn.execute(_COMPARISON_QUERY_ON_SQLITE if is_sqlite else _COMPARISON_QUERY_ON_SERVER, parameters).first()
+    if row is None:  # the trail is empty
+        return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alerts(conn)))
+    present_count, resolved_alert_id, *newest_row = row
+    newest_head = _make_head(newest_row)
+    misses_heads, has_resolved_alert = present_count < len(distinct_heads), resolved_alert_id is not None
+    if misses_heads or newest_head in distinct_heads:
+        return AnchorComparison(misses_heads, None, has_resolved_alert)
     is_on_disk = (
         is_sqlite or newest_row[5] - newest_row[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_server_rows_on_disk(conn)
     )
-    return False, _make_head(newest_row) if is_on_disk else None
+    return AnchorComparison(False, newest_head if is_on_disk else None, has_resolved_alert)
+
+
+def _make_row_text(head: ChainHead) -> str:
+    """Return a text that equals that of another row only if all columns of the two rows are equal."""
+    return f"{head.row_id} {head.chain} {head.seq} {head.hash}"
 
 
 def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
@@ -129,7 +168,7 @@ def find_open_rollback_alert_id(conn: Connection) -> int | None:
     """Return the id of the open alert that the database was set back (DATABASE_WENT_BACK_RULE); None if there is
     none. While this alert is open, no call that costs or moves money is made.
     """
-    alert_id = conn.scalar(_OPEN_ROLLBACK_ALERT_QUERY)
+    alert_id = conn.scalar(OPEN_ROLLBACK_ALERT_QUERY)
     return None if alert_id is None else int(alert_id)
 
 

@@ -547,6 +547,14 @@ class Spool:
         rows = self._file.read("SELECT value FROM desk WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else None
 
+    def read_values(self, names: Sequence[str]) -> tuple[str | None, ...]:
+        """Return the values that this desk stored under `names`, in their order; None for each name without one. They
+        are read at one moment."""
+        places = ",".join("?" * len(names))
+        rows = self._file.read(f"SELECT name, value FROM desk WHERE name IN ({places})", names)  # noqa: S608  # places
+        value_by_name = {name: str(value) for name, value in rows}
+        return tuple(map(value_by_name.get, names))
+
     def store_value(self, name: str, value: str, *, is_durable: bool = False) -> None:
         """Store `value` under `name`; an older value is replaced. With `is_durable`, the value is on the disk when
         this method returns."""

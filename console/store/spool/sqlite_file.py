@@ -107,6 +107,9 @@ class LocalJournal:
     def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, is_durable: bool) -> None:
         """Run one statement with the values of each of `rows`, in one transaction. With `is_durable`, return after
         the changes have been synced to the disk."""
+        if len(rows) == 1:
+            self.write(sql, rows[0], is_durable=is_durable)
+            return
         with self._lend_connection() as conn:
             _set_durability(conn, is_durable)
             with write_transaction(conn):
@@ -275,7 +278,7 @@ def _get_error_code(error: sqlite3.Error) -> int:
 def _read_file_identity(path: Path) -> tuple[int, int] | None:
     """Return device and inode of the file; None if there is no file."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
