@@ -91,10 +91,11 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: HoldingPro
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
     assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
 
-    def late(tx: Transaction) -> bool:
-        return journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, NOW)
+    def late(tx: Transaction) -> None:
+        journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, NOW)
 
-    assert not here.write(late)
+    with pytest.raises(journal.OperationEndedByOther):
+        here.write(late)
     assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     with here.read() as conn:
         assert [one.state for one in journal.list_unfinished_operations(conn)] == ["unknown"]

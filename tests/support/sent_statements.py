@@ -1,12 +1,14 @@
-"""The statements that a desk sends to its database: each is a round trip on a server."""
+"""The statements that a desk sends to its database, and on a server the packets: each of them is a round trip."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread
+from typing import Any
 
 from sqlalchemy import event
 
 from console.app import Console
+from console.store.database.pipelining_connection import PipeliningConnection
 
 AT_MOST_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema")
 
@@ -19,19 +21,16 @@ def counted(desk: Console) -> Iterator[list[str]]:
     sent: list[str] = []
     engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
 
-    def is_renewal() -> bool:
-        return current_thread().name == "heartbeat of a lease"
-
     def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
         if (
-            not is_renewal()
+            not _is_renewal()
             and not statement.startswith("BEGIN")
             and not any(name in statement for name in AT_MOST_ONCE_A_SECOND)
         ):
             sent.append(statement)
 
     def commit(_conn: object) -> None:
-        if desk.database.is_server and not is_renewal():
+        if desk.database.is_server and not _is_renewal():
             sent.append("COMMIT")
 
     for engine in engines:
@@ -43,3 +42,33 @@ def counted(desk: Console) -> Iterator[list[str]]:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
             event.remove(engine, "commit", commit)
+
+
+@contextmanager
+def counted_packets() -> Iterator[list[list[bytes]]]:
+    """The packets that this process sends to servers within the block, each as its statements, without the renewals
+    of leases and without what is asked at most once a second.
+    """
+    packets: list[list[bytes]] = []
+    write = PipeliningConnection._write_bytes
+
+    def note(self: Any, data: bytes) -> None:
+        statements, start = [], 0
+        while start < len(data):
+            end = start + 4 + int.from_bytes(data[start : start + 3], "little")
+            statements.append(data[start + 5 : end])
+            start = end
+        text = b" ".join(statements).decode(errors="replace")
+        if not _is_renewal() and not any(name in text for name in AT_MOST_ONCE_A_SECOND):
+            packets.append(statements)
+        write(self, data)
+
+    PipeliningConnection._write_bytes = note
+    try:
+        yield packets
+    finally:
+        PipeliningConnection._write_bytes = write
+
+
+def _is_renewal() -> bool:
+    return current_thread().name == "heartbeat of a lease"

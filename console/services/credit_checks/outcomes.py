@@ -84,7 +84,10 @@ def record_outcome(
     record = checks_by_id.pop(record_id, None)
     if record is None:
         raise _make_not_found_error(record_id)
-    store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
+    operator, source = context.make_holder().operator, _make_evidence_source(PURCHASE_CALL_NAME)
+    evidence.add_answer_later(
+        tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
+    )
     _write_outcome(context, tx, record, outcome, capabilities)
     _open_cases_about_other_owners(context, tx, record, outcome, checks_by_id.values())
 
@@ -144,7 +147,7 @@ def write_successful_purchase(
     are added to the audit entry."""
     now = context.now()
     at = compute_next_attempt_time(INCOMPLETE_REFETCH_WAITS, 0, now, context.scale)
-    credit_checks.change_record(
+    credit_checks.change_record_later(
         tx.conn,
         record,
         now,

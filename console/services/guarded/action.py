@@ -60,6 +60,8 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
       no other step runs.
     - `lease` returns the name of the lease, None if the attempt needs none.
     - `check` raises the refusal of an attempt that can't succeed, before and during the wait for the lease.
+    - `may_be_refused`, if it isn't None, is asked before `check` and before the search for an open alert that the
+      database was set back, in the first transaction (tx1). If it returns False, both are left out there.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` calls the provider, while no transaction is open.
     - `record` writes the outcome into the record, in the second transaction (tx2).
@@ -88,6 +90,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     make_result: Callable[[AttemptT, ClaimedOperation, Outcome[AnswerT]], ResultT]
     settle: Callable[[SettlerT, Transaction, str, Outcome[AnswerT], str | None], bool] | None
     record_lapse: Callable[[SettlerT, Transaction, Operation], None]
+    may_be_refused: Callable[[AttemptT, Connection], bool] | None = None
     audits_ending: bool = False
 
     def __post_init__(self) -> None:
@@ -174,6 +177,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
             waits_for_lease=action.waits_for_lease,
             has_effect=action.has_effect,
             check=lambda conn: action.check(attempt, conn),
+            may_be_refused=lambda conn: action.may_be_refused is None or action.may_be_refused(attempt, conn),
             claim=claim_record,
             call=lambda subject: action.call(attempt, subject),
             record=record_outcome,

@@ -53,6 +53,8 @@ class GuardedOperation(Generic[T]):
       in_progress then.
     - `has_effect`: True if the operation costs or moves money.
     - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
+    - `may_be_refused`: in the first transaction (tx1), `check` and the search for an open alert that the database
+      was set back are left out if this returns False. It returns True if one of them may refuse the operation.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` calls the provider, while no transaction is open.
     - `record` writes the outcome into the record, in the second transaction (tx2).
@@ -65,6 +67,7 @@ class GuardedOperation(Generic[T]):
     waits_for_lease: bool
     has_effect: bool
     check: Callable[[Connection], None]
+    may_be_refused: Callable[[Connection], bool]
     claim: Callable[[Transaction, str], ClaimedRecord]
     call: Callable[[ClaimedRecord], Outcome[T]]
     record: Callable[[Transaction, ClaimedRecord, Outcome[T]], None]

@@ -45,8 +45,8 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.monitoring.recent_activity import WAITED_MS_KEY
 from console.store.operations import journal, leases
-from console.store.operations.journal import NewOperation
-from console.store.operations.leases import Lease
+from console.store.operations.journal import NewOperation, OperationEndedByOther
+from console.store.operations.leases import Lease, PendingLease
 from console.store.spool.answer_codec import Answer, find_provider_id, find_storable_report
 from console.store.spool.spool import Intent
 
@@ -156,13 +156,17 @@ class GuardedPipeline:
 
         def run_first_transaction(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
+            begun_at_ms = boot_clock.read_uptime_ms()
+            pending_lease = self._begin_lease(tx, operation)
+            may_be_refused = operation.may_be_refused(tx.conn)
             if operation.has_effect:
-                database_rollback.refuse_after_database_rollback(tx.conn)
+                if may_be_refused:
+                    database_rollback.refuse_after_database_rollback(tx.conn)
                 # The second transaction (tx2) needs auto-increment ids as well.
                 row_counters.require_remaining_ids(tx.conn)
-            operation.check(tx.conn)
-            begun_at_ms = boot_clock.read_uptime_ms()
-            lease = self._acquire_lease(tx, operation)
+            if may_be_refused:
+                operation.check(tx.conn)
+            lease = self._require_lease(tx, operation, pending_lease)
             subject = operation.claim(tx, operation_id)
             fence = self._insert_journal_row(tx, operation, operation_id, subject)
             context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)
@@ -185,13 +189,22 @@ class GuardedPipeline:
                     refuse_repeated_key(conn, subject.key, subject.fingerprint)
             raise
 
-    def _acquire_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> Lease | None:
+    def _begin_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
+        """Acquire the named lease of the operation if it needs one. On MariaDB the statement travels together with
+        the first check. A refusal by the check rolls the acquisition back."""
+        context = self._context
         if operation.lease is None:
             return None
-        context = self._context
-        lease = leases.acquire(
+        return leases.acquire_later(
             tx, operation.lease, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
+
+    def _require_lease(
+        self, tx: Transaction, operation: GuardedOperation[T], pending_lease: PendingLease | None
+    ) -> Lease | None:
+        if pending_lease is None or operation.lease is None:
+            return None
+        lease = pending_lease.find_lease()
         if lease is None:
             raise _LeaseHeldByOther(leases.find_holder(tx.conn, operation.lease))
         return lease
@@ -390,17 +403,23 @@ class GuardedPipeline:
         context, state = self._context, find_journal_state(outcome, operation.has_effect)
         key = self._make_answer_key(operation, claimed_operation.operation_id)
 
-        def run_second_transaction(tx: Transaction) -> bool:
-            is_owner = journal.end_operation(
+        def run_second_transaction(tx: Transaction) -> None:
+            journal.end_operation(
                 tx.conn, claimed_operation.operation_id, claimed_operation.fence, state, outcome, context.now(), key
             )
-            if is_owner:
-                operation.record(tx, claimed_operation.subject, outcome)
-            if claimed_operation.lease is not None:
-                leases.release(tx.conn, claimed_operation.lease)
-            return is_owner
+            self._release_lease(tx, claimed_operation)
+            operation.record(tx, claimed_operation.subject, outcome)
 
-        return context.write(run_second_transaction)
+        try:
+            context.write(run_second_transaction)
+        except OperationEndedByOther:
+            context.write(lambda tx: self._release_lease(tx, claimed_operation))
+            return False
+        return True
+
+    def _release_lease(self, tx: Transaction, claimed_operation: ClaimedOperation) -> None:
+        if claimed_operation.lease is not None:
+            leases.release(tx.conn, claimed_operation.lease)
 
     def _spool_answer(self, claimed_operation: ClaimedOperation, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed_operation.operation_id)

@@ -36,6 +36,7 @@ from console.store.database.compare_and_swap import (
 )
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
+from console.store.database.deferred_statements import execute_later
 from console.store.database.instants import convert_to_naive_utc, read_current_time
 from console.store.schema.core import alerts, credit_checks
 
@@ -49,7 +50,7 @@ _CREDIT_CHECK_BY_ID_QUERY = _CREDIT_CHECKS_QUERY.where(credit_checks.c.id == bin
 # worker corrects them. So each search reads all rows that no task has seen yet: a limit would hide some of them, and
 # their companies would be bought a second time.
 _other_check = credit_checks.alias("other").c
-_UNNORMALISED_CHECK_IDS_QUERY = select(_other_check.id).where(
+UNNORMALISED_CHECK_IDS_QUERY = select(_other_check.id).where(
     _other_check.work_state.is_(None), func.length(_other_check.number_key) != DIGIT_COUNT
 )
 
@@ -58,7 +59,7 @@ def _make_ids_with_unnormalised_query(condition: ColumnElement[bool]) -> Subquer
     """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
     normalise. It is a union, because servers use only one index for an OR.
     """
-    return union_all(select(credit_checks.c.id).where(condition), _UNNORMALISED_CHECK_IDS_QUERY).subquery()
+    return union_all(select(credit_checks.c.id).where(condition), UNNORMALISED_CHECK_IDS_QUERY).subquery()
 
 
 IDS_BY_NUMBER_SUBQUERY = _make_ids_with_unnormalised_query(credit_checks.c.number_key == bindparam("number"))
@@ -422,6 +423,30 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     """Write `values` into the columns of a credit check if its row still has the version of `record`. Raises
     StaleRow if it hasn't, and ForbiddenTransition (a bug of the caller) for a state change that the transition
     table doesn't have.
+    """
+    statement, parameters = _make_change(record, now, values)
+    _require_one_row(record, conn.execute(statement, parameters).rowcount)
+    announce_change(conn, record.id, now)
+
+
+def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
+    """Do the same as `change_record`, but StaleRow may be raised by a later statement of the transaction
+    (`execute_later`). The caller must execute one, such as that of an audit entry."""
+    statement, parameters = _make_change(record, now, values)
+    execute_later(conn, statement, parameters, lambda row_count: _require_one_row(record, row_count))
+    announce_change(conn, record.id, now)
+
+
+def _require_one_row(record: CreditCheck, row_count: int) -> None:
+    if row_count != 1:
+        raise StaleRow(record.id)
+
+
+def _make_change(
+    record: CreditCheck, now: datetime, values: dict[str, object]
+) -> tuple[Update, Mapping[str, object]]:
+    """Return the compare-and-swap statement that writes `values` into the columns of a credit check, and its
+    parameters.
 
     The state of a row that another application wrote is derived until its `work_state` is written. So a write of
     `work_state` also writes the state.
@@ -435,9 +460,7 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
         values["state_since"] = convert_to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
     parameters = {"record_id": record.id, "version_as_read": record.version}
-    if conn.execute(_make_update_statement(tuple(values)), values | parameters).rowcount != 1:
-        raise StaleRow(record.id)
-    announce_change(conn, record.id, now)
+    return _make_update_statement(tuple(values)), values | parameters
 
 
 def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> dict[str, object]:

@@ -223,7 +223,12 @@ class Database:
             with self._write_transaction() as tx:
                 committed_transaction = _find_first_committed(lost_transactions, tx.conn) or tx
                 if committed_transaction is tx:
-                    tx.result = run_in_transaction(tx)
+                    try:
+                        tx.result = run_in_transaction(tx)
+                    except Exception as error:
+                        if _has_arrived_meanwhile(lost_transactions, tx.conn):
+                            raise RunAgain("a lost COMMIT has arrived") from error
+                        raise
                     if _find_first_committed(lost_transactions, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
@@ -272,10 +277,11 @@ class Database:
         database can't be asked; the server's error if it has undone `tx`.
         """
         session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
+        has_sent_commit = server_engine.make_commit_watch(tx.conn)
         try:
             tx.conn.commit()
         except DBAPIError as error:
-            if error_codes.was_undone_at_commit(error):
+            if error_codes.was_undone_at_commit(error) or not has_sent_commit():
                 raise
             tx.conn.invalidate()
             if not self._was_committed(tx, session, commit_at, error):
@@ -387,6 +393,18 @@ def _find_first_committed(lost_transactions: list[Transaction], conn: Connection
     """Return the first transaction in `lost_transactions` (their COMMIT wasn't answered) whose proof shows on `conn`
     that it was committed; None if there is none."""
     return next((tx for tx in lost_transactions if tx.proof is not None and tx.proof(conn)), None)
+
+
+def _has_arrived_meanwhile(lost_transactions: list[Transaction], conn: Connection) -> bool:
+    """True if one of `lost_transactions` turns out to be committed, after the transaction on `conn` has failed: its
+    rows may be the cause. The transaction is rolled back if there are lost ones."""
+    if not lost_transactions or conn.invalidated:
+        return False
+    try:
+        conn.rollback()
+        return _find_first_committed(lost_transactions, conn) is not None
+    except DBAPIError:
+        return False
 
 
 def _raise_console_error(error: Exception) -> None:

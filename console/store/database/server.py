@@ -294,11 +294,13 @@ def _open_connection(
     If a statement fails, close the connection and raise the statement's error. Raises ConsoleError `bad_profile` if a
     TLS file is missing, unreadable or not in PEM form.
     """
+    from console.store.database.pipelining_connection import PipeliningConnection  # imports the driver
+
     try:
         for name in _TLS_FILE_OPTIONS:
             if keyword_arguments.get(name):  # the driver would wait for the other end of a pipe
                 open_ordinary_file(Path(keyword_arguments[name])).close()
-        connection = dialect.connect(*arguments, **keyword_arguments)
+        connection: DBAPIConnection = PipeliningConnection(*arguments, **keyword_arguments)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit
     cursor = connection.cursor()
@@ -335,6 +337,14 @@ def _has_unread_bytes(connection: Any) -> bool:
     poller = select.poll()
     poller.register(connection._sock, select.POLLIN)
     return bool(poller.poll(0))
+
+
+def make_commit_watch(conn: Connection) -> Callable[[], bool]:
+    """Return a function that tells whether the last COMMIT on this connection was sent to the server, also after the
+    connection was lost. It wasn't if an earlier statement of the transaction had failed whose answer was only read
+    before COMMIT."""
+    dbapi: Any = conn.connection.dbapi_connection
+    return lambda: bool(dbapi.is_commit_sent)
 
 
 @dataclass(frozen=True, slots=True)

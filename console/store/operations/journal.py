@@ -18,6 +18,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import list_earlier_operation_states
 from console.store.database import unreadable_rows
+from console.store.database.deferred_statements import execute_later
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.transaction import Transaction, make_locking_read
@@ -133,7 +134,8 @@ def begin_operation(
     """Insert an operation in state `calling` into the journal and return its fencing token. `lease_seconds` is the
     length of its lease.
 
-    Raises IntegrityError if another operation has this idempotency key.
+    If another operation has this idempotency key, IntegrityError is raised, by this function or by a later statement
+    of the transaction (`execute_later`).
     """
     row = {
         "id": operation.id,
@@ -154,7 +156,7 @@ def begin_operation(
         "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
         "lease_ms": int(lease_seconds * 1000),
     }
-    tx.conn.execute(_INSERT_OPERATION_STATEMENT, row)
+    execute_later(tx.conn, _INSERT_OPERATION_STATEMENT, row)
     tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"operation_id": operation.id}) is not None)
     return FIRST_FENCE
 
@@ -167,6 +169,10 @@ def renew_lease(conn: Connection, operation_id: str, fence: int, lease_seconds: 
     return conn.execute(_RENEW_OPERATION_LEASE_STATEMENT, values).rowcount == 1
 
 
+class OperationEndedByOther(Exception):
+    """Another process has ended the operation, or has declared that it lapsed."""
+
+
 def end_operation(
     conn: Connection,
     operation_id: str,
@@ -175,18 +181,23 @@ def end_operation(
     outcome: "Outcome[object]",
     now: datetime,
     answer_key: str | None = None,
-) -> bool:
-    """Write the outcome and the state of a `calling` operation. Return False if the operation isn't `calling` any
-    more, or if its fencing token isn't `fence`, because another process has declared the operation lapsed.
+) -> None:
+    """Write the outcome and the state of a `calling` operation, by a statement that is sent together with the next
+    one (`execute_later`). If the operation isn't `calling` any more, or if its fencing token isn't `fence`, because
+    another process has declared the operation lapsed, OperationEndedByOther is raised: by this function, by the next
+    statement or by COMMIT.
 
     `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
     trigger of the database server accepts only together with this secret.
     """
+
+    def require_one_row(row_count: int) -> None:
+        if row_count != 1:
+            raise OperationEndedByOther(operation_id)
+
     values = {"operation_id": operation_id, "fence_as_begun": fence}
-    return (
-        conn.execute(_END_OWN_CALL_STATEMENT, values | _make_ending_values(state, outcome, now, answer_key)).rowcount
-        == 1
-    )
+    values |= _make_ending_values(state, outcome, now, answer_key)
+    execute_later(conn, _END_OWN_CALL_STATEMENT, values, require_one_row)
 
 
 def settle_operation(

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import LeaseHolder
 from console.store.database import unreadable_rows
+from console.store.database.deferred_statements import execute_later
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
@@ -121,6 +122,44 @@ def acquire(
     return None
 
 
+class PendingLease:
+    """A lease that `acquire_later` acquires. `find_lease` returns it."""
+
+    def __init__(self, tx: Transaction, parameters: Mapping[str, object], values: Mapping[str, object]) -> None:
+        self._tx, self._parameters, self._values = tx, parameters, values
+        self._row_count: int | None = None
+
+    def receive_row_count(self, row_count: int) -> None:
+        """Store the number of rows that the acquisition has changed."""
+        self._row_count = row_count
+
+    def find_lease(self) -> Lease | None:
+        """Return the acquired lease; None if another holder has it. Raises RunAgain if another process inserted the
+        row at the same time."""
+        conn, slot_row = self._tx.conn, None
+        if not self._row_count:  # nothing was acquired, or no statement has brought the answer yet
+            slot_row = conn.execute(_LEASE_SLOT_QUERY, self._parameters).first()
+        if not self._row_count:
+            if slot_row is not None:
+                return None
+            _insert_lease(conn, {**self._parameters, **self._values})
+        name, token = str(self._parameters["lease_name"]), str(self._values["token_"])
+        self._tx.set_commit_proof(partial(_has_token, slot=self._parameters, token=token))
+        return Lease(name, 0, token)
+
+
+def acquire_later(
+    tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float
+) -> PendingLease:
+    """Acquire the lease `name` for `lease_seconds`, by a statement that is sent together with the next one
+    (`execute_later`)."""
+    values = _make_lease_values(holder, now, lease_seconds) | {"token_": str(uuid.uuid4())}
+    parameters = {"lease_name": name, "lease_slot": 0}
+    pending_lease = PendingLease(tx, parameters, values)
+    execute_later(tx.conn, _ACQUIRE_LEASE_STATEMENT, parameters | values, pending_lease.receive_row_count)
+    return pending_lease
+
+
 def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool:
     """True if the row of the lease slot `slot` (parameters of the query) has the token `token` of an acquisition."""
     return bool(conn.scalar(_LEASE_TOKEN_QUERY, slot) == token)
@@ -157,8 +196,8 @@ def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
 
 def release(conn: Connection, lease: Lease) -> None:
     """Release a lease. Does nothing if another process has acquired it meanwhile."""
-    conn.execute(
-        _RELEASE_LEASE_STATEMENT, {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
+    execute_later(
+        conn, _RELEASE_LEASE_STATEMENT, {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
     )
 
 

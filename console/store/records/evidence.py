@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
 from console.domain.recovery.decision_reasons import PersonProof, parse_reason
+from console.store.database.deferred_statements import execute_later
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
 from console.store.schema.core import documents, evidence
@@ -43,11 +44,36 @@ def add_answer(
     the call's operation, `evidence_source` the name of the call, and `actor` the person or program that made the
     call.
     """
+    row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
+    return _insert_evidence(conn, row, now)
+
+
+def add_answer_later(
+    conn: Connection,
+    subject: tuple[str, int | None],
+    operation_id: str | None,
+    evidence_source: str,
+    actor: str,
+    outcome: "Outcome[object]",
+    now: datetime,
+) -> None:
+    """Store a provider's answer like `add_answer`, at the latest together with the next statement of the transaction
+    (`execute_later`)."""
+    row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
+    execute_later(conn, _make_insert_statement(conn, now), row)
+
+
+def _make_answer_row(
+    subject: tuple[str, int | None],
+    operation_id: str | None,
+    evidence_source: str,
+    actor: str,
+    outcome: "Outcome[object]",
+) -> dict[str, object]:
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
-    return _insert_evidence(
-        conn, subject, operation_id, evidence_source, actor, _compute_digest(outcome), summary, outcome.evidence, now
-    )
+    digest = _compute_digest(outcome)
+    return _make_row(subject, operation_id, evidence_source, actor, digest, summary, outcome.evidence)
 
 
 def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcome: "Outcome[object]") -> bool:
@@ -109,19 +135,20 @@ def add_proof(
         summary = f" {text[:200]}" if parse_reason(text[:200]) else text[:200]
     else:
         summary = proof.reason.format_summary()
-    return _insert_evidence(conn, subject, operation_id, PERSON_SOURCE, actor, digest, summary, text, now)
+    row = _make_row(subject, operation_id, PERSON_SOURCE, actor, digest, summary, text)
+    return _insert_evidence(conn, row, now)
 
 
-def _insert_evidence(
-    conn: Connection, subject: tuple[str, int | None], operation_id: str | None, evidence_source: str, actor: str,
-    digest: str, summary: str, body: str, now: datetime,
-) -> int:  # fmt: skip
-    """Insert a row of evidence and return its id. `operation_id` is the operation from which the evidence comes, None
-    if it comes from no operation. A summary of more than 255 characters, and a body of more than
+def _make_row(
+    subject: tuple[str, int | None], operation_id: str | None, evidence_source: str, actor: str, digest: str,
+    summary: str, body: str,
+) -> dict[str, object]:  # fmt: skip
+    """Return the values of a row of evidence. `operation_id` is the operation from which the evidence comes, None if
+    it comes from no operation. A summary of more than 255 characters, and a body of more than
     LONGEST_BODY_CHARACTERS, are cut.
     """
     kind, subject_id = subject
-    row = {
+    return {
         "subject_kind": kind,
         "subject_id": subject_id,
         "operation_id": operation_id,
@@ -131,9 +158,16 @@ def _insert_evidence(
         "summary": summary[:255],
         "body": body[:LONGEST_BODY_CHARACTERS],
     }
-    statement = _INSERT_EVIDENCE_STATEMENT.values(at=make_present_time_value(conn, now))
-    key = conn.execute(statement, row).inserted_primary_key
+
+
+def _insert_evidence(conn: Connection, row: dict[str, object], now: datetime) -> int:
+    """Insert a row of evidence and return its id."""
+    key = conn.execute(_make_insert_statement(conn, now), row).inserted_primary_key
     return int(key[0]) if key else 0
+
+
+def _make_insert_statement(conn: Connection, now: datetime) -> Insert:
+    return _INSERT_EVIDENCE_STATEMENT.values(at=make_present_time_value(conn, now))
 
 
 def find_body(conn: Connection, evidence_id: int | None) -> str | None:

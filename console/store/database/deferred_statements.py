@@ -1,0 +1,30 @@
+"""Executes statements of a write transaction whose results nothing waits for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Executable
+
+
+def execute_later(
+    conn: Connection,
+    statement: Executable,
+    parameters: Mapping[str, object],
+    check_row_count: Callable[[int], None] | None = None,
+) -> None:
+    """Execute a statement that changes rows, in its place among the statements of the transaction, and at the latest
+    before COMMIT. On MariaDB it is sent together with the next statement, which saves a round trip: an error of it
+    is raised by that statement, or by COMMIT (`pipelining_connection`). Other databases execute it at once.
+
+    `check_row_count` is called with the number of rows that the statement matched. An exception that it raises is
+    raised like an error of the statement, and the transaction can't be committed.
+    """
+    if conn.dialect.name != "sqlite":
+        driver_connection: Any = conn.connection.dbapi_connection
+        if driver_connection.can_defer:
+            driver_connection.defer_next(check_row_count)
+            conn.execute(statement, parameters)
+            return
+    row_count = conn.execute(statement, parameters).rowcount
+    if check_row_count is not None:
+        check_row_count(row_count)

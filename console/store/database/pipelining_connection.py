@@ -1,0 +1,168 @@
+"""Sends statements of a write transaction whose results nothing waits for together with the next statement, in one
+packet. Each of them is a query of its own in the server's protocol (CLIENT.MULTI_STATEMENTS stays off), so no text
+can become two statements.
+
+A server executes the statements of a packet in their order, also if an earlier one has failed. So a transaction in
+which one has failed is never committed: COMMIT is only sent after all answers have been read, and after an error each
+later statement, and COMMIT, raises this error until ROLLBACK.
+
+`deferred_statements.execute_later` defers a statement. Only MariaDB gets several statements in one packet, because
+MySQL doesn't document what it does with them.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pymysql.connections import Connection as DriverConnection
+from pymysql.connections import MySQLResult
+from pymysql.constants import COMMAND
+from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
+
+LONGEST_PACKET_BYTES = 256 * 1024
+"""Largest size (bytes) of the statements that wait to be sent together. It is far below the buffers in which a server
+keeps the answers until they are read."""
+_MAX_CACHED_FIELDS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _DeferredStatement:
+    sql: bytes
+    check_row_count: Callable[[int], None] | None
+
+
+class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL ships no types
+    """A connection of PyMySQL on which statements can be deferred (see the description of this module)."""
+
+    def __init__(self, *arguments: Any, **keyword_arguments: Any) -> None:
+        self._deferred_statements: list[_DeferredStatement] = []
+        self._deferred_bytes = 0
+        self._defers_next = False
+        self._check_of_next: Callable[[int], None] | None = None
+        self._transaction_error: BaseException | None = None
+        self._field_by_packet: dict[bytes, FieldDescriptorPacket] = {}
+        self.is_commit_sent = False
+        """True if the last COMMIT was sent; False if it wasn't, because a deferred statement had failed."""
+        super().__init__(*arguments, **keyword_arguments)
+
+    @property
+    def can_defer(self) -> bool:
+        """True in a transaction on a MariaDB. In AUTOCOMMIT mode no COMMIT would send the statement."""
+        return "MariaDB" in self.server_version and not self.get_autocommit()
+
+    def defer_next(self, check_row_count: Callable[[int], None] | None) -> None:
+        """Defer the next statement. `check_row_count` is called with the number of its rows when its answer is read;
+        an exception that it raises counts as an error of the statement.
+        """
+        self._defers_next, self._check_of_next = True, check_row_count
+
+    def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
+        """Send a statement together with those that were deferred, and read all answers; or defer it (`defer_next`).
+        Return the number of its rows, 0 for a deferred statement."""
+        statement = sql.encode(self.encoding) if isinstance(sql, str) else sql
+        is_deferred, check_row_count = self._defers_next, self._check_of_next
+        self._defers_next, self._check_of_next = False, None
+        if self._deferred_bytes + len(statement) > LONGEST_PACKET_BYTES:
+            self._flush()
+        if is_deferred:
+            return self._defer(_DeferredStatement(statement, check_row_count))
+        if not self._deferred_statements:
+            self._raise_transaction_error()
+            row_count: int = super().query(statement, unbuffered)
+            return row_count
+        self._flush(statement)
+        self._next_seq_id = 1
+        try:
+            self._affected_rows = self._read_query_result(unbuffered=unbuffered)
+        except Exception:
+            self._raise_transaction_error()
+            raise
+        self._raise_transaction_error()
+        return int(self._affected_rows)
+
+    def _defer(self, statement: _DeferredStatement) -> int:
+        """Defer a statement, but execute one at once that is too long for a packet with others."""
+        if len(statement.sql) > LONGEST_PACKET_BYTES:
+            row_count: int = super().query(statement.sql)
+            if statement.check_row_count is not None:
+                statement.check_row_count(row_count)
+            return row_count
+        self._deferred_statements.append(statement)
+        self._deferred_bytes += len(statement.sql)
+        self._result = MySQLResult(None)
+        self._result.affected_rows, self._affected_rows = 0, 0
+        return 0
+
+    def commit(self) -> None:
+        """Commit the transaction. If a deferred statement fails, send ROLLBACK in place of COMMIT, and raise the
+        error of the statement.
+        SQLAlchemy counts the transaction as ended after this call, whatever it raises, and sends no ROLLBACK.
+        """
+        self.is_commit_sent = False
+        try:
+            self._flush()
+        except Exception:
+            self._roll_back_or_close()
+            raise
+        self.is_commit_sent = True
+        super().commit()
+
+    def rollback(self) -> None:
+        """Roll the transaction back. Deferred statements that weren't sent are dropped."""
+        self._deferred_statements, self._deferred_bytes = [], 0
+        self._transaction_error = None
+        super().rollback()
+
+    def _roll_back_or_close(self) -> None:
+        try:
+            self.rollback()
+        except Exception:
+            self._force_close()
+
+    def _flush(self, last_statement: bytes | None = None) -> None:
+        """Send the deferred statements, and `last_statement`, in one packet, and read the answers to the deferred
+        ones. The first error of a deferred statement becomes the error of the transaction. Without a
+        `last_statement`, raise it.
+        """
+        self._raise_transaction_error()
+        statements, self._deferred_statements, self._deferred_bytes = self._deferred_statements, [], 0
+        if not statements:
+            return
+        texts = [statement.sql for statement in statements]
+        if last_statement is not None:
+            texts.append(last_statement)
+        if not self._sock:
+            super().query(b"DO 1")  # raises the driver's error
+        self._result = None
+        self._write_bytes(b"".join(struct.pack("<iB", len(text) + 1, COMMAND.COM_QUERY) + text for text in texts))
+        for statement in statements:
+            self._next_seq_id = 1
+            try:
+                row_count = self._read_query_result()
+                if statement.check_row_count is not None:
+                    statement.check_row_count(row_count)
+            except Exception as error:
+                self._transaction_error = self._transaction_error or error
+                if not self._sock:
+                    raise self._transaction_error from None  # the connection is lost: no further answer comes
+        if last_statement is None:
+            self._raise_transaction_error()
+
+    def _raise_transaction_error(self) -> None:
+        if self._transaction_error is not None:
+            raise self._transaction_error
+
+    def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> MysqlPacket:
+        """Read a packet. The description of a column is parsed once only: the driver would parse it for each result,
+        which took a client a quarter of its processor time."""
+        packet = super()._read_packet()
+        if packet_type is not FieldDescriptorPacket:
+            return packet
+        data: bytes = packet.get_all_data()
+        field = self._field_by_packet.get(data)
+        if field is None:
+            if len(self._field_by_packet) >= _MAX_CACHED_FIELDS:
+                self._field_by_packet.clear()
+            field = self._field_by_packet[data] = FieldDescriptorPacket(data, self.encoding)
+        return field

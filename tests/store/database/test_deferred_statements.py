@@ -1,0 +1,144 @@
+"""Statements that are sent together with the next one: their order, and that an error of one prevents COMMIT."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import bindparam, insert, text, update
+
+from console.store.credit_checks import credit_checks
+from console.store.database.deferred_statements import execute_later
+from console.store.database.engine import Database, Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.schema.core import changes, leases
+from tests.support.places import Place
+from tests.support.sent_statements import counted_packets
+
+pytestmark = pytest.mark.engines("sqlite", "mariadb")
+
+NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
+_INSERT_CHANGE = insert(changes)
+_INSERT_LEASE = insert(leases)
+_RELEASE = update(leases).where(leases.c.name == bindparam("of")).values(lease_expires=0)
+
+
+@pytest.fixture
+def database(place: Place) -> Iterator[Database]:
+    """With the rights of an operator, whose statements the triggers check."""
+    opened = Database(place.url("op-a"))
+    yield opened
+    opened.close()
+
+
+def lease_row(place: Place, name: str) -> dict[str, object]:
+    clock = "server" if place.is_server else "boot"
+    facts = {"operator": place.named("op-a"), "lease_clock": clock, "lease_expires": 0, "fence": 1}
+    return {"name": name, "slot": 0, **facts}
+
+
+def change_row(record_id: int) -> dict[str, object]:
+    return {"kind": "credit-check", "subject_id": record_id, "at": NOW.replace(tzinfo=None)}
+
+
+def write_change(database: Database, record_id: int) -> None:
+    """In a transaction of its own, on the connection of the one before."""
+    database.write(lambda tx: execute_later(tx.conn, _INSERT_CHANGE, change_row(record_id)))
+
+
+def changed_ids(place: Place) -> list[int]:
+    return [row_id for (row_id,) in place.sql("SELECT subject_id FROM changes ORDER BY id")]
+
+
+def test_deferred_statements_travel_with_the_next(place: Place, database: Database) -> None:
+    """On a MariaDB three statements are one packet, and COMMIT is its own. They are executed in their order."""
+    database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
+    with counted_packets() as sent, database.write_without_retries() as tx:
+        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+        execute_later(tx.conn, _INSERT_CHANGE, change_row(2))
+        count = tx.conn.execute(text("SELECT COUNT(*) FROM changes WHERE subject_id IN (1, 2)")).scalar_one()
+        execute_later(tx.conn, _INSERT_CHANGE, change_row(3))
+    assert count == 2
+    assert changed_ids(place) == [1, 2, 3]
+    if place.is_server:
+        assert [len(packet) for packet in sent] == [3, 1, 1]
+        assert sent[-1] == [b"COMMIT"]
+
+
+def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database: Database) -> None:
+    """Whether the next statement tells it or COMMIT: nothing of the transaction is there afterwards."""
+    with database.write_without_retries() as tx:
+        tx.conn.execute(_INSERT_LEASE, lease_row(place, "taken"))
+
+    def fail_at_statement(tx: Transaction) -> None:
+        execute_later(tx.conn, _INSERT_LEASE, lease_row(place, "taken"))
+        tx.conn.execute(_INSERT_CHANGE, change_row(1))
+
+    def fail_at_commit(tx: Transaction) -> None:
+        tx.conn.execute(_INSERT_CHANGE, change_row(2))
+        execute_later(tx.conn, _INSERT_LEASE, lease_row(place, "taken"))
+
+    def go_on_after_error(tx: Transaction) -> None:
+        with pytest.raises(UniqueViolation):
+            fail_at_statement(tx)
+        if place.is_server:
+            tx.conn.execute(_INSERT_CHANGE, change_row(3))
+        else:
+            raise UniqueViolation(None, None, Exception())
+
+    for place_of_error, run in enumerate((fail_at_statement, fail_at_commit, go_on_after_error)):
+        with pytest.raises(UniqueViolation):
+            database.write(run)
+        write_change(database, 10 + place_of_error)
+    assert changed_ids(place) == [10, 11, 12]
+
+
+def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Database) -> None:
+    """As if the statement had failed; the first error counts."""
+
+    def require_one_row(count: int) -> None:
+        if count != 1:
+            raise credit_checks.StaleRow(count)
+
+    def release_unknown(tx: Transaction) -> None:
+        execute_later(tx.conn, _RELEASE, {"of": "unknown"}, require_one_row)
+        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+
+    with pytest.raises(credit_checks.StaleRow):
+        database.write(release_unknown)
+    write_change(database, 2)
+    assert changed_ids(place) == [2]
+
+
+def test_a_rollback_drops_what_was_deferred(place: Place, database: Database) -> None:
+    class _Stopped(Exception):
+        pass
+
+    def stop(tx: Transaction) -> None:
+        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+        raise _Stopped
+
+    with pytest.raises(_Stopped):
+        database.write(stop)
+    database.write(lambda tx: tx.conn.execute(_INSERT_CHANGE, change_row(2)))
+    assert changed_ids(place) == [2]
+
+
+def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) -> None:
+    """Those before it are executed before it."""
+    long_text = text(f"INSERT INTO changes(kind, subject_id, at) SELECT kind, 2, at FROM changes -- {'x' * 300_000}")
+
+    def write(tx: Transaction) -> None:
+        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+        execute_later(tx.conn, long_text, {})
+
+    database.write(write)
+    assert changed_ids(place) == [1, 2]
+
+
+def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database) -> None:
+    """No COMMIT would send the statement."""
+    if not place.is_server:
+        pytest.skip("SQLite has no AUTOCOMMIT connections here")
+    with database.read() as conn:
+        execute_later(conn, _INSERT_CHANGE, change_row(1))
+        assert changed_ids(place) == [1]
