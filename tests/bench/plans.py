@@ -15,7 +15,7 @@ from console.domain.queues.order import QueueSortOrder, SortColumn
 from console.domain.service_results import FeedMark
 from console.store.access import operators
 from console.store.alerts import cases
-from console.store.credit_checks import credit_checks, joined_reads
+from console.store.credit_checks import credit_checks, joined_reads, purchase_stops
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.lookup import record_search
@@ -124,6 +124,7 @@ BY_KEY: dict[str, Ask] = {
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
+    "stops of a purchase": lambda conn: purchase_stops.may_be_stopped(conn, NUMBER, "alarmbox"),
     "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.list_by_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),

@@ -213,6 +213,41 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/services/credit_checks/test_vanished_claims.py",),
     ),
     Mutant(
+        "an error of a statement that was sent with others doesn't prevent COMMIT",
+        (
+            Change(
+                "console/store/database/pipelining_connection.py",
+                "        if self._transaction_error is not None:\n",
+                "        if False:\n",
+            ),
+        ),
+        ("tests/store/database/test_deferred_statements.py",),
+        "mariadb",
+    ),
+    Mutant(
+        "a purchase is never checked before its claim",
+        (
+            Change(
+                CHECKS,
+                "        return bool(has_lost_purchase) or purchase_stops.may_be_stopped(",
+                "        return False and purchase_stops.may_be_stopped(",
+            ),
+        ),
+        ("tests/services/credit_checks/test_vanished_claims.py",),
+    ),
+    Mutant(
+        "a wrong time of an audit row ends the action",
+        (
+            Change(
+                "console/store/audit/trail.py",
+                "        if error_codes.is_wrong_audit_time(error):\n            return None\n",
+                "",
+            ),
+        ),
+        ("tests/store/audit/test_trail.py",),
+        "mariadb",
+    ),
+    Mutant(
         "no intent on the desk",
         (Change(GUARDED, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
         (CALL_TESTS,),

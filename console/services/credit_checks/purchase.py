@@ -34,7 +34,7 @@ from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.registry.facts import read_facts
-from console.store.credit_checks import credit_checks, joined_reads
+from console.store.credit_checks import credit_checks, joined_reads, purchase_stops
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -298,6 +298,14 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
+    def may_be_refused(self, conn: Connection) -> bool:
+        """True if `check`, or an open alert that the database was set back, may refuse the purchase. For a
+        corporation number that nobody has bought before, one statement proves that neither can."""
+        context, request = self._context, self._request
+        client, number = request.client_id, request.corporation_number
+        has_lost_purchase = context.spool.list_purchases_holding_claim(context.database_id, client, number)
+        return bool(has_lost_purchase) or purchase_stops.may_be_stopped(conn, number, CREDIT_CHECK_PROVIDER)
+
     def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the
         purchase renews it."""
@@ -405,6 +413,7 @@ PURCHASE_ACTION: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, Check
     prepare=_PurchaseAttempt.prepare,
     lease=_PurchaseAttempt.make_lease_name,
     check=_PurchaseAttempt.check,
+    may_be_refused=_PurchaseAttempt.may_be_refused,
     claim=_PurchaseAttempt.claim,
     call=_PurchaseAttempt.call,
     record=_PurchaseAttempt.record,
