@@ -44,6 +44,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
+from console.store.schema.core import QUESTION_SUFFIX
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "purchase.late", "restore"
@@ -128,7 +129,7 @@ def store_answer_before_renewal(
     dates of a credit check only if that account has stored an answer about it.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
-    subject = (CREDIT_CHECK_KIND + evidence.QUESTION_SUFFIX, record.id)
+    subject = (CREDIT_CHECK_KIND + QUESTION_SUFFIX, record.id)
     evidence.add_answer(tx.conn, subject, record.operation_id, source, operator, outcome, context.now())
 
 

@@ -14,8 +14,7 @@ from console.store.access.people_views import UNMASKED_EVIDENCE_VIEW, UNMASKED_P
 from console.store.database.instants import convert_to_aware_utc
 from console.store.database.server import reads_views
 from console.store.payments.balances import PAYMENT_KIND
-from console.store.records.evidence import QUESTION_SUFFIX
-from console.store.schema.core import audit_log, evidence
+from console.store.schema.core import QUESTION_SUFFIX, audit_log, evidence
 from console.store.schema.payments import payments, refunds
 
 _payers_view = table(UNMASKED_PAYERS_VIEW, column("id"), column("payer_ref"))

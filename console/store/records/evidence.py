@@ -14,16 +14,13 @@ from console.domain.recovery.decision_reasons import PersonProof, parse_reason
 from console.store.database.deferred_statements import execute_later
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
-from console.store.schema.core import documents, evidence
+from console.store.schema.core import QUESTION_SUFFIX, documents, evidence
 
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome, OutcomeClass
 
 LONGEST_BODY_CHARACTERS = 20_000
 """Longest stored text (characters) of evidence."""
-QUESTION_SUFFIX = ".question"
-"""Suffix of the kind in evidence that is shown with a record, while the triggers of a server don't count it as a
-provider's answer about the record."""
 PERSON_SOURCE = "person"
 """Source of evidence that a person handed in."""
 _ROWS_PER_PAGE = 100

@@ -20,8 +20,7 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, g
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
-from console.store.records.evidence import QUESTION_SUFFIX
-from console.store.schema.core import alerts, approvals, audit_log, evidence, operations
+from console.store.schema.core import QUESTION_SUFFIX, alerts, approvals, audit_log, evidence, operations
 from console.store.schema.payments import payment_events
 from console.store.schema.worker import reconciliation_rows, reconciliations, sagas
 

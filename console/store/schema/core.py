@@ -251,6 +251,9 @@ call_rates = Table(
     Column("not_before", BigInteger, nullable=False),
 )
 
+QUESTION_SUFFIX = ".question"
+"""Suffix of the kind in evidence that is shown with a record, while the triggers of a server don't count it as a
+provider's answer about the record."""
 evidence = Table(
     "evidence",
     metadata,

@@ -426,7 +426,7 @@ def test_a_report_without_a_sum_is_observed_without_one() -> None:
 )
 @pytest.mark.parametrize("currency", ["KRW", "INR"])
 def test_no_amount_is_booked_in_another_currency(currency: str, source: ReportSource, reason: str) -> None:
-    """Whoever says so, people too: the outcome stays unknown, and no yen become won or rupees."""
+    """A report in another currency, also one by people, leaves the outcome unknown: no yen become won or rupees."""
     report = PaymentReport("ORD-1", "T-1", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
     record = replace(BEGUN, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
     effect = compute_report_effect(record, report, START, source)

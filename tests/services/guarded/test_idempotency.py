@@ -136,6 +136,7 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
             waits_for_lease=False,
             has_effect=False,
             check=lambda _conn: None,
+            may_be_refused=lambda _conn: True,
             claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, KEY, fingerprint),
             call=lambda subject: call(subject.fingerprint),
             record=lambda _tx, _subject, _outcome: None,
