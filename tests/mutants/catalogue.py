@@ -273,9 +273,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/hash_chain.py",
-                "    return AuditVerificationResult("
-                "verification.row_count, verification.first_bad_row_id, verification.reason)\n",
-                "    return AuditVerificationResult(verification.row_count)\n",
+                "        verification.first_bad_row_id,\n        verification.reason,\n",
+                "        None,\n        None,\n",
             ),
         ),
         ("tests/store/audit/test_tampering.py",),

@@ -607,7 +607,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/domain/payments/report_rules.py",
-                "    if report.amount not in (None, Money(payment.captured_minor, payment.currency)):\n"
+                "    if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):\n"
                 "        return _make_contradiction_effect(report)  # perhaps",
                 "    if False:\n        return _make_contradiction_effect(report)  # perhaps",
             ),
