@@ -46,6 +46,7 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
     "dialogs": ("HelpDialog", "NotificationsDialog", "UnfinishedWorkDialog"),
     "purchase": ("PurchaseDialog",),
     "refetch": ("RefetchDialog",),
+    "unmasking": ("UnmaskDialog",),
     "resolve": ("ResolveDialog",),
     "no_right": ("NoRightPage",),
     "planning": ("BulkDialog",),

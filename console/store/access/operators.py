@@ -4,14 +4,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, insert, select, update
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.records import Person
-from console.store.access.read_only_switches import make_newest_setting_expression
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import operators, sessions
 
@@ -30,15 +30,11 @@ class StoredPerson:
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
 ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("person_name"), operators.c.disabled_at.is_(None))
 _ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CONDITION)
-_PERSON_AND_SWITCH_QUERY = _ENABLED_PERSON_BY_NAME_QUERY.add_columns(make_newest_setting_expression(EVERYTHING_SCOPE))
 _ASKS_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
 _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
     operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
 )
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
-_ANY_OPERATOR_AND_SWITCH_QUERY = select(
-    _ANY_OPERATOR_NAME_QUERY.scalar_subquery(), make_newest_setting_expression(EVERYTHING_SCOPE)
-)
 
 
 def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) -> Person | None:
@@ -52,18 +48,33 @@ def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) 
 
 
 def find_with_switch(
-    conn: Connection, person_name: str, *, admits_unlisted: bool = True
+    conn: Connection, person_name: str, *, includes_unlisted: bool = True
 ) -> tuple[Person | None, bool]:
     """Return the same person as `find`, and True if the read-only switch for everything is on. For a person in the
     table `operators` this takes one statement. If there is no such person, the switch may be off although it is
     returned as on."""
-    row = conn.execute(_PERSON_AND_SWITCH_QUERY, {"person_name": person_name}).first()
+    person_query, any_operator_query = _make_queries_with_switch()
+    row = conn.execute(person_query, {"person_name": person_name}).first()
     if row is not None:
         return make_person(row[:-1]), bool(row[-1])
-    if not admits_unlisted:
+    if not includes_unlisted:
         return None, True
-    any_name, is_stopped = conn.execute(_ANY_OPERATOR_AND_SWITCH_QUERY).one()
+    any_name, is_stopped = conn.execute(any_operator_query).one()
     return (_make_unlisted_person(person_name) if any_name is None else None), bool(is_stopped)
+
+
+@cache
+def _make_queries_with_switch() -> tuple[Select[Any], Select[Any]]:
+    """Return the query of an enabled person and the query of any name in the table `operators`, each with the setting
+    of the read-only switch for everything as its last column."""
+    # A lookup writes nothing, so it doesn't load the tables of the worker.
+    from console.store.access.read_only_switches import make_newest_setting_expression
+
+    setting = make_newest_setting_expression(EVERYTHING_SCOPE)
+    return (
+        _ENABLED_PERSON_BY_NAME_QUERY.add_columns(setting),
+        select(_ANY_OPERATOR_NAME_QUERY.scalar_subquery(), setting),
+    )
 
 
 def find_names_with_role(

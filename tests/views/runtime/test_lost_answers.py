@@ -37,6 +37,7 @@ from console.views.bulk import background_run
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
 from console.views.left_open.mention_rows import MentionDoneButton
+from console.views.money.unmasking import UnmaskDialog
 from console.views.pages.base import Page, PageHead
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
@@ -201,6 +202,17 @@ def note(at: Seat) -> Click:
 
     def click() -> None:
         dialog = NoteDialog(at.context, "credit-check", record.id, at.parent)
+        dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
+        dialog.submit_form()
+
+    return click
+
+
+def unmask(at: Seat) -> Click:
+    shown = at.paid()
+
+    def click() -> None:
+        dialog = UnmaskDialog(at.context, "payment", shown.id, at.parent)
         dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
@@ -499,6 +511,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "decide a credit check": (resolve, ("recovery", "resolve")),
     "decide a refund": (resolve_money, ("recovery", "resolve")),
     "note": (note, ("recovery", "add_note")),
+    "unmask": (unmask, ("recovery", "unmask")),
     "take": (take, ("recovery", "take")),
     "give back": (give_back, ("recovery", "give_up")),
     "hand over": (hand_over, ("recovery", "hand_over")),
