@@ -100,7 +100,7 @@ def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sa
     elsewhere = Terminal(environment(tmp_path / "elsewhere", sandbox.url))
     assert elsewhere.json("audit", "verify", "--pack", str(file)).data["first_bad"] is None
     assert not (tmp_path / "elsewhere" / "console.db").exists()
-    assert set(desk.json("audit", "verify").data) == {"rows", "first_bad"}
+    assert set(desk.json("audit", "verify").data) == {"rows", "first_bad", "first", "last"}
 
 
 def test_an_operation_and_what_is_not_there(desk: PayingTerminal, tmp_path: Path) -> None:

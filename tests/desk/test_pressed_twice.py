@@ -50,6 +50,7 @@ from console.views.left_open.unfinished_dialog import open_unfinished_work_dialo
 from console.views.links.routes import convert_link_to_route
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
+from console.views.money.unmasking import UnmaskDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
@@ -563,6 +564,14 @@ def note(stage: Stage) -> Press:
     at_payment(stage, payment_of(stage))
     dialog = shown_dialog(stage, NoteDialog, "N")
     fill(dialog.words_field, "called them")
+    return ready(stage, dialog, stays=False)
+
+
+@case("FormDialog.send_call", dialog=UnmaskDialog, trail=("payment.unmask",))
+def unmask(stage: Stage) -> Press:
+    at_payment(stage, payment_of(stage))
+    dialog = shown_dialog(stage, UnmaskDialog, "U")
+    fill(dialog.words_field, "the caller names it")
     return ready(stage, dialog, stays=False)
 
 

@@ -210,10 +210,11 @@ def test_how_long_refunds_wait_for_people() -> None:
 
 RIGHTS = {
     "operator": "read probe refetch take note resolve due_tasks payment_start import refund_request refund_withdraw "
-    "refund_submit save_view audit_own audit_any",
+    "refund_submit save_view audit_own audit_any unmask",
     "approver": "read probe refetch take note resolve resolve_second due_tasks payment_start import refund_request "
-    "refund_withdraw refund_approve refund_submit set_read_only save_view change_team_view audit_own audit_any",
-    "auditor": "read audit audit_any",
+    "refund_withdraw refund_approve refund_submit set_read_only save_view change_team_view audit_own audit_any "
+    "unmask",
+    "auditor": "read audit audit_any unmask",
     "worker": "read probe refetch take due_tasks audit_root payment_start import refund_submit refund_propose "
     "provider_authorise registry_import",
     "admin": "limits provider_authorise set_read_only schema",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
@@ -82,6 +82,7 @@ class PayerUnmasking(QObject):
         self._asked_record: tuple[str, int] | None = None
         self._mask_timer = QTimer(self)
         self._mask_timer.setSingleShot(True)
+        self._mask_timer.setTimerType(Qt.TimerType.PreciseTimer)  # a coarse one may end a little later
         self._mask_timer.timeout.connect(self.mask)
         context.person_changed.connect(self.mask)
 

@@ -138,6 +138,6 @@ def test_one_node_elsewhere_makes_all_verified() -> None:
 
 def test_no_other_place_makes_connections() -> None:
     """Only the engine connects, so only it can forget an option."""
-    connects = re.compile(r"pymysql\.connect|create_engine\(|dialect\.connect\(")
+    connects = re.compile(r"pymysql\.connect\(|create_engine\(|dialect\.connect\(")
     found = [file for file in (ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
     assert {file.name for file in found} == {"server.py", "sqlite.py"}
