@@ -30,7 +30,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_decidable_check
 from console.domain.recovery.decision_table import is_decision_denied
-from console.domain.tasks.records import Alert
+from console.domain.tasks.records import Alert, Saga
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.guarded import second_person
@@ -176,28 +176,16 @@ class RelatedRecordCompleter:
             lambda saga: saga.subject_id,
         )
         for order in records:
-            order_sagas = [
-                saga for payment_id in order.payment_ids for saga in sagas_by_payment_id.get(payment_id, ())
-            ]
             order_payments = tuple(payments_by_order_id.get(order.id, ()))
-            alert = self._find_lasting_alert(order, order_payments, open_alerts.get(order.id, ()))
             yield replace(
                 order,
-                relations=OrderRelations(
-                    payments=order_payments,
-                    alert_rule=alert.rule_id if alert else None,
-                    alert_detected_at=alert.detected_at if alert else None,
-                    is_cancelled_unpaid=any(
-                        timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas
-                    ),
-                    is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
-                    pending_refund=find_pending_refund(
-                        refund
-                        for payment_id in order.payment_ids
-                        for refund in refunds_by_payment_id.get(payment_id, ())
-                    ),
-                    unknown_payment=_find_unknown_payment(order, unfinished_payments.get(order.id, ())),
-                    reviewed_payment=_find_reviewed_payment(unfinished_payments.get(order.id, ())),
+                relations=_make_order_relations(
+                    order,
+                    order_payments,
+                    self._find_lasting_alert(order, order_payments, open_alerts.get(order.id, ())),
+                    [refund for id in order.payment_ids for refund in refunds_by_payment_id.get(id, ())],
+                    [saga for id in order.payment_ids for saga in sagas_by_payment_id.get(id, ())],
+                    unfinished_payments.get(order.id, ()),
                 ),
             )
 
@@ -403,6 +391,29 @@ def _read_unfinished_payments(
             if payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
         ),
         lambda payment: payment.order_id,
+    )
+
+
+def _make_order_relations(
+    order: Order,
+    order_payments: tuple[Payment, ...],
+    alert: Alert | None,
+    order_refunds: Iterable[Refund],
+    order_sagas: Sequence[Saga],
+    unfinished_payments: Sequence[Payment],
+) -> OrderRelations:
+    """Return what the explanation of an order needs. `order_payments` are its payments with an open alert, `alert`
+    is the open alert that lasts, `order_refunds`, `order_sagas` and `unfinished_payments` are those of its payments.
+    """
+    return OrderRelations(
+        payments=order_payments,
+        alert_rule=alert.rule_id if alert else None,
+        alert_detected_at=alert.detected_at if alert else None,
+        is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas),
+        is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
+        pending_refund=find_pending_refund(order_refunds),
+        unknown_payment=_find_unknown_payment(order, unfinished_payments),
+        reviewed_payment=_find_reviewed_payment(unfinished_payments),
     )
 
 
