@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from console.services.recovery.left_open import LeftOpenService
     from console.services.recovery.saved_views import SavedViewService
     from console.services.refunds.limit_changes import RefundLimitService
-    from console.services.registry.live_numbers import LiveNumberQueries
+    from console.services.registry.publisher_queries import PublisherQueries
     from console.services.registry.service import RegistryService
     from console.services.reports.service import ReportService
     from console.services.tasks.scheduler import Scheduler
@@ -545,7 +545,7 @@ def open_console(
             failpoints=Failpoints(settings.failpoint),
             apply_refund_report=_apply_refund_report,
             program=program,
-            make_live_numbers=_make_live_number_queries,
+            make_publisher_queries=_make_publisher_queries,
         )
         database.admission = partial(_require_unchanged_database, context)
         console = Console(context, credit_check_adapter, open_payment_adapter)
@@ -694,12 +694,12 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
         database.close()
 
 
-def _make_live_number_queries(context: ServiceContext) -> "LiveNumberQueries":
+def _make_publisher_queries(context: ServiceContext) -> "PublisherQueries":
     """Return the service that queries the publisher's Web-API about corporation numbers."""
-    from console.services.registry.live_numbers import LiveNumberQueries
+    from console.services.registry.publisher_queries import PublisherQueries
     from console.wiring.providers import open_registry_api
 
-    return LiveNumberQueries(context, lambda: open_registry_api(context))
+    return PublisherQueries(context, lambda: open_registry_api(context))
 
 
 def _apply_refund_report(context: ServiceContext, tx: "Transaction", payment_id: int, report: "RefundReport") -> bool:

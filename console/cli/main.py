@@ -97,7 +97,7 @@ def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseEx
         damaged_installation = _find_damaged_installation()
         if damaged_installation is not None:
             # Plain English: the file of sentences may be the damaged one.
-            writer.write_to_stderr(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged)}")
+            writer.write_to_stderr(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged_paths)}")
             facts |= {"altered": damaged_installation.altered, "missing": damaged_installation.missing}
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, facts))
 
@@ -109,7 +109,7 @@ def _find_damaged_installation() -> "InstallationComparison | None":
     from console.services.monitoring import installation
 
     comparison = installation.check_installation()
-    return comparison if comparison is not None and comparison.damaged else None
+    return comparison if comparison is not None and comparison.damaged_paths else None
 
 
 def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
@@ -170,11 +170,11 @@ def _format_version_lines(
     if damaged_installation is not None:
         try:
             lines += [
-                translator("doctor.installation.bad", damaged=damaged_installation.damaged),
+                translator("doctor.installation.bad", damaged=damaged_installation.damaged_paths),
                 translator("doctor.installation.next"),
             ]
         except (OSError, ValueError):  # the file of sentences may be the damaged one
-            lines.append(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged)}")
+            lines.append(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged_paths)}")
     return lines
 
 

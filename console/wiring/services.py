@@ -28,7 +28,7 @@ from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.services.evidence.pack import EvidencePackWriter
 from console.services.evidence.pack_bundle import EvidenceBundleWriter
-from console.services.evidence.pack_text import TimelineText
+from console.services.evidence.pack_text import TimelineTextWriter
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import GuardedService, ServicesByAction, map_services_by_action
@@ -231,7 +231,7 @@ class ServiceBuilder:
             lost_payment_restorer,
         )
         complete_records = self.readers.complete_records
-        pack_writer = EvidencePackWriter(self._context, _load_timeline_text, complete_records, _write_pdf)
+        pack_writer = EvidencePackWriter(self._context, _load_timeline_text_writer, complete_records, _write_pdf)
         return RecordServices(
             self._purchase_resolver,
             self._credit_check_prober,
@@ -346,7 +346,7 @@ def _write_pdf(file: BinaryIO, document: "ExportDocument") -> None:
     write_pdf_document(file, document)
 
 
-def _load_timeline_text() -> TimelineText:
+def _load_timeline_text_writer() -> TimelineTextWriter:
     """Return the module that makes the text of a timeline. It is imported at the first call."""
     from console.wording import timelines  # The words are loaded at their first use.
 

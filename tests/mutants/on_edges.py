@@ -114,7 +114,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "if is_overdue or (has_just_ended and not _is_perhaps_paid(conn, payment)):",
+                "if is_overdue or (has_just_ended and not _may_be_paid(conn, payment)):",
                 "if is_overdue:",
             ),
         ),

@@ -146,7 +146,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payment_intake/hints.py",
-                "        if effect is None or self._is_answer_perhaps_late(event):\n",
+                "        if effect is None or self._may_answer_be_outdated(event):\n",
                 "        if effect is None:\n",
             ),
         ),

@@ -27,7 +27,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "(request_binding.is_committed or request_binding.storing_transaction is tx)",
         "(request_binding.is_committed or request_binding.storing_transaction is not tx)", _KILLS),
     _mutant("an answer that can't be read is acted again", _IDS,
-        "            raise self._count_and_return_refusal(self._make_answer_not_kept_error(request, row))"
+        "            raise self._count_and_return_refusal(self._make_unreadable_first_answer_error(request, row))"
         " from None\n",
         "            return None  # type: ignore[return-value]\n",
         f"{_TESTS}::test_an_answer_with_an_earlier_field_name"),

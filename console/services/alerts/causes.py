@@ -29,7 +29,7 @@ _CREDIT_CHECK_PROVIDER = "alarmbox"
 _QUEUES_WAITING_FOR_PROVIDER = ("unknown", "refunds")
 """Queues with records that wait for an answer of a provider."""
 
-_ORDER_CHAIN_RECORD_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
+_ORDER_CAUSE_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
 """Kinds of causes whose records belong together: an order with its payments and their refunds, or a payment without
 an order with its refunds."""
 
@@ -111,10 +111,10 @@ class AffectedRecordReader:
         """Return the records that each of these causes affects. The orders and payments of all causes are read
         together in a few queries."""
         lapsed_ids = journal.list_lapsed_by_kind(conn)
-        records = _read_order_chains(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
+        records = _read_records_of_order_causes(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
         incomplete_causes = set()
         for cause in causes:
-            if cause.kind not in _ORDER_CHAIN_RECORD_KINDS:
+            if cause.kind not in _ORDER_CAUSE_KINDS:
                 records[cause], is_complete = self._find_records_of_cause(conn, cause, lapsed_ids)
                 if not is_complete:
                     incomplete_causes.add(cause)
@@ -220,7 +220,7 @@ def _list_record_if_present(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
-def _read_order_chains(
+def _read_records_of_order_causes(
     conn: Connection, causes: Collection[Cause], lapsed_ids: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
     """Return the affected records for each cause that is an order or a payment: the order with its payments, or the
@@ -237,13 +237,18 @@ def _read_order_chains(
     ):
         if refund.state not in ENDED_REFUND_STATES:
             refunds_by_payment_id.setdefault(refund.payment_id, []).append(refund)
-    chains: dict[Cause, list[Record]] = {Cause(orders.ORDER_KIND, id): [order] for id, order in orders_by_id.items()}
+    records_by_cause: dict[Cause, list[Record]] = {
+        Cause(orders.ORDER_KIND, id): [order] for id, order in orders_by_id.items()
+    }
     for payment in order_payments:
-        chain = chains.setdefault(Cause(orders.ORDER_KIND, payment.order_id or 0), [])
-        chain += [payment, *refunds_by_payment_id.get(payment.id, ())]
+        cause_records = records_by_cause.setdefault(Cause(orders.ORDER_KIND, payment.order_id or 0), [])
+        cause_records += [payment, *refunds_by_payment_id.get(payment.id, ())]
     for payment in payments_without_order:
-        chains[Cause(payments.PAYMENT_KIND, payment.id)] = [payment, *refunds_by_payment_id.get(payment.id, ())]
-    return dict(chains)
+        records_by_cause[Cause(payments.PAYMENT_KIND, payment.id)] = [
+            payment,
+            *refunds_by_payment_id.get(payment.id, ()),
+        ]
+    return dict(records_by_cause)
 
 
 def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:

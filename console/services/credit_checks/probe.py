@@ -185,7 +185,7 @@ class CreditCheckProber:
 
         A report certainly belongs to the purchase if it is of the day of sending (in Japan) or later, if no credit
         check here has the report's id, if no other such report is of the day before the sending or later, and if no
-        other purchase may have got the id (`_may_unused_id_be_of_other_purchase`). A report of the day before may be
+        other purchase may have got the id (`_may_id_belong_to_other_purchase`). A report of the day before may be
         an earlier purchase, or this one: the desk's clock may have been ahead. A report without a day counts as one
         of the day of sending.
         """
@@ -193,7 +193,7 @@ class CreditCheckProber:
         first_day = find_first_possible_day(record.created_at)
         # Other purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
-        is_id_ambiguous = self._may_unused_id_be_of_other_purchase(tx, record)
+        is_id_ambiguous = self._may_id_belong_to_other_purchase(tx, record)
         unused_reports = [
             report
             for report in reports
@@ -228,7 +228,7 @@ class CreditCheckProber:
             for check in credit_checks.find_by_number(tx.conn, record.corporation_number)
         )
 
-    def _may_unused_id_be_of_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
+    def _may_id_belong_to_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
         """True if an unused id in the provider's list may belong to another purchase than that of `record`: another
         purchase of the corporation number is open, another credit check of the number has no id and was not certainly
         refused (another application may have bought it), or the database has lost a purchase of the number.

@@ -27,8 +27,8 @@ from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, 
 from console.services.audit import refusals
 from console.services.evidence import pack_text
 from console.services.evidence.pack_archive import PackWriter, encode_json, encode_json_list
-from console.services.evidence.pack_audit_rows import AuditProof
-from console.services.evidence.pack_text import TimelineText
+from console.services.evidence.pack_audit_rows import VerifiableAuditEntries
+from console.services.evidence.pack_text import TimelineTextWriter
 from console.services.evidence.timeline import (
     RelatedRecords,
     get_record_kind,
@@ -103,18 +103,18 @@ class EvidencePackWriter:
     def __init__(
         self,
         context: ServiceContext,
-        load_timeline_text: Callable[[], TimelineText],
+        load_timeline_text_writer: Callable[[], TimelineTextWriter],
         complete_records: RecordsCompleter,
         write_pdf: PdfWriter,
         max_bytes: int = LARGEST_PACK_BYTES,
     ) -> None:
-        """`load_timeline_text` returns the object that writes a timeline as text, `write_pdf` writes a PDF.
+        """`load_timeline_text_writer` returns the object that writes a timeline as text, `write_pdf` writes a PDF.
         `complete_records` adds the related records to records, because the first lines of a timeline explain the
         record with them. `max_bytes` is the largest size of a pack before compression, in bytes, at which answers
         and PDFs are still added."""
-        self._context, self._load_timeline_text, self._complete_records = (
+        self._context, self._load_timeline_text_writer, self._complete_records = (
             context,
-            load_timeline_text,
+            load_timeline_text_writer,
             complete_records,
         )
         self._write_pdf = write_pdf
@@ -151,7 +151,7 @@ class EvidencePackWriter:
                 related_records,
                 timeline_head,
                 only_person,
-                self._load_timeline_text(),
+                self._load_timeline_text_writer(),
                 self._write_pdf,
                 self._max_bytes,
             )
@@ -191,11 +191,11 @@ class _PackDraft:
         related_records: RelatedRecords,
         timeline_head: Mapping[str, object],
         only_person: str | None,
-        timeline_text: TimelineText,
+        timeline_text_writer: TimelineTextWriter,
         write_pdf: PdfWriter,
         max_bytes: int,
     ) -> None:
-        self._timeline_text, self._write_pdf = timeline_text, write_pdf
+        self._timeline_text_writer, self._write_pdf = timeline_text_writer, write_pdf
         self._context, self._conn, self._related_records, self._max_bytes = (
             context,
             conn,
@@ -225,7 +225,9 @@ class _PackDraft:
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
             with closing(PackWriter(file, self.last_event_at)) as pack:
-                proof = AuditProof(self._context, self._conn, self._related_records.record_keys, self._only_person)
+                proof = VerifiableAuditEntries(
+                    self._context, self._conn, self._related_records.record_keys, self._only_person
+                )
                 self._add_answers(pack)
                 pack.add_file("audit.json", proof.iterate_chunks())
                 self._add_documents(pack)
@@ -241,7 +243,7 @@ class _PackDraft:
                 pack.close_with_manifest(self._make_manifest_fields(proof))
         return len(pack.file_digests), tuple(str(part["name"]) for part in self._omitted_files)
 
-    def _make_manifest_fields(self, proof: AuditProof) -> dict[str, object]:
+    def _make_manifest_fields(self, proof: VerifiableAuditEntries) -> dict[str, object]:
         return {
             "kind": self._timeline.kind,
             "id": self._timeline.id,
@@ -258,7 +260,7 @@ class _PackDraft:
         """Read each event of the timeline once, and write it as JSON to `event_lines` and as text to the file of
         each language in `texts`."""
         for language, text in texts.items():
-            lines = self._timeline_text.format_header_lines(self._timeline, language)
+            lines = self._timeline_text_writer.format_header_lines(self._timeline, language)
             encoded_lines = [pack_text.encode_timeline_line(line, self._timeline) for line in lines]
             self.titles[language] = encoded_lines[0]
             text.writelines(encoded_lines)
@@ -266,7 +268,7 @@ class _PackDraft:
         def iterate_events() -> Iterator[object]:
             for event in self._iterate_events():
                 for language, text in texts.items():
-                    line = self._timeline_text.format_event_line(event, self._timeline, language)
+                    line = self._timeline_text_writer.format_event_line(event, self._timeline, language)
                     text.write(pack_text.encode_timeline_line(line, self._timeline))
                 yield self._plain_values.make_event_fields(event)
 

@@ -90,7 +90,7 @@ class JsonValueMaker:
         return mask_text(str(value), self._payer_names)
 
 
-class TimelineText(Protocol):
+class TimelineTextWriter(Protocol):
     """Writes the events of a timeline as plain text, one line for each event. `console.wording.timelines`
     implements this interface."""
 

@@ -315,14 +315,14 @@ class RequestIdService:
             present_answer = find_answer(row)
             if present_answer is not None:
                 return present_answer
-            raise self._count_and_return_refusal(self._make_answer_not_kept_error(request, row)) from None
+            raise self._count_and_return_refusal(self._make_unreadable_first_answer_error(request, row)) from None
         if not _is_final_answer(answer):
             return find_answer(row) or self._replace_with_present_record(answer)
         if row.age < _LONGEST_CACHED_ANSWER_AGE:
             self._cache.store_result(*_make_cache_key(request), row.answer or "", epoch)
         return answer
 
-    def _make_answer_not_kept_error(self, request: RequestKey, row: RequestIdUse) -> ConsoleError:
+    def _make_unreadable_first_answer_error(self, request: RequestKey, row: RequestIdUse) -> ConsoleError:
         """Return the error possible_repeat for a call whose first answer can't be read, with the record that the
         first call changed: a credit check, order, payment or refund, or else its operation."""
         number = row.subject_id if row.subject_id is not None and row.subject_id.isdecimal() else "0"

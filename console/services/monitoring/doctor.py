@@ -220,7 +220,7 @@ class HealthCheckService:
             "altered": comparison.altered,
             "missing": comparison.missing,
         }
-        return {"ok": not comparison.damaged, "damaged": comparison.damaged, **facts}
+        return {"ok": not comparison.damaged_paths, "damaged": comparison.damaged_paths, **facts}
 
     def _check_home_folder(self) -> _CheckFacts:
         home = self._settings.home

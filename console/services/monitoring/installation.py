@@ -34,7 +34,7 @@ class InstallationComparison:
     missing: tuple[str, ...]
 
     @property
-    def damaged(self) -> tuple[str, ...]:
+    def damaged_paths(self) -> tuple[str, ...]:
         """The paths of the altered and the missing files."""
         return (*self.altered, *self.missing)
 
@@ -106,7 +106,7 @@ def _check_installed_wheel(program: metadata.Distribution) -> InstallationCompar
             continue
         result = _compare_with_record(library)
         compared += result.files
-        if result.damaged:
+        if result.damaged_paths:
             altered_names.append(name)
     own = _compare_with_record(program)
     return InstallationComparison(

@@ -175,13 +175,13 @@ class HintHandler:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             effect = "unchanged"
-        if effect is None or self._is_answer_perhaps_late(event):
+        if effect is None or self._may_answer_be_outdated(event):
             return common.EVENT_QUEUED
         event_state = common.find_event_state(effect)
         common.settle_event(self._context, event.source, event.event_id, event_state, event.payment_id)
         return event_state
 
-    def _is_answer_perhaps_late(self, event: PaymentEvent) -> bool:
+    def _may_answer_be_outdated(self, event: PaymentEvent) -> bool:
         """True if the hint reports its payment as paid, and the payment is still unpaid here after the provider's
         answer, within LATE_ANSWER_PERIOD of the hint's arrival. Another payment could be started, or the order be
         cancelled, before anybody asks the provider again.

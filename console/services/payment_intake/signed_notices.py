@@ -112,9 +112,9 @@ class SignedNoticeHandler:
         only; but the other content may be about money that was really paid."""
         stored_facts = (event.kind, event.order_no, event.amount_minor, event.currency)
         if stored_facts != (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
-            self._context.write(lambda tx: self._open_case_of_content(tx, event, notice))
+            self._context.write(lambda tx: self._open_case_of_different_content(tx, event, notice))
 
-    def _open_case_of_content(self, tx: Transaction, event: PaymentEvent, notice: SignedNotice) -> None:
+    def _open_case_of_different_content(self, tx: Transaction, event: PaymentEvent, notice: SignedNotice) -> None:
         """Open a case which says that `notice` has the event id of the stored event `event` but another content
         (type, order, amount, currency), and write an audit entry with this content. Do nothing if a case already has
         this content. Because a rule has at most one open case about a notice, an open case about an earlier content

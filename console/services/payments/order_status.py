@@ -101,7 +101,7 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
     """
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
-        _record_paid_too_late(context, tx, payment, order)
+        _open_case_of_late_payment(context, tx, payment, order)
         return True
     if order.state is not OrderState.PENDING:
         is_paid_twice = any(paid_payment.id != payment.id for paid_payment in paid_payments)
@@ -125,7 +125,7 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
     return False
 
 
-def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:
+def _open_case_of_late_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:
     """Open a case about a payment whose order was cancelled before the payment was booked, and set the order's work
     to needs_review."""
     observed = f"{payment.captured_minor} {payment.currency}"

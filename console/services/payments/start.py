@@ -173,7 +173,7 @@ class _StartAttempt:
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed_ids)
-            if (payment.state not in ENDED_WITHOUT_MONEY_STATES or _is_perhaps_paid(conn, payment))
+            if (payment.state not in ENDED_WITHOUT_MONEY_STATES or _may_be_paid(conn, payment))
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
                 or payment.expires_at is None
@@ -214,7 +214,7 @@ class _StartAttempt:
             is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at == ends_at <= now
             has_just_ended = payment.state in ENDED_UNPAID_STATES and ends_at > now - ENDED_PAYMENT_AGE
             # If it was perhaps paid, `check` refuses the start until people have decided.
-            if is_overdue or (has_just_ended and not _is_perhaps_paid(conn, payment)):
+            if is_overdue or (has_just_ended and not _may_be_paid(conn, payment)):
                 ended_payments.append(payment)
         return ended_payments
 
@@ -469,7 +469,7 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
     return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": payment.begun_at})
 
 
-def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:
+def _may_be_paid(conn: Connection, payment: Payment) -> bool:
     """True if a payment that ended without money here may have been paid: `is_perhaps_paid_after_end` says so, or a
     case `contradicted` about it is open while another case is the reason of its work."""
     return is_perhaps_paid_after_end(payment) or (

@@ -133,8 +133,8 @@ _KINDS_WITH_PAYERS = frozenset({"payment", "refund", "order", "alert"})
 """Kinds of records whose audit entries must not name a payer."""
 
 
-class LiveNumberSource(Protocol):
-    """Interface of `services.registry.live_numbers`, which asks the publisher of the corporation registry about
+class PublisherAnswerSource(Protocol):
+    """Interface of `services.registry.publisher_queries`, which asks the publisher of the corporation registry about
     single corporation numbers.
     """
 
@@ -183,7 +183,9 @@ class ServiceContext:
     program: str = "terminal"
     counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: AuditChainLock = field(default_factory=AuditChainLock, repr=False)
-    make_live_numbers: "Callable[[ServiceContext], LiveNumberSource] | None" = field(default=None, repr=False)
+    make_publisher_queries: "Callable[[ServiceContext], PublisherAnswerSource] | None" = field(
+        default=None, repr=False
+    )
     """Function that makes the service which asks the registry's publisher about one corporation number; it is called
     at the first use. None: this desk never asks the publisher.
     """
@@ -212,19 +214,19 @@ class ServiceContext:
         self.database.close()
 
     @cached_property
-    def live_numbers(self) -> "LiveNumberSource | None":
+    def publisher_queries(self) -> "PublisherAnswerSource | None":
         """The service that asks the registry's publisher about one corporation number; None if this desk doesn't
         ask the publisher.
         """
-        return None if self.make_live_numbers is None else self.make_live_numbers(self)
+        return None if self.make_publisher_queries is None else self.make_publisher_queries(self)
 
     def ask_publisher(self, corporation_number: str) -> None:
         """Ask the registry's publisher about a corporation number that this desk's registry doesn't have, if the
         desk is configured to ask. Call this method outside of transactions: it may wait some seconds. Raises
         nothing.
         """
-        if self.registry_folder.is_dir() and self.live_numbers is not None:
-            self.live_numbers.ask_publisher(corporation_number)
+        if self.registry_folder.is_dir() and self.publisher_queries is not None:
+            self.publisher_queries.ask_publisher(corporation_number)
 
     def write(self, write_changes: Callable[[Transaction], T]) -> T:
         """Run `write_changes` in a write transaction and return its result.

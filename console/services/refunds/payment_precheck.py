@@ -106,7 +106,7 @@ def require_refundable(
         if reported_refunds is None:
             list_failure = outcome
         else:
-            list_failure = _find_list_fault(context, refund_with_payment, outcome, reported_refunds)
+            list_failure = _mark_unusable_list(context, refund_with_payment, outcome, reported_refunds)
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
 
 
@@ -144,10 +144,10 @@ def _find_list_failure(
     if _exceeds_captured(context, refund_with_payment, outcome.found or ()):
         reason = ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
         raise make_outcome_error(ErrorCode.EXCEEDS_CAPTURED, {**facts, "reason": reason})
-    return _find_list_fault(context, refund_with_payment, outcome, outcome.found or ())
+    return _mark_unusable_list(context, refund_with_payment, outcome, outcome.found or ())
 
 
-def _find_list_fault(
+def _mark_unusable_list(
     context: ServiceContext,
     refund_with_payment: RefundWithPayment,
     outcome: Outcome[T],

@@ -35,7 +35,9 @@ def read_facts(context: ServiceContext, conn: Connection, corporation_number: st
     registry_date, corporation = reading
     if corporation is None:
         live_facts = (
-            context.live_numbers.find_stored_facts(corporation_number) if context.live_numbers is not None else None
+            context.publisher_queries.find_stored_facts(corporation_number)
+            if context.publisher_queries is not None
+            else None
         )
         return live_facts or CorporationFacts(corporation_number, registry_date)
     related_corporations = _read_registry_unless_damaged(

@@ -37,7 +37,7 @@ class _StoredAnswer:
     until: float
 
 
-class LiveNumberQueries:
+class PublisherQueries:
     """Queries the publisher about single corporation numbers. `open_api` returns the Web-API, None without an
     application id. Thread-safe."""
 

@@ -12,7 +12,10 @@ from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close_company, make_company_row, write_whole_file
 from console.sandbox.registry.rows import add_check_digit
-from console.services.registry.live_numbers import QUERY_PAUSE_AFTER_FAILURE_SECONDS, REGISTRY_ANSWER_LIFETIME_SECONDS
+from console.services.registry.publisher_queries import (
+    QUERY_PAUSE_AFTER_FAILURE_SECONDS,
+    REGISTRY_ANSWER_LIFETIME_SECONDS,
+)
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
 
