@@ -36,8 +36,8 @@ class BlockingSessionEnder:
     def end_blocking_sessions(self) -> int:
         """End the sessions of people that block other sessions now or have run for too long (see
         `lock_holders.MAX_SESSION_SECONDS`), at most MAX_SESSIONS_ENDED_PER_PASS on each node. Return the number of
-        ended sessions and rolled-back prepared transactions. If there are none, write the audit entries about those
-        of earlier calls.
+        ended sessions and rolled-back prepared transactions. If this number is 0, write the audit entries about the
+        sessions that earlier calls have ended.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
         to end sessions.
@@ -154,9 +154,9 @@ class _ServerNode:
         return ended_sessions
 
     def _report_unended_session(self, account: str | None) -> None:
-        """Log, once, that a session of this account blocks others and that the server doesn't end it: when
-        UNENDED_PASSES_BEFORE_REPORT consecutive passes found it, because a server needs some time to end a session.
-        `account` is None if there is no such session.
+        """Write one log event if a session of this account blocks other sessions and the server has not ended it. The
+        event is written when UNENDED_PASSES_BEFORE_REPORT consecutive passes have found the session, because a server
+        needs some time to end a session. `account` is None if there is no such session.
         """
         is_same = account is not None and account == self._unended_account
         self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)

@@ -93,11 +93,12 @@ class AdoptionRun:
         self._passed_up_to_id = 0
 
     def run(self) -> AdoptionResult:
-        """Execute all steps that are not yet done, and return the result. Raises database_locked if new duplicates
-        violated the unique index over claims, or kept it from being created, in MAX_INDEX_CREATION_ATTEMPTS attempts,
-        or if other sessions used the table during all attempts to change it; schema_mismatch (detail.problem
-        `needs_conversion`) if the server can make a change only by copying the table and `allows_conversion` is
-        False, or (`cannot_be_adopted`) if a unique index that somebody else has added forbids a change of a row.
+        """Execute all steps that are not yet done, and return the result. Raises database_locked if
+        MAX_INDEX_CREATION_ATTEMPTS attempts to create the unique index over claims failed because of new duplicates,
+        or if other sessions used the table during all attempts to change it. Raises schema_mismatch with
+        detail.problem `needs_conversion` if the server can make a change only by copying the table and
+        `allows_conversion` is False; with detail.problem `cannot_be_adopted` if a unique index of another application
+        forbids the change of a row.
         """
         attempt_count = 0
         while not self._run_remaining_steps():
@@ -151,11 +152,12 @@ class AdoptionRun:
     def _process_all_rows(self) -> None:
         """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers and
         duplicates, and adopt all other rows. Each pass after the first one reads only the rows from
-        LATE_ROW_ID_MARGIN ids before the end of the previous pass. The last pass is the one during which other
-        applications added fewer than MIN_ROWS_FOR_ANOTHER_PASS ids, or more than half as many as it processed: if
-        they are faster than the passes, each pass would take longer than the one before. It is at the latest the
-        MAX_PASSES-th. The rows that remain are left to `_process_rows_added_during_adoption`, which is slower
-        because it compares each row separately."""
+        LATE_ROW_ID_MARGIN ids before the end of the previous pass. A pass is the last one if other applications added
+        fewer than MIN_ROWS_FOR_ANOTHER_PASS ids during the pass, or more than half as many ids as the pass processed:
+        if the applications add rows faster than that, each pass would take longer than the one before. There are at
+        most MAX_PASSES passes. `_process_rows_added_during_adoption` then processes the remaining rows; it is slower,
+        because it compares each row separately.
+        """
         for _ in range(MAX_PASSES):
             former_id, up_to_id = self._passed_up_to_id, self._read_highest_id()
             self._process_id_range(max(0, former_id - LATE_ROW_ID_MARGIN), up_to_id)
@@ -262,7 +264,9 @@ class AdoptionRun:
     def _process_rows_added_during_adoption(self) -> None:
         """Process the rows without a work state that another application has added up to now, after the passes over
         all rows. A due task processes the rows that are added afterwards, and those that stay without a work state.
-        Each row is read once, so the number of rows that are added meanwhile doesn't keep this from its end."""
+        The method reads only rows up to the id that was the highest at its start, so it ends even if other
+        applications continue to add rows.
+        """
         after_id, last_id = 0, self._read_highest_id()
         while rows := self._list_unadopted_rows(after_id, last_id):
             self._write_and_count(partial(self._compare_rows_with_live, rows))
@@ -394,8 +398,10 @@ def _split_into_chunks(rows: tuple[T, ...], rows_per_chunk: int) -> list[tuple[T
 
 
 def _refuse_foreign_index(error: UniqueViolation) -> None:
-    """Raise schema_mismatch (detail.problem cannot_be_adopted) with the name of the index, if a unique index that
-    somebody else has added refused a change: no repetition helps. Return normally for an index of this program."""
+    """Raise schema_mismatch (detail.problem cannot_be_adopted) with the name of the index, if a unique index of
+    another application refused a change; a repeated change would be refused again. Return normally for an index of
+    this program.
+    """
     index = adopt_table.find_foreign_index(error)
     if index is not None:
         obstacle = {"kind": "unique_index", "name": index, "found": "UNIQUE"}

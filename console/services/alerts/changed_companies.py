@@ -271,7 +271,7 @@ class ChangedCompanyAlerts:
         """Insert a row of `watched_corporations` for each corporation of `beginnings` that is in the registry, and
         raise alerts about the changes of these corporations (a closing, and the changes in the difference files that
         the registry still has). `beginnings` has, by corporation number, the creation time of the oldest live record
-        (None if unknown); earlier changes raise no alert. Return the number of raised alerts.
+        (None if unknown); a change before this time raises no alert. Return the number of raised alerts.
         """
         corporations = registry.find_many(list(beginnings))
         present_facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}

@@ -71,8 +71,10 @@ class ClockDriftAlerts:
         return len(new_drifts) + len(ended_alert_ids)
 
     def _measure_own_clock(self, conn: Connection) -> dict[str, tuple[str, float]]:
-        """Return one entry: by the id of this desk, the name of this machine and the difference of its clock from
-        the database server's clock, in seconds. Return an empty dict if the server's answer took too long."""
+        """Return a dict with one entry: the key is the id of this desk; the value is the name of this machine and the
+        difference of its clock from the database server's clock, in seconds. Return an empty dict if the server's
+        answer took too long.
+        """
         time_before = self._machine_time()
         server_time = clocks.read_server_time(conn)
         time_after = self._machine_time()
@@ -99,12 +101,12 @@ class ClockDriftAlerts:
 
 
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
-    """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and the
-    difference of the desk's clock from the database server's clock, in seconds. A desk whose requests prove no
-    difference is left out. The difference is computed from the delays of the desk's requests: each is the time from
-    the instant in the id of a request to the instant at which the server stored the request. The people at a desk
-    share its clock, so the requests of all of them are used. The name is that of the person with the shortest delay,
-    because the shortest delay decides the result.
+    """Return a dict with the desks that have stored desk requests lately. The key is the id of the desk; the value is
+    the name of the person at the desk and the difference of the desk's clock from the database server's clock, in
+    seconds. A desk whose requests prove no difference is left out. The difference is computed from the delays of the
+    desk's requests: each is the time from the instant in the id of a request to the instant at which the server
+    stored the request. The people at a desk share its clock, so the requests of all of them are used. The name is
+    that of the person with the shortest delay, because the shortest delay decides the result.
     """
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
     for (desk, person), delays in clocks.read_desk_request_delays(conn).items():

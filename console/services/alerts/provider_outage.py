@@ -103,9 +103,9 @@ class ProviderOutageAlerts:
 
 
 def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
-    """Return for each provider with calls since CALL_LOOK_BACK_PERIOD before `now` its latest series of consecutive
-    calls without a usable answer, as the time of the series' first call and the number of its calls; only calls
-    of this period count. The value is None if the last call had a usable answer.
+    """Return the latest series of consecutive calls without a usable answer, by provider: the time of the first call
+    of the series and the number of its calls. Only the calls since CALL_LOOK_BACK_PERIOD before `now` count; a
+    provider without such calls is left out. The value is None if the provider's last call had a usable answer.
     """
     series_by_provider: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()

@@ -34,7 +34,9 @@ class ProviderSlownessAlerts:
         self._context = context
 
     def update_alerts(self) -> int:
-        """Raise and resolve the alerts. Return the number of changed alerts."""
+        """Raise an alert about each provider that answers slowly. Resolve the alerts about providers that are fast
+        again or that nobody has called for ALERT_LIFETIME_WITHOUT_CALLS. Return the number of changed alerts.
+        """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
@@ -80,9 +82,10 @@ class ProviderSlownessAlerts:
 
 
 def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]:
-    """Return, by provider, the seconds for each answer of the guarded operations that have ended since the instant
-    `since`. An operation with several calls, such as the detail and the PDF of a re-fetch, counts once, with its
-    duration divided by the number of its answers."""
+    """For each guarded operation that has ended since the instant `since`, compute the seconds per answer of its
+    provider. Return these values by provider. An operation with several calls, such as the detail and the PDF of a
+    re-fetch, counts once, with its duration divided by the number of its answers.
+    """
     answers = [
         (operation_id, source.partition(".")[0])
         for source, summary, operation_id in recent_activity.list_provider_answers(conn, since)

@@ -115,7 +115,8 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 
 
 def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
-    """Read the whole backup in `folder`, compare it with this desk, and return the comparison; nothing is changed.
+    """Read the whole backup in `folder`, and compare its database id and its store key with those of this desk.
+    Return the backup with the result of the comparison; nothing is changed.
 
     Raises bad_backup if a file is missing or altered; not_our_database if another database than the one of the backup
     is at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if
@@ -158,14 +159,15 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     damaged documents are restored; the other existing documents stay. An existing spool of this desk stays, because
     it has operations that the backup lacks.
 
-    After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses, or
-    the restored database with all its documents, which may lack upgrades. A repeated restore completes it, except on
-    a server whose database was already loaded, because a loaded database isn't empty: there `upgrade` completes it,
-    and no document is missing, because the documents come first. Raises bad_backup if a file of the backup is missing
-    or altered, if the backup is of the other kind of database (SQLite or server), or if a server's database is not
-    empty; not_our_database if another database than the one of the backup is at this desk's database address;
-    schema_mismatch if a newer program made the backup; bad_profile (other_key) if this desk has another store key;
-    database_locked (in_use) if a process has the database file open.
+    After an interrupted restore, this desk has one of three databases: its earlier database, an incomplete database
+    that no program uses, or the restored database without its upgrades. A repeated restore completes the interrupted
+    one. On a server whose database was already loaded, a repeated restore is refused, because the database isn't
+    empty; the command `upgrade` completes the restore there. No document is missing then, because the documents are
+    restored before the database. Raises bad_backup if a file of the backup is missing or altered, if the backup is of
+    the other kind of database (SQLite or server), or if a server's database is not empty; not_our_database if another
+    database than the one of the backup is at this desk's database address; schema_mismatch if a newer program made
+    the backup; bad_profile (other_key) if this desk has another store key; database_locked (in_use) if a process has
+    the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
@@ -218,7 +220,9 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
 
 def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
     """Store as lost operations the purchases that the replaced database file `former_file` has and the restored
-    database lacks: the desks that made them may connect late. Refunds need none: their provider keys show them."""
+    database lacks: the desks that made them may connect late. Lost refunds are not stored: the program finds them at
+    the provider by their idempotency keys.
+    """
     from console.store.operations import lost_operations
 
     entries = sqlite_copy.list_purchases_with_claim(former_file, context.database_id)
@@ -236,8 +240,9 @@ def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
-    """Return the result of the restore that this person made at this desk under this request id in the last 24
-    hours; None if there is none. The result is read from the spool, because a restore replaces the database.
+    """Return the result of the restore that the acting person made at this desk with the request id `request_id` in
+    the last 24 hours before `now`; None if there is none. The result is read from the spool, because a restore
+    replaces the database.
 
     Raises usage for a malformed id, and possible_repeat if the id belongs to the restore of another folder.
     """
@@ -379,8 +384,11 @@ def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) 
 def _load_server_dump(
     database: Database, folder: Path, settings: Settings, manifest: BackupManifest, now: datetime
 ) -> None:
-    """Load a server's dump. The alert that stops money is inserted before the version of the schema is loaded, so
-    that no program uses the database without it. A backup of an older schema gets it after its upgrade."""
+    """Load the dump of the backup in `folder` into a server's database. The alert because of which operations with
+    money are refused is inserted before the version of the schema is loaded, because no program uses a database
+    without this version. In a database from a backup of an older schema, the caller inserts the alert after the
+    upgrade.
+    """
     server_dump.load_dump(database, folder / archive.DUMP_FILE)
     if manifest.schema == SCHEMA_VERSION:
         with closing(Spool(settings.home, cipher=None)) as spool, database.write_without_retries() as tx:
@@ -391,8 +399,9 @@ def _load_server_dump(
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
-    """Raise not_our_database if the address of this desk's database has another database than the backup: either now,
-    or when this desk last used this address. An address without a database is accepted."""
+    """Raise not_our_database if a database other than that of the backup is at the address of this desk's database
+    now, or was there when this desk last used the address. An address without a database is accepted.
+    """
     known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
     for found_id in (_find_present_database_id(database), known_id):
         if found_id not in (None, manifest.database_id):

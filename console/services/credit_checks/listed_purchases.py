@@ -1,8 +1,8 @@
 """Ask AlarmBox for its list of a corporation's purchases before people decide that a purchase was not made, and
 before the corporation is bought again after such a decision.
 
-The decision frees the corporation number. A listed purchase that no credit check here has may be the one that they
-deny, or have denied: AlarmBox may have made it after their decision.
+After the decision, the corporation can be bought again. A listed purchase that belongs to no credit check here may be
+the purchase that people decide, or have decided, was not made: AlarmBox may have made it after their decision.
 """
 
 from collections.abc import Callable
@@ -48,8 +48,8 @@ def refuse_denial_of_listed_purchase(
     """Ask AlarmBox for the purchases of the corporation number, if AlarmBox offers a list of purchases and this desk
     can call AlarmBox; store the answer with `store_answer`. Raise evidence_mismatch (detail.reason `listed_purchase`,
     detail.record `record`) if the list has a purchase that has not expired, was made on the day before `sent_at` or
-    later (None: on any day), and belongs to no credit check here. Without an answer, people decide with their
-    evidence alone.
+    later (None: on any day), and belongs to no credit check here. If AlarmBox gives no answer, do not raise an error:
+    people then decide with their evidence alone.
     """
     try:
         reader = open_reader()
@@ -70,13 +70,14 @@ def refuse_denial_of_listed_purchase(
 def compare_denied_purchases(
     context: ServiceContext, reader: CreditCheckReader, client_id: str, corporation_number: str
 ) -> None:
-    """Before a purchase, ask AlarmBox for the purchases of the corporation number if two people have decided that an
-    earlier purchase of it for this client was not made, and if AlarmBox has a list. If the list has a purchase that
-    may be the denied one, open the case `contradicted` about it, which stops the purchase until a person acknowledges
-    it.
+    """Before a purchase, ask AlarmBox for its list of the corporation's purchases. Do this only if AlarmBox offers
+    such a list, and if two people have decided that an earlier purchase of the corporation for this client was not
+    made. If the list has a purchase that may be this denied purchase, open the case `contradicted` about the earlier
+    credit check. The case stops the new purchase until a person acknowledges it.
 
     Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the credentials, refuses the call
-    because of too many calls, or doesn't answer. Of a list that can't be used, people have seen AlarmBox's screen.
+    because of too many calls, or doesn't answer. A list that can't be read doesn't stop the purchase, because the two
+    people looked at AlarmBox's own screen before they decided.
     """
     if not reader.capabilities.finds_purchases:
         return

@@ -122,11 +122,10 @@ def store_answer_evidence(
 def store_answer_before_renewal(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[object]
 ) -> None:
-    """Store the answer by which a renewal learns whether the earlier credit check (`record`) has expired, as evidence
-    that is shown with that credit check and with its purchase.
-
-    Its kind has the suffix QUESTION_SUFFIX, because the triggers of a server allow a database account to change the
-    dates of a credit check only if that account has stored an answer about it.
+    """Before a renewal, store the provider's answer to the question whether the earlier credit check (`record`) has
+    expired. The answer is stored as evidence that is shown with that credit check and with its purchase. The kind of
+    the evidence has the suffix QUESTION_SUFFIX, because the triggers of a server allow a database account to change
+    the dates of a credit check only if that account has stored an answer about it.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
     subject = (CREDIT_CHECK_KIND + QUESTION_SUFFIX, record.id)
@@ -202,8 +201,8 @@ def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | 
 
 def had_expired_before(report: CheckReport, sent_at: datetime | None) -> bool:
     """True if the credit check in the provider's report had expired when a purchase was sent at `sent_at` (None: not
-    known), so that the report is about another purchase. An expiration without a time of validity doesn't count (see
-    `compute_valid_until`).
+    known), so that the report is about another purchase. False if the report's expiration date is not after its
+    purchase date, because such a date is wrong.
     """
     purchase_date, last_valid_day = report.purchase_date, report.expiration_date
     if sent_at is None or purchase_date is None or last_valid_day is None or last_valid_day <= purchase_date:
@@ -323,8 +322,8 @@ class PurchaseSettler:
 
 def _has_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
     """True if the operation has ended with this answer: the transaction that ended it stored the answer as evidence.
-    So an earlier transaction has already settled the operation, but its process ended before the desk's spool
-    contained the end.
+    So an earlier transaction has already settled the operation, but its process ended before it marked the operation
+    as ended in the desk's spool.
     """
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
     return (

@@ -126,8 +126,10 @@ class CreditCheckProber:
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _confirm_answer_of_desk(self, record: CreditCheck, provider_id: int, is_automatic: bool) -> CreditCheck:
-        """Settle the credit check by a read of the id in the answer that this desk has, and return it. Raises the
-        errors of `confirm_purchase`; with `is_automatic`, the next probe is scheduled before."""
+        """Read the purchase with the provider's id `provider_id`, which this desk has from an answer in its spool,
+        settle the credit check with the result, and return the credit check. Raises the errors of `confirm_purchase`;
+        with `is_automatic`, schedule the next probe before the error is raised.
+        """
         try:
             return self._decisions.confirm_purchase(record, provider_id, None)
         except ConsoleError:
@@ -183,11 +185,12 @@ class CreditCheckProber:
         """Return the provider's report of the purchase of `record` and a reason; the report is None if no report
         certainly belongs to the purchase.
 
-        A report certainly belongs to the purchase if it is of the day of sending (in Japan) or later, if no credit
-        check here has the report's id, if no other such report is of the day before the sending or later, and if no
-        other purchase may have got the id (`_may_id_belong_to_other_purchase`). A report of the day before may be
-        an earlier purchase, or this one: the desk's clock may have been ahead. A report without a day counts as one
-        of the day of sending.
+        A report certainly belongs to the purchase if all of these are true: its purchase date is the day of sending
+        (in Japan) or later; no credit check here has its id; no other report without a credit check here has the day
+        before the sending, or a later day, as its purchase date; and its id can't belong to another purchase
+        (`_may_id_belong_to_other_purchase`). A report with the day before the sending may be about an earlier
+        purchase or about this one, because the desk's clock may have been ahead. A report without a purchase date
+        counts as one of the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         first_day = find_first_possible_day(record.created_at)

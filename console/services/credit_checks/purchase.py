@@ -206,10 +206,11 @@ class _PurchaseAttempt:
         """The id and AlarmBox's id of the credit check about which AlarmBox has said that it has expired."""
 
     def prepare(self) -> None:
-        """Before the operation begins, raise an error if this database may not buy, if AlarmBox is not configured, if
-        it doesn't answer the question about an earlier purchase that people have denied, or if a renewal is requested
-        and the earlier credit check has not expired. Only the provider's answers, and a case about a denied purchase,
-        are stored."""
+        """Before the operation begins, raise an error for a purchase that must not be tried. This is so if the
+        database has unsafe settings, if AlarmBox is not configured, or if AlarmBox doesn't answer the question about
+        an earlier purchase that people have denied; for a renewal, also if the earlier credit check has not expired.
+        Only the provider's answers, and a case about a denied purchase, are stored.
+        """
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         reader = self._adapter_source.get_adapter().make_reader()
         compare_denied_purchases(self._context, reader, self._request.client_id, self._request.corporation_number)
@@ -219,11 +220,12 @@ class _PurchaseAttempt:
 
     def _find_expired_purchase(self, reader: CreditCheckReader) -> tuple[int, int] | None:
         """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
-        valid. The renewal is possible if the provider says that the earlier credit check has expired, or no longer
-        shows it although `_may_have_expired` is True. Return its id and the provider's id, because the answer allows
-        the renewal of this credit check only. If the method `check` will refuse the renewal anyway, don't ask, and
-        return None. The stored row alone is no proof of the expiry: a renewal costs money again, and a database
-        account that may write credit checks could change the provider's id in the row.
+        valid. The renewal is possible if the provider says that the earlier credit check has expired, or if the
+        provider no longer shows it and it is old enough to have expired (`_may_have_expired`). Return its id and the
+        provider's id, because the answer allows the renewal of this credit check only. If the method `check` will
+        refuse the renewal anyway, don't ask, and return None. The stored row alone is no proof of the expiry: a
+        renewal costs money again, and a database account that may write credit checks could change the provider's id
+        in the row.
 
         Raises not_expired if the provider says that it has not expired; provider_answer_unusable if the stored id or
         the answer belongs to another credit check, or if the dates in the answer can't be those of a purchase that
@@ -299,8 +301,10 @@ class _PurchaseAttempt:
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
     def may_be_refused(self, conn: Connection) -> bool:
-        """True if `check`, or an open alert that the database was set back, may refuse the purchase. For a
-        corporation number that nobody has bought before, one statement proves that neither can."""
+        """True if the purchase may have to be refused, by `check` or because of an open alert that the database has
+        gone back to an earlier state. For a corporation number that nobody has bought before, one SQL statement shows
+        that there is no reason for a refusal.
+        """
         context, request = self._context, self._request
         client, number = request.client_id, request.corporation_number
         has_lost_purchase = context.spool.list_purchases_holding_claim(context.database_id, client, number)

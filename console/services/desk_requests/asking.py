@@ -93,10 +93,11 @@ class RemoteRequestIdService(RequestIdService):
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. Some other commands need the
         password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and
         this desk repeats the request with the password. A password that the person has typed already, after such a
-        refusal, is sent with the first request. Raises worker_away if no worker is present or takes the request in
-        time (then nothing was sent), not_allowed if the person does not type the password (reason `password_needed`)
-        or types a wrong one (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an
-        answer, usage for a malformed request id or arguments that are too long, and the errors of the command.
+        refusal, is sent with the first request. Raises worker_away if no worker is present or no worker takes the
+        request in time (then nothing was sent), not_allowed if the person does not type the password (reason
+        `password_needed`) or types a wrong one (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops
+        waiting without an answer, usage for a malformed request id or arguments that are too long, and the errors of
+        the command.
         """
         if command not in self._form_by_command:
             return act()

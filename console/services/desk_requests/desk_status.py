@@ -23,7 +23,8 @@ def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | Non
 
 def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
     """Return the names of the providers' credentials and of the store key that this desk has, in environment
-    variables and in the keyring. A desk that asks the worker needs none of them; the caller checks that it does.
+    variables and in the keyring. If a worker acts for the desk's person, the desk needs none of them. The caller has
+    checked that a worker does.
 
     Raises bad_profile `keyring_failed` if the keyring can't be read.
     """

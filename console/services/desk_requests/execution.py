@@ -120,8 +120,9 @@ class RequestExecutor:
             context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, own_account))
 
     def release_presence_lease(self) -> None:
-        """Release this worker's presence lease, so that the desks see that the worker is no longer present, and the
-        requests that it has taken and doesn't execute."""
+        """Release the desk requests that this worker has taken and not executed, so that other workers can take them.
+        Then release the worker's presence lease, so that the desks see that this worker is no longer present.
+        """
         while self._unexecuted_requests:
             taken_request = self._unexecuted_requests.popleft()
             self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
@@ -407,8 +408,10 @@ def _serialize_answer(answer: CallAnswer, *, is_repetition: bool = False) -> str
 
 
 def _make_answer_without_values(text: str) -> str:
-    """Return a short answer, as JSON, which replaces `text`, an answer that the database refuses: of an error only
-    its code, and of a success the error possible_repeat, which says that the answer wasn't stored."""
+    """Return a short answer, as JSON, which replaces `text`, an answer that the database refuses. If `text` contains
+    an error, the short answer has the error's code without its detail. If `text` contains a success, the short answer
+    is the error possible_repeat, which says that the answer wasn't stored.
+    """
     answer, is_repetition = read_answer(text)
     if answer.error is None:
         replacement = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})

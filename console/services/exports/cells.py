@@ -123,6 +123,7 @@ def iterate_sheet_names(title: str) -> Iterator[str]:
 
 
 def _cut_sheet_name(sheet_name: str, max_characters: int) -> str:
-    """Return the beginning of the name: at most this number of characters, where a character outside of the basic
-    plane of Unicode, such as an emoji, counts twice, as in Excel."""
+    """Return the beginning of the name, at most `max_characters` long. As in Excel, a character outside of the basic
+    plane of Unicode, such as an emoji, counts as two characters.
+    """
     return sheet_name.encode("utf-16-le")[: 2 * max_characters].decode("utf-16-le", "ignore").strip()

@@ -55,8 +55,9 @@ def write_pdf_document(file: BinaryIO, document: ExportDocument) -> None:
 
 
 def make_cell_text(kind: CellKind, value: CellValue) -> str:
-    """Return the text of a table's cell in a PDF: amounts and counts with thousands separators, instants in
-    Japanese time, and – for an empty value."""
+    """Return the text of a table's cell in a PDF: amounts and counts with thousands separators, instants in Japanese
+    time, and a dash (–) for an empty value.
+    """
     match value:
         case None | "":
             return "–"

@@ -60,8 +60,9 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
       no other step runs.
     - `lease` returns the name of the lease, None if the attempt needs none.
     - `check` raises the refusal of an attempt that can't succeed, before and during the wait for the lease.
-    - `may_be_refused`, if it isn't None, is asked before `check` and before the search for an open alert that the
-      database was set back, in the first transaction (tx1). If it returns False, both are left out there.
+    - `may_be_refused`, if it isn't None, is called at the start of the first transaction (tx1). If it returns False,
+      two steps are left out in tx1: `check`, and the search for an open alert that the database has gone back to an
+      earlier state.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` calls the provider, while no transaction is open.
     - `record` writes the outcome into the record, in the second transaction (tx2).

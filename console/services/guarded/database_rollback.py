@@ -123,16 +123,18 @@ def raise_alert_of_restored_server(
 ) -> None:
     """Raise the alert of the rule `database_went_back` in a server's database that was just loaded from a backup of
     `taken_at` (RFC 3339), unless one is open. Only desks and workers know what was sent after the backup, because the
-    earlier database is gone; one that saw nothing since can't notice the loss. So all of them refuse operations that
-    cost or move money until a person has acknowledged the alert. `desk_id` is the id of the desk that restores.
+    earlier database is gone. A desk or worker without an anchor from the time after the backup can't notice the loss.
+    So all of them refuse operations that cost or move money until a person has acknowledged the alert. `desk_id` is
+    the id of the desk that restores.
     """
     observed = f"restored from a backup of {taken_at}"
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
 
 
 def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> None:
-    """Raise the alert of `raise_alert_of_restored_server` now if the restored database has no open one: a backup of
-    an older schema could not get it before its upgrade."""
+    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. This is so
+    after the upgrade of a backup with an older schema, in which the alert could not be inserted before.
+    """
 
     def raise_missing_alert(tx: Transaction) -> None:
         if anchors.find_open_rollback_alert_id(tx.conn) is None:

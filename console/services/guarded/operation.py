@@ -53,8 +53,9 @@ class GuardedOperation(Generic[T]):
       in_progress then.
     - `has_effect`: True if the operation costs or moves money.
     - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
-    - `may_be_refused`: in the first transaction (tx1), `check` and the search for an open alert that the database
-      was set back are left out if this returns False. It returns True if one of them may refuse the operation.
+    - `may_be_refused`: returns True if the operation may have to be refused. If it returns False, two steps are left
+      out in the first transaction (tx1): `check`, and the search for an open alert that the database has gone back to
+      an earlier state.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` calls the provider, while no transaction is open.
     - `record` writes the outcome into the record, in the second transaction (tx2).
@@ -75,8 +76,10 @@ class GuardedOperation(Generic[T]):
 
 
 class LeaseDeadline:
-    """The time until which the lease of an operation's journal row is certainly live, by this machine's uptime, which
-    includes sleep. The thread of the operation and the heartbeat's threads may use it at the same time."""
+    """The time until which the lease of an operation's journal row is certainly live. It is measured by this
+    machine's uptime in milliseconds, which also counts while the machine sleeps. The thread of the operation and the
+    heartbeat's threads may use it at the same time.
+    """
 
     def __init__(self, begun_at_ms: int, lease_seconds: float) -> None:
         self._ends_at_ms = begun_at_ms + int(lease_seconds * 1000)

@@ -190,8 +190,10 @@ class GuardedPipeline:
             raise
 
     def _begin_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
-        """Acquire the named lease of the operation if it needs one. On MariaDB the statement travels together with
-        the first check. A refusal by the check rolls the acquisition back."""
+        """Acquire the named lease of the operation if it needs one. On MariaDB the statement is sent together with
+        the first statement of the check. If the check refuses the operation, the lease is rolled back with the
+        transaction.
+        """
         context = self._context
         if operation.lease is None:
             return None
@@ -297,8 +299,9 @@ class GuardedPipeline:
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
-        the provider may have received the request. If a signal ends the call, an answer that has arrived is
-        returned or recorded. An operation with effect is not sent if it has lapsed before the first byte.
+        the provider may have received the request. If a signal ends the call, an answer that has arrived is returned
+        or recorded. An operation with effect is not sent if it has lapsed before the first byte of the request is
+        sent.
         """
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)

@@ -121,8 +121,10 @@ def list_valid_proposals(context: ServiceContext, conn: Connection) -> tuple[Wai
 def read_proposed_states(
     context: ServiceContext, conn: Connection, kind: str, subject_ids: Collection[str]
 ) -> dict[str, str]:
-    """Return the proposed states of those of the records of this kind that wait for a second person, by record id.
-    A proposal whose proposer may no longer decide doesn't count."""
+    """Return, by record id, the proposed state of each record that waits for a second person. `subject_ids` are the
+    ids of the records, which are of the kind `kind`. A record is left out if it has no proposal, or if its proposer
+    may no longer decide.
+    """
     may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
     proposals = approvals.read_open_proposals(conn, kind, subject_ids)
     return {id: state for id, (state, proposer) in proposals.items() if may_decide(proposer)}
@@ -138,8 +140,9 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
 
 
 def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
-    """True if the proposer is an enabled person with the right to resolve. Only then the proposal counts as the first
-    of two decisions."""
+    """True if the proposer is an enabled person with the right to resolve. Only then does the proposal count as the
+    first of two decisions.
+    """
     person = people.find(conn, proposer, includes_unlisted=context.admits_unlisted_names)
     return person is not None and has_right(person, "resolve")
 

@@ -218,8 +218,9 @@ class Lookup:
 
     def find_sample_number(self) -> str | None:
         """Return the corporation number of the newest credit check of a training, or else of its newest payment, for
-        a newcomer to look up; None outside a training, and if no record has a number. Raises not_allowed if the
-        acting person has no right to read."""
+        a newcomer to look up; None if no training is running or no record has a number. Raises not_allowed if the
+        acting person has no right to read.
+        """
         from console.store.payments import payments  # imported here: a lookup reads no payment by itself
 
         if self._context.settings.environment != "training":

@@ -341,8 +341,9 @@ class HealthCheckService:
         return {"operator": sign_in.user, "place": sign_in.database_address, "source": sign_in.account_source}
 
     def _check_contact(self) -> _CheckFacts:
-        """Check that the sign-in can name whom to call. The check always passes; a missing name or telephone number
-        is reported as advice."""
+        """Check that the settings have the name and the telephone number of the person to call for help, which the
+        sign-in shows. The check always passes; a missing name or number is reported as advice.
+        """
         name, telephone = self._settings.contact_name, self._settings.contact_telephone
         if name and telephone:
             return {"name": name, "telephone": telephone}
@@ -431,8 +432,9 @@ class HealthCheckService:
         return {"ok": not overdue_names, "late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
 
     def _check_rollback(self) -> _CheckFacts:
-        """Check that the database still has the audit entries whose anchors are in this desk's spool, and that no
-        open alert of the rule `database_went_back` stops operations."""
+        """Check that the database still has the audit entries whose anchors are in this desk's spool, and that
+        operations aren't stopped by an open alert of the rule `database_went_back`.
+        """
         database_id = migrate.ensure_schema(self._database)["database_id"]
         spool = Spool(self._settings.home, cipher=None)
         try:

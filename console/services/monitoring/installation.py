@@ -24,9 +24,9 @@ _HASH_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class InstallationComparison:
-    """Result of the comparison of the installed files with the hashes of the build. `files` is the number of
-    compared files; `altered` and `missing` are paths relative to the program's folder. A library of an installed
-    wheel is in them by its name alone, however many of its files are damaged.
+    """Result of the comparison of the installed files with the hashes of the build. `files` is the number of compared
+    files; `altered` and `missing` are paths relative to the program's folder. A damaged library of an installed wheel
+    is listed once, by its name, even if several of its files are damaged.
     """
 
     files: int
@@ -52,7 +52,8 @@ def find_installed_folder() -> Path | None:
 
 def check_installation() -> InstallationComparison | None:
     """Compare the program's files with the hashes that they were installed with. Return None if there are no such
-    hashes (see `find_installed_folder`). Raises nothing, because the result explains other failures.
+    hashes (see `find_installed_folder`). Never raises an exception, because people run this check to find the cause
+    of other failures.
     """
     folder = find_installed_folder()
     program = None if getattr(sys, "frozen", False) else _find_program()
@@ -62,9 +63,9 @@ def check_installation() -> InstallationComparison | None:
 
 
 def check_installed_files(folder: Path) -> InstallationComparison:
-    """Compare each file that the manifest in `folder` lists with the hash in the manifest, and return the result.
-    A manifest that is missing or can't be read is itself in the result. Raises nothing, because the result
-    explains other failures.
+    """Compare each file that the manifest in `folder` lists with the hash in the manifest, and return the result. A
+    manifest that is missing or can't be read is itself in the result. Never raises an exception, because people run
+    this check to find the cause of other failures.
     """
     try:
         hash_by_path = _read_manifest(folder / MANIFEST_NAME)
@@ -85,8 +86,9 @@ def check_installed_files(folder: Path) -> InstallationComparison:
 
 
 def _find_program() -> metadata.Distribution | None:
-    """Return the installed wheel that the running program comes from. Return None in a clone, whose modules are
-    elsewhere than the metadata that `pip install --editable` leaves."""
+    """Return the installed wheel that the running program comes from. Return None in a clone of the source
+    repository: its modules are not in the folder to which `pip install --editable` writes the metadata.
+    """
     try:
         program = metadata.distribution(DISTRIBUTION_NAME)
         installed_file = Path(str(program.locate_file("console/__init__.py")))

@@ -40,11 +40,11 @@ class Ratio:
 class MetricFigures:
     """The figures of the fifteen minutes before `read_at`, the time at which they were read from the database.
 
-    `payments_paid`: of the payments that have changed and ended, those that are paid. `calls_failed`: of the calls to
-    providers, those without a usable answer; `calls_answered`: of the same calls, those with any answer.
-    `notices_refused`: of the signed notices, those that were refused. `response_seconds` is the mean duration, from
-    start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are the
-    counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
+    `payments_paid`: the paid payments among the payments that have changed and ended. `calls_failed`: the calls to
+    providers that got no usable answer, among all calls; `calls_answered`: the calls that got any answer, among all
+    calls. `notices_refused`: the refused notices among the signed notices. `response_seconds` is the mean duration,
+    from start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are
+    the counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
     """
 
     payments_paid: Ratio

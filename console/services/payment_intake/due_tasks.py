@@ -86,8 +86,10 @@ class PaymentDueTasks:
         return 1
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        """Probe a due payment and return it. After a fault of this program, schedule its next probe, too, so that the
-        task handles the payments after it first, and a person looks at it in the end; then raise the error."""
+        """Probe a due payment and return it. If a fault of this program ends the probe, schedule the payment's next
+        probe and raise the error. The later time lets the task handle the other due payments first; after the last
+        probe of the schedule, a person must look at the payment.
+        """
         try:
             return self._payment_prober.probe(payment.id, is_automatic=True)
         except (ConsoleError, FailpointReached):

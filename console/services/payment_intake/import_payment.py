@@ -209,11 +209,10 @@ class PaymentImporter:
 
 
 def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource, now: datetime) -> datetime:
-    """Return the time at which an imported payment began: 12:00 in India on the requested day; without a requested
-    day, the time of payment if it can be right; without that, the time of the report. `now` is the time by the clock
-    of the database.
-
-    A provider that searches payments by day is asked about the day of this time.
+    """Return the time (UTC) at which an imported payment began. If the request has a day, this is 12:00 in Indian
+    time on that day, because Atom, the provider that searches payments by day, uses Indian days. Without a requested
+    day, it is the time of payment in the report if that time can be right, otherwise the time of the report. `now` is
+    the time by the clock of the database.
     """
     if request.day is not None:
         return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)

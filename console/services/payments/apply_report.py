@@ -346,8 +346,10 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 
 
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
-    """Open the case of the report's effect. Return True if a case was opened: none of its rule was open, the open one
-    was acknowledged and about something else, or it lacked a further capture of the payer's money."""
+    """Open the case of the report's effect. Return True if a case was opened. If a case of the same rule is open, no
+    case is opened, with two exceptions, in which the new case replaces the open one: a person has acknowledged the
+    open case and the new case has another text; or the open case lacks a further capture of the payer's money.
+    """
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     observed: str | None = effect.case_observed
     if effect.case_rule == WorkReason.PAID_TWICE:

@@ -1,9 +1,7 @@
-"""Cases about a payment or refund that would hide a later fact of the same rule.
-
-A rule has at most one open case about a record, and an acknowledged case stays open. So a fact that comes later gets
-a new case in place of an acknowledged one. If the text of a case lists several facts, such as the payment's further
-captures, it also gets a new case in place of an open one, because the text of a case has room for a limited number of
-facts.
+"""End cases about a payment or refund because of which a new fact of the same rule would get no case. A rule has at
+most one open case about a record, and an acknowledged case stays open. So a fact that comes later gets a new case in
+place of an acknowledged one. If the text of a case lists several facts, such as the payment's further captures, it
+also gets a new case in place of an open one, because the text of a case has room for a limited number of facts.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +19,10 @@ FACT_SEPARATOR = ", "
 
 @dataclass(frozen=True, slots=True)
 class ListedFacts:
-    """Facts about a payment, compared with the payment's cases. `has_unacknowledged`: no person has acknowledged one
-    of the facts yet. `case_text`: the text of the new case that the caller must open; None if the open case has all
-    facts for which a case has room, or if a person has acknowledged all of them."""
+    """Facts about a payment, compared with the payment's cases. `has_unacknowledged`: True if at least one of the
+    facts was not acknowledged by a person yet. `case_text`: the text of the new case that the caller must open; None
+    if the open case has all facts for which a case has room, or if a person has acknowledged all of them.
+    """
 
     has_unacknowledged: bool
     case_text: str | None

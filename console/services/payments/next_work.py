@@ -85,9 +85,9 @@ def open_case(
     context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str
 ) -> bool:
     """Open a case of the alert rule `rule` about the payment, with the observed and the expected value. Set the
-    payment's work to needs_review (unless its order must still be set to paid), and write an audit entry.
-    Return True; False if a case of this rule is already open, unless a person has acknowledged that case and the
-    observed value is a new one.
+    payment's work to needs_review (unless its order must still be set to paid), and write an audit entry. If a case
+    of this rule is open and acknowledged by a person, and the observed value is new, the new case replaces it.
+    Otherwise, if a case of this rule is open, do nothing and return False. Return True if the case was opened.
     """
     now = context.now()
     end_acknowledged_case(context, tx, (PAYMENT_KIND, payment_id), rule, observed)

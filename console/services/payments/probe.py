@@ -131,8 +131,9 @@ class PaymentProber:
 
     @contextmanager
     def hold_payment_lease(self, payment_id: int) -> Iterator[Payment]:
-        """Yield the payment while this process holds the payment's lease. If the operation that starts the payment
-        at the provider has run past its time limit, first record the operation's outcome as unknown.
+        """Context manager: yield the payment while this process holds the payment's lease. If the operation that
+        starts the payment at the provider has run past its time limit, first record the operation's outcome as
+        unknown.
 
         Raises not_found if the payment is missing, and in_progress while that operation runs or another process holds
         the lease.
@@ -180,8 +181,8 @@ class PaymentProber:
         return reader.read_payment(make_question(payment))
 
     def may_ask(self, provider: str) -> bool:
-        """False if this desk can't ask the provider although another desk can: the provider has calls that read and
-        is not configured on this desk.
+        """Return False if the provider has calls that read but is not configured on this desk, so that only another
+        desk can ask it; otherwise True. True also for a provider that only sends notices.
         """
         try:
             self._is_provider_configured(provider)
@@ -314,8 +315,8 @@ class PaymentProber:
 
 def read_question_time(context: ServiceContext) -> datetime:
     """Return the time of a question that is sent now, by the clock of the database: the time at which the provider's
-    answer was true. Reports of several desks are compared by this time. By the clock of a slow desk, the newest
-    report would count as older than that of another desk.
+    answer was true. Reports of several desks are compared by this time. With the clock of a desk that is slow, the
+    newest report would count as older than an earlier report of another desk.
     """
     with context.database.read() as conn:
         return read_current_time(conn, context.now())
@@ -323,8 +324,9 @@ def read_question_time(context: ServiceContext) -> datetime:
 
 def make_question(payment: Payment) -> PaymentQuestion:
     """Return the question for the provider about this payment: our payment number, the provider's payment id, the
-    amount, and the time at which the payment began. The question of a row of another program in a currency or with
-    an amount that no provider can have told expects no amount; the amount of the answer is then not booked.
+    amount, and the time at which the payment began. If another program has written the payment's row with a currency
+    or an amount that no provider can have reported, the question has no amount; the amount of the answer is then not
+    booked.
     """
     amount = make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency)
     begun_at = payment.begun_at or payment.paid_at or payment.created_at

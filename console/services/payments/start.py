@@ -576,5 +576,7 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
 
 
 def _make_later_number(order: Order, attempt: str) -> str:
-    """Return the payment number of a later attempt: the order's number, cut to leave room, a hyphen and `attempt`."""
+    """Return the payment number of a later attempt: the order's number, a hyphen and `attempt`. The order's number is
+    cut if the whole would otherwise be too long.
+    """
     return f"{order.merch_txn_id[:56]}-{attempt}"

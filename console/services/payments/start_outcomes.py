@@ -160,7 +160,7 @@ def settle_late_start(
 def _is_start_recorded(operation: Operation, payment: Payment, outcome: Outcome[StartedPayment]) -> bool:
     """True if the payment already has the code or token of this answer, and its operation is done: one transaction
     writes both, with the evidence. So an earlier transaction has already recorded the answer, but its process ended
-    before the desk's spool contained the end.
+    before it marked the operation as ended in the desk's spool.
     """
     handle = outcome.found.handle[:128] if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found else None
     return (

@@ -15,8 +15,9 @@ def open_case_of_unknown_refunds(
     context: ServiceContext, tx: Transaction, payment_id: int, refunds: Sequence[str]
 ) -> bool:
     """Open a case about those `refunds` of the payment that no person has acknowledged yet, instead of an open case
-    that lacks one of them (see `end_case_that_lacks_a_fact`). Return False if there are none. Each text in `refunds`
-    begins with the refund's key. Raises RunAgain if another process has just ended the case.
+    that lacks one of them (see `end_case_that_lacks_a_fact`). Return False if people have acknowledged all of
+    `refunds`, otherwise True. Each text in `refunds` begins with the refund's key. Raises RunAgain if another process
+    has just ended the case.
     """
     rule = WorkReason.UNKNOWN_REFUND
     listed_refunds = end_case_that_lacks_a_fact(

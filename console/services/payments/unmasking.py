@@ -23,7 +23,8 @@ UNMASK_ACTION = AuditAction.PAYMENT_UNMASK
 
 class PayerUnmasking:
     """Unmasks payers. `unmask` writes the audit entry and returns no payer, because the answer of an acting call is
-    stored; `read_unmasked` then reads the texts while that entry is young enough."""
+    stored; `read_unmasked` then reads the texts as long as that entry is not older than UNMASKED_SECONDS.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

@@ -37,8 +37,8 @@ class AuditChainLock:
 
     @contextmanager
     def allow_locking(self) -> Iterator[None]:
-        """Allow the calling thread to acquire the lock within the block; release the lock at the end of the block.
-        Blocks can be nested.
+        """Context manager: allow the calling thread to acquire the lock within the block; release the lock at the end
+        of the block. Blocks can be nested.
         """
         could_lock_before, self._thread_state.may_lock = self._thread_state.may_lock, True
         try:

@@ -74,8 +74,8 @@ _executed_request: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed"
 
 @contextmanager
 def act_for_requester(request: "TakenDeskRequest | None") -> Iterator[None]:
-    """Within the block, let this thread act for the person who made the desk request; with None, let it act for
-    the worker itself. Use it only in a process with a worker's database account.
+    """Context manager: within the block, this thread acts for the person who made the desk request `request`; with
+    None, it acts for the worker itself. Use it only in a process with a worker's database account.
     """
     token = _executed_request.set(request)
     try:
@@ -105,9 +105,9 @@ _request_binding: ContextVar[RequestBinding | None] = ContextVar("request", defa
 
 @contextmanager
 def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
-    """Within the block, store the kind and id of each record that this thread changes, and the id of the
-    operation, in the row of the request id `owned_request`. Yield the binding, which shows whether such a write
-    was committed.
+    """Context manager: within the block, the kind and id of each record that this thread changes, and the id of the
+    operation, are stored in the row of the request id `owned_request`. Yield the binding, which shows whether such a
+    write was committed.
     """
     binding = RequestBinding(owned_request)
     token = _request_binding.set(binding)

@@ -9,7 +9,7 @@ _log = logging.getLogger("console.guard")
 
 @contextmanager
 def log_and_suppress(name: str) -> Iterator[None]:
-    """Run the block; if it raises an Exception, write it to the log under `name` and suppress it.
+    """Context manager: if the block raises an Exception, write it to the log under `name` and suppress it.
 
     Use it for steps after a committed result, because a failure of such a step must not hide the result.
     """

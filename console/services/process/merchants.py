@@ -64,8 +64,9 @@ def list_bound_providers() -> tuple[str, ...]:
 def make_stored_merchant(
     database_id: str, provider: str, merchant: ProviderMerchant, stored_by: str
 ) -> StoredMerchant:
-    """Return the form in which a database stores this merchant. The id itself is stored as a digest, with the id of
-    the database, so that a copy of the database belongs to the same merchant.
+    """Return the merchant in the form in which a database stores it. Instead of the merchant's id, the form has a
+    masked id and a digest. The digest is computed from the merchant, the provider and the id of the database; a copy
+    of the database has the same database id, so it belongs to the same merchant.
     """
     identity = f"{database_id}\n{provider}\n{merchant.environment}\n{merchant.merchant_id}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_CHARACTERS]
@@ -114,9 +115,10 @@ def _store_first_merchant(context: ServiceContext, tx: Transaction, provider: st
 
 
 def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str, str]) -> None:
-    """Refuse to go on in a process that calls a provider as a merchant to which the database no longer belongs,
-    because an administrator has changed it meanwhile. `stored_facts`: values of `console_meta` by name. Raises
-    bad_profile (detail.problem other_merchant)."""
+    """Refuse further calls in a process whose settings name a merchant to which the database no longer belongs,
+    because an administrator has changed the database's merchant meanwhile. `stored_facts`: values of `console_meta`
+    by name. Raises bad_profile (detail.problem other_merchant).
+    """
     for provider, digest in list(context.accepted_merchants.items()):
         stored = StoredMerchant.parse(stored_facts.get(migrate.MERCHANT_NAME_PREFIX + provider, ""))
         if stored.digest != digest:

@@ -27,8 +27,8 @@ _is_password_typed: ContextVar[bool] = ContextVar("is_password_typed", default=F
 
 @contextmanager
 def use_password_reader(read_password: PasswordPrompt, *, is_typed: bool = False) -> Iterator[None]:
-    """Within the block, use the function `read_password` in this thread to get passwords from the person. `is_typed`
-    is True if the person has typed the password already, and `read_password` only returns it.
+    """Context manager: within the block, this thread calls the function `read_password` to get passwords from the
+    person. `is_typed` is True if the person has typed the password already, and `read_password` only returns it.
     """
     tokens = _password_reader.set(read_password), _is_password_typed.set(is_typed)
     try:
@@ -56,8 +56,8 @@ def read_typed_password() -> str:
 
 @contextmanager
 def connect_with_password(context: ServiceContext, password: str) -> Iterator[Database]:
-    """Yield the database over new connections with the present database account and this password. The connections
-    are closed at the end of the block.
+    """Context manager: yield the database over new connections that sign in with the present database account and
+    this password. The connections are closed at the end of the block.
 
     Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password.
     Raises database_unreachable if the server does not answer.

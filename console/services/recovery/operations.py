@@ -221,7 +221,8 @@ class OperationRecovery:
     ) -> ResolveResult:
         """Record the decision that a lost payment was not paid. The provider is asked first: if it reports the
         payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch if the
-        payment isn't ended unpaid in that state."""
+        provider reports a state other than ended and unpaid.
+        """
         try:
             payment = self._lost_payment_restorer.probe(entry, operation)
         except ConsoleError as error:

@@ -367,8 +367,9 @@ def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:
 
 
 def _may_advise_refund(payment: Payment, now: datetime) -> bool:
-    """True if the screen of the payment, or an alert about its order, may advise a refund. Only then the rules of
-    refunds must be checked."""
+    """True if the screen of the payment, or an alert about its order, may advise a refund. Only then must the rules
+    of refunds be checked.
+    """
     order = payment.relations.order if payment.relations is not None else None
     is_late = payment.late_after is not None or (order is not None and order.state is OrderState.CANCELLED)
     return (is_late and payment.state in PAID_STATES) or explain_payment(payment, now).next_step.action == "refund"
@@ -402,8 +403,10 @@ def _make_order_relations(
     order_sagas: Sequence[Saga],
     unfinished_payments: Sequence[Payment],
 ) -> OrderRelations:
-    """Return what the explanation of an order needs. `order_payments` are its payments with an open alert, `alert`
-    is the open alert that lasts, `order_refunds`, `order_sagas` and `unfinished_payments` are those of its payments.
+    """Return the facts of related rows that the explanation of the order needs. `order_payments` are the order's
+    payments with an open alert; `alert` is the order's open alert whose rule the order still breaks (None: there is
+    none). `order_refunds` and `order_sagas` are the refunds and the timeout sagas of the order's payments.
+    `unfinished_payments` are the order's payments that have an unknown outcome or that a person must look at.
     """
     return OrderRelations(
         payments=order_payments,

@@ -78,8 +78,8 @@ def _has_settled_operation(
     tx: Transaction, refund: Refund, operation: Operation, outcome: Outcome[RefundReport]
 ) -> bool:
     """True if the refund's operation has ended with this answer: the transaction that ended it stored the answer as
-    evidence. So an earlier transaction has already settled the operation, but its process ended before the desk's
-    spool contained the end.
+    evidence. So an earlier transaction has already settled the operation, but its process ended before it marked the
+    operation as ended in the desk's spool.
     """
     payment = payments.find(tx.conn, refund.payment_id)
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
@@ -128,8 +128,9 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: in
 
 
 def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> bool:
-    """True if the report's outcome would change the refund, or contradicts its state in a way that no case about the
-    refund has told."""
+    """True if the report's outcome would change the refund, or contradicts its state in a way about which the refund
+    has had no case yet.
+    """
     if outcome.kind is OutcomeClass.UNKNOWN:
         is_told = _has_case(tx, refund, WorkReason.ANSWER_DOES_NOT_FIT, outcome.reason)
         return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT or not is_told
@@ -144,8 +145,9 @@ def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[Refun
 
 
 def _has_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:
-    """True if the refund has, or had, a case of this rule with the text `observed`, or has an open one that nobody
-    has acknowledged: that one stays the only one."""
+    """True if the refund has, or had, a case of this rule with the text `observed`, or has an open case of this rule
+    that nobody has acknowledged. As long as such a case is open, no other case of the rule is opened.
+    """
     return any(
         case.rule_id == rule
         and (case.observed == observed or (case.resolved_at is None and case.acknowledged_by is None))

@@ -29,11 +29,11 @@ class RefundLeaseService:
 
     @contextmanager
     def hold_refund_lease(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
-        """Within the block, hold the lease that covers all refunds of the payment; yield the refund with its
-        payment. The refund must be decidable: its outcome is unknown, or it is accepted and needs a review. If the
-        process that sent the refund has ended without recording an answer, first record the outcome as unknown.
-        `expected_version` is the version of the refund that the person's screen shows; with None, versions are not
-        compared.
+        """Context manager: within the block, this process holds the lease that covers all refunds of the payment.
+        Yield the refund with its payment. The refund must be decidable: its outcome is unknown, or it is accepted and
+        needs a review. If the process that sent the refund has ended without recording an answer, first record the
+        outcome as unknown. `expected_version` is the version of the refund that the person's screen shows; with None,
+        versions are not compared.
 
         Raises not_found if there is no such refund; nothing_to_resolve if the refund is not decidable; in_progress
         (with the holder) while a process sends the refund or another process holds the lease; stale_view if the

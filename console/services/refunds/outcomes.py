@@ -158,9 +158,9 @@ def mark_refund_completed(
 ) -> None:
     """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the refund,
     store our idempotency key as the provider's refund id. `facts` are more values for the audit entry; `cause` is
-    stored in the column `error_code`: why the outcome is known if the provider didn't confirm it. `report` is the
-    provider's report about the refund, None if the outcome is known without one; `provider_id` is the provider's id
-    that people have named, None if they named none.
+    stored in the column `error_code`: the reason for which the outcome is known although the provider didn't confirm
+    it; None if the provider confirmed it. `report` is the provider's report about the refund, None if the outcome is
+    known without one; `provider_id` is the provider's id that people have named, None if they named none.
     """
     now = context.now()
     provider_refund_id = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
@@ -215,8 +215,8 @@ def _write_known_state(
     report: RefundReport | None,
     **values: object,
 ) -> None:
-    """Write the state, the certainty known the facts of the provider's report (None: no report) and the column values
-    `values` into the refund's row, and close the open proposals and cases about the refund.
+    """Write four things into the refund's row: the state, the certainty known, the facts of the provider's report
+    (None: no report), and the column values `values`. Also and close the open proposals and cases about the refund.
     """
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
@@ -538,8 +538,10 @@ def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> b
 def open_case(
     context: ServiceContext, tx: Transaction, refund_id: int, rule: str, observed: str, expected: str
 ) -> bool:
-    """Open a case about a refund, also in place of an acknowledged one with another text. Return False if the refund
-    has such a case already. Raises RunAgain if another process has just ended the earlier case."""
+    """Open a case about a refund. An open case of the same rule is replaced if a person has acknowledged it and its
+    text differs from `observed`. Return False if another open case of the rule stays, so that no case was opened.
+    Raises RunAgain if another process has just ended the earlier case.
+    """
     end_acknowledged_case(context, tx, (REFUND_KIND, refund_id), rule, observed)
     return cases.open_case(tx.conn, rule, REFUND_KIND, refund_id, observed, expected, context.now())
 
@@ -554,10 +556,11 @@ def describe_contradiction(refund: Refund, outcome: Outcome[RefundReport]) -> st
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case about a refund whose known state the provider contradicts, unless such a case is open already; an
-    acknowledged one is replaced if its text is another one. Set the refund's work to needs_review; while the work has
-    this state, no other refund of the payment is sent. The refund's state stays. `observed` describes the provider's
-    answer; `rule` is the code of the case."""
+    """Open a case about a refund whose known state the provider contradicts, unless such a case is open already. If a
+    person has acknowledged the open case and its text differs from `observed`, the new case replaces it. Set the
+    refund's work to needs_review; while the work has this state, no other refund of the payment is sent. The refund's
+    state stays. `observed` describes the provider's answer; `rule` is the code of the case.
+    """
     now, current_refund = context.now(), require_refund(tx, refund.id)
     is_opened = open_case(context, tx, refund.id, rule, observed, refund.state.value)
     if is_opened or current_refund.work.reason not in WORK_REASONS_OF_CONTRADICTION:

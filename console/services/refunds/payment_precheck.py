@@ -153,12 +153,11 @@ def _mark_unusable_list(
     outcome: Outcome[T],
     listed_refunds: Collection[ListedRefund],
 ) -> Outcome[T] | None:
-    """Return the provider's answer `outcome` as an unknown one if its list of the payment's refunds can't be used:
-    it lacks a refund that the provider has made, or the amount of a refund that isn't in the payment's sums. Return
-    None if it can be used.
-
-    A list without such a refund isn't whole, so it may lack a refund that the database has lost, too. A refund that
-    only people call completed was perhaps made in another way, and isn't listed then.
+    """Return a copy of the provider's answer `outcome` with an unknown outcome if its list of the payment's refunds
+    can't be used; None if the list can be used. A list can't be used in two cases: it lacks a refund that the
+    provider has made, or it has a refund without a readable amount that isn't in the payment's sums. A list that
+    lacks one refund isn't complete, so it may also lack a refund that the database has lost. A refund that is
+    completed only by people's decision needn't be in the list, because it may have been made in another way.
     """
     with context.database.read() as conn:
         payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
@@ -184,8 +183,9 @@ def _has_provider_made(refund: Refund) -> bool:
 def _exceeds_captured(
     context: ServiceContext, refund_with_payment: RefundWithPayment, listed_refunds: Collection[ListedRefund]
 ) -> bool:
-    """True if the payment's refunds, this one and the listed ones that aren't in the payment's sums included, are
-    more than was paid. Not every provider refuses such a refund."""
+    """True if the sum of the payment's refunds is more than was paid. The sum includes this refund, and the listed
+    refunds that aren't in the payment's sums. Not every provider refuses such a refund.
+    """
     with context.database.read() as conn:
         payment = refund_records.require_payment(conn, refund_with_payment.payment.id)
         uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)

@@ -94,9 +94,11 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
 def find_risk_signals(
     facts: RiskSignalFacts, amount_minor: int, *, own_refund_id: int | None = None
 ) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. One other refund
-    of the payment or of its order is named by one signal only, the most serious. `own_refund_id` is the id of this
-    refund, which is then not compared with itself; None if nobody has requested it yet."""
+    """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. If several signals
+    are about the same other refund of the payment or of its order, only the most serious of them is returned.
+    `own_refund_id` is the id of this refund, which is then not compared with itself; None if nobody has requested it
+    yet.
+    """
     refund_facts = facts.rule_facts
     signals = (
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
@@ -112,8 +114,10 @@ def find_risk_signals(
 
 
 def _drop_repeated_signals(signals: Iterable[RiskSignal]) -> Iterator[RiskSignal]:
-    """Yield the signals without those that name once more a refund which an earlier signal has named as one of the
-    same payment or order: a person would answer twice for the same fact."""
+    """Yield the signals. Leave out each signal that only says that a certain other refund of the payment or order
+    exists, if an earlier signal has already named this refund: otherwise the maker would have to comment twice on the
+    same fact.
+    """
     named_ids: set[int | None] = set()
     for signal in signals:
         if signal.rule in _RULES_THAT_NAME_ONE_REFUND:

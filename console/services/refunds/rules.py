@@ -144,7 +144,7 @@ def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]
     and True if a person has acknowledged the contradiction; None and False if there is none. If several are
     contradicted, return one that nobody has acknowledged.
 
-    An answer about another amount or payment (`ANSWER_DOES_NOT_FIT`) can't be acknowledged in this sense, because
+    An answer about another amount or payment (`ANSWER_DOES_NOT_FIT`) never counts as acknowledged here, because
     nobody knows how much the payer has got.
     """
     contradicted_refunds = [

@@ -14,8 +14,9 @@ _should_continue: ContextVar[Callable[[], bool]] = ContextVar("should_continue",
 
 @contextmanager
 def stop_when_false(should_continue: Callable[[], bool]) -> Iterator[None]:
-    """Within the block, `iterate_until_stopped` stops before the next record as soon as the function
-    `should_continue` returns False."""
+    """Context manager: within the block, `iterate_until_stopped` stops before the next record as soon as the function
+    `should_continue` returns False.
+    """
     token = _should_continue.set(should_continue)
     try:
         yield

@@ -215,8 +215,10 @@ class DueTasks:
         return self._run_for_due_credit_checks("unknown", self._probe_credit_check)
 
     def _probe_credit_check(self, record: CreditCheck) -> None:
-        """Probe a due credit check. After a fault of this program, schedule its next probe, too, so that the task
-        handles the credit checks after it first, and a person looks at it in the end; then raise the error."""
+        """Probe a due credit check. If a fault of this program ends the probe, schedule the next probe of the credit
+        check and raise the error. The later time lets the task handle the other due credit checks first; after the
+        last probe of the schedule, a person must look at the credit check.
+        """
         try:
             self._credit_check_prober.probe(record.id, is_automatic=True)
         except (ConsoleError, FailpointReached):
@@ -370,8 +372,8 @@ def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate
 
 @contextmanager
 def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
-    """Run the block; if it raises an exception, log the exception and continue after the block. Each block has a
-    correlation id of its own in the log.
+    """Context manager: if the block raises an exception, log the exception and continue after the block. Each block
+    has a correlation id of its own in the log.
 
     `name` names the block in the log; `attempts` is the number of earlier attempts, which is logged too.
     """

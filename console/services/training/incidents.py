@@ -80,7 +80,9 @@ def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts
 
 
 def _judge_merged_company(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
-    """Return the verdict: right is exactly one purchase of the successor and none of the merged corporation."""
+    """Return the verdict about the incident `merged_company`. It is `right` if the person has bought exactly one
+    credit check of the successor and no credit check of the merged corporation.
+    """
     if actual_records.ledger.count_charges(facts["number"]):
         return TrainingVerdict.BOUGHT_OLD_COMPANY
     count = actual_records.ledger.count_charges(facts["successor"])
