@@ -17,7 +17,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/spool/spool.py",
-                "OR state = 'prepared' AND ? = ({_PLACE_QUERY}))",
+                "OR state = 'prepared' AND ? = ({_IDENTITY_QUERY}))",
                 "OR state = 'prepared' AND ? <> '')",
             ),
         ),
@@ -27,9 +27,9 @@ ON_EDGES: tuple[Mutant, ...] = (
         "what was prepared when the folder was copied counts as not sent",
         (
             Change(
-                "console/store/spool/file_place.py",
-                'return f"{file_status.st_ino}:{place_status.st_ino}:{place_status.st_ctime_ns}"',
-                'return "here" if file_status and place_status else None',
+                "console/store/spool/file_identity.py",
+                'return f"{file_status.st_ino}:{identity_status.st_ino}:{identity_status.st_ctime_ns}"',
+                'return "here" if file_status and identity_status else None',
             ),
         ),
         ("tests/store/spool/test_spool.py::test_in_a_copy_what_was_prepared_may_have_been_sent",),
@@ -39,8 +39,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/spool/spool.py",
-                "if place is None or is_in_its_place():",
-                "if place is None:",
+                "if identity is None or is_original():",
+                "if identity is None:",
             ),
         ),
         ("tests/store/spool/test_spool.py::test_who_opens_a_new_file_late_takes_nothing_from_others",),

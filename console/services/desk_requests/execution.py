@@ -111,7 +111,7 @@ class RequestExecutor:
         """
         context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
-            silent_seconds = presence.read_silent_seconds(conn, presence_seconds)
+            silent_seconds = presence.read_seconds_since_renewal(conn, presence_seconds)
         silent_tokens = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
         self.is_standby = min(silent_seconds.keys() - silent_tokens, default=own_token) < own_token
         ended_tokens, self._silent_tokens = silent_tokens & self._silent_tokens, silent_tokens

@@ -390,7 +390,7 @@ def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
     """Open a case about each database row that this process could not convert into a record since the last call of
     this function. A case that can't be opened now, because the database is unreachable for example, is opened by a
     later call."""
-    for row in unreadable_rows.take_unreported_rows():
+    for row in unreadable_rows.pop_unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
             try:
                 _open_case_of_unreadable_row(context, row)

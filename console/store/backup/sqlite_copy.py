@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
-_PURCHASE = AuditAction.CREDIT_CHECK_PURCHASE.value
+_PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
 # The purchases of the journal but the refused ones, and those that the database had lost already
 _JOURNAL_PURCHASES_QUERY = (
     "SELECT o.id, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at, o.fingerprint,"  # noqa: S608  # constants
     f" c.credit_check_id FROM operations o LEFT JOIN {TABLE_NAME} c ON c.id = o.subject_id"
-    f" WHERE o.action = '{_PURCHASE}' AND o.state <> '{OperationState.FAILED.value}'"
+    f" WHERE o.action = '{_PURCHASE_ACTION}' AND o.state <> '{OperationState.FAILED.value}'"
     f" AND NOT (COALESCE(c.status, '') = '{CheckState.ERROR.value}' AND COALESCE(c.certainty, '') = 'known')"
 )
 _LOST_PURCHASES_QUERY = (
     "SELECT id, client_id, corporation_number, record_id, operator, desk, at, fingerprint, provider_id"  # noqa: S608  # constants
-    f" FROM lost_operations WHERE action = '{_PURCHASE}' AND holds"
+    f" FROM lost_operations WHERE action = '{_PURCHASE_ACTION}' AND holds"
 )
 _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 
@@ -196,7 +196,7 @@ def replace_database_file(
             prepare(draft)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            former_path = _keep_database_under_name(database, former_file_name) if database.exists() else None
+            former_path = _link_former_database(database, former_file_name) if database.exists() else None
             # also if the file is gone, but not its log: SQLite would write that into the new file
             _rename_side_files(database, former_path or database.with_name(f"{former_file_name}-{draft.name[-12:]}"))
             draft.replace(database)
@@ -206,7 +206,7 @@ def replace_database_file(
         draft.unlink(missing_ok=True)
 
 
-def _keep_database_under_name(database: Path, former_file_name: str) -> Path:
+def _link_former_database(database: Path, former_file_name: str) -> Path:
     """Give the database file a second name in the same folder: `former_file_name`, with a number if that name is
     used. Return the path with this name.
     """

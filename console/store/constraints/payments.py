@@ -82,19 +82,19 @@ def _has_answer_sql(*outcomes: OutcomeClass, condition_sql: str) -> str:
     )
 
 
-_IS_START_CALL, _IS_NO_START_CALL = (
+_IS_START_CALL_SQL, _IS_NO_START_CALL_SQL = (
     f"{_CALL_NAME_SQL} = '{_START_CALL_NAME}'",
     f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'",
 )
 """SQL conditions on the evidence `e`: it is the answer to a start of a payment; it is the answer to another call."""
-_WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_NO_START_CALL)
-_WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition_sql=_IS_NO_START_CALL)
+_WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_NO_START_CALL_SQL)
+_WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition_sql=_IS_NO_START_CALL_SQL)
 _WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
 )
 _WAS_PAYMENT_REFUSED_SQL = (
     f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
-    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition_sql=_IS_START_CALL)})"
+    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition_sql=_IS_START_CALL_SQL)})"
 )
 """SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
 the provider refused the call, or the call was never sent.
@@ -170,7 +170,7 @@ _PAYMENT_UPDATE_RULES = (
         f"{are_unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
         " OR NEW.payment_expires_at >= OLD.payment_expires_at"
         f" OR (OLD.certainty = '{Certainty.UNKNOWN.value}'"
-        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_START_CALL)})",
+        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_START_CALL_SQL)})",
         "a payer's time is never made shorter",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_TRANSITIONS, "status"), "no such step of a payment"),

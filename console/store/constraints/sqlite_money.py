@@ -51,7 +51,7 @@ def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
     )
 
 
-def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.SqliteTrigger, ...]:
+def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.StateSinceTrigger, ...]:
     """Return all triggers that `renew_triggers` creates in this database."""
     return (*SQLITE_CONSTRAINTS, *state_since.list_sqlite_triggers(conn))
 

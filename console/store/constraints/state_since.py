@@ -24,7 +24,7 @@ _NOW_ON_SQLITE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 _CREDIT_CHECK_STATE_SQL = (
     "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"
 )
-_STATE_SQL: Mapping[str, str] = {credit_checks.name: _CREDIT_CHECK_STATE_SQL, orders.name: "{0}.status"}
+_STATE_SQL_BY_TABLE: Mapping[str, str] = {credit_checks.name: _CREDIT_CHECK_STATE_SQL, orders.name: "{0}.status"}
 """For each table that other applications write, SQL of the state that the program shows. `{0}` is OLD or NEW."""
 
 
@@ -51,17 +51,17 @@ def make_server_assignment(table: str, event: str) -> str:
     inserted row that lacks it, and in a row whose state another application has changed. Return "" for another
     table or event.
     """
-    if table not in _STATE_SQL or event == "DELETE":
+    if table not in _STATE_SQL_BY_TABLE or event == "DELETE":
         return ""
     condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
     if event == "UPDATE":
-        old_state_sql, new_state_sql = (_STATE_SQL[table].format(row) for row in ("OLD", "NEW"))
+        old_state_sql, new_state_sql = (_STATE_SQL_BY_TABLE[table].format(row) for row in ("OLD", "NEW"))
         condition = f"NEW.version <=> OLD.version AND NOT ({old_state_sql} <=> {new_state_sql})"
     return f"IF {condition} THEN SET NEW.state_since = {UTC_NOW_SQL}; END IF;"
 
 
 @dataclass(frozen=True, slots=True)
-class SqliteTrigger:
+class StateSinceTrigger:
     """An SQLite trigger that runs after `event` (INSERT or UPDATE) on `table` and sets `state_since` to the
     present time: in an inserted row that lacks it, and in a row whose state another application has changed."""
 
@@ -78,7 +78,7 @@ class SqliteTrigger:
         """The statement that creates the trigger."""
         condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
         if self.event == "UPDATE":
-            old_state_sql, new_state_sql = (_STATE_SQL[self.table].format(row) for row in ("OLD", "NEW"))
+            old_state_sql, new_state_sql = (_STATE_SQL_BY_TABLE[self.table].format(row) for row in ("OLD", "NEW"))
             condition = f"NEW.version IS OLD.version AND {old_state_sql} IS NOT {new_state_sql}"
         return (
             f"CREATE TRIGGER {self.name} AFTER {self.event} ON {self.table} WHEN {condition} BEGIN\n"
@@ -86,10 +86,10 @@ class SqliteTrigger:
         )
 
 
-def list_sqlite_triggers(conn: Connection) -> Iterator[SqliteTrigger]:
+def list_sqlite_triggers(conn: Connection) -> Iterator[StateSinceTrigger]:
     """Yield the triggers by which this SQLite database must set `state_since`: those of the tables that have this
     column. The table of credit checks gets the column with its adoption."""
-    for table in _STATE_SQL:
+    for table in _STATE_SQL_BY_TABLE:
         columns = {row.name for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({table})")}
         if "state_since" in columns:
-            yield from (SqliteTrigger(table, event) for event in ("INSERT", "UPDATE"))
+            yield from (StateSinceTrigger(table, event) for event in ("INSERT", "UPDATE"))

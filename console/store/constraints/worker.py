@@ -96,7 +96,7 @@ _OWN_LOSSES_SQL = (
     "audit_log a WHERE a.subject_kind = 'database' AND a.subject_id = '1'"
     f" AND CAST(a.what AS BINARY) = '{AuditAction.DATABASE_WENT_BACK}' AND CAST(a.who AS BINARY) = me"
 )
-_HAS_TOLD_LOSS_SQL = exists_sql(
+_HAS_REPORTED_LOSS_SQL = exists_sql(
     f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL {LOSS_REPORT_SECONDS} SECOND"
 )
 """SQL condition: the writer has just written an audit entry that the database has lost rows. The alert about that
@@ -105,7 +105,7 @@ _LOSSES_OF_DAY_SQL = make_aggregate_sql("COUNT(*)", f"{_OWN_LOSSES_SQL} AND a.at
 _ALERT_INSERT_RULES = (
     TriggerRule(
         f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}' OR (NEW.subject_kind = 'database' AND NEW.subject_id = 1"
-        f" AND {_HAS_TOLD_LOSS_SQL})",
+        f" AND {_HAS_REPORTED_LOSS_SQL})",
         "whoever stops everything says so in the trail first",
     ),
     TriggerRule(
@@ -301,7 +301,7 @@ _WATCHED_CORPORATION_UPDATE_RULES = (
 )
 
 _LOST_OPERATION_INSERT_RULES = (
-    TriggerRule(_HAS_TOLD_LOSS_SQL, "whoever tells of a lost operation says so in the trail first"),
+    TriggerRule(_HAS_REPORTED_LOSS_SQL, "whoever tells of a lost operation says so in the trail first"),
     TriggerRule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
         "what the journal has is not lost",

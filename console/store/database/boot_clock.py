@@ -15,7 +15,7 @@ from console.domain.clock import SystemClock
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 """The file in which Linux gives the random id of the present boot."""
 # Linux, then macOS. CLOCK_MONOTONIC_RAW excludes sleep on Linux, and CLOCK_BOOTTIME is missing on macOS.
-_CLOCKS_WITH_SLEEP = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW")
+_NAMES_OF_CLOCKS_WITH_SLEEP = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW")
 
 
 @cache
@@ -36,5 +36,5 @@ def read_uptime_ms() -> int:
     """Return the milliseconds since this machine was started, including the time for which it slept. On macOS,
     Python's monotonic clock stops during sleep, so a clock of the system that includes sleep is read. On Windows,
     Python's clock includes sleep."""
-    clock = next((getattr(time, name) for name in _CLOCKS_WITH_SLEEP if hasattr(time, name)), None)
+    clock = next((getattr(time, name) for name in _NAMES_OF_CLOCKS_WITH_SLEEP if hasattr(time, name)), None)
     return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000

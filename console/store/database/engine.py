@@ -150,12 +150,12 @@ class Database:
             return nullcontext()
         if self.is_server:
             session = server_engine.get_session(conn)
-            return interruption.make_interruptible(lambda: self._open_session_ender(session))
+            return interruption.make_interruptible(lambda: self._open_statement_canceller(session))
         driver: Any = conn.connection.dbapi_connection
         return interruption.make_interruptible(lambda: nullcontext(driver.interrupt))
 
     @contextmanager
-    def _open_session_ender(self, session: server_engine.ServerSession) -> Iterator[Callable[[], None]]:
+    def _open_statement_canceller(self, session: server_engine.ServerSession) -> Iterator[Callable[[], None]]:
         """Open a connection and yield the function that ends the running statement of `session`. On another node of
         a cluster, where the session can't be reached, the function does nothing."""
         with self._connect(self._read_engine) as conn:
@@ -226,7 +226,7 @@ class Database:
                     try:
                         tx.result = run_in_transaction(tx)
                     except Exception as error:
-                        if _has_arrived_meanwhile(lost_transactions, tx.conn):
+                        if _is_any_committed(lost_transactions, tx.conn):
                             raise RunAgain("a lost COMMIT has arrived") from error
                         raise
                     if _find_first_committed(lost_transactions, tx.conn):
@@ -395,7 +395,7 @@ def _find_first_committed(lost_transactions: list[Transaction], conn: Connection
     return next((tx for tx in lost_transactions if tx.proof is not None and tx.proof(conn)), None)
 
 
-def _has_arrived_meanwhile(lost_transactions: list[Transaction], conn: Connection) -> bool:
+def _is_any_committed(lost_transactions: list[Transaction], conn: Connection) -> bool:
     """True if one of `lost_transactions` turns out to be committed, after the transaction on `conn` has failed: its
     rows may be the cause. The transaction is rolled back if there are lost ones."""
     if not lost_transactions or conn.invalidated:

@@ -39,7 +39,7 @@ _unreported_rows_lock = Lock()
 _logged_rows: set[tuple[str, str]] = set()
 """Table and key of each row that this process has logged."""
 _unreported_rows: list[UnreadableRow] = []
-"""The logged rows that `take_unreported_rows` hasn't returned yet."""
+"""The logged rows that `pop_unreported_rows` hasn't returned yet."""
 
 
 def read_each(
@@ -51,7 +51,7 @@ def read_each(
 ) -> tuple[T, ...]:
     """Return `read_row(row)` for each row that can be read; skip the others, and log each of them once per process.
     `find_subject` returns the kind and id of the record to which a row belongs; if it is given, the next call of
-    `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `get_key`
+    `pop_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `get_key`
     returns the value that identifies a row in its table; by default that of the first column.
     """
     return tuple(_iterate_readable_rows(table, rows, read_row, find_subject, get_key))
@@ -84,7 +84,7 @@ def parse_detail(text: str) -> dict[str, object]:
     return detail if isinstance(detail, dict) else {"unreadable": text[:LONGEST_UNREADABLE_CHARACTERS]}
 
 
-def take_unreported_rows() -> tuple[UnreadableRow, ...]:
+def pop_unreported_rows() -> tuple[UnreadableRow, ...]:
     """Return the unreadable rows that `read_each` has logged since the last call of this function, if the record
     to which they belong is known. Each row is returned only once per process, unless the caller marks it as
     unreported (`mark_as_unreported`)."""
@@ -95,7 +95,7 @@ def take_unreported_rows() -> tuple[UnreadableRow, ...]:
 
 
 def mark_as_unreported(row: UnreadableRow) -> None:
-    """Let the next call of `take_unreported_rows` return this row again, because the caller couldn't report it."""
+    """Let the next call of `pop_unreported_rows` return this row again, because the caller couldn't report it."""
     with _unreported_rows_lock:
         _unreported_rows.append(row)
 
@@ -104,7 +104,7 @@ def _report_row(
     table: str, key: str, row: Any, fault: Exception, find_subject: Callable[[Any], tuple[str, int]] | None
 ) -> None:
     """Log the unreadable row with this table and key, once per process. `fault` is the exception that its conversion
-    raised. If `find_subject` is given, also add the row to those that `take_unreported_rows` returns."""
+    raised. If `find_subject` is given, also add the row to those that `pop_unreported_rows` returns."""
     with _unreported_rows_lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
             return

@@ -18,7 +18,7 @@ _ANY_LIVE_WORKER_EXISTS_EXPRESSION = exists().where(_LIVE_WORKER_CONDITION).labe
 _SWITCHES_VERSION_EXPRESSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
 )
-_DESK_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(
+_DESK_UPDATE_QUERY = change_feed.FEED_STATE_QUERY.add_columns(
     _ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION
 )
 _WORKER_PRESENCE_QUERY = select(_ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION)
@@ -33,7 +33,7 @@ _PRESENCE_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_
 )
 
 
-def read_silent_seconds(conn: Connection, lease_seconds: float) -> dict[str, float]:
+def read_seconds_since_renewal(conn: Connection, lease_seconds: float) -> dict[str, float]:
     """Return, by the token of its presence lease, the seconds since each worker last renewed this lease.
     `lease_seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
 
@@ -61,6 +61,6 @@ def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdat
         mark, changes = change_feed.list_changes_since(conn, None)
         state_row = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        state_row = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after_mark)).one()
+        state_row = conn.execute(_DESK_UPDATE_QUERY, change_feed.make_state_parameters(after_mark)).one()
         mark, changes = change_feed.read_changes_after_state_query(conn, after_mark, state_row)
     return DeskUpdate(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

@@ -96,11 +96,11 @@ _listed_requests = (
     )
     .subquery("listed")
 )
-_TURN_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
+_PERSON_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
 """Columns by which the requests of one person or record are numbered: the running one first, then by time and id."""
-_PLACE_ORDER_COLUMNS = (
+_RECORD_ORDER_COLUMNS = (
     _listed_requests.c.running.desc(), _listed_requests.c.passed_over, _listed_requests.c.served_place,
-    *_TURN_ORDER_COLUMNS[1:],
+    *_PERSON_ORDER_COLUMNS[1:],
 )  # fmt: skip
 _open_requests = select(
     _listed_requests.c.id,
@@ -109,9 +109,9 @@ _open_requests = select(
     _listed_requests.c.at,
     _listed_requests.c.running,
     func.row_number()
-    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_PLACE_ORDER_COLUMNS)
+    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_RECORD_ORDER_COLUMNS)
     .label("place"),
-    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER_COLUMNS).label("turn"),
+    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_PERSON_ORDER_COLUMNS).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else. Of several people's requests about one subject, the first is that of the
@@ -231,7 +231,7 @@ _REQUEST_PROGRESS_QUERY = select(
     .exists()
     .label("withdrawn"),
 ).where(_own_requests.c.id == bindparam("desk_request_id"))
-_LONGEST_LISTED_RESULT_CHARACTERS = 64 * 1024
+_LONGEST_LISTED_RESULT_BYTES = 64 * 1024
 """Length (bytes) of the longest answer that a list of requests reads."""
 _OWN_REQUESTS_QUERY = (
     select(
@@ -244,7 +244,7 @@ _OWN_REQUESTS_QUERY = (
         _OWN_LAPSED_REQUEST_CONDITION.label("over"),
         _own_requests.c.expires_at,
         case(
-            (func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT_CHARACTERS, _own_requests.c.result)
+            (func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT_BYTES, _own_requests.c.result)
         ).label("result"),
     )
     .where(

@@ -197,7 +197,7 @@ def make_sort_keys(
     table = _SortedTable(
         kind, id_column, since_column, shown_columns, choice.owners or {}, choice.order.is_descending
     )
-    return _SORT_KEYS[choice.order.column](table)
+    return _SORT_KEY_MAKER_BY_COLUMN[choice.order.column](table)
 
 
 def _make_text_key(value: Expression) -> Sequence[Expression]:
@@ -256,7 +256,7 @@ def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
     return [case(*owner_positions, else_=len(names)) if owner_positions else literal(0, BigInteger)]
 
 
-_SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
+_SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
     SortColumn.WORK: lambda table: (
         make_position_sql(table.shown_columns.work_state, sorted(WorkState)),
         table.since,

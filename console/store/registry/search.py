@@ -18,7 +18,7 @@ from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import remove_legal_form
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 from console.store.registry.schema import has_folded_texts
-from console.store.registry.search_expressions import Expressions
+from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_filter import make_filter_condition
 from console.store.registry.search_index import (
     CLOSED_TERMS_TABLE,
@@ -118,11 +118,11 @@ def _get_rank(candidate: _Candidate) -> Rank:
     return candidate.rank
 
 
-class _Reading:
+class _IndexScan:
     """The rows that one statement reads from the index: each row id, in ascending order, with 0 if the filter
     excludes the row, otherwise 1. Rows that were read once are kept in memory; each iteration yields them first, and
     then reads the next ones. `is_complete` is True if all rows were read. `is_counted`: see
-    `_Candidates.count_reading`.
+    `_Candidates.count_scanned_rows`.
     """
 
     def __init__(self, rows: Iterator[tuple[int, int]]) -> None:
@@ -167,28 +167,28 @@ class _Candidates:
         self.query = query
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
-        self.expressions = Expressions(row_counts)
+        self.expressions = FullTextExpressions(row_counts)
         self.remaining_verifications = MAX_CANDIDATES
         self._known_candidates: dict[int, _Candidate] = {}
-        self._readings: dict[tuple[str, str, int], _Reading] = {}
+        self._scans: dict[tuple[str, str, int], _IndexScan] = {}
         has_folded = has_folded_texts(connection)
         self._filter_sql, self._filter_values = make_filter_condition(query) if has_folded else ("1", {})
         folded_columns = ("c.folded_names", "p.folded || c.folded_street") if has_folded else ("NULL", "NULL")
         self._texts_sql = _CORPORATION_TEXTS_SQL.format(*folded_columns)
 
-    def open_reading(self, table: str, expression: str, after_id: int = 0) -> _Reading:
+    def open_scan(self, table: str, expression: str, after_id: int = 0) -> _IndexScan:
         """Return the rows after the row id `after_id` that match a full-text expression in `table`, one of the two
         tables of the index. The index is read only once for the same arguments."""
         key = table, expression, after_id
-        if key not in self._readings:
-            self._readings[key] = _Reading(self._read_index(*key))
-        return self._readings[key]
+        if key not in self._scans:
+            self._scans[key] = _IndexScan(self._read_index(*key))
+        return self._scans[key]
 
-    def find_reading(self, table: str, expression: str | None) -> _Reading | None:
-        """Return the rows that `open_reading` has begun to read by this expression from the beginning of the index;
+    def find_scan(self, table: str, expression: str | None) -> _IndexScan | None:
+        """Return the rows that `open_scan` has begun to read by this expression from the beginning of the index;
         None if it has not.
         """
-        return None if expression is None else self._readings.get((table, expression, 0))
+        return None if expression is None else self._scans.get((table, expression, 0))
 
     def _read_index(self, table: str, expression: str, after_id: int) -> Iterator[tuple[int, int]]:
         query = _FILTER_MATCHES_QUERY.format(table, self._filter_sql)
@@ -197,10 +197,10 @@ class _Candidates:
         values = {**self._filter_values, "terms": expression, "after": after_id}
         return self.connection.execute(query, values)
 
-    def verify_rows(self, reading: _Reading) -> Iterator[_Candidate | None]:
-        """Yield a candidate for each row of the reading, in the order of row ids. Yield None for a row that the SQL
+    def verify_rows(self, scan: _IndexScan) -> Iterator[_Candidate | None]:
+        """Yield a candidate for each row of the scan, in the order of row ids. Yield None for a row that the SQL
         filter excludes."""
-        rows = iter(reading)
+        rows = iter(scan)
         while part := list(islice(rows, _ROWS_PER_QUERY)):
             self.rank_row_ids([row_id for row_id, may_match in part if may_match])
             for row_id, may_match in part:
@@ -217,12 +217,12 @@ class _Candidates:
         known_candidates = (self._known_candidates.get(row_id) for row_id in row_ids)
         return [candidate for candidate in known_candidates if candidate is not None]
 
-    def count_reading(self, reading: _Reading) -> None:
-        """Count the rows that `reading` has read from the index as compared with the query; a second call for the
-        same reading counts nothing. A search ends after MAX_CANDIDATES compared rows."""
-        if not reading.is_counted:
-            reading.is_counted = True
-            self.remaining_verifications = max(0, self.remaining_verifications - reading.row_count)
+    def count_scanned_rows(self, scan: _IndexScan) -> None:
+        """Count the rows that `scan` has read from the index as compared with the query; a second call for the
+        same scan counts nothing. A search ends after MAX_CANDIDATES compared rows."""
+        if not scan.is_counted:
+            scan.is_counted = True
+            self.remaining_verifications = max(0, self.remaining_verifications - scan.row_count)
 
     def find_numbers(self, row_ids: Collection[int]) -> dict[int, str]:
         """Return the corporation numbers of rows by their ids; a row that an import has deleted is missing."""
@@ -313,9 +313,9 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
 
 
 class _FewRowIds(NamedTuple):
-    """The row ids that one reading of the index finds and that fulfil the filter, each with True for a closed
+    """The row ids that one scan of the index finds and that fulfil the filter, each with True for a closed
     corporation: `of_all_ranks` those of all ranks, `of_names` at least those of the ranks up to BEGINNING. A field is
-    None if there are too many rows for one reading. `full_expression` is the expression of all ranks if the index was
+    None if there are too many rows for one scan. `full_expression` is the expression of all ranks if the index was
     read by it, so that its first rows are known already; otherwise None.
     """
 
@@ -371,7 +371,7 @@ def _find_filtered_ids_if_few(candidates: _Candidates, expression: str, limit: i
     is_closed: dict[int, bool] = {}
     count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        for row_id, may_match in candidates.open_reading(table, expression):
+        for row_id, may_match in candidates.open_scan(table, expression):
             count += 1
             if may_match:
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
@@ -411,15 +411,15 @@ def _find_ranked_candidates(
     expression = candidates.expressions.make_expression(candidates.query, rank)
     if expression is None:
         return
-    earlier_reading = candidates.find_reading(table, read_expression)
+    earlier_scan = candidates.find_scan(table, read_expression)
     last_id = 0
-    if earlier_reading is not None:
-        candidates.count_reading(earlier_reading)
-        last_id = earlier_reading.last_id
-        yield from _select_ranked(candidates, rank, earlier_reading.list_read_ids())
-        if earlier_reading.is_complete:
+    if earlier_scan is not None:
+        candidates.count_scanned_rows(earlier_scan)
+        last_id = earlier_scan.last_id
+        yield from _select_ranked(candidates, rank, earlier_scan.list_read_ids())
+        if earlier_scan.is_complete:
             return
-    for candidate in candidates.verify_rows(candidates.open_reading(table, expression, last_id)):
+    for candidate in candidates.verify_rows(candidates.open_scan(table, expression, last_id)):
         if candidates.remaining_verifications == 0:
             return
         candidates.remaining_verifications -= 1

@@ -19,7 +19,7 @@ _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
 """Terms of one expression. For a name, four of the rarest find few other rows; addresses have more in common."""
 
 
-class Expressions:
+class FullTextExpressions:
     """Makes full-text expressions. `row_counts` are the numbers of rows of the frequent terms of the index; empty if
     the registry has none or an earlier program didn't count them."""
 
@@ -172,7 +172,7 @@ class Expressions:
         different_terms = list(dict.fromkeys(terms))
         usual_terms = [term for term in different_terms if term not in CHARACTER_PAIRS_OF_LEGAL_FORMS]
         telling_terms = [
-            term for term in usual_terms or different_terms if not _is_covered_by_border_pair(term, different_terms)
+            term for term in usual_terms or different_terms if not _is_covered_by_edge_term(term, different_terms)
         ]
         if self._row_counts:
             telling_terms.sort(key=lambda term: self._row_counts.get(term, 0))
@@ -196,7 +196,7 @@ def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
     return rarer_words or indexed_words
 
 
-def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
+def _is_covered_by_edge_term(pair: str, terms: Collection[str]) -> bool:
     """True if every corporation with all `terms` also has the letter pair `pair`, because one of the terms is this
     pair at the beginning or at the end of a name. Then the index entry of `pair` isn't read.
     """

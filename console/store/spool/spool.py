@@ -3,7 +3,7 @@ them.
 
 The spool stores an intent for each call that costs or moves money. The intent is in state `prepared` during the
 database transaction that sets the claim, and in state `calling` before the first byte is sent. So an operation
-that is still `prepared` was certainly not sent, unless the file is a copy (`file_place`). The spool also stores
+that is still `prepared` was certainly not sent, unless the file is a copy (`file_identity`). The spool also stores
 answers that the database could not store, and anchors: rows of the audit trail that this desk saw committed. All
 processes of the desk share one file, `desk.db`.
 """
@@ -25,7 +25,7 @@ from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
-from console.store.spool.file_place import create_place_file, find_place
+from console.store.spool.file_identity import create_identity_file, find_file_identity
 from console.store.spool.sqlite_file import APPLICATION_ID, LocalJournal, SqliteValue, write_transaction
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
@@ -134,8 +134,8 @@ _STARTS_BY_KEYS_CONDITION = (
 )
 _LARGEST_ROW_ID = 2**63 - 1
 _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
-_PLACE_NAME = "place"
-_PLACE_QUERY = "SELECT value FROM desk WHERE name = 'place'"
+_IDENTITY_VALUE_NAME = "place"
+_IDENTITY_QUERY = "SELECT value FROM desk WHERE name = 'place'"
 _STORE_VALUE_SQL = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
 
 
@@ -270,20 +270,20 @@ class Spool:
         again; until then, `mark_void` doesn't accept the state `prepared`.
         """
 
-        def is_in_its_place() -> bool:
-            return bool(conn.execute(_PLACE_QUERY).fetchone() == (find_place(self._file.path),))
+        def is_original() -> bool:
+            return bool(conn.execute(_IDENTITY_QUERY).fetchone() == (find_file_identity(self._file.path),))
 
-        if is_in_its_place():
+        if is_original():
             return
         with suppress(sqlite3.OperationalError), write_transaction(conn):
-            create_place_file(self._file.path)
-            place = find_place(self._file.path)
-            # Another process may have stored the place meanwhile. Operations that it has prepared since then are its
-            # own, and it is about to send them.
-            if place is None or is_in_its_place():
+            create_identity_file(self._file.path)
+            identity = find_file_identity(self._file.path)
+            # Another process may have stored the identity meanwhile. Operations that it has prepared since then are
+            # its own, and it is about to send them.
+            if identity is None or is_original():
                 return
             conn.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
-            conn.execute(_STORE_VALUE_SQL, (_PLACE_NAME, place))
+            conn.execute(_STORE_VALUE_SQL, (_IDENTITY_VALUE_NAME, identity))
 
     @cached_property
     def desk_id(self) -> str:
@@ -344,9 +344,9 @@ class Spool:
         """
         statement = (
             "UPDATE intents SET state = 'void' WHERE operation_id = ?"  # noqa: S608 (constants)
-            f" AND (state = 'void' OR state = 'prepared' AND ? = ({_PLACE_QUERY}))"
+            f" AND (state = 'void' OR state = 'prepared' AND ? = ({_IDENTITY_QUERY}))"
         )
-        values = (operation_id, find_place(self._file.path))
+        values = (operation_id, find_file_identity(self._file.path))
         return self._file.write(statement, values, is_durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:

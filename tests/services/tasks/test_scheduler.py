@@ -399,4 +399,4 @@ def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
         tasks.scheduler.run_all()
         with tasks.context.database.read() as conn:
             assert cases.list_rules_of_open_cases(conn, "order", 7) == ("row_unreadable",)
-    assert unreadable_rows.take_unreported_rows() == ()
+    assert unreadable_rows.pop_unreported_rows() == ()

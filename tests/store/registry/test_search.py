@@ -16,7 +16,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import Rank
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading, open_for_writing
-from console.store.registry.search_expressions import Expressions
+from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
 from tests.store.registry.files import WHOLE, number, row, write_file
 
@@ -406,22 +406,22 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
             }
         )
 
-    by_rank = [find_ids(Expressions({}).make_expression(query, rank)) for rank in Rank]
-    found = [find_ids(expression) for expression in Expressions({}).list_expressions_of_all_ranks(query)]
+    by_rank = [find_ids(FullTextExpressions({}).make_expression(query, rank)) for rank in Rank]
+    found = [find_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)]
     assert (found[-1] if found else set()) == set().union(*by_rank)
     assert all(ids <= found[-1] for ids in found)
-    names_expression = Expressions({}).make_names_expression(query)
+    names_expression = FullTextExpressions({}).make_names_expression(query)
     names = [ids for ids, rank in zip(by_rank, Rank, strict=True) if rank <= Rank.BEGINNING]
     assert names_expression is None or find_ids(names_expression) == set().union(*names)
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
     query = parse_query("ショウテン")
-    assert Expressions({}).make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
+    assert FullTextExpressions({}).make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
 
 
 def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
-    *_, expression = Expressions({}).list_expressions_of_all_ranks(parse_query("株式会社緑川電機"))
+    *_, expression = FullTextExpressions({}).list_expressions_of_all_ranks(parse_query("株式会社緑川電機"))
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
 
@@ -463,7 +463,7 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
     assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
         "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,
     }  # fmt: skip
-    expression = Expressions(row_counts).make_expression(parse_query("サンライズ印刷"), Rank.PART)
+    expression = FullTextExpressions(row_counts).make_expression(parse_query("サンライズ印刷"), Rank.PART)
     assert expression is not None
     assert '("ズ印" AND "印刷" AND "サン" AND "ンラ")' in expression
     texts = ("サンライズ印刷", "サンライズ", "ライズホーム", "サンライズ農園 千代田区")

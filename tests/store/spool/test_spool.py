@@ -24,7 +24,7 @@ from console.settings.private_files import make_private_file
 from console.store.spool import answer_codec as answers
 from console.store.spool.answer_codec import Answer
 from console.store.spool.cipher import Cipher
-from console.store.spool.file_place import PLACE_FILE_NAME
+from console.store.spool.file_identity import IDENTITY_FILE_NAME
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, StartKeys
 from console.store.spool.sqlite_file import SqliteValue, write_transaction
 from tests.store import processes
@@ -363,7 +363,7 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
 ) -> None:
     """Where a full disk keeps the states as they are, a prepared operation is not taken back either."""
     spool.store_intent(intent("sent"))
-    monkeypatch.setattr("console.store.spool.spool.find_place", lambda _file: "elsewhere")
+    monkeypatch.setattr("console.store.spool.spool.find_file_identity", lambda _file: "elsewhere")
     monkeypatch.setattr(Spool, "_distrust_copy", lambda *_: None)
     other = Spool(tmp_path, None)
     assert not other.mark_void("sent")
@@ -374,7 +374,7 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
 def test_who_opens_a_new_file_late_takes_nothing_from_others(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second process found no stored place, and gets the lock only after the first one has prepared a purchase:
+    """A second process found no stored identity, and gets the lock only after the first one has prepared a purchase:
     the first one still sends it."""
     first_lock = iter([True])
 
@@ -391,14 +391,14 @@ def test_who_opens_a_new_file_late_takes_nothing_from_others(
     assert spool.mark_calling("own")
 
 
-def test_the_place_is_created_under_the_lock_of_the_file(
+def test_the_identity_file_is_created_under_the_lock_of_the_file(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the file of the place is new, its time changes twice: no other process may look between."""
+    """While the identity file is new, its time changes twice: no other process may look between."""
     refused: list[str] = []
 
     def create_alone(path: Path) -> bool:
-        if path.name == PLACE_FILE_NAME:
+        if path.name == IDENTITY_FILE_NAME:
             with closing(sqlite3.connect(spool.home / "desk.db", timeout=0, isolation_level=None)) as other:
                 try:
                     other.execute("BEGIN IMMEDIATE")
@@ -406,7 +406,7 @@ def test_the_place_is_created_under_the_lock_of_the_file(
                     refused.append(str(busy))
         return make_private_file(path)
 
-    monkeypatch.setattr("console.store.spool.file_place.make_private_file", create_alone)
+    monkeypatch.setattr("console.store.spool.file_identity.make_private_file", create_alone)
     assert spool.read_entries(DATABASE) == ()
     assert refused == ["database is locked"]
 
