@@ -133,7 +133,7 @@ RightSet = frozenset[tuple[str, str, str]]
 
 
 _REQUESTER_SUFFIX = ".asks"
-"""Suffix of the server's role for a person whose desk only sends desk requests."""
+"""Suffix of the name of the server's role for a person whose desk only sends desk requests."""
 
 
 def get_requester_role(role: str) -> str:
@@ -239,8 +239,9 @@ def quote_identifier(name: str) -> str:
 
 def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
     """Yield the statements that create each of `roles` and give it exactly its rights. If one of `roles` is for
-    people for whom a worker acts, also yield the statements that create the SQL views of these people, as far as they
-    are missing in the database."""
+    people for whom a worker acts, also yield the statements that create those SQL views of these people that are
+    missing in the database.
+    """
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replaces_existing=False)

@@ -70,7 +70,7 @@ PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"
 
 _NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
-"""MariaDB's errors if there is no room for a temporary table."""
+"""Numbers of MariaDB's errors that mean that there is no room for a temporary table, as an SQL list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,11 @@ class _ServerSql:
     of all sessions of the account.
 
     - `lock_waits_query`: for each transaction that waits for another one, the ids of both sessions (`waiting_id`,
-      `blocking_id`), since when it waits (`wait_started`), and when the other one began (`blocking_started`)
+      `blocking_id`), the time at which it began to wait (`wait_started`), and the time at which the other one began
+      (`blocking_started`)
     - `lock_account`: statements that lock the account `account`
-    - `wait_start`: since when the transaction in `l` has waited
-    - `statement_start`: when the statement of `p` began
+    - `wait_start`: the time at which the transaction in `l` began to wait
+    - `statement_start`: the time at which the statement of `p` began
     - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
     - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
       and `p` is one that holds much of it
@@ -158,9 +159,10 @@ class EndedSession:
     the reason.
 
     - blocks: a transaction of the session blocked a transaction of another account
-    - blocks_unclear: the same, but perhaps by chance: its transaction was younger than a second, or it waited itself
-      for another session of its account, or possibly all that waited belonged to its own account, such as a person's
-      second desk. While a session runs a trigger, the server names the trigger's owner as its account.
+    - blocks_unclear: the same, but perhaps by chance. The session's transaction was younger than a second, or the
+      session itself waited for another session of its account, or perhaps all waiting sessions belonged to its own
+      account (a person may have a second desk). The last case can't be excluded, because the server names the
+      trigger's owner as the account of a session that runs a trigger.
     - blocks_queued: it blocked others, but waited itself for a lock of another account
     - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
       ended

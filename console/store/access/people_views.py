@@ -274,7 +274,7 @@ COMMON_VIEWS = (
     OWN_REQUESTS_VIEW,
     WORKERS_VIEW,
 )
-"""Names of the views that a person for whom a worker acts may read, whatever the person's roles."""
+"""Names of the views that every person for whom a worker acts may read, independent of the person's roles."""
 RECORD_TABLES = (
     schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "incident_steps", "leases", "lost_operations", "mentions", "notes", "operations",

@@ -34,7 +34,7 @@ class DesiredAccount:
     - `is_new`: the account must be created; `is_locked`: nobody can log in with it; `needs_tls`: it may only be used
       over encrypted connections
     - `password`: None keeps the present password
-    - `roles_before`: roles that may be granted now; those that aren't in `roles` are revoked
+    - `roles_before`: the roles that the account may have at present; those that aren't in `roles` are revoked
     - `has_limits`: the server limits the account's connections (MAX_CONNECTIONS) and statements
       (MAX_STATEMENT_SECONDS)
     """

@@ -49,12 +49,15 @@ class DuplicateLiveRows(Exception):
 
 
 _VIOLATED_INDEX_PATTERN = re.compile(r"for key '(?:[^'.]*\.)?([^']+)'|UNIQUE constraint failed: (.+)")
-"""In the message of a server the name of the violated index, in that of SQLite its columns."""
+"""Pattern that finds the violated index in an error message: the index's name in a message of a server, its columns
+in a message of SQLite.
+"""
 
 
 def find_foreign_index(error: DBAPIError) -> str | None:
-    """Return the name of the unique index that refused a change, if somebody else has added it; on SQLite return its
-    columns. Return None for an index of this program, and for a message without an index."""
+    """Return the name (on SQLite the columns) of the unique index that refused a change, if this program hasn't
+    created that index. Return None for an index of this program, and for a message without an index.
+    """
     match = _VIOLATED_INDEX_PATTERN.search(str(error.orig))
     name = (match[1] or match[2]) if match else None
     if name is None or "claim_number" in name or name in {index.name for index in credit_checks.indexes}:

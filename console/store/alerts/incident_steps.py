@@ -1,5 +1,6 @@
-"""Table `incident_steps`: the acts of people on incidents. Rows are only added. The position within the incident is
-unique, so if two people act at the same time, the second act is run again and sees the first one.
+"""Table `incident_steps`: the acts of people on incidents. Rows are only added. A step's position within its incident
+is unique. So if two people act on an incident at the same time, the transaction of the second one is run again, and
+it then reads the step of the first one.
 """
 
 import json

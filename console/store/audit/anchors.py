@@ -124,7 +124,9 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
 
 
 def _make_row_text(head: ChainHead) -> str:
-    """Return a text that equals that of another row only if all columns of the two rows are equal."""
+    """Return the row id, chain, position and hash of a row as one text. The texts of two rows are equal only if all
+    four values are equal.
+    """
     return f"{head.row_id} {head.chain} {head.seq} {head.hash}"
 
 

@@ -46,8 +46,8 @@ __all__ = [
 LONGEST_DETAIL_CHARACTERS = 16_000
 """Largest length (characters) of a row's detail. A longer detail is shortened and stored under the key `cut`."""
 _SERVER_TIME_VALID_MS = 60_000
-"""Time (milliseconds) for which the server's time is computed from an earlier read of it and from the machine's
-uptime.
+"""Longest time (milliseconds) after a read of the server's time in which the present server time is computed from
+that read and from the machine's uptime, without another read.
 """
 _LONGEST_KEPT_FACT = 128
 """Largest length (characters) of a fact that a shortened detail keeps."""
@@ -333,8 +333,8 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
 
 def _format_canonical_json(detail: Mapping[str, object]) -> str:
     """Return the detail as JSON text with sorted keys, so that equal details have equal texts. A detail that is too
-    long is cut (see LONGEST_DETAIL_CHARACTERS). The desk request and the worker stay: an entry that a worker writes
-    always names them, also if its other facts come from a person.
+    long is cut (see LONGEST_DETAIL_CHARACTERS). The ids of the desk request and of the worker always stay in the
+    text: an entry that a worker writes names both, also if its other facts come from a person.
     """
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:

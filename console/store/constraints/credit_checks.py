@@ -59,7 +59,9 @@ _WAS_SUCCESS_WITHOUT_ID_SQL = (
 _WAS_RENEWABLE_SQL = (
     f"(OLD.credit_check_id IS NOT NULL AND (OLD.status = {_SUCCESS_STATE_SQL} OR OLD.work_state IS NULL))"
 )
-"""SQL condition: the row was a success with the provider's id, by which the provider says whether it has expired."""
+"""SQL condition: the row was a success with the provider's id. By this id the program can ask the provider whether
+the credit check has expired.
+"""
 
 
 _IS_NUMBER_UNREADABLE_SQL = f"OLD.work_reason = '{WorkReason.NUMBER_UNREADABLE.value}'"

@@ -86,7 +86,9 @@ _IS_START_CALL_SQL, _IS_NO_START_CALL_SQL = (
     f"{_CALL_NAME_SQL} = '{_START_CALL_NAME}'",
     f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'",
 )
-"""SQL conditions on the evidence `e`: it is the answer to a start of a payment; it is the answer to another call."""
+"""Two SQL conditions on the evidence `e`. The first is true for the answer to the call that starts a payment, the
+second for the answer to any other call.
+"""
 _WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_NO_START_CALL_SQL)
 _WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition_sql=_IS_NO_START_CALL_SQL)
 _WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(

@@ -76,8 +76,9 @@ _IS_FIRST_MERCHANT_SQL = (
     f"(NEW.name IN ({_MERCHANT_NAMES_SQL}) AND NEW.value REGEXP '^[^ ]+ [*]+[^ ]* [0-9a-f]{{32}} [^ ]+$'"
     " AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)"
 )
-"""SQL condition: NEW is the first merchant of a provider, stored in the account's own name. The names are a closed
-set, so that nobody fills the table, which every process reads when it starts."""
+"""SQL condition: NEW is the first merchant of a provider, stored in the account's own name. Only these names are
+accepted, because every process reads the whole table when it starts, so that it must stay small.
+"""
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
     # So the session of an entry in a person's name leads to the worker that wrote it, whatever the entry says.

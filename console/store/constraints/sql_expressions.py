@@ -220,10 +220,10 @@ def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed:
     """Return an SQL condition: the acting person is the second person of a decision about the record `subject_id`
     (SQL of its id) of this kind.
 
-    That means: another person, who is still an enabled operator or approver, has proposed one of the final states
-    `proposed` (default: `error`); the acting person is an approver and has stored evidence after the proposal; and if
-    a worker executes this person's desk request, the person has requested the same state of this record, and has
-    typed the password for it.
+    This means that all of the following is true. Another person, who is still an enabled operator or approver, has
+    proposed one of the final states `proposed` (default: `error`). The acting person is an approver and has stored
+    evidence after the proposal. If a worker executes this person's desk request, the person has requested the same
+    state of this record and has typed the password for the request.
     """
     final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
     is_same_decision_requested_sql = is_requested_sql(

@@ -115,7 +115,7 @@ _REFUND_UPDATE_RULES: TriggerRules = (
         "a refund that was decided stays as it was decided",
     ),
     TriggerRule(
-        # A limit that was lowered since the request is looked at by the service alone: a file has one person's desk.
+        # Only the service compares limits that were lowered after the request: one person alone uses an SQLite file.
         "NOT (OLD.status = 'requested' AND NEW.status = 'approved')"
         f" OR {_REFUND_VOTE_COUNT_SQL} >= OLD.checkers_needed",
         "as many approvers as needed, none the maker",

@@ -39,8 +39,9 @@ LOSS_REPORT_SECONDS = 60
 """Longest time (seconds) between the audit entry about a loss of the database and the alert and the lost operations
 of the same transaction."""
 MAX_LOSS_REPORTS_PER_DAY = 3
-"""Number of losses of the database that one account may report within 24 hours. A desk that may not report one still
-refuses its own operations."""
+"""Number of losses of the database that one account may report within 24 hours. A desk that may not report a further
+loss still refuses its own operations.
+"""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 """Columns with the counts of a reconciliation run. A count never decreases."""
 
@@ -99,8 +100,10 @@ _OWN_LOSSES_SQL = (
 _HAS_REPORTED_LOSS_SQL = exists_sql(
     f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL {LOSS_REPORT_SECONDS} SECOND"
 )
-"""SQL condition: the writer has just written an audit entry that the database has lost rows. The alert about that
-stops everything that costs or moves money, and a lost operation holds its claim until two people have decided."""
+"""SQL condition: within the last LOSS_REPORT_SECONDS the acting person has written an audit entry that the database
+has lost rows. The alert about the loss stops all calls that cost or move money, and a lost operation holds its claim
+until two people have decided about it.
+"""
 _LOSSES_OF_DAY_SQL = make_aggregate_sql("COUNT(*)", f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL 1 DAY")
 _ALERT_INSERT_RULES = (
     TriggerRule(

@@ -235,9 +235,10 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
 
 
 def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: str) -> CreditCheck | None:
-    """Return the credit check that blocks a purchase of this corporation number for this client, the first that
-    exists of: the live one; the newest that gave up its claim for a renewal which doesn't exist or has failed; the
-    oldest of `find_denied_but_bought`. Return None if there is none."""
+    """Return the credit check that blocks a purchase of this corporation number for this client; None if there is
+    none. If several block it, return the live one; otherwise the newest that gave up its claim for a renewal which
+    doesn't exist or has failed; otherwise the oldest that `find_denied_but_bought` returns.
+    """
     parameters = {"client": int(client_id), "number": corporation_number}
     if conn.execute(_POSSIBLE_PURCHASE_BLOCKER_QUERY, parameters).first() is None:
         return None
@@ -261,11 +262,12 @@ def find_lost_renewals(conn: Connection, numbers: Collection[str]) -> dict[tuple
 def find_denied_but_bought(
     conn: Connection, numbers: Collection[str]
 ) -> dict[tuple[str, str], tuple[CreditCheck, ...]]:
-    """Return the credit checks of these corporation numbers whose purchase was decided as not made (state error)
-    while AlarmBox said later that it was made, or another application has written AlarmBox's id later, by (client id,
-    corporation number), oldest first. Those whose case (an
-    alert of the rule `contradicted`) is resolved or acknowledged by a person are left out, and so are pairs without
-    such a credit check."""
+    """Return, by (client id, corporation number), the credit checks of these corporation numbers that are denied but
+    bought, oldest first. People have decided that such a purchase was not made (state error); later AlarmBox said
+    that it was made, or another application wrote AlarmBox's id into the row. A credit check is left out if a person
+    has resolved or acknowledged its case (an alert of the rule `contradicted`). A pair without such a credit check
+    has no key.
+    """
     denied_checks: dict[tuple[str, str], tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
@@ -498,9 +500,9 @@ def _make_update_statement(columns: tuple[str, ...]) -> Update:
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
-    """Raise StaleRow if the credit check's row doesn't have the version of `record` any more, or if another
-    application, which raises no version, has written its state or AlarmBox's id. A decision that writes only to other
-    tables calls this function.
+    """Raise StaleRow if the credit check's row has another version than `record`, or if another application has
+    written the row's state or AlarmBox's id (other applications don't increment the version). A decision that writes
+    only to other tables calls this function.
     """
     current_record = find(conn, record.id)
     if current_record is None or _get_decided_values(current_record) != _get_decided_values(record):

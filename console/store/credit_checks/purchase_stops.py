@@ -1,5 +1,6 @@
-"""One statement that tells whether anything in the database may stop a purchase. A purchase asks it first: for a
-corporation number that is bought for the first time, it replaces the queries that explain a refusal.
+"""One statement that checks whether a row in the database may stop a purchase. Each purchase runs it first. If no row
+may stop the purchase, as for most corporation numbers that are bought for the first time, the queries that explain a
+refusal aren't needed.
 """
 
 from sqlalchemy import Connection, bindparam, func, or_, select
@@ -32,10 +33,14 @@ _POSSIBLE_STOP_QUERY = select(
 
 
 def may_be_stopped(conn: Connection, corporation_number: str, provider: str) -> bool:
-    """Return False if nothing in the database can stop a purchase of this corporation number at `provider`: there is
-    no open alert that the database was set back, no credit check and no lost operation of this number for any client,
-    no credit check whose number SQL can't normalise, and no read-only switch for everything or for the provider is
-    on. If one of them exists, return True: the caller must ask the exact queries.
+    """Return True if a row in the database may stop a purchase of this corporation number at `provider`; the caller
+    must then run the exact queries. Return False if no row can stop it. Five kinds of rows may stop a purchase:
+
+    - an open alert that the database was set back
+    - a credit check of this number, for any client
+    - a lost operation of this number, for any client
+    - a credit check whose number SQL can't normalise
+    - a read-only switch that is on, for everything or for the provider
     """
     parameters = {"number": corporation_number, "provider": provider}
     return any(conn.execute(_POSSIBLE_STOP_QUERY, parameters).one())

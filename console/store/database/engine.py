@@ -274,7 +274,7 @@ class Database:
         for a row that only this transaction can have written.
 
         Raises CommitUnproven if that row is absent or `tx` has no proof; ConsoleError `database_unreachable` if the
-        database can't be asked; the server's error if it has undone `tx`.
+        database can't be read; the server's error if the server has undone `tx`.
         """
         session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
         has_sent_commit = server_engine.make_commit_watch(tx.conn)
@@ -396,8 +396,10 @@ def _find_first_committed(lost_transactions: list[Transaction], conn: Connection
 
 
 def _is_any_committed(lost_transactions: list[Transaction], conn: Connection) -> bool:
-    """True if one of `lost_transactions` turns out to be committed, after the transaction on `conn` has failed: its
-    rows may be the cause. The transaction is rolled back if there are lost ones."""
+    """True if one of `lost_transactions` (earlier attempts whose COMMIT wasn't answered) was committed: its rows may
+    be the reason for which the transaction on `conn` has failed. To find out, the transaction on `conn` is rolled
+    back first. Return False without a rollback if `lost_transactions` is empty or the connection is lost.
+    """
     if not lost_transactions or conn.invalidated:
         return False
     try:

@@ -340,9 +340,10 @@ def _has_unread_bytes(connection: Any) -> bool:
 
 
 def make_commit_watch(conn: Connection) -> Callable[[], bool]:
-    """Return a function that tells whether the last COMMIT on this connection was sent to the server, also after the
-    connection was lost. It wasn't if an earlier statement of the transaction had failed whose answer was only read
-    before COMMIT."""
+    """Return a function that returns True if the last COMMIT on this connection was sent to the server. The function
+    may be called after the connection was lost. COMMIT isn't sent if a deferred statement of the transaction has
+    failed, because the answers to deferred statements are read before COMMIT is sent.
+    """
     dbapi: Any = conn.connection.dbapi_connection
     return lambda: bool(dbapi.is_commit_sent)
 

@@ -97,7 +97,9 @@ _listed_requests = (
     .subquery("listed")
 )
 _PERSON_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
-"""Columns by which the requests of one person or record are numbered: the running one first, then by time and id."""
+"""Columns by which the requests of one person are numbered: the request that is executed now first, then the others
+by time and id.
+"""
 _RECORD_ORDER_COLUMNS = (
     _listed_requests.c.running.desc(), _listed_requests.c.passed_over, _listed_requests.c.served_place,
     *_PERSON_ORDER_COLUMNS[1:],
@@ -113,9 +115,10 @@ _open_requests = select(
     .label("place"),
     func.row_number().over(partition_by=_listed_requests.c.who, order_by=_PERSON_ORDER_COLUMNS).label("turn"),
 ).subquery("open")
-# The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
-# waits for all requests of somebody else. Of several people's requests about one subject, the first is that of the
-# person for whom this worker has executed none, or whose last one is the longest ago.
+# For each record, only the first request about it can be taken. The second request of a person comes after the first
+# requests of all people, so that nobody waits for all requests of somebody else. If several people have requests
+# about one record, the first one is of a person for whom this worker has executed no request or, if there is no such
+# person, of the person whose last executed request was taken longest ago.
 _TAKABLE_REQUESTS_QUERY = (
     select(_open_requests.c.id, _open_requests.c.fence, _open_requests.c.who)
     .where(
@@ -232,7 +235,7 @@ _REQUEST_PROGRESS_QUERY = select(
     .label("withdrawn"),
 ).where(_own_requests.c.id == bindparam("desk_request_id"))
 _LONGEST_LISTED_RESULT_BYTES = 64 * 1024
-"""Length (bytes) of the longest answer that a list of requests reads."""
+"""Length (bytes) of the longest answer that a list of requests reads; a longer answer is left out (NULL)."""
 _OWN_REQUESTS_QUERY = (
     select(
         _own_requests.c.id,
@@ -427,11 +430,11 @@ def take_next_request(
     isn't taken while another request about the same record is executed. Requests that no worker took in time are
     marked as lapsed first.
 
-    Each person's oldest request comes before any person's second one; requests for audit entries come last. Of
-    requests about one record, those of other people come before those of `served_people`, the people whose requests
-    this worker has taken, in the order of the last one.
-    `only_first_of_person`: take no request of a person for whom another request is executed now; requests for audit
-    entries are excepted.
+    Each person's oldest request comes before any person's second one; requests for audit entries come last.
+    `served_people` are the people whose requests this worker has already taken; the one whose last request was taken
+    longest ago comes first. If several people have requests about one record, people who aren't in `served_people`
+    come first, then the others in the order of `served_people`. `only_first_of_person`: take no request of a person
+    for whom another request is executed now; requests for audit entries are excepted.
 
     Requests in `locked` are left out. Raises RequestLocked if another transaction holds a lock that a change of a
     request needs. The changes don't wait for locks, except on MySQL, whose shortest wait is one second.

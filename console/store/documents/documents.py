@@ -1,7 +1,6 @@
 """Stores documents in a folder or bucket. The path of a document is made of the SHA-256 of its content:
-`ab/abcdef….pdf`. A file is written completely or not at all, and it is never replaced.
-
-Raises ConsoleError:
+`ab/abcdef….pdf`. A file is written completely or not at all, and it is never replaced. The functions and methods
+raise ConsoleError:
 
 - `storage_full`: no space, read-only, or the folder can't be written
 - `documents_unreachable`: the share isn't mounted, or the bucket doesn't answer or refuses access

@@ -250,9 +250,9 @@ class _OpenPdfDocument:
 
 
 def _join_utf16_halves(codes: list[int]) -> list[int]:
-    """Return the character codes of a text that PDFium gives as UTF-16. A character that needs two codes (𠮷
-    in a name) is at the place of its first code; at the place of the second is _NO_CHARACTER, so that each index is
-    still that of PDFium. A code without a meaning becomes U+FFFD.
+    """Return the character codes of a text that PDFium gives as UTF-16. A character that needs two codes (𠮷 in a
+    name) has the index of its first code. The index of the second code has _NO_CHARACTER, so that the indexes of all
+    characters are the same as in PDFium. A code without a meaning becomes U+FFFD.
     """
     joined_codes = [code if code < 0x110000 and not 0xD800 <= code < 0xE000 else _UNKNOWN_CHARACTER for code in codes]
     for index, (code, next_code) in enumerate(pairwise(codes)):

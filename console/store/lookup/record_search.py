@@ -70,7 +70,9 @@ _DAY_COLUMNS: Mapping[str, Sequence[Column[Any]]] = {
     payments.PAYMENT_KIND: (payment_table.c.created_at, payment_table.c.begun_at, payment_table.c.paid_at),
     refunds.REFUND_KIND: (refund_table.c.created_at,),
 }
-"""The instants of a record that count for a condition on the day."""
+"""By kind of record, the columns with the instants that are compared with a condition on the day. A record fulfils
+the condition if one of them is on a selected day.
+"""
 _STATES_BY_KIND: Mapping[str, frozenset[str]] = {
     credit_checks.CREDIT_CHECK_KIND: frozenset(CheckState),
     orders.ORDER_KIND: frozenset(OrderState),

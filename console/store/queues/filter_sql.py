@@ -213,8 +213,9 @@ def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return one sort key: the place of the provider among all providers, that of credit checks first. A record
-    without a provider comes last."""
+    """Return one sort key: the index of the provider in the list of all providers, in which the provider of credit
+    checks is the first one. A record without a provider comes last.
+    """
     return [
         make_position_sql(
             table.shown_columns.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
@@ -235,9 +236,9 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return two sort keys: whether the record is scheduled (0, otherwise 1), and an instant. The instant is the
-    column `work_at` (for a scheduled record the time of its next attempt), and `state_since` where that is NULL. It
-    is always a column, because a database server returns an instant that was passed as a parameter as text.
+    """Return two sort keys: 0 for a scheduled record and 1 for any other, and an instant. The instant is the column
+    `work_at` (for a scheduled record the time of its next attempt), and `state_since` where that is NULL. It is
+    always a column, because a database server returns an instant that was passed as a parameter as text.
     """
     is_scheduled = is_one_of_sql(table.shown_columns.work_state, {WorkState.SCHEDULED})
     due_at = func.coalesce(table.shown_columns.columns.work_at, table.since, type_=Instant)
@@ -245,8 +246,9 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return one sort key: the place of the record's owner among all owners, sorted by name. A record without an
-    owner has the last place."""
+    """Return one sort key: the index of the record's owner in the list of all owners, which is sorted by name. A
+    record without an owner comes last.
+    """
     names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
     owner_by_id = table.owners.get(table.kind, {})
     owner_positions = [

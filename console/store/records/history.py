@@ -127,7 +127,9 @@ def _make_newest_rows_query(source: EventSource, limit: int) -> Select[Any]:
 
 
 def _make_parameters(kind: str, id: str) -> dict[str, object]:
-    """Return the parameters of `EventSource.condition`; an operation has an id that is no number."""
+    """Return the values of the parameters of `EventSource.condition`. `record_number` is missing for an operation,
+    whose id isn't a number.
+    """
     return {"record_kind": kind, "record_id": id} | ({} if kind == OPERATION_KIND else {"record_number": int(id)})
 
 

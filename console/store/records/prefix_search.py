@@ -49,12 +49,11 @@ _IDS_BY_ANY_PREFIX_QUERY = union_all(
 
 
 def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
-    """Return the ids of the orders, payments and refunds with a number or payer that begins with `text`, by kind, at
-    most `limit` for each searched column.
+    """Return, by kind, the ids of the orders, payments and refunds with a number or payer that begins with `text`: at
+    most `limit` for each searched column and each spelling.
 
-    Numbers are compared with each spelling of `text` (see `list_number_spellings`), payers with `text` itself.
-    `limit` is for each spelling. A database account that reads masked views doesn't see payers, so for it payers
-    aren't searched.
+    Numbers are compared with each spelling of `text` (see `list_number_spellings`), payers with `text` itself. A
+    database account that reads masked views can't see payers, so on its connections payers aren't searched.
     """
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
@@ -72,9 +71,10 @@ def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object
 
 
 def list_number_spellings(text: str) -> tuple[str, ...]:
-    """Return the spellings in which a typed number or key of a record may be stored, the typed one first: its NFKC
-    form (full-width characters become ASCII), and, if it then has ASCII characters alone, the same with hyphens for
-    other dashes, in capitals and in small letters."""
+    """Return the spellings in which a typed number or key of a record may be stored, the typed one first. The others
+    are made from its NFKC form, in which full-width characters are ASCII. If that form has only ASCII characters, it
+    is also returned with hyphens in place of other dashes, in capitals and in small letters.
+    """
     typed = unicodedata.normalize("NFKC", text)
     hyphenated = typed.translate(_DASHES_TO_HYPHEN)
     if not hyphenated.isascii():
@@ -83,8 +83,10 @@ def list_number_spellings(text: str) -> tuple[str, ...]:
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the text is the payer of the payment, or if a spelling of it is the order number (not the provider's
-    number of the order), a number of the payment, or the idempotency key of the refund. False for a credit check."""
+    """True if the text is the payer of a payment, or if a spelling of the text is the order number of an order (the
+    provider's number of the order isn't compared), a number of a payment, or the idempotency key of a refund. Always
+    False for a credit check.
+    """
     spellings = list_number_spellings(text)
     if isinstance(record, CreditCheck):
         return False

@@ -270,6 +270,6 @@ _MAX_CHARACTERS_BY_COLUMN: Mapping[str, int] = {
     "en_address_outside": 600,
     "furigana": 500,
 }
-"""Largest number of characters of each text. Where the publisher's definition leaves room for doubt, more is
-accepted.
+"""Largest accepted number of characters of each text, by column. If the publisher's definition is unclear, the
+largest number that it may mean is used.
 """

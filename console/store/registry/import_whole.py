@@ -1,10 +1,10 @@
 """Builds a new registry from whole files: from the file of the nation, or from files of some prefectures, all of
 the same day.
 
-The rows are inserted in the order of the file, and their terms are added to the search index in the same step, for
-which their comparison forms are needed, too. All is committed every few blocks, together with the number of the last
-line. So a stopped or killed import continues after this line. The indexes by number and by successor are created
-afterwards, in the space that the merging of the search index has freed.
+The rows are inserted in the order of the file, and their terms are added to the search index in the same step,
+because rows and terms are made from the same comparison forms. Every few blocks both are committed, together with the
+number of the last line. So a stopped or killed import continues after this line. The indexes by number and by
+successor are created afterwards, in the space that the merging of the search index has freed.
 """
 
 import json

@@ -108,8 +108,9 @@ _INTEGER_BY_OPTIONAL_CODE: Mapping[str, int | None] = {**_INTEGER_BY_CODE, "": N
 _WritableCorporation: Any = make_dataclass(
     "_WritableCorporation", [field.name for field in fields(Corporation)], slots=True
 )
-"""Has the slots of Corporation and can be written. The constructor of a frozen dataclass calls a function for each
-field; to fill a writable object and then make it a Corporation takes a sixth of the time.
+"""Class with the same slots as `Corporation`, whose fields can be written. An object is filled and then gets the
+class `Corporation`. This takes a sixth of the time of the constructor of a frozen dataclass, which calls a function
+for each field.
 """
 
 

@@ -16,7 +16,10 @@ from console.store.registry.search_index import (
 
 _SHORTEST_BEGINNING = 2
 _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
-"""Terms of one expression. For a name, four of the rarest find few other rows; addresses have more in common."""
+"""Largest number of terms in one full-text expression for a name, and in any other expression. The four rarest terms
+of a name are enough to find few other rows. Addresses have more terms in common, so an expression for them needs more
+terms.
+"""
 
 
 class FullTextExpressions:
@@ -40,7 +43,9 @@ class FullTextExpressions:
 
     def make_names_expression(self, query: RegistryQuery) -> str | None:
         """Return the full-text expression that finds the corporations of WHOLE_NAME, NAME and BEGINNING together.
-        Return None if there is none, as for a name of one character, which isn't a beginning in the index."""
+        Return None if there is none, as for a name of one character: the index has no term for a beginning of one
+        character.
+        """
         words = (query.whole_name, *query.words)
         if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING:
             return None

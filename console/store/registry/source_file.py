@@ -34,7 +34,9 @@ MAX_COMPRESSION_RATIO = 200
 _MAX_BYTES_WITHOUT_RATIO_CHECK = 16 * 1024**2
 """A CSV up to this size (bytes) is accepted with any ratio of its size to its compressed size."""
 _ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""The publisher uses no others. They may need gigabytes of memory, and have exceptions of their own."""
+"""The compression methods that a ZIP may use; the publisher uses no others. Other methods may need gigabytes of
+memory, and raise other exceptions when they fail.
+"""
 _LONGEST_LINE_BYTES = 64 * 1024
 """Longest accepted line (bytes)."""
 _BLOCK_BYTES = 256 * 1024
@@ -44,7 +46,7 @@ _CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _UTF8_KANA_OR_KANJI_PATTERN = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 _PRIVATE_USE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
-"""Characters to which Python decodes bytes that have no meaning in Shift_JIS."""
+"""Matches a character to which Python decodes bytes that have no meaning in Shift_JIS."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 

@@ -1,6 +1,6 @@
-"""Table `watched_corporations`: for each corporation that has or had a live record here, the facts of the
-corporation registry of which people have been informed. Rows are never deleted. If a corporation has no live
-record any more, its facts are replaced without an alert.
+"""Table `watched_corporations`: for each corporation that has or had a live record here, the facts of the corporation
+registry of which people have been informed. Rows are never deleted. If a corporation no longer has a live record, its
+facts are replaced without an alert.
 """
 
 from collections.abc import Collection, Iterable

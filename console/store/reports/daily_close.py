@@ -27,8 +27,9 @@ from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import reconciliations
 
 MAX_OPERATIONS = 20_000
-"""Largest number of operations of one kind in which outcomes are searched that became known later (the operations
-of the newest records), and of lapsed operations of all kinds that are read (the oldest).
+"""Limit of two reads. For each kind of record, at most this number of operations are read to find outcomes that
+became known later: those of the newest records. At most this number of lapsed operations of all kinds are read: the
+oldest ones.
 """
 _IDS_PER_QUERY = 500
 _PAYMENT_KIND, _REFUND_KIND = "payment", "refund"
@@ -109,12 +110,14 @@ def _sum_by_currency(conn: Connection, query: Select[Any]) -> SumByCurrency:
 def list_records_with_unknown_outcome(
     conn: Connection, provider: str, at: datetime
 ) -> tuple[tuple[UnknownRecord, ...], bool]:
-    """Return two values: the payments and refunds of the provider whose outcome was unknown at the instant `at`,
-    sorted by the beginning of that period; and False if there are more than MAX_OPERATIONS operations of a
-    kind or lapsed operations of all kinds, so that records may be missing, otherwise True.
+    """Return (records, is_complete). The records are the payments and refunds of the provider whose outcome was
+    unknown at the instant `at`, sorted by the time at which the outcome became unknown. `is_complete` is False if
+    records may be missing, because a kind of record has more than MAX_OPERATIONS operations, or because there are
+    more than MAX_OPERATIONS lapsed operations.
 
-    A record's outcome was unknown at `at` if its operation began before `at` and the outcome is still unknown, or
-    another process settled it at `at` or later; in the latter case the operation has a raised fencing token.
+    A record's outcome was unknown at `at` if its operation began before `at`, and the outcome is still unknown or
+    another process wrote it at `at` or later. An operation whose outcome another process wrote has a higher fencing
+    token than a new operation.
     """
     records: list[UnknownRecord] = []
     is_complete = True

@@ -24,9 +24,10 @@ _APPROVED_STATES = (
 
 
 def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
-    """Return two values: for each currency the numbers of the refunds that were requested in the period, by the steps
-    that they have reached; and False if there may be more of them than the MAX_REFUNDS refunds that are read,
-    otherwise True. The function reads the newest refunds, whatever the period is, so the period must end now.
+    """Return (funnels, is_complete). There is one funnel for each currency: the numbers of the refunds that were
+    requested in the period, by the steps that they have reached. `is_complete` is False if refunds of the period may
+    be missing, because only MAX_REFUNDS refunds are read. The function reads the newest refunds, whatever the period
+    is, so the period must end now.
     """
     newest_refunds = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("limit", type_=Integer)).subquery()
     columns = newest_refunds.c

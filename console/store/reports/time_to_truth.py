@@ -11,8 +11,9 @@ from console.store.operations import journal
 from console.store.schema.core import operations
 
 MAX_OPERATIONS = 10_000
-"""Largest number of operations of one kind that are read (those of the newest records), and of lapsed operations of
-all kinds (the oldest)."""
+"""Limit of two reads. For each kind of record, at most this number of operations are read: those of the newest
+records. At most this number of lapsed operations of all kinds are read: the oldest ones.
+"""
 
 
 def select_newest_operations(kind: str, limit: int) -> Subquery:
@@ -40,19 +41,19 @@ def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
 
 
 def list_lapsed_operations(conn: Connection, limit: int) -> tuple[tuple[Operation, ...], bool]:
-    """Return two values: the lapsed operations of all kinds, oldest first, at most `limit`; and False if there are
-    more, otherwise True."""
-    lapsed_ids = journal.list_lapsed_operations(conn, limit + 1)
-    return lapsed_ids[:limit], len(lapsed_ids) <= limit
+    """Return (operations, is_complete): the lapsed operations of all kinds, oldest first, at most `limit`;
+    `is_complete` is False if there are more.
+    """
+    lapsed_operations = journal.list_lapsed_operations(conn, limit + 1)
+    return lapsed_operations[:limit], len(lapsed_operations) <= limit
 
 
 def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
-    """Return two values: the calls that cost or move money on records of this kind, began in the period, and ended or
-    lapsed without a known outcome; and False if there are more than MAX_OPERATIONS operations of this kind or lapsed
-    operations of all kinds, so that calls may be missing, otherwise True.
-
-    A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token than
-    the operation's first token had an unknown outcome.
+    """Return (calls, is_complete). The calls are those that cost or move money on records of this kind, began in the
+    period, and ended or lapsed without a known outcome. `is_complete` is False if calls may be missing, because there
+    are more than MAX_OPERATIONS operations on records of this kind, or more than MAX_OPERATIONS lapsed operations. A
+    process that writes an unknown outcome later increments the operation's fencing token. So an ended operation with
+    a higher token than FIRST_FENCE had an unknown outcome before.
     """
     columns = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at.is_not(None))
@@ -71,10 +72,10 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
         for row in rows
     ]
     lapsed_operations, has_all_lapsed = list_lapsed_operations(conn, MAX_OPERATIONS)
-    lapsed_ids = [
+    lapsed_outcomes = [
         UnknownOutcome(operation.started_at, None)
         for operation in lapsed_operations
         if operation.action == journal.MONEY_ACTION_BY_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]
-    return unknown_outcomes + lapsed_ids, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)
+    return unknown_outcomes + lapsed_outcomes, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)

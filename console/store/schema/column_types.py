@@ -50,8 +50,9 @@ class _ReadableInstant(_LenientInstant):
 
 
 class _NonZeroInstant(DateTime):
-    """Column type of an instant on a server. A server without strict mode stores 0000-00-00, which the driver
-    returns as text; this type returns None instead. Of a DATE column it returns the beginning of the day."""
+    """Column type of an instant on a server. A server without strict mode stores 0000-00-00, which the driver returns
+    as text; this type returns None instead. For a value of a DATE column, this type returns the beginning of the day.
+    """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         def read_instant(value: Any) -> datetime | None:

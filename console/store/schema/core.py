@@ -47,8 +47,8 @@ search for a range of `at` would also lock the first row after the range, which 
 """
 WAITING_REQUEST_SQL = f"CASE WHEN state <> 'asked' THEN 0 WHEN action = '{AUDIT_REQUEST_ACTION}' THEN 2 ELSE 1 END"
 """SQL of the column `waiting` of desk requests: 0 if the request doesn't wait for a worker, 2 if it waits and is for
-an audit entry, 1 for any other that waits. Of one person the waiting requests come last in the index of this column,
-so a lock on the end of another person's part of the index doesn't hold up a new request.
+an audit entry, 1 for any other that waits. In the index of this column, the waiting requests of a person come after
+the person's other requests. So a lock on the end of another person's part of the index doesn't delay a new request.
 """
 OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
 """SQL of a derived column of alerts: the id of the alert's record while the alert is open, then NULL. A unique index
@@ -252,8 +252,9 @@ call_rates = Table(
 )
 
 QUESTION_SUFFIX = ".question"
-"""Suffix of the kind in evidence that is shown with a record, while the triggers of a server don't count it as a
-provider's answer about the record."""
+"""Suffix of the kind of record (column `subject_kind`) in some rows of evidence. Such a row is shown with the record,
+but the triggers of a server don't count it as a provider's answer about the record.
+"""
 evidence = Table(
     "evidence",
     metadata,

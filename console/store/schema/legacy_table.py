@@ -32,11 +32,11 @@ _LEGACY_TABLE_OPTIONS_QUERY = text(
 @dataclass(frozen=True, slots=True)
 class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
-    `has_default_value`: the column has a default value that the console's connections accept (no day 0000-00-00),
-    numbers of its own (auto_increment), or is generated, so that an INSERT needs no value. `default` is the SQL of
-    the default value. `further_properties` are the properties that a server reports as `extra`, such as
-    auto_increment; `charset` and `collation` are None on SQLite, and for a column that isn't a text; `comment` is the
-    column's comment in the database.
+    `has_default_value`: an INSERT needs no value for the column, because the column is generated, gets numbers from
+    the database (auto_increment), or has a default value that the console's connections accept (they refuse the day
+    0000-00-00). `default` is the SQL of the default value. `further_properties` are the properties that a server
+    reports as `extra`, such as auto_increment; `charset` and `collation` are None on SQLite, and for a column that
+    isn't a text; `comment` is the column's comment in the database.
     """
 
     name: str

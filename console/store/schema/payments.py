@@ -156,7 +156,7 @@ refunds = Table(
     Column("intended_repeat", Boolean, nullable=False, server_default=text("0")),
     Column("set_aside_id", BigInteger),
     Column("saw", LongText, nullable=False),  # JSON: the payment as the maker saw it
-    Column("radar", LongText, nullable=False),  # JSON: the warnings, with the maker's answers
+    Column("radar", LongText, nullable=False),  # JSON: the risk signals, with the maker's comments
     Column("checkers_needed", Integer, nullable=False),
     Column("sends_after", Instant),
     Column("decide_by", Instant, nullable=False),

@@ -76,8 +76,10 @@ _RESULT_COUNTS_QUERY = union_all(
         _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == STILL_UNKNOWN
     ),
 )
-"""One query, so that both parts count the same rows. Only rows that are done can be still unknown: the first part
-counts them as done. Both parts are read through ix_bulk_rows_open, so that nothing is sorted.
+"""Query of the numbers of a bulk run's rows. The first part counts the rows by result. The second part counts the
+rows with the result done whose record's outcome is still unknown; the first part contains these rows, too. Both parts
+are one query, so that they see the same rows. Both use the index ix_bulk_rows_open, so that the database sorts
+nothing.
 """
 _INSERT_BULK_RUN_STATEMENT, _INSERT_BULK_ROWS_STATEMENT = into(bulk_runs), into(bulk_rows)
 _WRITE_ROW_RESULT_STATEMENT = (

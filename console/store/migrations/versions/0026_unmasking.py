@@ -6,4 +6,4 @@ down_revision = "0025"
 
 
 def upgrade() -> None:
-    """Nothing but the version."""
+    """Change nothing: only the version of the schema rises."""
