@@ -104,8 +104,8 @@ class Seats(ABC):
         if self.password_of(name):
             dialog = person.dialog(PasswordDialog)
             dialog.password_field.line_edit.setText(self.password_of(name))
-            person.until(dialog.act_button.isEnabled)
-            dialog.act_button.click()
+            person.until(dialog.main_button.isEnabled)
+            dialog.main_button.click()
 
     def close(self) -> None:
         """Close all windows, then the desks."""

@@ -34,10 +34,10 @@ def note(person: Person, words: str) -> None:
     person.press("N")
     person.until(lambda: bool(dialogs(person)))
     (dialog,) = dialogs(person)
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     dialog.words_field.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: not dialogs(person))
 
 

@@ -52,7 +52,7 @@ def queue(person: Person, name: str = "incomplete") -> QueuesPage:
 def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
     """Once its dry run is there."""
     person.until(
-        lambda: dialog.plan_page is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
+        lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
     )
     return dialog
 
@@ -136,9 +136,9 @@ def test_confirmed_twice_it_is_one_run(
     assert page.selection.bar.count_label.plain == "All 3 matches selected"
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    dialog.main_button.click()
     ended(person, dialog)
     assert [(run.state, run.done) for run in console.bulk.list_latest()] == [("done", 3)]
     assert pdfs(sandbox, lacking) == [1, 1, 1]
@@ -172,9 +172,9 @@ def test_what_changed_behind_ones_back_is_skipped(
         for one in dialog.plan_page.table.rows.iterate_loaded_rows()
     }
     assert sum("skip, Taken by lead-b" in row for row in shown) == 1
-    assert dialog.act_button.text() == "Re-fetch 1"
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    assert dialog.main_button.text() == "Re-fetch 1"
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     ended(person, dialog)
     assert pdfs(sandbox, lacking) == [before[0], before[1], 1]
     assert pdfs(sandbox, [late]) == [0]
@@ -194,9 +194,9 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     dialog.plan_page.row_limit_list.setCurrentIndex(1)
     plan_rows = dialog.plan_page.table.rows
     person.until(lambda: plan_rows.is_complete and plan_rows.row_count == 1)  # no row that the run leaves alone
-    assert dialog.act_button.text() == "Take 1"
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    assert dialog.main_button.text() == "Take 1"
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     ended(person, dialog)
     assert dialog.progress_page is not None
     assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
@@ -207,13 +207,13 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     (shown,) = (column for column in unfinished.runs_table.rows.columns if column.key == "done")
     assert shown.text(unfinished.runs_table.current_item) == "1 of 3"
     unfinished.reject()
-    person.until(dialog.act_button.isEnabled)
-    assert dialog.act_button.text() == "Continue..."
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    assert dialog.main_button.text() == "Continue..."
+    dialog.main_button.click()
     planned(person, dialog)
-    assert dialog.act_button.text() == "Take 2"
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    assert dialog.main_button.text() == "Take 2"
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     ended(person, dialog)
     assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in lacking]
 
@@ -243,8 +243,8 @@ def test_closed_found_again_and_stopped(
     person.press("Ctrl+A")
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert sandbox.control.wait_until_reached(held=1)
     person.press("Esc")
     person.no_dialog()
@@ -253,12 +253,12 @@ def test_closed_found_again_and_stopped(
     person.until(lambda: unfinished.runs_table.current_item is not None)
     person.press("Return")
     again = person.dialog(BulkDialog)
-    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Stop after this record")
-    again.act_button.click()
+    person.until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Stop after this record")
+    again.main_button.click()
     person.until(lambda: console.bulk.list_latest()[0].state == "stopped")
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
-    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Continue...")
+    person.until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Continue...")
     assert again.progress_page is not None
     assert console.bulk.list_latest()[0].done == 1
     again.progress_page.discard_button.click()
@@ -279,8 +279,8 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     person.press("Ctrl+A")
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert sandbox.control.wait_until_reached(held=1)
     assert person.opening.context.running_acting_calls == ()
     person.press("Esc")
@@ -311,11 +311,11 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     assert dialog.note_field is not None
     assert dialog.note_field.edit.hasFocus()
     person.type_in("called AlarmBox")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     planned(person, dialog)
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     ended(person, dialog)
     dialog.cancel_button.click()
     person.no_dialog()
@@ -393,8 +393,8 @@ def test_results_are_narrowed_and_taken_along(
     person.press("Ctrl+A")
     person.press("T")
     dialog = planned(person, person.dialog(BulkDialog))
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     ended(person, dialog)
     assert dialog.progress_page is not None
     outcome = dialog.progress_page

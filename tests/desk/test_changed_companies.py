@@ -128,8 +128,8 @@ def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     person.press("A")
     dialog = person.dialog(AcknowledgeAlertsDialog)
     assert any("closes with your acknowledgement" in label.plain for label in dialog.findChildren(TextLabel))
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.no_dialog()
     person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
 
@@ -159,7 +159,7 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     person.press("A")
     dialog = person.dialog(ReopenIncidentDialog)
     person.type_in("the wrong company")
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.no_dialog()
     person.until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
@@ -195,7 +195,7 @@ def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_pat
     dialog = person.dialog(PurchaseDialog)
     assert dialog.form.is_renewal
     assert dialog.form.client_id == record.client_id
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
 
 
 def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:

@@ -44,7 +44,7 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     caps = {button.key for button in dialog.findChildren(KeyButton)}
     assert {"Alt+↑", "Alt+↓"} <= caps  # as in all other key hints
     dialog.boxes["state"].setChecked(False)
-    person.until(lambda: not dialog.act_button.isEnabled())
+    person.until(lambda: not dialog.main_button.isEnabled())
     dialog.boxes["cause"].setChecked(True)
     dialog.boxes["age"].setChecked(True)
     dialog.boxes["age"].setFocus()
@@ -57,8 +57,8 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     for button, place in ((down, 2), (up, 0)):  # each of two quick clicks moves the column by one line
         person.double_click(button)
         assert dialog.ordered_keys.index("age") == place
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.no_dialog()
     person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
 

@@ -133,7 +133,7 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
     client = dialog.form.client_input
     assert isinstance(client, DropDownList)
     client.setCurrentIndex(0)
-    person.until(dialog.act_button.isEnabled)  # told, not refused
+    person.until(dialog.main_button.isEnabled)  # told, not refused
     (successor,) = (link for link in dialog.form.findChildren(LinkButton) if link.isVisible())
     successor.click()
     person.no_dialog()

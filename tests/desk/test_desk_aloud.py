@@ -92,7 +92,7 @@ def test_a_desk_is_heard(
     blind.check_tree()
     blind.press("N")
     blind.types("asked the shop")
-    person.until(person.dialog(NoteDialog).act_button.isEnabled)
+    person.until(person.dialog(NoteDialog).main_button.isEnabled)
     blind.press("Ctrl+Return")
     person.no_dialog()
     blind.check_tree()

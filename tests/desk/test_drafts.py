@@ -34,7 +34,7 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
     dialog.form.ticket_edit.setText("T-7")
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     return dialog
 
 
@@ -47,7 +47,7 @@ def home_bars(person: Person) -> list[NotificationBar]:
 def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert dialog.review is not None
     crash(person)
     again = sit()
@@ -63,10 +63,10 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment
     assert (form.amount_edit.text(), form.reason_code) == ("8500", "ordered_twice")
     assert (form.explanation_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
     assert dialog.review is None, "a draft only fills the form"
-    again.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
-    again.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    again.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    again.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     again.until(lambda: dialog._refund is not None)
     again.press("Esc")
     again.no_dialog()
@@ -136,16 +136,16 @@ def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
     """With everything that was typed; a wrong amount is corrected, and the review shows the new one."""
     person = sit()
     dialog = type_refund(person, payment)
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert "8,500" in dialog.windowTitle()
     person.press("Alt+Left")
-    assert dialog.act_button.text() == "Review..." or not dialog.review
+    assert dialog.main_button.text() == "Review..." or not dialog.review
     assert dialog.form.isVisible()
     assert dialog.form.explanation_edit.text() == "ordered twice"
     assert dialog.form.amount_edit.hasFocus()
     dialog.form.amount_edit.setText("7500")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert "7,500" in dialog.windowTitle()
     assert dialog.form.make_request().amount == "7500"
 
@@ -171,8 +171,8 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     other.press("N")
     dialog = other.dialog(NoteDialog)
     assert dialog.words_field.text() == "Ms Sato called"
-    other.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    other.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     other.no_dialog()
     assert other.opening.context.person_values.list_drafts() == ()
 

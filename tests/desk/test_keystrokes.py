@@ -132,11 +132,11 @@ def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
     person.press("F")
     dialog = person.dialog(RefetchDialog)
     assert QApplication.focusWidget() is dialog.cancel_button
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Tab")
     person.press("Enter")
     person.until(lambda: not dialog.cancel_button.isVisible() or (dialog.windowTitle() != "" and not dialog.is_busy))
-    assert dialog.act_button.text() != "Re-fetch", "it has ended"
+    assert dialog.main_button.text() != "Re-fetch", "it has ended"
     assert person.keys <= 3
 
 
@@ -163,14 +163,14 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
     if kind != "text":
         person.press("Tab", 2 if kind == "file" else 1)
         assert QApplication.focusWidget() is form.reason_text_field.edit
-        assert not dialog.act_button.isEnabled(), "the words are missing"
+        assert not dialog.main_button.isEnabled(), "the words are missing"
         person.press("Ctrl+Return")
         person.keys -= 1
         assert not dialog.is_busy
         person.type_in("seen on their list")
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
-    assert dialog.is_busy or dialog.act_button.text() == "Open record"
+    assert dialog.is_busy or dialog.main_button.text() == "Open record"
     person.until(lambda: not dialog.is_busy)
     assert person.keys <= 6
 
@@ -226,7 +226,7 @@ def test_a_refund(person: CountingPerson, desk: Furnished) -> None:
     person.press("Tab")
     person.press("Down")
     person.rest()
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     assert dialog.review is not None
     assert QApplication.focusWidget() is dialog.cancel_button, "Enter cancels where it would act"
@@ -255,7 +255,7 @@ def test_an_approval(person: CountingPerson) -> None:
     person.press("A")
     dialog = person.dialog(ApproveDialog)
     assert QApplication.focusWidget() is dialog.cancel_button
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Tab")
     person.press("Enter")
     person.until(lambda: dialog.windowTitle() == "Approved")
@@ -285,7 +285,7 @@ def test_a_note(person: CountingPerson, desk: Furnished) -> None:
     person.press("N")
     dialog = person.dialog(NoteDialog)
     person.type_in("asked the shop")
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.no_dialog()
     assert [note.words for note in desk.console.payments.read_payment(payment.id).notes] == ["asked the shop"]
@@ -306,7 +306,7 @@ def test_a_difference(person: CountingPerson, desk: Furnished) -> None:
     dialog = person.dialog(NoteDialog)
     assert person.keys <= 3
     person.type_in("asked the gateway")
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.no_dialog()
     person.active()
@@ -346,9 +346,9 @@ def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) ->
     dialog = person.dialog(LimitDialog)
     assert QApplication.focusWidget() is dialog.value_field.edit
     person.type_in(value)
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     person.press("Tab")
-    assert QApplication.focusWidget() is dialog.act_button
+    assert QApplication.focusWidget() is dialog.main_button
     person.press("Enter")
     person.no_dialog()
     assert person.keys <= 5

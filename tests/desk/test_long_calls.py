@@ -39,7 +39,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
         person.press("N")
         dialog = person.dialog(NoteDialog)
         person.type_in("late")
-        person.until(dialog.act_button.isEnabled)
+        person.until(dialog.main_button.isEnabled)
         person.press("Ctrl+Return")
         person.until(lambda: dialog.is_busy)
         (timer,) = dialog.findChildren(RunningCallTimer)
@@ -61,7 +61,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
             timer.timeout.emit()
             assert dialog.hint.plain == translate("dialog.elapsed", "en", seconds=CLOSABLE_AFTER_SECONDS)
             assert dialog.cancel_button.isEnabled()
-            assert not dialog.act_button.isEnabled()
+            assert not dialog.main_button.isEnabled()
             person.press("Esc")
             person.no_dialog()
         person.press("P")  # the window is free

@@ -40,8 +40,8 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
     person.until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
     person.until(lambda: mention_count(person) == "1")
     person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.no_dialog()
     person.until(lambda: person.frame.current_route != shown)
 
@@ -79,8 +79,8 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     QTest.keyClick(edit, Qt.Key.Key_Return)
     edit.insertPlainText("me@" + colleague)
     assert edit.toPlainText().count("\n") == 1
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.no_dialog()
     view = console.recovery.read_record("payment", payment.id)
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment

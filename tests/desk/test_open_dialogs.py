@@ -40,16 +40,16 @@ def test_a_refund_that_is_being_is_requested_sql(
     dialog.form.amount_edit.setText("8500")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert dialog.review is not None
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     before = words_of(dialog)
     with seats.acting("lead-b") as lead:
         other = lead.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
     person.until(lambda: page.view is not None and page.view.record.version > payment.version)
     assert words_of(dialog) == before
-    dialog.act_button.click()
+    dialog.main_button.click()
     person.until(lambda: not dialog.is_busy and words_of(dialog) != before)
     newest = dialog_refund(person, payment)
     assert newest is not None
@@ -70,12 +70,12 @@ def test_a_request_that_is_being_approved(
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
     seats.type_password(dialog, "lead-b")
-    checker.until(dialog.act_button.isEnabled)
+    checker.until(dialog.main_button.isEnabled)
     before = words_of(dialog)
     console.refunds.withdraw(refund.id)
     checker.until(lambda: page.footer.isHidden())  # its result is shown in place of the request
     assert words_of(dialog) == before
-    dialog.act_button.click()
+    dialog.main_button.click()
     checker.until(lambda: not dialog.is_busy and words_of(dialog) != before)
     assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
     assert sandbox.control.payments_control.read_refunds() == []

@@ -42,7 +42,7 @@ def asking(seats: Seats) -> AskingSeats:
 def waiting_purchase(person: Person) -> tuple[PurchaseDialog, WithdrawButton]:
     """The dialog of a purchase whose request waits for a worker, and its button to withdraw it."""
     dialog = open_purchase(person, "1")
-    dialog.act_button.click()
+    dialog.main_button.click()
     return dialog, offered(person, dialog)
 
 
@@ -149,8 +149,8 @@ def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: C
     assert f"Credit check {record.id}" in dialog.row_sentence_label.plain
     assert not dialog.withdraw_button.isEnabled()
     assert dialog.withdraw_button.shown_reason in texts(dialog)
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert person.page(CreditCheckPage) is not None
 
 

@@ -61,8 +61,8 @@ def decline(checker: Person, refund: Refund) -> RejectDialog:
     checker.press("D")
     dialog = checker.dialog(RejectDialog)
     dialog.reason_field.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
-    checker.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    checker.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     return dialog
 
 
@@ -98,7 +98,7 @@ def test_decisions_need_the_password(
         dialog = decline(checker, refund)
         first = checker.dialog(PasswordDialog)
         checker.type_in("wrong")
-        checker.until(first.act_button.isEnabled)
+        checker.until(first.main_button.isEnabled)
         checker.press("Return")
         checker.until(
             lambda: any(
@@ -108,7 +108,7 @@ def test_decisions_need_the_password(
         assert state(refund) is RefundState.REQUESTED
         second = checker.dialog(PasswordDialog)
         checker.type_in(password)
-        checker.until(second.act_button.isEnabled)
+        checker.until(second.main_button.isEnabled)
         checker.press("Return")
         checker.until(lambda: dialog.windowTitle() == "Declined")
         assert state(refund) is RefundState.REJECTED
@@ -133,8 +133,8 @@ def test_decisions_need_the_password(
         checker.press("A")
         approval = checker.dialog(ApproveDialog)
         approval.password_field.line_edit.setText(password)
-        checker.until(approval.act_button.isEnabled)
-        approval.act_button.click()
+        checker.until(approval.main_button.isEnabled)
+        approval.main_button.click()
         checker.until(lambda: approval.windowTitle() == "Approved")
         ended(checker, maker, refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]

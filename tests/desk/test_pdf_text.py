@@ -112,12 +112,12 @@ def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
     person.press("F")
     dialog = person.dialog(RefetchDialog)
     dialog.pdf_box.setChecked(True)
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
-    person.until(dialog.act_button.isEnabled)
-    assert dialog.act_button.text() == translate("action.compare" if is_other else "action.open_pdf", "en")
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    assert dialog.main_button.text() == translate("action.compare" if is_other else "action.open_pdf", "en")
+    dialog.main_button.click()
     person.page(PdfComparisonPage if is_other else PdfPage)
 
 

@@ -326,12 +326,12 @@ def shown_dialog(stage: Stage, kind: type[D], key: str) -> D:
 
 def ready(stage: Stage, dialog: DialogFrame, *, stays: bool = True) -> Press:
     """The press of the acting button of a dialog; its outcome is shown in the dialog, or closes it."""
-    stage.person.until(dialog.act_button.isEnabled)
+    stage.person.until(dialog.main_button.isEnabled)
 
     def has_ended() -> bool:
         return not shiboken6.isValid(dialog) or not (dialog.isVisible() and dialog.is_busy)
 
-    return Press(dialog.act_button, has_ended, dialog, stays=stays)
+    return Press(dialog.main_button, has_ended, dialog, stays=stays)
 
 
 def at_check(stage: Stage, record: CreditCheck) -> CreditCheckPage:
@@ -445,8 +445,8 @@ def refund_request(stage: Stage) -> Press:
     dialog.form.amount_edit.setText("8500")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
-    stage.person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    stage.person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert dialog.review is not None
     return ready(stage, dialog)
 
@@ -829,7 +829,7 @@ def bulk_dialog(stage: Stage) -> BulkDialog:
         run = desk.bulk.create_run("refetch", requests_of(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
     dialog.open()
-    stage.person.until(dialog.act_button.isEnabled)
+    stage.person.until(dialog.main_button.isEnabled)
     return dialog
 
 
@@ -854,7 +854,7 @@ def bulk_discard(stage: Stage) -> Press:
 def bulk_run(stage: Stage) -> Press:
     """The run is resumed, looked through and confirmed."""
     dialog = bulk_dialog(stage)
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.person.until(lambda: dialog.plan_page is not None)
     press = ready(stage, dialog)
     return replace(
@@ -1000,8 +1000,8 @@ def test_a_password_entered_twice_decides_once(
     press.button.click()  # type: ignore[attr-defined]  # a button
     dialog = person.dialog(PasswordDialog)
     dialog.password_field.line_edit.setText(seats.password_of("lead-b"))
-    password = Press(dialog.act_button, press.has_ended, dialog)
-    person.until(dialog.act_button.isEnabled)
+    password = Press(dialog.main_button, press.has_ended, dialog)
+    person.until(dialog.main_button.isEnabled)
     if by_keys:
         dialog.password_field.line_edit.setFocus()
         QTest.keyPress(dialog.windowHandle(), Qt.Key.Key_Return)

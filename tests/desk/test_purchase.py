@@ -38,14 +38,14 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     assert isinstance(choice, DropDownList)
     assert choice.currentIndex() == -1, "chosen for the person"
     choice.setCurrentText(client)
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     return dialog
 
 
 def purchase(person: Person) -> PurchaseDialog:
     """The same dialog once the provider has been asked, and the outcome is shown."""
     dialog = open_purchase(person)
-    dialog.act_button.click()
+    dialog.main_button.click()
     person.until(lambda: not dialog.is_busy)
     return dialog
 
@@ -56,7 +56,7 @@ UNHURRIED = {"TIME_SCALE": "1"}
 
 def leave_hanging(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
     """Ask a provider that hangs, and close the dialog."""
-    dialog.act_button.click()
+    dialog.main_button.click()
     person.until(lambda: bool(sandbox.control.read_state()["held"]))
     dialog.allow_closing("Close", "")
     dialog.reject()
@@ -71,8 +71,8 @@ def test_a_double_click_buys_once(sit: Sit, console: Console, sandbox: Sandbox) 
     """The second press of the same click finds the button off."""
     person = sit()
     dialog = open_purchase(person)
-    person.double_click(dialog.act_button)
-    dialog.act_button.click()
+    person.double_click(dialog.main_button)
+    dialog.main_button.click()
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "Bought"
     assert sandbox.control.count_charges(NUMBER) == 1
@@ -85,7 +85,7 @@ def test_nothing_can_be_bought_in_the_first_moment(sit: Sit) -> None:
     person.frame.show_route(LookupRoute(NUMBER))
     person.rest()
     person.press("B")
-    assert not person.dialog(PurchaseDialog).act_button.isEnabled()
+    assert not person.dialog(PurchaseDialog).main_button.isEnabled()
     person.press("Return")
     person.no_dialog()
 
@@ -115,7 +115,7 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     dialog = purchase(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
-    assert dialog.act_button.text() == "Open record"
+    assert dialog.main_button.text() == "Open record"
     (steps,) = dialog.findChildren(TimelineList)
     words = [steps.get_line_at(row).action_text for row in range(steps.model().rowCount())]
     assert [text for text in words if "sent" in text.lower()] == ["Sent to AlarmBox"]
@@ -227,8 +227,8 @@ def test_closing_waits_for_what_still_runs(sit: Sit, sandbox: Sandbox) -> None:
     person.window.close()
     leaving = person.dialog(RunningCallsDialog)
     assert person.window.isVisible()
-    person.until(leaving.act_button.isEnabled)
-    leaving.act_button.click()
+    person.until(leaving.main_button.isEnabled)
+    leaving.main_button.click()
     sandbox.control.release_calls()
     person.until(lambda: not person.window.isVisible())
     assert sandbox.control.count_charges(NUMBER) == 1

@@ -36,8 +36,8 @@ def switch(person: Person, words: str) -> None:
     dialog = person.dialog(ReadOnlySwitchDialog)
     person.until(dialog.reason_field.edit.hasFocus)
     person.type_in(words)
-    person.until(dialog.act_button.isEnabled)
-    person.tab_to(dialog.act_button.accessibleName())
+    person.until(dialog.main_button.isEnabled)
+    person.tab_to(dialog.main_button.accessibleName())
     person.press("Return")
     person.no_dialog()
 

@@ -105,12 +105,12 @@ def test_a_decision_on_an_old_view_decides_nothing(
     person.press("E")
     dialog = person.dialog(ResolveDialog)
     prepare_error(dialog, "not on their list")
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     with seats.past_the_console() as tx:
         changed = {"id": record.id, "name": "架空商事"}
         update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
         tx.conn.execute(text(update), changed)
-    dialog.act_button.click()
+    dialog.main_button.click()
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "The record has changed"
     assert any("架空商事" in words.plain for words in dialog.findChildren(TextLabel))
@@ -159,10 +159,10 @@ def test_not_bought_takes_two_people(
     first.form.reason_list.setCurrentIndex(first.form.reason_list.findData("not_listed"))
     reasons.add(first.form.find_disabled_reason())
     assert reasons == {"Select a reason.", "Explain the reason."}
-    assert not first.act_button.isEnabled()
+    assert not first.main_button.isEnabled()
     first.form.reason_text_field.edit.setText("20 purchases there, not this one")  # type: ignore[union-attr]  # a line
-    person.until(first.act_button.isEnabled)
-    first.act_button.click()
+    person.until(first.main_button.isEnabled)
+    first.main_button.click()
     person.until(lambda: first.windowTitle() == "Outcome proposed")
     person.press("Esc")
     person.no_dialog()
@@ -175,8 +175,8 @@ def test_not_bought_takes_two_people(
     second = person.dialog(ResolveDialog)
     prepare_error(second, "checked by phone")
     assert "op-a" in second.form.second_person_label.plain
-    person.until(second.act_button.isEnabled)
-    second.act_button.click()
+    person.until(second.main_button.isEnabled)
+    second.main_button.click()
     seats.confirm(person, "lead-b")
     person.until(lambda: second.windowTitle() == "Resolved")
     assert read(console, record.id).state == "error"

@@ -48,11 +48,11 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     dialog.form.explanation_edit.setText("ordered twice")
     for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("another order")  # type: ignore[union-attr]  # a line
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     assert dialog.review is not None
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: dialog.windowTitle().startswith("Refund R-"))
     person.press("Esc")
     person.no_dialog()
@@ -109,8 +109,8 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
     seats.type_password(dialog, "lead-b")
-    checker.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    checker.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     checker.until(lambda: dialog.windowTitle() == "Approved")
     checker.press("Esc")
     checker.no_dialog()
@@ -136,8 +136,8 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
     assert page.reject_button.isHidden()
     person.press("W")
     dialog = person.dialog(WithdrawDialog)
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == "Withdrawn")
     assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
 
@@ -153,11 +153,11 @@ def test_declining_needs_words_and_the_maker_reads_them(
     person.until(page.reject_button.isEnabled)
     person.press("D")
     dialog = person.dialog(RejectDialog)
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     assert dialog.hint.plain == "Enter a reason first."
     dialog.reason_field.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     seats.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Declined")
     person.press("Esc")
@@ -207,7 +207,7 @@ def test_a_wrong_amount_is_told_at_its_field(sit: Sit, payment: Payment) -> None
     for typed, told in WRONG.items():
         dialog.form.amount_edit.setText(typed)
         assert dialog.form.amount_field._message_label.plain == told, typed
-        assert not dialog.act_button.isEnabled()
+        assert not dialog.main_button.isEnabled()
 
 
 def test_an_unknown_refund_blocks_another_and_says_so(
@@ -224,7 +224,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     person.until(lambda: "refund" in page.list_bar_names())
     page.run_action_on_record("refund")
     dialog = person.dialog(RefundDialog)
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     assert "is unknown" in dialog.hint.plain
 
 

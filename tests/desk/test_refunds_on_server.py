@@ -55,14 +55,14 @@ def test_two_windows_on_one_server(
         dialog = checker.dialog(ApproveDialog)
         assert dialog.needs_password
         dialog.password_field.line_edit.setText("not the password")
-        checker.until(dialog.act_button.isEnabled)
-        dialog.act_button.click()
+        checker.until(dialog.main_button.isEnabled)
+        dialog.main_button.click()
         checker.until(lambda: dialog.password_field.line_edit.accessibleDescription() != "")
         assert desks["op-a"].refunds.read_refund(refund.id).record.state is RefundState.REQUESTED
         assert dialog.password_field.text() == ""
         dialog.password_field.line_edit.setText(account(place, "lead-b")[1])
-        checker.until(dialog.act_button.isEnabled)
-        dialog.act_button.click()
+        checker.until(dialog.main_button.isEnabled)
+        dialog.main_button.click()
         checker.until(lambda: dialog.windowTitle() == "Approved")
         ended(checker, desks["lead-b"], refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]

@@ -66,7 +66,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Consol
     form, hint = dialog.form, dialog.hint.plain
     assert hint
     assert form.outcome == "error"
-    dialog.press_act_button()
+    dialog.press_main_button()
     assert dialog.hint.plain == dialog.too_early_text or dialog._is_acting_delay_over
     person.until(lambda: dialog._is_acting_delay_over)
     assert dialog.hint.plain == hint

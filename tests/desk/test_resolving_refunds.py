@@ -48,11 +48,11 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     assert not form.refund_number_field.isVisible()
     form.outcome_buttons["completed"].setChecked(True)
     assert form.refund_number_field.isVisible()
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
     form.reason_list.setCurrentIndex(form.reason_list.findData("provider_reply"))
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == "Outcome proposed")
     view = seats.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN

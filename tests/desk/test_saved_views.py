@@ -43,12 +43,12 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     edit = dialog.name_field.edit
     assert isinstance(edit, LineEdit)
     edit.setText("a\u202eb")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: bool(edit.accessibleDescription()))
     edit.setText("Ａ & B")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.no_dialog()
     person.until(lambda: places(person) == [("Ａ & B", "3")])
     view = person.frame.context.saved_views[0].view
@@ -72,8 +72,8 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     edit = renaming.name_field.edit
     assert isinstance(edit, LineEdit)
     edit.setText("second")
-    person.until(renaming.act_button.isEnabled)
-    renaming.act_button.click()
+    person.until(renaming.main_button.isEnabled)
+    renaming.main_button.click()
     person.no_dialog()
     person.until(lambda: places(person) == [("second", "3")])
     page.shown_saved_view.delete_view()

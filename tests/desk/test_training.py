@@ -100,8 +100,8 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     check_page.take_focus()
     person.press("F")
     dialog = person.dialog(RefetchDialog)
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == "Re-fetched" and not dialog.is_busy)
     person.press("Esc")
     person.no_dialog()
@@ -118,8 +118,8 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     edit = acknowledging.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("looks good")
-    person.until(acknowledging.act_button.isEnabled)
-    acknowledging.act_button.click()
+    person.until(acknowledging.main_button.isEnabled)
+    acknowledging.main_button.click()
     person.until(lambda: not notices.table.all_rows)
     page = check(person)
     assert page.current_incident is not None

@@ -72,8 +72,8 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     edit = dialog.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("asked the bank")
-    person.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     person.until(lambda: [row.notice.order_no for row in page.table.all_rows] == ["ORD-2"])
     assert seats.acting_desk.notices.count_open_notices().count == 1
     assert order_id

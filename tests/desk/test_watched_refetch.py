@@ -24,7 +24,7 @@ def open_dialog(person: Person, record_id: int) -> RefetchDialog:
     person.press("F")
     dialog = person.dialog(RefetchDialog)
     dialog.pdf_box.setChecked(True)
-    person.until(dialog.act_button.isEnabled)
+    person.until(dialog.main_button.isEnabled)
     return dialog
 
 
@@ -40,7 +40,7 @@ def test_the_pages_of_both_copies_are_told(sit: Sit, console: Console, sandbox: 
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     dialog = open_dialog(person, record.id)
-    dialog.act_button.click()
+    dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
     person.rest()
     (content,) = dialog.findChildren(_RefetchContent)
@@ -68,18 +68,18 @@ def test_a_second_re_fetch_watches_the_first(sit: Sit, console: Console) -> None
     first.start()
     try:
         person.until(reached.is_set)
-        dialog.act_button.click()
+        dialog.main_button.click()
         running = translate("dialog.refetch.running_title", "en")
         person.until(lambda: dialog.windowTitle() == running)
-        person.until(dialog.act_button.isEnabled)
-        assert dialog.act_button.text() == translate("action.watch", "en")
-        dialog.act_button.click()
+        person.until(dialog.main_button.isEnabled)
+        assert dialog.main_button.text() == translate("action.watch", "en")
+        dialog.main_button.click()
         person.until(lambda: "Watching" in dialog.windowTitle())
-        assert not dialog.act_button.isVisible()
+        assert not dialog.main_button.isVisible()
     finally:
         goes_on.set()
         first.join()
     person.until(lambda: "has ended" in dialog.windowTitle())
     texts = shown_texts(dialog)
-    assert translate("action.open_pdf", "en") == dialog.act_button.text()
+    assert translate("action.open_pdf", "en") == dialog.main_button.text()
     assert any("op-a" in text and "PDF" in text for text in texts), texts

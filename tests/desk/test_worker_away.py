@@ -105,13 +105,13 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
         assert bars(person) == []
         person.press("F")
         dialog = person.dialog(RefetchDialog)
-        person.until(dialog.act_button.isEnabled)
+        person.until(dialog.main_button.isEnabled)
     person.until(lambda: not probe.isEnabled())
     reason = person.opening.context.find_worker_away_reason()
     assert "No worker" in reason
     assert [label.plain for label in page.findChildren(ReasonLabel) if label.buddy() is probe] == [reason]
     person.until(lambda: any("No worker is running" in text for text in bars(person)))
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     assert reason in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
     assert pack.isEnabled()
     page.refresh("a person reads on")
@@ -119,7 +119,7 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
     assert not probe.isEnabled()
     with executing(worker):
         person.until(probe.isEnabled)
-        person.until(dialog.act_button.isEnabled)
+        person.until(dialog.main_button.isEnabled)
         person.until(lambda: not any("No worker" in text for text in bars(person)))
         assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
@@ -134,15 +134,15 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
         dialog = person.dialog(LeftoverCredentialsDialog)
         texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
         assert all(name in texts for name in ("PAYPAY_API_KEY", "STORE_KEY", "CONSOLE_SECRET_ATOM_PASSWORD"))
-        person.until(dialog.act_button.isEnabled)
-        dialog.act_button.click()
+        person.until(dialog.main_button.isEnabled)
+        dialog.main_button.click()
         person.no_dialog()
         assert set(keyring.kept) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
         person.until(lambda: any(": 1." in text and "no longer needs" in text for text in bars(person)))
         person.control("Show credentials").press()
         dialog = person.dialog(LeftoverCredentialsDialog)
-        assert not dialog.act_button.isEnabled()
-        assert dialog.act_button.reason
+        assert not dialog.main_button.isEnabled()
+        assert dialog.main_button.reason
         person.press("Esc")
         person.control("Close").press()
         person.until(lambda: bars(person) == [])

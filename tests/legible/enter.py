@@ -29,7 +29,7 @@ def find_enter_faults() -> list[str]:
 
 def _faults_of(dialog: DialogFrame) -> Iterator[str]:
     focus = dialog.focusWidget()
-    dialog.act_button.blockSignals(True)
+    dialog.main_button.blockSignals(True)
     for widget in dialog.findChildren(QWidget):
         if isinstance(widget, _INPUT_TYPES) and widget.isVisible() and widget.isEnabled():
             name = f"{type(dialog).__name__}: Enter in {widget.accessibleName() or type(widget).__name__}"
@@ -42,8 +42,8 @@ def _faults_of(dialog: DialogFrame) -> Iterator[str]:
                 return
             if isinstance(widget, QPlainTextEdit):
                 widget.undo()
-            elif dialog.focusWidget() is dialog.cancel_button and not dialog.act_button.isHidden():
+            elif dialog.focusWidget() is dialog.cancel_button and not dialog.main_button.isHidden():
                 yield f"{name} leads to Cancel"
-    dialog.act_button.blockSignals(False)
+    dialog.main_button.blockSignals(False)
     if focus is not None:
         focus.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -200,7 +200,7 @@ def test_an_enter_that_cancels_is_found(qtbot: QtBot) -> None:
     window.resize(900, 600)
     window.show()
     for kind, faults in ((DialogFrame, []), (OldDialog, ["OldDialog: Enter in Name closes the dialog"])):
-        dialog = kind("Save", act_text="Save", parent=window)
+        dialog = kind("Save", main_button_text="Save", parent=window)
         dialog.show_content(Field("Name"))
         dialog.open()
         qtbot.waitUntil(dialog.isVisible)

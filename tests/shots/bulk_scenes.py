@@ -58,8 +58,8 @@ def planning(stage: Stage) -> None:
     stage.shoot("bulk-note")
     assert dialog.note_field is not None
     dialog.note_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
-    stage.until(dialog.act_button.isEnabled)
-    dialog.act_button.click()
+    stage.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
     _planned(stage)
     stage.shoot("bulk-note-plan")
     dialog.reject()
@@ -74,11 +74,11 @@ def running(stage: Stage) -> None:
     dialog = _planned(stage)
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(3)
-    stage.until(dialog.act_button.isEnabled)
+    stage.until(dialog.main_button.isEnabled)
     stage.desk.sandbox.control.add_fault("hang", times="always")
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.until(lambda: stage.desk.sandbox.control.read_state()["held"] != [])
-    stage.until(lambda: dialog.progress_page is not None and dialog.act_button.isEnabled())
+    stage.until(lambda: dialog.progress_page is not None and dialog.main_button.isEnabled())
     stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
     stage.shoot("bulk-running")
     del stage.opening.runner.is_idle
@@ -123,7 +123,7 @@ def _queue(stage: Stage, name: str) -> QueuesPage:
 def _planned(stage: Stage) -> BulkDialog:
     dialog = stage.find(BulkDialog)
     stage.until(
-        lambda: dialog.plan_page is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
+        lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
     )
     return dialog
 

@@ -73,9 +73,9 @@ def unmasking(stage: Stage) -> None:
     page.unmasking.open_dialog("payment", payment.id)
     dialog = stage.find(UnmaskDialog)
     dialog.words_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
-    stage.until(dialog.act_button.isEnabled)
+    stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-unmask")
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.until(lambda: page.unmasking.texts is not None)
     stage.shoot("payment-unmasked")
     page.unmasking.mask()
@@ -170,11 +170,11 @@ def refund_dialog(stage: Stage) -> None:
     stage.until(lambda: not dialog.form.is_plan_due and not dialog._is_reading_plan)
     for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
-    stage.until(dialog.act_button.isEnabled)
+    stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-refund")
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.shoot("dialog-refund-review")
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-refund-asked")
     dialog.cancel_button.click()
@@ -243,7 +243,7 @@ def resolve_money(stage: Stage) -> None:
     dialog.form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.reason_text_field.edit.setText("精算明細 11 月 20 日分")  # type: ignore[union-attr]  # a line
-    stage.until(dialog.act_button.isEnabled)
+    stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-resolve-refund")
     dialog.reject()
 

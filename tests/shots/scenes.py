@@ -288,10 +288,10 @@ def purchase(stage: Stage) -> None:
         assert isinstance(choice, DropDownList)
         choice.setCurrentIndex(1)
         dialog.form.purpose_boxes[0].setChecked(True)
-        stage.until(dialog.act_button.isEnabled)
+        stage.until(dialog.main_button.isEnabled)
         if name == "bought":
             stage.shoot("dialog-purchase")
-        dialog.act_button.click()
+        dialog.main_button.click()
         if name == "asking":
             stage.until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
             QTest.qWait(300)
@@ -315,9 +315,9 @@ def refetch(stage: Stage) -> None:
     assert page.view is not None
     page.action_handlers.refetch(page.view.record)
     dialog = stage.find(RefetchDialog)
-    stage.until(dialog.act_button.isEnabled)
+    stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-refetch")
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-refetch-done")
     dialog.cancel_button.click()
@@ -335,9 +335,9 @@ def resolve(stage: Stage) -> None:
     dialog.form.file_field.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
     dialog.form.not_bought_button.setChecked(True)
     dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
-    stage.until(dialog.act_button.isEnabled)
+    stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-resolve")
-    dialog.act_button.click()
+    dialog.main_button.click()
     stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-resolve-awaiting")
     dialog.cancel_button.click()

@@ -40,7 +40,7 @@ class LimitDialog(FormDialog):
             translate("dialog.limit.title", name=translate_limit_name(context, limit.name), currency=limit.currency),
             translate("dialog.limit.now", value=format_limit_value(context, limit, limit.value)),
             parent,
-            act_text=translate("dialog.limit.act"),
+            main_button_text=translate("dialog.limit.act"),
         )
         self._limit = limit
         unit = get_limit_unit(limit.name)

@@ -22,11 +22,11 @@ class ReadOnlySwitchDialog(FormDialog):
 
     def __init__(self, context: WindowContext, scope: str, parent: QWidget, *, is_on: bool) -> None:
         translate, self._key_part = context.translate, "on" if is_on else "off"
-        title_key, act_text = (
+        title_key, main_button_text = (
             f"dialog.read_only.{self._key_part}.title",
             translate(f"dialog.read_only.{self._key_part}.act"),
         )
-        super().__init__(context, translate(title_key, scope=scope), "", parent, act_text=act_text)
+        super().__init__(context, translate(title_key, scope=scope), "", parent, main_button_text=main_button_text)
         self._scope, self._is_on = scope, is_on
         self.reason_field = Field(translate("dialog.read_only.reason"))
         self.reason_field.show_hint(translate("dialog.read_only.reads"))

@@ -47,12 +47,12 @@ class AcknowledgeAlertsDialog(DialogFrame):
             translate("dialog.acknowledge.title"),
             self._alert_title,
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.acknowledge.act"),
+            main_button_text=translate("dialog.acknowledge.act"),
             kind="primary",
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self._alert = context, alert
         self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.note_field = MultiLineField(translate("dialog.acknowledge.words"), translate)
@@ -61,19 +61,19 @@ class AcknowledgeAlertsDialog(DialogFrame):
         effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
         content.setLayout(make_column(self.note_field, TextLabel(translate(effect_key), wraps_lines=True), gap_px=12))
         self.show_content(content)
-        self.act_button.clicked.connect(self._acknowledge_alerts)
+        self.main_button.clicked.connect(self._acknowledge_alerts)
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:
             self.note_field.edit.textChanged.connect(self._update_button)  # it resolves the alert: say why
             self._update_button()
         else:
-            self.enable_act_button(translate("dialog.enter_cancels"))
+            self.enable_main_button(translate("dialog.enter_cancels"))
 
     @Slot()
     def _update_button(self) -> None:
         if self.note_field.text().strip():
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_main_button(self._context.translate("dialog.enter_cancels"))
         else:
-            self.disable_act_button(self._context.translate("dialog.acknowledge.needs_words"))
+            self.disable_main_button(self._context.translate("dialog.acknowledge.needs_words"))
 
     @Slot()
     def _acknowledge_alerts(self) -> None:

@@ -34,7 +34,7 @@ class IncidentDialog(FormDialog):
             translate(f"dialog.incident_{self.name}.title"),
             incident_texts.format_incident_name(incident, context),
             parent,
-            act_text=translate(f"dialog.incident_{self.name}.act"),
+            main_button_text=translate(f"dialog.incident_{self.name}.act"),
         )
         self.incident = incident
         self.note_field = MultiLineField(translate(f"dialog.incident_{self.name}.words"), translate)

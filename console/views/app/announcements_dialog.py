@@ -33,7 +33,7 @@ class AnnouncementsDialog(DialogFrame):
             translate("dialog.notices.title"),
             translate("dialog.notices.what"),
             cancel_text=translate("action.close"),
-            act_text=translate("action.open"),
+            main_button_text=translate("action.open"),
             close_name=translate("action.close"),
             parent=parent,
         )
@@ -57,7 +57,7 @@ class AnnouncementsDialog(DialogFrame):
         self.table.opened.connect(self._open_record_of_announcement)
         self.table.current_changed.connect(self._show_selected_announcement)
         self.table.rows.page_applied.connect(self._select_first_announcement)
-        self.act_button.clicked.connect(self._open_record_of_selected_announcement)
+        self.main_button.clicked.connect(self._open_record_of_selected_announcement)
         announcer.announced.connect(self.show_announcements)
         self.show_announcements()
 
@@ -79,9 +79,9 @@ class AnnouncementsDialog(DialogFrame):
         self.sentence_label.show_text(announcement.sentence if isinstance(announcement, Announcement) else "")
         self.file_buttons.show_path(announcement.path if isinstance(announcement, Announcement) else "")
         if isinstance(announcement, Announcement) and announcement.route is not None:
-            self.enable_act_button()
+            self.enable_main_button()
         else:
-            self.disable_act_button(self._context.translate("dialog.notices.open_off"))
+            self.disable_main_button(self._context.translate("dialog.notices.open_off"))
 
     @Slot()
     def _open_record_of_selected_announcement(self) -> None:

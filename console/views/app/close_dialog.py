@@ -23,7 +23,7 @@ class RunningCallsDialog(DialogFrame):
         super().__init__(
             translate("dialog.leaving.title"),
             cancel_text=translate("dialog.leaving.stay"),
-            act_text=translate("dialog.leaving.act"),
+            main_button_text=translate("dialog.leaving.act"),
             hint=translate("dialog.leaving.hint"),
             close_name=translate("action.close"),
             parent=frame.window,
@@ -37,13 +37,13 @@ class RunningCallsDialog(DialogFrame):
         content = QWidget()
         content.setLayout(make_column(unfinished_bar, *call_rows, gap_px=8))
         self.show_content(content)
-        self.act_button.clicked.connect(self._wait_for_running_calls)
+        self.main_button.clicked.connect(self._wait_for_running_calls)
         self._timer = QTimer(self, interval=_RUNNING_CALLS_CHECK_INTERVAL_MS)
         self._timer.timeout.connect(self._close_if_calls_ended)
 
     @Slot()
     def _wait_for_running_calls(self) -> None:
-        self.act_button.set_busy(self._frame.context.translate("dialog.leaving.waiting"))
+        self.main_button.set_busy(self._frame.context.translate("dialog.leaving.waiting"))
         self._timer.start()
 
     @Slot()

@@ -24,7 +24,7 @@ class LeftoverCredentialsDialog(DialogFrame):
             translate("dialog.leftovers.title"),
             translate("dialog.leftovers.subtitle"),
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.leftovers.act"),
+            main_button_text=translate("dialog.leftovers.act"),
             kind="danger",
             hint=translate("dialog.leftovers.kept"),
             close_name=translate("action.close"),
@@ -33,8 +33,8 @@ class LeftoverCredentialsDialog(DialogFrame):
         self._context, self._leftovers = context, leftovers
         self.show_content(self._make_content())
         if not leftovers.entries:
-            self.disable_act_button(translate("dialog.leftovers.nothing"))
-        self.act_button.clicked.connect(self._delete_credentials)
+            self.disable_main_button(translate("dialog.leftovers.nothing"))
+        self.main_button.clicked.connect(self._delete_credentials)
 
     def _make_content(self, *widgets_above: QWidget) -> QWidget:
         translate, leftovers = self._context.translate, self._leftovers

@@ -58,15 +58,15 @@ class BulkDialog(BulkRunDialog):
             self.note_field.edit.setPlainText(draft_text)
             self.note_field.edit.textChanged.connect(self._update_note_button)
         self.show_widgets_in_column(*widgets_above, self.note_field)
-        self.set_act_button(translate("bulk.next"), self._create_run_with_note)
+        self.set_main_button(translate("bulk.next"), self._create_run_with_note)
         self._update_note_button()
 
     @Slot()
     def _update_note_button(self) -> None:
         if self.note_field is None or not self.note_field.text().strip():
-            self.disable_act_button(self._context.translate("dialog.note.needs_words"))
+            self.disable_main_button(self._context.translate("dialog.note.needs_words"))
         else:
-            self.enable_act_button()
+            self.enable_main_button()
 
     def _create_run_with_note(self) -> None:
         if self._request is not None and self.note_field is not None and not self.is_busy:
@@ -107,7 +107,7 @@ class BulkDialog(BulkRunDialog):
             return
         self.show_title(context.translate("act.refused"))
         self.show_widgets_in_column(bar)
-        self.act_button.hide()
+        self.main_button.hide()
 
     # -- dry run
 
@@ -123,7 +123,7 @@ class BulkDialog(BulkRunDialog):
         )
         progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wraps_lines=True)
         self.show_widgets_in_column(progress)
-        self.act_button.hide()
+        self.main_button.hide()
 
         def make_plan(report_progress: ProgressReporter) -> BulkPlan:
             def report_checked_count(checked_count: int) -> None:
@@ -144,7 +144,7 @@ class BulkDialog(BulkRunDialog):
         self.plan_page.row_limit_changed.connect(self._update_run_button)
         self.plan_page.table.rows.page_applied.connect(self.fit_size)
         self.show_widgets_in_column(self.plan_page)
-        self.set_act_button(" ", self._begin_run)
+        self.set_main_button(" ", self._begin_run)
         self.cancel_button.setFocus()
         self._update_run_button()
 
@@ -166,16 +166,16 @@ class BulkDialog(BulkRunDialog):
         action_name = run.action.value
         title_key = f"bulk.title.{action_name}" if count else f"bulk.nothing.{action_name}"
         self.show_title(context.translate(title_key, n=count), frozen_sentence)
-        self.act_button.show_text(
+        self.main_button.show_text(
             context.translate(f"bulk.act.{action_name}" if count else f"bulk.action.{action_name}", n=count)
         )
         if count:
             self._disabled_reason = ""
             self.hint.show_text(context.translate("dialog.enter_cancels"))
             if not self._is_act_delayed:
-                self.act_button.enable_button()
+                self.main_button.enable_button()
         else:
-            self.disable_act_button(context.translate("bulk.nothing_to_do"))
+            self.disable_main_button(context.translate("bulk.nothing_to_do"))
 
     def _begin_run(self) -> None:
         if self.plan_page is None or self.run is None or self.is_busy:

@@ -37,11 +37,11 @@ class BulkRunDialog(DialogFrame):
         super().__init__(
             " ",
             cancel_text=context.translate("action.cancel"),
-            act_text=" ",
+            main_button_text=" ",
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None
@@ -51,7 +51,7 @@ class BulkRunDialog(DialogFrame):
         self._shown_run_state, self._button_meaning_number = "", 0
         self._timer = QTimer(self, interval=_PROGRESS_READ_INTERVAL_MS)
         self._timer.timeout.connect(self._read_progress)
-        self.act_button.clicked.connect(self._call_button_function)
+        self.main_button.clicked.connect(self._call_button_function)
         self._button_function: Callable[[], None] = _do_nothing
 
     def show_dry_run(self, run: BulkRun) -> None:
@@ -63,7 +63,7 @@ class BulkRunDialog(DialogFrame):
 
     @Slot()
     def _call_button_function(self) -> None:
-        """Call the function that `set_act_button` has stored for the main button."""
+        """Call the function that `set_main_button` has stored for the main button."""
         self._button_function()
 
     @Slot()
@@ -78,18 +78,18 @@ class BulkRunDialog(DialogFrame):
             self.move(frame.topLeft())
 
     @Slot()
-    def _enable_act_button(self) -> None:
-        super()._enable_act_button()
+    def _enable_main_button(self) -> None:
+        super()._enable_main_button()
         if self._is_act_delayed:
-            self.act_button.setEnabled(False)
+            self.main_button.setEnabled(False)
 
-    def set_act_button(self, text: str, on_press: Callable[[], None]) -> None:
+    def set_main_button(self, text: str, on_press: Callable[[], None]) -> None:
         """Show the dialog's main button with this text; a press calls `on_press`. The button is enabled only after a
         short delay, so that the second click of a double click on the previous button doesn't call `on_press`."""
         self._button_function, self._is_act_delayed = _do_nothing, True
-        self.act_button.show_text(text)
-        self.act_button.setVisible(True)
-        self.act_button.setEnabled(False)
+        self.main_button.show_text(text)
+        self.main_button.setVisible(True)
+        self.main_button.setEnabled(False)
 
         self._button_meaning_number += 1
         meaning_number = self._button_meaning_number
@@ -99,7 +99,7 @@ class BulkRunDialog(DialogFrame):
                 return  # the button has another meaning by now
             self._button_function, self._is_act_delayed = on_press, False
             if not self._disabled_reason and not self.is_busy:
-                self.act_button.enable_button()
+                self.main_button.enable_button()
 
         QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, allow_press)
 
@@ -121,7 +121,7 @@ class BulkRunDialog(DialogFrame):
         self.show_widgets_in_column(self.progress_page)
         self.cancel_button.show_text(translate("action.close"))
         self.hint.show_text("")
-        self.act_button.hide()
+        self.main_button.hide()
         self._shown_run_state = ""
         self._timer.start()
         self._read_progress()
@@ -171,16 +171,16 @@ class BulkRunDialog(DialogFrame):
             run.action.value
         )
         if run_state == "done":
-            self.act_button.hide()
+            self.main_button.hide()
             self.cancel_button.setFocus()
         elif run_state == "running":
             self._disabled_reason = disabled_reason
-            self.set_act_button(translate("bulk.stop"), self._stop_run)
+            self.set_main_button(translate("bulk.stop"), self._stop_run)
         else:
             self._disabled_reason = disabled_reason or self._find_resume_disabled_reason(run)
-            self.set_act_button(translate("bulk.go_on"), self._resume_run)
+            self.set_main_button(translate("bulk.go_on"), self._resume_run)
         if self._disabled_reason and run_state != "done":
-            self.disable_act_button(self._disabled_reason)
+            self.disable_main_button(self._disabled_reason)
 
     def _show_discard_button(self, run: BulkRun, state: str) -> None:
         """Show the button that discards the open rows while the run is stopped; `state` is the run's state. Only the
@@ -212,7 +212,7 @@ class BulkRunDialog(DialogFrame):
         if self.run is None:
             return
         run_id = self.run.id
-        self.act_button.set_busy(self._context.translate("bulk.stopping"))
+        self.main_button.set_busy(self._context.translate("bulk.stopping"))
         self._context.run_acting_call(
             lambda services, request_id: services.bulk.stop(run_id, request_id=request_id),
             lambda _run: None,

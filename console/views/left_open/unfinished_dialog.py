@@ -91,7 +91,7 @@ class UnfinishedWorkDialog(DialogFrame):
             translate("dialog.unfinished.title"),
             translate("dialog.unfinished.hint"),
             cancel_text=translate("action.close"),
-            act_text=translate("action.open"),
+            main_button_text=translate("action.open"),
             close_name=translate("action.close"),
             parent=parent,
         )
@@ -119,7 +119,7 @@ class UnfinishedWorkDialog(DialogFrame):
             table.opened.connect(self._open_item)
             table.rows.page_applied.connect(partial(self._select_first_row, table))
             table.current_changed.connect(self._update_buttons)
-        self.act_button.clicked.connect(self._open_selected_item)
+        self.main_button.clicked.connect(self._open_selected_item)
         self.tabs.currentChanged.connect(self._show_tab_contents)
         context.work_counts_changed.connect(self.read_lists)
         context.changed.connect(self._read_lists_if_affected)
@@ -205,7 +205,7 @@ class UnfinishedWorkDialog(DialogFrame):
             )
         )
         self.show_content(content)
-        self.disable_act_button(translate("dialog.unfinished.open_off"))
+        self.disable_main_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
         self.withdraw_reason_label = TextLabel("", "small", "muted", wraps_lines=True)
         self.withdraw_button.reason_changed.connect(self.withdraw_reason_label.show_text)
@@ -397,13 +397,13 @@ class UnfinishedWorkDialog(DialogFrame):
         self.mention_buttons.setVisible(table is self.mentions_table)
         self.mention_buttons.enable_for_row(item)
         if item is None:
-            self.disable_act_button(translate("dialog.unfinished.open_off"))
+            self.disable_main_button(translate("dialog.unfinished.open_off"))
         elif table is self.leases_and_takes_table and not _is_take_of_record(item):
-            self.disable_act_button(translate("reason.lease_no_record"))
+            self.disable_main_button(translate("reason.lease_no_record"))
         elif not self._can_open_item(item):
-            self.disable_act_button(translate("reason.request_no_record"))
+            self.disable_main_button(translate("reason.request_no_record"))
         else:
-            self.enable_act_button()
+            self.enable_main_button()
         self._update_withdraw_button(item if isinstance(item, OwnRequest) else None)
         self._show_row_sentence(item)
 

@@ -33,13 +33,13 @@ class UnmaskDialog(FormDialog):
             translate("dialog.unmask.title"),
             translate("dialog.unmask.subtitle", seconds=UNMASKED_SECONDS),
             parent,
-            act_text=translate("dialog.unmask.act"),
+            main_button_text=translate("dialog.unmask.act"),
         )
         self._kind, self._id = kind, id
         self.words_field = MultiLineField(translate("dialog.unmask.words"), translate)
         self.words_field.edit.textChanged.connect(self.update_submit_button)
         self.show_form()
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
 
     def find_first_focus(self) -> QWidget:

@@ -36,22 +36,22 @@ class FormDialog(DialogFrame):
         subtitle: str,
         parent: QWidget,
         *,
-        act_text: str,
+        main_button_text: str,
         kind: Literal["primary", "danger"] = "primary",
     ) -> None:
         super().__init__(
             title,
             subtitle,
             cancel_text=context.translate("action.cancel"),
-            act_text=act_text,
+            main_button_text=main_button_text,
             kind=kind,
             close_name=context.translate("action.close"),
             parent=parent,
         )
         self.too_early_text = context.translate("dialog.too_early")
-        block_button_without_worker(context, self.act_button)
-        self.context, self._act_text = context, act_text
-        self.act_button.clicked.connect(self.submit_form)
+        block_button_without_worker(context, self.main_button)
+        self.context, self._main_button_text = context, main_button_text
+        self.main_button.clicked.connect(self.submit_form)
 
     def list_inputs(self) -> Sequence[QWidget]:
         """Return the widgets of the form, from top to bottom. The subclass implements it."""
@@ -82,9 +82,9 @@ class FormDialog(DialogFrame):
         """Enable the main button if the form is complete; otherwise disable it and show the reason."""
         problem_key = self.find_form_problem()
         if problem_key:
-            self.disable_act_button(self.context.translate(problem_key))
+            self.disable_main_button(self.context.translate(problem_key))
         else:
-            self.enable_act_button()
+            self.enable_main_button()
 
     @Slot()
     def submit_form(self) -> None:
@@ -118,6 +118,6 @@ class FormDialog(DialogFrame):
 
     def _show_failure(self, failure: Failure) -> None:
         self.allow_acting_again(self.context.translate("action.cancel"))
-        self.act_button.show_text(self._act_text)
+        self.main_button.show_text(self._main_button_text)
         self.show_form(NotificationBar("", self.context.format_failure(failure), tone="bad", icon_name="square_bang"))
         self.update_submit_button()

@@ -33,16 +33,16 @@ class PurchaseDialog(DialogFrame):
             translate("dialog.purchase.title", number=plan.corporation_number),
             get_company_name(plan),
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.purchase.act"),
+            main_button_text=translate("dialog.purchase.act"),
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self._plan = context, plan
         self._steps = ReachedStepCollector(context)
         self._record: CreditCheck | Operation | None = None
         self.form = PurchaseForm(context, plan, client)
-        self.form.changed.connect(self._update_act_button)
+        self.form.changed.connect(self._update_main_button)
         self.form.record_requested.connect(self._open_credit_check)
         self.form.number_requested.connect(self._open_company)
         corporation_number = plan.corporation_number
@@ -53,23 +53,23 @@ class PurchaseDialog(DialogFrame):
         widgets_above = [self._draft.bar] if self._draft.bar is not None else []
         content.setLayout(make_column(*widgets_above, self.form, gap_px=12))
         self.show_content(content)
-        self.act_button.clicked.connect(self._buy_check)
-        self._update_act_button()
+        self.main_button.clicked.connect(self._buy_check)
+        self._update_main_button()
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         """Set the title of the dialog and the text of the main button for the selected client: buy or renew. If
         the purchase isn't possible, disable the button with the reason."""
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
         label_keys = {"renew": "dialog.purchase.renew_act", "buy": "dialog.purchase.act"}
         self.show_title(translate(titles[kind], number=self._plan.corporation_number), get_company_name(self._plan))
-        self.act_button.show_text(translate(label_keys[kind]))
+        self.main_button.show_text(translate(label_keys[kind]))
         disabled_reason = self.form.find_disabled_reason()
         if disabled_reason:
-            self.disable_act_button(disabled_reason)
+            self.disable_main_button(disabled_reason)
         else:
-            self.enable_act_button(translate("dialog.enter_cancels"))
+            self.enable_main_button(translate("dialog.enter_cancels"))
 
     @Slot()
     def _buy_check(self) -> None:
@@ -126,11 +126,15 @@ class PurchaseDialog(DialogFrame):
         self._record = record
         open_button_text = translate("action.open_record") if record is not None else ""
         self.show_outcome(
-            title, self._format_subtitle(), content, close_text=translate("action.close"), act_text=open_button_text
+            title,
+            self._format_subtitle(),
+            content,
+            close_text=translate("action.close"),
+            main_button_text=open_button_text,
         )
         if record is not None:
-            self.act_button.clicked.connect(self._open_record)
-            self.act_button.setFocus()
+            self.main_button.clicked.connect(self._open_record)
+            self.main_button.setFocus()
 
     def _format_subtitle(self) -> str:
         """Return the subtitle of the dialog: the company, the corporation number, and the client for which the

@@ -41,12 +41,12 @@ class RefetchDialog(DialogFrame):
                 "dialog.refetch.subtitle", company=words.format_company_name(record, context), client=record.client_id
             ),
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.refetch.act"),
+            main_button_text=translate("dialog.refetch.act"),
             hint=translate("dialog.enter_cancels"),
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self._record = context, record
         self._steps = ReachedStepCollector(context)
         self._watch: RefetchWatch | None = None
@@ -58,9 +58,9 @@ class RefetchDialog(DialogFrame):
         self.detail_box.setChecked(bool(missing_parts - {"pdf"}) or not missing_parts)
         self.pdf_box.setChecked("pdf" in missing_parts or not missing_parts)
         for box in (self.detail_box, self.pdf_box):
-            box.checkStateChanged.connect(self._update_act_button)
+            box.checkStateChanged.connect(self._update_main_button)
         self.show_content(self._make_form())
-        self.act_button.clicked.connect(self._refetch_parts)
+        self.main_button.clicked.connect(self._refetch_parts)
 
     def _make_form(self) -> QWidget:
         translate, record = self._context.translate, self._record
@@ -89,11 +89,11 @@ class RefetchDialog(DialogFrame):
         return form_widget
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         if self.detail_box.isChecked() or self.pdf_box.isChecked():
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_main_button(self._context.translate("dialog.enter_cancels"))
         else:
-            self.disable_act_button(self._context.translate("dialog.refetch.nothing_chosen"))
+            self.disable_main_button(self._context.translate("dialog.refetch.nothing_chosen"))
 
     @Slot()
     def _refetch_parts(self) -> None:
@@ -196,13 +196,13 @@ class RefetchDialog(DialogFrame):
             context.translate("record.title", id=self._record.id),
             _make_failure_content(context, failure),
             close_text=context.translate("action.close"),
-            act_text=context.translate("action.watch"),
+            main_button_text=context.translate("action.watch"),
         )
-        self.act_button.clicked.connect(self._begin_watching)
+        self.main_button.clicked.connect(self._begin_watching)
 
     @Slot()
     def _begin_watching(self) -> None:
-        self.act_button.hide()
+        self.main_button.hide()
         self._show_watched_lines(())
         self.cancel_button.setFocus()
         if self._watch is not None:
@@ -259,12 +259,12 @@ class RefetchDialog(DialogFrame):
             translate("record.title", id=self._record.id),
             content,
             close_text=translate("action.close"),
-            act_text=open_button_text,
+            main_button_text=open_button_text,
         )
         if offers_comparison:
-            self.act_button.clicked.connect(self._open_comparison)
+            self.main_button.clicked.connect(self._open_comparison)
         elif offers_pdf:
-            self.act_button.clicked.connect(self._open_pdf)
+            self.main_button.clicked.connect(self._open_pdf)
 
     @Slot()
     def _open_comparison(self) -> None:

@@ -184,7 +184,7 @@ class ColumnsDialog(DialogFrame):
             translate("dialog.columns.title"),
             translate("dialog.columns.subtitle"),
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.columns.act"),
+            main_button_text=translate("dialog.columns.act"),
             close_name=translate("action.close"),
             parent=parent,
         )
@@ -196,7 +196,7 @@ class ColumnsDialog(DialogFrame):
         self._lines.setSpacing(6)
         for key, box in self.boxes.items():
             box.setChecked(key in shown_keys)
-            box.checkStateChanged.connect(self._update_act_button)
+            box.checkStateChanged.connect(self._update_main_button)
             self._lines.addWidget(box)
         up_button, down_button = (
             KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds_key=False)
@@ -220,8 +220,8 @@ class ColumnsDialog(DialogFrame):
             )
         )
         self.show_content(form)
-        self.act_button.clicked.connect(self._emit_chosen_columns)
-        self._update_act_button()
+        self.main_button.clicked.connect(self._emit_chosen_columns)
+        self._update_main_button()
 
     def find_first_focus(self) -> QWidget:
         return next(iter(self.boxes.values()))
@@ -262,11 +262,11 @@ class ColumnsDialog(DialogFrame):
         self._order_boxes()
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         if any(box.isChecked() for box in self.boxes.values()):
-            self.enable_act_button()
+            self.enable_main_button()
         else:
-            self.disable_act_button(self._context.translate("dialog.columns.needs_one"))
+            self.disable_main_button(self._context.translate("dialog.columns.needs_one"))
 
     @Slot()
     def _emit_chosen_columns(self) -> None:

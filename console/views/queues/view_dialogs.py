@@ -38,12 +38,12 @@ class SaveViewDialog(DialogFrame):
             translate(f"dialog.{self.name}.title"),
             translate("dialog.save_view.subtitle", queue=content.queue),
             cancel_text=translate("action.cancel"),
-            act_text=translate(f"dialog.{self.name}.act"),
+            main_button_text=translate(f"dialog.{self.name}.act"),
             close_name=translate("action.close"),
             parent=parent,
         )
         self.too_early_text = translate("dialog.too_early")
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))
         self.team_box = CheckBox(translate("dialog.save_view.team"))
@@ -56,11 +56,11 @@ class SaveViewDialog(DialogFrame):
         edit = self.name_field.edit
         if isinstance(edit, LineEdit):
             edit.setMaxLength(LONGEST_NAME_CHARACTERS)
-            edit.textChanged.connect(self._update_act_button)
+            edit.textChanged.connect(self._update_main_button)
             edit.selectAll()
-        self.act_button.clicked.connect(self._send_form)
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
-        self._update_act_button()
+        self.main_button.clicked.connect(self._send_form)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
+        self._update_main_button()
 
     def find_first_focus(self) -> QWidget:
         return self.name_field.edit
@@ -79,12 +79,12 @@ class SaveViewDialog(DialogFrame):
         self.show_content(form)
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         if self.name_field.text().strip():
             self.name_field.show_hint("")
-            self.enable_act_button()
+            self.enable_main_button()
         else:
-            self.disable_act_button(self._context.translate("dialog.save_view.needs_name"))
+            self.disable_main_button(self._context.translate("dialog.save_view.needs_name"))
 
     def _make_store_call(self, name: str) -> ActingCall[SavedView]:
         is_team, may_replace, content = self.team_box.isChecked(), self.replace_box.isChecked(), self._content
@@ -123,13 +123,13 @@ class SaveViewDialog(DialogFrame):
 
     def _show_failure(self, failure: Failure) -> None:
         self.allow_acting_again(self._context.translate("action.cancel"))
-        self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
+        self.main_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         failure_text, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
         self._show_form(
             *([] if is_named else [NotificationBar("", failure_text, tone="bad", icon_name="square_bang")])
         )
-        self._update_act_button()
+        self._update_main_button()
         if is_named:
             self.name_field.show_error(failure_text)
             self.replace_box.setVisible(problem == UsageProblem.VIEW_NAME_TAKEN)

@@ -53,11 +53,11 @@ class ReconcileDialog(DialogFrame):
             translate("dialog.reconcile.title"),
             translate("dialog.reconcile.subtitle"),
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.reconcile.act"),
+            main_button_text=translate("dialog.reconcile.act"),
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
         self.provider_list = DropDownList(
@@ -76,7 +76,7 @@ class ReconcileDialog(DialogFrame):
         self._fill_days()
         self._show_form()
         self._connect_signals()
-        self._update_act_button()
+        self._update_main_button()
 
     def _show_form(self, *widgets_above: QWidget) -> None:
         content = QWidget()
@@ -97,8 +97,8 @@ class ReconcileDialog(DialogFrame):
         self.provider_list.currentIndexChanged.connect(self._update_provider)
         for field in (self.first_day_field, self.last_day_field):
             field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
-        self.dry_run_box.checkStateChanged.connect(self._update_act_button)
-        self.act_button.clicked.connect(self._begin_run)
+        self.dry_run_box.checkStateChanged.connect(self._update_main_button)
+        self.main_button.clicked.connect(self._begin_run)
         self._cancel_timer = QTimer(self, singleShot=True, interval=_DIALOG_CLOSABLE_AFTER_MS)
         self._cancel_timer.timeout.connect(self._allow_closing)
 
@@ -122,13 +122,13 @@ class ReconcileDialog(DialogFrame):
     def _update_provider(self) -> None:
         """Fill the fields of the days for the selected provider, and update the main button."""
         self._fill_days()
-        self._update_act_button()
+        self._update_main_button()
 
     @Slot()
     def _check_days(self) -> None:
         """Store that the person has typed a day, and update the main button."""
         self._has_typed_day = True
-        self._update_act_button()
+        self._update_main_button()
 
     def _parse_typed_days(self) -> tuple[date, date] | None:
         """Return the first and the last day that the person has typed. If one of them isn't valid, show the error
@@ -153,23 +153,23 @@ class ReconcileDialog(DialogFrame):
         return "dialog.reconcile.span" if (last_day - first_day).days >= _MAX_RUN_DAYS else ""
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         if self._has_begun:
             return  # the run has begun: the fields no longer matter
         translate, days = self._context.translate, self._parse_typed_days()
         source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
         self.scope_label.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
-        self.act_button.show_text(
+        self.main_button.show_text(
             translate("dialog.reconcile.act_dry" if self.dry_run_box.isChecked() else "dialog.reconcile.act")
         )
         if not self._providers:
-            self.disable_act_button(translate("dialog.reconcile.no_provider"))
+            self.disable_main_button(translate("dialog.reconcile.no_provider"))
         elif not self.chosen_provider:
-            self.disable_act_button(translate("dialog.reconcile.needs_provider"))
+            self.disable_main_button(translate("dialog.reconcile.needs_provider"))
         elif days is None:
-            self.disable_act_button(translate("dialog.reconcile.needs_days"))
+            self.disable_main_button(translate("dialog.reconcile.needs_days"))
         else:
-            self.enable_act_button(translate("dialog.enter_cancels"))
+            self.enable_main_button(translate("dialog.enter_cancels"))
 
     # -- run
 
@@ -225,12 +225,14 @@ class ReconcileDialog(DialogFrame):
         content = QWidget()
         bar = NotificationBar(toast.message, toast.detail, tone=toast.tone, icon_name=toast.icon_name, is_narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(sentence, wraps_lines=True), gap_px=12))
-        act_text = "" if is_dry_run else context.translate("dialog.reconcile.show")
+        main_button_text = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
-        self.show_outcome(title, "", content, close_text=context.translate("action.close"), act_text=act_text)
+        self.show_outcome(
+            title, "", content, close_text=context.translate("action.close"), main_button_text=main_button_text
+        )
         if report.run_id is not None:
             run_id = report.run_id
-            self.act_button.clicked.connect(lambda: self._open_run(run_id))
+            self.main_button.clicked.connect(lambda: self._open_run(run_id))
         self.run_ended.emit()
 
     def _open_run(self, run_id: int) -> None:

@@ -53,14 +53,14 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             title,
             subtitle,
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.resolve.act"),
+            main_button_text=translate("dialog.resolve.act"),
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self._record, self.form = context, record, form
         self._call_label, self._provider = call_label, provider
-        self.form.changed.connect(self._update_act_button)
+        self.form.changed.connect(self._update_main_button)
         kind, id = case_words.get_subject_kind_and_id(record)
         self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.get_draft_inputs)
         body: QWidget = form
@@ -68,10 +68,10 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             body = QWidget()
             body.setLayout(make_column(self._draft.bar, form, gap_px=12))
         self.show_content(self._make_content_with_badges(record, body, is_body_first=False))
-        self.act_button.clicked.connect(self._send_decision)
-        self.act_button.show_key("Ctrl+Enter")
+        self.main_button.clicked.connect(self._send_decision)
+        self.main_button.show_key("Ctrl+Enter")
         self.too_early_text = translate("dialog.too_early")
-        self._update_act_button()
+        self._update_main_button()
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
@@ -96,12 +96,12 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return content
 
     @abstractmethod
-    def _get_act_button_wording_key(self) -> str:
+    def _get_main_button_wording_key(self) -> str:
         """Return the wording key of the main button's text, which says whether the decision takes effect now or
         waits for a second person."""
 
     @abstractmethod
-    def _get_act_button_hint_key(self) -> str:
+    def _get_main_button_hint_key(self) -> str:
         """Return the wording key of the hint that stands beside the main button while the button is enabled; "" for
         no hint."""
 
@@ -111,16 +111,16 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         decision."""
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         """Set the text of the main button for the selected result, and enable the button if the form is complete;
         otherwise disable it and show the reason."""
         translate, disabled_reason = self._context.translate, self.form.find_disabled_reason()
-        self.act_button.show_text(translate(self._get_act_button_wording_key()))
+        self.main_button.show_text(translate(self._get_main_button_wording_key()))
         if disabled_reason:
-            self.disable_act_button(disabled_reason)
+            self.disable_main_button(disabled_reason)
         else:
-            hint_key = self._get_act_button_hint_key()
-            self.enable_act_button(translate(hint_key) if hint_key else "")
+            hint_key = self._get_main_button_hint_key()
+            self.enable_main_button(translate(hint_key) if hint_key else "")
 
     @Slot()
     def _send_decision(self) -> None:

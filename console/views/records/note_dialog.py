@@ -29,7 +29,7 @@ class NoteDialog(FormDialog):
             translate(f"dialog.{self.name}.title"),
             translate(f"dialog.{self.name}.subtitle"),
             parent,
-            act_text=translate(f"dialog.{self.name}.act"),
+            main_button_text=translate(f"dialog.{self.name}.act"),
         )
         self._kind, self._id = kind, id
         self.words_field = MultiLineField(translate("dialog.note.words"), translate)
@@ -50,7 +50,7 @@ class NoteDialog(FormDialog):
             caller=self,
         )
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
 
     def _set_draft_title(self, numbers: Mapping[str, str]) -> None:

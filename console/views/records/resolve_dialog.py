@@ -148,14 +148,14 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             provider=ALARMBOX,
         )
 
-    def _get_act_button_wording_key(self) -> str:
+    def _get_main_button_wording_key(self) -> str:
         is_second = self._proposer is not None and self._proposer != self._context.operator
         if not self.form.needs_second_person:
             return "dialog.resolve.act_now"
         return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
 
-    def _get_act_button_hint_key(self) -> str:
-        return "dialog.resolve.nothing_yet" if self._get_act_button_wording_key() == "dialog.resolve.act" else ""
+    def _get_main_button_hint_key(self) -> str:
+        return "dialog.resolve.nothing_yet" if self._get_main_button_wording_key() == "dialog.resolve.act" else ""
 
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:
@@ -172,7 +172,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         content = QWidget()
         content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap_px=12))
         self.show_content(content)
-        self._update_act_button()
+        self._update_main_button()
 
     def _make_stale_content(self, failure: Failure) -> QWidget:
         """Return the content of the dialog after a refusal because the record has changed: the refusal, the badges
@@ -190,9 +190,14 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         return content
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        close_text, act_text = self._context.translate("action.close"), self._context.translate("action.open_record")
-        self.show_outcome(title, self._subtitle_text, content, close_text=close_text, act_text=act_text)
-        self.act_button.clicked.connect(self._open_record)
+        close_text, main_button_text = (
+            self._context.translate("action.close"),
+            self._context.translate("action.open_record"),
+        )
+        self.show_outcome(
+            title, self._subtitle_text, content, close_text=close_text, main_button_text=main_button_text
+        )
+        self.main_button.clicked.connect(self._open_record)
 
     @Slot()
     def _open_record(self) -> None:

@@ -135,10 +135,10 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
             provider="",
         )
 
-    def _get_act_button_wording_key(self) -> str:
+    def _get_main_button_wording_key(self) -> str:
         return "dialog.resolve.act_now" if self.form.evidence_kind == NUMBER_EVIDENCE else "dialog.resolve.act"
 
-    def _get_act_button_hint_key(self) -> str:
+    def _get_main_button_hint_key(self) -> str:
         return "dialog.resolve.nothing_yet"
 
     def _show_final_content(self, title: str, content: QWidget) -> None:

@@ -45,17 +45,17 @@ class _DecisionDialog(DialogFrame):
             translate(f"dialog.{self.name}.title", amount=amount_text),
             format_dialog_subtitle(context, view),
             cancel_text=translate("action.cancel"),
-            act_text=translate(f"dialog.{self.name}.act", amount=amount_text),
+            main_button_text=translate(f"dialog.{self.name}.act", amount=amount_text),
             kind="danger" if self.name == "reject" else "primary",
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self.closable_text = context.translate("dialog.decide.watched")
         self._context, self._view = context, view
         self.show_content(self._make_content())
-        self.act_button.clicked.connect(self._send_decision)
-        self._update_act_button()
+        self.main_button.clicked.connect(self._send_decision)
+        self._update_main_button()
 
     def _make_content(self) -> QWidget:
         raise AssertionError(self.name)
@@ -74,13 +74,13 @@ class _DecisionDialog(DialogFrame):
         raise AssertionError(self.name)
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         """Enable the main button if the person can decide; otherwise disable it and show the reason."""
         disabled_reason = self._find_disabled_reason()
         if disabled_reason:
-            self.disable_act_button(disabled_reason)
+            self.disable_main_button(disabled_reason)
         else:
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_main_button(self._context.translate("dialog.enter_cancels"))
 
     @Slot()
     def _send_decision(self) -> None:
@@ -134,15 +134,15 @@ class _DecisionDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         translate = self._context.translate
-        act_text = translate("action.open_refund")
+        main_button_text = translate("action.open_refund")
         self.show_outcome(
             title,
             format_dialog_subtitle(self._context, self._view),
             content,
             close_text=translate("action.close"),
-            act_text=act_text,
+            main_button_text=main_button_text,
         )
-        self.act_button.clicked.connect(self._open_refund)
+        self.main_button.clicked.connect(self._open_refund)
 
     @Slot()
     def _open_refund(self) -> None:
@@ -162,12 +162,12 @@ class ApproveDialog(_DecisionDialog):
         self.password_field = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.password_field.line_edit.textChanged.connect(self._update_act_button)
+        self.password_field.line_edit.textChanged.connect(self._update_main_button)
         order = self._view.order
         self.order_number_check = OrderNumberCheck(
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
-        self.order_number_check.changed.connect(self._update_act_button)
+        self.order_number_check.changed.connect(self._update_main_button)
         self.needs_order_number = self._view.needed_checkers > 1
         final_bar = NotificationBar(
             translate("dialog.approve.final_lead"),
@@ -266,8 +266,8 @@ class ApproveDialog(_DecisionDialog):
         """Enable the dialog again, and show `reason` at the password field: why the password was wrong or couldn't be
         checked. The refund isn't approved yet."""
         self.allow_acting_again(self._context.translate("action.cancel"))
-        self.act_button.show_text(self._context.translate("dialog.approve.act"))
-        self._update_act_button()
+        self.main_button.show_text(self._context.translate("dialog.approve.act"))
+        self._update_main_button()
         self.password_field.show_error(reason)
         self.password_field.line_edit.setFocus()
 
@@ -282,7 +282,7 @@ class RejectDialog(_DecisionDialog):
         self.reason_field = MultiLineField(translate("dialog.reject.words"), translate)
         self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.reason_field.edit, LineEdit):
-            self.reason_field.edit.textChanged.connect(self._update_act_button)
+            self.reason_field.edit.textChanged.connect(self._update_main_button)
         title = case_words.format_record_title(record, self._context)
         self._draft = DialogDraft(
             self._context, self, "reject", str(record.id), title, lambda: {"words": self.reason_field}

@@ -37,11 +37,11 @@ class RefundDialog(DialogFrame):
             translate("dialog.refund.title", number=payment_number),
             _format_dialog_subtitle(context, plan),
             cancel_text=translate("action.cancel"),
-            act_text=translate("dialog.refund.review"),
+            main_button_text=translate("dialog.refund.review"),
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.act_button)
+        block_button_without_worker(context, self.main_button)
         self._context, self.plan = context, plan
         self._is_reading_plan = False
         self.set_aside = set_aside
@@ -49,7 +49,7 @@ class RefundDialog(DialogFrame):
         self._is_request_sent = False
         self.review: RefundReview | None = None
         self.form = RefundForm(context, plan, set_aside)
-        self.form.changed.connect(self._update_act_button)
+        self.form.changed.connect(self._update_main_button)
         self.form.amount_changed.connect(self._read_plan)
         self.form.risk_signal_opened.connect(self._open_risk_signal_record)
         self._is_probing = False
@@ -63,10 +63,10 @@ class RefundDialog(DialogFrame):
         self._form_holder = QWidget()
         self._form_holder.setLayout(make_column(*draft_bars, self._probe_failure_bar, self.form, gap_px=12))
         self.show_content(self._form_holder)
-        self.act_button.clicked.connect(self._show_review_or_send_request)
-        self.act_button.show_key("Ctrl+Enter")
+        self.main_button.clicked.connect(self._show_review_or_send_request)
+        self.main_button.show_key("Ctrl+Enter")
         self.too_early_text = context.translate("dialog.too_early")
-        self._update_act_button()
+        self._update_main_button()
         if self.is_answer_old and not self._find_refusal_reason() and not context.find_disabled_reason("probe"):
             QTimer.singleShot(0, self, self._probe_payment)  # it costs nothing, and the form needs a fresh answer
 
@@ -112,7 +112,7 @@ class RefundDialog(DialogFrame):
         return case_words.get_provider_name(self.plan.payment.provider, self._context)
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         """Enable the main button if the refund can be requested; otherwise disable it and show the reason. Disable
         the form if the refund is refused in any case, and show the button that probes if the provider's answer is too
         old."""
@@ -126,16 +126,16 @@ class RefundDialog(DialogFrame):
             or self.form.find_disabled_reason()
         )
         if disabled_reason or self._is_reading_plan or self.form.is_plan_due:
-            self.disable_act_button(disabled_reason or self._context.translate("dialog.refund.reading"))
+            self.disable_main_button(disabled_reason or self._context.translate("dialog.refund.reading"))
         else:
-            self.enable_act_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
+            self.enable_main_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
 
     @Slot(str)
     def _read_plan(self, amount_text: str | None) -> None:
         """Read the refund plan for an amount from the service, because risk signals and rules depend on the
         amount. `amount_text` is a decimal text in major units; None means the whole refundable amount."""
         payment_id, self._is_reading_plan = self.plan.payment.id, True
-        self._update_act_button()
+        self._update_main_button()
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id, amount_text),
             self._store_and_show_plan,
@@ -187,8 +187,8 @@ class RefundDialog(DialogFrame):
 
     def _show_plan_failure(self, failure: Failure) -> None:
         self._is_reading_plan = False
-        self._update_act_button()
-        self.disable_act_button(self._context.format_failure(failure))
+        self._update_main_button()
+        self.disable_main_button(self._context.format_failure(failure))
 
     # -- review
 
@@ -216,14 +216,14 @@ class RefundDialog(DialogFrame):
             _format_dialog_subtitle(context, self.plan),
         )
         self.show_content(self.review)
-        self.act_button.show_text(context.translate("dialog.refund.act"))
+        self.main_button.show_text(context.translate("dialog.refund.act"))
         back_button = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
         back_button.clicked.connect(self.show_form_again)
         self.show_in_footer(back_button)
-        self.act_button.show_key("")  # from here on it acts, and Enter cancels
+        self.main_button.show_key("")  # from here on it acts, and Enter cancels
         self.cancel_button.setFocus()
         self._update_review()
-        self.set_act_button_first(is_first=self.act_button.isEnabled())
+        self.set_main_button_first(is_first=self.main_button.isEnabled())
         if self._draft is not None:
             self._draft.store_stage(REVIEW_STAGE)
 
@@ -240,10 +240,10 @@ class RefundDialog(DialogFrame):
         self.clear_footer()
         self.show_content(self._form_holder)
         self._form_holder.show()
-        self.act_button.show_text(context.translate("dialog.refund.review"))
-        self.act_button.show_key("Ctrl+Enter")
-        self._update_act_button()
-        self.set_act_button_first(is_first=False)
+        self.main_button.show_text(context.translate("dialog.refund.review"))
+        self.main_button.show_key("Ctrl+Enter")
+        self._update_main_button()
+        self.set_main_button_first(is_first=False)
         self.form.amount_edit.setFocus()
         self.form.amount_edit.selectAll()
         if self._draft is not None:
@@ -255,9 +255,9 @@ class RefundDialog(DialogFrame):
         reason."""
         disabled_reason = self.review.find_disabled_reason() if self.review is not None else ""
         if disabled_reason:
-            self.disable_act_button(disabled_reason)
+            self.disable_main_button(disabled_reason)
         else:
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_main_button(self._context.translate("dialog.enter_cancels"))
 
     # -- call
 
@@ -285,9 +285,9 @@ class RefundDialog(DialogFrame):
         self._show_final_content(
             _format_requested_text(context, refund),
             make_request_content(context, refund, self.plan),
-            act_key="action.open_refund",
+            main_button_key="action.open_refund",
         )
-        self.act_button.clicked.connect(self._open_refund)
+        self.main_button.clicked.connect(self._open_refund)
 
     def _show_failure(self, failure: Failure) -> None:
         """Show the reason why the service has refused the refund request, and the next step."""
@@ -307,7 +307,7 @@ class RefundDialog(DialogFrame):
         )
         self._show_final_content(context.translate(title_key), content)
 
-    def _show_final_content(self, title: str, content: QWidget, act_key: str = "") -> None:
+    def _show_final_content(self, title: str, content: QWidget, main_button_key: str = "") -> None:
         translate = self._context.translate
         subtitle = _format_dialog_subtitle(self._context, self.plan)
         self.show_outcome(
@@ -315,7 +315,7 @@ class RefundDialog(DialogFrame):
             subtitle,
             content,
             close_text=translate("action.close"),
-            act_text=translate("action.open_refund") if act_key else "",
+            main_button_text=translate("action.open_refund") if main_button_key else "",
         )
 
     @Slot()

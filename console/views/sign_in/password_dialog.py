@@ -25,7 +25,7 @@ class PasswordDialog(DialogFrame):
             translate("password.title"),
             translate("password.hint", user=context.operator or "", label=request.label),
             cancel_text=translate("action.cancel"),
-            act_text=translate("password.act"),
+            main_button_text=translate("password.act"),
             close_name=translate("action.close"),
             parent=parent,
         )
@@ -33,7 +33,7 @@ class PasswordDialog(DialogFrame):
         self.password_field = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.password_field.line_edit.textChanged.connect(self._update_act_button)
+        self.password_field.line_edit.textChanged.connect(self._update_main_button)
         content = QWidget()
         content.setLayout(
             make_column(
@@ -43,9 +43,9 @@ class PasswordDialog(DialogFrame):
             )
         )
         self.show_content(content)
-        self.act_button.clicked.connect(self._submit_password)
+        self.main_button.clicked.connect(self._submit_password)
         self.rejected.connect(self._cancel_request)
-        self._update_act_button()
+        self._update_main_button()
         if request.was_password_wrong:
             self.password_field.show_error(translate("password.wrong"))
 
@@ -54,11 +54,11 @@ class PasswordDialog(DialogFrame):
         self.password_field.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
-    def _update_act_button(self) -> None:
+    def _update_main_button(self) -> None:
         if self.password_field.text():
-            self.enable_act_button()
+            self.enable_main_button()
         else:
-            self.disable_act_button(self._context.translate("sign_in.password_needed"))
+            self.disable_main_button(self._context.translate("sign_in.password_needed"))
 
     @Slot()
     def _submit_password(self) -> None:

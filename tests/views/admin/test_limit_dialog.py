@@ -75,7 +75,7 @@ def test_what_is_no_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
     context, parent = window(desk, Lossy(desk), qtbot)
     dialog = LimitDialog(context, limit_of(desk), parent)
     type_value(dialog, text)
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
 
 
 @pytest.mark.usefixtures("the_look")

@@ -48,7 +48,7 @@ def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
     dialog, _, _ = opened("")
     assert dialog._disabled_reason == "Select a provider."
     dialog.provider_list.setCurrentIndex(0)
-    assert dialog.act_button.isEnabled()
+    assert dialog.main_button.isEnabled()
     dialog.reject()
     dialog, _, _ = opened("", providers=("atom",))
     assert dialog.chosen_provider == "atom"
@@ -78,7 +78,7 @@ def test_days_that_can_not_be_compared(opened: Open, first: str, last: str, wron
     dialog._begin_run()
     assert services.runs_begun == []
     write(dialog, "2026-11-18", "2026-11-20")
-    assert dialog.act_button.isEnabled()
+    assert dialog.main_button.isEnabled()
     dialog.reject()
 
 
@@ -88,15 +88,15 @@ def test_pressed_twice_is_one_run(opened: Open) -> None:
     routes: list[Route] = []
     dialog._context.navigation_requested.connect(routes.append)
     runner.paused = True
-    dialog.act_button.click()
-    assert not dialog.act_button.isEnabled()
-    dialog.act_button.click()
+    dialog.main_button.click()
+    assert not dialog.main_button.isEnabled()
+    dialog.main_button.click()
     dialog._begin_run()
     assert runner.waiting == 1
     runner.step()
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, False)]
     assert dialog.windowTitle() == "Result"
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert routes == [ReconcileRoute(3)]
 
 
@@ -104,20 +104,20 @@ def test_only_compared(opened: Open) -> None:
     """A dry run leads nowhere, because nothing was written."""
     dialog, services, _ = opened()
     dialog.dry_run_box.setChecked(True)
-    assert dialog.act_button.text() == "Compare only"
-    dialog.act_button.click()
+    assert dialog.main_button.text() == "Compare only"
+    dialog.main_button.click()
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, True)]
     assert dialog.windowTitle() == "Result of the comparison"
-    assert dialog.act_button.isHidden()
+    assert dialog.main_button.isHidden()
     dialog.reject()
 
 
 def test_refused(opened: Open) -> None:
     """In words, in the dialog, and nothing more to press."""
     dialog, services, _ = opened(refusal="in_progress")
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert len(services.runs_begun) == 1
-    assert dialog.act_button.isHidden()
+    assert dialog.main_button.isHidden()
     assert not dialog.is_busy
     dialog.reject()
 
@@ -126,13 +126,13 @@ def test_a_long_one_may_be_left(opened: Open) -> None:
     """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
     dialog, services, runner = opened()
     runner.paused = True
-    dialog.act_button.click()
+    dialog.main_button.click()
     dialog._allow_closing()
     assert dialog.cancel_button.isEnabled()
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     assert dialog.hint.plain == "The reconciliation continues if you leave this screen."
     write(dialog, "2026-11-18", "2026-11-18")
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
     dialog._begin_run()
     assert runner.waiting == 1
     runner.step()

@@ -167,8 +167,8 @@ def test_two_alike_are_told_apart_by_their_orders(parent: QWidget, qtbot: QtBot)
     rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
     assert f"Order A-10442{rest}" in shown_texts(at_order)
     assert f"Order –{rest}" in shown_texts(without)
-    qtbot.waitUntil(at_order.act_button.isEnabled)
-    at_order.act_button.click()
+    qtbot.waitUntil(at_order.main_button.isEnabled)
+    at_order.main_button.click()
     assert f"Order A-10442{rest}" in shown_texts(at_order)
 
 
@@ -179,9 +179,9 @@ def shown_texts(dialog: RefundDialog) -> list[str]:
 def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtbot: QtBot) -> None:
     """Cancel has the focus; a second press asks nothing more."""
     dialog, desk, at = open_dialog(parent, qtbot, plan())
-    qtbot.waitUntil(dialog.act_button.isEnabled)
+    qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.form.ticket_edit.setText("T-88213")
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert dialog.windowTitle() == "Request refund of ¥12,000?"
     assert "T-88213" in shown_texts(dialog)
     assert dialog.review is not None
@@ -193,10 +193,10 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     ]
     assert desk.requests == []
     at.runner = runner = InlineRunner(paused=True)
-    dialog.act_button.click()
-    dialog.act_button.click()
+    dialog.main_button.click()
+    dialog.main_button.click()
     dialog._show_review_or_send_request()
-    assert dialog.act_button.text() == "Waiting for the answer..."
+    assert dialog.main_button.text() == "Waiting for the answer..."
     runner.step()
     assert len(desk.requests) == 1
     assert dialog.windowTitle() == "Refund R-9 requested, ¥8,500"
@@ -217,7 +217,7 @@ def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None
     assert told.count("The outcome of refund R-9 is unknown. Probe it first.") == 1
     assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Probe it first."
     assert not dialog.form.isEnabled()
-    assert not dialog.act_button.isEnabled()
+    assert not dialog.main_button.isEnabled()
 
 
 def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
@@ -230,7 +230,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     desk.made = plan()
     dialog._store_and_show_plan(plan())
     assert not dialog.probe_button.isVisible()
-    qtbot.waitUntil(dialog.act_button.isEnabled)
+    qtbot.waitUntil(dialog.main_button.isEnabled)
 
 
 def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qtbot: QtBot) -> None:
@@ -247,13 +247,13 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
     """Of the order's number, so that it isn't pressed through."""
     dialog, desk, _ = open_dialog(parent, qtbot, plan(second_checker_reasons=("second_checker_above",)))
-    qtbot.waitUntil(dialog.act_button.isEnabled)
-    dialog.act_button.click()
-    assert not dialog.act_button.isEnabled()
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    assert not dialog.main_button.isEnabled()
     review = dialog.review
     assert review is not None
     review.order_number_check.field.edit.setText("0442")  # type: ignore[union-attr]  # a line
-    assert dialog.act_button.isEnabled()
+    assert dialog.main_button.isEnabled()
     assert desk.requests == []
     assert OrderNumberCheck(window_context(), "A-1").find_disabled_reason() != ""
 
@@ -265,8 +265,8 @@ def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtb
     widths = []
     for made in (plan(), plan(limits=limited, second_checker_reasons=tuple(conditions))):
         dialog, _, _ = open_dialog(parent, qtbot, made)
-        qtbot.waitUntil(dialog.act_button.isEnabled)
-        dialog.act_button.click()
+        qtbot.waitUntil(dialog.main_button.isEnabled)
+        dialog.main_button.click()
         assert dialog.review is not None
         widths.append(dialog.review.minimumSizeHint().width())
         words = dialog.review.second_checker_label.plain

@@ -106,7 +106,7 @@ def test_a_bar_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
 
 
 def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, heard: list[Heard]) -> None:
-    dialog = DialogFrame("Buy?", act_text="Buy", parent=window)
+    dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(NotificationBar("This costs money", "¥300."))
     dialog.open()
     assert heard == []
@@ -115,13 +115,13 @@ def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, hea
 
 def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
     """Title and bar are said together, so that an urgent bar doesn't cut the title off."""
-    dialog = DialogFrame("Buy?", act_text="Buy", parent=window)
+    dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(QWidget())
     dialog.open()
     dialog.set_busy("Asking…")
     content = QWidget()
     QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", icon_name="cross"))
-    dialog.act_button.clicked.connect(dialog.accept)
+    dialog.main_button.clicked.connect(dialog.accept)
     dialog.show_outcome("Not bought", "", content, close_text="Close")
     assert heard == [Heard("Asking…", False), Heard("Not bought. The provider refused.", True)]
     dialog.close()

@@ -16,12 +16,12 @@ def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
     window.resize(900, 600)
     qtbot.addWidget(window)
     window.show()
-    dialog = DialogFrame("Buy a credit check?", "Client 42", act_text="Buy one credit check", parent=window)
+    dialog = DialogFrame("Buy a credit check?", "Client 42", main_button_text="Buy one credit check", parent=window)
     dialog.show_content(TextLabel("This costs money."))
     outcomes: list[int] = []
     pressed: list[str] = []
     dialog.finished.connect(outcomes.append)
-    dialog.act_button.clicked.connect(lambda: pressed.append("act"))
+    dialog.main_button.clicked.connect(lambda: pressed.append("act"))
     dialog.open()
     dialog.activateWindow()
     qtbot.waitUntil(dialog.cancel_button.hasFocus)
@@ -55,35 +55,35 @@ def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
 def test_haste_decides_nothing(qtbot: QtBot) -> None:
     """The acting button is off while the dialog has just appeared, and on after that."""
     _, dialog, _, pressed = opened(qtbot)
-    assert not dialog.act_button.isEnabled()
-    QTest.mouseClick(dialog.act_button, Qt.MouseButton.LeftButton)
+    assert not dialog.main_button.isEnabled()
+    QTest.mouseClick(dialog.main_button, Qt.MouseButton.LeftButton)
     assert pressed == []
-    qtbot.waitUntil(dialog.act_button.isEnabled)
-    dialog.act_button.setFocus()
-    QTest.keyClick(dialog.act_button, Qt.Key.Key_Return)
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    dialog.main_button.setFocus()
+    QTest.keyClick(dialog.main_button, Qt.Key.Key_Return)
     assert pressed == ["act"]
 
 
 def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
     """A reason against acting outlives the pause, and is told in words."""
     _, dialog, _, _ = opened(qtbot)
-    dialog.disable_act_button("Choose a client")
-    dialog._enable_act_button()
-    assert not dialog.act_button.isEnabled()
+    dialog.disable_main_button("Choose a client")
+    dialog._enable_main_button()
+    assert not dialog.main_button.isEnabled()
     assert dialog.hint.plain == "Choose a client"
-    dialog.enable_act_button()
-    assert dialog.act_button.isEnabled()
+    dialog.enable_main_button()
+    assert dialog.main_button.isEnabled()
 
 
 def test_a_press_that_comes_too_early_is_not_silent(qtbot: QtBot) -> None:
     """The shortcut of the acting button has no effect while the guard holds, and the footer says so; then it acts."""
     _, dialog, _, pressed = opened(qtbot)
     dialog.too_early_text = "Not accepted yet."
-    dialog.press_act_button()
+    dialog.press_main_button()
     assert (pressed, dialog.hint.plain) == ([], "Not accepted yet.")
-    dialog._enable_act_button()
+    dialog._enable_main_button()
     assert dialog.hint.plain == ""
-    dialog.press_act_button()
+    dialog.press_main_button()
     assert pressed == ["act"]
 
 
@@ -92,19 +92,23 @@ def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
     place.
     """
     _, dialog, outcomes, pressed = opened(qtbot)
-    dialog._enable_act_button()
-    dialog.act_button.click()
+    dialog._enable_main_button()
+    dialog.main_button.click()
     dialog.stays_open_text = "The answer is still awaited."
     dialog.set_busy("Asking...")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert dialog.hint.plain == "The answer is still awaited."
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert outcomes == []
     assert pressed == ["act"]
     dialog.show_outcome(
-        "Bought", "Check 17", TextLabel("Detail complete, PDF missing"), close_text="Close", act_text="Open record"
+        "Bought",
+        "Check 17",
+        TextLabel("Detail complete, PDF missing"),
+        close_text="Close",
+        main_button_text="Open record",
     )
-    dialog.act_button.click()
+    dialog.main_button.click()
     assert pressed == ["act"]  # the old meaning is gone with the old words
     assert dialog.windowTitle() == "Bought"
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
@@ -153,7 +157,7 @@ def test_a_dialog_keeps_its_place_though_the_window_manager_takes_it_into_a_fram
     qtbot.addWidget(window)
     window.setGeometry(200, 150, 1000, 700)
     window.show()
-    dialog = DialogFrame("Hand over?", act_text="Hand over", parent=window)
+    dialog = DialogFrame("Hand over?", main_button_text="Hand over", parent=window)
     dialog.open()
     qtbot.waitExposed(dialog)
     place = dialog.pos()

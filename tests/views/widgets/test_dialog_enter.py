@@ -15,7 +15,7 @@ class Form(DialogFrame):
     """A dialog with one input of each kind."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__("Limit", act_text="Propose", parent=parent)
+        super().__init__("Limit", main_button_text="Propose", parent=parent)
         self.value_field = Field("Value")
         self.list = DropDownList("Client")
         self.list.addItems(["41", "42"])
@@ -30,7 +30,7 @@ class Form(DialogFrame):
         self.outcomes: list[int] = []
         self.presses = 0
         self.finished.connect(self.outcomes.append)
-        self.act_button.clicked.connect(self._count)
+        self.main_button.clicked.connect(self._count)
 
     def _count(self) -> None:
         self.presses += 1
@@ -52,7 +52,7 @@ def opened(qtbot: QtBot, kind: type[Form]) -> Form:
     dialog.open()
     dialog.activateWindow()
     qtbot.waitUntil(dialog.value_field.edit.hasFocus)
-    dialog._enable_act_button()
+    dialog._enable_main_button()
     return dialog
 
 
@@ -65,7 +65,7 @@ def press_enter() -> None:
 def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
     """To the next one; past the other buttons of a group; from the last one to the main button, which it presses."""
     dialog = opened(qtbot, Form)
-    for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.act_button):
+    for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.main_button):
         press_enter()
         assert QApplication.focusWidget() is widget
     assert (dialog.presses, dialog.outcomes) == (0, [])
@@ -76,7 +76,7 @@ def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
 def test_enter_stays_where_something_is_missing(qtbot: QtBot) -> None:
     """The last input keeps the focus while the form is incomplete: a second Enter would press Cancel."""
     dialog = opened(qtbot, Form)
-    dialog.disable_act_button("Enter a valid value.")
+    dialog.disable_main_button("Enter a valid value.")
     dialog.box.setFocus()
     for _ in range(3):
         press_enter()
@@ -95,11 +95,11 @@ def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
 def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
     """From any input, and only a complete form."""
     dialog = opened(qtbot, SubmittingForm)
-    assert dialog.act_button.key == "Enter"
-    dialog.disable_act_button("Enter a name first.")
+    assert dialog.main_button.key == "Enter"
+    dialog.disable_main_button("Enter a name first.")
     press_enter()
     assert (dialog.presses, dialog.outcomes) == (0, [])
-    dialog.enable_act_button()
+    dialog.enable_main_button()
     for number, widget in enumerate((dialog.value_field.edit, dialog.list, dialog.radios[0], dialog.box), 1):
         widget.setFocus()
         press_enter()
@@ -109,7 +109,7 @@ def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
 def test_enter_in_a_field_waits_for_the_first_moment_to_pass(qtbot: QtBot) -> None:
     dialog = opened(qtbot, SubmittingForm)
     dialog._is_acting_delay_over = False
-    dialog.act_button.setEnabled(False)
+    dialog.main_button.setEnabled(False)
     dialog.too_early_text = "Not accepted yet."
     press_enter()
     assert (dialog.presses, dialog.outcomes, dialog.hint.plain) == (0, [], "Not accepted yet.")

@@ -81,13 +81,13 @@ class DialogFrame(QDialog):
         subtitle: str = "",
         *,
         cancel_text: str = "Cancel",
-        act_text: str = "",
+        main_button_text: str = "",
         kind: Literal["primary", "danger"] = "primary",
         hint: str = "",
         close_name: str = "Close",
         parent: QWidget | None = None,
     ) -> None:
-        """`act_text` is the text of the main button, which starts the dialog's action; "" hides this button.
+        """`main_button_text` is the text of the main button, which starts the dialog's action; "" hides this button.
         `hint` is the text at the left of the footer; `close_name` is the accessible name of the close button in
         the corner.
         """
@@ -103,7 +103,7 @@ class DialogFrame(QDialog):
         self.show_title(title, subtitle)
         self._is_busy = self._may_close_window = False
         self._elapsed_text = ""
-        self._is_acting_delay_over = self._is_act_button_first = False
+        self._is_acting_delay_over = self._is_main_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
         self._place: QPoint | None = None  # on the screen, since the dialog is open
@@ -111,11 +111,11 @@ class DialogFrame(QDialog):
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
         self.cancel_button.clicked.connect(self.reject)
-        self.act_button = KeyButton(act_text, kind=kind)
-        self.act_button.setVisible(bool(act_text))
+        self.main_button = KeyButton(main_button_text, kind=kind)
+        self.main_button.setVisible(bool(main_button_text))
         if self.submits_on_enter:
-            self.act_button.show_key("Enter")
-        self.act_button.reason_changed.connect(self._show_block_reason)
+            self.main_button.show_key("Enter")
+        self.main_button.reason_changed.connect(self._show_block_reason)
         self._block_reason_label = TextLabel("", "small", "care", wraps_lines=True)
         self._block_reason_label.hide()
         self.hint = TextLabel(hint, "small", "muted", wraps_lines=True)
@@ -153,7 +153,7 @@ class DialogFrame(QDialog):
         footer_layout.addLayout(self._footer_texts, 1)
         footer_layout.addLayout(self._footer_buttons)
         footer_layout.addWidget(self.cancel_button)
-        footer_layout.addWidget(self.act_button)
+        footer_layout.addWidget(self.main_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(0)
@@ -246,11 +246,11 @@ class DialogFrame(QDialog):
 
     def _order_tab_stops(self) -> None:
         """Set the order in which the Tab key visits the controls. After Cancel comes the main button if
-        `set_act_button_first` was called with True; otherwise the fields of the content come between them."""
-        if self._is_act_button_first:
-            stops: list[QWidget] = [self._title, self.cancel_button, self.act_button]
+        `set_main_button_first` was called with True; otherwise the fields of the content come between them."""
+        if self._is_main_button_first:
+            stops: list[QWidget] = [self._title, self.cancel_button, self.main_button]
         else:
-            stops = [self.act_button, *self._footer_widgets, self.cancel_button]
+            stops = [self.main_button, *self._footer_widgets, self.cancel_button]
             last_content_stop = self.previousInFocusChain()
             while last_content_stop is not None and last_content_stop in stops:
                 last_content_stop = last_content_stop.previousInFocusChain()
@@ -258,10 +258,10 @@ class DialogFrame(QDialog):
         for stop, next_stop in pairwise(stops):
             QWidget.setTabOrder(stop, next_stop)
 
-    def set_act_button_first(self, *, is_first: bool) -> None:
+    def set_main_button_first(self, *, is_first: bool) -> None:
         """Let the Tab key go from Cancel directly to the main button (True), or from Cancel to the fields of the
         content and then to the main button (False)."""
-        self._is_act_button_first = is_first
+        self._is_main_button_first = is_first
         self._order_tab_stops()
 
     def open(self) -> None:
@@ -326,29 +326,29 @@ class DialogFrame(QDialog):
             discard_widget(widget)
         self._footer_widgets = ()
 
-    def disable_act_button(self, reason: str) -> None:
+    def disable_main_button(self, reason: str) -> None:
         """Disable the main button and show the reason at the left of the footer."""
         self._disabled_reason = reason
         self.hint.show_text(reason)
-        self.act_button.disable_with_reason(reason)
+        self.main_button.disable_with_reason(reason)
 
     @Slot()
     def _show_block_reason(self) -> None:
         """Show in the footer, below the hint, why the main button is blocked; hide this text if the button isn't
         blocked."""
-        reason = self.act_button.block_reason
+        reason = self.main_button.block_reason
         if reason != self._block_reason_label.plain:
             self._block_reason_label.show_text(reason)
             self._block_reason_label.setVisible(bool(reason))
             QTimer.singleShot(0, self, self.fit_size)
 
-    def enable_act_button(self, hint: str = "") -> None:
+    def enable_main_button(self, hint: str = "") -> None:
         """Enable the main button and show `hint` at the left of the footer. In the first 600 ms, and while the
         action runs, the button stays disabled."""
         self._disabled_reason = ""
         self.hint.show_text(hint)
         if self._is_acting_delay_over and not self._is_busy:
-            self.act_button.enable_button()
+            self.main_button.enable_button()
 
     def set_busy(self, busy_text: str) -> None:
         """Disable the Cancel button and the main button while the action runs; show and announce `busy_text`. The
@@ -359,7 +359,7 @@ class DialogFrame(QDialog):
         self._is_busy, self._may_close_window = True, False
         self._elapsed_text = ""
         self.hint.show_text("")
-        self.act_button.set_busy(busy_text)
+        self.main_button.set_busy(busy_text)
         self.cancel_button.setEnabled(False)
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -388,12 +388,12 @@ class DialogFrame(QDialog):
         self.allow_closing(cancel_text, "")
 
     def show_outcome(
-        self, title: str, subtitle: str, content: QWidget, *, close_text: str, act_text: str = ""
+        self, title: str, subtitle: str, content: QWidget, *, close_text: str, main_button_text: str = ""
     ) -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
-        (`close_text`) and the main button (`act_text`; "" hides the button). The main button is disconnected from
-        its action; the caller connects the next action. The button that `show_in_footer` has added is removed. The
-        title and the notification bars in the content are announced as one sentence.
+        (`close_text`) and the main button (`main_button_text`; "" hides the button). The main button is disconnected
+        from its action; the caller connects the next action. The button that `show_in_footer` has added is removed.
+        The title and the notification bars in the content are announced as one sentence.
         """
         self._is_busy = False
         self._announce_outcome(title, content)
@@ -402,12 +402,12 @@ class DialogFrame(QDialog):
         self.clear_footer()
         self.cancel_button.show_text(close_text)
         self.cancel_button.setEnabled(True)
-        self.act_button.clicked.disconnect()
-        self.act_button.make_unblockable()
-        self.act_button.show_text(act_text)
-        self.act_button.show_key("")
-        self.act_button.enable_button()
-        self.act_button.setVisible(bool(act_text))
+        self.main_button.clicked.disconnect()
+        self.main_button.make_unblockable()
+        self.main_button.show_text(main_button_text)
+        self.main_button.show_key("")
+        self.main_button.enable_button()
+        self.main_button.setVisible(bool(main_button_text))
         self.hint.show_text("")
         self.cancel_button.setFocus()
 
@@ -440,9 +440,9 @@ class DialogFrame(QDialog):
             toast_stack = self._find_toasts()
             if toast_stack is not None:
                 toast_stack.add_dialog(self)
-            self.act_button.setEnabled(False)
+            self.main_button.setEnabled(False)
             self.find_first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
-            QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
+            QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_main_button)
 
     @Slot()
     def _remove_dialog_from_window(self) -> None:
@@ -454,14 +454,14 @@ class DialogFrame(QDialog):
             self._overlay = None
 
     @Slot()
-    def _enable_act_button(self) -> None:
+    def _enable_main_button(self) -> None:
         self._is_acting_delay_over = True
         if self.hint.plain == self.too_early_text:
             self.hint.show_text(self._hint_before_refusal)
         if not self._disabled_reason and not self._is_busy:
-            self.act_button.enable_button()
-        self.set_act_button_first(
-            is_first=self.find_first_focus() is self.cancel_button and self.act_button.isEnabled()
+            self.main_button.enable_button()
+        self.set_main_button_first(
+            is_first=self.find_first_focus() is self.cancel_button and self.main_button.isEnabled()
         )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -483,8 +483,8 @@ class DialogFrame(QDialog):
         modifiers, is_enter = event.modifiers(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and event.isAutoRepeat():
             return  # the key is held down: the press has already had its effect
-        if is_enter and self.act_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
-            self.press_act_button()
+        if is_enter and self.main_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.press_main_button()
         elif is_enter:
             self._act_on_enter()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
@@ -493,13 +493,13 @@ class DialogFrame(QDialog):
             super().keyPressEvent(event)
 
     @Slot()
-    def press_act_button(self) -> None:
+    def press_main_button(self) -> None:
         """Press the main button, because the person has typed its shortcut. In the first 600 ms the shortcut has no
         effect: the footer then shows a sentence about this, which a screen reader also speaks. If the button is
         disabled, do nothing: the footer shows the reason already.
         """
-        if self.act_button.isEnabled():
-            self.act_button.click()
+        if self.main_button.isEnabled():
+            self.main_button.click()
         elif not self._is_acting_delay_over and not self._disabled_reason and not self._is_busy:
             if self.hint.plain != self.too_early_text:
                 self._hint_before_refusal = self.hint.plain
@@ -516,7 +516,7 @@ class DialogFrame(QDialog):
         elif self.is_busy:
             return
         elif self.submits_on_enter and not self._disabled_reason:
-            self.press_act_button()
+            self.press_main_button()
         elif stops := self._list_content_stops():
             self._focus_stop_after(focused_widget, stops)
         elif self.cancel_button.isEnabled():
@@ -532,12 +532,12 @@ class DialogFrame(QDialog):
             index += 1
         if index < len(stops):
             stops[index].setFocus(Qt.FocusReason.TabFocusReason)
-        elif self.act_button.isHidden():
+        elif self.main_button.isHidden():
             self.cancel_button.setFocus(Qt.FocusReason.TabFocusReason)
-        elif self.act_button.isEnabled():
-            self.act_button.setFocus(Qt.FocusReason.TabFocusReason)
+        elif self.main_button.isEnabled():
+            self.main_button.setFocus(Qt.FocusReason.TabFocusReason)
         else:
-            announce(self, self.act_button.shown_reason or self.too_early_text, icon_name="square_bang", tone="care")
+            announce(self, self.main_button.shown_reason or self.too_early_text, icon_name="square_bang", tone="care")
 
     def _list_content_stops(self) -> list[QWidget]:
         """Return the widgets of the content to which the Tab key goes, in its order; none if there is no input."""
