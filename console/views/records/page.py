@@ -222,7 +222,7 @@ class RecordPage(Page, Generic[ViewT]):
         if not isinstance(route, RecordPageRoute):
             return
         is_other_record = route.id != self.route.id
-        self.route, self.sidebar_key = route, route.place
+        self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.view, self._shown_state = None, ()
             self.forget_loaded_data()

@@ -71,41 +71,41 @@ RecordRef: TypeAlias = tuple[str, int]
 class CreditCheckRoute:
     """The route to the page of one credit check. `trail` are the records of the list from which the page is opened;
     the actions "previous" and "next" visit them in this order. A number in `trail` is the id of a credit check.
-    `place` is the key of the sidebar entry to highlight."""
+    `sidebar_key` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | RecordRef, ...] = ()
-    place: str = "lookup"
+    sidebar_key: str = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRoute:
     """The route to the page of one payment. `trail` are the records of the list from which the page is opened;
-    `place` is the key of the sidebar entry to highlight."""
+    `sidebar_key` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | RecordRef, ...] = ()
-    place: str = "lookup"
+    sidebar_key: str = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRoute:
     """The route to the page of one order. `trail` are the records of the list from which the page is opened;
-    `place` is the key of the sidebar entry to highlight."""
+    `sidebar_key` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | RecordRef, ...] = ()
-    place: str = "lookup"
+    sidebar_key: str = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
 class RefundRoute:
     """The route to the page of one refund. `trail` are the records of the list from which the page is opened;
-    `place` is the key of the sidebar entry to highlight."""
+    `sidebar_key` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | RecordRef, ...] = ()
-    place: str = "lookup"
+    sidebar_key: str = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def find_neighbour_route(route: RecordPageRoute, offset: int) -> RecordPageRoute
     if position is None or not 0 <= position[0] + offset < position[1]:
         return None
     kind, id = _list_trail_refs(route)[position[0] + offset]
-    return make_route_to_record(kind, id, route.trail, route.place)
+    return make_route_to_record(kind, id, route.trail, route.sidebar_key)
 
 
 def get_record_ref(route: RecordPageRoute) -> RecordRef:
@@ -257,6 +257,7 @@ _PLAIN_ROUTE_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {
     int: (int,),
     str | None: (str, type(None)),
 }
+_STORED_ARGUMENT_NAMES = {"sidebar_key": "place"}  # the names in stored routes, where they differ from the fields
 
 
 def make_screen_route(screen_name: str) -> Route:
@@ -279,7 +280,11 @@ def encode_route(route: Route) -> dict[str, Any]:
     """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument
     `opens_purchase` is left out, so that a stored route never opens the purchase dialog.
     """
-    arguments = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "opens_purchase"}
+    arguments = {
+        _STORED_ARGUMENT_NAMES.get(field.name, field.name): getattr(route, field.name)
+        for field in fields(route)
+        if field.name != "opens_purchase"
+    }
     return {"screen": get_screen_name(route), **arguments}
 
 
@@ -290,10 +295,11 @@ def decode_route(value: object) -> Route | None:
     route_class = _ROUTE_CLASS_BY_SCREEN_NAME[value["screen"]]
     arguments: dict[str, Any] = {}
     for field in fields(route_class):
-        argument = value.get(field.name)
+        stored_name = _STORED_ARGUMENT_NAMES.get(field.name, field.name)
+        argument = value.get(stored_name)
         if field.name == "trail":
             arguments["trail"] = _parse_trail(argument)
-        elif field.name in value and type(argument) in _PLAIN_ROUTE_ARGUMENT_TYPES.get(field.type, ()):
+        elif stored_name in value and type(argument) in _PLAIN_ROUTE_ARGUMENT_TYPES.get(field.type, ()):
             arguments[field.name] = argument
     try:
         return route_class(**arguments)
