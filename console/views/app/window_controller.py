@@ -59,7 +59,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.views.app.command_palette import CommandPalette
-    from console.views.app.user_menu import PersonMenu
+    from console.views.app.person_menu import PersonMenu
 
 # Modules are named by strings, because a page's module is imported when the page is first opened.
 _PAGE_CLASS_BY_ROUTE: dict[type, tuple[str, str]] = {
@@ -182,7 +182,7 @@ class WindowController(QObject):
     @property
     def person_menu(self) -> "PersonMenu":
         """The menu of the acting person; the first use creates it."""
-        from console.views.app.user_menu import PersonMenu
+        from console.views.app.person_menu import PersonMenu
 
         if self._person_menu is None:
             self._person_menu = PersonMenu(self.frame)

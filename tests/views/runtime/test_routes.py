@@ -1,0 +1,11 @@
+"""Routes that are stored until the next start of the program."""
+
+from console.views.runtime.routes import PaymentRoute, decode_route, encode_route
+
+
+def test_a_stored_route_keeps_the_sidebar_entry_under_its_stored_name() -> None:
+    """Files that an earlier version has written name the sidebar entry `place`."""
+    route = PaymentRoute(5, (("payment", 5), 7), "queues")
+    stored = encode_route(route)
+    assert stored["place"] == "queues"
+    assert decode_route(stored) == route
