@@ -15,7 +15,7 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreenStorage
-from console.views.app.reading_note import ReadingNoteWatch
+from console.views.app.running_read import RunningReadWatch
 from console.views.app.window_links import WindowLinkHandler
 from console.views.frame.main_window import WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
@@ -118,14 +118,14 @@ class WindowController(QObject):
         self.idle_lock.attended_changed.connect(self.background_refresh.set_intervals_by_attendance)
         self.link_handler = WindowLinkHandler(frame, self)
         self.leave_confirmation = LeaveConfirmation(frame)
-        self.reading_note = ReadingNoteWatch(frame)
+        self.running_read_watch = RunningReadWatch(frame)
         self.notifications = NotificationWatcher(frame)
         self.notifications.link_opened.connect(self.link_handler.show_link)
         self.notifications.message_without_link_clicked.connect(self._open_new_messages)
         self.functions_by_command: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,
-            "cancel_reading": self.reading_note.cancel_page_reads,
+            "cancel_reading": self.running_read_watch.cancel_page_reads,
             "notices": self._open_announcements_dialog,
             "lock": self.idle_lock.lock_window,
             "copy_link": self.link_handler.copy_link,
@@ -347,7 +347,7 @@ class WindowController(QObject):
         for part in (self._command_palette, self._person_menu):
             if part is not None:
                 part.deleteLater()
-        self.reading_note.forget_note()
+        self.running_read_watch.delete_panel()
         self.frame.rebuild_bars_and_page()
         self._connect_bars()
         self._rollback_bar = self._shown_connection_state = None

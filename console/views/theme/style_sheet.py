@@ -33,7 +33,7 @@ NotificationBar[tone="progress"], ToneBox[tone="progress"] { border-color: $prog
 NotificationBar[tone="unknown"], ToneBox[tone="unknown"] { border-color: $unknown; background: $unknown_tint; }
 NotificationBar[tone="care"], ToneBox[tone="care"] { border-color: $care; background: $care_tint; }
 NotificationBar[tone="bad"], ToneBox[tone="bad"] { border-color: $bad; background: $bad_tint; }
-ToastFrame, ReadingNote { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
+ToastFrame, RunningReadPanel { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
 SearchBoxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
 QFrame#focus_line { background: $focus; min-height: 2px; max-height: 2px; }
 OverlayLayer { background: $scrim; }

@@ -8,7 +8,7 @@ import pytest
 
 from console.app import Console
 from console.domain.process.read_interruption import ReadInterrupted
-from console.views.app.reading_note import ReadingNote, ReadingNoteWatch
+from console.views.app.running_read import RunningReadPanel, RunningReadWatch
 from console.views.pages.base import Page
 from console.views.runtime.routes import AuditRoute, CreditCheckRoute, LookupRoute, QueuesRoute, Route
 from console.wording.sentences.catalogue import translate
@@ -42,12 +42,12 @@ def endless(console: Console, service: Any, method: str) -> Iterator[list[str]]:
         setattr(service, method, read)
 
 
-def note_of(person: Person) -> ReadingNote:
-    """The note, once it is shown."""
-    (watch,) = person.frame.findChildren(ReadingNoteWatch)
-    person.until(lambda: watch.note is not None and watch.note.isVisible())
-    assert watch.note is not None
-    return watch.note
+def panel_of(person: Person) -> RunningReadPanel:
+    """The panel, once it is shown."""
+    (watch,) = person.frame.findChildren(RunningReadWatch)
+    person.until(lambda: watch.panel is not None and watch.panel.isVisible())
+    assert watch.panel is not None
+    return watch.panel
 
 
 PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read]]] = {
@@ -68,14 +68,14 @@ def test_a_long_read_is_told_and_can_be_ended(sit: Sit, console: Console, where:
     service, method = find_read(console)
     with endless(console, service, method) as endings:
         person.frame.show_route(make_route(console, record.id))
-        note = note_of(person)
-        assert note.label.plain == translate("screen.reading", "en")
-        person.until(lambda: note.label.plain.startswith(translate("screen.reading_for", "en", seconds=3)[:11]))
+        panel = panel_of(person)
+        assert panel.label.plain == translate("screen.reading", "en")
+        person.until(lambda: panel.label.plain.startswith(translate("screen.reading_for", "en", seconds=3)[:11]))
         assert (
-            note.geometry().bottom() < person.frame.status_bar.mapTo(person.frame.window, note.rect().topLeft()).y()
+            panel.geometry().bottom() < person.frame.status_bar.mapTo(person.frame.window, panel.rect().topLeft()).y()
         )
         person.press("Ctrl+.")
-        person.until(lambda: bool(endings) and not note.isVisible())
+        person.until(lambda: bool(endings) and not panel.isVisible())
     page = person.frame.current_page
     assert isinstance(page, Page)
     person.until(lambda: "failed" in page._bar_by_name)
@@ -84,11 +84,11 @@ def test_a_long_read_is_told_and_can_be_ended(sit: Sit, console: Console, where:
     person.until(lambda: "failed" not in page._bar_by_name)
 
 
-def test_a_short_read_shows_no_note(sit: Sit) -> None:
+def test_a_short_read_shows_no_panel(sit: Sit) -> None:
     """A page that is read at once says nothing about it."""
     person = sit()
-    (watch,) = person.frame.findChildren(ReadingNoteWatch)
+    (watch,) = person.frame.findChildren(RunningReadWatch)
     person.press("Alt+2")
     person.rest()
     assert watch.list_page_reads() == ()
-    assert watch.note is None or not watch.note.isVisible()
+    assert watch.panel is None or not watch.panel.isVisible()

@@ -1,4 +1,5 @@
-"""The note over the visible page that its data is still being read, with a button that ends the reading."""
+"""The panel over the visible page which says that the page's data is still being read, with a button that cancels the
+read."""
 
 from collections.abc import Callable
 
@@ -18,12 +19,12 @@ from console.views.widgets.controls.buttons import KeyButton
 
 _SECONDS_UNTIL_ELAPSED_TIME = 3.0
 _UPDATE_INTERVAL_MS = 200
-_DISTANCE_PX = 16  # from the bars below the note
+_DISTANCE_PX = 16  # from the bars below the panel
 
 
-class ReadingNote(QFrame):
-    """The text that data is being read, and a button that cancels the reading. It lies over the page, at the bottom,
-    so that nothing moves when it appears."""
+class RunningReadPanel(QFrame):
+    """The panel which says that data is being read, with a button that cancels the read. It lies over the page, at
+    the bottom, so that no row or button moves when it appears."""
 
     def __init__(self, context: WindowContext, on_cancel: Callable[[], object], parent: QWidget) -> None:
         super().__init__(parent)
@@ -40,7 +41,7 @@ class ReadingNote(QFrame):
         self.hide()
 
     def show_seconds(self, seconds: float) -> None:
-        """Show the text; from the third second on, with the seconds since the reading began."""
+        """Show the text. `seconds` is the time since the read began; from the third second on, the text contains it."""
         if seconds < _SECONDS_UNTIL_ELAPSED_TIME:
             self.label.show_text(self._context.translate("screen.reading"))
         else:
@@ -48,14 +49,14 @@ class ReadingNote(QFrame):
         self.adjustSize()
 
 
-class ReadingNoteWatch(QObject):
-    """Shows the ReadingNote of a window while a read of the visible page takes longer than a second, and cancels such
-    reads."""
+class RunningReadWatch(QObject):
+    """Shows the RunningReadPanel of a window while a read of the visible page takes longer than a second, and cancels
+    such reads when the person presses the panel's button."""
 
     def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
         self._frame, self._window, self._context = frame, frame.window, frame.context
-        self.note: ReadingNote | None = None
+        self.panel: RunningReadPanel | None = None
         self._delay_seconds = tokens().px("motion", "words_after_ms") / 1_000
         self._timer = QTimer(self, interval=_UPDATE_INTERVAL_MS)
         self._timer.timeout.connect(self._update)
@@ -74,52 +75,52 @@ class ReadingNoteWatch(QObject):
 
     @Slot()
     def cancel_page_reads(self) -> None:
-        """End the running reads of the visible page, so that the page shows that its data was not read."""
+        """Cancel the running reads of the visible page. The page then shows that its data could not be read."""
         for read in self.list_page_reads():
             read.interrupt()
 
     @Slot()
     def _update(self) -> None:
-        """Show, update or hide the note. Stop the timer when no read is running any more."""
+        """Show, update or hide the panel. Stop the timer if no read is running."""
         if self._runner is None or not self._runner.list_running_reads():
             self._timer.stop()
         seconds = max((read.seconds for read in self.list_page_reads()), default=0.0)
         if seconds >= self._delay_seconds:
-            self._show_note(seconds)
-        elif self.note is not None and self.note.isVisible():
-            self.note.hide()
+            self._show_panel(seconds)
+        elif self.panel is not None and self.panel.isVisible():
+            self.panel.hide()
 
-    def _show_note(self, seconds: float) -> None:
-        is_new = self.note is None or not self.note.isVisible()
-        if self.note is None:
-            self.note = ReadingNote(self._context, self.cancel_page_reads, self._window)
-        self.note.show_seconds(seconds)
-        self._place_note(self.note)
+    def _show_panel(self, seconds: float) -> None:
+        is_new = self.panel is None or not self.panel.isVisible()
+        if self.panel is None:
+            self.panel = RunningReadPanel(self._context, self.cancel_page_reads, self._window)
+        self.panel.show_seconds(seconds)
+        self._place_panel(self.panel)
         if is_new:
-            self.note.show()
-            announce(self.note, self.note.label.plain, is_stored=False)
+            self.panel.show()
+            announce(self.panel, self.panel.label.plain, is_stored=False)
 
-    def _place_note(self, note: ReadingNote) -> None:
-        """Move the note to the middle of the page's width, above the bars at the bottom."""
+    def _place_panel(self, panel: RunningReadPanel) -> None:
+        """Move the panel to the middle of the page's width, above the bars at the bottom."""
         page = self._frame.current_page
         if page is None:
             return
         tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._frame.find_lower_bars() if bar.isVisible()]
         area = page.parentWidget() or page
-        left = area.mapTo(self._window, QPoint(0, 0)).x() + (area.width() - note.width()) // 2
-        note.move(left, min([self._window.height(), *tops]) - note.height() - _DISTANCE_PX)
-        note.raise_()
+        left = area.mapTo(self._window, QPoint(0, 0)).x() + (area.width() - panel.width()) // 2
+        panel.move(left, min([self._window.height(), *tops]) - panel.height() - _DISTANCE_PX)
+        panel.raise_()
 
-    def forget_note(self) -> None:
-        """Delete the note, because its texts are in the previous language. The next slow read makes a new one."""
-        if self.note is not None:
-            self.note.hide()
-            self.note.deleteLater()
-            self.note = None
+    def delete_panel(self) -> None:
+        """Delete the panel, because its texts are in the previous language. The next slow read creates a new one."""
+        if self.panel is not None:
+            self.panel.hide()
+            self.panel.deleteLater()
+            self.panel = None
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and self.note is not None and self.note.isVisible():
-            self._place_note(self.note)
+        if event.type() == QEvent.Type.Resize and self.panel is not None and self.panel.isVisible():
+            self._place_panel(self.panel)
         return False
 
 
