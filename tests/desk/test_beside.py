@@ -35,7 +35,7 @@ def note(person: Person, words: str) -> None:
     person.until(lambda: bool(dialogs(person)))
     (dialog,) = dialogs(person)
     assert not dialog.main_button.isEnabled()
-    dialog.words_field.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
+    dialog.note_field.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.until(lambda: not dialogs(person))

@@ -124,7 +124,7 @@ def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None
     person = sit()
     dialog = type_refund(person, payment)
     form = dialog.form
-    form.full_amount_box.setChecked(True)
+    form.full_amount_button.setChecked(True)
     form.reason_list.setCurrentIndex(-1)
     form.explanation_edit.clear()
     form.ticket_edit.clear()
@@ -155,7 +155,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     at_payment(person, payment)
     person.press("N")
     dialog = person.dialog(NoteDialog)
-    dialog.words_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
+    dialog.note_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
     crash(person)
     other = sit("lead-b")
     other.until(lambda: other.opening.context.person_values.person == "lead-b")
@@ -163,14 +163,14 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     assert home_bars(other) == []
     at_payment(other, payment)
     other.press("N")
-    assert other.dialog(NoteDialog).words_field.text() == ""
+    assert other.dialog(NoteDialog).note_field.text() == ""
     other.press("Esc")
     other.no_dialog()
     other = seats.become(other, "op-a")
     at_payment(other, payment)
     other.press("N")
     dialog = other.dialog(NoteDialog)
-    assert dialog.words_field.text() == "Ms Sato called"
+    assert dialog.note_field.text() == "Ms Sato called"
     other.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     other.no_dialog()

@@ -161,7 +161,7 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place
     """The password lives in the process alone, and the form says so."""
     user, password = account(place)
     person = arrive(None)
-    assert "no keyring" in person.form().storage_box.accessibleDescription()
+    assert "no keyring" in person.form().store_password_box.accessibleDescription()
     person.sign_in(user, password)
     person.at_home()
     assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it

@@ -253,7 +253,7 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person.until(dialog.own_takes.hand_over_button.isEnabled)
     dialog.own_takes.hand_over_button.click()
     handing = person.dialog(HandOverDialog)
-    person.until(handing.words_field.edit.hasFocus)  # before that, H goes to the list and opens a second dialog
+    person.until(handing.note_field.edit.hasFocus)  # before that, H goes to the list and opens a second dialog
     person.type_in("charged, no answer")
     person.until(handing.main_button.isEnabled)
     handing.main_button.click()

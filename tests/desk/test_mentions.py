@@ -61,7 +61,7 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
     person.press("N")
     dialog = person.dialog(NoteDialog)
-    edit, popup = dialog.words_field.edit, dialog.mention_completion.popup
+    edit, popup = dialog.note_field.edit, dialog.mention_completion.popup
     assert isinstance(edit, MultiLineEdit)
     QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
     person.until(popup.isVisible)
@@ -95,7 +95,7 @@ def test_a_name_is_completed_beside_rare_characters(sit: Sit, payment: Payment) 
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
     person.press("N")
     dialog = person.dialog(NoteDialog)
-    edit = dialog.words_field.edit
+    edit = dialog.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("𠮷𠮷野家、 さんへ")
     cursor = edit.textCursor()

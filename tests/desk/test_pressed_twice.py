@@ -563,7 +563,7 @@ def export(stage: Stage) -> Press:
 def note(stage: Stage) -> Press:
     at_payment(stage, payment_of(stage))
     dialog = shown_dialog(stage, NoteDialog, "N")
-    fill(dialog.words_field, "called them")
+    fill(dialog.note_field, "called them")
     return ready(stage, dialog, stays=False)
 
 
@@ -571,7 +571,7 @@ def note(stage: Stage) -> Press:
 def unmask(stage: Stage) -> Press:
     at_payment(stage, payment_of(stage))
     dialog = shown_dialog(stage, UnmaskDialog, "U")
-    fill(dialog.words_field, "the caller names it")
+    fill(dialog.reason_text_field, "the caller names it")
     return ready(stage, dialog, stays=False)
 
 
@@ -606,7 +606,7 @@ def give_back(stage: Stage) -> Press:
 def hand_over(stage: Stage) -> Press:
     taken(stage)
     dialog = shown_dialog(stage, HandOverDialog, "H")
-    fill(dialog.words_field, "waits for their call")
+    fill(dialog.note_field, "waits for their call")
     return ready(stage, dialog, stays=False)
 
 

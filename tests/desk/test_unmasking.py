@@ -37,7 +37,7 @@ def unmask(person: Person, page: PaymentPage) -> None:
     person.press("U")
     dialog = person.dialog(UnmaskDialog)
     assert not dialog.main_button.isEnabled()
-    dialog.words_field.edit.setFocus()
+    dialog.reason_text_field.edit.setFocus()
     person.type_in("the caller names it")
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")

@@ -72,7 +72,7 @@ def unmasking(stage: Stage) -> None:
     stage.until(lambda: page.view is not None and page.view.record.id == payment.id)
     page.unmasking.open_dialog("payment", payment.id)
     dialog = stage.find(UnmaskDialog)
-    dialog.words_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
+    dialog.reason_text_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
     stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-unmask")
     dialog.main_button.click()

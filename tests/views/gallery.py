@@ -31,7 +31,7 @@ from console.views.widgets.display.record_parts import (
     RecordSideStrip,
 )
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
-from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
 from tests.support.inline_runner import InlineRunner
 
@@ -269,7 +269,7 @@ def chrome() -> QWidget:
         SidebarEntry("audit", "audit", "監査", "Alt+7"),
         SidebarEntry("reports", "bars", "レポート", "Alt+8"),
     ]
-    side = SideBar(places, "画面")
+    side = Sidebar(places, "画面")
     side.mark_current_entry("queues")
     side.setFixedHeight(220)
     strip = RecordSideStrip(

@@ -38,7 +38,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, clear_layout
 from console.views.widgets.display.placeholders import SkeletonRows
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
-from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording.sentences import catalogue as wording
 
@@ -138,7 +138,7 @@ class WindowFrame(CoveredWindow):
             context.translate("screen.places"),
         )
         self.top_bar.page_menu_requested.connect(self._open_sidebar_menu)
-        self.sidebar = SideBar(self.list_sidebar_entries(), context.translate("screen.places"))
+        self.sidebar = Sidebar(self.list_sidebar_entries(), context.translate("screen.places"))
         self.sidebar.page_requested.connect(self._open_sidebar_entry)
         self.sidebar.bind_shortcuts(frame)
         self.page_stack = QStackedWidget()
@@ -151,9 +151,9 @@ class WindowFrame(CoveredWindow):
         content.addLayout(self.bar_layout)
         content.addWidget(self.page_stack, 1)
         middle.addLayout(content, 1)
-        frame.inside.addWidget(self.top_bar)
-        frame.inside.addLayout(middle, 1)
-        frame.inside.addWidget(self.status_bar)
+        frame.inner_layout.addWidget(self.top_bar)
+        frame.inner_layout.addLayout(middle, 1)
+        frame.inner_layout.addWidget(self.status_bar)
         self.window.setCentralWidget(frame)
         self._fit_sidebar()
         self._show_window_title()

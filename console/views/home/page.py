@@ -435,8 +435,8 @@ def _make_saved_view_line(context: WindowContext, view_count: ViewCount) -> Coun
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
     return [
         _make_own_work_line(context, OwnWorkGroup.RUNNING, "half_disc", "progress"),
-        _make_own_work_line(context, OwnWorkGroup.TO_SETTLE, "question", "unknown"),
-        _make_own_work_line(context, OwnWorkGroup.BY_ITSELF, "circle_arrow", "progress"),
+        _make_own_work_line(context, OwnWorkGroup.TO_RESOLVE, "question", "unknown"),
+        _make_own_work_line(context, OwnWorkGroup.SCHEDULED, "circle_arrow", "progress"),
     ]
 
 

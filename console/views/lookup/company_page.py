@@ -147,10 +147,10 @@ class CompanyPanel(QWidget):
         self.check_stack = QStackedWidget(self.list_stack)
         self.check_stack.addWidget(self.table)
         self.check_stack.addWidget(self.no_records)
-        self.no_records_of_known = EmptyState(
+        self.no_records_of_registered = EmptyState(
             translate("lookup.none_title"), translate("lookup.none_of_known"), icon_name="search"
         )
-        self.check_stack.addWidget(self.no_records_of_known)
+        self.check_stack.addWidget(self.no_records_of_registered)
         self.list_stack.addWidget(self.check_stack)
         self.company_tabs = [CompanyTab(self._context, name, self.list_stack) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
@@ -215,7 +215,7 @@ class CompanyPanel(QWidget):
         self.table.show_rows(self.credit_checks, is_automatic=is_automatic)
         facts = result.corporation
         is_in_registry = facts is not None and facts.corporation is not None
-        no_records = self.no_records_of_known if is_in_registry else self.no_records
+        no_records = self.no_records_of_registered if is_in_registry else self.no_records
         self.check_stack.setCurrentWidget(self.table if self.credit_checks else no_records)
         if is_other_number:
             self.tabs.setCurrentIndex(0 if result.payments else len(lists))

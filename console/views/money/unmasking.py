@@ -36,23 +36,23 @@ class UnmaskDialog(FormDialog):
             main_button_text=translate("dialog.unmask.act"),
         )
         self._kind, self._id = kind, id
-        self.words_field = MultiLineField(translate("dialog.unmask.words"), translate)
-        self.words_field.edit.textChanged.connect(self.update_submit_button)
+        self.reason_text_field = MultiLineField(translate("dialog.unmask.words"), translate)
+        self.reason_text_field.edit.textChanged.connect(self.update_submit_button)
         self.show_form()
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
 
     def find_first_focus(self) -> QWidget:
-        return self.words_field.edit
+        return self.reason_text_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        return (self.words_field,)
+        return (self.reason_text_field,)
 
     def find_form_problem(self) -> str:
-        return "" if self.words_field.text().strip() else "dialog.unmask.needs_words"
+        return "" if self.reason_text_field.text().strip() else "dialog.unmask.needs_words"
 
     def send_form(self) -> None:
-        kind, id, words = self._kind, self._id, self.words_field.text()
+        kind, id, words = self._kind, self._id, self.reason_text_field.text()
         self.send_call(
             lambda services, request_id: services.recovery.unmask(kind, id, words, request_id=request_id),
             label=self.context.translate("action.unmask"),
@@ -79,7 +79,7 @@ class PayerUnmasking(QObject):
         self._context, self._page = context, page
         self.texts: UnmaskedTexts | None = None
         """The unmasked texts; None while everything is masked."""
-        self._asked_record: tuple[str, int] | None = None
+        self._requested_record: tuple[str, int] | None = None
         self._mask_timer = QTimer(self)
         self._mask_timer.setSingleShot(True)
         self._mask_timer.setTimerType(Qt.TimerType.PreciseTimer)  # a coarse one may end a little later
@@ -93,19 +93,19 @@ class PayerUnmasking(QObject):
 
     def open_dialog(self, kind: str, id: int) -> None:
         """Open the dialog that asks for the reason. After the answer, show the texts without masks."""
-        self._asked_record = kind, id
+        self._requested_record = kind, id
         dialog = UnmaskDialog(self._context, kind, id, self._page.window())
         dialog.answered.connect(self._read_texts)
         dialog.open()
 
     @Slot()
     def _read_texts(self) -> None:
-        if self._asked_record is None:
+        if self._requested_record is None:
             return
-        kind, id = asked_record = self._asked_record
+        kind, id = requested_record = self._requested_record
         self._context.run_read(
             lambda services: services.recovery.read_unmasked(kind, id),
-            lambda texts: self._show_texts(asked_record, texts),
+            lambda texts: self._show_texts(requested_record, texts),
             self._show_failure,
             caller=self,
             key=("unmasked", kind, id),
@@ -114,7 +114,7 @@ class PayerUnmasking(QObject):
     def _show_texts(self, record: tuple[str, int], texts: UnmaskedTexts | None) -> None:
         """Show the texts until their time is over. Do nothing if the page shows another record by now or is
         hidden."""
-        if texts is None or record != self._asked_record or not self._page.isVisible():
+        if texts is None or record != self._requested_record or not self._page.isVisible():
             return
         self.texts = texts
         self._mask_timer.start(round(texts.seconds_left * 1000))
@@ -138,7 +138,7 @@ class PayerUnmasking(QObject):
     def mask(self) -> None:
         """Mask the texts again, and forget the record for which they were asked."""
         self._mask_timer.stop()
-        self._asked_record = None
+        self._requested_record = None
         if self.texts is None:
             return
         self.texts = None

@@ -307,7 +307,7 @@ class Page(QWidget):
         for part in (self._bars_above, self.bars_below, self.hint_bar):
             part.hide()  # until the page adds it to a layout: outside one, it would cover the title
         context.changed.connect(self._refresh_on_changes)
-        context.minute_passed.connect(self._update_loading_age)
+        context.minute_passed.connect(self._update_data_age)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_on_person_change)
         self._known_read_only_switches = context.connection_state.switches_on
@@ -605,7 +605,7 @@ class Page(QWidget):
         return translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"), text
 
     @Slot()
-    def _update_loading_age(self) -> None:
+    def _update_data_age(self) -> None:
         """Show the present age of the data in the bar about the failed reading. It isn't announced again."""
         bar = self._bar_by_name.get("failed")
         if bar is not None:
@@ -635,7 +635,8 @@ class Page(QWidget):
         if had_failed:
             self.update_outdated_actions()
 
-    def forget_loaded_data(self) -> None:
-        """Store that the page shows no data that was read: it will read that of another record."""
+    def reset_read_state(self) -> None:
+        """Store that the page has read no data yet, and remove the bar about a failed read, because the page is going
+        to show another record."""
         self._loaded_at = self._reading_failure = None
         self.hide_bar("failed")

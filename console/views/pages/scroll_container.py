@@ -6,7 +6,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QLayout, QScrollArea, QWidget
 
 from console.views.widgets.controls.tabs import TabBar
-from console.views.widgets.layout.inner_areas import InnerAreas
+from console.views.widgets.layout.inner_areas import InnerScrollAreas
 
 
 class PageScrollArea(QScrollArea):
@@ -19,7 +19,7 @@ class PageScrollArea(QScrollArea):
     def __init__(self, page: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)  # given here, because a new parent later sends a StyleChange to every widget
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._inner_areas = InnerAreas(self, self.fit_page)
+        self._inner_areas = InnerScrollAreas(self, self.fit_page)
         self._opened_tab_bar: TabBar | None = None  # until the person scrolls or moves on
         self._keeps_opened_tab = False
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out

@@ -10,13 +10,13 @@ from console.domain.views.any_record import UnfinishedWork
 
 
 class OwnWorkGroup(StrEnum):
-    """The next step of an operation that a person has begun: its call is still running; a person must resolve it; or
-    the program probes it at a time that is already set. The values are the ends of wording keys, `home.*`.
-    """
+    """The next step of an operation that a person has begun: its call is still running (RUNNING); a person must
+    resolve it (TO_RESOLVE); or the program probes it at a time that is already set (SCHEDULED). The values are the
+    ends of wording keys, `home.*`."""
 
     RUNNING = "running"
-    TO_SETTLE = "to_settle"
-    BY_ITSELF = "by_itself"
+    TO_RESOLVE = "to_settle"
+    SCHEDULED = "by_itself"
 
 
 def list_own_work(
@@ -34,4 +34,4 @@ def _find_own_work_group(work: UnfinishedWork) -> OwnWorkGroup:
     if work.operation.state is OperationState.CALLING:
         return OwnWorkGroup.RUNNING
     is_scheduled = work.record is not None and work.record.work.at is not None
-    return OwnWorkGroup.BY_ITSELF if is_scheduled else OwnWorkGroup.TO_SETTLE
+    return OwnWorkGroup.SCHEDULED if is_scheduled else OwnWorkGroup.TO_RESOLVE

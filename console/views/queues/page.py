@@ -90,7 +90,7 @@ class QueuesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.queue = "review"
-        self._row_key_to_find: tuple[object, ...] | None = None
+        self._stored_row_key: tuple[object, ...] | None = None
         self.by_cause = False
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
@@ -234,7 +234,7 @@ class QueuesPage(Page):
         has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_SORT_ORDER
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_SORT_ORDER else format_sort_order(order))
-        self._row_key_to_find = tuple(ref) if isinstance(ref, list) else None
+        self._stored_row_key = tuple(ref) if isinstance(ref, list) else None
         if queue in QUEUE_NAMES and queue != self.queue:
             self.tabs.show_queue(str(queue))
             self._show_queue(str(queue))
@@ -481,8 +481,8 @@ class QueuesPage(Page):
         table = self.table
         if self.query.lists_whole_queue and not self.by_cause and self.row_model.has_read_all_rows:
             self.context.correct_queue_count(self.queue, self.row_model.row_count)
-        if table.current_item is None or self._row_key_to_find is not None:
-            self._go_to_row_to_find()
+        if table.current_item is None or self._stored_row_key is not None:
+            self._go_to_stored_row()
         self._show_current_record(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
             self._show_empty_state()
@@ -491,12 +491,12 @@ class QueuesPage(Page):
             QTimer.singleShot(0, self, self._show_difference)  # once the columns of a new table have their widths
         self.filter.match_count_label.show_text(self._format_match_count())
 
-    def _go_to_row_to_find(self) -> None:
-        """Make a row of the loaded rows current: the row with the key `_row_key_to_find` (the current row of the last
+    def _go_to_stored_row(self) -> None:
+        """Make a row of the loaded rows current: the row with the key `_stored_row_key` (the current row of the last
         session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
         use the first row."""
-        row_key_to_find, self._row_key_to_find = self._row_key_to_find, None
-        if row_key_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_key_to_find):
+        stored_row_key, self._stored_row_key = self._stored_row_key, None
+        if stored_row_key is not None and self.table.go_to_item(lambda row: _get_row_key(row) == stored_row_key):
             return
         if self.table.current_item is None:
             self.table.go_to_first()
@@ -548,7 +548,7 @@ class QueuesPage(Page):
     def _show_updated_rows(self) -> None:
         row = self.table.current_item
         self.preview.update_queue_item(row.item if isinstance(row, QueueRow) else None)
-        self._show_parts_of_current_record(row)
+        self._update_actions_and_position(row)
 
     # -- current row
 
@@ -558,10 +558,11 @@ class QueuesPage(Page):
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_queue_item(selected_row.item if isinstance(selected_row, QueueRow) else None)
-        self._show_parts_of_current_record(selected_row)
+        self._update_actions_and_position(selected_row)
 
-    def _show_parts_of_current_record(self, selected_row: object) -> None:
-        """Set the selected record as that of the actions, and show its difference and its position in the list."""
+    def _update_actions_and_position(self, selected_row: object) -> None:
+        """Let the actions of the page act on the selected record, and show its difference and its position in the
+        list."""
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )
@@ -659,7 +660,7 @@ class QueuesPage(Page):
     def _toggle_group(self, row: CauseRow) -> None:
         """Open or close the group of this heading row, and keep the row as the current one."""
         self._opened_causes ^= {row.cause}
-        self._row_key_to_find = row.key
+        self._stored_row_key = row.key
         self._read_list()
 
     # -- size

@@ -32,17 +32,15 @@ class NoteDialog(FormDialog):
             main_button_text=translate(f"dialog.{self.name}.act"),
         )
         self._kind, self._id = kind, id
-        self.words_field = MultiLineField(translate("dialog.note.words"), translate)
-        if not isinstance(self.words_field.edit, LineEdit):
-            self.words_field.edit.textChanged.connect(self.update_submit_button)
-            self.mention_completion = MentionCompletion(context, self.words_field)
+        self.note_field = MultiLineField(translate("dialog.note.words"), translate)
+        if not isinstance(self.note_field.edit, LineEdit):
+            self.note_field.edit.textChanged.connect(self.update_submit_button)
+            self.mention_completion = MentionCompletion(context, self.note_field)
         draft_title, draft_kind = (
             audit_words.format_record_reference(kind, id, context.language),
             f"{self.name}-{kind}",
         )
-        self._draft = DialogDraft(
-            context, self, draft_kind, str(id), draft_title, lambda: {"words": self.words_field}
-        )
+        self._draft = DialogDraft(context, self, draft_kind, str(id), draft_title, lambda: {"words": self.note_field})
         context.run_read(
             lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
             self._set_draft_title,
@@ -62,16 +60,16 @@ class NoteDialog(FormDialog):
         )
 
     def find_first_focus(self) -> QWidget:
-        return self.words_field.edit
+        return self.note_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        return (self.words_field,)
+        return (self.note_field,)
 
     def find_form_problem(self) -> str:
-        return "" if self.words_field.text().strip() else "dialog.note.needs_words"
+        return "" if self.note_field.text().strip() else "dialog.note.needs_words"
 
     def send_form(self) -> None:
-        kind, id, note_text = self._kind, self._id, self.words_field.text()
+        kind, id, note_text = self._kind, self._id, self.note_field.text()
         self.send_call(
             self._make_store_call(kind, id, note_text),
             label=self.context.translate(f"action.{self.name}"),

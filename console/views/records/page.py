@@ -225,7 +225,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.view, self._shown_state = None, ()
-            self.forget_loaded_data()
+            self.reset_read_state()
             for name in self.list_bar_names():
                 self.hide_bar(name)
             self.head.show_reading(self.format_reading_title(route.id), str(route.id))

@@ -64,8 +64,8 @@ class RefundForm(QWidget):
         self.setLayout(self._form_layout)
         # The amount is filled in already, and typing another one chooses "part": Tab goes on to the reason.
         tab_stops = (
-            self.full_amount_box,
-            self.part_amount_box,
+            self.full_amount_button,
+            self.partial_amount_button,
             self.amount_edit,
             self.reason_list,
             self.explanation_edit,
@@ -81,14 +81,14 @@ class RefundForm(QWidget):
         translate, currency = self._context.translate, self.plan.payment.currency
         amount_label = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
         self.amount_field = Field(amount_label, role="figure", is_right_aligned=True)
-        self.full_amount_box = RadioButton(
+        self.full_amount_button = RadioButton(
             translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
         )
-        self.part_amount_box = RadioButton(translate("dialog.refund.part"))
+        self.partial_amount_button = RadioButton(translate("dialog.refund.part"))
         amount_buttons = QButtonGroup(self)
-        amount_buttons.addButton(self.full_amount_box)
-        amount_buttons.addButton(self.part_amount_box)
-        self.full_amount_box.setChecked(True)
+        amount_buttons.addButton(self.full_amount_button)
+        amount_buttons.addButton(self.partial_amount_button)
+        self.full_amount_button.setChecked(True)
         self.remainder_label = TextLabel("", "small", "muted")
         self.reason_list = DropDownList(
             translate("field.reason"), placeholder=translate("dialog.refund.choose_reason")
@@ -113,7 +113,7 @@ class RefundForm(QWidget):
             self.amount_edit if current_appearance().scale >= refund_words.LARGE_TEXT_SCALE else self.amount_field
         )
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
-        amount_choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap_px=16)
+        amount_choice = make_flow_widget(self.full_amount_button, self.partial_amount_button, gap_px=16)
         amount_choice.setAccessibleName(translate("dialog.refund.extent"))
         labelled_choice = add_label(translate("dialog.refund.extent"), amount_choice)
         first_row = refund_words.arrange_side_by_side(
@@ -130,7 +130,7 @@ class RefundForm(QWidget):
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)
-        self.full_amount_box.toggled.connect(self._fill_or_focus_amount)
+        self.full_amount_button.toggled.connect(self._fill_or_focus_amount)
         for edit in (self.explanation_edit, self.ticket_edit):
             edit.textChanged.connect(self.changed)
         self.reason_list.currentIndexChanged.connect(self.changed)
@@ -372,8 +372,8 @@ class RefundForm(QWidget):
         is_full_amount = entered_money is not None and entered_money.minor == self.largest_requestable_minor
         # A change of the radio buttons by the program must not be treated as the choice of the person: that would
         # replace the typed amount.
-        with QSignalBlocker(self.full_amount_box), QSignalBlocker(self.part_amount_box):
-            (self.full_amount_box if is_full_amount else self.part_amount_box).setChecked(True)
+        with QSignalBlocker(self.full_amount_button), QSignalBlocker(self.partial_amount_button):
+            (self.full_amount_button if is_full_amount else self.partial_amount_button).setChecked(True)
         self._show_remaining_refundable()
         self.changed.emit()
         self._plan_request_timer.start()

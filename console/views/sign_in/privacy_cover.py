@@ -41,8 +41,8 @@ class PrivacyCover(EnvironmentFrame):
         name_label.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
         environment_label = EnvironmentLabel(context.translate(f"environment.{environment}"), environment)
         top_bar.setLayout(make_row(name_label, environment_label, None, margins=(12, 0, 8, 0)))
-        self.inside.addWidget(top_bar)
-        self.inside.addWidget(self._make_centred_panel(context, panel), 1)
+        self.inner_layout.addWidget(top_bar)
+        self.inner_layout.addWidget(self._make_centred_panel(context, panel), 1)
 
     def _make_centred_panel(self, context: WindowContext, panel: QWidget) -> QWidget:
         """Return a scroll area that shows `panel` in its centre."""

@@ -51,23 +51,23 @@ class SignInForm(PasswordForm):
         self.user_field = Field(translate("sign_in.field.user"))
         self.user_field.edit.setText(user)  # type: ignore[union-attr]  # an Edit
         self.user_field.edit.setReadOnly(is_user_fixed)
-        self.storage_box = CheckBox(translate("sign_in.keep"))
+        self.store_password_box = CheckBox(translate("sign_in.keep"))
         self._can_store_password = can_store_password
-        self.storage_box.setChecked(can_store_password)
-        self.storage_box.setEnabled(can_store_password)
+        self.store_password_box.setChecked(can_store_password)
+        self.store_password_box.setEnabled(can_store_password)
         self.help_button = LinkButton(translate("sign_in.first"))
         self.help_button.clicked.connect(self._toggle_help)
         self._input_widgets += [
             self.user_field.edit,
             self.help_button,
-            *([self.storage_box] if can_store_password else []),
+            *([self.store_password_box] if can_store_password else []),
         ]
         self._build_layout(database_address)
 
     def _build_layout(self, database_address: str) -> None:
         translate = self._context.translate
         storage_key = "sign_in.keep.yes" if self._can_store_password else "sign_in.keep.no"
-        self.storage_box.setAccessibleDescription(translate(storage_key))
+        self.store_password_box.setAccessibleDescription(translate(storage_key))
         self.help_label = TextLabel(
             f"{translate('sign_in.first.lines')}\n{self._format_contact()}", wraps_lines=True, is_selectable=True
         )
@@ -78,7 +78,7 @@ class SignInForm(PasswordForm):
             gap_px=2,
         )
         storage_choice = make_column(
-            self.storage_box, TextLabel(translate(storage_key), "small", "muted", wraps_lines=True), gap_px=2
+            self.store_password_box, TextLabel(translate(storage_key), "small", "muted", wraps_lines=True), gap_px=2
         )
         button_row = make_row(self.help_button, None, self.submit_button)
         self.setLayout(
@@ -96,8 +96,8 @@ class SignInForm(PasswordForm):
         for widget, next_widget in (
             (self.user_field.edit, self.password_field.line_edit),
             (self.password_field.line_edit, self.password_field.visibility_button),
-            (self.password_field.visibility_button, self.storage_box),
-            (self.storage_box, self.submit_button),
+            (self.password_field.visibility_button, self.store_password_box),
+            (self.store_password_box, self.submit_button),
             (self.submit_button, self.help_button),
         ):
             QWidget.setTabOrder(widget, next_widget)
@@ -120,7 +120,7 @@ class SignInForm(PasswordForm):
         user, password = self.user_field.text().strip(), self.password_field.text()
         self.user_field.show_error("" if user else self._context.translate("sign_in.user_needed"))
         self.password_field.show_error("" if password else self._context.translate("sign_in.password_needed"))
-        return EnteredAccount(user, password, self.storage_box.isChecked()) if user and password else None
+        return EnteredAccount(user, password, self.store_password_box.isChecked()) if user and password else None
 
     def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", icon_name: str = "lock") -> None:
         """Show a message above the fields in place of the previous one: the icon `icon_name` in the tone `tone`, the

@@ -68,7 +68,7 @@ def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     """No identifier is typed again; the reason alone is missing."""
     made = RefundForm(window_context(), plan(), None)
     assert made.amount_edit.text() == "12000"
-    assert made.full_amount_box.isChecked()
+    assert made.full_amount_button.isChecked()
     assert made.find_disabled_reason() == "Select a reason first."
     made.reason_list.setCurrentIndex(0)
     assert made.find_disabled_reason() == ""
@@ -79,7 +79,7 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
     """And the radio button follows the amount."""
     made = form()
     made.amount_edit.setText("8500")
-    assert made.part_amount_box.isChecked()
+    assert made.partial_amount_button.isChecked()
     assert made.remainder_label.plain == "Refundable after this request: ¥3,500"
 
 
@@ -91,10 +91,10 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     made.amount_edit.setFocus()
     made.amount_edit.selectAll()
     QTest.keyClicks(made.amount_edit, "8500")
-    assert (made.amount_edit.text(), made.part_amount_box.isChecked()) == ("8500", True)
-    made.full_amount_box.click()
-    assert (made.amount_edit.text(), made.part_amount_box.isChecked()) == ("12000", False)
-    made.part_amount_box.click()
+    assert (made.amount_edit.text(), made.partial_amount_button.isChecked()) == ("8500", True)
+    made.full_amount_button.click()
+    assert (made.amount_edit.text(), made.partial_amount_button.isChecked()) == ("12000", False)
+    made.partial_amount_button.click()
     assert made.amount_edit.selectedText() == "12000"
 
 

@@ -202,7 +202,7 @@ def note(at: Seat) -> Click:
 
     def click() -> None:
         dialog = NoteDialog(at.context, "credit-check", record.id, at.parent)
-        dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
+        dialog.note_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click
@@ -213,7 +213,7 @@ def unmask(at: Seat) -> Click:
 
     def click() -> None:
         dialog = UnmaskDialog(at.context, "payment", shown.id, at.parent)
-        dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
+        dialog.note_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click
@@ -236,7 +236,7 @@ def hand_over(at: Seat) -> Click:
 
     def click() -> None:
         dialog = HandOverDialog(at.context, "credit-check", record.id, at.parent)
-        dialog.words_field.edit.setPlainText("waits for their call")  # type: ignore[union-attr]  # an area
+        dialog.note_field.edit.setPlainText("waits for their call")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click

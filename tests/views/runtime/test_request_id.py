@@ -63,7 +63,7 @@ def dialogs_on(qtbot: Any, the_look: object) -> Callable[[NotesAlone], Dialogs]:
 
         def opened(words: str) -> NoteDialog:
             made = NoteDialog(at, "payment", 5, parent)
-            made.words_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
+            made.note_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
             return made
 
         return opened

@@ -77,7 +77,7 @@ def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
     cover = PrivacyCover(window_context(), form)
     qtbot.addWidget(cover)
     cover.show()
-    for choice in (form.storage_box, cover.language_buttons["ja"], cover.language_buttons["en"]):
+    for choice in (form.store_password_box, cover.language_buttons["ja"], cover.language_buttons["en"]):
         form._enable_again(is_password_wrong=False)
         choice.setFocus()
         with qtbot.waitSignal(form.submitted):
@@ -153,7 +153,7 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
         form.user_field.edit,
         form.password_field.line_edit,
         form.password_field.visibility_button,
-        form.storage_box,
+        form.store_password_box,
         form.submit_button,
         form.help_button,
     ]
@@ -167,15 +167,15 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
 def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
     """Staying signed in is off, with the reason and the way out beside it."""
     form = sign_in(qtbot, "op-a", can_store_password=False)
-    assert (form.storage_box.isEnabled(), form.storage_box.isChecked()) == (False, False)
-    assert "no keyring" in form.storage_box.accessibleDescription()
-    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.storage_box.accessibleDescription()
+    assert (form.store_password_box.isEnabled(), form.store_password_box.isChecked()) == (False, False)
+    assert "no keyring" in form.store_password_box.accessibleDescription()
+    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.store_password_box.accessibleDescription()
     QTest.keyClicks(form.password_field.line_edit, "x")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert not sent.args[0].must_store_password
     form.show_failure(DENIED)
-    assert not form.storage_box.isEnabled()
+    assert not form.store_password_box.isEnabled()
 
 
 def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:

@@ -26,7 +26,7 @@ from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.badge import Badge, KeyCap
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
-from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import EnvironmentLabel
 
 Role = QAccessible.Role
@@ -176,7 +176,7 @@ def focused(of: QAccessibleInterface) -> list[str]:
 def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> None:
     """Each list remembers its item, goes on from there, and paints it."""
     window, timeline = QWidget(), TimelineList("Timeline")
-    bar = SideBar(
+    bar = Sidebar(
         [
             SidebarEntry("home", "home", "Home"),
             SidebarEntry("queues", "list", "Queues"),

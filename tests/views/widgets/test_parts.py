@@ -23,7 +23,7 @@ from console.views.widgets.display.record_parts import ExplanationForm, RecordSi
 from console.views.widgets.window.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
-from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.support.hearing import listening
 
@@ -61,7 +61,7 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
 
 def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
     """Alt+2 goes to the second place from anywhere; arrows only walk, Enter goes."""
-    bar = SideBar(
+    bar = Sidebar(
         [SidebarEntry("home", "home", "Home", "Alt+1"), SidebarEntry("queues", "list", "Queues", "Alt+2", "12")],
         "Screens",
     )

@@ -25,7 +25,7 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 """Qt property of an inner area whose events this module already receives."""
 
 
-class InnerAreas(QObject):
+class InnerScrollAreas(QObject):
     """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
     scrolls. The widget with `outer_area` calls `fit` whenever it computes the height of the content. This class calls
     `refit` when the widget must compute that height again. An inner area

@@ -40,7 +40,7 @@ from console.views.widgets.base import (
 )
 from console.views.widgets.controls.buttons import IconButton, KeyButton, PaintedButton
 from console.views.widgets.controls.tabs import show_adjacent_tab
-from console.views.widgets.layout.inner_areas import InnerAreas
+from console.views.widgets.layout.inner_areas import InnerScrollAreas
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.overlay import OverlayLayer
 
@@ -121,7 +121,7 @@ class DialogFrame(QDialog):
         self.hint = TextLabel(hint, "small", "muted", wraps_lines=True)
         self._scroll_area = make_scroll_area()
         self._scroll_area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
-        self._inner_areas = InnerAreas(self._scroll_area, self.fit_size)
+        self._inner_areas = InnerScrollAreas(self._scroll_area, self.fit_size)
         self._build_frame(close_name)
         self.setFixedWidth(self._compute_width())
 

@@ -62,7 +62,7 @@ class _SidebarModel(QAbstractListModel):
         return None
 
 
-class SideBar(RememberedCurrentItem, QListView):
+class Sidebar(RememberedCurrentItem, QListView):
     """The list of main pages. The arrow keys change the current entry; Enter, a click or the shortcut opens its
     page.
 
@@ -197,7 +197,7 @@ class SideBar(RememberedCurrentItem, QListView):
 class _SidebarDelegate(QStyledItemDelegate):
     """Paints the entries of the sidebar: icon, name, count and shortcut."""
 
-    def __init__(self, bar: SideBar) -> None:
+    def __init__(self, bar: Sidebar) -> None:
         super().__init__(bar)
         self._bar = bar
 

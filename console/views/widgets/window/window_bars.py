@@ -30,9 +30,9 @@ class EnvironmentFrame(QFrame):
         super().__init__(parent)
         self.environment: Environment = environment
         self.setProperty("environment", environment)
-        self.inside = QVBoxLayout(self)
-        self.inside.setContentsMargins(0, 0, 0, 0)
-        self.inside.setSpacing(0)
+        self.inner_layout = QVBoxLayout(self)
+        self.inner_layout.setContentsMargins(0, 0, 0, 0)
+        self.inner_layout.setSpacing(0)
 
 
 class EnvironmentLabel(TextLabel):
