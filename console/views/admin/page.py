@@ -204,8 +204,8 @@ class AdminPage(Page):
         self.health_table.show_rows(checks)
 
     def _show_health_failure(self, failure: Failure) -> None:
-        """Show that the checks could not run. The contents of the other tabs are read by themselves, so they count
-        as read."""
+        """Show that the checks could not run. The page doesn't count as outdated, because the contents of its other
+        tabs are read in a separate call."""
         message = self.context.format_failure(failure)
         lead = self.context.translate("screen.not_read")
         self.show_bar("health", NotificationBar(lead, message, tone="bad", icon_name="cross"))

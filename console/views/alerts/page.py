@@ -225,8 +225,9 @@ class AlertsPage(Page):
         )
 
     def update_outdated_actions(self) -> None:
-        """Disable what decides about an incident while the incidents could not be read again. Taking, giving back and
-        handing over decide nothing, and stay possible."""
+        """Disable the buttons that decide about an incident (acknowledge, undo, snooze, resolve) while the incidents
+        on screen are outdated because they could not be read again. The buttons that take, give back or hand over an
+        incident stay enabled, because they decide nothing."""
         for button in self._changing_buttons:
             button.block(self.find_outdated_reason())
 

@@ -108,7 +108,7 @@ class BackgroundRefresh(QObject):
             timer.start()
 
     def stop_timers(self) -> None:
-        """Stop all timers, including those that delay a first reading after the start. No further reading begins."""
+        """Stop all timers, including those that delay the first calls after the start. No further call begins."""
         for timer in self.findChildren(QTimer):
             timer.stop()
 
@@ -130,10 +130,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_change_feed(self) -> None:
-        """Read from the change feed which records have changed since the previous reading, and emit the context's
-        signal `changed` with their kinds and ids; the first reading emits nothing. Some of these readings also read
-        whether a worker is present and which read-only switches are on.
-        """
+        """Read from the change feed which records have changed since the previous call, and emit the context's signal
+        `changed` with their kinds and ids; the first call emits nothing. Some of these calls also read whether a
+        worker is present and which read-only switches are on."""
         if not self._mark_call_running("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._known_switches_version
@@ -160,8 +159,8 @@ class BackgroundRefresh(QObject):
 
     def _store_feed_reading(self, reading: _FeedReading) -> None:
         """Store in the context the presence of workers, the response time of the database and the read-only switches.
-        If records have changed since an earlier reading, emit the context's signal `changed`, and read the counts
-        again, too."""
+        If records have changed since an earlier call, emit the context's signal `changed`, and read the counts again,
+        too."""
         self._running_call_kinds.discard("feed")
         news, response_seconds, switches = reading
         had_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
@@ -181,10 +180,9 @@ class BackgroundRefresh(QObject):
                 self.read_saved_views()
 
     def _show_lost_connection(self, failure: Failure) -> None:
-        """Handle a failed reading of the change feed: store in the context since when the database doesn't answer,
-        so that the window shows a bar. The rows on screen stay. If the database refuses the account in use,
-        emit the context's signal `sign_in_refused` instead, so that the person signs in again.
-        """
+        """Handle a failed read of the change feed: store in the context the instant since which the database doesn't
+        answer, so that the window shows a bar. The rows on screen stay. If the database refuses the account in use,
+        emit the context's signal `sign_in_refused` instead, so that the person signs in again."""
         self._running_call_kinds.discard("feed")
         self._known_switches_version = None  # a database that is restored may use an id again
         if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
@@ -209,11 +207,10 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_work_counts(self) -> None:
         """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and proposals
-        that the acting person may decide, of unacknowledged alerts and of mentions, and the events that concern the
-        person. Store them in the context as WorkCounts. While an earlier reading runs, read them after it has ended,
-        because the earlier reading may have read some of them before the change for which the new reading is
-        requested.
-        """
+        that the acting person may decide, of unacknowledged alerts and of mentions. Also read the events that concern
+        the person. Store all of them in the context as WorkCounts. If an earlier call of this method is still
+        running, read again after it has ended: it may have read some numbers before the change because of which this
+        call was made."""
         if not self._mark_call_running("standing"):
             self._are_counts_outdated = self._context.is_ready
             return
@@ -255,23 +252,23 @@ class BackgroundRefresh(QObject):
         )
 
     def _end_work_counts_reading(self, work_counts: WorkCounts) -> None:
-        """Store the read counts in the context, unless another person acts by now; then read them again if a change
-        was reported meanwhile."""
+        """Store the counts in the context, but not if the acting person has changed since they were requested. Then
+        read them again if a change was reported while they were being read."""
         self._running_call_kinds.discard("standing")
         if work_counts.person == self._context.operator:
             self._context.store_work_counts(work_counts)
         self._read_counts_again_if_outdated()
 
     def _end_failed_work_counts_reading(self, failure: Failure) -> None:
-        """Keep the earlier counts after a failed reading. If the person has no right to read, remove the counts. Then
-        read them again if a change was reported meanwhile."""
+        """Keep the earlier counts, because the new ones could not be read. If the person has no right to read them,
+        remove the counts. Then read them again if a change was reported while they were being read."""
         self._running_call_kinds.discard("standing")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
         self._read_counts_again_if_outdated()
 
     def _read_counts_again_if_outdated(self) -> None:
-        """Read the counts again if a new reading was requested while the last one was running."""
+        """Read the counts again if this was requested while they were being read."""
         if self._are_counts_outdated:
             self.read_work_counts()
 
@@ -304,7 +301,8 @@ class BackgroundRefresh(QObject):
         self.read_saved_views()
 
     def _end_failed_saved_views_reading(self, failure: Failure) -> None:
-        """Keep the earlier saved views after a failed reading. If the person has no right to read, remove them."""
+        """Keep the earlier saved views, because they could not be read again. If the person has no right to read
+        them, remove them."""
         self._running_call_kinds.discard("views")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())

@@ -537,5 +537,6 @@ def _require_route(key: object) -> Route:
 
 
 def _shorten_company_name(company_name: str) -> str:
-    """Return a company name cut to 12 characters, because the state of the record needs the rest of the line."""
+    """Return a company name cut to 12 characters, because the rest of the line is needed for the state of the
+    record."""
     return company_name if len(company_name) <= 12 else company_name[:11] + "…"

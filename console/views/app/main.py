@@ -186,8 +186,9 @@ class WindowOpener(QObject):
         self.context.person_values.write_changes()
 
     def _show_moved_file_toasts(self) -> None:
-        """Show a toast for each file of the person that could not be read: whether it had the preferences, or the
-        drafts and visits, and to which path the program has moved it. Do nothing if no file was moved."""
+        """Show a toast for each file of the person that could not be read. The toast names the contents of the file
+        (the preferences, or the drafts and visits) and the path to which the program has moved it. Do nothing if no
+        file was moved."""
         files, self._moved_files_by_words_key = self._moved_files_by_words_key, {}
         for words_key, path in files.items():
             self.context.show_toast(self.context.translate(words_key), str(path), "warning", "care")

@@ -1,5 +1,5 @@
-"""The commands of the window, which the search box lists. Each command has a title in both languages, a shortcut,
-the function that it runs, and a function that returns why the command isn't possible now."""
+"""The commands of the window, which the search box lists. Each command has a title in both languages, a shortcut, the
+function that it runs, and a function that returns the reason why the command is not possible at present."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,10 +44,10 @@ FunctionByCommandName = Mapping[str, Callable[[], object]]
 
 @dataclass(frozen=True, slots=True)
 class WindowCommand:
-    """A command that a person can run from the search box. `get_title` returns its title in a language; `run`
-    executes it. `find_refusal` returns why the command isn't possible now, "" if it is; `right_text` is a short
-    text at the right end of its line, such as a count.
-    """
+    """A command that a person can run from the search box. `name` identifies it; `get_title` returns its title in a
+    language; `run` executes it. `icon` is the name of its icon, and `key` its shortcut, such as "Ctrl+L" ("" for
+    none). `find_refusal` returns the reason why the command is not possible at present, "" if it is possible.
+    `right_text` is a short text at the right end of its line, such as a count."""
 
     name: str
     get_title: Callable[[Language], str] = field(compare=False)  # made anew for each search, as the next ones
@@ -110,8 +110,8 @@ def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language
 
 @lru_cache(1024)
 def _translate_title(key: str, language: Language, facts: tuple[tuple[str, object], ...]) -> str:
-    """Return a title in a language. It is kept, because each typed text is compared with the titles of all commands
-    in both languages, and making a sentence takes far longer than comparing it."""
+    """Return a title in a language. The title is cached, because each typed text is compared with the titles of all
+    commands in both languages, and making a sentence takes far longer than comparing it."""
     return wording.translate(key, language, **dict(facts))
 
 

@@ -29,9 +29,9 @@ _PROGRESS_READ_INTERVAL_MS = 400
 
 
 class BulkRunDialog(DialogFrame):
-    """Base class of the dialog of a bulk run: it shows the progress and has buttons that stop, resume or discard
-    the run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it, None before the first
-    reading; `task` is the handle of the execution if this window executes the run."""
+    """Base class of the dialog of a bulk run: it shows the progress and has buttons that stop, resume or discard the
+    run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it, None before it was read;
+    `task` is the handle of the execution if this window executes the run."""
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(
@@ -133,8 +133,8 @@ class BulkRunDialog(DialogFrame):
 
     @Slot()
     def _read_progress(self) -> None:
-        """Read the run and its result counts from the database in a worker thread, then show them. Do nothing
-        while the previous reading lasts."""
+        """Read the run and its result counts from the database in a worker thread, then show them. Do nothing while
+        an earlier call of this method is still reading."""
         if self._is_reading_progress or self.progress_page is None or self.run is None:
             return
         self._is_reading_progress, run_id = True, self.run.id

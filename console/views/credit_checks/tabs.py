@@ -143,15 +143,15 @@ class CreditCheckTabs(RecordTabs):
         )
 
     def _cancel_counting(self) -> None:
-        """Forget the numbers of pages of the former record, and cancel the counting of its pages."""
+        """Discard the numbers of pages of the previous record, and cancel the call that counts its pages."""
         self._page_counts, self._requested_sha256s = {}, set()
         if self._counting_task is not None:
             self._counting_task.cancel()
             self._counting_task = None
 
     def _forget_failed_count(self, record_id: int) -> None:
-        """Forget that the pages of this record's PDFs were counted, because the counting has failed: they are counted
-        again when the record is read again. Do nothing if the tabs show another record by now."""
+        """Treat the pages of this record's PDFs as not counted, because counting them has failed: they are counted
+        when the record is read again. Do nothing if the tabs show another record meanwhile."""
         if record_id == self._record_id:
             self._requested_sha256s = set()
 

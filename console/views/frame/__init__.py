@@ -1,2 +1,2 @@
-"""The parts around a page: header, side bar, status bar; and the main window, which paints an empty window at the
+"""The parts around a page (top bar, sidebar, status bar), and the main window, which paints an empty window at the
 start."""

@@ -315,8 +315,8 @@ class WindowFrame(CoveredWindow):
         self.sidebar.mark_current_entry("queues" if is_view_without_entry else page.sidebar_key)
 
     def _find_or_make_page(self, route: Route) -> Page | None:
-        """Return the page that shows routes of this class; create it at its first use. If the person lacks the right,
-        return the page that says so; None before the services are open."""
+        """Return the page that shows routes of this class; create it at its first use. If the person lacks the right
+        to see it, return the NoRightPage, which shows the reason. Return None before the services are open."""
         is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:

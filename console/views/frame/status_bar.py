@@ -74,7 +74,7 @@ class StatusBarCells(QObject):
 
 
 def make_database_cell(context: WindowContext) -> StatusCellContent:
-    """Return the status bar's cell for the database: its response time, or the text that the database is
+    """Return the status bar's cell for the database: its response time, or a text which says that the database is
     unreachable or is still being opened."""
     name, connection_state = context.translate("status.service"), context.connection_state
     if connection_state.lost_since is not None:

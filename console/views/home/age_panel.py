@@ -21,7 +21,7 @@ _LINKED_REPORT_NAME = "queue_ages"
 
 class QueueAgePanel(Surface):
     """A chart of the waiting times in the queue `review`, and a link to the report with the ages of all queues. If
-    the times can't be read, the chart keeps the values of the last reading."""
+    the times can't be read, the chart keeps the values that were read last."""
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(parent, edge="all")

@@ -168,8 +168,7 @@ class CountPanel(Surface):
         self.setLayout(make_column(head, body, self._lines, None, footer, gap_px=0, margins=(1, 1, 1, 1)))
 
     def show_lines(self, lines: Sequence[CountLine], footer: str = "") -> None:
-        """Show a button per line, and below them the text `footer`. Without lines, the text stands in their
-        place."""
+        """Show a button per line, and below them the text `footer`. If there are no lines, only the text is shown."""
         for line in lines[len(self._buttons) :]:
             self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):

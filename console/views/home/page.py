@@ -210,8 +210,8 @@ class HomePage(Page):
         self.restore_focus()
 
     def _keep_first_row_current(self) -> None:
-        """Make the first row current if the person has chosen none: an older record may have arrived before the row
-        that was the first."""
+        """Make the first row current if the person has chosen no row: a record that has waited longer may have been
+        added above the row that was the first one."""
         current_ref = self._find_current_ref()
         if current_ref is None or current_ref == self._first_ref:
             self.table.go_to_first()

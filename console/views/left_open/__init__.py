@@ -1,2 +1,2 @@
-"""The dialog that lists unfinished work, and the list of their own unfinished work that a person sees before leaving
-the window."""
+"""The dialog that lists unfinished work, and the list of their own unfinished work that the window shows to people
+before they leave it."""

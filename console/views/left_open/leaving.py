@@ -56,8 +56,7 @@ class LeaveConfirmation(QObject):
         return False
 
     def skip_question(self) -> None:
-        """Don't show the list in this window any more, because another dialog has already asked the person about
-        leaving."""
+        """Never show the list in this window, because another dialog has already asked the person about leaving."""
         self._is_question_done = True
 
     def _open_unfinished_dialog(self, leave: Callable[[], object], button_key: str) -> None:

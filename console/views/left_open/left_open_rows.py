@@ -26,8 +26,9 @@ _ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftReason, tuple[str, Tone]] = {
 
 
 def make_left_open_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
-    """Return the columns of the table with the person's own unfinished work: reason, record, since when, and until
-    when. `name_record` returns the text that names the record with a kind and an id."""
+    """Return the columns of the table with the person's own unfinished work: reason, record, the time at which the
+    work began, and the end of a take (empty for other work). `name_record` returns the text that names the record
+    with a kind and an id."""
     translate = context.translate
 
     def make_reason_cell(own_item: LeftOpen) -> StateCell:

@@ -267,8 +267,9 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def show_own_work(self, group: OwnWorkGroup) -> None:
-        """List in the tab of operations, from the next reading on, only those of the acting person that are in this
-        group, and show a bar that says so. The button of the bar lists the operations of all people again."""
+        """From the next read of the lists on, show in the tab of operations only those operations of the acting
+        person that are in this group, and show a bar that says so. The button of the bar lists the operations of all
+        people again."""
         translate = self._context.translate
         self._own_work_group = group
         button = KeyButton(translate("dialog.unfinished.show_all"), kind="inline")
@@ -478,8 +479,8 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot(object)
     def _open_item(self, row: object) -> None:
-        """Open the page or dialog in which the person continues the work of the row. A row without one
-        does nothing."""
+        """Open the page or dialog in which the person continues the work of the row. Do nothing if the row has
+        neither a page nor a dialog."""
         if isinstance(row, UnfinishedWork):
             self.accept()
             record, operation = row.record, OperationRoute(row.operation.id)

@@ -326,8 +326,9 @@ class CompanyPanel(QWidget):
         return table if table.all_rows else None, self.buy_button, self.number_label
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if this widget shows one of the changed records, given as (kind, id), or if one has a higher
-        id than all shown records of its kind and may therefore be a new record of this corporation."""
+        """Return True if this widget shows one of the changed records, which are given as (kind, id). Also return
+        True if a changed record has a higher id than all shown records of its kind: it may be a new record of this
+        corporation."""
         refs = {case_words.make_record_ref(record) for record in self.all_records}
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
         return any(

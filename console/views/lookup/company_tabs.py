@@ -36,8 +36,8 @@ _ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[RecordRef, ...]], tuple[
 
 class CompanyTab(QWidget):
     """The tab of a company with its documents, notes or history; `name` is one of COMPANY_TAB_NAMES. It reads its
-    rows when it is or becomes visible and the company's records may have changed since the last reading. If the
-    reading fails, the earlier rows of this company stay, greyed, with the time at which they were read.
+    rows when it is or becomes visible and the company's records may have changed since the rows were last read. If
+    they can't be read, the earlier rows of this company stay, greyed, with the time at which they were read.
 
     Signals:
     - record_requested(object): the person wants to open the record with this kind and id.
@@ -123,7 +123,7 @@ class CompanyTab(QWidget):
 
     @Slot()
     def _show_age(self) -> None:
-        """Show the age of the rows that could not be read again, and why."""
+        """Show the age of the rows that could not be read again, and the reason why they could not."""
         if self._failure is None:
             return
         context, read_at = self._context, self._read_at
@@ -213,7 +213,8 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def format_actor(row: CompanyEvent) -> str:
-        """Return the person; of a notice, the provider that sent it."""
+        """Return the name of the person or worker that caused the event; for a notice, the name of the provider that
+        sent it."""
         actor = row.event.who
         if row.event.event_kind is TimelineEventKind.NOTICE:
             return wording.get_provider_name(actor, context.language)

@@ -68,9 +68,10 @@ class OpenRecordList(QWidget):
         self.hide()
 
     def show_records(self, records: Sequence[ShownRecord], *, must_keep_places: bool = False) -> None:
-        """Show these records. With `must_keep_places`, because the mouse pointer is over this list or below it, no
-        line appears, disappears or changes its height: a line that would do so says that it has changed, and
-        `show_held_back_records` shows the new lines. A line whose button has the focus keeps it."""
+        """Show these records. If `must_keep_places` is True, because the mouse pointer is over this list or below it,
+        no line appears, disappears or changes its height: a line whose record has changed only shows a text about
+        this, and `show_held_back_records` shows the new lines later. If the button of a line has the focus, the focus
+        stays on this record."""
         self._count_label.show_text(str(len(records)))
         lines = [self._describe_line(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
         self._held_back_records = None
@@ -104,7 +105,7 @@ class OpenRecordList(QWidget):
             buttons[refs.index(ref) if ref in refs else 0].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _mark_changed_lines(self, new_lines: Sequence["_LineText"]) -> None:
-        """Say in the lines that aren't in `new_lines` that their records have changed."""
+        """Show in each line that is missing in `new_lines` that its record has changed."""
         changed_text, line_widgets = self._context.translate("lookup.matter_changed"), self._list_line_widgets()
         for index, line in enumerate(self._shown_lines):
             widget = line_widgets[index]

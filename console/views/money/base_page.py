@@ -126,12 +126,14 @@ class MoneyPage(RecordPage[MoneyView]):
         super().show_route(route)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Mask again what is hidden by the lock, by another page, or with the window."""
+        """Mask the payer and the answers again, because the page is hidden: by the lock, by another page, or with the
+        window."""
         self.unmasking.mask()
         super().hideEvent(event)
 
     def open_money_part(self, part_key: str) -> None:
-        """Show the rows of which the amount of this part is the sum. Implemented by the pages that show the parts."""
+        """Show the rows whose amounts add up to the amount of this part. `part_key` is the key of the part (a field
+        of MoneyParts). Implemented by the pages that show the parts."""
 
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (*super().list_focus_stops_below(), *self.money_panel.part_buttons.values())

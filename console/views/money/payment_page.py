@@ -190,8 +190,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
 
     def open_money_part(self, part_key: str) -> None:
-        """Show the rows of which the amount of this part is the sum: the provider's answers for the paid and the
-        reversed amount, the page of the money set aside, or the refunds."""
+        """Show the rows whose amounts add up to the amount of this part: for the paid and the reversed amount the
+        provider's answers, for money set aside its page, for another part the refunds. `part_key` is the key of the
+        part (a field of MoneyParts)."""
         if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY):
             self.tabs.show_answers()
         elif part_key == money_facts.SET_ASIDE_PART_KEY:

@@ -1,5 +1,5 @@
-"""Show the payer of a record, and the answers that name it, without masks for a short time: the dialog that asks for
-the reason, and the part of a page that masks them again."""
+"""Shows the payer of a record, and the stored answers that name the payer, without masks for a short time. It
+contains the dialog in which the person types the reason, and the object by which a page masks the texts again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -23,8 +23,8 @@ _BAR_NAME = "unmasked"
 
 
 class UnmaskDialog(FormDialog):
-    """The dialog in which a person says why the payer of a payment or refund is needed without its mask. The typed
-    reason is not kept as a draft, because it may name the payer."""
+    """The dialog in which a person types the reason why they need the payer of a payment or refund without the mask.
+    The typed reason is not stored as a draft, because it may name the payer."""
 
     def __init__(self, context: WindowContext, kind: str, id: int, parent: QWidget) -> None:
         translate = context.translate
@@ -65,8 +65,8 @@ class UnmaskDialog(FormDialog):
 
 
 class PayerUnmasking(QObject):
-    """Holds the unmasked texts of the record that a page shows, until their time is over, or until the page is
-    hidden: by the lock, by another page, or with the window.
+    """Holds the unmasked texts of the record that a page shows, until their time limit (`UnmaskedTexts.seconds_left`)
+    has passed, or until the page is hidden: by the lock, by another page, or with the window.
 
     Signals:
     - changed: `texts` has a new value, so the page must show its payer and answers again.
@@ -92,7 +92,8 @@ class PayerUnmasking(QObject):
         return self.texts.answers if self.texts is not None else {}
 
     def open_dialog(self, kind: str, id: int) -> None:
-        """Open the dialog that asks for the reason. After the answer, show the texts without masks."""
+        """Open the dialog that asks the person for the reason. After the service has stored the reason, read the
+        texts and show them without masks. `kind` and `id` name the payment or refund."""
         self._requested_record = kind, id
         dialog = UnmaskDialog(self._context, kind, id, self._page.window())
         dialog.answered.connect(self._read_texts)
@@ -112,8 +113,8 @@ class PayerUnmasking(QObject):
         )
 
     def _show_texts(self, record: tuple[str, int], texts: UnmaskedTexts | None) -> None:
-        """Show the texts until their time is over. Do nothing if the page shows another record by now or is
-        hidden."""
+        """Show the unmasked texts until their time limit has passed. Do nothing if the service returned none (None),
+        if the page has been hidden, or if it shows another record than `record` (kind, id)."""
         if texts is None or record != self._requested_record or not self._page.isVisible():
             return
         self.texts = texts
@@ -136,7 +137,7 @@ class PayerUnmasking(QObject):
 
     @Slot()
     def mask(self) -> None:
-        """Mask the texts again, and forget the record for which they were asked."""
+        """Mask the texts again, and discard a request for unmasked texts that is still running."""
         self._mask_timer.stop()
         self._requested_record = None
         if self.texts is None:

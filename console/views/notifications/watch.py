@@ -15,12 +15,12 @@ _APPROVAL_EVENT_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
 
 
 class NotificationWatcher(QObject):
-    """Finds new events each time the window has read its counts (WorkCounts), and shows them. The events in a
-    person's first reading count as known, so that a restart doesn't show them again; the sidebar counts them.
+    """Finds new events each time the window has read its counts (WorkCounts), and shows them. The events in the first
+    WorkCounts of a person count as known, so that a restart doesn't show them again; the sidebar counts them.
 
-    A new event is shown as a toast, and also as a desktop message if the window isn't the active one; kinds that
-    the person has switched off aren't shown. While the window is covered (locked, or without a person), the
-    desktop message contains no detail, and the toast appears when the cover is removed.
+    A new event is shown as a toast, and also as a desktop message if the window isn't the active one; kinds that the
+    person has switched off aren't shown. While the window is covered (locked, or without a person), the desktop
+    message contains no detail, and the toast appears when the cover is removed.
 
     Signals:
     - link_opened(object): the person has clicked a desktop message; the argument is its Link.
@@ -42,7 +42,7 @@ class NotificationWatcher(QObject):
 
     @Slot()
     def _show_new_events(self) -> None:
-        """Show the events of the last reading that weren't among those of earlier readings."""
+        """Show the events in the newest WorkCounts that were in no earlier ones."""
         counts = self._context.work_counts
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return

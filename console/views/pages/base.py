@@ -172,8 +172,8 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """If `is_low_window`, hide the sentence and the time of the last reading, and replace the added buttons
-        with the menu button. Otherwise show them again."""
+        """If `is_low_window`, hide the sentence and the time at which the data was last read, and replace the added
+        buttons with the menu button. Otherwise show them again."""
         for button in self._added_buttons:
             button.setVisible(not is_low_window)
         self.menu_button.setVisible(is_low_window and bool(self._added_buttons or self.menu_entry_adders))
@@ -420,8 +420,8 @@ class Page(QWidget):
             self.show_key_refusal(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
     def show_key_refusal(self, reason: str) -> None:
-        """Show in a bar why a pressed shortcut has no effect. A screen reader speaks the bar, so that a blind person,
-        for whom a disabled button isn't visible, also learns the reason."""
+        """Show in a bar the reason why a pressed shortcut has no effect. A screen reader speaks the bar, so that a
+        person who can't see the disabled button also learns the reason."""
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(partial(self.hide_bar, "act"))
         lead = self.context.translate("act.refused")
@@ -589,7 +589,8 @@ class Page(QWidget):
         self.update_outdated_actions()
 
     def _format_reading_failure(self) -> tuple[str, str]:
-        """Return the bold text and the text of the bar about a failed reading; two empty texts if none has failed."""
+        """Return the bold text and the text of the bar which says that the data could not be read; two empty texts if
+        it could."""
         if self._reading_failure is None:
             return "", ""
         (failure, failed_at), translate = self._reading_failure, self.context.translate
@@ -606,15 +607,15 @@ class Page(QWidget):
 
     @Slot()
     def _update_data_age(self) -> None:
-        """Show the present age of the data in the bar about the failed reading. It isn't announced again."""
+        """Show the present age of the data in the bar which says that the data could not be read again. The bar isn't
+        announced again."""
         bar = self._bar_by_name.get("failed")
         if bar is not None:
             bar.show_text(*self._format_reading_failure(), is_announced=False)
 
     def find_outdated_reason(self) -> str:
-        """Return the reason why actions that change something are disabled: the data on the page was read
-        earlier, and could not be read again. Return "" if the last reading was successful, or if nothing was read
-        yet."""
+        """Return the reason why actions that change something are disabled: the data on the page was read earlier,
+        and could not be read again. Return "" if the last read succeeded, or if no data was read yet."""
         if self._reading_failure is None or self._loaded_at is None:
             return ""
         return self.context.translate("reason.outdated", at=self._loaded_at)

@@ -146,7 +146,8 @@ class CorporationNumberField(QWidget):
             )
 
     def _look_up_sample_number(self, number: str | None) -> None:
-        """Put the number into the field and look it up; without one, say that the training has none yet."""
+        """Put the number of a sample corporation of the training into the field and look it up. If `number` is None,
+        show below the field that the training has no sample yet."""
         if number is None:
             self.field.show_error(self._context.translate("lookup.no_sample"))
             return

@@ -147,8 +147,8 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
 
 
 def _set_checked(button: QAbstractButton, *, is_checked: bool) -> None:
-    """Set whether the button is on. In an exclusive group, Qt itself refuses to turn off the button that is on; this
-    function turns it off too, so that no button of the group is on."""
+    """Turn a check box or button on or off. In an exclusive group, Qt itself refuses to turn off the button that is
+    on; this function turns it off too, so that no button of the group is on."""
     group = cast("QButtonGroup | None", button.group())  # the stubs leave out None
     if is_checked or group is None or not group.exclusive():
         button.setChecked(is_checked)

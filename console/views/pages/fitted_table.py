@@ -32,7 +32,7 @@ class FittedTable(RecordTable):
     that and after the other columns were made narrower. Columns in `hidden_keys` are always hidden.
 
     Signals:
-    - columns_fitted: the columns have got their widths, so `is_cell_cut` may have another answer.
+    - columns_fitted: the columns have got their widths, so `is_cell_cut` may return another value.
     """
 
     columns_fitted = Signal()
@@ -230,8 +230,8 @@ class FittedTable(RecordTable):
         """Let the columns use the `free_px` px that remain when every text is shown completely, and write their new
         widths into `widths`. Columns of texts, identifiers and states grow in proportion to their widths; amounts,
         ages and check boxes, and columns whose width the person has set, keep theirs. If the last column is one of
-        those that grow, the others grow by at most half, so that a row stays easy to read, and it takes the rest.
-        """
+        those that grow, the others grow by at most half, so that a row stays easy to read, and the last column takes
+        the width that remains."""
         shown_columns = [column for column in self.rows.columns if column.key not in hidden_columns]
         growing_keys = [
             column.key
@@ -289,8 +289,8 @@ class FittedTable(RecordTable):
         return needed_width > self.columnWidth(index)
 
     def _set_column_stretch(self, column_index: int, *, takes_remaining_width: bool) -> None:
-        """Let the column with the index `column_index` take the rest of the table's width (`takes_remaining_width`),
-        or keep the width that is set for it."""
+        """Let the column with the index `column_index` take the width of the table that the other columns leave
+        unused (`takes_remaining_width`), or keep the width that is set for it."""
         mode = QHeaderView.ResizeMode.Stretch if takes_remaining_width else QHeaderView.ResizeMode.Interactive
         if self.horizontalHeader().sectionResizeMode(column_index) != mode:
             self.horizontalHeader().setSectionResizeMode(column_index, mode)
@@ -352,8 +352,9 @@ class FittedTable(RecordTable):
 
     @Slot()
     def _forget_contents_widths(self) -> None:
-        """Measure the contents of the columns again when they are fitted next. The passing of time alone needs no new
-        measurement, because the columns of ages and badges are wide enough for any age and any badge."""
+        """Discard the measured widths of the contents, so that they are measured again when the columns are next
+        fitted. The passing of time alone needs no new measurement, because the columns of ages and badges are wide
+        enough for any age and any badge."""
         self._measured_px.clear()
 
     def _compute_defined_width(self, column_index: int) -> int:

@@ -11,7 +11,7 @@ from console.views.widgets.layout.inner_areas import InnerScrollAreas
 
 class PageScrollArea(QScrollArea):
     """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
-    size. If the person opens a tab of a page that scrolls, the contents of the tab come into sight.
+    size. If the person opens a tab of a page that scrolls, the area scrolls to the contents of the tab.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
@@ -33,7 +33,7 @@ class PageScrollArea(QScrollArea):
     def fit_page(self) -> None:
         """Resize the page to the visible area, but at least to the page's minimum width and height. If the page then
         scrolls, its lists are as high as their contents, so that they have no scroll bars of their own. The bar of a
-        tab that was just opened stays the first line in sight, also while the contents of the tab are being read."""
+        tab that was just opened stays the first visible line, also while the contents of the tab are being read."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
@@ -75,7 +75,8 @@ class PageScrollArea(QScrollArea):
 
     @Slot()
     def _forget_opened_tab(self) -> None:
-        """Leave the scroll position alone from now on, because the person has scrolled or moved to another row."""
+        """Stop keeping the bar of the opened tab as the first visible line, because the person has scrolled or moved
+        to another row."""
         if not self._keeps_opened_tab:
             self._opened_tab_bar = None
 

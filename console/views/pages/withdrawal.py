@@ -15,11 +15,11 @@ _BUTTON_APPEARS_AFTER_SECONDS = 0.4
 
 
 class WithdrawButton(KeyButton):
-    """The button that withdraws a desk request. It is visible while a call waits for a worker's answer, and
-    enabled until a worker has taken the request.
+    """The button that withdraws a desk request. It is visible while a call waits for a worker's answer, and enabled
+    until a worker has taken the request.
 
     After a withdrawal, the waiting call ends with the failure `interrupted`. The label `wait_label` says that the
-    call waits for a worker, or why the person can't withdraw the request any more.
+    call waits for a worker or, after a worker has taken the request, that the person can't withdraw it.
     """
 
     def __init__(self, context: WindowContext, request_wait: RequestWait) -> None:

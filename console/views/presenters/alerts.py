@@ -16,10 +16,10 @@ def format_alert_explanation(alert_item: AlertItem, context: WindowContext) -> s
 
 
 def explain_alert(alert_item: AlertItem, context: WindowContext) -> tuple[str, str]:
-    """Return two sentences about an alert about an order and its payments: the defect; the observed and expected
-    values with the age of the alert. For an alert about a company, the second one has the changed facts. For any
-    other alert return two empty texts, because the page of the alert's record shows the explanation.
-    """
+    """Return two sentences that explain an alert. If the alert is about an order and its payments, the first one
+    describes the defect, and the second one has the observed and the expected values with the age of the alert. If it
+    is about a company, the first one is "" and the second one has the changed facts. For any other alert return two
+    empty texts, because the page of the alert's record shows the explanation."""
     alert = alert_item.alert
     if alert.rule_id == CORPORATION_CHANGE_RULE:
         return "", format_alert_value(alert.observed, context)

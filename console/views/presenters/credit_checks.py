@@ -185,7 +185,8 @@ def make_event_timeline_line(
 
 
 def make_repetition_texts(context: WindowContext) -> RepetitionTexts:
-    """Return the texts with which a timeline shows repeated events once."""
+    """Return the texts that a timeline adds to the lines of a group of repeated events, which the person can open and
+    close."""
     return RepetitionTexts(
         lambda count, oldest: context.translate("timeline_group.closed", n=count, at=oldest),
         lambda count: context.translate("timeline_group.opened", n=count),
@@ -193,7 +194,8 @@ def make_repetition_texts(context: WindowContext) -> RepetitionTexts:
 
 
 def make_unopenable_repetition_texts(context: WindowContext) -> RepetitionTexts:
-    """Return the texts with which a list shows repeated events once, if it can't show each of them."""
+    """Return the texts that a list adds to the lines of a group of repeated events, if the person can't open the
+    group."""
     return RepetitionTexts(
         lambda count, oldest: context.translate("timeline_group.since", n=count, at=oldest), lambda _count: ""
     )

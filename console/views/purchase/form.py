@@ -176,8 +176,8 @@ class PurchaseForm(QWidget):
 
     @property
     def is_renewal(self) -> bool:
-        """True if the validity of the selected client's live credit check has ended, so that the purchase renews
-        it. False for one without AlarmBox's id, because AlarmBox can't confirm that it has ended."""
+        """True if the validity of the selected client's live credit check has ended, so that the purchase renews it.
+        False for a credit check without AlarmBox's id, because AlarmBox can't confirm the end of its validity."""
         live_check = self.live_check
         return (
             live_check is not None

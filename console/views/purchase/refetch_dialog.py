@@ -210,7 +210,8 @@ class RefetchDialog(DialogFrame):
 
     @Slot(object)
     def _show_watched_lines(self, lines: tuple[str, ...]) -> None:
-        """Show what the watched re-fetch has done so far; only new lines are announced."""
+        """Show `lines`, the sentences about the steps that the watched re-fetch has taken so far; announce only the
+        new ones."""
         if self._watched_lines == lines:
             return
         context = self._context
@@ -226,7 +227,7 @@ class RefetchDialog(DialogFrame):
 
     @Slot(object)
     def _show_watched_end(self, details: CreditCheckDetails) -> None:
-        """Show that the watched re-fetch has ended, with what it has done, and offer the PDF."""
+        """Show that the watched re-fetch has ended, with the steps that it has taken, and offer the PDF."""
         context = self._context
         missing = details.record.incomplete
         sentence = (

@@ -1,4 +1,5 @@
-"""Watch a re-fetch that another process runs: what it has done so far, until it ends."""
+"""Observes a re-fetch that another process runs, until it ends: reads its record repeatedly and reports the steps
+that the re-fetch has taken."""
 
 from datetime import datetime
 
@@ -14,11 +15,12 @@ _POLL_MILLISECONDS = 1_000
 
 
 class RefetchWatch(QObject):
-    """Reads a credit check again and again while somebody's re-fetch of it runs.
+    """Reads a credit check repeatedly while another call re-fetches it.
 
     Signals:
-    - lines_read(object): the sentences about what the re-fetch has done so far, oldest first (a tuple of str).
-    - ended(object): the re-fetch has ended; the argument is the CreditCheckDetails as they are now.
+    - lines_read(object): the sentences about the steps that the re-fetch has taken so far, oldest first (a tuple of
+      str).
+    - ended(object): the re-fetch has ended; the argument is the CreditCheckDetails as they are then.
     - failed(object): the record can't be read; the argument is the Failure.
     """
 
@@ -37,7 +39,7 @@ class RefetchWatch(QObject):
 
     @Slot()
     def read(self) -> None:
-        """Read the record now. As long as the re-fetch runs, it is read again after _POLL_MILLISECONDS."""
+        """Read the record now. As long as the re-fetch runs, this is repeated after _POLL_MILLISECONDS."""
         record_id = self._record_id
         self._context.run_read(
             lambda services: services.credit_checks.read_credit_check(record_id),
@@ -48,7 +50,7 @@ class RefetchWatch(QObject):
         )
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading the record."""
         self._timer.stop()
 
     def _show_details(self, details: CreditCheckDetails) -> None:
@@ -59,7 +61,8 @@ class RefetchWatch(QObject):
             self._timer.start()
 
     def _list_lines(self, details: CreditCheckDetails) -> tuple[str, ...]:
-        """Return a sentence for each audit entry since the beginning of the re-fetch, without those about reading."""
+        """Return a sentence for each audit entry since the beginning of the re-fetch. Entries which only record that
+        a person has opened the record or its PDF are left out."""
         entries = (
             entry
             for entry in details.timeline
@@ -78,8 +81,9 @@ class RefetchWatch(QObject):
 
 
 def find_running_refetch(failure: Failure) -> tuple[str, datetime | None] | None:
-    """Return the person whose call on the record refused a re-fetch, and the instant at which it began; None if the
-    refusal has another reason."""
+    """Return the person whose call is working on the record, and the instant at which this call began (None if it is
+    not known). `failure` is the refusal of another re-fetch of the record. Return None if the refusal has another
+    reason."""
     holder, since = failure.detail.get("holder"), failure.detail.get("since")
     if not isinstance(holder, dict) or not holder.get("operator"):
         return None

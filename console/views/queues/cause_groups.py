@@ -114,8 +114,8 @@ def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]
     """Return the columns of a grouped table. The cells of a record stay as in `columns`. In a heading row, the column
     that names the record shows the number of records, and also the cause if the table has no other column for it; the
     column of ages shows the age of the oldest record. The column of amounts shows the sum if all amounts are of one
-    kind of record and one currency; other sums stand beside the cause, because they may not be added and that column
-    is too narrow for several."""
+    kind of record and one currency. Several sums stand beside the cause: they cannot be added up, and the column of
+    amounts is too narrow for them."""
     naming_column = next(
         (column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key
     )

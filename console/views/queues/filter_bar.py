@@ -168,10 +168,9 @@ class QueueFilterBar(Surface):
     # -- the sentence
 
     def _make_sentence_units(self) -> Iterator["_SentenceUnit"]:
-        """Yield the parts of the sentence that never begin a new line inside, in the word order of the window's
-        language: each is a drop-down list with the words that belong to it. The optional lists are parts of their
-        own, before the list of owners.
-        """
+        """Yield the parts of the sentence, in the word order of the window's language. Each part is a drop-down list
+        with the words that belong to it, and is never divided between two lines. The optional lists are parts of
+        their own, before the list of owners."""
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )

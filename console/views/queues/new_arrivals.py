@@ -112,5 +112,5 @@ def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None
 
 
 def _ignore_failure(_failure: Failure) -> None:
-    """Do nothing with a failure of the reading, because a bar above the page already says that the database is
+    """Ignore the failure of the comparison, because a bar above the page already says that the database is
     unreachable."""

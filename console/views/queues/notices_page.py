@@ -166,8 +166,8 @@ class UnmatchedNoticesPage(Page):
 
     @Slot(object)
     def _show_notice(self, row: object) -> None:
-        """Show below the list why the notice `row` belongs to no record, the next step, and its number and time;
-        then read the similar records. If `row` isn't an UnmatchedNoticeItem, hide this area."""
+        """Show below the list the reason why the notice `row` belongs to no record, the next step, and the notice's
+        number and time; then read the similar records. If `row` isn't an UnmatchedNoticeItem, hide this area."""
         self.candidates = None
         self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
         if not isinstance(row, UnmatchedNoticeItem):
@@ -189,8 +189,8 @@ class UnmatchedNoticesPage(Page):
         )
 
     def _show_candidates(self, notice_item: UnmatchedNoticeItem) -> None:
-        """Show links to the similar records of the notice `notice_item`, unless another notice is the current one by
-        now."""
+        """Show links to the similar records of the notice `notice_item`. Do nothing if another notice has become the
+        current one meanwhile."""
         item = self.current_notice
         if item is None or item.notice.id != notice_item.notice.id:
             return

@@ -281,9 +281,10 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_head_sentence(self) -> None:
-        """Show in the header which view or queue the page shows, and choose the entry of the sidebar. After the
-        person has changed the filter, order, columns or grouping of a view, the sentence says so, and the entry is
-        that of the queues: the count beside the view's own entry is not that of this list."""
+        """Show in the header the view or queue that the page shows, and choose the sidebar entry to highlight. After
+        the person has changed the filter, order, columns or grouping of a view, the sentence says this, and the entry
+        of the queues is highlighted: the count beside the view's own entry would not be the number of the shown
+        records."""
         view, translate = self.shown_saved_view.view, self.context.translate
         is_changed = self.shown_saved_view.is_changed
         self.sidebar_key = "queues" if view is None or is_changed else make_saved_view_key(view.id)
@@ -650,9 +651,7 @@ class QueuesPage(Page):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_grouping(self, *, is_by_cause: bool) -> None:
-        """Switch the grouping of the records by their cause on or off for the next reading of the list, and close all
-        groups.
-        """
+        """Group the records by their cause or not, from the next read of the list on, and close all groups."""
         self.by_cause = is_by_cause
         self._opened_causes.clear()
 

@@ -139,6 +139,7 @@ class QueueSelection(QObject):
         self.clear_selection()
 
     def __bool__(self) -> bool:
+        """Return True if at least one row of the shown list is selected."""
         return self._row_model is not None and bool(self._row_model.selected_keys)
 
     # -- selecting

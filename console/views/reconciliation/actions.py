@@ -16,10 +16,9 @@ RECONCILE_RIGHT = "import"
 
 
 class ReconciliationActions(QObject):
-    """The actions of one page on reconciliation runs. While the page resumes a run of a provider, it ignores a
-    second "resume" for the same provider. Other windows and processes can't reconcile this provider at that
-    time, because the service holds a lease.
-    """
+    """The actions on reconciliation runs that one page offers. While the page resumes a run of a provider, it ignores
+    a second "resume" for the same provider. Other windows and processes can't reconcile this provider at that time,
+    because the service holds a lease."""
 
     def __init__(self, context: WindowContext, page: Page) -> None:
         super().__init__(page)

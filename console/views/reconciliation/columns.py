@@ -77,8 +77,8 @@ def make_difference_columns(context: WindowContext) -> list[Column]:
 
 
 def make_run_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the list of runs: days, provider, state, counts, the person who began the run, and its
-    begin and end."""
+    """Return the columns of the list of runs: days, provider, state, counts, the person who began the run, and the
+    times of its beginning and end."""
     translate = context.translate
     longest_word = max(
         (translate(f"reconcile.state.{state}") for state in ("running", "resumable", "done", "failed")),

@@ -63,7 +63,7 @@ class RunHeader(Surface):
         return figure
 
     def show_run(self, run_details: ReconciliationRunDetails) -> None:
-        """Show the values of this reconciliation run in place of those of the previous reading or of another run."""
+        """Show the values of this reconciliation run in place of the earlier values."""
         item, context = run_details.item, self._context
         cell = words.make_run_state_cell(item, context)
         self.title_label.show_text(words.format_run_title(item, context))
@@ -217,8 +217,8 @@ class DifferenceFooter(Surface):
                 button.set_kind("primary" if button is advised_button else "default")
 
     def _find_advised_button(self, difference: DifferenceItem) -> KeyButton | None:
-        """Return the button that does the advised step: a probe if the sentence begins with it, otherwise the opening
-        of the payment; None if there is nothing to do."""
+        """Return the button of the step that the advice recommends: the probe button if the advice begins with a
+        probe, otherwise the button that opens the payment. Return None if no step is needed."""
         if difference.case is None:
             return None
         is_probe_first = difference.action == "probe" and difference.case.rule_id in COMPARISON_RULES

@@ -132,9 +132,8 @@ class RecordActionHandlers(QObject):
 
     def show_refusal(self, failure: Failure, title: str = "") -> None:
         """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
-        `title` is the title of the action's record, because another record may be the current one by now; "" if the
-        page shows only one record.
-        """
+        `title` is the title of the record that the action was about, because another record may have become the
+        current one meanwhile; "" if the page shows only one record."""
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
@@ -209,7 +208,7 @@ class RecordActionHandlers(QObject):
 
     def purchase(self, number: str, client: str | None = None) -> None:
         """Read the purchase plan for this corporation number, then open the purchase dialog with the client `client`
-        selected. Do nothing but show the reason if the person lacks the right."""
+        selected. If the person lacks the right, only show the reason."""
         context = self._context
         if self.refuse_if_right_missing("purchase"):
             return
@@ -227,9 +226,9 @@ class RecordActionHandlers(QObject):
         PurchaseDialog(self._context, plan, client, self._page.window()).open()
 
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
-        """Read the refund plan of the payment, then open the dialog in which the person requests a refund. With
-        `set_aside`, this money, which was set aside, is refunded. Do nothing but show the reason if the person
-        lacks the right."""
+        """Read the refund plan of the payment, then open the dialog in which the person requests a refund. If
+        `set_aside` is given, the dialog requests the refund of this set-aside money. If the person lacks the right,
+        only show the reason."""
         if self.refuse_if_right_missing("refund_request"):
             return
         self._context.run_read(

@@ -213,8 +213,8 @@ class EvidenceForm(QWidget):
 
     @property
     def stated_reason(self) -> StatedReason | None:
-        """The person's reason: the selected code with the person's words; None if one of them is missing. A
-        statement that is the evidence is also the words of the reason."""
+        """The person's reason: the selected code with the person's own words; None if one of them is missing. If the
+        evidence is a statement that the person has typed, its text also counts as these words."""
         is_evidence_a_statement = self.evidence_kind == TEXT_EVIDENCE
         reason_text = " ".join(
             (self.text_field if is_evidence_a_statement else self.reason_text_field).text().split()

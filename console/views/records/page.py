@@ -235,9 +235,8 @@ class RecordPage(Page, Generic[ViewT]):
         self.refresh("entered")
 
     def _show_reading(self) -> None:
-        """Disable the actions while another record is being read, because the page has only those that the earlier
-        record allows. If the reading takes longer, hide the contents of the earlier record.
-        """
+        """Disable the action buttons while another record is being read, because they still fit the previous record.
+        If this takes longer than _STALE_CONTENT_MILLISECONDS, hide the contents of the previous record."""
         self.action_bar.show_reading()
         self._stale_contents_timer.start()
 
@@ -300,9 +299,9 @@ class RecordPage(Page, Generic[ViewT]):
         )
 
     def _store_and_show_view(self, record_id: int, view: ViewT) -> None:
-        """Store and show a newly read record and its data, unless another record is shown by now or a newer version
-        was read before. At the first reading, add a visit and open the dialog of a requested action; at a later one,
-        show a change by another person."""
+        """Store and show a newly read record and its data. Do nothing if the page shows another record meanwhile, or
+        if it already shows a newer version. When the record is read for the first time, add a visit; when it is read
+        again, show a change by another person. Then open the dialog of a requested action, if there is one."""
         earlier_view = self.view
         if record_id != self.id or (earlier_view is not None and earlier_view.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
@@ -420,8 +419,8 @@ class RecordPage(Page, Generic[ViewT]):
     # -- changes by other people
 
     def _show_change_since(self, earlier_view: ViewT, view: ViewT) -> None:
-        """Show a bar if another person has changed the record between the earlier reading `earlier_view` and the new
-        reading `view`. The bar shows the person, the time and the action."""
+        """Show a bar if another person has changed the record between `earlier_view`, the data as read before, and
+        `view`, the data as read now. The bar shows the person, the time and the action."""
         if not self.has_changed(earlier_view, view):
             return
         last_entry = next(
@@ -558,7 +557,8 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
-        """Run the action `name` on the record of the page. Until the record is read, show that it isn't."""
+        """Run the action `name` on the record of the page. If the record is still being read, only show a bar which
+        says this."""
         shared_actions = (self.evidence, self.collaboration)
         if self.view is None:
             self.show_key_refusal(self.context.translate("record.reading_off"))

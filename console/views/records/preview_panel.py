@@ -227,7 +227,7 @@ class RecordPreview(Surface):
         )
 
     def _show_newest_events(self, record: ShownRecord, timeline: TimelinePage) -> None:
-        """Show the newest events of the record as lines, unless the panel shows another record by now."""
+        """Show the newest events of the record as lines. Do nothing if the panel shows another record meanwhile."""
         if self.record is not record or not timeline.events or timeline == self._timeline:
             return
         self._timeline = timeline

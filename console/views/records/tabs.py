@@ -39,8 +39,8 @@ class RecordTab:
 
 class RecordTabs(QWidget):
     """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `kind_tabs` are the
-    tabs that only this kind of record has, and stand after the timeline. `min_row_count` is the minimum height of a
-    tab's content, as a number of table rows.
+    tabs that only this kind of record has, and that stand after the timeline. `min_row_count` is the minimum height
+    of a tab's content, as a number of table rows.
 
     Signals:
     - related_record_requested(object): the person wants to open the page of this related record.
@@ -81,7 +81,8 @@ class RecordTabs(QWidget):
         return self._tabs[max(0, self.tabs.currentIndex())].name
 
     def show_tab(self, tab_name: object) -> None:
-        """Open the tab of this name; do nothing for any other value, e.g. a name in a stored state of the page."""
+        """Open the tab with this name. Do nothing for any other value: a stored state of the page may have the name
+        of a tab that this record lacks."""
         tab_names = [tab.name for tab in self._tabs]
         if tab_name in tab_names:
             self.tabs.setCurrentIndex(tab_names.index(str(tab_name)))

@@ -263,8 +263,8 @@ class ApproveDialog(_DecisionDialog):
         self._ask_password_again(self._context.format_failure(failure))
 
     def _ask_password_again(self, reason: str) -> None:
-        """Enable the dialog again, and show `reason` at the password field: why the password was wrong or couldn't be
-        checked. The refund isn't approved yet."""
+        """Enable the dialog again, and show at the password field the text `reason`: the password was wrong, or could
+        not be checked. The refund isn't approved yet."""
         self.allow_acting_again(self._context.translate("action.cancel"))
         self.main_button.show_text(self._context.translate("dialog.approve.act"))
         self._update_main_button()

@@ -53,8 +53,8 @@ def make_risk_signal_link(risk_signal: RiskSignal, context: WindowContext) -> Li
 
 
 def format_rule_check(check: RuleCheck, context: WindowContext, currency: str) -> str:
-    """Return the sentence about the result of a checked refund rule: that it is fulfilled, or why it isn't.
-    `currency` is the currency of the amounts in the sentence."""
+    """Return the sentence about the result of a checked refund rule: the rule is fulfilled, or the reason why it is
+    not. `currency` is the currency of the amounts in the sentence."""
     wording_key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
     placeholder_values = wording.convert_amount_facts({**check.facts, "currency": currency})
     return (

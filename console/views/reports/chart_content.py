@@ -51,9 +51,8 @@ class MarkedRange:
 class BarStrip:
     """A row of bars with a title. `detail` is a text after the title, `full_height_value` the value at the full
     height, `marked_ranges` are marked ranges behind the bars, and `dashed_line_value` is the value at which a dashed
-    line crosses the bars; None for no line. `is_grouped`: the parts of a bar stand side by side, not one above the
-    other.
-    """
+    line crosses the bars; None for no line. If `is_grouped` is True, the parts of a bar stand side by side, otherwise
+    one above the other."""
 
     title: str
     detail: str

@@ -165,8 +165,8 @@ class TaskRunner(QObject, Runner):
                 self.idle.emit()
 
     def _begin_next_task(self, key: Hashable | None) -> None:
-        """Begin the next waiting call with this key. Calls that must not begin any more (see Task.should_begin)
-        are skipped."""
+        """Begin the next waiting call with this key. A call that must not begin, because it was cancelled or its
+        caller was destroyed (see Task.should_begin), is skipped."""
         waiting_tasks = self._waiting_tasks.get(key)
         while waiting_tasks:
             task = waiting_tasks.popleft()

@@ -103,7 +103,8 @@ class SignInForm(PasswordForm):
             QWidget.setTabOrder(widget, next_widget)
 
     def _format_contact(self) -> str:
-        """Return the line that names whom a person calls who can't sign in, as far as the settings name somebody."""
+        """Return the line that tells a person who can't sign in whom to call: the name and the telephone number in
+        the settings. If the settings have neither, the line names no one."""
         settings = self._context.settings
         name, telephone = settings.contact_name, settings.contact_telephone
         if name and telephone:

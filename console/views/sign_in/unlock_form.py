@@ -96,8 +96,8 @@ class UnlockForm(PasswordForm):
         return None if is_missing else password
 
     def show_failure(self, failure: Failure | None) -> None:
-        """Enable the form again, and show that the password was wrong (`failure` is None) or why it couldn't be
-        checked."""
+        """Enable the form again, and show the message of `failure`: the password could not be checked. If `failure`
+        is None, show that the password was wrong."""
         translate = self._context.translate
         if failure is None:
             self._message_area.show_message(

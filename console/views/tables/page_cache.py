@@ -58,7 +58,7 @@ class PageCache:
     _end_rows: list[int] = field(default_factory=list)
 
     def reset_pages(self, placeholder_count: int) -> None:
-        """Forget all pages and start with one page of `placeholder_count` placeholder rows."""
+        """Discard all pages and start with one page of `placeholder_count` placeholder rows."""
         self.pages = [CachedPage(None, placeholder_count)]
         self.recompute_row_positions()
 

@@ -64,8 +64,8 @@ def remove_direction_marks(text: str) -> str:
 
 
 def escape_direction_marks(text: str) -> str:
-    """Return the text with the escape of JSON, such as `\\u202e`, in place of each mark of the direction of writing,
-    so that stored evidence is shown in its own order and nothing of it is left out."""
+    """Return the text with a JSON escape, such as `\\u202e`, in place of each mark of the direction of writing. Stored
+    evidence is thus shown in its own order, and no part of it is left out."""
     return _DIRECTION_MARK_PATTERN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
@@ -152,7 +152,7 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 def prevent_line_ends_in_numbers(text: str) -> str:
     """Return the text with no-break spaces inside numbers and before their units, and with a word joiner after the
-    hyphen of an identifier such as lead-b and of re-fetch, so that a label that wraps ends no line there."""
+    hyphen of an identifier such as lead-b and of re-fetch. A label that wraps then ends no line at these places."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 

@@ -1,4 +1,5 @@
-"""Groups of timeline lines: a sequence of events that repeats itself is shown once, with the number of times."""
+"""Groups of timeline lines: a sequence of events that occurs several times without a break is shown once, with the
+number of times."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -33,10 +34,9 @@ class GroupedLine:
 def group_repeated_lines(
     lines: Sequence[TimelineLine], texts: RepetitionTexts, opened_groups: Collection[GroupKey]
 ) -> tuple[GroupedLine, ...]:
-    """Return the lines to show. Of events that repeat themselves three times or more, the newest repetition stands
-    for all, unless their group is in `opened_groups`: then all of them are returned. `lines` begin with the newest
-    event.
-    """
+    """Return the lines to show. If a sequence of events occurs three times or more without a break, return only the
+    lines of its newest occurrence, with the number of occurrences; if its group is in `opened_groups`, return all of
+    them. `lines` begin with the newest event."""
     grouped_lines: list[GroupedLine] = []
     start_index = 0
     while start_index < len(lines):

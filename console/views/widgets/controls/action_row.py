@@ -93,9 +93,9 @@ class ActionRow(QWidget):
 
     @Slot()
     def _fit_buttons(self) -> None:
-        """Show as many buttons as have room on the line, and move the others into the menu. Qt lays out the row while
-        a part of it is shown, which calls this method again: the second call must not hide that part, because Qt
-        would go on showing it, so it is done when the first one has ended."""
+        """Show as many buttons as have room on the line, and move the others into the menu. While this method shows a
+        part of the row, Qt lays out the row and calls the method again. The inner call does nothing: if it hid the
+        part, Qt would show it nevertheless. The outer call fits the buttons again instead."""
         if self._is_fitting:
             self._must_fit_again = True
             return

@@ -24,8 +24,9 @@ _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
 def claim_copy_key(event: QEvent) -> bool:
-    """Return True if Qt asks with `event` whether the focused widget itself handles Ctrl+C, and answer that it does.
-    Otherwise a page's shortcut of these keys would get the key press."""
+    """Handle the event by which Qt asks whether the focused widget uses Ctrl+C itself: accept the event and return
+    True. Return False for any other event. Without this, a shortcut of the page with these keys would get the key
+    press."""
     if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride:
         return False
     if event.matches(QKeySequence.StandardKey.Copy):
@@ -288,9 +289,9 @@ class KeyButton(PaintedButton):
 
 class ReasonLabel(TextLabel):
     """A label that shows the reason why `button` is disabled; it is hidden while there is no reason. The text takes
-    one line if there is room for it, otherwise several. With `hides_itself` False, the widget around it shows and
-    hides it: two owners would act inside each other, because Qt lays out the widget while it is shown.
-    """
+    one line if there is room for it, otherwise several. With `hides_itself` False, only the widget around the label
+    shows and hides it. (If both did so, each would undo the change of the other, because Qt lays out the widget while
+    the label is being shown.)"""
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None, *, hides_itself: bool = True) -> None:
         super().__init__("", "small", "muted", wraps_lines=True, parent=parent)

@@ -50,7 +50,8 @@ class MoneyPart:
 
 
 class MoneyPartButton(LinkButton):
-    """The amount of a part as a link to the rows of which it is the sum. Ctrl+C copies it as a plain number.
+    """A link that shows the amount of a part and opens the rows whose amounts add up to it. Ctrl+C copies the amount
+    as a plain number.
 
     Signals:
     - copied(str): the person has copied this plain number.
@@ -166,11 +167,11 @@ class MoneyPartSwatch(QWidget):
 
 
 class MoneyPanel(Surface):
-    """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and
-    below them the MoneyBar.
+    """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and below
+    them the MoneyBar.
 
     Signals:
-    - part_opened(str): the person wants to see the rows of which the amount of the part with this key is the sum.
+    - part_opened(str): the person wants to see the rows whose amounts add up to the amount of the part with this key.
     - copied(str): the person has copied this amount, as a plain number.
     """
 
@@ -250,7 +251,8 @@ class MoneyPanel(Surface):
 
 
 def _find_amount_tone(part: MoneyPart) -> Tone:
-    """Return the tone of the amount's text: an unknown amount never looks like a known one, also as a link."""
+    """Return the tone of the amount's text. A known amount has the colour of ordinary text unless it is zero; an
+    unknown amount has the tone of its part, so that the two differ even if the amount is a link."""
     return "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
 
 

@@ -263,11 +263,11 @@ def _make_document_panel(document: DocumentSummary, *, is_last_document: bool) -
 
 
 class ExplanationForm(QWidget):
-    """The four lines that explain a record: verdict, why, next step, and "you can" with the buttons of the
-    available actions."""
+    """The four lines that explain a record: the verdict, the reason for it ("why"), the next step, and "you can" with
+    the buttons of the available actions."""
 
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
-        """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
+        """`labels` are the labels of the four lines: verdict, why (the reason), next step, and "you can"."""
         super().__init__(parent)
         self._verdict_icon = IconLabel("dash", "muted", line_role="section")  # until a verdict is shown
         self._verdict_label = TextLabel("", "section", is_bold=True, wraps_lines=True, is_selectable=True)
@@ -293,8 +293,9 @@ class ExplanationForm(QWidget):
     def show_explanation(
         self, verdict: str, reason: str, next_step: str, *, icon_name: str, tone: Tone = "text"
     ) -> None:
-        """Show the texts of the lines verdict, why and next step (`next_step`). `icon_name` and `tone` are the icon
-        before the verdict; with the tone "bad", the verdict has the colour of the tone too."""
+        """Show the texts of three lines: the verdict, the reason for it (`reason`), and the next step. `icon_name`
+        and `tone` are the icon before the verdict; with the tone "bad", the verdict has the colour of the tone too.
+        """
         self._verdict_icon.show_icon(icon_name, "good" if tone == "text" and icon_name == "check" else tone)
         self._verdict_label.show_text(verdict, tone if tone == "bad" else "text")
         self._why_label.show_text(reason)

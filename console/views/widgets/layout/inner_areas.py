@@ -107,9 +107,9 @@ class InnerScrollAreas(QObject):
                     signal.connect(self._fit_again_later)
 
     def _remove_bar(self, area: QAbstractScrollArea) -> None:
-        """Let the area have no vertical bar while it is as high as its contents. Qt would show one for a moment when
-        the contents become higher; it takes a part of the width, and the contents could become so high by it that the
-        bar stays."""
+        """Remove the vertical scroll bar of the area while the area is as high as its contents. When the contents
+        become higher, Qt would show the bar for a moment. The bar makes the contents narrower, so that their text
+        wraps and needs more height; the bar could then stay."""
         if area not in self._own_bar_policies:
             self._own_bar_policies[area] = area.verticalScrollBarPolicy()
             area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

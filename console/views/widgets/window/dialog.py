@@ -231,9 +231,9 @@ class DialogFrame(QDialog):
         self._resize_in_place(frame_height + self._scroll_area.height())
 
     def _resize_in_place(self, height_px: int) -> None:
-        """Set the height of the dialog. On X11, while a window manager puts a new window into a frame, Qt takes the
-        place in the frame, (0, 0), for the place on the screen: a change of the size alone would then move the dialog
-        into the corner of the screen."""
+        """Set the height of the dialog, in px. On X11, while a window manager puts a new window into a frame, Qt
+        reports the position inside the frame, (0, 0), as the position on the screen; if only the size were set then,
+        the dialog would move into the corner of the screen."""
         if self._place is not None and self.isVisible() and self.pos() == QPoint():
             self.setGeometry(QRect(self._place, QSize(self.width(), height_px)))
         else:
@@ -334,8 +334,8 @@ class DialogFrame(QDialog):
 
     @Slot()
     def _show_block_reason(self) -> None:
-        """Show in the footer, below the hint, why the main button is blocked; hide this text if the button isn't
-        blocked."""
+        """Show in the footer, below the hint, the reason why the main button is blocked; hide this text if the button
+        isn't blocked."""
         reason = self.main_button.block_reason
         if reason != self._block_reason_label.plain:
             self._block_reason_label.show_text(reason)
@@ -523,9 +523,10 @@ class DialogFrame(QDialog):
             self.cancel_button.click()
 
     def _focus_stop_after(self, focused_widget: QWidget | None, stops: list[QWidget]) -> None:
-        """Give the focus to the stop after `focused_widget`; after the last one to the main button, or to the button
-        that closes if there is no main button. If the main button is disabled, announce the reason and stay, so that
-        a second Enter doesn't press Cancel."""
+        """Give the focus to the widget after `focused_widget` in `stops`, the widgets of the content that the Tab key
+        visits. After the last one, give it to the main button, or to the button that closes if there is no main
+        button. If the main button is disabled, announce the reason and don't move the focus, so that a second Enter
+        doesn't press Cancel."""
         index = stops.index(focused_widget) + 1 if focused_widget in stops else 0
         group = focused_widget.group() if isinstance(focused_widget, QRadioButton) else None
         while group is not None and index < len(stops) and stops[index] in group.buttons():
@@ -540,7 +541,8 @@ class DialogFrame(QDialog):
             announce(self, self.main_button.shown_reason or self.too_early_text, icon_name="square_bang", tone="care")
 
     def _list_content_stops(self) -> list[QWidget]:
-        """Return the widgets of the content to which the Tab key goes, in its order; none if there is no input."""
+        """Return the widgets of the content that the Tab key visits, in this order; an empty list if none of them is
+        an input."""
         content = self._scroll_area.widget()
         stops: list[QWidget] = []
         widget = self.nextInFocusChain()

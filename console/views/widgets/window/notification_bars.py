@@ -109,8 +109,8 @@ class NotificationBar(QFrame):
         self._fit_texts()
 
     def show_text(self, bold_text: str, text: str, *, is_announced: bool = True) -> None:
-        """Replace the texts. With `is_announced` False, a screen reader doesn't speak the new ones, because only an
-        age in them is another one."""
+        """Replace the texts. With `is_announced` False, a screen reader doesn't speak the new texts, because they
+        differ from the earlier ones only in an age."""
         self._bold_label.show_text(bold_text)
         self._text_label.show_text(text)
         self._fit_texts()
@@ -280,8 +280,8 @@ class ToastStack(QObject):
         )
 
     def remove_file_toasts(self) -> None:
-        """Remove the toasts about files, which otherwise stay until the person closes them. Beside a later refusal,
-        their success would be read as the success of the refused action."""
+        """Remove the toasts about written files, which otherwise stay until the person closes them. A person who sees
+        such a toast beside a later refusal could think that the refused action has succeeded."""
         for toast in [toast for toast in self._toasts if toast.path]:
             self._remove_toast(toast)
         self.place_toasts()
