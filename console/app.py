@@ -290,7 +290,9 @@ class Console:
 
     def require_own_merchants(self) -> None:
         """Raise bad_profile if the settings of a provider name another merchant than that of the database. Store the
-        merchants of providers that the database doesn't have yet. For a worker, before it takes anything."""
+        merchants of those providers for which the database has none yet. A worker calls this at its start, before it
+        runs a task or takes a request.
+        """
         from console.services.process.merchants import list_bound_providers, require_own_merchant
 
         for provider in list_bound_providers():
@@ -400,8 +402,9 @@ class Console:
 
     @cached_property
     def _answer_cache(self) -> "IdempotencyCache":
-        """The Redis cache of answers, which connects at its first use; a `IdempotencyCache` if no Redis is
-        configured."""
+        """The Redis cache of answers, which connects at its first use; if no Redis is configured, an
+        `IdempotencyCache`, which stores nothing.
+        """
         from console.store.operations.idempotency_cache import IdempotencyCache, RedisIdempotencyCache
 
         url = self._context.settings.redis_url

@@ -13,7 +13,8 @@ _END_OF_DAY_IN_UTC = time(15)
 
 def parse_day(text: str) -> date:
     """Return the day that a text such as `2026-11-20` means. Raises ValueError for any other text, also for the other
-    notations of ISO 8601 (`20261120`, `2026-W47-5`): nobody reads a week's number as the day that it means.
+    notations of ISO 8601 (`20261120`, `2026-W47-5`): a person may read the number of a week as another day than the
+    one that it means.
     """
     if not _DAY_PATTERN.fullmatch(text):
         raise ValueError("no day")
@@ -21,8 +22,8 @@ def parse_day(text: str) -> date:
 
 
 def get_start_of_day(day: date) -> datetime:
-    """Return the first instant (UTC) of a Japanese day. The very first day of the calendar has begun before the year
-    1 in UTC: the result is then the first instant of the year 1.
+    """Return the first instant (UTC) of a Japanese day. For 1 January of the year 1, whose start in UTC lies before
+    the year 1, the result is the first instant of the year 1.
     """
     return get_end_of_day(day - timedelta(days=1)) if day > date.min else datetime.min.replace(tzinfo=UTC)
 

@@ -235,13 +235,15 @@ class ReadOnlyReason(Reason):
 
 class UsageProblem(Reason):
     """Problems of the error `usage` (`detail.problem`): the wrong argument. Problems that begin with ACCOUNTS concern
-    the file of accounts: ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether a person acts or a worker acts for
-    the person. ACCOUNTS_ASKS_WITH_ACTS: an entry has both keys. ACCOUNTS_NEW_ROLE_FOR_WORKER: an account that was a
-    worker's has another role. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the
-    spool has answers that only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's
-    person. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version.
-    OPTIONS_BESIDE_VIEW: a saved view has its own filter and sort order. SIGN_IN_IN_SETTINGS: the settings already
-    have the account and password. UNKNOWN_PART: a list has no such part (tab)."""
+    the file of accounts. ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether a person acts or a worker acts for
+    the person. ACCOUNTS_ASKS_WITH_ACTS: an entry has the key `asks` together with the key `acts`, or with another
+    value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: an account that was a worker's has another role.
+    ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that only the
+    store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person. NO_CODE: the
+    authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version. OPTIONS_BESIDE_VIEW: a saved view
+    has its own filter and sort order. SIGN_IN_IN_SETTINGS: the settings already have the account and password.
+    UNKNOWN_PART: a list has no such part (tab).
+    """
 
     INVALID_ACCOUNT_NAME = "account_name"
     ACCOUNTS_ACTS_NOT_STATED = "accounts_acting"
@@ -470,8 +472,8 @@ class RegistryOrderProblem(Reason):
 class InternalErrorProblem(Reason):
     """Problems of the error `internal_error` (`detail.problem`): contradictions that the program detects in its own
     data. ANSWER_WITHOUT_INTENT: the spool has no intent for an answer. PREPARED_LATE: the intent of an operation was
-    to be stored although the operation isn't `prepared` any more. REFUND_INCOMPLETE: a refund lacks a value with
-    which it is sent or asked about.
+    to be stored although the operation isn't `prepared` any more. REFUND_INCOMPLETE: a refund lacks a value that is
+    needed to send or probe it.
     """
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"

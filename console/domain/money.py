@@ -11,8 +11,9 @@ _MINOR_DIGITS_BY_OTHER_CURRENCY: Mapping[str, int] = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLP", "ISK", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
 }
-"""Number of decimal places of the other currencies that have not two, by ISO 4217. Money refuses them, but a row of
-another program may have one."""
+"""Number of decimal places (ISO 4217) of the other currencies for which this number isn't 2. Money refuses these
+currencies, but another program may have stored a row with one of them.
+"""
 LARGEST_AMOUNT_MINOR = 10**15
 """Largest amount in minor units that Money accepts."""
 _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")

@@ -123,9 +123,9 @@ class Work:
 
 
 def find_coming_attempt_time(work: Work, now: datetime) -> datetime | None:
-    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if the time has passed. Then
-    the attempt is made as soon as a worker or desk runs the due tasks, and no sentence may announce it for a past
-    time.
+    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if the time has passed. In
+    the latter case the attempt is made as soon as a worker or desk runs the due tasks; None prevents a sentence that
+    announces it for a past time.
     """
     return work.at if work.at is not None and work.at > now else None
 
@@ -311,8 +311,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class LeaseHolder:
-    """The person and process that hold a lease. `since` and `until` are only for display, because the database's
-    clock decides when a lease expires.
+    """The person and process that hold the lease `name`. `since` and `until` are only for display, because the
+    database's clock decides when a lease expires.
     """
 
     name: str

@@ -39,9 +39,9 @@ class NextStep:
 
 
 class CertaintyBadge(StrEnum):
-    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored. UNCONFIRMED: the provider
-    has not confirmed the record's state yet; SIDES_DISAGREE: this database, the provider and the order
-    contradict each other; MAY_BE_REVERSED: by the payer's bank; OLD: the provider's last answer is old.
+    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored. UNCONFIRMED: the provider has
+    not confirmed the record's state yet; SIDES_DISAGREE: this database, the provider and the order contradict each
+    other; MAY_BE_REVERSED: the payer's bank can still reverse the payment; OLD: the provider's last answer is old.
     """
 
     UNKNOWN = "unknown"
@@ -182,8 +182,9 @@ class FeedMark:
 class DeskUpdate:
     """Changes that an open window reads at short intervals: the position for its next reading (`feed_mark`), and the
     kind and id of each record that has changed since its previous one. `is_worker_away`: the desk sends desk
-    requests, and no worker is running; False if this reading didn't read it. `switches_version`: the id of the newest
-    setting of a read-only switch, 0 if there is none; None if this reading didn't read it.
+    requests, and no worker is running; also False if the program didn't check this at this reading.
+    `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none; None if it wasn't read
+    this time.
     """
 
     feed_mark: FeedMark

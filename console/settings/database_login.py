@@ -1,4 +1,4 @@
-"""Sign-in to a database server: the database account of this process, and where its password comes from.
+"""Sign-in to a database server: the database account of this process, and the sources of its password.
 
 The first of these sources that has a password is used: the account that a person has entered in this process, the
 database URL, CONSOLE_SECRET_DATABASE_PASSWORD in the environment, the keyring of the operating system. Passwords

@@ -85,8 +85,8 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
 @dataclass(frozen=True, slots=True)
 class ProviderMerchant:
     """The merchant as which this desk calls a provider. `environment`: name of the provider's environment, such as
-    `production`; for an origin that is not the provider's own its host, for one on this machine `loopback`.
-    `merchant_id`: the id that the provider has given to our merchant; "" if it is missing.
+    `production`; for an origin that is not the provider's own, the host of this origin; for an origin on this
+    machine, `loopback`. `merchant_id`: the id that the provider has given to our merchant; "" if it is missing.
     """
 
     environment: str

@@ -14,7 +14,9 @@ MAX_LINK_MESSAGE_BYTES = 256
 LINK_ANSWER_TIMEOUT_SECONDS = 3.0
 _SOCKET_FOLDER_MODE = 0o700
 _MAX_FOLDER_PATH_CHARACTERS = 40
-"""A longer path would make the path of the socket longer than the operating systems allow (about 100 bytes)."""
+"""Largest length of the path of the socket's folder. With a longer one, the path of the socket would be longer than
+the operating systems allow (about 100 bytes).
+"""
 
 
 def make_socket_name(home: Path) -> str:

@@ -16,7 +16,7 @@ from console.wording.sentences.catalogue import get_provider_name, translate
 from console.wording.sentences.formats import NO_VALUE, format_amount, format_instant
 
 NET_SUM_NAME = "net"
-"""Name of the net amount, beside the names of DAILY_SUM_NAMES."""
+"""Name of the net amount, which is no member of DAILY_SUM_NAMES."""
 
 
 def format_daily_close_title(close: DailyClose, language: str) -> str:
@@ -45,8 +45,9 @@ def _format_not_final_reason(close: DailyClose, reason: NotFinalReason, language
 
 
 def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
-    """Yield sentences about a daily close: the meaning of its figures, the reconciliation of the day, and when the
-    day was closed for the first time."""
+    """Yield sentences about a daily close: the meaning of its figures, the reconciliation of the day, and the time of
+    the day's first close.
+    """
     yield translate("close.about", language)
     yield translate("close.fees", language)
     run = close.reconciliation

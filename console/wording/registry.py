@@ -42,8 +42,9 @@ def format_corporation_closure_heading(facts: CorporationFacts, translate: Trans
 
 
 def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:
-    """Return a text which says that this database has records of the corporation, and whether open ones; "" if it
-    has none."""
+    """Return a text which says that this database has records of the corporation, or that it has open records of it;
+    "" if it has none.
+    """
     if not match.has_records:
         return ""
     return translate("corporation.ours_open" if match.has_open_records else "corporation.ours")

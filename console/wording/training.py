@@ -26,8 +26,9 @@ def format_training_situation(incident: TrainingIncident, language: str) -> str:
 
 
 def format_training_verdict(incident: TrainingIncident, language: str) -> str:
-    """Return a sentence about the last check of an invented incident: why the incident is open, right or wrong.
-    Return "" before the first check."""
+    """Return a sentence about the last check of an invented incident: the reason for which the incident is open,
+    right or wrong. Return "" before the first check.
+    """
     if incident.verdict is None:
         return ""
     return translate(f"training.verdict.{incident.verdict}", language, **_make_readable_facts(incident.facts))

@@ -1,5 +1,5 @@
-"""Decides from which addresses the receiver rejects connections, because it has refused too many of their
-requests. Rejecting a connection costs a tenth of refusing a request.
+"""Decides from which addresses the receiver rejects connections, because it has refused too many of their requests.
+Rejecting a connection takes a tenth of the CPU time of refusing a request.
 
 Each address (for IPv6: each /64 network) has a bucket of tokens: each refusal uses one token, and used tokens come
 back with time. An address that sent a genuine notice recently is always accepted, because many senders may share

@@ -190,9 +190,9 @@ class OpenConnections:
         return slot is not None
 
     def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
-        """Mark whether the connection of this slot waits for its sender (`is_waiting`). A waiting connection may
-        lose its slot to a new connection; the one that has waited longest loses it first. Marking a waiting
-        slot again doesn't change its place.
+        """Mark whether the connection of this slot waits for its sender (`is_waiting`). A waiting connection may lose
+        its slot to a new connection; the one that has waited longest loses it first. Marking a waiting slot again
+        doesn't change its place in this sequence.
         """
         if is_waiting:
             self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
@@ -222,8 +222,9 @@ def _make_address_key(peer: str | None) -> str:
 
 
 class ConnectionSlot:
-    """The right of one open connection to exist within the receiver's limits (`OpenConnections`). The connection
-    releases its slot when it is closed."""
+    """The permission for one connection to stay open within the receiver's limits (`OpenConnections`). The connection
+    releases its slot when it is closed.
+    """
 
     def __init__(self, open_connections: OpenConnections, address: str, abort_connection: Callable[[], None]) -> None:
         self._open_connections, self.address, self.abort_connection = open_connections, address, abort_connection

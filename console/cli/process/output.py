@@ -125,8 +125,8 @@ class AnswerWriter:
             return error.code
 
     def _translate_usage_problem(self, error: ConsoleError) -> ConsoleError:
-        """Return the error for its sentence: of a wrong command line, the problem in the language of the command. The
-        detail of the given error keeps the English text.
+        """Return the error from which the sentence is made. If the error reports a wrong command line, its problem is
+        translated into the language of the command; the detail of the given error keeps the English text.
         """
         problem = error.detail.get("problem")
         if error.code != ErrorCode.USAGE or not isinstance(problem, str) or isinstance(problem, Reason):

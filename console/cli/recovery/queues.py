@@ -157,8 +157,9 @@ def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObje
 
 
 def _add_kinds(sums_minor_by_kind: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Return the sums by currency (minor units) of all kinds together. The field with them existed before the one
-    that has each kind by itself; refunds count like payments in it, as the schema of the answers says."""
+    """Return the sums by currency (minor units) of all kinds together. Refunds are added like payments, because the
+    schema of the command's answers defines this field so; another field has the sums of each kind.
+    """
     sums_minor = Counter[str]()
     for sums_of_kind in sums_minor_by_kind.values():
         sums_minor.update(sums_of_kind)

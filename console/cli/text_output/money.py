@@ -58,7 +58,9 @@ def _get_compared_side_name(side: ComparedSide, provider: str, translator: Trans
 
 def _get_compared_state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
     """Return the word for the state on one compared side: this program's word for our payment and the order, the
-    provider's own word for the provider. For a missing record or answer, return the text that says so."""
+    provider's own word for the provider. For a missing record or answer, return the text which says that it is
+    missing.
+    """
     if not side.there:
         return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")
     if side.name == "ours" and side.state:

@@ -89,9 +89,9 @@ class AffectedRecords:
 
 @dataclass(frozen=True, slots=True)
 class IncidentExtent:
-    """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the
-    sums of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the
-    extent of that moment; a later extent is compared with it. `is_complete` is False if there may be more records
+    """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the sums
+    of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the extent
+    at its time; a later extent is compared with the stored one. `is_complete` is False if there may be more records
     than were read; the true count and sums may then be larger.
     """
 

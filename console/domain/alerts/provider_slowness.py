@@ -1,4 +1,6 @@
-"""When a provider counts as slow: the median duration of its answered calls within a window."""
+"""Slow providers: the limit for the median duration of a provider's answered calls within a window of time, and the
+texts of the alert about a slow provider. No I/O.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,11 +10,13 @@ ALERT_RULE = "provider_slow"
 SLOW_RESPONSE_SECONDS = 3.0
 """Duration (seconds) from which a call counts as slow, in the status bar and as the median of an alert."""
 SLOWNESS_WINDOW = timedelta(minutes=15)
-"""Period before now whose calls are measured."""
+"""Length of the window: only calls of this period before the present instant are measured."""
 MIN_MEASURED_CALLS = 3
-"""Number of calls in the window below which nothing is said about the provider."""
+"""Smallest number of calls in the window from which a median is computed. With fewer calls the provider's speed isn't
+known.
+"""
 ALERT_LIFETIME_WITHOUT_CALLS = timedelta(hours=1)
-"""Time after which an alert is resolved if the provider had no calls: nobody knows any more whether it is slow."""
+"""Time after which an alert is resolved if the provider had no calls, because its present speed isn't known then."""
 
 
 def compute_median_seconds(durations: Sequence[float]) -> float | None:
@@ -22,10 +26,14 @@ def compute_median_seconds(durations: Sequence[float]) -> float | None:
 
 
 def format_observed_slowness(provider: str, median_seconds: float, call_count: int) -> str:
-    """Return the text of an alert about the measured median, which the alert stores."""
+    """Return the text `observed` of an alert about a slow provider: the median (seconds) of its calls, and their
+    number.
+    """
     return f"{provider} answers in {median_seconds:.1f} s (median of {call_count} calls)"
 
 
 def format_expected_response() -> str:
-    """Return the text of an alert about the expected duration, which the alert stores."""
+    """Return the text `expected` of an alert about a slow provider: the longest median that raises no alert, such as
+    `within 3 s`.
+    """
     return f"within {SLOW_RESPONSE_SECONDS:.0f} s"

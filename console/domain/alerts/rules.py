@@ -139,8 +139,9 @@ def _rank_as_perhaps_paid(payment: Payment) -> tuple[bool, bool, int]:
 
 
 def _get_order_state_start(order: Order) -> datetime:
-    """Return the instant since which the order has its state, else that of its creation, else the earliest
-    possible instant."""
+    """Return the instant since which the order has its state. If this instant isn't stored, return the instant of the
+    order's creation; if that isn't stored either, the earliest possible instant.
+    """
     return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 

@@ -10,8 +10,8 @@ _MONDAY = 0
 
 def find_snooze_ends(now: datetime) -> tuple[tuple[str, datetime], ...]:
     """Return the offered ends of a snooze, each as (name, instant): one and four hours from now, tomorrow and next
-    Monday at nine o'clock in Japan; on a Sunday, tomorrow alone. The name is the end of a wording key, such as
-    `one_hour`.
+    Monday at nine o'clock in Japan; on a Sunday, when tomorrow is this Monday, the name `monday` is left out. The
+    name is the end of a wording key, such as `one_hour`.
     """
     today = now.astimezone(JST).date()
     days_to_monday = (_MONDAY - today.weekday()) % 7 or 7

@@ -40,8 +40,10 @@ class MentionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A mention of `person` in the text `note`, since the instant `at`. `done_at` is the time at which the person
-    marked it as done; None while it is open. `source`: the text is a note, or the note of a hand-over."""
+    """A mention of `person` in the note `note`, which was written at the instant `at`. `done_at` is the time at which
+    the person marked it as done; None while it is open. `source` states if the note is an ordinary one or that of a
+    hand-over.
+    """
 
     id: int
     person: str

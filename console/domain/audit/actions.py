@@ -80,7 +80,9 @@ class AuditAction(StrEnum):
     PAYMENT_START_LAPSED = "payment.start.lapsed"
     PAYMENT_START_STARTED = "payment.start.started"
     PAYMENT_TIME_NOT_TAKEN = "payment.time_not_taken"
-    """The time of payment in a provider's report can't be right; the time of the report was used instead."""
+    """The time of payment in a provider's report can't be right. The console has stored the time of the report
+    instead.
+    """
     PAYMENT_TIMEOUT_RESUMED = "payment.timeout_resumed"
     PAYMENT_TIMEOUT_STUCK = "payment.timeout_stuck"
     PAYMENT_UNKNOWN = "payment.unknown"
@@ -207,7 +209,7 @@ class AuditAction(StrEnum):
     MERCHANT_CHANGED = "merchant.changed"
     """An administrator has made the database belong to another merchant of a provider."""
     MERCHANT_STORED = "merchant.stored"
-    """The database has stored the merchant of a provider for the first time."""
+    """The merchant of a provider was stored in the database for the first time."""
 
     READ_ONLY_OFF = "read_only.off"
     READ_ONLY_ON = "read_only.on"

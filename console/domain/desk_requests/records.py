@@ -187,8 +187,8 @@ class AliveWorker:
 
 @dataclass(frozen=True, slots=True)
 class LeftoverCredentials:
-    """Names of credentials that are still stored at a desk whose person asks a worker, and that this desk doesn't
-    need: environment variables (`variables`), and entries of the keyring (`entries`).
+    """Names of credentials that are still stored at a desk in team mode, where a worker acts for the person, so that
+    the desk doesn't need them: environment variables (`variables`), and entries of the keyring (`entries`).
     """
 
     variables: tuple[str, ...] = ()

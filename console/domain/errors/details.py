@@ -249,8 +249,9 @@ class BadRegistryFileDetail(TypedDict, total=False):
 
 
 class BadBackupDetail(TypedDict, total=False):
-    """Facts of the error `bad_backup`. `file` is the file of the backup at fault, or its folder. Of a file that a
-    newer program wrote, `found` is the version of its form and `needed` the newest one that this program reads.
+    """Facts of the error `bad_backup`. `file` is the faulty file of the backup, or the folder of the backup. Of a
+    file that a newer program wrote, `found` is the version of its form and `needed` the newest one that this program
+    reads.
     """
 
     problem: BackupProblem
@@ -331,8 +332,8 @@ class EvidenceMismatchDetail(_SharedFacts, total=False):
 
 
 class SamePersonDetail(_SharedFacts, total=False):
-    """Facts of the error `same_person`: one person tried to be both persons of a two-person decision. `first` is the
-    person who acted first.
+    """Facts of the error `same_person`: one person tried to take both parts in a decision that needs two people.
+    `first` is the person who acted first.
     """
 
     first: str

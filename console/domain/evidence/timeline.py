@@ -36,7 +36,9 @@ class TimelineEventKind(StrEnum):
 
 _SORT_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
 MIN_HIDDEN_TEXT_LENGTH = 4
-"""Length (characters) of the shortest text that `mask_text` masks; a shorter one would be found in other words."""
+"""Length (characters) of the shortest text that `mask_text` masks; a shorter text would also be found, and masked,
+inside other words.
+"""
 EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 EventSortKey = tuple[datetime, int, str, int, str]
 
@@ -140,7 +142,9 @@ _KIND_BY_ACTION_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
     ("alert", TimelineEventKind.ALERT),
     ("reconcil", TimelineEventKind.RECONCILIATION),
 )
-"""The kind of event for an audit action whose name contains this text; the first pair that fits counts."""
+"""Pairs of a text and the kind of event for audit actions whose name contains this text. The first pair that fits
+counts.
+"""
 
 
 def get_event_kind(action: str) -> TimelineEventKind:

@@ -1,6 +1,6 @@
-"""Derive the badges of a record: the badge of its state, and the badge of work (the actor of the next step). For
-the badge of certainty, the module has the verdicts with which the sides (this database, the provider and the
-order) disagree. A verdict is the key of the sentence about a record's state.
+"""Derive the badges of a record: the badge of its state, and the badge of work (the actor of the next step). For the
+badge of certainty, the module only lists the verdicts which state that the sides (this database, the provider and the
+order) disagree. A verdict is the wording key of the sentence about a record's state.
 """
 
 from typing import TYPE_CHECKING
@@ -69,8 +69,9 @@ _STEPS_OF_NO_PERSON = frozenset(
         "wait_for_answer",
     )
 )
-"""Next steps that no person at a desk has to do: the program does them, the provider, the shop or the customer does,
-or another record has replaced this one."""
+"""Next steps that no person at a desk does. The program, the provider, the shop or the customer does them, or nothing
+must be done because another record has replaced this one.
+"""
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:

@@ -99,8 +99,9 @@ _CODES_WITHOUT_PROBE: Mapping[str, str] = {
     "next.payment_reconcile": "next.payment_look",
     "next.payment_probe_waiting": "next.payment_wait",
 }
-"""Wording codes of next steps whose sentences say that the provider is asked, with those that take their place where
-it can't be asked."""
+"""Wording codes of next steps whose sentences say that the provider will be asked. Each is mapped to the code that
+replaces it if the provider can't be asked.
+"""
 _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
     (WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE)
 )
@@ -122,7 +123,8 @@ _VERDICTS_WITHOUT_PROBLEM = frozenset(
         "verdict.payment_reversed",
     }
 )
-"""Verdicts that say that all is well, or has ended. They are not used if the sides of the payment differ."""
+"""Verdicts which say that the payment is in order or has ended. They are not used if the sides of the payment differ.
+"""
 _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
     PaymentState.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     PaymentState.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
@@ -627,8 +629,9 @@ def _choose_next_step_of_refund(
 def _explain_waiting_payment(
     record: Payment, relations: PaymentRelations, facts: Facts, now: datetime
 ) -> Explanation:
-    """Return the explanation of a payment that is being started, that waits for the customer, or whose time to pay
-    has passed while nothing says whether the customer has paid."""
+    """Return the explanation of a payment that is being started, that waits for the customer, or whose time limit has
+    passed while it isn't known if the customer has paid.
+    """
     action = "probe" if relations.can_ask_provider else None
     command = _format_probe_command(record) if relations.can_ask_provider else _format_show_command(record)
     if record.expires_at is not None and record.expires_at <= now:
@@ -647,8 +650,9 @@ def _explain_waiting_payment(
 
 
 def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
-    """Return the explanation of a paid payment that no person must look at: not confirmed yet, more than the order
-    needs, still reversible, refunded, or complete."""
+    """Return the explanation of a paid payment that no person must look at: it isn't confirmed yet, exceeds the
+    order's total, can still be reversed, was refunded, or is complete.
+    """
     order = relations.order
     if record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.payment_confirmed_later", facts, _format_probe_command(record), "probe")

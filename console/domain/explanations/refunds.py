@@ -109,8 +109,10 @@ def _find_verdict(record: Refund) -> str:
 
 
 def _count_needed_approvals(record: Refund) -> int:
-    """Return the number of approvals that the refund needs as far as its row says: one more than it has while it is
-    requested, because a limit that was lowered since the request may need a second one."""
+    """Return the number of approvals that the refund needs, as far as its row shows this. While the refund is
+    requested, the number is at least one more than the refund has, because a limit that was lowered since the request
+    may need a second approval.
+    """
     is_requested = record.state is RefundState.REQUESTED
     return max(record.checkers_needed, len(record.checkers) + 1) if is_requested else record.checkers_needed
 

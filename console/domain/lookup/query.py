@@ -4,9 +4,9 @@
   search alone.
 - An amount with a sign of its currency (¥50,000, 50000円), with grouped digits (50,000) or after a comparison sign
   (>50000) is a condition on the amount.
-- Beside an operator or an amount, a date is a condition on the day. A date alone may be part of a number: it is
-  searched as text, and a sentence explains how to search for the day. A date without a year is the latest such day
-  that isn't in the future.
+- In a text that also has an operator or an amount, a date is a condition on the day. A date alone may be part of a
+  number: it is searched as text, and a sentence explains how to search for the day. A date without a year is the
+  latest such day that isn't in the future.
 - Everything else is words: a corporation number, a name, the number of a record.
 
 A text in the form of a condition with an invalid value is a problem: it is shown to the person and adds no
@@ -254,7 +254,8 @@ def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
 
 def _has_too_many_decimals(amount: AmountRange) -> bool:
     """True if the condition is one exact amount that no stored amount can have, because it has more decimal places
-    than its currency: ¥100.50."""
+    than its currency, such as ¥100.50.
+    """
     return amount.lowest == amount.highest and all(
         amount.compute_minor_bounds(currency) is None for currency in MINOR_DIGITS_BY_CURRENCY
     )
@@ -287,8 +288,8 @@ def _read_days_without_operator(builder: _SearchBuilder) -> None:
 
 def _parse_days(value: str, today: date) -> DayRange | None:
     """Return the days that the value of a search operator (the text after `date:`) means: a day, `a..b`, or a
-    comparison sign and a day, such as `>2026-01-31`; `~` means the day with the day before and the day after it, for
-    a day that comes from another time zone or from memory. None if it is none of these.
+    comparison sign and a day, such as `>2026-01-31`; `~` before a day adds the day before it and the day after it,
+    because a day from another time zone or from memory may be wrong by one. None if the value is none of these.
     """
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:

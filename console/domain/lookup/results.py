@@ -30,7 +30,7 @@ NOTHING_FOUND = FoundRecords()
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to a search. `exact` is the record or operation whose identifier is the whole text; None if no
+    """The result of a search. `exact` is the record or operation whose identifier is the whole text; None if no
     record or several records have this identifier. `alerts` are the open alerts about the found records.
     """
 

@@ -1,1 +1,1 @@
-"""Network addresses and URLs, and which of them may be called."""
+"""Rules for the network addresses and URLs that the program may call."""

@@ -13,7 +13,7 @@ class PersonalEventKind(StrEnum):
     APPROVAL = "approval"
     """A refund or a proposed outcome waits for the person's decision."""
     DECISION = "decision"
-    """A refund or an outcome that the person has requested was decided, or its time is over."""
+    """A refund or an outcome that the person has requested was decided, or the time to decide about it is over."""
     HAND_OVER = "hand_over"
     """A colleague has handed over a record or an incident to the person."""
     MENTION = "mention"

@@ -62,8 +62,8 @@ def compare_sides(
     """Return the three sides of a payment for comparison, always in this order: our payment, the provider's last
     statement, the order.
 
-    `provider_meaning` is our payment state for the provider's own word, None if the word is unknown. `writer_name` is
-    the name of the last writer of our payment.
+    `provider_meaning` is our payment state that corresponds to the state in the provider's own words; None if these
+    words are unknown. `writer_name` is the name of the last writer of our payment.
     """
     return (
         _make_own_side(payment, writer_name),
@@ -90,8 +90,9 @@ def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
 
 
 def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
-    """Return the provider's side of a payment, from its last stored statement. Without a statement it contradicts
-    nothing."""
+    """Return the provider's side of a payment, from its last stored statement. Without a statement the side has no
+    differences.
+    """
     answered_at = payment.told_at
     return ComparedSide(
         name="provider",
@@ -198,7 +199,8 @@ def compute_retained_minor(payment: Payment) -> int:
 
 def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     """True if all payments in `paid_payments` are in the order's currency and the sum of their amounts that stay with
-    the shop is at least the order's total. A payment that a callback alone calls paid doesn't count."""
+    the shop is at least the order's total. A payment that only a callback reports as paid doesn't count.
+    """
     confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
     is_one_currency = all(payment.currency == order.currency for payment in confirmed_payments)
     return is_one_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
@@ -209,7 +211,7 @@ def compare_refund_sides(
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three sides of a refund for comparison, always in this order: our refund, the provider's last
     statement about the refund, the order. The amounts of the first two are negative. `provider_meaning` is our refund
-    state for the provider's own word, None if the word is unknown.
+    state that corresponds to the state in the provider's own words; None if these words are unknown.
     """
     negative_amount_minor = -refund.amount_minor
     our_side = ComparedSide(

@@ -11,7 +11,7 @@ LIMIT_KIND = "limit"
 LIMIT_NAMES = (
     "per_refund", "per_person_day", "second_checker_above", "cooling_off_above", "cooling_off_seconds",
 )  # fmt: skip
-"""The limits that every currency has. Without a row, the strictest value counts."""
+"""The limits that every currency has. A limit without a row in the table `limits` has its strictest value."""
 SECOND_CHECKER_ABOVE, SECOND_CHECKER_TODAY = "second_checker_above", "second_checker_today"
 """Names of a limit and a condition: the amount above which a refund needs a second approver, and the sum of the
 refunds that the maker has requested on the Japanese day, above which the maker's next refund needs one."""
@@ -21,12 +21,12 @@ SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER = "second_checker_age", "second_checker
 refunds."""
 
 CONDITION_NAMES = (SECOND_CHECKER_TODAY, SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER)
-"""Further conditions, each of which needs a second approver. Without a row, a condition doesn't apply. The values are
-minor units (the sum that the maker has requested on a Japanese day), days (since the payment was paid), and a number
-of refunds (of the payer within PAYER_HISTORY_PERIOD).
+"""Further conditions, each of which requires a second approver. A condition without a row in the table `limits`
+doesn't apply. The values are minor units (the sum that the maker has requested on a Japanese day), days (since the
+payment was paid), and a number of refunds (of the payer within PAYER_HISTORY_PERIOD).
 """
 PROVIDER_CONDITION_PREFIX = "second_above_"
-"""Begins the name of a condition on the amount of refunds at one provider; the provider's name ends it."""
+"""Prefix of the name of a condition on the amount of refunds at one provider; the provider's name follows."""
 PAYER_HISTORY_PERIOD = timedelta(days=30)
 """Time before a refund request in which the refunds of the same payer are counted."""
 LARGEST_LIMIT = 10**15 - 1

@@ -205,10 +205,11 @@ class PaymentRelations:
     the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
     can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
     `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision
-    would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask_provider`: this
-    desk can ask the provider about the payment. `read_only` is the switch that stops changes at the provider; None if
-    no switch does, or if the payment has no next step. `contradicting_answer` is the provider's answer that
-    contradicts the payment, as its open alert stores it; None without such an alert.
+    would be refused. `provider_meaning` is our payment state that corresponds to the state in the provider's own
+    words; None if these words are unknown or there are none. `can_ask_provider`: this desk can ask the provider about
+    the payment. `read_only` is the switch that stops changes at the provider; None if no switch does, or if the
+    payment has no next step. `contradicting_answer` is the provider's answer that contradicts the payment, as its
+    open alert stores it; None without such an alert.
     """
 
     order: Order | None = None
@@ -253,8 +254,8 @@ class OrderRelations:
     broken rule, None without an alert. `is_cancelled_unpaid`: the program cancelled it because nobody paid in time.
     `is_saga_stuck`: the saga that cancels the order can't continue. `pending_refund` is the refund of its payments
     that has not ended, `unknown_payment` its payment with an unknown outcome, and `reviewed_payment` its payment that
-    a person must look at (`WorkState.NEEDS_REVIEW`); None without one. They are read for every order; `payments` only
-    for an order with an open alert.
+    a person must look at (`WorkState.NEEDS_REVIEW`); None if there is no such record. These three are read for every
+    order; `payments` is read only for an order with an open alert.
     """
 
     payments: tuple[Payment, ...] = field(default=(), repr=False)

@@ -35,7 +35,7 @@ def find_paid_time_problem(
 ) -> PaidTimeProblem | None:
     """Return the reason for which the time of payment `paid_at` in a report can't be right; None if it can be right,
     or if the report has no such time. `begun_at` is the time at which this program began the payment, None for a
-    payment that others began.
+    payment that another program began.
 
     The refund window, the number of approvers and the questions to a provider that searches by day depend on this
     time.

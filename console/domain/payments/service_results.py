@@ -73,8 +73,8 @@ class PaymentDetails:
     compared sides (ours, the provider's, the order's), `money` the parts of the captured amount. `holder` is the
     person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
     decision waits for its second person, otherwise None; `taken` is the running take of the payment, and
-    `open_alert_id` the id of the oldest open alert about it. `order` is None if the payment belongs to none,
-    `corporation` (the facts of the registry) without a registry.
+    `open_alert_id` the id of the oldest open alert about it. `order` is None if the payment belongs to no order.
+    `corporation` has the registry's facts about the corporation; None if this desk has no registry.
     """
 
     record: Payment
@@ -180,11 +180,12 @@ class RefundDetails:
     """All data that the screens of a refund or the command `show` needs. `sides` are the sides of the refund itself,
     `payment_sides` those of its payment, which a checker compares before an approval.
 
-    `risk_signals` are the facts that speak against the refund, `checks` the checked rules of refunds. `changed` has
-    the fields of the payment that have changed since the maker saw the payment: field → (value at that time, value
-    now). `version_at_request` is the payment's version at that time; None if it isn't known. `earlier` are the
-    payment's other refunds. `needed_checkers` is the number of approvals that the refund needs by the limits of now.
-    `holder`, `awaiting`, `taken` and `open_alert_id` are those of the refund (see PaymentDetails).
+    `risk_signals` are the facts that are reasons to reject the refund, `checks` the results of the checks of the
+    refund rules. `changed` has the fields of the payment that have changed since the maker saw the payment: field →
+    (value at that time, value now). `version_at_request` is the payment's version at that time; None if it isn't
+    known. `earlier` are the payment's other refunds. `needed_checkers` is the number of approvals that the refund
+    needs by the present limits. `holder`, `awaiting`, `taken` and `open_alert_id` are those of the refund (see
+    PaymentDetails).
     """
 
     record: Refund

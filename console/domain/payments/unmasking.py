@@ -10,7 +10,7 @@ UNMASKED_SECONDS = 60
 @dataclass(frozen=True, slots=True)
 class UnmaskedTexts:
     """The unmasked texts of a record: the payer of its payment, and the texts of its stored answers by the id of the
-    evidence. `seconds_left` is the time until the mask comes back, 0 to UNMASKED_SECONDS.
+    evidence. `seconds_left` is the number of seconds until the texts are masked again, 0 to UNMASKED_SECONDS.
     """
 
     payer: str | None = field(repr=False)

@@ -53,8 +53,9 @@ _signal_state = _SignalState()
 
 
 def release_held_interrupts() -> None:
-    """Let Ctrl+C act again, which the entry of the program holds back while modules are loaded. One that was pressed
-    meanwhile raises KeyboardInterrupt here."""
+    """Let Ctrl+C (SIGINT) act from now on. The program's entry point holds the signal back while modules are loaded.
+    If the person pressed Ctrl+C meanwhile, this call raises KeyboardInterrupt.
+    """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
@@ -71,8 +72,8 @@ def has_received_signal() -> bool:
 
 
 def has_action_begun() -> bool:
-    """True if the present command has opened a `defer_signals` block, so that something may have been written or
-    sent.
+    """True if the present command has opened a `defer_signals` block, so that the command may have written or sent
+    something.
     """
     return _signal_state.has_begun
 

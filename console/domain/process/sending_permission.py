@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 STOPPED_BEFORE_SENDING_REASON = "stopped_before_sending"
-"""Reason of an outcome for a call that was not sent, because its process stood still or ended before."""
+"""Reason of an outcome for a call that was not sent, because its process was suspended or ended before the sending.
+"""
 _is_allowed: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", default=None)
 
 

@@ -1,5 +1,6 @@
 """Disagreements: records whose sides have different states or amounts. The sides are our database, the provider's
-last answer or notice, a reconciliation, and the order. A side that nobody has asked is not compared."""
+last answer or notice, a reconciliation, and the order. A side that the program has never read is not compared.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

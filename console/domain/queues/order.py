@@ -8,8 +8,8 @@ from enum import StrEnum
 class SortColumn(StrEnum):
     """A column by which a queue can be sorted.
 
-    WORK is the sort order of a queue that nobody sorted: records that need a person first, and then the oldest.
-    Records without a value in another column come last in the ascending order.
+    WORK is the usual sort order of a queue: records that need a person come before the others, and older records
+    before newer ones. Records without a value in another column come last in the ascending order.
     """
 
     WORK = "work"

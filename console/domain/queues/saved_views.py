@@ -29,7 +29,9 @@ LONGEST_FIELD_CHARACTERS = LONGEST_FILTER_CHARACTERS
 
 _REFUSED_UNICODE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _STACKED_COMBINING_MARKS_PATTERN = re.compile("MMM|^M")
-"""Three combining marks in a row, or one without a letter before it, in the first letters of Unicode categories."""
+"""Three combining marks in a row, or a combining mark at the beginning of the text. The pattern is applied to a text
+in which each character is replaced by the first letter of its Unicode category (M: mark).
+"""
 _COLUMN_PATTERN = re.compile(r"[a-z][a-z_]*")
 _OPERATOR_PATTERN = re.compile(r"[a-z_]+:\S*", re.IGNORECASE)
 
@@ -45,7 +47,7 @@ class ViewContent:
     - `queue`: name of the queue
     - `filter`: the conditions in their text form, which may name the person who opens the view as `owner:me`
     - `words`: the texts that are searched in the records
-    - `sort`: the sort order in its text form; "" for the sort order of a queue that nobody sorted
+    - `sort`: the sort order in its text form; "" for the usual sort order of a queue
     - `columns`: keys of the visible columns, in their order; empty for the usual ones
     - `by_cause`: the records are grouped by their cause
     """
@@ -90,8 +92,8 @@ class ParsedView:
 class ViewCount:
     """The number of records that a view shows. `is_capped`: there may be more, because only a part of the queue was
     counted. `count` is None for a view that can't be counted: it searches words, or its queue is unknown. `oldest` is
-    the instant since which the oldest counted record has its present state, None if there is none; `problems` are the
-    parts of the view that this program doesn't understand.
+    the instant since which the oldest counted record has its present state, None if no record was counted; `problems`
+    are the parts of the view that this program doesn't understand.
     """
 
     view: SavedView

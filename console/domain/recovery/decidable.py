@@ -96,8 +96,8 @@ def is_perhaps_made(refund: Refund) -> bool:
 def is_decision_time_over(refund: Refund, now: datetime) -> bool:
     """True if the time to decide about a refund request is over at the instant `now`: nobody can approve or reject it
     any more, no list shows it as waiting for a decision, and it expires. Lists compare the same instants in SQL.
-    `now` is the time by the clock of the database, which has also set the limit; a text without a database at hand
-    uses the desk's clock.
+    `now` is the time by the clock of the database, which has also set the limit. A caller that has no connection to
+    the database passes the time by the desk's clock.
     """
     return refund.decide_by is not None and refund.decide_by < now
 

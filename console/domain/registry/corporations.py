@@ -120,7 +120,7 @@ class RegistryMatch:
 
 @dataclass(frozen=True, slots=True)
 class RegistryMatches:
-    """The answer of a search: at most the requested number of corporations, the best first, and the day up to which
+    """The result of a search: at most the requested number of corporations, the best first, and the day up to which
     the registry in use is complete (`registry_date`; None if this desk has no registry).
     """
 

@@ -105,9 +105,10 @@ def _write_out_abbreviation(match: re.Match[str]) -> str:
 
 def remove_english_legal_form(text: str) -> str:
     """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). A form at the end is removed
-    only after a space, point or comma. Return the text unchanged if nothing would remain; but of a form of two words
-    alone the first word remains (Co., Ltd. gives Co). The terms of the search index are made by this function, so it
-    changes only with the FORMAT_VERSION of the registry's tables."""
+    only after a space, point or comma. Return the text unchanged if nothing would remain; but if the text is a legal
+    form of two words alone, its first word remains (Co., Ltd. gives Co). The terms of the search index are made with
+    this function, so a change of the function needs a new FORMAT_VERSION of the registry's tables.
+    """
     return _ENGLISH_LEGAL_FORM_PATTERN.sub("", text) or text
 
 

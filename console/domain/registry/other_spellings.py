@@ -29,7 +29,8 @@ _HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _POSSESSIVE_PARTICLE_PATTERN = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
 _KANJI_BY_DIGIT = str.maketrans("123456789", "一二三四五六七八九")
 _KANJI_BY_CIRCLE = str.maketrans("○◯", "〇〇")
-"""The comparison form of a name has no circle, because it is a symbol."""
+"""Translation of the symbols for circles to the kanji 〇, because the comparison form of a name contains no symbols.
+"""
 
 
 def list_other_spellings(text: str) -> Iterator[str]:

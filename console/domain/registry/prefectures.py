@@ -1,4 +1,4 @@
-"""The 47 prefectures with their codes (JIS X 0401), and how people write them."""
+"""The 47 prefectures with their codes (JIS X 0401), and the spellings in which people write them."""
 
 _JAPANESE_NAMES = """
 北海道 青森県 岩手県 宮城県 秋田県 山形県 福島県 茨城県 栃木県 群馬県 埼玉県 千葉県 東京都 神奈川県 新潟県 富山県

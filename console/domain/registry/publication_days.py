@@ -16,7 +16,9 @@ _MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
 _FIXED_HOLIDAYS = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
 """Month and day of the national holidays that have the same date every year."""
 _MONDAY_HOLIDAYS = ((1, 2), (7, 3), (9, 3), (10, 2))
-"""Month, and which Monday of it: Coming of Age Day, Marine Day, Respect for the Aged Day, Sports Day."""
+"""Month, and the number of the Monday within the month: Coming of Age Day, Marine Day, Respect for the Aged Day,
+Sports Day.
+"""
 _MOVED_HOLIDAYS = {
     2020: {(7, 20): (7, 23), (10, 12): (7, 24), (8, 11): (8, 10)},
     2021: {(7, 19): (7, 22), (10, 11): (7, 23), (8, 11): (8, 8)},

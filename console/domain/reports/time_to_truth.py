@@ -1,5 +1,5 @@
-"""The report of the time to truth: the times for which outcomes were unknown, per kind of record, beside the schedule
-of the program's probes.
+"""The report of the time to truth: the times for which outcomes were unknown, per kind of record, for comparison with
+the schedule of the program's probes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,9 +13,10 @@ from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
     """A changed corporation in the queue, with its explanation and the alert about the change. `related` has the
-    corporations into which it was merged and those merged into it, each with a flag whether it has records here; None
-    if this desk has no registry, or if the caller doesn't need it. `actions` are those that `list_company_actions`
-    returns for the change."""
+    corporations into which it was merged and those merged into it, each with a flag that is True if it has records
+    here; None if this desk has no registry, or if the caller doesn't need it. `actions` are those that
+    `list_company_actions` returns for the change.
+    """
 
     change: CompanyChange
     explanation: Explanation

@@ -33,8 +33,8 @@ class CompanyAction:
 def list_company_actions(
     change: CompanyChange, live_checks: Sequence[CreditCheck], now: datetime
 ) -> tuple[CompanyAction, ...]:
-    """Return the acknowledgement, a renewal for each client whose live credit check can be renewed at the instant
-    `now` (or one with the reason against it), and the look-up of the successor.
+    """Return the actions on a changed corporation: the acknowledgement, a renewal for each client whose live credit
+    check can be renewed at the instant `now` (or one with the reason against it), and the look-up of the successor.
     """
     acknowledge_action = CompanyAction(
         ACKNOWLEDGE_ACTION, f"support-console alerts ack {change.alert_id} --note TEXT"

@@ -71,8 +71,9 @@ def _is_page_header(name: str) -> bool:
 
 
 def _excludes_rows(name: str, value: object, outer_words: frozenset[str], row_count: int) -> bool:
-    """True if the value of the field `name` excludes rows beside those of the list. `outer_words` are the words of
-    paging in the name of the object that contains the field."""
+    """True if the value of the field `name` shows that there are no other rows than those of the list. `outer_words`
+    are the words of paging in the name of the object that contains the field.
+    """
     if value is None or value in ("", [], {}):
         return True
     if name in _RELATIONS_WITHOUT_PAGES:

@@ -204,8 +204,10 @@ def _read_result(value: object) -> str | None:
 
 
 def _read_day(value: object) -> date | None:
-    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form, and for a date before
-    there were corporation numbers, which stands for none or is one of another calendar."""
+    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form, and for a date before the
+    first corporation numbers were assigned, because such a date stands for a missing one or belongs to another
+    calendar.
+    """
     if not isinstance(value, str) or not _DAY_PATTERN.fullmatch(value):
         return None
     try:

@@ -16,7 +16,9 @@ from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
 
 _LATEST_PAYMENT_YEAR = 2999
-"""A later time of payment counts as missing: no deadline could be computed from it."""
+"""Latest accepted year of a time of payment. A later time counts as missing, because no deadline could be computed
+from it.
+"""
 AttemptVerdict: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
 
 # Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an

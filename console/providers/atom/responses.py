@@ -283,8 +283,10 @@ def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> V
 
 def _read_largest_amount(listed_sum: object, payment_amount: Money | None) -> Money | None:
     """Return the largest amount that `listed_sum` from Atom's list of refunds can mean: a text is an amount in
-    rupees, a number one in rupees or in paise (see `_is_same_amount`). A meaning above `payment_amount` (None: the
-    payment's amount isn't known) is left out if the other one isn't. Return None if it is no amount."""
+    rupees, a number one in rupees or in paise (see `_is_same_amount`). If one of the two meanings is larger than
+    `payment_amount` (None: the payment's amount isn't known) and the other isn't, only the smaller one counts. Return
+    None if `listed_sum` is no amount.
+    """
     amounts: list[Money | None] = []
     with suppress(UnusableAnswer):
         amounts.append(parse_rupees(listed_sum))

@@ -1,5 +1,5 @@
 """Atom's status codes and the remarks of refunds: for each call and code, the class and reason of the outcome. The
-same code has another meaning in each call.
+same code can mean different things in the answers to different calls.
 """
 
 from collections.abc import Mapping

@@ -81,8 +81,8 @@ class PaymentReader(Protocol):
         """The features and limits of the provider."""
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read the state of a payment. A report of a success has an id and an amount only if its `is_bookable` is
-        True.
+        """Read the state of a payment, and return the outcome with the provider's report. A report of a success has
+        an id and an amount only if its `is_bookable` is True.
         """
         ...
 

@@ -63,9 +63,10 @@ _LATEST_EPOCH_SECONDS = 32_503_679_999  # the end of the year 2999: a later time
 
 
 def make_paypay_answer_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
-    """Return the function that converts an answer to `call` into an outcome: `read_content` reads the data of a
-    success, the table of result codes decides every other answer with a result code; a redirect or an unreadable
-    answer is UNKNOWN, but one with status 429 and a body without information (`has_no_information`) is RATE_LIMITED.
+    """Return the function that converts an answer to `call` into an outcome. `read_content` reads the data of a
+    success; the table of result codes decides every other answer with a result code. A redirect or an unreadable
+    answer is UNKNOWN, except that an answer with status 429 and a body without information (`has_no_information`) is
+    RATE_LIMITED.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:

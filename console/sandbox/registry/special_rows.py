@@ -71,7 +71,7 @@ def _make_closing_alteration(cause: str) -> "_RowAlteration":
 
 
 def _give_name_image(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row with an image as its name: beside a similar name in characters, or alone."""
+    """Return the row with an image of its name, and with a similar name in characters or without any."""
     return row._replace(name_image_id=f"{10_000_000 + random_number}", name=row.name if random_number % 2 else "")
 
 

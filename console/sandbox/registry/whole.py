@@ -27,8 +27,8 @@ from console.sandbox.registry.words import (
 FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
 """The day on which the publisher assigned the first numbers: those of all corporations that existed then."""
 ROWS_PER_MERGER_CHAIN = 200
-"""In each group of this number of rows there is a chain of mergers: three rows after one another, of which the first
-is merged into the second, and the second into the third. The third corporation is open.
+"""In each group of this number of rows there is a chain of mergers: three consecutive rows, of which the first is
+merged into the second, and the second into the third. The third corporation is open.
 """
 MAX_ROWS_PER_SEGMENT = 1_000_000
 ROWS_PER_BLOCK = 512
@@ -262,7 +262,9 @@ sum.
 @lru_cache(maxsize=4)
 def _draw_street_endings(seed: int) -> list[str]:
     """Return the ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
-    a building. To draw them takes longer than to write a file of a few hundred rows, so the last ones are cached."""
+    a building. Drawing them takes longer than writing a file of a few hundred rows, so the last four different
+    results are cached.
+    """
     random_source = random.Random(f"{seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
     return [_draw_street(random_source) for _ in range(4_093)]
 
@@ -270,8 +272,9 @@ def _draw_street_endings(seed: int) -> list[str]:
 @lru_cache(maxsize=4)
 def _draw_date_fields(seed: int, last_day: date) -> list[tuple[str, str]]:
     """Return the dates from which each row gets a pair, none of them after `last_day`. The first text has the CSV
-    fields process, correction, day of update and day of change; the second is the day of assignment. The last ones
-    are cached, as those of `_draw_street_endings`."""
+    fields process, correction, day of update and day of change; the second is the day of assignment. The last four
+    different results are cached.
+    """
     random_source = random.Random(f"{seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
     return [_draw_dates_of_row(random_source, last_day) for _ in range(4_093)]
 

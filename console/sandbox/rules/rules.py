@@ -48,8 +48,8 @@ class FaultRule:
     With mode `random` every matching call gets one of `actions` with probability `rate`. The random number depends on
     the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
 
-    `seen` counts the matching calls, `met` the calls that got a fault. `number_ends` is the end of the numbers that
-    match; `to` is the target of a redirect. docs/sandbox.md describes every field.
+    `seen` counts the matching calls, `met` the calls that got a fault. With `number_ends`, only calls whose number
+    ends with this text match; `to` is the target of a redirect. docs/sandbox.md describes every field.
     """
 
     action: str = ""

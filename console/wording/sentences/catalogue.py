@@ -338,8 +338,9 @@ class _SentenceFormatter(string.Formatter):
         return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
-        """Return the fact with the name `key`, None if it is missing. In a fact that names people, the worker gets
-        its word."""
+        """Return the fact with the name `key`, None if it is missing. In a fact that names a person, the worker's
+        code name is replaced by the word for a worker in the language.
+        """
         value = kwargs.get(str(key))
         if key not in _PERSON_FACT_NAMES:
             return value

@@ -26,7 +26,7 @@ _PROVIDER_ANSWER_PATTERN = re.compile(
 _REFUND_FINDING_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
 _CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
 _REASON_WITHOUT_INFORMATION = "answered"
-"""Reason of an answer that says no more than that there is one."""
+"""Reason which only states that the provider has answered."""
 _FIXED_FINDING_PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
     "published", "done", "provider does not know the check", "acknowledgement|renewal", "13 digits",
@@ -144,8 +144,9 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
 
 
 def is_reason_without_information(reason: str) -> bool:
-    """Return True if the stored reason of a provider's answer says no more than the answer's outcome: `answered`, or
-    the HTTP status of a success, such as `http_201`."""
+    """Return True if the stored reason of a provider's answer contains no more information than the answer's outcome:
+    `answered`, or the HTTP status of a success, such as `http_201`.
+    """
     return reason == _REASON_WITHOUT_INFORMATION or reason.startswith("http_2")
 
 
