@@ -1,5 +1,7 @@
 """The administration shows how the installation is: checks, the worker's tasks, reason codes. All of it is read."""
 
+from datetime import timedelta
+
 import pytest
 
 from console.app import Console
@@ -13,6 +15,7 @@ from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
+from tests.support.desks import MovedClock
 
 pytestmark = pytest.mark.both_ways
 
@@ -94,3 +97,33 @@ def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
     page.tabs.setCurrentIndex(1)
     assert page.limit_button.isVisible()
     assert page.limit_button.isEnabled()
+
+
+def test_tasks_become_late_and_run_again_while_a_person_looks(
+    seats: Seats, sit: Sit, console: Console, clock: MovedClock
+) -> None:
+    """The page follows the clock and the worker: nobody has to read it again."""
+    clock.stand_still()
+    seats.acting_desk.scheduler.run_all()
+    person = sit()
+    person.frame.show_route(AdminRoute())
+    page = person.page(AdminPage)
+    page.tabs.setCurrentIndex(4)
+    person.until(lambda: bool(page.task_table.all_rows) and bool(page.health_table.all_rows))
+    person.rest()
+    assert not any(row.is_overdue for row in page.task_table.all_rows)
+    assert is_task_check_good(page)
+    clock.offset += timedelta(hours=2)
+    person.frame._show_clock()
+    person.until(lambda: any(row.is_overdue for row in page.task_table.all_rows))
+    person.until(lambda: not is_task_check_good(page))  # both tabs say the same
+    clock.offset += timedelta(minutes=1)
+    seats.acting_desk.scheduler.run_all()
+    person.frame._show_clock()
+    person.until(lambda: not any(row.is_overdue for row in page.task_table.all_rows))
+    person.until(lambda: is_task_check_good(page))
+
+
+def is_task_check_good(page: AdminPage) -> bool:
+    (check,) = (check for check in page.health_table.all_rows if check.name == "tasks")
+    return bool(check.ok and not check.next)

@@ -3,6 +3,7 @@ installation, tasks of the worker, and reason codes of refunds."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,9 @@ class AdminPage(Page):
     """The administration page, with six tabs. Every person sees the read-only switches; each button needs the
     right for its action. The O key opens the dialog that turns read-only on or off for the selected scope, the C key
     the dialog for the selected limit.
+
+    The page reads its data again each minute, and when the presence of a worker or the time of the last due tasks
+    changes: a task becomes overdue by time alone, and neither tasks nor limits are in the change feed.
     """
 
     sidebar_key = "admin"
@@ -123,6 +127,9 @@ class AdminPage(Page):
         ):
             self.content_stack.addWidget(tab_content)
         self._refused_tab_names: frozenset[str] = frozenset()
+        self._known_worker_times = self._get_worker_times()
+        context.minute_passed.connect(self._refresh_each_minute)
+        context.connection_state_changed.connect(self._refresh_on_worker_change)
         self._is_task_list_empty = False
         self.add_content(self.head)
         self.add_content(tab_line)
@@ -177,8 +184,25 @@ class AdminPage(Page):
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False
 
+    @Slot()
+    def _refresh_each_minute(self) -> None:
+        self.refresh("changed")
+
+    @Slot()
+    def _refresh_on_worker_change(self) -> None:
+        """Read the data again if a worker has come or gone, or if this desk has run its due tasks."""
+        worker_times = self._get_worker_times()
+        if worker_times != self._known_worker_times:
+            self._known_worker_times = worker_times
+            self.refresh("changed")
+
+    def _get_worker_times(self) -> tuple[datetime | None, datetime | None]:
+        """Return since when no worker is present, and when this desk last ran due tasks; None for each if not so."""
+        return self.context.connection_state.worker_away_since, self.context.last_due_tasks_at
+
     def read_data(self, reason: str) -> None:
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
+        is_automatic = reason == "changed"
 
         def read_contents(services: "Console") -> _AdminPageContents:
             switches = {switch.scope: switch for switch in services.read_only_switches.list_switches()}
@@ -190,18 +214,25 @@ class AdminPage(Page):
                 switch_rows, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
 
-        self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, caller=self, key="admin")
+        self.context.run_read(
+            read_contents,
+            lambda contents: self._show_contents(contents, is_automatic=is_automatic),
+            self.show_reading_failure,
+            caller=self,
+            key="admin",
+        )
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
             lambda services: services.health.run_all_checks(),
-            self._show_health_checks,
+            lambda checks: self._show_health_checks(checks, is_automatic=is_automatic),
             self._show_health_failure,
             caller=self,
             key="health",
         )
 
-    def _show_health_checks(self, checks: tuple[HealthCheck, ...]) -> None:
+    def _show_health_checks(self, checks: tuple[HealthCheck, ...], *, is_automatic: bool) -> None:
         self.hide_bar("health")
-        self.health_table.show_rows(checks)
+        self.health_table.show_rows(checks, is_automatic=is_automatic)
+        self._update_buttons()
 
     def _show_health_failure(self, failure: Failure) -> None:
         """Show that the checks could not run. The page doesn't count as outdated, because the contents of its other
@@ -213,15 +244,15 @@ class AdminPage(Page):
     def update_outdated_actions(self) -> None:
         self._update_buttons()
 
-    def _show_contents(self, contents: _AdminPageContents) -> None:
+    def _show_contents(self, contents: _AdminPageContents, *, is_automatic: bool) -> None:
         self.hide_reading_failure()
         self._refused_tab_names = frozenset(
             name for name in self._refusal_by_tab_name if getattr(contents, name) is None
         )
-        self.switch_table.show_rows(contents.switch_rows)
-        self.limit_table.show_rows(contents.limits or ())
-        self.people_table.show_rows(contents.people)
-        self.task_table.show_rows(contents.tasks or ())
+        self.switch_table.show_rows(contents.switch_rows, is_automatic=is_automatic)
+        self.limit_table.show_rows(contents.limits or (), is_automatic=is_automatic)
+        self.people_table.show_rows(contents.people, is_automatic=is_automatic)
+        self.task_table.show_rows(contents.tasks or (), is_automatic=is_automatic)
         self._is_task_list_empty = contents.tasks == ()
         self.reason_table.show_rows(ALL_REFUND_REASONS)
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
