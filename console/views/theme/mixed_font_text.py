@@ -64,8 +64,9 @@ def remove_direction_marks(text: str) -> str:
 
 
 def escape_direction_marks(text: str) -> str:
-    """Return the text with a JSON escape, such as `\\u202e`, in place of each mark of the direction of writing. Stored
-    evidence is thus shown in its own order, and no part of it is left out."""
+    """Return the text with a JSON escape, such as `\\u202e`, in place of each mark of the direction of writing.
+    Stored evidence is thus shown in its own order, and no part of it is left out.
+    """
     return _DIRECTION_MARK_PATTERN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 

@@ -213,7 +213,7 @@ def unmask(at: Seat) -> Click:
 
     def click() -> None:
         dialog = UnmaskDialog(at.context, "payment", shown.id, at.parent)
-        dialog.note_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
+        dialog.reason_text_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click
