@@ -57,6 +57,11 @@ def begin(person: Person, key: str, presses: int = 1) -> TrainingPage:
     return page
 
 
+def list_primary_buttons(page: TrainingPage) -> list[str]:
+    """The texts of the buttons that look like the next step."""
+    return [button.text() for button, _ in page._button_actions if button.kind == "primary"]
+
+
 def test_a_start_pressed_twice_starts_once(trainee: Person) -> None:
     """By key, by click and held down: a second start would make further records and forget the first ones."""
     page = begin(trainee, "missing_pdf", presses=2)
@@ -89,9 +94,13 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     acknowledgement that asked nobody makes the other wrong. Score and reason are told, N goes on to the next.
     """
     person = trainee
+    assert list_primary_buttons(person.page(TrainingPage)) == ["Start incident"], "a training begins on its own page"
+    person.press("Alt+1")
     assert person.page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
+    assert person.page(HomePage).own_work_panel._footer_label.text() == "There is no unfinished work."
     page = begin(person, "missing_pdf")
     assert page.current_incident is not None
+    assert list_primary_buttons(page) == ["Check"], "a new start would discard the work"
     record = int(page.current_incident.facts["record"])
     assert page.current_incident.facts["number"] in page.situation.text()
     person.frame.show_route(CreditCheckRoute(record))
@@ -108,6 +117,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     page = check(person)
     assert page.current_incident is not None
     assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (TrainingVerdict.RIGHT, True)
+    assert list_primary_buttons(page) == ["Go to next incident"]
     page = begin(person, "forged_notice")
     person.frame.show_route(UnmatchedNoticesRoute())
     notices = person.page(UnmatchedNoticesPage)

@@ -1,12 +1,12 @@
 """Stores the page that the window shows to the acting person, and opens the same page at the next start of the
-program.
+program. The first start of a training opens the page of the training.
 """
 
 from PySide6.QtCore import QObject, Slot
 
 from console.views.frame.main_window import WindowFrame
 from console.views.runtime.person_state import SCREEN_VALUE_NAME
-from console.views.runtime.routes import HomeRoute, decode_route, encode_route
+from console.views.runtime.routes import HomeRoute, TrainingRoute, decode_route, encode_route
 
 
 class LastScreenStorage(QObject):
@@ -40,6 +40,8 @@ class LastScreenStorage(QObject):
         stored_value = self._context.person_values.get_value(SCREEN_VALUE_NAME)
         screen = stored_value if isinstance(stored_value, dict) else {}
         route = decode_route(screen.get("route"))
+        if route is None and self._context.has_training:
+            route = TrainingRoute()
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
             page_state = screen.get("page")
             self._frame.show_route(route, page_state if isinstance(page_state, dict) else {})

@@ -277,7 +277,9 @@ class HomePage(Page):
             context.translate("home.team_foot"),
         )
         own_count = len(list_own_work(work_counts.unfinished_operations, context.operator))
-        footer = context.translate("home.my_work_foot", own=own_count, total=work_counts.unfinished_count)
+        total = work_counts.unfinished_count
+        footer_key = "home.my_work_foot" if total or work_counts.read_at is None else "home.my_work_none"
+        footer = context.translate(footer_key, own=own_count, total=total)
         self.own_work_panel.show_lines(_make_own_work_lines(context), footer)
         review = work_counts.find_queue_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.is_capped) if review else "")

@@ -154,7 +154,9 @@ class TrainingPage(Page):
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
-        """Show the description of an incident, and the reason for its state."""
+        """Show the description of an incident, and the reason for its state. The primary button starts the
+        incident; checks an open one, of which a new start would discard the trainee's work; and goes on to the next
+        one after a right one."""
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
@@ -164,6 +166,11 @@ class TrainingPage(Page):
         self.verdict.setVisible(bool(verdict))
         is_new = incident.state is TrainingState.NOT_BEGUN
         self.begin_button.show_text(self.context.translate("training.begin" if is_new else "training.start_again"))
+        primary_button = {TrainingState.OPEN: self.check_button, TrainingState.RIGHT: self.next_button}.get(
+            incident.state, self.begin_button
+        )
+        for button, _ in self._button_actions:
+            button.set_kind("primary" if button is primary_button else "default")
 
     # -- acts
 

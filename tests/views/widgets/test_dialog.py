@@ -1,6 +1,8 @@
 """The frame of every dialog: what Enter, Esc and haste can't do."""
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
@@ -50,6 +52,22 @@ def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
     dialog.show_content(bar)
     qtbot.waitUntil(bar.isVisible)
     assert bar.height() == bar.minimumHeight()
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)
+def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On X11 the window itself has round corners, at every size; elsewhere Qt blends them."""
+    _, blended, _, _ = opened(qtbot)
+    assert blended.mask().isEmpty()
+    monkeypatch.setattr(QGuiApplication, "platformName", lambda: "xcb")
+    _, dialog, _, _ = opened(qtbot)
+    dialog.show_content(TextLabel("\n".join(["This costs money."] * 12)))
+    qtbot.waitUntil(lambda: dialog.mask().boundingRect() == dialog.rect())
+    rect = dialog.rect()
+    corners = (rect.topLeft(), rect.topRight(), rect.bottomLeft(), rect.bottomRight())
+    edges = (QPoint(rect.center().x(), 0), QPoint(rect.center().x(), rect.bottom()))
+    assert not any(dialog.mask().contains(corner) for corner in corners)
+    assert all(dialog.mask().contains(point) for point in edges)
 
 
 def test_haste_decides_nothing(qtbot: QtBot) -> None:

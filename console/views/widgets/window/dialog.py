@@ -6,11 +6,15 @@ from typing import Literal
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import (
+    QGuiApplication,
     QKeyEvent,
     QMouseEvent,
     QMoveEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
+    QRegion,
+    QResizeEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
@@ -473,6 +477,15 @@ class DialogFrame(QDialog):
             current_appearance().colour("border"),
             current_appearance().colour("base"),
         )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """On X11, cut the corners off the window: where no compositor runs, a transparent corner would be black."""
+        super().resizeEvent(event)
+        if QGuiApplication.platformName() == "xcb":
+            radius = tokens().px("radii", "dialog")
+            path = QPainterPath()
+            path.addRoundedRect(QRectF(self.rect()), radius, radius)
+            self.setMask(QRegion(path.toFillPolygon().toPolygon()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Let the person move the dialog by dragging any empty area, because a frameless window has no title bar."""
