@@ -47,8 +47,8 @@ def read_account_entries(content: str) -> tuple[AccountEntry, ...]:
     """Parse `content`, the text of the JSON file of `db accounts apply`, and return its entries in the order of
     the file.
 
-    Raises ConsoleError `usage` if the file deviates from the expected form. The error's detail has the problem,
-    the line and the person's name (None if the mistake concerns no single person).
+    Raises ConsoleError `usage` if the file deviates from the expected form. The error's detail has the problem, the
+    line and the person's name (None if the mistake isn't about one person).
     """
     document = _parse_json(content)
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):

@@ -60,8 +60,10 @@ class _AccountChange:
 
     @property
     def has_changed_actor(self) -> bool:
-        """True if the file changes who acts for an enabled person who keeps a role other than `worker`: until now
-        the person's own account acted, and from now on a worker acts, or the reverse."""
+        """True if the file changes the account that acts for the person: a worker's account instead of the person's
+        own one, or the reverse. False for a person who is new, is disabled before or after the change, or keeps no
+        role except `worker`.
+        """
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.is_disabled)

@@ -21,8 +21,9 @@ class SignInService:
         self._sign_in = context.settings.sign_in
 
     def read_identity(self) -> Identity:
-        """Return the acting person with the person's roles, the address of the database, and where the sign-in
-        came from (typed in, configured, or read from the keyring). Raises no_operator if no name is set."""
+        """Return the acting person with the person's roles, the address of the database, and the source of the
+        sign-in (typed in, configured, or read from the keyring). Raises no_operator if no name is set.
+        """
         context, sign_in = self._context, self._sign_in
         place = sign_in.database_address or str(context.settings.database_path)
         try:

@@ -36,8 +36,8 @@ with a lower id may be committed later.
 """
 
 MAX_INDEX_CREATION_ATTEMPTS = 20
-"""Number of failed attempts to adopt the rows and create the unique index (because of new duplicates) after which the
-run ends with an error.
+"""Number of attempts to adopt the rows and create the unique index. If new duplicates make all of them fail, the run
+ends with an error.
 """
 
 _log = logging.getLogger("console.adoption")

@@ -388,9 +388,9 @@ def find_acknowledged_changes(
     conn: Connection, given_alerts: Collection[Alert], now: datetime
 ) -> tuple[tuple[Alert, CompanyChange], ...]:
     """Return those of `given_alerts` about changed corporations that a person has acknowledged and that can be
-    reopened, each with its change. An alert can be reopened if it is the newest alert about its corporation, if the
-    corporation is still watched, and if neither the corporation's facts were written again nor its credit checks were
-    renewed after the alert was raised.
+    reopened, each with its change. An alert can be reopened if it is the newest alert about its corporation and the
+    corporation is still watched. It can't be reopened if, after it was raised, the corporation's facts were written
+    again or its credit checks were renewed.
     """
     acknowledged_alerts = {
         format_number_of_subject(alert.subject_id): alert

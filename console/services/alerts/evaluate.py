@@ -221,9 +221,10 @@ class AlertRuleEvaluator:
 
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
-        """Evaluate the alert rules for one order again in the transaction `tx`, raise an alert for a newly broken
-        rule, resolve the alerts whose rules hold again, and add an event for each of these alerts to the outbox.
-        Return the number of changed alerts."""
+        """Evaluate the alert rules for one order again in the transaction `tx`. Raise an alert for a newly broken
+        rule, and resolve the alerts whose rules hold again. Add an event for each of these alerts to the outbox.
+        Return the number of changed alerts.
+        """
         count = 0
         for order, broken_rule, alerts_of_order in self._evaluate_each_order(tx.conn, (order_id,)):
             for alert in alerts_of_order:

@@ -13,7 +13,7 @@ from console.store.database.engine import Transaction
 from console.store.records import mentions
 
 MENTION_RIGHT = "note"
-"""Only people with this right can be mentioned, and end their mentions."""
+"""Name of the right that people need to be mentioned in notes, and to mark their mentions as done."""
 
 
 class MentionService:

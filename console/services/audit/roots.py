@@ -9,8 +9,8 @@ from console.store.database.engine import Transaction
 
 AUDIT_ROOT_INTERVAL_SECONDS = 3600.0
 COMMITTED_ENTRY_AGE_SECONDS = 60.0
-"""Age of an entry, in seconds, from which all entries with smaller ids are committed, because no transaction of this
-program lasts longer.
+"""Age of an audit entry in seconds. All entries with smaller ids than an entry of this age are committed, because no
+transaction of this program lasts longer.
 """
 
 

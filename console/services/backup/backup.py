@@ -118,8 +118,8 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     """Read the whole backup in `folder`, and compare its database id and its store key with those of this desk.
     Return the backup with the result of the comparison; nothing is changed.
 
-    Raises bad_backup if a file is missing or altered; not_our_database if another database than the one of the backup
-    is at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if
+    Raises bad_backup if a file is missing or altered; not_our_database if a database other than that of the backup is
+    at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if
     this desk has another store key.
     """
     manifest = archive.read_manifest(folder)
@@ -164,10 +164,10 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     one. On a server whose database was already loaded, a repeated restore is refused, because the database isn't
     empty; the command `upgrade` completes the restore there. No document is missing then, because the documents are
     restored before the database. Raises bad_backup if a file of the backup is missing or altered, if the backup is of
-    the other kind of database (SQLite or server), or if a server's database is not empty; not_our_database if another
-    database than the one of the backup is at this desk's database address; schema_mismatch if a newer program made
-    the backup; bad_profile (other_key) if this desk has another store key; database_locked (in_use) if a process has
-    the database file open.
+    another kind of database (SQLite or server) than this desk's, or if a server's database is not empty;
+    not_our_database if a database other than that of the backup is at this desk's database address; schema_mismatch
+    if a newer program made the backup; bad_profile (other_key) if this desk has another store key; database_locked
+    (in_use) if a process has the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME

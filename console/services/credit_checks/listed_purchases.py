@@ -26,8 +26,9 @@ from console.store.database.sqlalchemy_names import Connection
 
 ListOutcome = Outcome[tuple[CheckReport, ...]]
 CLOCK_TOLERANCE = timedelta(days=1)
-"""Time by which the day of sending may be later than AlarmBox's day of the purchase: the clock of the desk, or
-AlarmBox's, may be wrong by hours, and a few seconds are enough at midnight."""
+"""Time by which the day of sending may be later than AlarmBox's day of the purchase. The clock of the desk, or of
+AlarmBox, may be wrong by hours; at midnight, a difference of a few seconds already changes the day.
+"""
 
 
 def find_first_possible_day(sent_at: datetime | None) -> date | None:

@@ -124,8 +124,9 @@ def store_answer_before_renewal(
 ) -> None:
     """Before a renewal, store the provider's answer to the question whether the earlier credit check (`record`) has
     expired. The answer is stored as evidence that is shown with that credit check and with its purchase. The kind of
-    the evidence has the suffix QUESTION_SUFFIX, because the triggers of a server allow a database account to change
-    the dates of a credit check only if that account has stored an answer about it.
+    the evidence has the suffix QUESTION_SUFFIX, so that it doesn't count as an answer about the credit check: if a
+    database account has stored such an answer, the triggers of a server allow the account to change the dates of the
+    credit check.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
     subject = (CREDIT_CHECK_KIND + QUESTION_SUFFIX, record.id)
@@ -383,9 +384,9 @@ def _open_cases_about_other_owners(
     `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in this
     transaction.
 
-    If a person decides about one of these credit checks at the same time, and the decision gives it this id, then
-    either this transaction waits for the transaction of the decision, or that transaction finds the id in `record`
-    and refuses the decision.
+    At the same time, a person's decision may give this id to one of these credit checks. Then this transaction waits
+    for the transaction of the decision; or the transaction of the decision comes later, finds the id in `record`, and
+    refuses the decision.
     """
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return

@@ -26,8 +26,8 @@ class CreditCheckPdfReader:
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
         """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller must
         close the returned document. Raises not_found if the credit check has no such PDF or the PDF's file is missing
-        or damaged, documents_unreachable if the storage of the documents can't be reached, and not_allowed if the
-        acting person has no right to read.
+        or damaged; documents_unreachable if the storage of the documents can't be reached; not_allowed if the acting
+        person has no right to read.
         """
         return PdfDocument(self._details_reader.read_pdf(record_id, sha256))
 

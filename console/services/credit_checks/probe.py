@@ -52,9 +52,9 @@ class CreditCheckProber:
         """Probe the credit check and return its state after the probe. With `is_automatic`, schedule the next probe
         if the purchase stays unknown.
 
-        Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while the call of the
-        purchase runs, not_found for an unknown credit check, not_allowed if the acting person has no right to probe,
-        and a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
+        Raises outcome_unknown (detail.record) if the purchase stays unknown; in_progress while the call of the
+        purchase runs; not_found for an unknown credit check; not_allowed if the acting person has no right to probe;
+        a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, record_id):
             self._context.require_right("probe")
@@ -232,7 +232,7 @@ class CreditCheckProber:
         )
 
     def _may_id_belong_to_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
-        """True if an unused id in the provider's list may belong to another purchase than that of `record`: another
+        """True if an unused id in the provider's list may belong to a purchase other than that of `record`: another
         purchase of the corporation number is open, another credit check of the number has no id and was not certainly
         refused (another application may have bought it), or the database has lost a purchase of the number.
         """

@@ -278,11 +278,12 @@ class _PurchaseAttempt:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed. Raises already_purchased if a live credit check (one that has the
-        claim) exists and this purchase isn't the renewal of a successful credit check, if another renewal was faster,
-        if a purchase was decided as not made although AlarmBox said later that it was made, or if an operation in
-        the spool or in the table of lost operations has the claim; not_expired if the renewal is too early; read_only
-        if a read-only switch is on."""
+        """Refuse a purchase that can't succeed. Raises already_purchased in four cases: a live credit check (one that
+        has the claim) exists and this purchase isn't the renewal of a successful credit check; another renewal was
+        faster; people decided that an earlier purchase was not made, and AlarmBox said later that it was made; an
+        operation in the spool or in the table of lost operations has the claim. Also raises not_expired if the
+        renewal is too early; read_only if a read-only switch is on.
+        """
         request = self._request
         client, number = request.client_id, request.corporation_number
         live_check = credit_checks.find_purchase_blocker(conn, client, number)

@@ -180,8 +180,9 @@ def make_failed_part(name: str, error: Exception) -> FetchedPart:
 
 
 def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
-    """Return `part`, the result of one read at the provider. If its report has another corporation number than the
-    credit check, return instead a result with the unknown outcome `other_number` and without the report."""
+    """Return `part`, the result of one read at the provider. If the corporation number in its report differs from
+    that of the credit check, return instead a result with the unknown outcome `other_number` and without the report.
+    """
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:
         return part

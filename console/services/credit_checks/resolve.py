@@ -135,12 +135,13 @@ class PurchaseResolver:
 
     @contextmanager
     def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Context manager: acquire the lease of a credit check that people may decide, and yield the credit check.
-        If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
-        recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found
-        for an unknown credit check, nothing_to_resolve if people have nothing to decide, in_progress while its
-        purchase runs or another process has the lease, and stale_view if its version is not `expected_version` or if
-        it changes during the block."""
+        """Context manager: acquire the lease of a credit check that people may decide, and yield the credit check. If
+        its operation has lapsed (its process ended during the call to the provider), the unknown outcome is recorded
+        first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found for an
+        unknown credit check; nothing_to_resolve if people have nothing to decide; in_progress while its purchase runs
+        or another process has the lease; stale_view if its version is not `expected_version` or if it changes during
+        the block.
+        """
         record = self._require_decidable_record(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
             try:

@@ -83,9 +83,10 @@ class CreditCheckDetailsReader:
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Writes an audit
-        entry. Raises not_found if the credit check has no such PDF or the PDF's file is missing or damaged,
-        documents_unreachable if the storage of the documents can't be reached, and not_allowed if the acting person
-        has no right to read."""
+        entry. Raises not_found if the credit check has no such PDF or the PDF's file is missing or damaged;
+        documents_unreachable if the storage of the documents can't be reached; not_allowed if the acting person has
+        no right to read.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)

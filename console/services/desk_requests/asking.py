@@ -94,9 +94,9 @@ class RemoteRequestIdService(RequestIdService):
         password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and
         this desk repeats the request with the password. A password that the person has typed already, after such a
         refusal, is sent with the first request. Raises worker_away if no worker is present or no worker takes the
-        request in time (then nothing was sent), not_allowed if the person does not type the password (reason
-        `password_needed`) or types a wrong one (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops
-        waiting without an answer, usage for a malformed request id or arguments that are too long, and the errors of
+        request in time (then nothing was sent); not_allowed if the person does not type the password (reason
+        `password_needed`) or types a wrong one (`password_wrong`); outcome_unknown (reason `asked`) if the desk stops
+        waiting without an answer; usage for a malformed request id or arguments that are too long; and the errors of
         the command.
         """
         if command not in self._form_by_command:
@@ -185,11 +185,11 @@ class RemoteRequestIdService(RequestIdService):
         """Wait until the desk request with this id has ended, and return the text of its answer. Report each new
         progress step to `progress`.
 
-        Raises worker_away if the request has lapsed and no worker can take it any more, interrupted (reason
-        `withdrawn`) if the person has withdrawn it elsewhere, such as in the window, and outcome_unknown if the
-        database or the request's worker does not respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating
-        system ends the wait: the method then tries to withdraw the request. It raises Interrupted if the withdrawal
-        succeeds, otherwise outcome_unknown.
+        Raises worker_away if the request has lapsed, so that no worker can take it; interrupted (reason `withdrawn`)
+        if the person has withdrawn it elsewhere, such as in the window; outcome_unknown if the database or the
+        request's worker does not respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating system ends the
+        wait: the method then tries to withdraw the request. It raises Interrupted if the withdrawal succeeds,
+        otherwise outcome_unknown.
         """
         clock, pause_seconds, last_step, request_wait = (
             self._context.clock,

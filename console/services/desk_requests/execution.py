@@ -44,15 +44,15 @@ from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess, Lease
 
 MAX_EXECUTIONS_PER_REQUEST = 8
-"""Number of times that workers take one request. If each of them ended before it had an answer, the request is
-answered with outcome_unknown and not executed again.
+"""Largest number of times that workers take one request. If each of these workers ended before it stored an answer,
+the request gets the answer outcome_unknown and is not executed again.
 """
 REQUEST_RETRY_SECONDS = 2.0
 """Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
 counts as running.
 """
 _MAX_ANSWER_STORE_ATTEMPTS = 3
-"""Number of times that an answer which the database refuses is stored."""
+"""Largest number of attempts to store an answer that the database refuses."""
 _MAX_PRESENT_WORKERS = 16
 """Largest number of presence leases of other workers that one check reads."""
 _log = logging.getLogger("console.worker")
@@ -78,7 +78,9 @@ class RequestExecutor:
         self._take_mutex = Lock()
         self._locked_requests = LockedRequests(context.clock)
         self._served_people: tuple[str, ...] = ()
-        """The people whose requests `_take_next_request` has taken, in the order of the last one."""
+        """The people whose requests `_take_next_request` has taken, sorted by the time at which the last request of
+        each person was taken.
+        """
         self._unexecuted_requests: deque[TakenDeskRequest] = deque()
         """Requests that `take_locked_request` has taken, and that no thread executes yet."""
         self.clock, self.scale = context.clock, context.scale

@@ -10,15 +10,15 @@ from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 
 LISTED_REQUEST_AGE_SECONDS = 24 * 3600.0
-"""Age of the oldest request in the list. A request id keeps its answer for the same time."""
+"""Age in seconds of the oldest request in the list. The answer to a request id is stored for the same time."""
 MAX_LISTED_REQUESTS = 200
 _LONGEST_VERSION_CHARACTERS = 40
 
 
 def withdraw(context: ServiceContext, desk_request_id: str) -> bool:
-    """Withdraw the desk request of the acting person with the id `desk_request_id`. Return True if no worker can take
-    it any more, so that nothing is sent, and False if a worker has taken it. A unique index admits only one of the
-    two: the withdrawal, or the take by a worker.
+    """Withdraw the desk request of the acting person with the id `desk_request_id`. Return True if the request is
+    withdrawn, so that nothing is sent, and False if a worker has already taken it. A unique index makes sure that a
+    request can't be both withdrawn and taken.
 
     Raises not_allowed for a request of another person. After an error of the database, such as database_unreachable,
     it is not known whether the request is withdrawn; the caller can repeat the call.

@@ -52,13 +52,14 @@ if TYPE_CHECKING:
     from console.domain.exports.tables import ExportDocument
 
 LARGEST_PACK_BYTES = 256 * 1024 * 1024
-"""Largest sum of the parts before compression, in bytes. An answer or PDF that would exceed it is left out and
-listed in the manifest; all other parts are written even if they exceed it.
+"""Largest size of a pack before compression, in bytes. An answer or PDF that would exceed it is left out and listed
+in the manifest; all other parts are written even if they exceed it.
 """
 MAX_EVENTS_PER_PACK = 100_000
 MAX_LINES_PER_PDF = 5_000
-"""Largest number of lines (both languages together) of a timeline of which a pack gets a PDF. The PDF is made in
-memory."""
+"""Largest number of lines of a timeline (both languages together) from which a PDF is made for the pack. The whole
+PDF is in memory while it is made.
+"""
 PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
@@ -81,9 +82,10 @@ class WrittenPack:
 
 @dataclass(frozen=True, slots=True)
 class PackContent:
-    """The content of an evidence pack that was written to an open file. `kind` and `record_id` name its record,
-    `titles` has the first line of its timeline by language (as UTF-8), `until` is the time of its last event,
-    `files` the number of its files, and `left_out` has the names of the files that were left out.
+    """The content of an evidence pack that was written to an open file. `kind` and `record_id` name the pack's
+    record. `titles` has the first line of the record's timeline by language (as UTF-8), `until` is the time of the
+    last event in it. `files` is the number of the pack's files, and `left_out` has the names of the files that were
+    left out.
     """
 
     kind: str

@@ -196,9 +196,10 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
 
 
 def _find_unlisted_files(pack: zipfile.ZipFile, entry_by_file_name: Mapping[str, object]) -> Iterator[FileProblem]:
-    """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name
-    does not match _FILE_NAME_PATTERN, because it could be outside of the folder into which a person extracts the
-    ZIP."""
+    """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name does
+    not match _FILE_NAME_PATTERN. A file with such a name could be written outside of the folder into which a person
+    extracts the ZIP.
+    """
     names = Counter(pack.namelist())
     for name in sorted(names):
         if not _FILE_NAME_PATTERN.fullmatch(name) or names[name] > 1:
@@ -333,9 +334,11 @@ def _find_audit_row_problems(row: JsonObject) -> Iterator[str]:
 
 
 def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
-    """Yield the ids of audit entries that don't follow the previous entry of their session, if the pack has that
-    entry, of entries with the sequence number 1 that don't start a chain, and of all entries that share their
-    position in a chain with another entry, because the pack alone doesn't show which of them is the true one."""
+    """Yield the ids of three sorts of audit entries: entries that don't follow the previous entry of their session,
+    if the pack has that entry; entries with the sequence number 1 that don't start a chain; and all entries that
+    share their position in a chain with another entry, because the pack alone doesn't show which of them is the true
+    one.
+    """
     rows_by_position = {(row.session, row.seq): row for row in rows}
     count_by_position = Counter((row.session, row.seq) for row in rows)
     for row in rows:

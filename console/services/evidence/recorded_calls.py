@@ -26,7 +26,7 @@ _HTTP_STATUS_PATTERN = re.compile(r"HTTP ([1-5][0-9]{2}) ")
 _REQUEST_ID_LINE_PATTERN = re.compile(r"X-REQUEST-ID: ([!-~]{1,200})\n")
 _PDF_NOTE_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
 _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
-"""Length at which the evidence of a longer answer was cut (`http/response_classes.py`)."""
+"""Largest number of characters of an answer in the evidence; a longer answer was cut (`http/response_classes.py`)."""
 
 _ANSWER_FILE_PATTERN = re.compile(r"answers/[^/]+/[0-9]{12}\.json")
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS

@@ -31,11 +31,11 @@ _NUMBER_LIKE_TEXT_PATTERN = re.compile(
     rf"(?: ?(?:{_JAPANESE_TIME_PATTERN_TEXT}|\d+(?::\d+)+))?"
     rf"|{_JAPANESE_TIME_PATTERN_TEXT}|[mtshr]\d+(?:[-/.]\d+){{2}}"
 )
-"""Texts, with letters in lower case and in their usual width, that a spreadsheet would read from a CSV file as a
-number, a day, a time or a truth value, and so show or round differently: numbers with a leading zero or of more than
-eleven digits, `1-2`, `1 1/2`, `12:30`, `1E5`, `(5)`, days and instants with English months (`MAR-2026`,
-`Nov 20, 2026 3:05 pm`) or without names (`2026-11-20T10:15:00Z`), and Japanese ones (`11月20日`, `令和8年11月20日`,
-`R8.11.20`).
+"""Texts that a spreadsheet would read from a CSV file as a number, a day, a time or a truth value, and would
+therefore show or round differently. The letters of the compared text are in lower case and in their usual width. Such
+texts are: numbers with a leading zero or of more than eleven digits, `1-2`, `1 1/2`, `12:30`, `1E5`, `(5)`, days and
+instants with English months (`MAR-2026`, `Nov 20, 2026 3:05 pm`) or without names (`2026-11-20T10:15:00Z`), and
+Japanese ones (`11月20日`, `令和8年11月20日`, `R8.11.20`).
 """
 
 

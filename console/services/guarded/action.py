@@ -32,7 +32,9 @@ AttemptT = TypeVar("AttemptT")
 """Type variable: the attempt, an object with the caller's request and the services that the steps of the action need.
 """
 SettlerT = TypeVar("SettlerT")
-"""Type variable: the object with which `settle` and `record_lapse` work when no attempt exists any more."""
+"""Type variable: the object that `settle` and `record_lapse` get instead of the attempt, because the attempt's
+process has ended.
+"""
 AnswerT = TypeVar("AnswerT")
 """Type variable: the content of the provider's answer."""
 ResultT = TypeVar("ResultT")

@@ -35,8 +35,8 @@ ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.DATABASE_WENT_BACK_RULE
 """Rule, subject kind and subject id of the alert that the database has gone back to an earlier state."""
 ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 """Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
-one is needed, because rows can be committed in another order than that of their ids. The number before an operation
-is smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
+one is needed, because rows are not always committed in the order of their ids. The number before an operation is
+smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
 """
 _NO_COMPARISON = anchors.AnchorComparison(misses_heads=False, newest_head=None, has_resolved_alert=False)
 _ANCHORS_PER_PAGE = 500
@@ -122,10 +122,10 @@ def raise_alert_of_restored_server(
     tx: Transaction, database_id: str, desk_id: str, taken_at: str, now: datetime
 ) -> None:
     """Raise the alert of the rule `database_went_back` in a server's database that was just loaded from a backup of
-    `taken_at` (RFC 3339), unless one is open. Only desks and workers know what was sent after the backup, because the
-    earlier database is gone. A desk or worker without an anchor from the time after the backup can't notice the loss.
-    So all of them refuse operations that cost or move money until a person has acknowledged the alert. `desk_id` is
-    the id of the desk that restores.
+    `taken_at` (RFC 3339), unless one is open. Only the spools of desks and workers have the operations that were sent
+    after the backup, because the earlier database is gone. A desk or worker without an anchor from the time after the
+    backup can't notice the loss. So all of them refuse operations that cost or move money until a person has
+    acknowledged the alert. `desk_id` is the id of the desk that restores.
     """
     observed = f"restored from a backup of {taken_at}"
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)

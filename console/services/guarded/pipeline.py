@@ -227,9 +227,9 @@ class GuardedPipeline:
         return self._context.find_answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
-        """Read the lease of the operation repeatedly until it is free. Each round also calls the operation's
-        `check`, so that an operation that can't succeed any more is refused before the deadline. Raises
-        lease_timeout at `deadline` (seconds of the monotonic clock).
+        """Read the lease of the operation repeatedly until it is free. Each round also calls the operation's `check`,
+        so that an operation that can no longer succeed is refused before the deadline. Raises lease_timeout at
+        `deadline` (seconds of the monotonic clock).
         """
         context, pause_seconds = self._context, _FIRST_LEASE_POLL_PAUSE_SECONDS
         started_at = context.clock.monotonic()

@@ -66,7 +66,8 @@ _LONGEST_CACHED_ANSWER_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONG
 the row of its id.
 """
 _MAX_ANSWER_STORE_ATTEMPTS = 3
-"""Number of times that the answer of an act is stored, or searched for, before this process gives up."""
+"""Largest number of attempts to store the answer of an act, or to search for it. After that, this process gives up.
+"""
 _PAUSE_BETWEEN_ANSWER_ATTEMPTS_SECONDS = 0.1
 _REQUEST_ID_KIND = "request"
 _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
@@ -155,9 +156,9 @@ class RequestIdService:
 
         Without an id, `act` always runs. `command` and `arguments` identify the request. If the stored answer is
         missing or contains an unknown outcome, `find_answer` finds the answer from the changed record. Raises the
-        errors of `act` (with detail.duplicate if the error is the stored answer), usage for a malformed id,
-        possible_repeat if the id was used for another request within 24 hours, in_progress with the holder while the
-        first call runs, and not_allowed for auditors and admins on a database server.
+        errors of `act` (with detail.duplicate if the error is the stored answer); usage for a malformed id;
+        possible_repeat if the id was used for another request within 24 hours; in_progress with the holder while the
+        first call runs; not_allowed for auditors and admins on a database server.
         """
         if request_id is None:
             return act()
@@ -441,9 +442,10 @@ class RequestIdService:
         return is_still_held
 
     def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
-        """Store the answer in the row of the request id if this call still holds the id, and also in the Redis
-        cache if the answer is final. If the act had no effect, release the id instead. Return False if the call
-        doesn't hold the id any more."""
+        """Store the answer in the row of the request id if this call still holds the id, and also in the Redis cache
+        if the answer is final. If the act had no effect, release the id instead. Return False if the call no longer
+        holds the id.
+        """
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:

@@ -64,7 +64,7 @@ def decide_with_second_person(
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
     entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
     resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) if the second person
-    names another number than the first.
+    names a number other than the first person's.
 
     A decision that replaces the open proposal makes its person the first one; another person must then agree. A
     decision for another target always replaces the proposal. If the proposer is disabled or has lost the right to

@@ -48,8 +48,9 @@ _MAX_PREFIX_MATCHES = 200
 words."""
 _LONGEST_ID_CHARACTERS = 64
 _MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
-"""Largest age in seconds of the acting person's desk request that a search finds by its id. For the same time a
-request id gets its stored answer."""
+"""Largest age in seconds of the acting person's desk request that a search finds by its id. The answer to a request
+id is stored for the same time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +244,11 @@ def _get_alert_id(alert: Alert) -> int:
 
 
 def _find_exact_match(result: SearchResult) -> SearchSubject | None:
-    """Return the kind and id of the order, payment or refund in `result` whose number, provider's id, idempotency
-    key or payer equals the whole search text, otherwise of the operation that was found by its id or request id;
-    None if there is neither, or if the search has conditions. If several records match, prefer the payment."""
+    """Return the kind and id of the order, payment or refund in `result` whose number, provider's id, idempotency key
+    or payer equals the whole search text; if several records match, prefer the payment. Without such a record, return
+    the kind and id of the operation that was found by its id or request id. Return None if there is no operation
+    either, or if the search has conditions.
+    """
     words = result.query.words
     if result.query.has_conditions or not words:
         return None

@@ -64,7 +64,7 @@ _DATABASE_ERROR_CODES = (
 
 
 _CheckFacts: TypeAlias = dict[str, object]
-"""Values for the text about a check. `ok` is False if the check failed; `verdict` selects another text than the ones
+"""Values for the text about a check. `ok` is False if the check failed; `verdict` selects a text other than those
 about a passed or failed check. Both are optional.
 """
 

@@ -35,7 +35,7 @@ payment, because the notice may be a damaged genuine one. EVENT_REFUSED_ANSWERED
 """
 NOT_MATCHED_RULES = (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE)
 """Alert rules of the cases that end when a notice is matched, and that a person acknowledges together in the queue of
-unmatched notices. A case of another rule is about other money: a person looks into it separately.
+unmatched notices. A case of another rule may be about different money, so a person must acknowledge it separately.
 """
 _WAITING_EVENT_STATES = frozenset({EVENT_QUEUED, EVENT_UNMATCHED, EVENT_REFUSED_UNANSWERED})
 _EVENT_STATE_BY_EFFECT = {

@@ -37,7 +37,7 @@ IMPORT_ACTION = AuditAction.PAYMENT_IMPORT
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "import"
 _ASSUMED_PAYMENT_TIME_OF_DAY = time(12)
-"""Time of day (in India) at which an imported payment counts as begun if only its day is known."""
+"""Time of day (Indian time) at which an imported payment counts as begun if only its day is known."""
 
 
 class PaymentImporter:

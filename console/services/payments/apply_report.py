@@ -319,7 +319,7 @@ def _make_column_values(
 
 def make_report_values(report: PaymentReport, payment: Payment, at: datetime) -> dict[str, object]:
     """Return the values of the payment's columns that store the provider's state and amounts. `at` is the time at
-    which the report was true. An amount in another currency than the payment's is left out.
+    which the report was true. An amount in a currency other than the payment's is left out.
     """
     amount = report.amount if report.amount and report.amount.currency == payment.currency else None
     values: dict[str, object] = {

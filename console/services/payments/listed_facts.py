@@ -1,7 +1,8 @@
-"""End cases about a payment or refund because of which a new fact of the same rule would get no case. A rule has at
+"""Close cases about a payment or refund that would prevent a case about a newer fact of the same rule. A rule has at
 most one open case about a record, and an acknowledged case stays open. So a fact that comes later gets a new case in
-place of an acknowledged one. If the text of a case lists several facts, such as the payment's further captures, it
-also gets a new case in place of an open one, because the text of a case has room for a limited number of facts.
+place of an acknowledged one. Some cases list several facts in their text, such as the further captures of a payment.
+If such a case is open and lacks a later fact, a new case with this fact takes its place. The text of a case has room
+for a limited number of facts.
 """
 
 from collections.abc import Callable, Sequence

@@ -16,8 +16,9 @@ from console.store.operations import journal
 
 
 def is_of_other_merchant(context: ServiceContext, payment_providers: PaymentProviders, payment: Payment) -> bool:
-    """True if this program started the payment under another merchant id than that of this desk. False for an
-    imported payment, whose merchant id isn't stored. Raises bad_profile if the provider is not configured here."""
+    """True if this program started the payment under a merchant id other than that of this desk. False for an
+    imported payment, whose merchant id isn't stored. Raises bad_profile if the provider is not configured here.
+    """
     if payment.operation_id is None:
         return False
     merchant_id = payment_providers.get_merchant_id(payment.provider)
@@ -30,8 +31,9 @@ def is_of_other_merchant(context: ServiceContext, payment_providers: PaymentProv
 def refuse_record_of_other_merchant(
     context: ServiceContext, payment_providers: PaymentProviders, payment: Payment
 ) -> None:
-    """Raise bad_profile (detail.problem `record_of_other_merchant`) if the payment was started under another merchant
-    id than that of this desk, or if the provider is not configured here."""
+    """Raise bad_profile (detail.problem `record_of_other_merchant`) if the payment was started under a merchant id
+    other than that of this desk, or if the provider is not configured here.
+    """
     if is_of_other_merchant(context, payment_providers, payment):
         facts: BadProfileDetail = {
             "variable": f"CONSOLE_{payment.provider.upper()}_URL",

@@ -16,8 +16,9 @@ from console.store.payments import payments
 PAYMENT_KIND = payments.PAYMENT_KIND
 PROBE_REASON, POLL_REASON = WorkReason.UNKNOWN, WorkReason.WAITING
 CONFIRM_REASON, MOVE_ORDER_REASON = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
-"""Reasons of scheduled work on a payment. PROBE_REASON: probe a payment with an unknown outcome. POLL_REASON: read
-an open payment. CONFIRM_REASON: read the payment after a callback. MOVE_ORDER_REASON: set the order to paid.
+"""Reasons for which work on a payment is scheduled. PROBE_REASON: probe a payment with an unknown outcome.
+POLL_REASON: read an open payment. CONFIRM_REASON: read the payment after a callback. MOVE_ORDER_REASON: set the order
+to paid.
 """
 
 

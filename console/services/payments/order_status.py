@@ -56,8 +56,8 @@ def _write_order_paid(context: ServiceContext, payment_id: int) -> int:
 
 def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed if
-    the person has no right to resolve, read_only while a read-only switch stops that, not_found if the payment is
-    missing or has no order, and nothing_to_resolve if the order can't be set to paid.
+    the person has no right to resolve; read_only while a read-only switch stops this change; not_found if the payment
+    is missing or has no order; nothing_to_resolve if the order can't be set to paid.
     """
     with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
         # The right of one person is enough: the provider's answer has proved the payment.

@@ -39,8 +39,7 @@ PROBE_ACTION = AuditAction.PAYMENT_PROBE
 USABLE_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Outcome classes of a provider's answer that contains the payment's state."""
 ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
-"""Outcome reasons of an answer that is about another payment, another amount or another currency than the question.
-"""
+"""Outcome reasons of an answer that does not fit the question: it is about another payment, amount or currency."""
 EVIDENCE_CALL_NAME = "payment"
 
 
@@ -193,8 +192,9 @@ class PaymentProber:
         return True
 
     def is_of_other_merchant(self, payment: Payment) -> bool:
-        """True if the payment was started under another merchant id than that of this desk, which is configured for
-        the provider."""
+        """True if the payment was started under a merchant id other than that of this desk, which is configured for
+        the provider.
+        """
         return is_of_other_merchant(self._context, self._payment_providers, payment)
 
     def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> ReportEffectName | None:

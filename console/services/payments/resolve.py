@@ -175,8 +175,8 @@ class PaymentResolver:
         sourced_report: ReportWithSource,
     ) -> ReportEffectName:
         """Apply the provider's answer, which confirms the decision of `person`, and return its effect. The effect is
-        `unknown`, and the cases stay open, if the answer can't be booked, because another payment of ours already has
-        the provider's payment id in the answer, or because the answer may be about another attempt to pay.
+        `unknown`, and the cases stay open, if the answer can't be booked. This is so if another payment of ours
+        already has the provider's payment id in the answer, or if the answer may be about another attempt to pay.
         """
         context = self._context
         evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())

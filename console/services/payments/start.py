@@ -59,8 +59,8 @@ from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 ENDED_PAYMENT_AGE = timedelta(days=1)
-"""Time after the expiry time (without one, the beginning) of a payment that ended unpaid during which the provider is
-asked about it before another payment of the order is started.
+"""The provider is asked about a payment that ended unpaid, before another payment of the order is started, until this
+time has passed since the payment's expiry time (since its beginning, if it has no expiry time).
 """
 _log = logging.getLogger("console.guard")
 
@@ -186,8 +186,8 @@ class _StartAttempt:
         """Ask the provider about each earlier payment of the order: about one whose expiry time has passed but which
         has not ended, because the payer may have paid in the last second; and about one that ended unpaid here within
         ENDED_PAYMENT_AGE of its expiry time (without one, of its beginning), because the provider may call it paid by
-        now. Store the provider's answers. Return if no payer can pay an earlier payment any more; if one was paid,
-        `check` then refuses the start.
+        now. Store the provider's answers. Return if no earlier payment can still be paid; if an earlier payment was
+        paid, `check` then refuses the start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
         doesn't say whether the payer has paid, or if the unused code can't be deleted there; provider_auth,
@@ -236,11 +236,11 @@ class _StartAttempt:
         raise _make_unclear_payment_error(current_payment)
 
     def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
-        """True if nobody can pay the payment any more after the provider's answer `outcome`, which was applied to the
-        payment (None: the provider can't be asked). An answer must prove that an open payment is unpaid. A payment
-        that has ended here was proven unpaid before, so no answer is needed; but an answer which says that it is
-        running refutes this. The code of a payment that was open, or that expired by a clock, must be deleted, unless
-        the provider says that the payment has ended.
+        """True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which was
+        applied to the payment (None: the provider can't be asked). An answer must prove that an open payment is
+        unpaid. A payment that has ended here was proven unpaid before, so no answer is needed; but an answer which
+        says that it is running refutes this. The code of a payment that was open, or that expired by a clock, must be
+        deleted, unless the provider says that the payment has ended.
         """
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
@@ -253,8 +253,9 @@ class _StartAttempt:
 
     def _delete_code(self, payment: Payment) -> bool:
         """Delete the payment's code at the provider: our clock may be ahead, and then the payer could pay this code
-        and the new one. Return True if nobody can pay the code any more, or if the provider can't delete codes.
-        Raises read_only while a read-only switch stops the start."""
+        and the new one. Return True if the code can no longer be paid, or if the provider can't delete codes. Raises
+        read_only while a read-only switch stops the start.
+        """
         if not isinstance(self._adapter, CodeDeleter) or payment.handle is None:
             return True
         with self._context.database.read() as conn:
@@ -280,10 +281,10 @@ class _StartAttempt:
 
         Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
         outcome_unknown if it has a payment with an unknown outcome at this provider, or one at any provider that
-        ended unpaid here and was perhaps paid after that; in_progress if it has an open payment at this provider, or
-        one at any provider that ended unpaid here while its provider says otherwise, if a notice reports a payment of
-        the order that the database doesn't have, or if the database has lost a payment of the order at this provider;
-        over_limit if its total exceeds the amount that remains on its account;
+        ended unpaid here and was perhaps paid after that; in_progress in four cases: the order has an open payment at
+        this provider; it has a payment at any provider that ended unpaid here while its provider says otherwise; a
+        notice reports a payment of the order that the database doesn't have; the database has lost a payment of the
+        order at this provider. Also raises over_limit if its total exceeds the amount that remains on its account;
         read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)

@@ -31,8 +31,9 @@ class PayerUnmasking:
 
     def unmask(self, kind: str, record_id: int, reason_text: str) -> bool:
         """Write the audit entry by which the acting person may read the unmasked texts of a payment or refund for
-        UNMASKED_SECONDS. `reason_text` says why. Return True. Raises usage if the reason is empty or too long,
-        not_found if there is no such payment or refund, not_allowed if the acting person has no right to unmask.
+        UNMASKED_SECONDS. `reason_text` is the person's reason. Return True, the answer that is stored for the call.
+        Raises usage if the reason is empty or too long, not_found if there is no such payment or refund, not_allowed
+        if the acting person has no right to unmask.
         """
         words = require_valid_note(reason_text)
 

@@ -350,9 +350,9 @@ class ServiceContext:
         return _acting_name.get() == WORKER and not self.database.is_server
 
     def _require_person(self, conn: Connection, person_name: str) -> Person:
-        """Return the person with this name. On a database without database accounts, every name has all roles
-        while the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for
-        another name than the database account.
+        """Return the person with this name. On a database without database accounts, every name has all roles while
+        the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for a name other than
+        that of the database account.
         """
         self._require_own_name(person_name)
         return _require_known_person(
@@ -367,8 +367,8 @@ class ServiceContext:
         return not self.database.is_server
 
     def _require_own_name(self, person_name: str) -> None:
-        """On a server, raise not_allowed if the settings or `act_as` name another person than the connected database
-        account.
+        """On a server, raise not_allowed if the settings or `act_as` name a person other than that of the connected
+        database account.
         """
         other_names = {self.settings.operator, _acting_name.get()} - {None, WORKER, person_name}
         if self.database.is_server and other_names:

@@ -75,8 +75,8 @@ def make_stored_merchant(
 
 
 def require_own_merchant(context: ServiceContext, provider: str) -> None:
-    """Refuse to call a provider as another merchant than that of the database. If the database has no merchant of
-    this provider yet, store the merchant of this desk's settings.
+    """Refuse to call a provider if the settings of this desk name a merchant other than that of the database. If the
+    database has no merchant of this provider yet, store the merchant of this desk's settings.
 
     Do nothing without the secret that names the merchant: without it no call is possible. Raises bad_profile
     (detail.problem other_merchant) for another merchant. May read the keyring; sends nothing.

@@ -111,10 +111,9 @@ class ReconciliationService:
         is not configured on this desk; not_allowed if the acting person has no right to import payments; in_progress
         while another process reconciles with this provider; outcome_unknown if the provider has announced no file or
         an answer leaves the outcome unknown; interrupted if a signal asks the process to end. If the download of a
-        file or a question to the provider fails, raises provider_unreachable if nothing was sent, provider_auth if
-        the provider refuses the credentials, rate_limited if it refuses the call because of too many calls,
-        provider_refused if it refuses the file or the question, and provider_answer_unusable if its answer can't be
-        read.
+        file or a question to the provider fails, raises provider_unreachable if nothing was sent; provider_auth if
+        the provider refuses the credentials; rate_limited if it refuses the call because of too many calls;
+        provider_refused if it refuses the file or the question; provider_answer_unusable if its answer can't be read.
         """
         return self._request_ids.act_once(
             "reconcile",

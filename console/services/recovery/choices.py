@@ -128,8 +128,9 @@ class DecisionChoiceReader:
         return self._add_money_facts(conn, facts) if has_money_facts else facts
 
     def _find_open_proposal(self, conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
-        """Return the proposal that waits for a second person; None if there is none, or if its person may not decide
-        any more, so that the next person is the first one."""
+        """Return the proposal that waits for a second person; None if there is none, or if the proposer may no longer
+        decide, so that the next person counts as the first one.
+        """
         proposal = approvals.find_open_proposal(conn, kind, str(record_id))
         if proposal is None or not may_still_decide(self._context, conn, proposal.person):
             return None

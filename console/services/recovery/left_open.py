@@ -20,7 +20,7 @@ from console.store.refunds import refunds
 from console.store.tasks import bulk_runs
 
 _LEFT_OPEN_REASONS_IN_ORDER = tuple(LeftReason)
-"""The reasons in the order in which the list shows them."""
+"""The reasons for which work is left open, in the order in which the list shows them."""
 
 
 class LeftOpenService:

@@ -1,5 +1,6 @@
-"""Show, probe and resolve single guarded operations, also operations whose record the database has lost (for
-example because an old backup was restored) and that only the spool of a desk still has."""
+"""Show, probe and resolve single guarded operations. Some of them are only in the spool of a desk, because the
+database has lost them and their records, for example because an old backup was restored.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

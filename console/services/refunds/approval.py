@@ -63,9 +63,9 @@ class RefundDecisionService:
         compared. `progress` is called with the name of each step of the sending.
 
         Before the approval is stored, raises not_found if there is no such refund; not_allowed if the acting person
-        has no right to approve refunds, if the maker is disabled or may not request refunds any more, or if the
-        database can't enforce two people; bad_profile if the provider is not configured on this desk; same_person if
-        the acting person is the maker or has approved the refund before; stale_view for another version than
+        has no right to approve refunds, if the maker is disabled or may no longer request refunds, or if the database
+        can't enforce two people; bad_profile if the provider is not configured on this desk; same_person if the
+        acting person is the maker or has approved the refund before; stale_view for another version than
         `expected_version`; already_decided if the refund has expired or doesn't wait for a decision; in_progress
         while a process sends the refund; read_only while a read-only switch is on; database_went_back if the database
         has gone back to an earlier state; the error of `require_refundable` if the provider's answer about the
@@ -140,7 +140,7 @@ class RefundDecisionService:
         """Check that this person may approve the refund. Raises same_person if the person is the maker or has
         approved the refund before; already_decided if the refund doesn't wait for a decision; in_progress while a
         process sends it; stale_view if its version is not `expected_version`; not_allowed if the maker is disabled or
-        may not request refunds any more.
+        may no longer request refunds.
         """
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
@@ -297,7 +297,8 @@ class RefundDecisionService:
 
     def _is_blocked_by_inactive_maker(self, refund: Refund, conn: Connection) -> bool:
         """True if the approved refund was certainly not made, and can be neither sent nor withdrawn, because its
-        maker is disabled or may not request refunds any more."""
+        maker is disabled or may no longer request refunds.
+        """
         is_certainly_not_made = find_withdrawal_refusal(refund, None) is None
         return is_certainly_not_made and not refund_rules.find_active_makers(self._context, conn, [refund.maker])
 

@@ -33,7 +33,8 @@ from console.store.refunds import refunds
 LASTING_REFUND_ERROR_CODES = frozenset(
     {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
 )
-"""Error codes of a refused submission that would be refused again later. A person must then review the refund."""
+"""Error codes of a submission that was refused and would also be refused later. A person must then review the refund.
+"""
 TEMPORARY_NOT_ALLOWED_REASONS = frozenset(
     {NotAllowedReason.RIGHT_MISSING, NotAllowedReason.COOLING_OFF_NOT_OVER, NotAllowedReason.REFUSED_BY_THE_DATABASE}
 )

@@ -12,7 +12,7 @@ from console.store.refunds import refunds
 from console.store.spool.spool import Intent
 
 _MAX_REPEATED_REFUNDS = 50
-"""Largest repetition number that is looked for in the key of a lost refund."""
+"""Largest repetition number for which the program compares the computed key with the key of a lost refund."""
 
 
 def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, payment: Payment) -> str:

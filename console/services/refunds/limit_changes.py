@@ -40,8 +40,8 @@ class RefundLimitService:
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
         """Propose `value` (minor units or seconds) for the limit `name` in this currency. If another administrator
-        has proposed the same value within the last day, set the limit to it. A proposal no longer counts if its
-        proposer is not an administrator any more. Return the limit.
+        has proposed the same value within the last day, set the limit to it. A proposal counts only as long as its
+        proposer is an administrator. Return the limit.
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
         if the acting person has made the open proposal, and not_allowed if the acting person is not an administrator.

@@ -45,8 +45,9 @@ from console.store.refunds import approvals, refunds
 REFUND_KIND = refunds.REFUND_KIND
 SUBMISSION_REASON, COOLING_OFF_REASON = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
 POLL_REASON, PROBE_REASON = WorkReason.POLL, WorkReason.UNKNOWN
-"""Reasons of scheduled work on a refund. SUBMISSION_REASON: send it. COOLING_OFF_REASON: send it after the
-cooling-off period. POLL_REASON: read an accepted refund. PROBE_REASON: probe a refund with an unknown outcome.
+"""Reasons for which work on a refund is scheduled. SUBMISSION_REASON: send the refund. COOLING_OFF_REASON: send it
+after the cooling-off period. POLL_REASON: read an accepted refund. PROBE_REASON: probe a refund with an unknown
+outcome.
 """
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""

@@ -201,7 +201,9 @@ def _list_uncounted_refunds(
 ) -> list[ListedRefund]:
     """Return the listed refunds that aren't in the payment's sums `refunded_minor` and `reserved_minor`: those that
     this database doesn't have, and those that have ended here without effect although the provider has made them.
-    After a person has acknowledged them they don't stop a refund any more, but the payer has their amounts."""
+    After a person has acknowledged these refunds, they no longer prevent another refund; but the payer has got their
+    amounts.
+    """
     payment = refund_with_payment.payment
     counted_keys = {find_refund_key(context, conn, refund_with_payment.refund, payment)} | {
         refund.provider_refund_key
@@ -240,8 +242,9 @@ def _store_answer_and_find_unknown_refund(
     context: ServiceContext, tx: Transaction, refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
     """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
-    refunds. If it contains a refund (not failed, and with another key than this refund) that the database doesn't
-    have, open a case and return True, unless a person has acknowledged that refund."""
+    refunds. If it contains a refund (not failed, and with a key other than that of this refund) that the database
+    doesn't have, open a case and return True, unless a person has acknowledged that refund.
+    """
     payment, operator, now = refund_with_payment.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)

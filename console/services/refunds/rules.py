@@ -166,8 +166,9 @@ def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]
 
 def find_active_makers(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
     """Return those of `names` that belong to people who aren't disabled and may still request refunds. A refund needs
-    two people who could each act, so a maker who has lost the role doesn't count as the first person any more. In a
-    SQLite database, the worker is always active."""
+    two people who could each act, so a maker who has lost the role no longer counts as the first person. In a SQLite
+    database, the worker is always active.
+    """
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     names_to_find = set(names) - worker_names
     return worker_names | people.find_names_with_role(

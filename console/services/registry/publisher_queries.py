@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from console.providers.registry.client import RegistryApi
 
 REGISTRY_ANSWER_LIFETIME_SECONDS = 3_600.0
-"""Seconds for which an answer is used again; also an answer that the number isn't assigned."""
+"""Seconds for which an answer of the publisher is used again. This includes an answer which says that the number
+isn't assigned.
+"""
 QUERY_PAUSE_AFTER_FAILURE_SECONDS = 60.0
 """Time in seconds after a failed query in which no other query is sent."""
 MAX_STORED_REGISTRY_ANSWERS = 1_000

@@ -134,11 +134,11 @@ class RegistryUpdater:
         return count
 
     def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
-        """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format,
-        and return the file's path; None if the publisher has not published the day yet. Raises provider_unreachable
-        if the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the
-        call; provider_answer_unusable if its answer can't be read, or if the difference changes between two calls or
-        has another number of rows than stated; interrupted if the process must end.
+        """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format, and
+        return the file's path; None if the publisher has not published the day yet. Raises provider_unreachable if
+        the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the call;
+        provider_answer_unusable if its answer can't be read, or if the difference changes between two calls or has
+        not the stated number of rows; interrupted if the process must end.
         """
         first_part = _require_difference_part(api.read_difference(day), day)
         if first_part.updated_on < day:
