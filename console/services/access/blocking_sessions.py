@@ -14,8 +14,9 @@ from console.store.database.engine import Database
 MAX_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
 FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS = 10.0
-"""Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
-lock gives up after some seconds and tries again, and a pass between the two finds no blocking transaction.
+"""If no pass finds a blocking prepared transaction for this time (seconds), the times at which earlier passes found
+prepared transactions are forgotten. A write that waits for a lock gives up after some seconds and tries again, and a
+pass between the two finds no blocking transaction.
 """
 UNENDED_PASSES_BEFORE_REPORT = 3
 """Number of consecutive passes that find a session unended before it is reported."""
@@ -54,10 +55,11 @@ class BlockingSessionEnder:
         return ended_count
 
     def _report_ended_sessions(self) -> None:
-        """Write one audit entry for each pair of an account and a reason for which sessions of the account were
-        ended. The caller calls this method only after a pass that has ended no session: before that, a blocking
-        session may hold a lock on the audit trail, and the write would wait for this lock while no thread ends the
-        session."""
+        """Write audit entries about the ended sessions: one entry for each account and each reason for which sessions
+        of the account were ended. The caller calls this method only after a pass that has ended no session: before
+        that, a blocking session may hold a lock on the audit trail, and the write would wait for this lock while no
+        thread ends the session.
+        """
         for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
             action = AuditAction.LOCK_HOLDER_ENDED
             if reason == lock_holders.SUSPENDED_REASON:

@@ -192,7 +192,7 @@ class AdoptionRun:
         self._counts.update(self._database.write(change_rows))
 
     def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
-        """Set the work state of the rows with `after_id` < id <= `up_to_id` that are still without one, and return
+        """Set the work state of the rows with `after_id` < id <= `up_to_id` that have no work state yet, and return
         the counts of the changes. Raises DuplicateLiveRows if the unique index over claims exists, and one of the
         rows was committed after the search for duplicates and has the claim of another row.
         """

@@ -158,9 +158,10 @@ class AlertRuleEvaluator:
 
     def _find_aged_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
         """Return the ids of the orders with a change after `position` that is at least LONGEST_GRACE_PERIOD old, and
-        the id of the last row of the change feed (the table `changes`) that this run has processed: younger rows wait
-        for a later run. These orders are evaluated a second time, because some rules could not be evaluated directly
-        after the change. A change time in the future was written by a wrong clock and counts as old."""
+        the id of the last row of the change feed (the table `changes`) that this run has processed: younger rows are
+        left to a later run. These orders are evaluated a second time, because some rules could not be evaluated
+        directly after the change. A change time in the future was written by a wrong clock and counts as old.
+        """
         now = self._context.now()
         grace_period_end, latest_plausible_time = (
             now - self._context.scale.scale_delta(LONGEST_GRACE_PERIOD),

@@ -184,9 +184,10 @@ class AlertService:
             return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_database_rollback(self) -> DatabaseRollback | None:
-        """Check whether the database went back to an earlier state. Return the finding because of which operations
-        with money are refused; None if they are not refused. Raises not_allowed if the acting person has no right to
-        read."""
+        """Check whether the database went back to an earlier state. If it did, operations with money are refused:
+        return the finding. Return None if they are not refused. Raises not_allowed if the acting person has no right
+        to read.
+        """
         rollback = database_rollback.find_database_rollback(self._context)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

@@ -55,9 +55,9 @@ class AuditService:
         return self.verify_trail().rows
 
     def verify_trail(self) -> VerifiedTrail:
-        """Verify all chains of the audit trail; return the number of entries, the first and the last one. If no name
-        of an acting person is set, no right is needed. If the acting person's database account may read only a part
-        of the trail, a worker verifies it.
+        """Verify all chains of the audit trail; return the number of entries, the first entry and the last entry. If
+        no name of an acting person is set, no right is needed. If the acting person's database account may read only
+        a part of the trail, a worker verifies it.
 
         Raises audit_broken with detail.first_bad (the smallest id of an entry that doesn't match its chain, or that
         is missing, replaced or forged according to the stored roots), and not_allowed if the acting person has no

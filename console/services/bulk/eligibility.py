@@ -20,8 +20,9 @@ ACTION_ALREADY_DONE_REASON = "already_done"
 
 @dataclass(frozen=True, slots=True)
 class BulkRowForecaster:
-    """Forecasts the results of the rows of a bulk run for the person who executes the run, by the decision table,
-    which lists the allowed actions on a record."""
+    """Forecasts the results of the rows of a bulk run for the person who executes the run. The forecasts follow from
+    the decision table, which lists the allowed actions on a record.
+    """
 
     choices: DecisionChoiceReader
 

@@ -51,9 +51,9 @@ PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "pu
 """Names in the evidence of a provider's answer: to a purchase, one that settled the credit check; one that came after
 the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
 LIST_CALL_NAME = "probe"
-"""Name by which evidence identifies a call for AlarmBox's list of a corporation's purchases."""
+"""Name of the call for AlarmBox's list of a corporation's purchases, as the evidence of its answer has it."""
 RENEWAL_CALL_NAME = "renewal"
-"""Name by which evidence identifies the read call to the provider before a renewal."""
+"""Name of the read call to the provider before a renewal, as the evidence of its answer has it."""
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""

@@ -266,9 +266,9 @@ class ProviderCallRefuser:
 
 
 class DatabaseRateLimiter:
-    """RateLimiter that stores in the database when the next call to a provider may start. At least
-    `spacing_seconds` pass between the starts of two calls, also if different desks make them. `name` identifies
-    the limit in the database.
+    """RateLimiter that stores in the database the time at which the next call to a provider may start. At least
+    `spacing_seconds` pass between the starts of two calls, also if different desks make them. `name` identifies the
+    limit in the database.
     """
 
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:

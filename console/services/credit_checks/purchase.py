@@ -45,8 +45,8 @@ PURCHASE_REASON_CODES = (1, 2, 3, 4, 9)
 """AlarmBox's codes for the field `reason`, the purpose for which the buyer needs the credit check."""
 LONGEST_COMMENT_CHARACTERS = 500
 SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
-"""Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
-counts it as expired.
+"""Shortest time for which the provider shows a credit check. A credit check that is older and that the provider no
+longer shows counts as expired, so that it can be renewed.
 """
 StepReporter = Callable[[str], None]
 _log = logging.getLogger("console.guard")

@@ -315,8 +315,8 @@ def _find_failed_part_code(part: FetchedPart) -> ErrorCode:
 def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch both detail and PDF as requested. Its exit status is 5 if the
     viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`. The error's
-    detail has `facts`; for bad_profile it has only the record of them, because `BadProfileDetail` has no fields for
-    the other facts.
+    detail has `facts`; for bad_profile it has only the record in `facts`, because `BadProfileDetail` has no fields
+    for the other facts.
     """
     if code == ErrorCode.BAD_PROFILE:
         return make_outcome_error(code, {"record": facts["record"], "about": "refetch"})

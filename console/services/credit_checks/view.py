@@ -35,7 +35,9 @@ from console.store.records import evidence
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 ActionReader = Callable[[Connection, str, int, Person | None, Sequence[str]], tuple[AllowedAction, ...]]
-"""Function that returns the named actions on a record (kind and id) for a person, by the decision table."""
+"""Type of a function that returns the named actions on a record (kind and id) for a person. An action that the
+decision table doesn't allow now has the reason.
+"""
 
 
 class CreditCheckDetailsReader:
@@ -48,8 +50,9 @@ class CreditCheckDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` adds the related records to records; `read_actions` returns the allowed actions on a
-        record by the decision table, which lists the allowed actions by kind and state of the record."""
+        """`complete_records` adds the related records to records; `read_actions` returns the actions on a record that
+        the decision table allows; this table lists the allowed actions by kind and state of the record.
+        """
         self._context = context
         self._opening_log = opening_log
         self._complete_records, self._read_actions = complete_records, read_actions

@@ -17,8 +17,8 @@ the request.
 @dataclass(frozen=True, slots=True)
 class DeskRequestFacts:
     """The facts of a command's arguments that a desk request also has in columns of its own: kind and id of the
-    record, the amount of a refund in minor units (`amount_minor`), and the state or value that a decision
-    proposes (`proposed`). None: the command has no such fact.
+    record, the amount of a refund in minor units (`amount_minor`), and the state or value that a decision proposes
+    (`proposed`). A field is None if the command has no such fact.
     """
 
     kind: str | None = None

@@ -179,8 +179,9 @@ class RequestExecutor:
 
     def _take_next_request(self, *, only_first_of_person: bool) -> TakenDeskRequest | None:
         """Take the next desk request, or return one that `take_locked_request` has taken; None if there is none. Only
-        one thread of this process takes a request at a time: otherwise a second thread would find a request locked
-        that the first one is taking. Raises RequestLocked if the request is locked by another session."""
+        one thread of this process takes a request at a time; otherwise a second thread could find the request locked
+        that the first thread is taking. Raises RequestLocked if the request is locked by another session.
+        """
         if not only_first_of_person:
             with suppress(IndexError):
                 return self._unexecuted_requests.popleft()

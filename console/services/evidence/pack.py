@@ -310,7 +310,8 @@ class _PackDraft:
 
     def _add_answers(self, pack: PackWriter) -> None:
         """Add the providers' answers and notices and the people's evidence to the pack, with masked payers' names.
-        They contain no secrets, because the program removes secrets before it stores an answer."""
+        These texts contain no secrets, because the program removes secrets before it stores an answer.
+        """
         for name, content in self._iterate_answer_parts():
             if self._admit_to_pack(pack, name, len(content)):
                 pack.add_file(name, [content])

@@ -88,8 +88,9 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
 
 
 def _is_number_like(text: str) -> bool:
-    """Return True if a spreadsheet would read the text as something other than a text, and change it. Digits that
-    aren't ASCII are among them: a Japanese spreadsheet reads full-width digits as a number."""
+    """Return True if a spreadsheet would read the text as something other than a text, and change it. True also for
+    digits that aren't ASCII, because a Japanese spreadsheet reads full-width digits as a number.
+    """
     usual_text = unicodedata.normalize("NFKC", text).strip().lower()
     is_number_of_other_digits = usual_text.isdecimal() and not text.isascii()
     return is_number_of_other_digits or _NUMBER_LIKE_TEXT_PATTERN.fullmatch(usual_text) is not None

@@ -121,11 +121,12 @@ def make_lost_operation_error(intent: Intent, facts: "InProgressDetail") -> Cons
 def raise_alert_of_restored_server(
     tx: Transaction, database_id: str, desk_id: str, taken_at: str, now: datetime
 ) -> None:
-    """Raise the alert of the rule `database_went_back` in a server's database that was just loaded from a backup of
-    `taken_at` (RFC 3339), unless one is open. Only the spools of desks and workers have the operations that were sent
-    after the backup, because the earlier database is gone. A desk or worker without an anchor from the time after the
-    backup can't notice the loss. So all of them refuse operations that cost or move money until a person has
-    acknowledged the alert. `desk_id` is the id of the desk that restores.
+    """Raise the alert of the rule `database_went_back` in a server's database that this process has loaded from a
+    backup; do nothing if such an alert is open. `taken_at` is the time of the backup (RFC 3339). Only the spools of
+    desks and workers have the operations that were sent after the backup, because the earlier database is gone. A
+    desk or worker without an anchor from the time after the backup can't notice the loss. So all desks and workers
+    refuse operations that cost or move money until a person has acknowledged the alert. `desk_id` is the id of the
+    desk that restores.
     """
     observed = f"restored from a backup of {taken_at}"
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
@@ -212,10 +213,10 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
 
 
 def store_alerts_of_backup(database: Database, spool: Spool, database_id: str) -> None:
-    """Store in the spool the resolved alerts of the rule `database_went_back` that a just restored database contains.
-    People acknowledged these alerts before the backup was made, so the acknowledgements say nothing about the
-    operations that this restore loses. The caller calls this function before it compares the restored database with
-    the anchors.
+    """Store in the spool the resolved alerts of the rule `database_went_back` that a database contains directly after
+    its restore. People acknowledged these alerts before the backup was made, so the acknowledgements say nothing
+    about the operations that this restore loses. The caller calls this function before it compares the restored
+    database with the anchors.
     """
     with database.read() as conn:
         resolved_alerts = anchors.list_resolved_rollback_alerts(conn)
@@ -438,9 +439,9 @@ def _insert_alert(tx: Transaction, database_id: str, observed: str, expected: st
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
     """Mark as given up the anchors whose audit entries the database has lost in a loss that a person has
-    acknowledged, so that the program doesn't search for them again. If `old_database_id`, the id of a database
-    formerly at this address, isn't None, store the present id for the address, too. The command `audit verify` still
-    reports them.
+    acknowledged, so that the program doesn't search for them again; the command `audit verify` still reports them.
+    `old_database_id` is the id of a database that was at this address before (None: it was this database). If it
+    isn't None, also store the present id for the address.
     """
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:

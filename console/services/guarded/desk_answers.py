@@ -1,5 +1,6 @@
-"""Answers of providers that the desk's spool has and the database doesn't, because it could not store them or was
-restored to an earlier state. People can't decide against such an answer."""
+"""Answers of providers that are in the desk's spool and not in the database, because the database could not store
+them or was restored to an earlier state. People can't decide against such an answer.
+"""
 
 from console.domain.error_reasons import MismatchReason
 from console.domain.errors import ConsoleError, ErrorCode

@@ -178,8 +178,9 @@ class IdempotencyKeyService:
 
     @property
     def cache_counts(self) -> tuple[int, int]:
-        """Two counts over all desks: the queries that the Redis cache answered with a stored result, and all
-        queries to it. While Redis doesn't answer, the counts of this process alone."""
+        """Two numbers: the queries that the Redis cache answered with a stored result, and all queries to the cache.
+        They cover all desks; while Redis doesn't answer, they cover only this process.
+        """
         return self._cache.counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:

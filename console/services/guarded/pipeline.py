@@ -330,9 +330,10 @@ class GuardedPipeline:
         return outcome
 
     def _may_send(self, claimed_operation: ClaimedOperation) -> bool:
-        """True if the operation's lease is live, or can be renewed because nobody has declared that it lapsed. After
-        a declared lapse, people may have decided that the operation did not happen, and somebody may have begun it
-        again."""
+        """True if the operation's lease is live, or can be renewed because no process has recorded that the operation
+        lapsed. After a recorded lapse, people may have decided that the operation did not happen, and another
+        operation may have been begun in its place.
+        """
         if not claimed_operation.deadline.is_live():
             try:
                 self._renew_leases(claimed_operation)

@@ -2,10 +2,10 @@
 
 An act is the function that does the work of a call, such as a purchase. The steps of a call are: check the id,
 acquire the lease of the id's row in the table `request_ids`, run the act, store the answer. If the act is refused,
-the id is released. The transactions of the act store in this row which record they changed
-(`ServiceContext.bind_to_request_id`). After a crash, a later call finds the answer from this record; if the
-database fails after the act has written, the call itself finds its success from the record. A Redis cache, if it
-is configured, returns final answers faster; the answers are the same without it.
+the id is released. The transactions of the act store in this row the kind and id of the record that they changed
+(`ServiceContext.bind_to_request_id`). After a crash, a later call finds the answer from this record; if the database
+fails after the act has written, the call itself finds its success from the record. A Redis cache, if it is
+configured, returns final answers faster; the answers are the same without it.
 """
 
 import hashlib

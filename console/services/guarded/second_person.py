@@ -157,9 +157,11 @@ def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
 def _require_second_person(
     context: ServiceContext, decision: PersonDecision, proposer: str, *, is_number_agreed: bool
 ) -> None:
-    """Refuse the second person's decision. Raises same_person if this person is the proposer; not_allowed if the
-    person has no right resolve_second, or has not just typed the password again; evidence_mismatch if
-    `is_number_agreed` is False, because the person and the proposer name different numbers of the provider."""
+    """Check that this person may be the second person of the decision. Raises same_person if this person is the
+    proposer; not_allowed if the person has no right resolve_second, or has not just typed the password again;
+    evidence_mismatch if `is_number_agreed` is False, because the person and the proposer name different numbers of
+    the provider.
+    """
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
     if not has_right(context.read_person(), "resolve_second"):

@@ -277,7 +277,7 @@ class HealthCheckService:
 
     def _check_store_key(self) -> _CheckFacts:
         """Check that this desk has a store key and, if the database can be read, that this key is the key of the
-        database. Raises bad_profile if there is no key, or if the key is another one.
+        database. Raises bad_profile if there is no key, or if the database has another key.
         """
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
@@ -373,7 +373,9 @@ class HealthCheckService:
 
     def _check_merchants(self) -> _CheckFacts:
         """Check that the settings of each provider name the merchant of this database, and list the merchants of the
-        database. Raises bad_profile for the first provider whose settings name another one."""
+        database. Raises bad_profile for the first provider whose settings name a merchant other than that of the
+        database.
+        """
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         database_id, stored_merchants = self._read_stored_merchants()

@@ -117,8 +117,8 @@ def _check_installed_wheel(program: metadata.Distribution) -> InstallationCompar
 
 
 def _list_required_names(program: metadata.Distribution) -> Iterator[str]:
-    """Yield the name of each distribution that `program` requires, directly or through another one, once.
-    Requirements under a condition (an extra, a system) are left out.
+    """Yield the name of each distribution that `program` requires, directly or through another distribution; each
+    name once. Requirements under a condition (an extra, a system) are left out.
     """
     names_seen, waiting = set[str](), [program]
     while waiting:

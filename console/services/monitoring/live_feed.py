@@ -62,8 +62,8 @@ class LiveFeedSnapshot:
 
 
 class LiveFeedReader:
-    """Reads queues and changed records for the live feed by database indexes, in limited numbers. Writes only
-    audit entries about refused listeners.
+    """Reads queues and changed records for the live feed. Each query uses a database index and reads a limited number
+    of rows. Writes only audit entries about refused listeners.
     """
 
     def __init__(self, context: ServiceContext, queues: QueueReader) -> None:

@@ -62,7 +62,9 @@ class MetricFigures:
 
 
 class MetricFigureReader:
-    """Reads the figures of the metrics by database indexes, in limited numbers. Writes nothing to the database."""
+    """Reads the figures of the metrics. Each query uses a database index and reads a limited number of rows. Writes
+    nothing to the database.
+    """
 
     def __init__(
         self, context: ServiceContext, queues: QueueReader, cache_counts: Callable[[], tuple[int, int]]

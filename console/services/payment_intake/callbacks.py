@@ -24,7 +24,7 @@ from console.store.payments.events import PaymentEvent
 
 CALLBACK_TIME_PRECISION = timedelta(seconds=1)
 """Precision of the times in Atom's callbacks: whole seconds. A payment with the time 12:00:05 may have been made at
-any moment of that second, perhaps only after this program had read the payment's state at the provider.
+any moment of that second, possibly after this program had read the payment's state at the provider.
 """
 
 

@@ -250,8 +250,8 @@ class NoticeReceiver:
 
     def _find_payment(self, event: PaymentEvent) -> Payment | None:
         """Return the payment of an unmatched hint or callback; None if it is still missing here. The content of the
-        notice is no longer known, so the provider must be asked about the payment: it may have begun here again, and
-        ended, while the payer has paid under the same number.
+        notice is no longer known, so the provider must be asked about the payment: a payment with this number may
+        have been started again and have ended unpaid here, although the payer has paid it.
         """
         with self._context.database.read() as conn:
             return payments.find_by_merchant_id(conn, event.source, event.order_no or "")

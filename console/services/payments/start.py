@@ -183,11 +183,11 @@ class _StartAttempt:
         ]
 
     def _require_overdue_payments_unpaid(self, order: Order) -> None:
-        """Ask the provider about each earlier payment of the order: about one whose expiry time has passed but which
-        has not ended, because the payer may have paid in the last second; and about one that ended unpaid here within
-        ENDED_PAYMENT_AGE of its expiry time (without one, of its beginning), because the provider may call it paid by
-        now. Store the provider's answers. Return if no earlier payment can still be paid; if an earlier payment was
-        paid, `check` then refuses the start.
+        """Ask the provider about two sorts of earlier payments of the order, and store its answers. The first sort
+        has not ended although its expiry time has passed: the payer may have paid in the last second. The second sort
+        has ended unpaid here, and its expiry time (or its beginning, if it has no expiry time) is at most
+        ENDED_PAYMENT_AGE ago: the provider may have received the money later. Return if no earlier payment can still
+        be paid; if an earlier payment was paid, `check` then refuses the start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
         doesn't say whether the payer has paid, or if the unused code can't be deleted there; provider_auth,
@@ -280,12 +280,12 @@ class _StartAttempt:
         """Check that a payment of the order may be started now.
 
         Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
-        outcome_unknown if it has a payment with an unknown outcome at this provider, or one at any provider that
-        ended unpaid here and was perhaps paid after that; in_progress in four cases: the order has an open payment at
-        this provider; it has a payment at any provider that ended unpaid here while its provider says otherwise; a
-        notice reports a payment of the order that the database doesn't have; the database has lost a payment of the
-        order at this provider. Also raises over_limit if its total exceeds the amount that remains on its account;
-        read_only while a read-only switch stops the start.
+        outcome_unknown if it has a payment with an unknown outcome at this provider, or a payment at any provider
+        that ended unpaid here and may have been paid after that; in_progress in four cases: the order has an open
+        payment at this provider; it has a payment at any provider that ended unpaid here while its provider says
+        otherwise; a notice reports a payment of the order that the database doesn't have; the database has lost a
+        payment of the order at this provider. Also raises over_limit if its total exceeds the amount that remains on
+        its account; read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:

@@ -153,8 +153,9 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
 
 
 def _find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
-    """Return the person or process of the newest entry of the payment's timeline, without the entries about
-    openings of its screen and about seeing its payer; None if there is no other entry."""
+    """Return the person or process of the newest entry of the payment's timeline, without the entries which say that
+    a person has opened its screen or unmasked its payer; None if there is no other entry.
+    """
     readings = (AuditAction.PAYMENT_OPENED, AuditAction.PAYMENT_UNMASK)
     return next((entry.actor for entry in reversed(history) if entry.what not in readings), None)
 

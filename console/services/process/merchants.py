@@ -1,10 +1,10 @@
 """The merchant of each provider to which the records of a database belong.
 
-The first process that may call a provider stores in `console_meta` which merchant its settings name, and in which
-environment of the provider. Every process whose settings name another one is refused before it asks or sends
-anything: such a gateway does not know our payments, and a purchase there would cost the wrong client money. Keys are
-no part of the identity, because a merchant may replace them. Only `db merchant` makes the database belong to another
-merchant (`services/access/merchants.py`).
+The first process that may call a provider stores in `console_meta` the merchant that its settings name, and the
+environment of the provider. Every process whose settings name another merchant or environment is refused before it
+asks or sends anything: the provider does not find our payments under another merchant, and a purchase there would
+cost the wrong client money. Keys are no part of the identity, because a merchant may replace them. Only `db merchant`
+makes the database belong to another merchant (`services/access/merchants.py`).
 
 The check costs no round trip: `open_console` has read `console_meta` anyway, and the periodic check of the schema
 version reads the stored merchants with the version.

@@ -354,8 +354,10 @@ class RelatedRecordCompleter:
 
 
 def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:
-    """Return a function of a provider's name (None: no provider) that returns the read-only switch which stops
-    changes there, or None. Its first call reads all switches from the database."""
+    """Return a function that finds the read-only switch which stops changes. Its argument is the name of the provider
+    at which something is to be changed (None: no provider); its result is None if no switch stops the change. Its
+    first call reads all switches from the database.
+    """
 
     @cache
     def read_switches() -> tuple[ReadOnlySwitch, ...]:

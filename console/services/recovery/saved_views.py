@@ -137,9 +137,9 @@ class SavedViewService:
         request_id: str | None = None,
     ) -> SavedView:
         """Store a view under a name, and return the stored view. If the acting person (or, with `is_team`, the team)
-        already has a view with this name, `may_replace` lets the new content replace the old one. Raises usage for a
-        name or content that can't be stored, for a used name without `may_replace`, and if there are too many views;
-        raises not_allowed if the acting person may not save this view.
+        already has a view with this name, with `may_replace` the new content replaces the old content. Raises usage
+        for a name or content that can't be stored, for a used name without `may_replace`, and if there are too many
+        views; raises not_allowed if the acting person may not save this view.
         """
         arguments = (view_name, is_team, content, may_replace)
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))

@@ -158,8 +158,8 @@ class RefundDecisionService:
         self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
     ) -> None:
         """Insert the person's approval. Raises stale_view if the refund's version isn't `expected_version` (None: any
-        version). If it is the last necessary one, set the refund's state to approved; otherwise only its version
-        rises.
+        version). If this approval is the last necessary one, set the refund's state to approved; otherwise only raise
+        the refund's version.
         """
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
@@ -285,7 +285,8 @@ class RefundDecisionService:
         which has also set the limit; the clock of this machine may be wrong.
 
         An approved refund that a process has tried to send waits for a person who tries again or withdraws it, even
-        after its time limit. It expires only if nobody can do that, because its maker is not active.
+        after its time limit. It expires only if its maker is disabled or may no longer request refunds, because then
+        it can be neither sent nor withdrawn.
         """
         is_stuck = (
             refund.state is RefundState.APPROVED

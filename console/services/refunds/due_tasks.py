@@ -43,8 +43,9 @@ then, or because the cooling-off has ended. (The clock of the server may be behi
 """
 MAX_UNUSABLE_ANSWERS = 4
 """Number of attempts to send a refund that may end because the provider's answer to the question before the sending
-can't be used; with the waits between them, they take about an hour and a half. After that a person must look at the
-answers. The refund's time limit has not passed then."""
+can't be used; with the waits between them, these attempts take about an hour and a half. After that, a person must
+look at the answers. At this time the refund's time limit has not passed yet.
+"""
 _ERROR_CODES_OF_ALL_REFUNDS = OWN_FAULT_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
 """Error codes of faults of the database or of this desk, and of a database that went back to an earlier state."""
 

@@ -272,7 +272,7 @@ def postpone_sending(
 ) -> None:
     """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent;
     after the last attempt, or if `is_lasting` (a later attempt would end in the same way), a person must review it.
-    `cause` is stored in the column `error_code`, unless the provider perhaps processes the refund already; None if an
+    `cause` is stored in the column `error_code`, unless the provider may already be processing the refund; None if an
     audit entry already states the cause.
     """
     work = _make_next_sending_work(context, refund)

@@ -40,7 +40,7 @@ from console.store.refunds import refunds
 
 T = TypeVar("T")
 REFUND_LIST_CALL_NAME = "refund_list"
-"""Name by which evidence identifies the answer with all refunds of a payment."""
+"""Name of the call that lists all refunds of a payment, as the evidence of its answer has it."""
 _ANSWERED_OUTCOME_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
@@ -173,8 +173,9 @@ def _mark_unusable_list(
 
 
 def _has_provider_made(refund: Refund) -> bool:
-    """True if the provider has said that it has made the refund: it is completed, and not by people's decision alone,
-    or it has ended here without effect and the provider contradicts that."""
+    """True if the provider has said that it has made the refund. This is so if the refund is completed, and not by
+    people's decision alone; or if the refund has ended here without effect and the provider contradicts that.
+    """
     if refund.state is RefundState.COMPLETED:
         return refund.error_code != RESOLVED_BY_PEOPLE_CAUSE
     return refund.state in ENDED_REFUND_STATES and refund.work.reason == WorkReason.CONTRADICTED
@@ -265,9 +266,10 @@ def _find_contradicting_reason(
     outcome: Outcome[PaymentReport],
     reported_refunds: Collection[ListedRefund] | None,
 ) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
-    """Return error code and reason if the provider's answer about the payment, with the refunds in it (None: it has
-    none that can be read), doesn't allow the refund: the payment has ended unpaid, or less than the refund's amount
-    is left. Return None if the answer allows it."""
+    """Return error code and reason if the provider's answer about the payment, with the refunds in it (None: the
+    answer has no readable refunds), doesn't allow the refund: the payment has ended unpaid, or less than the refund's
+    amount is left. Return None if the answer allows it.
+    """
     report = outcome.found
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE

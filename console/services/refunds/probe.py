@@ -406,8 +406,9 @@ def _is_definite_answer(outcome: RefundAnswer) -> bool:
 
 
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
-    """Return the provider's answer. If the provider's refund id in it differs from the stored one of our refund,
-    return it as an unknown outcome with the reason other_id."""
+    """Return the provider's answer. If the provider's refund id in the answer differs from the id that our refund has
+    stored, return a copy of the answer with an unknown outcome and the reason other_id.
+    """
     report, own_refund_id = outcome.found, refund.provider_refund_id
     if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
         return outcome

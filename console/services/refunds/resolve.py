@@ -128,10 +128,10 @@ class RefundResolver:
     ) -> MismatchReason | None:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
         `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
-        mismatch. `number` is the person's refund number at the provider; if the answer has another one, settle
+        mismatch. `number` is the person's refund number at the provider; if the answer has another number, settle
         nothing. If the refund has been settled since it was read, for example by a report about its payment, the
-        answer counts as a late answer, which never settles a refund twice; only a refund that the provider has merely
-        accepted can still fail.
+        answer counts as a late answer, which never settles a refund twice. The only exception is a refund that the
+        provider has accepted and not completed: it can still fail.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided_refund.id)

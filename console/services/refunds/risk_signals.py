@@ -23,7 +23,7 @@ RecordT = TypeVar("RecordT", Payment, Refund)
 PAYER_LOOK_BACK_PERIOD = PAYER_HISTORY_PERIOD
 """Period before now in which the refunds of the payer and of the order are compared with a refund."""
 FREQUENT_PAYER_REFUND_COUNT = 3
-"""Number of refunds of one payer within PAYER_LOOK_BACK_PERIOD from which on there is a risk signal."""
+"""Smallest number of refunds of one payer within PAYER_LOOK_BACK_PERIOD that makes a risk signal."""
 SIMILAR_REFUND_AMOUNT_PERCENT = 1
 """Largest difference of two amounts, in percent of the new refund's amount, that still counts as similar."""
 _RULES_THAT_NAME_ONE_REFUND = frozenset({"exact_lookalike", "similar_amount", "same_order", "open_request"})
@@ -240,8 +240,9 @@ def _find_open_refund_signals(refund_facts: RefundFacts, own_refund_id: int | No
 
 
 def _find_refused_refund_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
-    """Yield a signal about the newest refund of the payment that the provider has refused for good, because it
-    probably refuses another one, too."""
+    """Yield a signal about the newest refund of the payment that the provider has refused for good, because the
+    provider will probably refuse another refund, too.
+    """
     refused_refund = next(filter(is_refused_for_good, refund_facts.refunds), None)
     if refused_refund is not None:
         facts = {"cause": refused_refund.error_code, "at": refused_refund.state_since}

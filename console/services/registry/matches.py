@@ -7,7 +7,9 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.registry import our_records
 
 MAX_MATCH_CANDIDATES = 200
-"""Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
+"""Number of the best matches among which the program searches corporations with ended records of ours, so that these
+corporations can come first.
+"""
 
 
 def find_matches(

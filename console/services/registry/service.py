@@ -131,7 +131,7 @@ class RegistryService:
 
     def fetch_published(self) -> RegistryStatus | None:
         """Replace this desk's registry with the registry that a worker of the team has published in the documents
-        folder or bucket. Return its status; None if there is no newer one, or if the database is not on a
+        folder or bucket. Return its status; None if there is no newer registry, or if the database is not on a
         server. A signal that asks the process to end stops the copying; the next call continues it. Raises
         not_allowed if the acting person may not read, and documents_unreachable if the storage of the documents can't
         be reached.

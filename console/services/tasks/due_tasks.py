@@ -51,7 +51,7 @@ _log = logging.getLogger("console.worker")
 
 
 class _RowFinder(Protocol):
-    """Interface of a function that finds at most `limit` rows of another application."""
+    """Interface of a function that finds at most `limit` rows of credit checks that another application has written."""
 
     def __call__(self, conn: Connection, *, limit: int) -> tuple[queues.ForeignRow, ...]: ...
 

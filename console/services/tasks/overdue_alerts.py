@@ -27,8 +27,9 @@ def compute_task_subject_id(name: str) -> int:
 
 
 class OverdueTaskAlerts:
-    """Raises and resolves the alerts about overdue tasks. The scheduler calls it after it has run tasks; it reads
-    the tasks at most once every OVERDUE_CHECK_INTERVAL_SECONDS."""
+    """Raises and resolves the alerts about overdue tasks. The scheduler calls `update_alerts` after it has run tasks;
+    the method reads the tasks at most once every OVERDUE_CHECK_INTERVAL_SECONDS.
+    """
 
     def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
         self._context = context
