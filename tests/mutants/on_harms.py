@@ -137,7 +137,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "        if _verify_signature(key, event.signature, body) is None:\n", "        if not body:\n",
         f"{_FORGED}::test_no_row_of_a_plain_client_pays_an_order"),
     _mutant("a source's words may be another's", _SIGNED,
-        "        if self._has_other_source_same_notice_key(event.source, key):\n", "        if not key:\n",
+        "        if self._is_key_shared_with_other_source(event.source, key):\n", "        if not key:\n",
         f"{_FORGED}::test_a_key_that_is_gone_or_replaced_books_nothing"),
     _mutant("a notice whose key is gone is booked", _SIGNED,
         "            raise NoticeRefused(NO_NOTICE_KEY_REASON)\n",

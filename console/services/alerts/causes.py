@@ -73,8 +73,9 @@ def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
 
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
-    """Return all alerts that have one of these causes, also the resolved ones; of the alerts about due tasks only
-    the newest MAX_AFFECTED_RECORDS_PER_CAUSE."""
+    """Return all alerts that have one of these causes, also resolved alerts. Of the alerts about due tasks, only the
+    newest MAX_AFFECTED_RECORDS_PER_CAUSE are returned.
+    """
     subjects = {(cause.kind, cause.id) for cause in causes}
     order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
@@ -207,8 +208,8 @@ def _is_open_payment(payment: Payment) -> bool:
 
 
 def _has_ended_without_money(payment: Payment) -> bool:
-    """True if the payer certainly didn't pay by this payment. The requested amount of such a payment is no affected
-    amount: the amount of its order is counted through another payment of the order, or as the amount of the order
+    """True if the payer certainly didn't pay by this payment. The requested amount of such a payment doesn't count as
+    affected: the amount of its order is counted through another payment of the order, or as the amount of the order
     itself.
     """
     is_certain = payment.certainty is Certainty.KNOWN and not payment.captured_minor

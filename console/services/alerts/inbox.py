@@ -168,7 +168,8 @@ class AlertService:
 
     def count_changed_companies(self) -> QueueCount:
         """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and the
-        time since which the oldest change waits. Raises not_allowed if the acting person has no right to read."""
+        time at which the oldest change began to wait. Raises not_allowed if the acting person has no right to read.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest_instant = alerts.count_open_alerts_of_rule(

@@ -93,8 +93,8 @@ class IncidentService:
         """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
         not_allowed if the acting person has no right to read.
 
-        The affected records are read only for incidents with steps: a snooze or a resolution ends early if the number
-        or the amounts of these records grow.
+        For an incident with steps, the affected records are read too, because a snooze or a resolution ends early if
+        the number or the amounts of these records have grown.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -387,7 +387,9 @@ def _list_steps_of_incident(
     alert_group: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]
 ) -> tuple[IncidentStep, ...]:
     """Return the steps of the incident in the order in which they were added. Steps of one alert keep their order
-    even if a clock was wrong; those of several alerts, whose incidents became one, are ordered by time."""
+    even if a clock was wrong. If the incidents of several alerts became one incident, the steps of the different
+    alerts are ordered by time.
+    """
     dated_steps = [
         (latest, step)
         for alert in alert_group

@@ -81,8 +81,9 @@ class UnmatchedNoticeReader:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
     def count_open_notices(self) -> QueueCount:
-        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since which
-        the oldest notice waits. Raises not_allowed if the acting person has no right to read."""
+        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time at which the
+        oldest notice began to wait. Raises not_allowed if the acting person has no right to read.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(
@@ -172,7 +173,8 @@ def _find_candidates(
     conn: Connection, notice: UnmatchedNotice, records_with_same_number: Sequence[Order | Payment]
 ) -> tuple[NoticeCandidate, ...]:
     """Return our orders and payments that have the number of the notice (`records_with_same_number`), or its amount
-    and day. The records with the most equal facts come first."""
+    and day. The records that have the most facts in common with the notice come first.
+    """
     records_by_key = {(type(record), record.id): record for record in records_with_same_number}
     if notice.amount_minor is not None and notice.currency is not None:
         local_time = (notice.occurred_at or notice.received_at).astimezone(

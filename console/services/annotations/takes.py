@@ -20,8 +20,9 @@ TAKE_DURATION = timedelta(minutes=30)
 
 
 class TakeService:
-    """Stores and ends takes of records of every kind. A take locks nothing: of the program's actions, only bulk
-    runs skip a record that another person has taken."""
+    """Stores and ends takes of records of every kind. A take locks nothing; only bulk runs skip a record that another
+    person has taken.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

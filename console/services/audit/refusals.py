@@ -58,9 +58,9 @@ def audit_refusals(
 
 
 def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
-    """Return the part of an error in_progress's detail that describes the holder of a lease: the holder (person,
-    desk, host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None
-    and the end is left out.
+    """Return the facts about the holder of a lease for the detail of the error in_progress: the holder (person, desk,
+    host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None and the
+    end is left out.
     """
     if holder is None:
         return {"holder": None, "since": None}

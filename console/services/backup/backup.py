@@ -198,8 +198,9 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
 def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks. If there are
-    any, and on a server always, guarded operations are refused until a person has acknowledged the alert. Return
-    `result`, whose `lost_operations` then has the operations that `DatabaseRollback.make_refusal` lists.
+    any, and on a server always, guarded operations are refused until a person has acknowledged the alert that the
+    database went back to an earlier state. Return `result`, whose `lost_operations` then has the operations that
+    `DatabaseRollback.make_refusal` lists.
     """
     if result.earlier_database_file is not None:
         _store_lost_purchases(context, result.earlier_database_file)
@@ -220,8 +221,8 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
 
 def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
     """Store as lost operations the purchases that the replaced database file `former_file` has and the restored
-    database lacks: the desks that made them may connect late. Lost refunds are not stored: the program finds them at
-    the provider by their idempotency keys.
+    database lacks, because the desks that made these purchases may connect to the restored database only later. Lost
+    refunds are not stored: the program finds them at the provider by their idempotency keys.
     """
     from console.store.operations import lost_operations
 
@@ -373,8 +374,9 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, kep
 
 def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) -> None:
     """Store the newest audit entry of the database file that the restore replaces as an anchor in the spool of this
-    desk, which may not have seen it: other desks of this file may have bought or refunded since the backup. So the
-    loss is found when the restored database is opened (`database_rollback`)."""
+    desk. This desk may lack the anchor, because other desks that use the file may have bought or refunded since the
+    backup. With the anchor, the loss is found when the restored database is opened (`database_rollback`).
+    """
     newest_entry = sqlite_copy.find_newest_audit_entry(file)
     if newest_entry is not None:
         with closing(Spool(settings.home, cipher=None)) as spool:

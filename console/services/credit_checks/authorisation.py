@@ -93,13 +93,13 @@ class ProviderAuthorisation:
 
         Raises no_operator if no name is set; not_allowed if the acting person has no right to authorise the console
         or, on a database server, is not a worker; bad_profile if the provider's settings are incomplete; usage
-        (`no_code`) if `entered_text` contains no code; not_allowed (`state_differs`) if the address has another state
-        than `request`; provider_auth if the provider refused the code or the OAuth client, or if the person declined;
-        rate_limited or provider_answer_unusable if the provider's answer contains no tokens; provider_unreachable if
-        nothing was sent (the code is still valid); lease_timeout if another desk holds the tokens' lease for
-        REFRESH_LEASE_WAIT_SECONDS; interrupted if a signal arrived before the exchange; outcome_unknown if the answer
-        or the new pair was lost. After outcome_unknown the code may be used up and no pair is stored, so the person
-        must start again.
+        (`no_code`) if `entered_text` contains no code; not_allowed (`state_differs`) if the state in the address
+        differs from that of `request`; provider_auth if the provider refused the code or the OAuth client, or if the
+        person declined; rate_limited or provider_answer_unusable if the provider's answer contains no tokens;
+        provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk holds the
+        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted if a signal arrived before the exchange;
+        outcome_unknown if the answer or the new pair was lost. After outcome_unknown the code may be used up and no
+        pair is stored, so the person must start again.
         """
         with self._audit_refusals():
             self._require_permitted_person()

@@ -117,7 +117,8 @@ def _list_purchases_of_no_record(
 ) -> list[CheckReport]:
     """Return the purchases in AlarmBox's list `outcome` that are not over at `now`, were made on the day before
     `sent_at` or later (None: on any day), and belong to no credit check here; none if the list can't be used. A
-    purchase without a day may be of any day."""
+    purchase without a day counts as possibly made on any day.
+    """
     first_day = find_first_possible_day(sent_at)
     reports = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
     return [

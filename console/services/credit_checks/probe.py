@@ -150,9 +150,10 @@ class CreditCheckProber:
     def _settle_or_plan_next_probe(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
-        """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None
-        if the credit check is settled (also by another process meanwhile), otherwise the reason why it is not.
-        With `is_automatic`, then schedule the next probe; after the last one, set the work to needs_review.
+        """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None if
+        the credit check is settled (also by another process meanwhile), otherwise the reason why it is not. If the
+        credit check is not settled and `is_automatic` is True, schedule the next probe; after the last probe of the
+        schedule, set the work to needs_review.
         """
         return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, is_automatic))
 

@@ -55,8 +55,8 @@ class DatabaseTokenStore:
 
     def find_current_pair(self) -> TokenPair | None:
         """Return the stored pair of access and refresh token; None if there is none. If the row can't be decrypted
-        with the store key, return the pair that this process has read or stored last; raise bad_profile if there is
-        none.
+        with the store key, return the pair that this process has read or stored last; raise bad_profile if this
+        process has no pair in memory.
         """
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)

@@ -38,7 +38,8 @@ program has a bug."""
 @dataclass(frozen=True, slots=True)
 class FetchedPart:
     """The result of one read at the provider. `name` is DETAIL_PART or PDF_PART; `outcome` is the provider's answer;
-    `report` is the report in the answer, and `stored_document` the stored PDF; both are None if the answer has none.
+    `report` is the report in the answer, and `stored_document` the stored PDF; each of them is None if the answer
+    doesn't contain it.
     """
 
     name: str

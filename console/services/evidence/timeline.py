@@ -101,8 +101,9 @@ class TimelineService:
     def __init__(
         self, context: ServiceContext, opening_log: RecordOpeningLog, complete_records: RecordsCompleter
     ) -> None:
-        """`complete_records` adds to a record its relations (such as the refunds of a payment), which the head of a
-        timeline needs to explain the record. `opening_log` writes the audit entries about opened timelines."""
+        """`complete_records` adds to a record its relations (such as the refunds of a payment), which the first lines
+        of a timeline need to explain the record. `opening_log` writes the audit entries about opened timelines.
+        """
         self._context = context
         self._opening_log, self._complete_records = opening_log, complete_records
 

@@ -66,10 +66,11 @@ def decide_with_second_person(
     resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) if the second person
     names a number other than the first person's.
 
-    A decision that replaces the open proposal makes its person the first one; another person must then agree. A
-    decision for another target always replaces the proposal. If the proposer is disabled or has lost the right to
-    resolve, every decision replaces it, because only people who have the right now count. A decision for the same
-    target with another number replaces only a proposal of the same person; otherwise it is refused (other_id).
+    If a decision replaces the open proposal, the person who decides becomes the first person, and another person must
+    then agree. A decision for another target always replaces the proposal. If the proposer is disabled or has lost
+    the right to resolve, every decision replaces it, because only people who have the right now count. A decision for
+    the same target with another number replaces only a proposal of the same person; otherwise it is refused
+    (other_id).
     """
     kind, record_id = decision.subject
     subject_id = str(record_id) if record_id is not None else decision.operation_id or ""

@@ -237,7 +237,8 @@ class HealthCheckService:
 
     def _check_free_space(self) -> _CheckFacts:
         """Check the free space on the disks of the home folder, the database file and the documents, and report the
-        disk with the least."""
+        disk with the least free space.
+        """
         home, file = self._settings.home, self._settings.database_path
         url = self._settings.documents_url
         document_folders = (parse_root_folder(url),) if url.startswith("file:") else ()
@@ -387,8 +388,9 @@ class HealthCheckService:
         return _describe_merchants(stored_merchants, "ok")
 
     def _report_merchants(self) -> _CheckFacts:
-        """List the merchants of the database, with the accounts that have stored them. This check always passes, and
-        reads no secret: the schema account's machine has none."""
+        """List the merchants of the database, with the accounts that have stored them. This check always passes. It
+        reads no secret, because the machine of the schema account has no secrets.
+        """
         return _describe_merchants(self._read_stored_merchants()[1], "stored")
 
     def _read_stored_merchants(self) -> tuple[str, dict[str, StoredMerchant]]:

@@ -1,5 +1,6 @@
 """Compare the program's files with the hashes that they were installed with: those that the build of the application
-wrote into its folder, or those that pip, pipx or uv kept of a wheel (RECORD, https://peps.python.org/pep-0376/).
+wrote into its folder, or those that pip, pipx or uv stored for an installed wheel (RECORD,
+https://peps.python.org/pep-0376/).
 """
 
 import base64
@@ -98,7 +99,9 @@ def _find_program() -> metadata.Distribution | None:
 
 
 def _check_installed_wheel(program: metadata.Distribution) -> InstallationComparison:
-    """Compare the files of the wheel and of the libraries that it requires on every system with their hashes."""
+    """Compare the files of the wheel `program` with their hashes, and also the files of the libraries that the wheel
+    requires on every system.
+    """
     compared, altered_names, missing_names = 0, list[str](), list[str]()
     for name in _list_required_names(program):
         try:

@@ -130,8 +130,8 @@ class MetricFigureReader:
         return self._context.counters.duplicate_count + self._counters_of_others.duplicate_count
 
     def count_cache_hits(self) -> Ratio:
-        """Return two numbers: the queries that the Redis cache answered, and all queries to the cache. Redis counts
-        the queries of all desks.
+        """Return the number of queries that the Redis cache answered, as a ratio to the number of all queries to the
+        cache. Redis counts the queries of all desks.
         """
         return Ratio(*self._cache_counts())
 

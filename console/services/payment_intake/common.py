@@ -47,7 +47,7 @@ _EVENT_STATE_BY_EFFECT = {
 
 
 class NoticeRefused(Exception):
-    """The refusal of a notice. The sender gets the same answer for every reason.
+    """The refusal of a notice. The sender gets the same reply for every reason.
 
     `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may
     be stored; `payment_number` is our payment number in the notice, which may be forged, None if it has none.

@@ -141,9 +141,9 @@ class HintHandler:
         """Return the effect of a repeated hint; `earlier_effect` is the effect of the hint that came first.
 
         A hint that does not report a successful payment contains no time, so two such hints have the same event id,
-        and the second one may be a new report. So the event is set to `queued` again, and the provider is asked, if
-        our payment is paid. After a repeated hint about a paid payment, the provider is asked if our payment is not
-        paid.
+        and the second one may be a new report. If our payment is paid, the event is therefore set to `queued` again,
+        and the provider is asked. If a repeated hint reports the payment as paid, the same happens if our payment is
+        not paid.
         """
         if earlier_effect.payment_id is None:
             return earlier_effect

@@ -189,7 +189,7 @@ class SignedNoticeHandler:
             raise NoticeRefused("no_signature")
         if key is None:
             raise NoticeRefused(NO_NOTICE_KEY_REASON)
-        if self._has_other_source_same_notice_key(event.source, key):
+        if self._is_key_shared_with_other_source(event.source, key):
             raise NoticeRefused("shared_key")
         body = event.body.encode("utf-8", "replace")
         if _verify_signature(key, event.signature, body) is None:
@@ -225,7 +225,7 @@ class SignedNoticeHandler:
             raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
         return header
 
-    def _has_other_source_same_notice_key(self, notice_source: str, key: str) -> bool:
+    def _is_key_shared_with_other_source(self, notice_source: str, key: str) -> bool:
         """True if another source on this desk has the same key as `notice_source`. A notice of that source could then
         be stored as a notice of `notice_source`."""
         other_sources = (

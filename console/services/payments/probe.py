@@ -253,9 +253,10 @@ class PaymentProber:
     def _store_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call_name: str
     ) -> None:
-        """Store an answer that doesn't contain the payment's state as evidence; `call_name` is the name of the call
+        """Store as evidence an answer that doesn't contain the payment's state; `call_name` is the name of the call
         in the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider
-        has no such payment although it is paid here."""
+        has no such payment although it is paid here.
+        """
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
         reports.store_answer(context, tx, current_payment, call_name, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:

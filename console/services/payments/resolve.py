@@ -80,7 +80,7 @@ class PaymentResolver:
 
         Raises usage if `target_state`, `provider_id` or `reason` has an invalid form; no_evidence if the proof is
         empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
-        second person; same_person if the proposer decides again; stale_view if the payment has another version than
+        second person; same_person if the proposer decides again; stale_view if the payment's version is not
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
         has this state; evidence_mismatch if the provider's answer or the first person's number contradicts the
         decision, or another payment has the provider's id; not_found if there is no such payment; in_progress while

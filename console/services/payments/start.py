@@ -85,8 +85,8 @@ class PaymentStarter:
         contains the code or URL with which the payer can pay.
 
         Raises not_allowed if the acting person has no right to start payments; not_found if the order or the provider
-        is missing; bad_profile if the provider is not configured on this desk; usage if the order has another
-        currency than the provider; invalid_amount if the order's total is not an amount above 0; already_decided
+        is missing; bad_profile if the provider is not configured on this desk; usage if the order's currency is not
+        the provider's currency; invalid_amount if the order's total is not an amount above 0; already_decided
         (detail.record or detail.order) if the order is paid or not pending; in_progress while another payment of the
         order at this provider is open; over_limit if the total exceeds the account's remaining amount;
         outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
@@ -238,9 +238,9 @@ class _StartAttempt:
     def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
         """True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which was
         applied to the payment (None: the provider can't be asked). An answer must prove that an open payment is
-        unpaid. A payment that has ended here was proven unpaid before, so no answer is needed; but an answer which
-        says that it is running refutes this. The code of a payment that was open, or that expired by a clock, must be
-        deleted, unless the provider says that the payment has ended.
+        unpaid. A payment that has ended here was proven unpaid before, so no answer is needed; but if an answer says
+        that the payment is running, the result is False. The code of a payment that was open, or that expired by a
+        clock, must be deleted, unless the provider says that the payment has ended.
         """
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
@@ -471,8 +471,9 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
 
 
 def _may_be_paid(conn: Connection, payment: Payment) -> bool:
-    """True if a payment that ended without money here may have been paid: `is_perhaps_paid_after_end` says so, or a
-    case `contradicted` about it is open while another case is the reason of its work."""
+    """True if a payment that ended without money here may have been paid: `is_perhaps_paid_after_end` returns True,
+    or a case `contradicted` about the payment is open while the payment's work has another case as its reason.
+    """
     return is_perhaps_paid_after_end(payment) or (
         payment.work.state is WorkState.NEEDS_REVIEW
         and WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)

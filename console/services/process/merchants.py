@@ -3,11 +3,11 @@
 The first process that may call a provider stores in `console_meta` the merchant that its settings name, and the
 environment of the provider. Every process whose settings name another merchant or environment is refused before it
 asks or sends anything: the provider does not find our payments under another merchant, and a purchase there would
-cost the wrong client money. Keys are no part of the identity, because a merchant may replace them. Only `db merchant`
-makes the database belong to another merchant (`services/access/merchants.py`).
+cost the wrong client money. The provider's keys are not compared, because a merchant may replace them. Only `db
+merchant` makes the database belong to another merchant (`services/access/merchants.py`).
 
-The check costs no round trip: `open_console` has read `console_meta` anyway, and the periodic check of the schema
-version reads the stored merchants with the version.
+The check needs no additional query: `open_console` has read `console_meta` anyway, and the periodic check of the
+schema version reads the stored merchants with the version.
 """
 
 import hashlib

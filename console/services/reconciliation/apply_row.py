@@ -59,7 +59,7 @@ class HistoryRowApplier:
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> ReconciliationDifference | None:
         """Compare a row about a payment with our payment, and write the result. Return the difference; None if the
-        row agrees with our payment, or if we have no such payment and the row requires none.
+        row agrees with our payment, or if we have no such payment and the row doesn't require one.
 
         `source_kind` is the kind of the row's source. `row_source` is the name of the file or notice that contains
         the row; it is stored in the evidence.

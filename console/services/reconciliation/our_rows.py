@@ -190,8 +190,8 @@ class OwnRecordComparison:
         page_position: PagePosition,
         position_prefix: str = "",
     ) -> Iterator[RecordT | None]:
-        """Yield our records page by page, beginning after `page_position`, and store the run's position after each
-        full page. If the process was stopped, yield None as the last value.
+        """Yield our records one by one, beginning after `page_position`. The records are read page by page, and the
+        run's position is stored after each full page. If the process was stopped, yield None as the last value.
 
         `read_page` reads one page; `get_instant` returns the instant by which the records are sorted;
         `position_prefix` is the first part of the stored position.

@@ -156,8 +156,9 @@ class QueueReader:
         return QueueItem(record, explanation, record.state_since, owner, disagreement)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
-        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time since which
-        the oldest of the counted records waits."""
+        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time at which the
+        oldest of the counted records began to wait.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed_ids = journal.list_lapsed_by_kind(conn)

@@ -192,7 +192,7 @@ class RelatedRecordCompleter:
     def _find_lasting_alert(
         self, order: Order, order_payments: tuple[Payment, ...], open_alerts: Sequence[Alert]
     ) -> Alert | None:
-        """Return the one of the order's open alerts whose rule the order still breaks; None if there is none."""
+        """Return the open alert of the order whose rule the order still breaks; None if there is no such alert."""
         if not order_payments:
             return None
         finding = find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
@@ -423,7 +423,7 @@ def _make_order_relations(
 
 
 def _find_unknown_payment(order: Order, unfinished_payments: Iterable[Payment]) -> Payment | None:
-    """Return the payment with an unknown outcome if the order is pending; None if there is none."""
+    """Return the payment with an unknown outcome; None if there is none, or if the order is not pending."""
     if order.state is not OrderState.PENDING:
         return None
     return next((payment for payment in unfinished_payments if payment.certainty is Certainty.UNKNOWN), None)

@@ -136,10 +136,10 @@ class SavedViewService:
         *,
         request_id: str | None = None,
     ) -> SavedView:
-        """Store a view under a name, and return the stored view. If the acting person (or, with `is_team`, the team)
-        already has a view with this name, with `may_replace` the new content replaces the old content. Raises usage
-        for a name or content that can't be stored, for a used name without `may_replace`, and if there are too many
-        views; raises not_allowed if the acting person may not save this view.
+        """Store a view under a name, and return the stored view. With `is_team`, the view belongs to the team,
+        otherwise to the acting person. With `may_replace`, the new content replaces that of an existing view with
+        this name. Raises usage for a name or content that can't be stored, for a used name without `may_replace`, and
+        if there are too many views; raises not_allowed if the acting person may not save this view.
         """
         arguments = (view_name, is_team, content, may_replace)
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
@@ -165,8 +165,8 @@ class SavedViewService:
         return self._change_view_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, make_deleted_view)
 
     def restore_view(self, id: int, *, request_id: str | None = None) -> SavedView:
-        """Restore a deleted view, and return it. Raises usage if another view has got its name meanwhile or if
-        there are too many views, not_found if there is no such view, and not_allowed if the acting person may
+        """Restore a deleted view, and return it. Raises usage if another view has the name of the deleted view now,
+        or if there are too many views; not_found if there is no such view, and not_allowed if the acting person may
         not change it.
         """
         return self._change_view_once(

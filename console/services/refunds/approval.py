@@ -65,7 +65,7 @@ class RefundDecisionService:
         Before the approval is stored, raises not_found if there is no such refund; not_allowed if the acting person
         has no right to approve refunds, if the maker is disabled or may no longer request refunds, or if the database
         can't enforce two people; bad_profile if the provider is not configured on this desk; same_person if the
-        acting person is the maker or has approved the refund before; stale_view for another version than
+        acting person is the maker or has approved the refund before; stale_view if the refund's version is not
         `expected_version`; already_decided if the refund has expired or doesn't wait for a decision; in_progress
         while a process sends the refund; read_only while a read-only switch is on; database_went_back if the database
         has gone back to an earlier state; the error of `require_refundable` if the provider's answer about the
@@ -208,8 +208,8 @@ class RefundDecisionService:
 
         Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS; not_found if there is no such
         refund; not_allowed if the acting person has no right to reject refunds; same_person if the acting person is
-        the maker; stale_view for another version than `expected_version`; already_decided if the refund has expired
-        or doesn't wait for a decision; in_progress while a process sends the refund.
+        the maker; stale_view if the refund's version is not `expected_version`; already_decided if the refund has
+        expired or doesn't wait for a decision; in_progress while a process sends the refund.
         """
         reason_text = reason.strip()
         if not reason_text or len(reason_text) > LONGEST_REASON_CHARACTERS:
@@ -262,8 +262,8 @@ class RefundDecisionService:
             return self._end_refund_request(refund_id, RefundState.WITHDRAWN, refuse_unless_withdrawable)
 
     def expire(self, refund_id: int) -> Refund:
-        """Set a refund to expired for which `has_expired` is True. Return the refund. Raises not_found if there is no
-        such refund, and already_decided if `has_expired` is False.
+        """Set the refund to the state expired if `has_expired` is True for it. Return the refund. Raises not_found if
+        there is no such refund, and already_decided if `has_expired` is False.
         """
 
         def refuse_unless_expired(refund: Refund, conn: Connection) -> None:

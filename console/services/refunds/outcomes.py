@@ -217,7 +217,7 @@ def _write_known_state(
     **values: object,
 ) -> None:
     """Write four things into the refund's row: the state, the certainty known, the facts of the provider's report
-    (None: no report), and the column values `values`. Also and close the open proposals and cases about the refund.
+    (None: no report), and the column values `values`. Also close the open proposals and cases about the refund.
     """
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}

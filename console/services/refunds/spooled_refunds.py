@@ -88,9 +88,9 @@ class LostRefundProber:
 
 
 def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
-    """Return the payment of the lost refund `intent`; None if the database doesn't have it, or not yet. The payment
-    may have been lost, too, and have been restored with another id; the intent of the payment's lost start then has
-    the payment number by which it is found.
+    """Return the payment of the lost refund `intent`; None if the database doesn't have it, or doesn't have it yet.
+    The payment may have been lost, too, and have been restored with another id; the intent of the payment's lost
+    start then has the payment number by which it is found.
     """
     payment = payments.find(conn, intent.payment_id or 0)
     if payment is not None and is_refund_of_payment(intent, payment):

@@ -333,8 +333,9 @@ def _find_earlier_attempt(
 
 
 def _make_unsent_outcome(outcome: Outcome[object]) -> Outcome[RefundReport]:
-    """Return the outcome of a refund that wasn't sent, because the provider's answer to a question before it
-    (`outcome`) doesn't allow the sending."""
+    """Return the outcome of a refund that wasn't sent, because `outcome`, the provider's answer to a question before
+    the sending, doesn't allow the sending.
+    """
     kind = outcome.kind if outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) else None
     return Outcome(
         kind or OutcomeClass.FAILED_DEFINITE,

@@ -18,14 +18,15 @@ from console.store.reports import provider_success, queue_ages, refund_funnel, s
 
 
 def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
-    """Return for each of these queues the times for which its records have been waiting at the time `now`."""
+    """Return for each of these queues the durations for which its records have been waiting at the time `now`."""
     lapsed_ids = journal.list_lapsed_by_kind(conn)
     return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed_ids, now) for name in queues), now)
 
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
-    """Return the numbers of requested, approved, sent and completed refunds, of those that were requested in the
-    last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
+    """Return the numbers of requested, approved, sent and completed refunds. Only refunds that were requested in the
+    last DAYS_OF_REFUNDS_AND_OUTCOMES days count.
+    """
     period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     funnels, is_complete = refund_funnel.count_funnel_steps(conn, period)
     return RefundFunnelReport(period, funnels, is_complete, now)
@@ -70,7 +71,7 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
 
 
 def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> TimeToTruthReport:
-    """Return the times for which outcomes stayed unknown, per kind of record, for the calls of the last
+    """Return the durations for which outcomes stayed unknown, per kind of record, for the calls of the last
     DAYS_OF_REFUNDS_AND_OUTCOMES days. `scale` is the time scale of the waits between probes.
     """
     period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)

@@ -39,7 +39,7 @@ class ReportService:
         return self._read_report(read_provider_success)
 
     def read_queue_ages(self, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
-        """Return for each of these queues the times for which its records have been waiting."""
+        """Return for each of these queues the durations for which its records have been waiting."""
         return self._read_report(partial(report_queries.read_queue_ages, queues=queues))
 
     def read_refund_funnel(self) -> RefundFunnelReport:
@@ -55,7 +55,7 @@ class ReportService:
         return self._read_report(report_queries.read_settlement)
 
     def read_time_to_truth(self) -> TimeToTruthReport:
-        """Return the times for which outcomes stayed unknown, per kind of record, for the calls of the last
+        """Return the durations for which outcomes stayed unknown, per kind of record, for the calls of the last
         DAYS_OF_REFUNDS_AND_OUTCOMES days.
         """
         return self._read_report(self._read_time_to_truth)

@@ -51,7 +51,7 @@ _log = logging.getLogger("console.worker")
 
 
 class _RowFinder(Protocol):
-    """Interface of a function that finds at most `limit` rows of credit checks that another application has written."""
+    """Interface of a function that finds at most `limit` rows that another application has written."""
 
     def __call__(self, conn: Connection, *, limit: int) -> tuple[queues.ForeignRow, ...]: ...
 
@@ -289,8 +289,10 @@ class DueTasks:
     def _adopt_row_batch(self, find_rows: _RowFinder, adopted_ids: set[int], failed_ids: set[int]) -> None:
         """Adopt up to ROWS_PER_TRANSACTION of the rows that `find_rows` finds, except those in `adopted_ids` and
         `failed_ids`, in one transaction. If the transaction fails, adopt each row in a transaction of its own. Add
-        the ids of the rows that were adopted to `adopted_ids`. Add those of the other rows to `failed_ids`, so that
-        the next batch has the rows behind them; also those of rows that were adopted and have been changed again."""
+        the ids of the adopted rows to `adopted_ids`. Add the ids of the other rows to `failed_ids`, so that the next
+        batch has the rows that follow them. The id of a row that was adopted and has been changed again is added to
+        `failed_ids`, too.
+        """
         rows: tuple[queues.ForeignRow, ...] = ()
         changed_ids = set[int]()
 
@@ -360,7 +362,8 @@ class DueTasks:
 
 def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
     """Return the work of an adopted credit check. A person must review a duplicate, a row whose corporation number
-    can't be read, and a row without AlarmBox's id that is not certainly unbought; every other row has no work."""
+    can't be read, and a row without AlarmBox's id that may have been bought; every other row has no work.
+    """
     if is_duplicate:
         return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)
     if not is_readable:

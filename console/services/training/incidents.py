@@ -228,7 +228,9 @@ def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts
 
 
 def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `due_approval`: a colleague requests a refund that equals an earlier one and is due."""
+    """Create the incident `due_approval`: a colleague requests a refund that equals an earlier refund and is
+    nevertheless justified.
+    """
     order = world.add_order(8_000)
     payment = world.pay_order(order, 8_000)
     world.approve_refund(world.request_refund(payment, 4_000, "part_returned"))
