@@ -50,7 +50,7 @@ class SignInService:
 
         with log_and_suppress("audit of a sign-in"):
             self._context.write(write_audit_entries)
-        self._sign_in.sign_in_reason = None  # also without the entry: the next sign-in has its own reason
+        self._sign_in.sign_in_reason = None  # also if the entry failed: the next sign-in has its own reason
         return is_stored
 
     def confirm_password(self, password: str) -> bool:

@@ -49,7 +49,7 @@ class ClockDriftAlerts:
         with context.database.read() as conn:
             drifts = self._measure_own_clock(conn)
             if WORKER in context.read_person().roles:
-                drifts = _measure_clocks_of_requests(conn) | drifts  # the own measurement is the more precise one
+                drifts = _measure_clocks_of_requests(conn) | drifts  # this process's own measurement is more precise
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         subject_ids_of_open_alerts = {alert.subject_id for alert in open_alerts}
         new_drifts = {

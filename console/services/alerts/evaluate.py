@@ -188,7 +188,7 @@ class AlertRuleEvaluator:
             yield rows
             after_id = rows[-1].id
 
-    # Judgement
+    # Evaluation
 
     def _evaluate_orders(self, ids: Sequence[int]) -> int:
         """Evaluate the alert rules for the orders with these ids in one read. Then, in one transaction per order,

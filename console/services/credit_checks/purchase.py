@@ -269,7 +269,7 @@ class _PurchaseAttempt:
         # The provider's statement takes precedence over its date, in both directions.
         if not (is_date_over if report.expired is None else report.expired):
             facts: NotExpiredDetail = {"record": live_check}
-            if report.expired is None:  # without a date, since a date that is over isn't refused
+            if report.expired is None:  # the date is missing: a date that is over would not be refused
                 facts = _add_reason_of_missing_date(facts, valid_until, can_refetch=False)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts if is_date_over else {**facts, "expired_at": valid_until})
         return live_check.id, live_check.credit_check_id

@@ -94,9 +94,9 @@ class _DocumentLayout:
         pdf_file = io.BytesIO()
         for page in self._pages:
             self._pdfium_functions.FPDFPage_GenerateContent(page.raw)
-        with interrupts.defer_signals():  # an exception is lost in a function that the PDF library calls
+        with interrupts.defer_signals():  # the PDF library would lose an exception of its callback
             self._pdf.save(pdf_file, flags=self._pdfium_functions.FPDF_SUBSET_NEW_FONTS)
-        if interrupts.has_received_signal():  # the window's threads finish the file
+        if interrupts.has_received_signal():  # only in the main thread: a thread of the window finishes the file
             interrupts.raise_if_interrupt_pending()
         return pdf_file.getvalue()
 

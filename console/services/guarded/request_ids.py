@@ -208,7 +208,7 @@ class RequestIdService:
         context = self._context
         cache_answer = self._cache.announce_use(*_make_cache_key(request))
         if cache_answer.result is not None:
-            # An unreadable answer was stored by another version of this program: the database has more.
+            # Another version of this program stored an unreadable answer: the answer is then built from the database.
             with suppress(ValueError):
                 return answer_serialization.deserialize_answer(cache_answer.result)
         self._require_role()

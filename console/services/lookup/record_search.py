@@ -221,7 +221,7 @@ class Lookup:
         a newcomer to look up; None if no training is running or no record has a number. Raises not_allowed if the
         acting person has no right to read.
         """
-        from console.store.payments import payments  # imported here: a lookup reads no payment by itself
+        from console.store.payments import payments  # imported here, because other lookups don't read payments
 
         if self._context.settings.environment != "training":
             return None

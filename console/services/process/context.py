@@ -461,7 +461,8 @@ class ServiceContext:
         request = _executed_request.get()
         request_facts = {} if request is None else {"request": request.id, "worker": self.database.account}
         given_facts: Mapping[str, object] = detail or {}
-        if result != "refused":  # a refusal's facts are our own, and its person perhaps may not read the record
+        # The facts of a refusal name no payers, and the refused person may have no right to read the record.
+        if result != "refused":
             given_facts = _mask_payers(tx.conn, kind, subject_id, given_facts)
         facts = {**given_facts, **correlation_facts, **request_facts}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)

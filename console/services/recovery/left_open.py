@@ -50,7 +50,7 @@ class LeftOpenService:
 
     def _list_owned_incidents(self, person: str) -> Iterator[LeftOpen]:
         for incident in self._list_open_incidents():
-            is_ended = incident.state is IncidentState.RESOLVED  # by a person, although an alert is still open
+            is_ended = incident.state is IncidentState.RESOLVED  # a person has resolved it while an alert is open
             if incident.owner is not None and is_same_person(incident.owner, person) and not is_ended:
                 since = incident.owner_since or incident.since
                 yield LeftOpen(LeftReason.INCIDENT, incidents.INCIDENT_KIND, str(incident.id), since)

@@ -327,9 +327,9 @@ def _write_approved_state(
     context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object
 ) -> None:
     if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, refund.id):
-        # The provider said that it had made the refund, and only then it was sent again: people still have to look.
+        # The refund was sent again after the provider had said that it had made the refund: people must still look.
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED, attempt=work.attempt)
-    # An attempt that sent nothing doesn't begin the state anew: each attempt would hide how long the refund waits.
+    # `state_since` stays the time of the approval: an attempt that sent nothing must not hide the refund's wait.
     approved_at = approvals.find_last_vote_time(tx.conn, refund.id) or context.now()
     values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, "state_since": approved_at}
     refunds.change_refund(tx.conn, refund, context.now(), **values, **refunds.make_work_values(work))

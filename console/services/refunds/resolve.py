@@ -108,7 +108,7 @@ class RefundResolver:
                 current_refund = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
-        # An accepted refund is known to the database, and may fail after all.
+        # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             refuse_denial_of_answer(find_own_entry(context, refund.operation_id), refund)
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
