@@ -121,7 +121,9 @@ def _parse_account_entry(json_entry: object, content: str) -> AccountEntry:
 def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: int) -> bool:
     """Return True if a worker acts for the person: the person has a role of ROLES_THAT_MAY_ASK_WORKER, and the
     person's entry `json_entry` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`.
-    Raises ConsoleError `usage` if both keys are set, or if one is set for a person without such a role."""
+    Raises ConsoleError `usage` (with the line number `line`) if both keys are set, or if one is set for a person
+    without such a role.
+    """
     if "asks" in json_entry and ("acts" in json_entry or json_entry["asks"] is not True):
         raise make_account_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
     may_ask_worker = bool(person.roles & ROLES_THAT_MAY_ASK_WORKER)
@@ -132,8 +134,9 @@ def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: i
 
 def _parse_roles(json_roles: object, line: int, name: str) -> frozenset[str]:
     """Return the roles of one person; `json_roles` is the value of the key `roles` in the person's entry. `worker`
-    must be the only role of an account, because a worker never decides. Raises ConsoleError `usage` for an unknown or
-    repeated role, for `worker` with another role, and if there is no role."""
+    must be the only role of an account, because a worker never decides. Raises ConsoleError `usage` (with the line
+    number `line`) for an unknown or repeated role, for `worker` with another role, and if there is no role.
+    """
     if not isinstance(json_roles, list) or not json_roles or not all(isinstance(role, str) for role in json_roles):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     roles = frozenset(json_roles)

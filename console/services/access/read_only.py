@@ -35,9 +35,10 @@ class ReadOnlySwitchService:
         return (EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER, *list_provider_names())
 
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
-        """Set the read-only switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, and return its
-        setting. If the switch already has this value, write nothing and return the stored setting with its earlier
-        reason. A switch that was never set is off; a call that sets such a switch to off writes nothing either.
+        """Set the read-only switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, to on or off
+        (`is_on`), and return its setting. If the switch already has this value, write nothing and return the stored
+        setting with its earlier reason. A switch that was never set is off; a call that sets such a switch to off
+        writes nothing either.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed if the acting person has no right to set read-only switches.

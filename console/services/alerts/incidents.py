@@ -226,7 +226,8 @@ class IncidentService:
     ) -> Incident:
         """Store the action of a person on an incident as a step if the incident's state admits it, and return the
         incident. An action that would change nothing (a take, release, end of a snooze or reopening) stores no step.
-        `arguments` are those of the action, without the incident's id."""
+        `alert_id` is the id of an alert of the incident; `arguments` are the other arguments of the action.
+        """
         context, now = self._context, self._context.now()
         incident = self._require_incident(tx.conn, alert_id)
         reopened_alert = (

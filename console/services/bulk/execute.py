@@ -110,8 +110,10 @@ class BulkExecutor:
 
     @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
-        """Set the bulk run to the state running, unless it is done. Return the run, and the position of the row
-        that an earlier process was executing when it ended (None if there is no such row)."""
+        """Set the bulk run to the state running, unless it is done; store `max_rows`, the largest number of rows to
+        execute, as its limit (None: keep the stored limit). Return the run, and the position of the row that an
+        earlier process was executing when it ended (None if there is no such row).
+        """
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUN_DONE:
             return run, None

@@ -47,10 +47,10 @@ def refuse_denial_of_listed_purchase(
     store_answer: Callable[[Transaction, ListOutcome], object],
 ) -> None:
     """Ask AlarmBox for the purchases of the corporation number, if AlarmBox offers a list of purchases and this desk
-    can call AlarmBox; store the answer with `store_answer`. Raise evidence_mismatch (detail.reason `listed_purchase`,
-    detail.record `record`) if the list has a purchase that has not expired, was made on the day before `sent_at` or
-    later (None: on any day), and belongs to no credit check here. If AlarmBox gives no answer, do not raise an error:
-    people then decide with their evidence alone.
+    can call AlarmBox (`open_reader` raises a ConsoleError otherwise); store the answer with `store_answer`. Raise
+    evidence_mismatch (detail.reason `listed_purchase`, detail.record `record`) if the list has a purchase that has
+    not expired, was made on the day before `sent_at` or later (None: on any day), and belongs to no credit check
+    here. If AlarmBox gives no answer, do not raise an error: people then decide with their evidence alone.
     """
     try:
         reader = open_reader()

@@ -41,8 +41,10 @@ class PdfComparison:
 
     def compare(self, progress: ComparedPagesReporter = lambda *_: None) -> DocumentComparison:
         """Compare the pages of the two versions and return the differences, at most MAX_DOCUMENT_DIFFERENCES; pages
-        after the one that reaches this number are not compared. The method calls `progress` before each page.
-        Raises provider_answer_unusable if one of the versions can't be opened."""
+        after the one that reaches this number are not compared. The method calls `progress` before each page with the
+        number of compared pages and the number of all pages. Raises provider_answer_unusable if one of the versions
+        can't be opened.
+        """
         comparison = DocumentComparison(self.old_pdf.count_pages(), self.new_pdf.count_pages())
         page_count = max(comparison.old_pages, comparison.new_pages)
         for index in range(page_count):

@@ -191,9 +191,10 @@ class PurchaseResolver:
         return record is not None and record.error_code == "lapsed"
 
     def _refuse_denial_of_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
-        """Refuse the decision that the unknown credit check was not bought if this desk has AlarmBox's answer that it
-        was. Raises stale_view if that answer has settled the credit check since `record` was read, otherwise
-        evidence_mismatch."""
+        """Refuse the decision that the unknown credit check was not bought if `entry`, the entry of this desk's spool
+        about the purchase, has AlarmBox's answer that it was. Raises stale_view if that answer has settled the credit
+        check since `record` was read, otherwise evidence_mismatch.
+        """
         try:
             refuse_denial_of_answer(entry, record)
         except ConsoleError:
@@ -287,7 +288,10 @@ class PurchaseResolver:
         *,
         is_answered: bool,
     ) -> None:
-        """Store the provider's answer in a transaction of its own, because the decision may still be refused."""
+        """Store the provider's answer as evidence. The caller uses a separate transaction for this, because the
+        decision may still be refused. `is_answered` is False if the answer has no report; then also write an audit
+        entry that the decision was refused.
+        """
         outcomes.store_answer_evidence(self._context, tx, record, call_name, outcome)
         if not is_answered:
             self._context.record_audit(
@@ -409,8 +413,9 @@ class PurchaseResolver:
 
     def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
         """Mark the intent of the credit check's purchase in this desk's spool as ended, because a decision has
-        settled the purchase. `provider_id` is the provider's id of the bought credit check; None if it was not
-        bought."""
+        settled the purchase. `is_bought` is True if people decided that it was bought; the intent then keeps its
+        claim. `provider_id` is the provider's id of the bought credit check; None if it was not bought.
+        """
         if record.operation_id:
             with log_and_suppress("end of a resolved operation"):
                 self._context.spool.mark_ended(record.operation_id, holds_claim=is_bought, provider_id=provider_id)

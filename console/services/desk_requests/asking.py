@@ -121,8 +121,10 @@ class RemoteRequestIdService(RequestIdService):
     def _store_request_and_wait(
         self, request: NewDeskRequest, file_content: bytes | None, password: str | None, progress: StepReporter | None
     ) -> Any:
-        """Store the desk request, wait for its answer, and return the answer's value or raise its error. With
-        `password`, the request is stored over a new connection that signs in with this password."""
+        """Store the desk request, wait for its answer, and return the answer's value or raise its error.
+        `file_content` is the content of the file among the request's arguments (None: no file). With `password`, the
+        request is stored over a new connection that signs in with this password.
+        """
         context = self._context
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_interrupt_pending()

@@ -178,9 +178,10 @@ class RequestExecutor:
             self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
 
     def _take_next_request(self, *, only_first_of_person: bool) -> TakenDeskRequest | None:
-        """Take the next desk request, or return one that `take_locked_request` has taken; None if there is none. Only
-        one thread of this process takes a request at a time; otherwise a second thread could find the request locked
-        that the first thread is taking. Raises RequestLocked if the request is locked by another session.
+        """Take the next desk request, or return one that `take_locked_request` has taken; None if there is none. With
+        `only_first_of_person`, take no request of a person for whom a worker is executing another request. Only one
+        thread of this process takes a request at a time; otherwise a second thread could find the request locked that
+        the first thread is taking. Raises RequestLocked if the request is locked by another session.
         """
         if not only_first_of_person:
             with suppress(IndexError):

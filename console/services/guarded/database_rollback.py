@@ -317,11 +317,11 @@ def _report_rollback(
     earlier_resolved_alerts: frozenset[str],
 ) -> DatabaseRollback | None:
     """Write the operations that the database has lost, and the alert about that, to the database and return the
-    finding. Return None if the write transaction finds all anchors, or if a person has already acknowledged
-    this loss. `earlier_resolved_alerts` are the resolved alerts that the spool had stored before the
-    comparison.
-
-    A replica that is behind refuses write transactions, so its delay is not reported as a loss.
+    finding. Return None if the write transaction finds all anchors, or if a person has already acknowledged this
+    loss. `earlier_resolved_alerts` are the resolved alerts that the spool had stored before the comparison;
+    `own_anchors` are the anchors of this desk; `old_database_id` is the id of the database that was at this address
+    before, None if it was this one. A replica that is behind refuses write transactions, so its delay is not reported
+    as a loss.
     """
     spooled_operations = _list_operations_not_in_journal(context, old_database_id)
     try:
@@ -367,8 +367,9 @@ def _write_rollback(
     `database_went_back` is one of `earlier_resolved_alerts`.
 
     `own_anchors` are the anchors of this desk, `spool_entries` the operations in its spool that the journal lacks.
-    Return the finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id
-    is unchanged. The finding is None if no alert is open.
+    `old_database_id` is the id of the database that was at this address before, None if it was this one. Return the
+    finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id is
+    unchanged. The finding is None if no alert is open.
     """
     from console.store.operations import lost_operations
 
@@ -397,8 +398,11 @@ def _record_loss(
     old_database_id: str | None,
     operation_count: int,
 ) -> None:
-    """Write the audit entry that the database has lost rows, with the first lost row of the trail and the number of
-    operations that only this desk's spool has."""
+    """Write the audit entry that the database has lost rows, with the first lost row of the trail and
+    `operation_count`, the number of operations that only this desk's spool has. `missing_heads` are the anchors that
+    are missing in the database; `old_database_id` is the id of the database that was at this address before, None if
+    it was this one.
+    """
     facts = {
         "first": min((head.row_id for head in missing_heads), default=0),
         "operations": operation_count,

@@ -85,7 +85,9 @@ class LeaseDeadline:
         self._ends_at_ms = begun_at_ms + int(lease_seconds * 1000)
 
     def extend(self, renewed_at_ms: int, lease_seconds: float) -> None:
-        """Record a renewal of the lease whose write began at `renewed_at_ms` (uptime in milliseconds)."""
+        """Record a renewal of the lease by `lease_seconds` seconds. The write of the renewal began at `renewed_at_ms`
+        (uptime in milliseconds).
+        """
         self._ends_at_ms = max(self._ends_at_ms, renewed_at_ms + int(lease_seconds * 1000))
 
     def is_live(self) -> bool:

@@ -106,8 +106,9 @@ class GlobalSearch:
     def _find_companies(
         self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
     ) -> RegistryMatches:
-        """Return the companies that match the words of the query. If the registry can't be read, log this and return
-        no companies; the records are found without the registry.
+        """Return at most `limit` companies that match the words of the query; with `prefecture`, only companies of
+        that prefecture. If the registry can't be read, log this and return no companies; the records are found
+        without the registry.
         """
         if not query.words:
             return RegistryMatches((), None)

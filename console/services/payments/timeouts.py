@@ -271,8 +271,8 @@ class PaymentTimeoutSagas:
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
     ) -> StepVerdict:
         """Apply the provider's answer to the payment. Return the verdict of the saga's first step: done if the
-        payment is certainly unpaid, end of the saga if it is paid, otherwise wait. `outcome` is None if the
-        provider can't be asked.
+        payment is certainly unpaid, end of the saga if it is paid, otherwise wait. `outcome` is the answer, None if
+        the provider can't be asked; `asked_at` is the time of the question.
         """
         if outcome is None:
             return StepWaiting("nobody_to_ask")

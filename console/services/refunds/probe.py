@@ -171,7 +171,7 @@ class RefundProber:
     ) -> dict[str, object]:
         """Return the new values of the refund's columns that count the answers "not found". Such an answer counts
         only if the provider was asked at least `first_answer_after_seconds` (in the provider's rule) after the refund
-        was sent. Return no values if `outcome` doesn't count.
+        was sent; `asked_at` is the time of the question. Return no values if `outcome` doesn't count.
         """
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin, asked_at):
@@ -182,10 +182,10 @@ class RefundProber:
     def _is_proven_unprocessed(
         self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities, asked_at: datetime
     ) -> bool:
-        """True if the answers "not found" prove that the provider has not processed the refund: the provider
-        stores idempotency keys, and the number and the times of these answers meet the provider's rule.
-        `columns` are the refund's columns that the probe will write; they are empty if the newest answer doesn't
-        count as "not found".
+        """True if the answers "not found" prove that the provider has not processed the refund: the provider stores
+        idempotency keys, and the number and the times of these answers meet the provider's rule. `columns` are the
+        refund's columns that the probe will write; they are empty if the newest answer doesn't count as "not found".
+        `asked_at` is the time of the newest question.
         """
         rule = capabilities.not_found_rule
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:

@@ -214,8 +214,9 @@ class RefundRequestService:
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
         """Return three values: the checks of all rules (none if the provider can't be queried or SQLite is not
         allowed for it); the code of the reason why the rules refuse a request for any amount (None if they don't);
-        and the facts of that reason. `set_aside_minor` is the amount in minor units of the set-aside to refund; None
-        if the money to refund is not set aside."""
+        and the facts of that reason. `amount_minor` is the amount of the refund in minor units; `set_aside_minor` is
+        the amount in minor units of the set-aside to refund; None if the money to refund is not set aside.
+        """
         context, payment = self._context, refund_facts.payment
         try:
             reader = self._payment_providers.get_reader(payment.provider)

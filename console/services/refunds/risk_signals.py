@@ -38,12 +38,12 @@ LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
 class RiskSignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
-    `rule_facts` are the facts for the rules. `similar_payments` are the payments of the same order, and after them
-    those of the same corporation whose captured amount is that of this payment, or of another payment whose facts are
-    read in the same call. `open_cases`
-    are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's order,
-    `payer_refunds` the refunds to the same payer within PAYER_LOOK_BACK_PERIOD. The refunds are newest first, and
-    the payments of each of the two groups too.
+    `rule_facts` are the facts for the rules. `similar_payments` are two groups of payments: first the payments of the
+    same order, then payments of the same corporation with an equal captured amount. (The second group may also
+    contain payments whose amount equals that of another payment whose facts are read in the same call.) `open_cases`
+    are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's order, `payer_refunds`
+    the refunds to the same payer within PAYER_LOOK_BACK_PERIOD. The refunds, and the payments in each of the two
+    groups, are sorted newest first.
     """
 
     rule_facts: RefundFacts
@@ -136,9 +136,10 @@ def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, no
 def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal about the newest refund of the same payment and amount that was requested within
-    LOOKALIKE_REFUND_PERIOD and did not end without effect. The refund with the id `own_refund_id` itself doesn't
-    count."""
+    """Yield a signal about the newest refund of the same payment and amount (`amount_minor`, minor units) that was
+    requested within LOOKALIKE_REFUND_PERIOD and did not end without effect. The refund with the id `own_refund_id`
+    itself doesn't count.
+    """
     since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
     lookalike_refund = next(
         (
@@ -276,7 +277,9 @@ def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
 def _group_records_by(
     records: Iterable[RecordT], get_key: Callable[[RecordT], object]
 ) -> Mapping[object, list[RecordT]]:
-    """Return lists of the records with the same key, by key; each list is in the sequence of `records`."""
+    """Group the records by the key that `get_key` returns, and return the lists by key; each list is in the sequence
+    of `records`.
+    """
     groups: dict[object, list[RecordT]] = {}
     for record in records:
         groups.setdefault(get_key(record), []).append(record)

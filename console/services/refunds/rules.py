@@ -231,8 +231,8 @@ def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
 
 
 def _check_other_refunds(facts: RefundFacts, reader: PaymentReader, *, is_before_request: bool) -> list[RuleCheck]:
-    """Return the checks of the rules about the payment's other refunds: the provider must not contradict the state of
-    any of them and, for a refund that is not requested yet, none of them may be open.
+    """Return the checks of the rules about the payment's other refunds. The provider must not contradict the state of
+    any other refund. For a refund that is not requested yet (`is_before_request`), no other refund may be open.
 
     A contradiction that a person has acknowledged breaks no rule if the provider lists the payment's refunds: before
     the sending, the amounts in its list count (`payment_precheck`).
@@ -253,7 +253,9 @@ def _check_request_rules(
     facts: RefundFacts, amount_minor: int, requestable_minor: int, capabilities: PaymentCapabilities
 ) -> list[RuleCheck]:
     """Return the checks of the rules that apply only to the request of a refund, because they count amounts and
-    refunds that already exist. `requestable_minor` is the amount that can still be requested, in minor units."""
+    refunds that already exist. `amount_minor` is the amount of the refund, and `requestable_minor` the amount that
+    can still be requested, both in minor units.
+    """
     return [
         RuleCheck(
             ExceedsReason.MORE_THAN_REFUNDABLE,

@@ -111,7 +111,8 @@ class RegistryService:
         request_id: str | None = None,
     ) -> RegistryStatus:
         """Import whole files or differences of the publisher. If an earlier import was stopped, continue it. Return
-        the status of the registry in use afterwards. If `should_stop` returns True, the import stops.
+        the status of the registry in use afterwards. The import calls `on_progress` with its progress; if
+        `should_stop` returns True, it stops.
 
         On a database server only a worker's database account may import (any other account raises not_allowed); the
         registry is then published to the desks. Raises bad_registry_file for an invalid file; registry_order for a
@@ -154,10 +155,11 @@ def import_files(
     on_progress: Callable[[ImportProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RegistryStatus:
-    """Import files of the publisher and write an audit entry, for a person or for the due task `registry`. The
-    caller has checked the right. On a database server, publish the registry to the desks afterwards. Return the
-    status of the registry in use. Raises the error of `import_registry_files` if a file is refused or the import is
-    stopped, and documents_unreachable if the storage of the documents can't be reached.
+    """Import files of the publisher and write an audit entry, for a person or for the due task `registry`. The caller
+    has checked the right. The import calls `on_progress` with its progress; if `should_stop` returns True, it stops.
+    On a database server, publish the registry to the desks afterwards. Return the status of the registry in use.
+    Raises the error of `import_registry_files` if a file is refused or the import is stopped, and
+    documents_unreachable if the storage of the documents can't be reached.
 
     `watch_companies` compares the watched corporations with the registry in use. It is called before the import,
     so that the corporations of new records are watched, and after it.

@@ -33,7 +33,7 @@ class ReportService:
         self._context = context
 
     def read_provider_success(self) -> ProviderSuccess:
-        """Return the numbers of successful, failed and other payments per provider and day of the last
+        """Return the numbers of successful, failed and other payments per provider and day, for the last
         DAYS_OF_DAILY_REPORTS days, with the outages of the providers.
         """
         return self._read_report(read_provider_success)

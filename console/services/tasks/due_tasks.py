@@ -361,8 +361,9 @@ class DueTasks:
 
 
 def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
-    """Return the work of an adopted credit check. A person must review a duplicate, a row whose corporation number
-    can't be read, and a row without AlarmBox's id that may have been bought; every other row has no work.
+    """Return the work of an adopted credit check. A person must review a duplicate (`is_duplicate`), a row whose
+    corporation number can't be read (`is_readable` is False), and a row without AlarmBox's id that may have been
+    bought; every other row has no work.
     """
     if is_duplicate:
         return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)

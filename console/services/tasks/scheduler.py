@@ -248,9 +248,9 @@ class Scheduler:
         should_stop: Callable[[], bool] = _never_stop,
         is_due: TaskDuePredicate = _treat_every_task_as_due,
     ) -> _TaskRun | None:
-        """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None.
-        Return the new run; None if `name` is None, if another process holds the task's lease, or if `is_due`
-        returns False for the task.
+        """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None. The new
+        run stops early if `should_stop` returns True. Return the new run; None if `name` is None, if another process
+        holds the task's lease, or if `is_due` returns False for the task.
         """
         if ended_run is None and name is None:
             return None
