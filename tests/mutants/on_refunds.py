@@ -168,7 +168,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/probe.py",
-                "            self._compare_overtaken_answer(tx, refund, outcome)\n            return None\n",
+                "            self._compare_outdated_answer(tx, refund, outcome)\n            return None\n",
                 "            return None\n",
             ),
         ),

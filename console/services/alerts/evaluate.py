@@ -128,7 +128,7 @@ class AlertRuleEvaluator:
             self._find_changed_orders(conn, position),
             candidates.find_newest_order_id(conn),
         )
-        aged_ids_and_position = self._find_aged_orders(conn, position)
+        aged_ids_and_position = self._find_orders_after_grace_period(conn, position)
         range_end_id = position.last_order_id + ORDER_IDS_PER_RUN
         order_ids_in_range = candidates.list_candidate_order_ids(
             conn, position.last_order_id, range_end_id
@@ -156,7 +156,9 @@ class AlertRuleEvaluator:
             last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
         return order_ids, last_id
 
-    def _find_aged_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
+    def _find_orders_after_grace_period(
+        self, conn: Connection, position: ChangeFeedPosition
+    ) -> tuple[frozenset[int], int]:
         """Return the ids of the orders with a change after `position` that is at least LONGEST_GRACE_PERIOD old, and
         the id of the last row of the change feed (the table `changes`) that this run has processed: younger rows are
         left to a later run. These orders are evaluated a second time, because some rules could not be evaluated

@@ -124,13 +124,13 @@ def _list_purchases_of_no_record(
     return [
         report
         for report in reports or ()
-        if not _is_over(report, now)
+        if not _has_expired(report, now)
         and (first_day is None or report.purchase_date is None or report.purchase_date >= first_day)
         and not credit_checks.list_by_provider_id(conn, report.credit_check_id)
     ]
 
 
-def _is_over(report: CheckReport, now: datetime) -> bool:
+def _has_expired(report: CheckReport, now: datetime) -> bool:
     """True if the validity of the listed purchase has ended at `now`. AlarmBox's statement takes precedence over its
     date."""
     if report.expired is not None:

@@ -486,7 +486,7 @@ def end_reading_contradiction(
     credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work))
 
 
-def resume_viewing(context: ServiceContext, tx: Transaction, record_id: int) -> None:
+def schedule_refetch_again(context: ServiceContext, tx: Transaction, record_id: int) -> None:
     """Schedule the re-fetch of a bought credit check again, because the provider shows it after an earlier answer 403
     (viewing period over): that answer can also mean that a permission was missing. Raises StaleRow if the credit
     check changes meanwhile."""

@@ -316,7 +316,7 @@ class CreditCheckProber:
                 outcomes.open_contradiction_case(context, tx, record, observed)
             elif outcome.kind is OutcomeClass.SUCCEEDED:
                 outcomes.end_reading_contradiction(context, tx, record.id, outcome.found)
-                outcomes.resume_viewing(context, tx, record.id)
+                outcomes.schedule_refetch_again(context, tx, record.id)
 
         context.write(store_answer)
         code = find_part_error_code(outcome)

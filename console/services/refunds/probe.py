@@ -137,7 +137,7 @@ class RefundProber:
         outcome = _mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if refund.certainty is Certainty.KNOWN:
-            self._compare_overtaken_answer(tx, refund, outcome)
+            self._compare_outdated_answer(tx, refund, outcome)
             return None
         if refund.operation_id != queried_refund.operation_id:
             return None
@@ -154,7 +154,7 @@ class RefundProber:
         self._record_unsettled_answer(tx, refund, outcome, columns, is_automatic=is_automatic)
         return outcome.reason
 
-    def _compare_overtaken_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
+    def _compare_outdated_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
         """Compare the provider's answer with the refund, whose outcome became known after the question. An answer
         that contradicts the refund's state, or is about another refund, opens a case. The answers "not found" and
         "failed" may have been true only before the refund was accepted, so they change no accepted refund.
