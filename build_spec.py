@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 NAME = "support-console"
 PLATFORM: str = sys.platform  # a variable, because mypy takes all but this machine's own branch for dead code
 WINDOW_NAME = "support-console-window"
-"""Windows needs two programs: this one opens no black console beside the window."""
+"""Name of the second program on Windows. It starts the window without opening a console window."""
 
 # Files that are opened, not imported. Alembic reads the migrations as source.
 DATA = {
@@ -50,11 +50,13 @@ EXTRAS = {
     "kafka": ("confluent_kafka",),
 }
 BINARIES = "binaries.json"
-"""File in the work folder: where each binary of the application comes from."""
+"""Name of the file in the work folder that has the source path of each binary of the application."""
 
 
 def parse_extras(words: Sequence[str]) -> argparse.Namespace:
-    """`[FOLDER] [--with gs] [--with kafka]`: the folder holds dist/ and build/; default: this one."""
+    """Parse the arguments `[FOLDER] [--with gs] [--with kafka]`. FOLDER is the folder in which dist/ and build/ are
+    created; default: the folder of the repository.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT)
     parser.add_argument("--with", dest="extras", action="append", choices=sorted(EXTRAS), default=[])
@@ -62,7 +64,7 @@ def parse_extras(words: Sequence[str]) -> argparse.Namespace:
 
 
 def hidden_imports(extras: Sequence[str]) -> list[str]:
-    """The modules that no import statement names."""
+    """Return the names of the modules that the program imports without an import statement that PyInstaller can find."""
     from PyInstaller.utils.hooks import collect_submodules
 
     named = [name for extra in extras for name in EXTRAS[extra] if find_spec(name)]
@@ -70,7 +72,9 @@ def hidden_imports(extras: Sequence[str]) -> list[str]:
 
 
 def data_files() -> list[tuple[str, str]]:
-    """The files that are opened: source, and folder in the application. PySide6's metadata tells Qt's version."""
+    """Return (source path, folder in the application) of each data file. PySide6's metadata is included because the
+    program reads Qt's version from it.
+    """
     from PyInstaller.utils.hooks import copy_metadata
 
     opened = [(str(ROOT / source), target) for source, target in DATA.items()]
@@ -129,7 +133,9 @@ def _libraries_of(file: str) -> list[str]:
 
 
 def _look_of_program(work: Path) -> dict[str, Any]:
-    """Icon and version resource of a program on Windows; other systems have them in packages."""
+    """Return the arguments for the icon and the version resource of a program on Windows; {} on other systems, whose
+    packages contain both.
+    """
     if PLATFORM != "win32":
         return {}
     icon, version = work / f"{NAME}.ico", work / "version.txt"
@@ -139,14 +145,14 @@ def _look_of_program(work: Path) -> dict[str, Any]:
 
 
 def version_resource() -> str:
-    """The version resource of Windows, from its template and `console.__version__`."""
+    """Return the text of the version resource for Windows, made from a template and `console.__version__`."""
     numbers = [int(number) for number in re.findall(r"\d+", __version__)[:3]]
     text = (ROOT / "installers" / "windows" / "version.txt").read_text(encoding="utf-8")
     return text.replace("@NUMBERS@", str((*numbers, 0))).replace("@VERSION@", __version__)
 
 
 def information_of_macos() -> dict[str, Any]:
-    """The application's `Info.plist`, with `console.__version__`."""
+    """Return the content of the application's `Info.plist` for macOS, with `console.__version__`."""
     import plistlib
 
     information = plistlib.loads((ROOT / "installers" / "macos" / "Info.plist").read_bytes())
@@ -154,7 +160,7 @@ def information_of_macos() -> dict[str, Any]:
 
 
 def _make_macos_application(folder: Any, work: Path) -> None:
-    """Make `Support console.app` of the collected folder."""
+    """Make `Support console.app` from the collected folder."""
     from PyInstaller.building.osx import BUNDLE
 
     icon = work / f"{NAME}.icns"
@@ -167,7 +173,7 @@ def _make_macos_application(folder: Any, work: Path) -> None:
 
 
 def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
-    """Build the application with the licences of all that is in it and a list of its files; return its program."""
+    """Build the application, with the licences of its parts and a list of its files. Return the path of its program."""
     from PyInstaller.__main__ import run
 
     folder = dist / NAME

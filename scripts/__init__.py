@@ -1,1 +1,1 @@
-"""House tools: what `make` calls besides the well-known ones."""
+"""Tools of this project that the Makefile calls, in addition to the usual ones such as ruff and pytest."""

@@ -1,6 +1,7 @@
-"""Asks a service of known vulnerabilities about every pin: `make audit`.
+"""Asks a database of known vulnerabilities (osv.dev) about each pinned package version: `make audit`.
 
-Exit status: 0 none known, 1 some are, 2 the service is out of reach (nothing is known then, good or bad).
+Exit status: 0: no pinned version has a known vulnerability; 1: at least one has; 2: the service can't be reached or
+gave a wrong answer.
 """
 
 import json
@@ -16,8 +17,9 @@ SECONDS = 30
 
 
 def known(pinned: Mapping[str, str], service: str = SERVICE) -> dict[str, list[str]]:
-    """Vulnerabilities (their ids) by package. Raises OSError where the service is out of reach, ValueError where it
-    answers something else.
+    """Return the ids of the known vulnerabilities by package name. `pinned` has the version of each package; a
+    package without a known vulnerability has no key. Raises OSError if the service can't be reached, ValueError if
+    the number of its answers is wrong.
     """
     asked = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pinned.items()]
     request = Request(service, json.dumps({"queries": asked}).encode(), {"Content-Type": "application/json"})
@@ -30,7 +32,7 @@ def known(pinned: Mapping[str, str], service: str = SERVICE) -> dict[str, list[s
 
 
 def main(service: str = SERVICE) -> int:
-    """Ask, and tell what is known."""
+    """Print the known vulnerabilities of the pinned packages, and return the exit status (see the module)."""
     pinned = dict(pins(LOCK.read_text()))
     try:
         found = known(pinned, service)

@@ -29,7 +29,7 @@ BINARY = {".png", ".ttf", ".otf", ".pdf", ".ico", ".icns", ".db", ".qm", ".woff2
 
 
 class Finding(NamedTuple):
-    """One broken rule: where, and what to do instead."""
+    """One broken rule: the path and line of the code, and a sentence that says what to write instead."""
 
     path: str
     line: int
@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 all rules hold, 1 otherwise."""
+    """Print each broken rule. Return the exit status: 0 if no rule is broken, otherwise 1."""
     arguments = sys.argv[1:] if argv is None else argv
     root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent
     findings = list(check(root, tracked(root)))
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def tracked(root: Path) -> list[str]:
-    """Paths that git keeps or would keep, relative to the root; without git, every file."""
+    """Return the paths, relative to the root, of the files that git tracks or would add; without git, of all files."""
     listing = ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         done = subprocess.run(listing, capture_output=True, check=True, text=True)
@@ -60,7 +60,7 @@ def tracked(root: Path) -> list[str]:
 
 
 def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
-    """All findings of all rules over these files."""
+    """Yield the broken rules in these files."""
     for path in paths:
         if Path(path).suffix in BINARY:
             continue
@@ -78,7 +78,7 @@ def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
 
 
 def words(path: str, text: str) -> Iterator[Finding]:
-    """No path of one machine, no package index."""
+    """Yield a finding for each line with an absolute path of one machine, or with the address of a package index."""
     for number, line in enumerate(text.splitlines(), start=1):
         if any(word in line for word in MACHINE_PATHS):
             yield Finding(path, number, "a path of one machine; take it from a setting, tmp_path or __file__")
@@ -87,7 +87,9 @@ def words(path: str, text: str) -> Iterator[Finding]:
 
 
 def calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """Calls that are wrong in this room and don't say why they are right."""
+    """Yield a finding for each call that is forbidden in the file's folder and whose line has no comment with a
+    reason.
+    """
     for node in nodes:
         if isinstance(node, ast.Call) and not EXCUSED.search(lines[node.lineno - 1]):
             name = ast.unparse(node.func)
@@ -97,7 +99,9 @@ def calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator
 
 
 def codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """Strings in the program that are a code of ErrorCode or a reason of WorkReason, and nothing else."""
+    """Yield a finding for each string literal of the program that equals an ErrorCode or a WorkReason, because the
+    enum member must be used.
+    """
     if not re.match(r"console/", path) or re.match(OTHER_VOCABULARIES, path):
         return
     for node in nodes:
@@ -108,8 +112,8 @@ def codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator
 
 
 def function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """Functions of the program whose name begins with a preposition. Properties and Python's `from_…` constructors
-    are no such functions.
+    """Yield a finding for each function of the program whose name begins with a preposition. Properties and
+    constructors named `from_…` are allowed.
     """
     if not path.startswith("console/"):
         return
@@ -123,8 +127,8 @@ def function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
 
 
 def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """`hasattr(self, "name")` of an attribute that the module never sets. It is always false, and a rename doesn't
-    find the string.
+    """Yield a finding for each `hasattr(self, "name")` about an attribute that the module never sets. Such a test is
+    always false; a rename of the attribute misses the string.
     """
     if not path.startswith("console/"):
         return
@@ -138,8 +142,9 @@ def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -
 
 
 def clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
-    """Docstrings, texts below a constant, and comments that begin with a clause in the place of a noun, such as "What
-    was sent stays sent" or "Who is refused may try again". A question begins alike and ends with its mark.
+    """Yield a finding for each docstring, text below a constant, or comment that begins with a clause in place of a
+    noun, such as "What was sent stays sent" or "Who is refused may try again". A text that ends with a question mark
+    is allowed.
     """
     texts = [
         (node.lineno, node.value.value)
@@ -154,8 +159,9 @@ def clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]
 
 
 def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """Assertions of a test that compare the difference of two readings of a clock, or a value with the name of a
-    duration, with a bound. A busy machine makes such a test red. `make bench` compares times.
+    """Yield a finding for each assertion of a test that compares a measured duration with a bound, because such a
+    test fails on a busy machine. A measured duration is the difference of two times of a clock, or a value with a
+    name of DURATION_NAME. `make bench` compares durations.
     """
     if not re.match(r"tests/(?!soak|bench)", path):
         return
@@ -176,7 +182,7 @@ def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
 
 
 def _is_order(node: ast.AST) -> TypeGuard[ast.Compare]:
-    """True for `a < b` and its like."""
+    """True for a comparison by <, <=, > or >=."""
     return isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
 
 
@@ -190,7 +196,7 @@ def _has_name(value: ast.expr) -> bool:
 
 
 def _is_measured(value: ast.expr) -> bool:
-    """True for `time.monotonic() - began` and its like."""
+    """True for a difference such as `time.monotonic() - began`."""
     if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Sub):
         return False
     clock = value.left
@@ -198,8 +204,9 @@ def _is_measured(value: ast.expr) -> bool:
 
 
 def short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
-    """Waits of a test for what must come, with a limit in seconds that a busy machine can use up. Limits below
-    SHORTEST_PATIENCE_SECONDS are pauses between two looks.
+    """Yield a finding for each call of a test that waits for an expected event with a time limit that is too short
+    for a busy machine. Limits below SHORTEST_PATIENCE_SECONDS are allowed: they are pauses between two checks of a
+    condition.
     """
     if not re.match(r"tests/(?!soak|bench)", path):
         return
@@ -221,7 +228,9 @@ def _is_short_patience(limit: ast.expr) -> bool:
 
 
 SHORTEST_PATIENCE_SECONDS, PATIENCE_SECONDS = 2, 300
-"""The limits (seconds) of `tests` that are too short for what must come, and that of `tests/support/waiting.py`."""
+"""Bounds (seconds) of the time limits in tests that are too short: from the first value up to the second one. The
+second value is the time limit of `tests/support/waiting.py`.
+"""
 LIMIT_KEYWORDS = {"timeout", "connect_timeout", "open_timeout", "socket_timeout"}
 WAITING_METHODS = {"acquire", "communicate", "join", "result", "settimeout", "wait", "wait_until_idle"}
 

@@ -1,4 +1,5 @@
-"""Writes `requirements.lock` and `docs.lock` from pyproject.toml, or (`--check`) says whether they are in step.
+"""Writes `requirements.lock` and `docs.lock` from pyproject.toml, or checks (`--check`) that they were made from the
+present pyproject.toml.
 
 python -m scripts.lock             # keep every pin that still fits
 python -m scripts.lock --upgrade   # take the newest versions that fit
@@ -44,7 +45,9 @@ PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>.*
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done or in step, 1 out of step."""
+    """Write the locks, or check them with `--check`. Return the exit status: 1 if a checked lock is out of date,
+    otherwise 0.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--upgrade", action="store_true")
@@ -66,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_locks(*, upgrade: bool) -> None:
-    """Resolve both locks. The site's builder has a lock of its own, because only `make docs` installs it, with the
-    versions of the other lock where both need a package.
+    """Resolve the requirements and write both locks. The packages that build the documentation site have a lock of
+    their own, because only `make docs` installs them. A package in both locks has the same version in both.
     """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
     options = ["--upgrade"] if upgrade else []
@@ -78,7 +81,9 @@ def write_locks(*, upgrade: bool) -> None:
 
 
 def _resolve(lock: Path, asked: Sequence[Requirement], options: Sequence[str], further: Iterable[str]) -> None:
-    """Resolve with pip-compile and add our header. `further` are requirements beside those of the options."""
+    """Write `lock` with pip-compile, and add our header. `asked` are the requirements whose digest the header
+    contains, `options` those of pip-compile, `further` additional requirements.
+    """
     command = [
         *(sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"),
         *("--allow-unsafe", "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
@@ -111,7 +116,7 @@ def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
 
 
 def pins(text: str) -> Iterator[tuple[str, str]]:
-    """(canonical name, version) of each pinned line."""
+    """Yield (canonical name, version) of each pinned package in the text of a lock."""
     for line in text.splitlines():
         if found := PIN.match(line):
             yield canonicalize_name(found["name"]), found["version"]
@@ -132,13 +137,13 @@ def docs_requirements() -> list[Requirement]:
 
 
 def inputs_digest(asked: Sequence[Requirement]) -> str:
-    """SHA-256 over everything that decides a lock's content."""
+    """Return the SHA-256 (hex) of all inputs from which a lock is made."""
     inputs = [sorted(map(str, asked)), ELSEWHERE]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def _mark_other_systems() -> None:
-    """Add their markers to what only other systems need."""
+    """Add an environment marker to each pinned package that only other operating systems need."""
     LOCK.write_text("\n".join(map(_with_marker, LOCK.read_text().splitlines())) + "\n")
 
 

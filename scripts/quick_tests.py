@@ -1,9 +1,10 @@
-"""Prints the files of tests for what was changed since `main`, for `make quick`: as many as fit into half a minute.
+"""Prints the test files that concern the changes since `main`, for `make quick`: as many as run within half a minute.
 
     python -m scripts.quick_tests
 
-A changed file of tests is taken itself. For any other module those are taken that import it: files in the folder that
-mirrors its own first, then short files before long ones. The domain's tests are always taken.
+A changed test file is chosen itself. For each other changed module, the test files that import it are chosen: first
+those in the folder that mirrors the module's folder, then the others, the fastest first. The tests of the domain are
+always chosen.
 """
 
 import re
@@ -24,7 +25,7 @@ _IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+)
 
 
 def read_changed(base: str = "main") -> set[str]:
-    """The paths that differ from where this branch left `base`, committed or not."""
+    """Return the paths that have changed since this branch left `base`, in commits or uncommitted."""
     since = _git("merge-base", base, "HEAD")[0]
     return {*_git("diff", "--name-only", since), *_git("ls-files", "--others", "--exclude-standard")}
 
@@ -64,7 +65,7 @@ def _imported(source: str) -> Iterator[str]:
 
 
 def _mirror(path: str) -> str:
-    """The folder of the tests of a module: the same one below `tests`."""
+    """Return the folder with the tests of the module at `path`: the folder of the same name below `tests`."""
     return _folder(path.replace("console/", "tests/", 1) if path.startswith("console/") else path)
 
 

@@ -1,4 +1,4 @@
-"""Measures how the rooms of the program import each other, and holds that no circle is among them.
+"""Measures how the rooms of the program import each other, and checks that they don't import each other in a circle.
 
     python -m scripts.rooms
 
@@ -20,7 +20,9 @@ Arrows = Mapping[str, Mapping[str, list[str]]]
 
 
 class AcyclicRooms(Contract):
-    """Contract of the import linter: no room is imported by a room that it imports, not even by way of others."""
+    """Contract of the import linter: if a room imports another room, directly or through further rooms, the other
+    room doesn't import it.
+    """
 
     type_name = "acyclic_rooms"
 
@@ -53,7 +55,9 @@ def _find_room(module: str, packages: set[str]) -> str:
 
 
 def find_circles(arrows: Arrows) -> list[frozenset[str]]:
-    """Return the groups of two or more rooms in which each imports each other one, directly or by way of others."""
+    """Return the groups of two or more rooms in which each room imports all others, directly or through further
+    rooms.
+    """
     reached = {room: _find_reached(room, arrows) for room in arrows}
     circles = {frozenset(other for other in reached[room] if room in reached[other]) for room in arrows}
     return sorted((circle for circle in circles if len(circle) > 1), key=sorted)
@@ -80,7 +84,9 @@ def count_floors(arrows: Arrows) -> int:
 
 
 def _describe(circles: list[frozenset[str]], arrows: Arrows) -> Iterator[str]:
-    """Yield the rooms of each circle, and for each two of them an import and the number of the others."""
+    """Yield text lines: the rooms of each circle and, for each pair of its rooms, one import and the number of
+    further imports.
+    """
     for circle in circles:
         yield f"These rooms import each other in a circle: {', '.join(sorted(circle))}."
         for room in sorted(circle):
@@ -90,7 +96,9 @@ def _describe(circles: list[frozenset[str]], arrows: Arrows) -> Iterator[str]:
 
 
 def _count_lines(root: Path) -> Iterator[str]:
-    """Yield the lines and files of Python code by the folders of `console/`; first those of all."""
+    """Yield text lines with the numbers of lines and files of Python code: first those of all of `console/`, then
+    those of each folder.
+    """
     lines, files = Counter[str](), Counter[str]()
     for file in root.rglob("*.py"):
         parts = file.relative_to(root).parts

@@ -1,4 +1,4 @@
-"""Writes docs/states.md from the transition tables, so that the picture can't differ from the rule."""
+"""Writes docs/states.md from the transition tables, so that its diagrams can't differ from the rules of the program."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -59,7 +59,7 @@ S = TypeVar("S", bound=StrEnum)
 
 
 def render() -> str:
-    """The whole page."""
+    """Return the text of the page (Markdown)."""
     opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in OPEN_REFUND_STATES)
     further = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
     parts = (
@@ -101,7 +101,7 @@ def _diagram(table: Mapping[S, frozenset[S]]) -> str:
 
 
 def _times(waits: Sequence[timedelta]) -> str:
-    """Each wait; equal ones in a row are counted."""
+    """Return the waits as text. Equal waits that follow each other are written once, with their number."""
     runs = [(wait, len(list(same))) for wait, same in groupby(waits)]
     return ", ".join(_text(wait) if count == 1 else f"{count} × {_text(wait)}" for wait, count in runs)
 

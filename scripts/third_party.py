@@ -1,4 +1,5 @@
-"""The distributions that a build bundles, with their licences: its `NOTICE.txt`, `sbom.cdx.json` and `THIRD_PARTY/`.
+"""Lists the distributions that a build contains, with their licences, in its files `NOTICE.txt`, `sbom.cdx.json` and
+`THIRD_PARTY/`.
 
 python -m scripts.third_party FILE   # CycloneDX 1.5 of what runs, from the installed pins
 """
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "support-console"
 _TEXT = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 _SHARED = ROOT / "licenses"
-"""Texts that packages name and don't bring along."""
+"""Folder with the licence texts that packages name but don't contain."""
 _HEAD = """\
 Support console {version}
 
@@ -41,11 +42,11 @@ _SHARED_PARTS = (
     ("BIZ UDGothic", "OFL-1.1", "_internal/resources/fonts"),
     ("Noto Sans", "OFL-1.1", "_internal/resources/fonts"),
 )
-"""Parts that are no package of Python: name, licence, where they are."""
+"""Bundled parts that aren't Python packages, each as (name, licence, location in the application)."""
 
 
 def bundled(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
-    """The distributions that the project needs at run time with these extras, by name."""
+    """Return the distributions that the project needs at run time with these extras, sorted by name."""
     found: dict[str, metadata.Distribution] = {}
     waiting: list[tuple[Iterable[str], frozenset[str]]] = [(_declared(extras), frozenset())]
     while waiting:
@@ -66,7 +67,9 @@ def _declared(extras: Sequence[str]) -> list[str]:
 
 
 def _holds(need: Requirement, extras: frozenset[str]) -> bool:
-    """True if a requirement holds here, for one of these extras or for none."""
+    """True if the environment marker of the requirement is true on this machine, without an extra or with one of
+    these extras.
+    """
     return need.marker is None or any(need.marker.evaluate({"extra": one}) for one in ("", *extras))
 
 
@@ -80,12 +83,14 @@ def licence_of(one: metadata.Distribution) -> str:
 
 
 def _field(one: metadata.Distribution, name: str) -> str:
-    """One field; empty where there is none. A backport of `importlib.metadata` raises KeyError there."""
+    """Return a metadata field of the distribution; "" if it is missing (a backport of `importlib.metadata` raises
+    KeyError then).
+    """
     return one.metadata[name] or "" if name in one.metadata else ""
 
 
 def texts_of(one: metadata.Distribution) -> Iterator[Path]:
-    """The files in which it gives its terms."""
+    """Yield the paths of the distribution's licence files."""
     for file in one.files or ():
         path = Path(str(file.locate()))
         if ".dist-info" in str(file) and _TEXT.search(file.name) and path.is_file():
@@ -118,7 +123,7 @@ def write(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, 
 
 
 def _write_shared_texts(folder: Path) -> None:
-    """The texts that parts name and don't bring along, those of the fonts, and Python's own."""
+    """Write the licence texts that parts name but don't contain, the licences of the fonts, and Python's licence."""
     shutil.copytree(_SHARED, folder)
     for name, font in (("OFL.txt", "BIZ-UDGothic"), ("OFL-NotoSans.txt", "NotoSans")):
         shutil.copy(ROOT / "resources" / "fonts" / name, folder / f"OFL-1.1-{font}.txt")
@@ -130,7 +135,7 @@ def _write_shared_texts(folder: Path) -> None:
 
 
 def _write_package(place: Path, one: metadata.Distribution) -> None:
-    """The texts of one distribution and a summary of its terms."""
+    """Write the licence texts of one distribution and a summary of its licence."""
     place.mkdir()
     for count, text in enumerate(texts_of(one)):
         shutil.copy(text, place / (text.name if not (place / text.name).exists() else f"{count}-{text.name}"))
@@ -148,7 +153,9 @@ def _python_version() -> str:
 
 
 def components(extras: Sequence[str] = (), system: Sequence[SystemPackage] = ()) -> dict[str, object]:
-    """A CycloneDX bill of what runs: packages of Python, Python itself, and libraries of the build machine."""
+    """Return a CycloneDX list of the components of the running program: Python packages, Python itself, and libraries
+    of the build machine.
+    """
     listed = [
         _component(
             one.metadata["Name"],
@@ -171,7 +178,9 @@ def _component(name: str, version: str, purl: str, licence: str | None) -> dict[
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the bill of components, with every extra that people may install."""
+    """Write the CycloneDX list of components, with all optional extras, to the file that the command line names.
+    Return the exit status.
+    """
     (file,) = sys.argv[1:] if argv is None else argv
     Path(file).write_text(json.dumps(components(("gs", "kafka")), indent=1) + "\n", encoding="utf-8")
     print(f"Wrote {file}.")

@@ -1,4 +1,6 @@
-"""Which sentences the program asks for: reads keys and codes out of its source, open ones included."""
+"""Finds the wording keys and codes that the program's source uses, including keys of which only a part is written in
+the source.
+"""
 
 import ast
 import re
@@ -22,7 +24,9 @@ Nodes = tuple[ast.AST, ...]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A key or code as it stands in the source, with `*` for what is only known at run time, and where."""
+    """A wording key or code in the source, with `*` for a part that is known only at run time, and its place
+    (`file:line`).
+    """
 
     text: str
     where: str
@@ -35,7 +39,9 @@ class Asked:
 
 @cache
 def keys(root: Path, families: frozenset[str]) -> tuple[Asked, ...]:
-    """Every literal and f-string under `root` that begins with one of the families and a dot."""
+    """Return every string literal and f-string under `root` that begins with the name of one of the families and a
+    dot.
+    """
     return tuple(
         Asked(text, where)
         for nodes, file in _modules(root)
@@ -67,8 +73,8 @@ def _actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
 
 
 def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
-    """Return the literal text at the given place of every call to one of the functions. Raises ValueError for a
-    function that nothing under `root` calls: it was renamed, and its texts would be missing.
+    """Return the text literal that each call of one of the functions has as its argument at the given position.
+    Raises ValueError for a function that nothing under `root` calls: it was renamed, and its texts would be missing.
     """
     if uncalled := functions.keys() - _called_names(root):
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
@@ -82,7 +88,7 @@ def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
 
 
 def literals(root: Path, functions: dict[str, int]) -> list[Asked]:
-    """Every literal text inside the argument at the given place of every call to one of the functions."""
+    """Return all text literals within the argument at the given position of each call of one of the functions."""
     return [
         Asked(node.value, f"{file}:{node.lineno}")
         for nodes, file in _modules(root)
@@ -111,7 +117,7 @@ def _string(node: ast.expr | None) -> str | None:
 
 @cache
 def _modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
-    """The nodes of each of the program's modules, parsed and walked once, and its file."""
+    """Return (syntax nodes, file) of each module under `root`. The modules are parsed only once per process."""
     files = sorted(root.rglob("*.py"))
     with pause_garbage_collection():  # a million nodes that stay: the collector took more time than the parser
         return tuple(
@@ -140,7 +146,9 @@ def _texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _not_asked(nodes: Nodes) -> Iterator[ast.AST]:
-    """Docstrings, the values of a vocabulary, and texts that are made into actions of the audit trail."""
+    """Yield the nodes whose texts aren't wording keys: docstrings, the values of an enum, and texts that are
+    converted to an AuditAction.
+    """
     for node in nodes:
         if isinstance(node, ast.ClassDef) and node.name in _VOCABULARIES:
             yield from ast.walk(node)

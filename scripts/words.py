@@ -1,4 +1,4 @@
-"""Keeps the word catalogues in order: adds a sentence in both languages, or sorts what was added by hand.
+"""Edits the word catalogues: adds a sentence in both languages, sorts the sentences, or searches for a text.
 
 python -m scripts.words add KEY JAPANESE ENGLISH
 python -m scripts.words sort
@@ -17,18 +17,18 @@ LANGUAGES = ("ja", "en")
 
 
 def read(language: str) -> dict[str, str]:
-    """All sentences of one language by key."""
+    """Return all sentences of one language, by key."""
     words: dict[str, str] = json.loads((resources_dir() / "words" / f"{language}.json").read_text(encoding="utf-8"))
     return words
 
 
 def text_of(words: Mapping[str, str]) -> str:
-    """The one form of a catalogue: sorted by key, a sentence per line."""
+    """Return the text of a catalogue's file: sorted by key, with one sentence per line."""
     return json.dumps(words, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def write(language: str, words: Mapping[str, str]) -> None:
-    """Replace a catalogue in one step, so that nobody reads half of it."""
+    """Replace the file of a catalogue atomically, so that no reader gets a half-written file."""
     file = resources_dir() / "words" / f"{language}.json"
     draft = file.with_suffix(".draft")
     draft.write_text(text_of(words), encoding="utf-8")
@@ -36,7 +36,7 @@ def write(language: str, words: Mapping[str, str]) -> None:
 
 
 def unused(words: Mapping[str, str]) -> list[str]:
-    """Keys that neither the source nor a sentence's `@family` can lead to."""
+    """Return the keys that are used neither by the program's source nor by the `@family` of another sentence."""
     asked = word_use.keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
     named = re.findall(r"[@|]([a-z_]+)", "".join(words.values()))
     return [

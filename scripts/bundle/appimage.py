@@ -2,8 +2,8 @@
 
 python -m scripts.bundle.appimage [APPLICATION] [TARGET]   # default: dist/support-console, dist
 
-`APPIMAGE_RUNTIME` names the file of the runtime (https://github.com/AppImage/type2-runtime). It is a program of its
-makers and no part of this repository; RUNTIME_SHA256 is the release that was tried.
+`APPIMAGE_RUNTIME` names the file of the runtime (https://github.com/AppImage/type2-runtime). The runtime isn't a part
+of this repository. RUNTIME_SHA256 is the hash of the release with which the AppImage was tested.
 """
 
 import os
@@ -27,7 +27,9 @@ _NO_RUNTIME = """\
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the AppDir, and the AppImage if there is a runtime. Exit status 1 without one."""
+    """Make the AppDir and, if the environment names a runtime, the AppImage. Return the exit status: 1 without a
+    runtime.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     application = Path(words[0]) if words else ROOT / "dist" / linux_tree.NAME
     target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
@@ -43,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_folder(application: Path, folder: Path) -> Path:
-    """Make the AppDir anew: the tree of an installation, and at its top what the desktop looks for."""
+    """Delete and create the AppDir `folder`: the files of an installation and, at its top, the files that a desktop
+    looks for.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     linux_tree.write(folder, application)

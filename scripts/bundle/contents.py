@@ -1,11 +1,15 @@
-"""Which files the built application has. PyInstaller collects whatever could be loaded; this keeps what is loaded."""
+"""Chooses the files of the built application. PyInstaller collects all files that the program could load; this module
+keeps those that it loads.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 Entry = tuple[str, str, str]
-"""A file as PyInstaller lists it: path in the folder, source (for a link: what it points to), kind."""
+"""A file as PyInstaller lists it: its path in the folder, its source (for a link: the target of the link), and its
+kind.
+"""
 
 MAX_MEGABYTES = 190
 
@@ -18,8 +22,9 @@ QT_PLUGINS: Mapping[str, tuple[str, ...]] = {
     "wayland-decoration-client": ("adwaita", "bradient"),
     "wayland-shell-integration": ("xdg-shell",),
 }
-"""Plugins of Qt that stay, by folder. The window is painted by the processor, reads PNG alone (part of QtGui), and
-asks no server through Qt: OpenGL, image formats, TLS, GTK and devices without a desktop are left out.
+"""Names of the Qt plugins that the application keeps, by folder. The window is drawn without OpenGL, reads only PNG
+images (QtGui contains the code for PNG), and opens no network connections through Qt. So the plugins for OpenGL,
+other image formats, TLS, GTK and devices without a desktop are left out.
 """
 QT_LANGUAGES = ("ja", "en")
 
@@ -30,7 +35,9 @@ FORBIDDEN = re.compile(
     r"|Qt6?(Qml|Quick|WebEngine|3D|Designer|Help|Sql|Test|Pdf|Multimedia)|virtualkeyboard|egl|gtk|libcups\.",
     re.IGNORECASE,
 )
-"""No path of the folder may contain this. `--with` allows the extras."""
+"""Pattern that no path in the application's folder may match. With the option `--with`, the files of the extras may
+match it.
+"""
 EXTRAS_FILES = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka", re.IGNORECASE)
 
 
@@ -50,8 +57,8 @@ def is_kept(path: str) -> bool:
 
 
 def is_library(entry: Entry) -> bool:
-    """True for a shared library that only other files of the folder load: it goes when they don't need it. An
-    extension module is none, wherever it is; the library of Python is loaded by the program itself.
+    """True for a shared library that is loaded only by other files of the folder; it is left out if none of the kept
+    files needs it. False for an extension module, and for Python's own library, which the program loads itself.
     """
     path, _, kind = entry
     place = PurePosixPath(path.replace("\\", "/"))
@@ -78,8 +85,8 @@ def choose(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) 
 
 
 def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
-    """Return the entries of data that stay: those the window uses, and of the links to libraries those whose library
-    is among the `kept` binaries.
+    """Return the data entries that the application keeps: those that the window uses, and those links to libraries
+    whose library is one of the `kept` binaries.
     """
     names = {PurePosixPath(entry[0]).name for entry in kept}
     return [
@@ -90,19 +97,21 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
 
 
 def forbidden(folder: Path, extras: Sequence[str] = ()) -> list[str]:
-    """Return the files of a built application that may not be in it. The licence texts may name anything."""
+    """Return the paths in a built application that match FORBIDDEN. Paths of licence texts aren't checked."""
     paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
     found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN.search(path)]
     return [path for path in found if not (extras and EXTRAS_FILES.search(path))]
 
 
 def megabytes(folder: Path) -> float:
-    """Return the size of all files in 10^6 bytes; a link counts nothing."""
+    """Return the total size of the folder's files in megabytes (10^6 bytes). Links aren't counted."""
     return sum(one.lstat().st_size for one in folder.rglob("*") if one.is_file() and not one.is_symlink()) / 1e6
 
 
 def check(folder: Path, extras: Sequence[str] = ()) -> None:
-    """End with a message if the folder has what it may not have, or is too large."""
+    """Raise SystemExit with a message if the folder has a forbidden file, or is larger than MAX_MEGABYTES (not
+    checked with extras).
+    """
     if found := forbidden(folder, extras):
         raise SystemExit(f"The application contains what nobody asked for: {', '.join(found[:10])}")
     if not extras and (size := megabytes(folder)) > MAX_MEGABYTES:

@@ -65,8 +65,8 @@ def architecture() -> str:
 
 
 def depends(application: Path) -> str:
-    """Return the field Depends: the packages whose libraries the application's binaries load and don't bring, and the
-    C library in the newest version that they use.
+    """Return the value of the field Depends. It names the packages whose libraries the application's binaries load
+    from the system, and the newest version of the C library whose symbols they use.
     """
     files = [one for one in application.rglob("*") if one.is_file()]
     brought, known = {one.name for one in files}, library_files()
@@ -90,7 +90,7 @@ def _is_elf(file: Path) -> bool:
 
 
 def _write_documents(folder: Path, application: Path) -> None:
-    """Debian's copyright file, from our licence and the notice of the application, and the list of changes."""
+    """Write Debian's copyright file (made from our licence and the application's notice) and the list of changes."""
     folder.mkdir(parents=True)
     own, notice = (ROOT / "LICENSE").read_text(encoding="utf-8"), application / "NOTICE.txt"
     others = notice.read_text(encoding="utf-8") if notice.is_file() else ""
@@ -104,8 +104,8 @@ def _write_documents(folder: Path, application: Path) -> None:
 
 
 def _write_control(root: Path, version: str, needs: str) -> None:
-    """The package's fields, and the hashes by which `dpkg --verify` finds altered files. There are no scripts: dpkg
-    itself tells the desktop about new menu entries and icons.
+    """Write the package's control fields, and the hashes by which `dpkg --verify` finds altered files. The package
+    has no installation scripts, because dpkg's triggers update the desktop's menu and icons.
     """
     files = sorted(one for one in root.rglob("*") if one.is_file() and not one.is_symlink())
     kilobytes = sum(file.stat().st_size for file in files) // 1024
@@ -121,7 +121,9 @@ def _write_control(root: Path, version: str, needs: str) -> None:
 
 
 def _commit_time() -> str:
-    """The time of the last commit, so that the same commit gives the same package; 0 without git."""
+    """Return the time of the last commit (Unix seconds, as text), so that the same commit gives the same package; "0"
+    without git.
+    """
     if shutil.which("git") is None:
         return "0"
     command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]

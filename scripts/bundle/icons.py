@@ -1,7 +1,7 @@
-"""The icon's pictures, drawn from `resources/desktop/support-console.svg`: `python -m scripts.bundle.icons`.
+"""Draws the icon's image files from `resources/desktop/support-console.svg`: `python -m scripts.bundle.icons`.
 
 The PNG files are kept in the repository, because the window reads them; `tests/packaging/test_icon.py` compares them
-with the drawing. Windows and macOS want their own formats, which a build makes.
+with the SVG. The formats that Windows and macOS need are made by a build.
 """
 
 import os
@@ -31,7 +31,7 @@ def picture(size: int, format_name: str, target: Path) -> None:
 
 
 def main() -> int:
-    """Draw every PNG file anew."""
+    """Draw all PNG files again and overwrite the stored ones. Return 0."""
     for size in SIZES:
         picture(size, "PNG", PICTURES / f"{size}.png")
     return 0

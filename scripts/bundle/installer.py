@@ -1,4 +1,4 @@
-"""The installer of the system that this runs on: `python -m scripts.bundle.installer`.
+"""Makes the installer for the operating system on which this module runs: `python -m scripts.bundle.installer`.
 
 Linux: the .deb. Windows: a setup program by Inno Setup. macOS: a disk image of the application by hdiutil.
 """
@@ -25,7 +25,7 @@ def command_of(platform: str) -> list[str]:
 
 
 def main() -> int:
-    """Make the installer in dist/; exit status of the tool that makes it."""
+    """Make the installer in dist/. Return the exit status of the tool that makes it."""
     if PLATFORM == "linux":
         return debian.main([])
     return subprocess.run(command_of(PLATFORM), check=False).returncode

@@ -1,4 +1,4 @@
-"""The files of an installation on Linux, as a .deb and an AppImage have them below their roots."""
+"""Writes the files of an installation on Linux. A .deb and an AppImage have the same files below their roots."""
 
 import shutil
 from pathlib import Path
@@ -36,7 +36,9 @@ def _copy(file: Path, folder: Path, name: str | None = None) -> None:
 
 
 def _set_modes(root: Path) -> None:
-    """Let everybody read the files, and nobody but their owner write them, whatever the umask of the build was."""
+    """Set the modes of all files so that every user can read them and only the owner can write them, independent of
+    the umask of the build.
+    """
     for one in root.rglob("*"):
         if not one.is_symlink():
             is_program = one.is_dir() or bool(one.stat().st_mode & 0o100)

@@ -1,4 +1,6 @@
-"""The list of the application's files with their hashes, by which `doctor` and `--version` find altered ones."""
+"""Writes the list of the application's files with their hashes. The commands `doctor` and `--version` find altered
+files by it.
+"""
 
 from pathlib import Path
 
@@ -6,7 +8,9 @@ from console.services.monitoring.installation import MANIFEST_NAME, hash_file
 
 
 def write(folder: Path) -> Path:
-    """Write the hashes of all files in `folder` into it, over those of an earlier call; return the written file."""
+    """Write the list of the files in `folder` with their hashes into that folder, and return its path. An existing
+    list is overwritten.
+    """
     manifest = folder / MANIFEST_NAME
     manifest.unlink(missing_ok=True)
     files = sorted(one for one in folder.rglob("*") if one.is_file())

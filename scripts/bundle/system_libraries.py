@@ -1,4 +1,4 @@
-"""Which Debian packages the shared libraries of the build machine belong to, and what a binary asks of the system."""
+"""Finds the Debian packages of the build machine's shared libraries, and the libraries that a binary loads."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ class SystemPackage:
     files: tuple[str, ...]
 
     def write_terms(self, folder: Path) -> None:
-        """Copy the package's copyright file to a folder with its name."""
+        """Copy the package's copyright file into a folder with the package's name below `folder`."""
         place = folder / self.name
         place.mkdir(parents=True)
         source = _DOCUMENTS / self.name / "copyright"
@@ -30,8 +30,9 @@ class SystemPackage:
 
 
 def owners(binaries: Mapping[str, str]) -> tuple[list[SystemPackage], list[str]]:
-    """Return the packages of the binaries that are neither Python's nor a Python package's, and the paths of those
-    that no package has. `binaries`: source of each by its path in the application.
+    """Return two values about the binaries that belong neither to Python nor to a Python package: their Debian
+    packages, and the paths of the binaries that are in no Debian package. `binaries` has the source of each binary by
+    its path in the application.
     """
     own = [Path(place).resolve() for place in (sys.base_prefix, sysconfig.get_path("platlib"), sys.prefix)]
     files: dict[str, list[str]] = {}

@@ -1,1 +1,1 @@
-"""Write the files of docs/reference that follow from the code: `python -m scripts.reference`."""
+"""Writes the files of docs/reference that are generated from the code: `python -m scripts.reference`."""

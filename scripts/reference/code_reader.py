@@ -1,7 +1,8 @@
-"""Read which JSON object a function makes, from its source and the types of what it uses. Nothing is called.
+"""Derives the JSON object that a function makes from the function's source and from declared types. No function is
+called.
 
-The functions that make JSON are dict displays, comprehensions, conditions and calls of each other. Where a construct
-or a type can't be read, `Unreadable` names the line: annotate the variable there, or extend this module.
+The functions that make JSON are dict displays, comprehensions, conditions and calls of each other. If a construct or
+a type can't be read, the exception `Unreadable` names the line: annotate the variable there, or extend this module.
 """
 
 import ast
@@ -48,7 +49,9 @@ Special: TypeAlias = "Callable[[Reader, list[Shape], dict[str, Shape]], Shape]"
 
 
 class Reader:
-    """Reads functions that make JSON. `answers` collects what a command hands to `writer.write_answer`."""
+    """Reads functions that make JSON. `answers` collects the shapes of the values that a command passes to
+    `writer.write_answer`.
+    """
 
     def __init__(self, known_functions: "Mapping[Any, Special] | None" = None) -> None:
         self._known_functions = known_functions or {}
@@ -183,7 +186,7 @@ class Frame:
         return [], True
 
     def _define(self, node: ast.stmt) -> None:
-        """Note the names that a statement binds."""
+        """Store the shapes of the names that a statement binds."""
         match node:
             case ast.Assign(targets=[target], value=value):
                 self._bind(target, self.read(value))
@@ -231,7 +234,9 @@ class Frame:
                 self._bind(part, _part_of(shape, at))
 
     def _collect(self, node: ast.expr) -> None:
-        """Note the answer that a call of `write_answer` writes, in this function or in one that gets the writer."""
+        """Store the shape of the answer that a call of `write_answer` writes, in this function or in a function that
+        gets the writer as an argument.
+        """
         if not isinstance(node, ast.Call):
             return
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
@@ -254,7 +259,7 @@ class Frame:
     # -- conditions
 
     def decide(self, node: ast.expr) -> bool | None:
-        """Return whether the condition holds; None if both can happen."""
+        """Return True or False if the condition always has this value; None if it can have both."""
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self.decide(operand)
@@ -564,7 +569,7 @@ def _tuple_of(items: list[Shape]) -> Shape:
 
 
 def _spread(shape: Shape) -> list[Shape]:
-    """Return the parts of a value behind `*`."""
+    """Return the shapes of the items of a value that is unpacked by `*`."""
     if isinstance(shape, Const):
         return [Const(value) for value in shape.value]
     return list(shape.fields.values()) if isinstance(shape, Obj) else [item_of(shape)]

@@ -1,4 +1,4 @@
-"""Look up what the source declares: the names of a module, the types of functions, and the kinds of values."""
+"""Looks up declarations in the source: the names of a module, and the types of functions and values."""
 
 import ast
 import functools
@@ -15,7 +15,7 @@ from scripts.reference.shapes import Const, Shape, Typed, class_of
 
 
 class Unreadable(Exception):
-    """A construct whose JSON can't be told from the source."""
+    """The JSON that a construct makes can't be derived from the source."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Code:
 
 @functools.cache
 def names_of_module(name: str) -> dict[str, Any]:
-    """Return the names of a module, with those that only its type checker imports."""
+    """Return the names of a module with their values, including those that are imported only for the type checker."""
     module = importlib.import_module(name)
     found = dict(vars(module))
     if not name.startswith("console."):
@@ -69,7 +69,7 @@ def imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
 
 
 def _member(module: ModuleType, name: str) -> Any:
-    """Return a name of a module; an alias of a type that stands there in quotation marks is opened."""
+    """Return a name of a module; if it is an alias of a type in quotation marks, return the type."""
     if not hasattr(module, name):
         return importlib.import_module(f"{module.__name__}.{name}")
     value = getattr(module, name)
@@ -78,7 +78,9 @@ def _member(module: ModuleType, name: str) -> Any:
 
 @functools.cache
 def hints_of(given: Any) -> dict[str, Any]:
-    """Return the types that a function or class declares; names that only the type checker imports are known."""
+    """Return the types that a function or class declares; names that are imported only for the type checker are
+    resolved, too.
+    """
     inner = inspect.unwrap(given)
     return typing.get_type_hints(inner, {**names_of_module(inner.__module__)})
 
@@ -91,7 +93,7 @@ def code_of(function: FunctionType) -> Code:
 
 
 def fits(given: Shape, wanted: Shape) -> bool:
-    """Return whether a value of the one shape can stand where the other is declared."""
+    """True if a value of the shape `given` is allowed where the shape `wanted` is declared."""
     if isinstance(wanted, Const):
         return given == wanted
     kind = class_of(wanted.hint) if isinstance(wanted, Typed) else object

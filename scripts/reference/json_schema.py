@@ -1,4 +1,4 @@
-"""Make the JSON Schema of what the commands print with `--json`, from the code that makes it.
+"""Makes the JSON Schema of the answers that the commands print with `--json`, from the code that makes them.
 
 The objects of successful commands are read from the functions that make them (`code_reader`), the facts of refusals
 from the TypedDicts that the overloads of `ConsoleError` assign to each code.
@@ -42,7 +42,7 @@ _DESCRIPTIONS: Mapping[tuple[str, str], str] = {
         "For each kind of record with an amount, the sums in minor units by currency. Refunds are positive."
     ),
 }
-"""The meaning of fields whose name doesn't tell it, by the definition and the field."""
+"""Descriptions of fields whose names don't explain themselves, by (definition, field)."""
 
 
 def json_schema() -> Schema:
@@ -85,7 +85,7 @@ def _success(data: Schema) -> Schema:
 
 
 def _answers(reader: Reader) -> Mapping[str, Shape]:
-    """Return what each command prints when it succeeds, by the name of its definition."""
+    """Return the shape of each command's answer on success, by the name of its definition."""
     found = {name: _answer(reader, name, command) for name, command in COMMANDS.items()}
     found["demo"] = _written(DemoCommand(program.main))
     found[HELP] = Obj({"help": Typed(str)}, {"help"})
@@ -101,7 +101,9 @@ def _answer(reader: Reader, name: str, command: Any) -> Shape:
 
 
 def _value_of(command: "ServiceCommand[Any]") -> Shape:
-    """Return the type of the value that the service call returns; if it is not declared, what `build_json` takes."""
+    """Return the type of the value that the service call returns; if it isn't declared, the type of the argument of
+    `build_json`.
+    """
     call, make = command.call_service, command.build_json
     returned = (
         hints_of(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
@@ -116,7 +118,7 @@ def _with_repetition(shape: Shape) -> Shape:
 
 
 def _written(command: Any) -> Shape:
-    """Return what the method `run` of a command hands to its writer."""
+    """Return the shape of the answer that the method `run` of a command passes to its writer."""
     reader = Reader(KNOWN_FUNCTIONS)  # another one: what is known already isn't read again
     run: FunctionType = type(command).run
     shapes: dict[str, Shape] = {"self": Typed(type(command)), "args": Typed(Any), "writer": Typed(AnswerWriter)}

@@ -1,5 +1,5 @@
-"""Functions whose result follows from their arguments: those of Python, and those of `console/cli/json_output` that
-read a table of names.
+"""Shapes of the results of functions that `code_reader` doesn't read: functions of Python, and functions of
+`console/cli/json_output` that read a table of names.
 """
 
 import ast

@@ -1,4 +1,6 @@
-"""Make the page of the figures that a receiver gives at `/metrics`, from a receiver's own page and registry."""
+"""Makes the page about the metrics that a receiver returns at `/metrics`, from the receiver's own answer and its
+registry of metrics.
+"""
 
 import asyncio
 import tempfile

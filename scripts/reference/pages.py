@@ -14,7 +14,7 @@ REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 @cache
 def pages() -> Mapping[str, str]:
-    """Return the text of each file as the code says it now."""
+    """Return the text of each generated file, made from the present code."""
     return {
         "json.schema.json": _one_definition_a_line(),
         "settings.md": settings_page(),
@@ -23,7 +23,9 @@ def pages() -> Mapping[str, str]:
 
 
 def _one_definition_a_line() -> str:
-    """Return the schema with each definition on a line of its own, so that a change of one is a change of a line."""
+    """Return the JSON Schema as text with each definition on a line of its own, so that a changed definition is one
+    changed line in a diff.
+    """
     schema = json_schema()
     definitions = schema.pop("$defs")
     lines = [f" {json.dumps(name)}: {json.dumps(part, ensure_ascii=False)}" for name, part in definitions.items()]

@@ -1,4 +1,5 @@
-"""Make the page of all settings: what `load_settings` asks for, with which parser and default, is recorded.
+"""Makes the page about all settings. It records each setting that `load_settings` reads, with its parser and default
+value.
 
 The text about the accepted values comes from the setting's own refusal: each parser gets a text that no setting
 accepts.
@@ -33,7 +34,7 @@ from console.worker.live_websocket import LIVE_TOKEN_SECRET_NAMES, MIN_LIVE_TOKE
 
 ROOT = Path(__file__).resolve().parents[2]
 _REFUSED_TEXTS = ("?", "\0")
-"""Texts of which every parser refuses one."""
+"""Two texts; every parser refuses at least one of them."""
 _TYPE_BY_PROBLEM: Mapping[str, str] = {
     "bad_address": "address",
     "bad_clients": "list",
@@ -77,7 +78,7 @@ screen.
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its name, the type and range of its values, its default, and the module that asks for it."""
+    """One setting: its name, the type and range of its values, its default value, and the module that reads it."""
 
     name: str
     kind: str
@@ -106,7 +107,7 @@ def _row(*cells: str) -> str:
 
 
 def recorded_settings() -> list[Setting]:
-    """Return every setting that `load_settings` asks for in an empty home folder."""
+    """Return every setting that `load_settings` reads, with an empty home folder."""
     found: dict[str, Setting] = {}
 
     class Recorder(module._SettingSource):
@@ -169,7 +170,9 @@ def _default_text(name: str, default: Any, home: str) -> str:
 
 
 def _readers(setting: Setting) -> str:
-    """Return the packages that use the value; for a setting of a provider or of the alerts, the one that asks."""
+    """Return the packages that use the setting's value; for a setting of a provider or of the alerts, the package
+    that reads the setting.
+    """
     if setting.name == "HOME":
         return "all"
     if setting.module.startswith("console.providers."):
@@ -219,7 +222,7 @@ def _package(name: str) -> str:
 
 
 def _secrets() -> list[tuple[str, str]]:
-    """Return the variables of all secrets, and what each belongs to."""
+    """Return (environment variable, service or use) of each secret."""
     named = {name: provider for provider in get_access_by_provider() for name in list_required_secret_names(provider)}
     named |= {
         "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",

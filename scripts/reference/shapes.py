@@ -1,4 +1,4 @@
-"""Shapes of JSON values while the code that makes them is read, and their JSON Schema (draft 2020-12)."""
+"""Shapes: descriptions of the values that the read code makes, and the JSON Schema (draft 2020-12) of a shape."""
 
 import enum
 import types
@@ -56,11 +56,11 @@ class OneOf:
 Shape = Typed | Const | Obj | Arr | OneOf
 NOTHING = Const(None)
 TUPLE = "tuple"
-"""Name of an `Obj` that stands for a tuple; its fields are the positions."""
+"""Name of an `Obj` that represents a tuple; its fields are named by the positions."""
 
 
 def alternatives(shape: Shape) -> list[Shape]:
-    """Return the shapes of which a value has one; unions of types are opened."""
+    """Return the possible shapes of a value: the parts of a `OneOf` or of a union type, otherwise the shape itself."""
     if isinstance(shape, OneOf):
         return [part for inner in shape.shapes for part in alternatives(inner)]
     if isinstance(shape, Typed):
@@ -101,7 +101,7 @@ def merge(parts: Collection[Shape]) -> Obj:
 
 
 def _opened(shape: Shape) -> Obj | None:
-    """Return the shape as an object with fields; a mapping of a type, or a TypedDict, becomes one. None for null."""
+    """Return the shape as an `Obj`; the type of a mapping and a TypedDict are converted to one. Return None for null."""
     match shape:
         case Obj():
             return shape
@@ -137,7 +137,9 @@ def item_of(shape: Shape) -> Shape:
 
 
 def _plain(hint: Any) -> Any:
-    """Return the type without an alias of it; a type variable can be anything."""
+    """Return the type that a NewType, Required, NotRequired or Annotated contains; Any for a type variable; any other
+    type unchanged.
+    """
     while isinstance(hint, typing.NewType):
         hint = hint.__supertype__
     if typing.get_origin(hint) in (typing.Required, typing.NotRequired, typing.Annotated):
@@ -159,8 +161,8 @@ class SchemaWriter:
     """Makes the JSON Schema of shapes. A shape with a name is described once, in `definitions`, and other places
     refer to it.
 
-    `record_of` returns the shape of a record (a dataclass of `RECORD_KIND_BY_TYPE`), which no plain dump of its
-    fields is.
+    `record_of` returns the shape of a record (a dataclass of `RECORD_KIND_BY_TYPE`), whose JSON isn't only its
+    fields.
     """
 
     def __init__(self, record_of: Callable[[type], Obj]) -> None:
@@ -197,7 +199,9 @@ class SchemaWriter:
         return written | {"additionalProperties": False if shape.rest is None else self.write(shape.rest)}
 
     def _named(self, shape: Obj) -> Schema:
-        """Refer to the description of a named object. Another object with the same name gets a number behind it."""
+        """Return a reference to the definition of a named object. If another object has the same name already, a
+        number is added to the name.
+        """
         at = 1
         while self._objects.setdefault(name := shape.name + (str(at) if at > 1 else ""), shape) != shape:
             at += 1
@@ -230,7 +234,9 @@ class SchemaWriter:
         return {"type": "string"}  # as `build_any_value_json` writes a value of any other class
 
     def _defined(self, name: str, make: Callable[[], Schema]) -> Schema:
-        """Describe `name` once, also if its description refers to itself."""
+        """Return a reference to the definition `name`; call `make` to create the definition at the first use. A
+        definition may refer to itself.
+        """
         if name not in self.definitions:
             self.definitions[name] = {}
             self.definitions[name] = make()
