@@ -1,4 +1,4 @@
-"""Databases that another application was in first, and how they are adopted in a test."""
+"""Helpers for tests that adopt a database which another application has created."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +20,16 @@ def settings(home: Path, url: str, **extra: str) -> Settings:
 
 @contextmanager
 def adoption(home: Path, url: str, **extra: str) -> Iterator[Adoption]:
-    """The service, as `db adopt` opens it."""
+    """Yield the adoption service, opened as the command `db adopt` opens it. `home` is the desk's folder, `url` the
+    database's address; `extra` are settings without their prefix `CONSOLE_`.
+    """
     with open_adoption(settings(home, url, **extra)) as opened:
         yield opened
 
 
 @contextmanager
 def shared_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
-    """The address of an empty database: a server's, or a file of that folder."""
+    """Yield the address of an empty database: on the server or, if `server` is None, an SQLite file in `folder`."""
     if server is None:
         yield f"sqlite:///{folder}/other.db"
         return
@@ -36,5 +38,5 @@ def shared_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
 
 
 def end_turn(server: SqlServer, url: str) -> None:
-    """As if the time of an adopter that died had run out."""
+    """Let the upgrade lock of the database expire, as if the process that held it had crashed long ago."""
     server.sql(f"UPDATE `{url.rpartition('/')[2]}`.console_upgrade SET until_ms = 0")

@@ -1,4 +1,6 @@
-"""Somebody who is told of alerts: a server on loopback that keeps what it was sent and answers as it is told."""
+"""A receiver of alert webhooks for tests: an HTTP server on loopback that stores the requests and returns the
+configured statuses.
+"""
 
 import hmac
 import json
@@ -12,7 +14,10 @@ KEY = "a-key-of-sixteen-or-more"
 
 
 class Receiver(ThreadingHTTPServer):
-    """`answers(event, nth)` gives the status of the nth request; every body with a good signature is in `got`."""
+    """The HTTP server. `answers(event, number)` returns the HTTP status for the request with this number (from 1).
+    `got` has the bodies of all requests, `signed` for each of them True if its signature is valid, and `asked` its
+    path.
+    """
 
     daemon_threads = True
 
@@ -50,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Tests look at what was sent."""
+        """Write no log: tests read the stored requests instead."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""People who ask and workers who act for them."""
+"""Helpers for tests in team mode: people whose desks only send desk requests, and workers that act for them."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,18 +16,20 @@ from tests.support.waiting import until
 
 
 def ask_only(place: Place, *people: str) -> None:
-    """From now on these people's accounts may only read and ask."""
+    """Let workers act for these people from now on: their database accounts may only read and insert desk
+    requests.
+    """
     _apply(place, people, acts=False)
 
 
 def let_act(place: Place, *people: str) -> None:
-    """From now on these people act themselves, as before another test let them ask."""
+    """End the team mode of these people: from now on their own desks act."""
     _apply(place, people, acts=True)
 
 
 @contextmanager
 def asking_only(place: Place, *people: str) -> Iterator[None]:
-    """These people's accounts may only read and ask, until the end of the block."""
+    """Let workers act for these people (see `ask_only`) until the end of the block."""
     ask_only(place, *people)
     try:
         yield
@@ -49,12 +51,14 @@ def password_of(place: Place, person: str) -> str:
 
 
 def typing(place: Place, person: str) -> AbstractContextManager[None]:
-    """This person types the own password whenever a decision needs it, until the end of the block."""
+    """Until the end of the block, give this person's password to each prompt for a password."""
     return use_password_reader(lambda: password_of(place, person))
 
 
 def is_no_answer(refusal: ConsoleError) -> bool:
-    """True if the desk doesn't know what became of its request, or no worker was there to take it."""
+    """True if the error means that the desk doesn't know the result of its request, or that no worker took the
+    request.
+    """
     reason = refusal.detail.get("reason")
     return (
         refusal.code in ("worker_away", "database_unreachable", "database_locked")
@@ -65,7 +69,7 @@ def is_no_answer(refusal: ConsoleError) -> bool:
 
 @contextmanager
 def executing(worker: Console) -> Iterator[None]:
-    """A worker that executes requests in a thread until the end of the block."""
+    """Let `worker` execute desk requests in a thread until the end of the block."""
     over = Event()
     runner = DeskRequestThreads(worker.desk_requests, over)
     runner.start()

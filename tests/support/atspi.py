@@ -1,6 +1,6 @@
-"""A screen reader's side of AT-SPI: a private session bus and X server, and a client that walks a program's tree.
-
-Needs the Debian packages at-spi2-core, dbus-daemon and xvfb. Where one is missing, `missing()` names it.
+"""A minimal screen reader for tests: a client of AT-SPI that reads the accessibility tree of a program, with a
+session bus and an X server of its own. Needs the Debian packages at-spi2-core, dbus-daemon and xvfb; `missing()`
+names the missing ones.
 """
 
 import os
@@ -23,10 +23,10 @@ _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
 LOCK_WAIT_SECONDS = PATIENCE_SECONDS
-"""How long one answer on the bus may take."""
+"""Longest time (seconds) of the wait for one answer on the bus."""
 WINDOW_SECONDS = 600
-"""How long the program may take to show something, on a machine where many programs compute at once. A program that
-has ended is not waited for.
+"""Longest time (seconds) of the wait for a node or an announcement of the program, on a machine with a high load. The
+wait ends at once if the program has ended.
 """
 _LOOK_AGAIN_SECONDS = 1
 _FOCUSED_BIT, _SHOWING_BIT = 12, 25
@@ -36,7 +36,7 @@ Reference = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node of a program's tree: role as AT-SPI calls it, name, and the states that matter here."""
+    """One node of a program's accessibility tree: its role (the name in AT-SPI), its name, and two of its states."""
 
     role: str
     name: str
@@ -46,7 +46,7 @@ class Node:
 
 
 def missing() -> str:
-    """Return which program this machine lacks for AT-SPI; "" if it has all."""
+    """Return a sentence that names the programs for AT-SPI that this machine lacks; "" if it has all of them."""
     programs = [name for name in ("dbus-daemon", "Xvfb") if shutil.which(name) is None]
     if not any(launcher.exists() for launcher in _LAUNCHERS):
         programs.append("at-spi-bus-launcher (Debian: at-spi2-core)")
@@ -54,7 +54,7 @@ def missing() -> str:
 
 
 class ScreenReader:
-    """Walks the tree of the one program on a private accessibility bus, presses its nodes, and hears its
+    """Reads the accessibility tree of the only program on a private bus, presses its nodes, and receives its
     announcements.
     """
 
@@ -65,21 +65,21 @@ class ScreenReader:
         bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
 
     def nodes(self) -> list[Node]:
-        """Return the nodes of the program, parents before their children; none before its window is there."""
+        """Return the nodes of the program, parents before their children; an empty list before its window exists."""
         return [self._node(reference) for reference in self._references()]
 
     def shown_toasts(self) -> list[str]:
-        """Return the names of the toasts, which are children of the window: read at once, as they stay a short time
-        and the whole tree takes long.
+        """Return the names of the toasts that the window shows. Only the children of the window are read, because a
+        toast disappears soon and reading the whole tree takes long.
         """
         windows = [window for program in self._children(_ROOT) for window in self._children(program)]
         nodes = [self._node(child) for window in windows for child in self._children(window)]
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
     def find(self, role: str, name: str, *, is_shown: bool = False) -> Node:
-        """Return the first node of this role whose name begins so, once it is there (and, with `is_shown`, the first
-        that the program shows). Each node is asked for no more
-        than that takes: a walk costs the program the time in which it could show the node.
+        """Wait for a node with this role whose name begins with `name`, and return the first one; with `is_shown`,
+        the first one that the program shows. Only the needed properties of each node are read, because each read
+        delays the program. Raises AssertionError if there is no such node after WINDOW_SECONDS.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         while self._may_wait(deadline):
@@ -93,13 +93,13 @@ class ScreenReader:
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
 
     def _may_wait(self, deadline: float) -> bool:
-        """True before the deadline. Fails if the program has ended."""
+        """True before `deadline` (monotonic seconds). Raises AssertionError if the program has ended."""
         ended = self.program.poll() if self.program is not None else None
         assert ended is None, f"the program ended with {ended}"
         return time.monotonic() < deadline
 
     def attributes(self, node: Node) -> dict[str, str]:
-        """Return what a node tells beyond role, name and state, such as the level of a heading."""
+        """Return the further attributes of a node by name, such as the level of a heading."""
         (told,) = self._call(node.reference, _ACCESSIBLE, "GetAttributes")
         return dict(told)
 
@@ -109,10 +109,10 @@ class ScreenReader:
         return reply == (True,)
 
     def hear(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
-        """Press the first shown node of this role whose name begins so, and return the next announcement that begins
-        with `sentence_start`: "polite" or "assertive", and its sentence. Others, of what ends in the background
-        meanwhile, are passed over. If the program replaces the node before it has acted, press its successor; if it
-        can't be pressed at the moment, press it later.
+        """Press the first shown node with this role whose name begins with `name`. Return the next announcement that
+        begins with `sentence_start`, as ("polite" or "assertive", its sentence). Other announcements, for example of
+        work in the background, are skipped. If the program replaces the node before it has acted, press its
+        successor; if it can't be pressed at the moment, press it later.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         messages: deque[Message] = deque()
@@ -142,7 +142,9 @@ class ScreenReader:
         return bool(role == node.role and low >> _SHOWING_BIT & 1)
 
     def _references(self) -> Iterator[Reference]:
-        """Yield the nodes of the program, parents before their children, as far as the caller goes."""
+        """Yield the references of the program's nodes, parents before their children. Children are read only when the
+        caller needs them.
+        """
         waiting = list(reversed(self._children(_ROOT)))
         while waiting:
             reference = waiting.pop()
@@ -185,8 +187,8 @@ class ScreenReader:
 
 @contextmanager
 def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]:
-    """Start a session bus, an accessibility bus and an X server of their own. Return the client and the environment
-    with which a program comes to them. All end with the block.
+    """Start a private session bus, accessibility bus and X server. Yield the client, and the environment variables
+    with which a program connects to them. All of them end with the block.
     """
     env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
     launcher = next(path for path in _LAUNCHERS if path.exists())

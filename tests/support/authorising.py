@@ -1,4 +1,6 @@
-"""A person at a browser: opens the address that `provider authorise` shows, and enters what AlarmBox answers."""
+"""Simulates a person with a browser who opens the address that `provider authorise` shows, and enters AlarmBox's
+answer.
+"""
 
 import http.client
 import io
@@ -12,7 +14,9 @@ BACK = "https://desk.example.jp/alarmbox"
 
 
 def visit(url: str) -> str:
-    """Open the address and agree: the code on the page, or the whole address to which the browser is sent."""
+    """Open the address as a person who consents. Return the code on the page or, if AlarmBox redirects the browser,
+    the address of the redirection.
+    """
     address = urlsplit(url)
     line = http.client.HTTPConnection(address.netloc, timeout=PATIENCE_SECONDS)
     try:
@@ -25,7 +29,9 @@ def visit(url: str) -> str:
 
 
 class Browser:
-    """Standard input of a person who opens the address on stderr, and enters what `change` makes of the answer."""
+    """Standard input of a person who opens the address that the command has written to stderr, and enters AlarmBox's
+    answer after the function `change` has changed it.
+    """
 
     def __init__(self, change: Callable[[str], str] = str) -> None:
         self._change, self.entered = change, ""

@@ -1,4 +1,4 @@
-"""Backups of a test's database, put back the way people do it: a copied file, a dump that is read in again."""
+"""Makes backups of a test's database and restores them: a copied SQLite file, or a dump of a server's database."""
 
 import shutil
 import subprocess
@@ -11,7 +11,9 @@ from tests.support.sql_server import SqlServer
 
 
 def taken(place: Place) -> Callable[[], None]:
-    """Take a backup now; what is returned puts it in the place of what the database has become meanwhile."""
+    """Make a backup of the database now. Return a function that restores it: the present content of the database is
+    lost.
+    """
     return _dump(place) if isinstance(place, ServerPlace) else _copy(place)
 
 
@@ -22,8 +24,8 @@ def _copy(place: Place) -> Callable[[], None]:
     place.sql(f"VACUUM INTO '{backup}'")
 
     def put_back() -> None:
-        """No process may have the file open: the program refuses to write into a file that was replaced while it is
-        open.
+        """Replace the database file by the backup. No process may have the file open, because the program refuses to
+        write into a file that was replaced while it was open.
         """
         for side in ("-wal", "-shm"):
             place.file.with_name(place.file.name + side).unlink(missing_ok=True)
@@ -50,14 +52,16 @@ def _dump(place: ServerPlace) -> Callable[[], None]:
         dump = dumped("--no-data", "--skip-triggers") + _rows(server, str(name)) + guards
 
     def put_back() -> None:
-        """Desks may be running: their connections stay."""
+        """Load the dump into the database. Desks may be running; their connections stay open."""
         subprocess.run(("mariadb", *reached), input=dump, check=True, capture_output=True)
 
     return put_back
 
 
 def _rows(server: SqlServer, name: str) -> bytes:
-    """A statement for each row that stands in the database at one moment, without its generated columns."""
+    """Return the INSERT statements (as bytes) of all rows of the database at one moment, without generated
+    columns.
+    """
     said = ["SET NAMES utf8mb4", "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"]
     with server.connect(database=name) as connection, connection.cursor() as cursor:
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")

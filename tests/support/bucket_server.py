@@ -1,7 +1,6 @@
-"""A bucket on this machine: the emulator from the package index, with the preconditions that it doesn't know.
-
-Google refuses a creation under `ifGenerationMatch=0` where the object exists, and a deletion of another generation.
-The emulator ignores both, so they are judged here, one request at a time.
+"""An emulator of Google Cloud Storage on this machine: the package gcp-storage-emulator, with two preconditions that
+the package ignores. Google refuses to create an object with `ifGenerationMatch=0` if the object exists, and to delete
+an object that has another generation. This module checks both, for one request at a time.
 """
 
 import io
@@ -27,11 +26,11 @@ PREFIX = "desk/documents/"
 
 
 class _ExistsAlready(Exception):
-    """412."""
+    """A precondition of the request isn't met (HTTP status 412)."""
 
 
 class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
-    """The emulator's objects; creating one may be tied to there being none."""
+    """The emulator's storage. With `create_only`, creating an object that exists already raises _ExistsAlready."""
 
     create_only = False
 
@@ -42,7 +41,7 @@ class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
 
 
 class BucketServer:
-    """The contents of the server, and its faults."""
+    """The stored objects of the emulator, and the faults that a test can set."""
 
     def __init__(self) -> None:
         self.store = _Store(use_memory_fs=True)
@@ -50,22 +49,22 @@ class BucketServer:
         buckets.create_bucket(NAME, self.store)
         self.lock = threading.Lock()
         self.open = threading.Event()
-        """Cleared: requests are taken and not answered."""
+        """While this event is cleared, requests are received but not answered."""
         self.open.set()
         self.busy = threading.Semaphore(0)
-        """Released once per request that came in."""
+        """Released once for each received request."""
         self.refuse: dict[str, int] = {}
-        """HTTP status by method, instead of an answer."""
+        """By HTTP method, the error status that is returned instead of an answer."""
         self.lose_answers = 0
-        """So many requests are carried out, and the connection closed instead of an answer."""
+        """Number of the next requests that are executed but get no answer: the connection is closed instead."""
         self.garble = b""
-        """Content that arrives with one changed bit."""
+        """Bytes of uploaded content that the server stores with one changed bit; empty: nothing is changed."""
         self.asked: list[str] = []
-        """Requests that came in: method and path with query."""
+        """The received requests, each as text: method, and path with query."""
         self.address = ""
 
     def put(self, path: str, content: bytes, *, name: str = NAME, **about: str) -> None:
-        """An object as somebody else would leave it there."""
+        """Store an object in the bucket as another program would. `about` are further fields of its metadata."""
         full = PREFIX + path
         resource = objects._make_object_resource(self.address, name, full, "application/pdf", str(len(content)))
         with self.lock:  # the request before is over only when it has let go
@@ -79,7 +78,7 @@ class BucketServer:
         self.store.delete_file(NAME, PREFIX + path)
 
     def names(self) -> list[str]:
-        """Paths relative to the prefix; everything in the bucket must be under it."""
+        """Return the paths of all objects, sorted and relative to PREFIX. All objects must be below this prefix."""
         return [name.removeprefix(PREFIX) for name in sorted(self.store.objects.get(NAME, {}))]
 
 
@@ -150,12 +149,14 @@ class _Threads(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is what some tests are about."""
+        """Write no log of an error: in some tests the client closes the connection on purpose."""
 
 
 @contextmanager
 def bucket_server() -> Iterator[BucketServer]:
-    """A fresh bucket, named to this process and its children as the emulator."""
+    """Start an emulator with an empty bucket until the end of the block. The variable STORAGE_EMULATOR_HOST has its
+    address for this process and its children.
+    """
     for name in ("gcp_storage_emulator", "api.object", "api.bucket"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     served = BucketServer()

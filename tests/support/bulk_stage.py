@@ -1,4 +1,6 @@
-"""Many credit checks whose outcome nobody knows, bought at a vendor in memory that can find them: for bulk runs."""
+"""Many credit checks with an unknown outcome for tests of bulk runs. A simulated provider in memory has sold them and
+can find them.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,13 +25,13 @@ A_FEW = 20
 
 
 def numbers(count: int) -> list[str]:
-    """So many corporation numbers with their check digits."""
+    """Return `count` corporation numbers with valid check digits."""
     bases = (f"{100_000_000_000 + place}" for place in range(count))
     return [compute_check_digit(base) + base for base in bases]
 
 
 def vendor_of(count: int) -> LedgerVendor:
-    """It has sold one check of each number, and can find them."""
+    """Return a provider in memory that has sold one credit check for each of `numbers(count)`, and can find them."""
     vendor = LedgerVendor(finds=True)
     day = vendor.today()
     vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(numbers(count), 1)]
@@ -37,20 +39,26 @@ def vendor_of(count: int) -> LedgerVendor:
 
 
 def unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
-    """Their records here, unknown: a few as they come about, many as rows."""
+    """Store `count` credit checks with an unknown outcome and return them. At most A_FEW are made by real purchases,
+    more by inserted rows.
+    """
     if count <= A_FEW:
         return _bought_unheard(console, count)
     return unknown_rows(console, numbers(count))
 
 
 def unknown_rows(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
-    """Records of these numbers, in one transaction."""
+    """Insert credit checks of these corporation numbers with an unknown outcome, in one transaction, and
+    return them.
+    """
     now = console._context.now()
     return console.database.write(lambda tx: [_row(tx, number, now) for number in which])
 
 
 def _bought_unheard(console: Console, count: int) -> list[ChosenRecord]:
-    """Bought here and now, the same that the vendor has sold, without an answer."""
+    """Buy `count` credit checks from the provider in memory, which charges them but doesn't answer. Return the
+    records.
+    """
     vendor = console._credit_check_adapter
     assert isinstance(vendor, LedgerVendor)
     vendor.charges, vendor.behaviour = [], "silent_after_charge"
@@ -80,13 +88,13 @@ def check(console: Console, record_id: int) -> CreditCheck:
 
 
 def settled(place: Place) -> Counter[int]:
-    """How often each credit check was settled as bought."""
+    """Return, by credit check id, the number of times that the credit check was recorded as bought."""
     rows = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.bought'")
     return Counter(int(subject) for (subject,) in rows)
 
 
 def left_alone(place: Place) -> None:
-    """As if the leases of who died had ended by themselves."""
+    """Let all leases expire, as they do after their processes have crashed."""
     place.sql("UPDATE leases SET lease_expires = 0")
 
 

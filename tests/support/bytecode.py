@@ -1,5 +1,5 @@
-"""Compiles the program and its tests once, before the workers of a whole run start: each of them would compile every
-file itself, because they begin at the same time and in the same order.
+"""Compiles the program and its tests once, before the worker processes of a whole run start. Otherwise each worker
+would compile every file itself, because all workers import the files at the same time and in the same order.
 """
 
 import compileall
@@ -16,12 +16,12 @@ from _pytest.assertion import rewrite
 
 _FOLDERS = ("console", "tests")
 _REWRITTEN = ("test_*.py", "conftest.py")
-"""The files whose assertions pytest rewrites; it keeps what it compiled of them under a name of its own."""
+"""Name patterns of the files whose assertions pytest rewrites. It stores their bytecode under names of its own."""
 
 
 @pytest.hookimpl
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """In the process that starts the workers, when all tests are asked for."""
+    """Compile all files, if this process starts worker processes for a run of all tests."""
     config = session.config
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if is_whole and config.getoption("numprocesses", None) and not sys.dont_write_bytecode:
@@ -29,7 +29,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) -> None:
-    """Compile the files below these folders that have changed since they were compiled, in so many processes."""
+    """Compile those files below these folders that have changed since the last compilation, in `processes`
+    processes.
+    """
     files = sorted(file for folder in folders for file in folder.rglob("*.py"))
     processes = processes if "fork" in multiprocessing.get_all_start_methods() else 1
     helpers = [
@@ -53,7 +55,9 @@ def _compile(files: Sequence[Path], config: pytest.Config) -> None:
 
 
 def _compile_rewritten(file: Path, config: pytest.Config) -> None:
-    """As pytest does when it imports the file. It has no public function for this."""
+    """Compile the file and store its bytecode as pytest does at the import, with private functions of pytest because
+    there is no public one.
+    """
     folder = rewrite.get_cache_dir(file)
     compiled = folder / f"{file.stem}{rewrite.PYC_TAIL}"
     if rewrite._read_pyc(file, compiled) is None and rewrite.try_makedirs(folder):

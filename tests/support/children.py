@@ -1,6 +1,5 @@
-"""Processes of their own for races and crashes: forked from one that has everything imported already.
-
-A target is a function of a module that can be imported by name; its arguments travel by pickle.
+"""Child processes for tests of races and crashes. They are forked from a process that has already imported the
+program. The target of a child is a function of an importable module; its arguments are pickled.
 """
 
 import multiprocessing
@@ -12,7 +11,9 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
 LOCK_WAIT_SECONDS = 500.0
-"""Longer than any test may take: what hangs ends by the time limit of its test or shard, slow machines wait."""
+"""Time limit (seconds) of a wait for a child. It is longer than any test may take, so a hanging test ends by the
+test's own time limit.
+"""
 _PRELOADED = (
     "console.app", "console.wiring.services", "console.providers.alarmbox.client", "requests", "cryptography.fernet",
     "pymysql",
@@ -22,14 +23,16 @@ _PRELOADED = (
 
 @cache
 def context() -> ForkServerContext:
-    """Where children come from. The server starts with the first one and ends with this process."""
+    """Return the multiprocessing context that makes the children. Its fork server starts with the first child and
+    ends with this process.
+    """
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(list(_PRELOADED))
     return made
 
 
 class Child:
-    """A running child with a pipe to it; `report()` waits for the next thing it says."""
+    """A running child process and a pipe to it. `report` waits for the next object that the child sends."""
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
         self.pipe, theirs = context().Pipe()
@@ -43,8 +46,8 @@ class Child:
         return self.process.pid
 
     def report(self, seconds: float | None = None) -> Any:
-        """Return the next line that the child process prints. Fail if the process ends without a line, or prints
-        nothing within the given seconds.
+        """Return the next object that the child sends through the pipe. Raises AssertionError if the child ends
+        without sending one, or sends nothing within `seconds` (None: no limit).
         """
         if not self.pipe.poll(seconds):
             raise AssertionError(f"child {self.pid} said nothing for {seconds} s")
@@ -55,7 +58,9 @@ class Child:
             raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
 
     def ended(self, seconds: float = LOCK_WAIT_SECONDS) -> int:
-        """Its exit status once it has ended: -9 for a kill."""
+        """Wait until the child has ended, and return its exit status (-9 if it was killed). Raises AssertionError
+        after `seconds`.
+        """
         self.process.join(seconds)
         assert self.process.exitcode is not None, f"child {self.pid} did not end within {seconds} s"
         return self.process.exitcode
@@ -68,7 +73,9 @@ class Child:
 
 @contextmanager
 def crowd(target: Callable[..., None], each: Sequence[tuple[object, ...]]) -> Iterator[list[Child]]:
-    """One child per tuple of arguments; none is left behind."""
+    """Start one child for each tuple of arguments in `each`, and yield the children. At the end of the block all of
+    them are killed.
+    """
     children: list[Child] = []
     try:
         children.extend(Child(target, *arguments) for arguments in each)

@@ -1,5 +1,5 @@
-"""A desk on which records of every kind are put into every state, before providers in memory that say what they are
-told to say: for comparing the decision table with what the services do.
+"""A desk that makes records of every kind in every state, with providers in memory that return the configured
+statements. Tests compare the decision table with the results of the services on these records.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,7 +58,9 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class TellingReader(LedgerReader):
-    """Says of any payment what it is told to say."""
+    """Provider in memory that can only be read. It returns for each payment the statement in `says`, by our payment
+    number.
+    """
 
     says: dict[str, ProviderStatement] = field(default_factory=dict)
 
@@ -94,7 +96,9 @@ class TellingProvider(TellingReader, LedgerProvider):
 
 
 class Stage:
-    """Makes records, and does by a choice's name what a person would do. A test moves `clock`."""
+    """Makes records, and executes the choices of the decision table by their names, as a person would. A test moves
+    `clock`.
+    """
 
     def __init__(self, home: Path) -> None:
         have_database(home)
@@ -139,7 +143,10 @@ class Stage:
         currency: str = "JPY",
         order_id: int | None = None,
     ) -> Payment:
-        """`order`: with an order of its own; `order_id` names an order that has payments already."""
+        """Insert a payment in this state and return it. `told` is the provider's statement about it. With `unknown`
+        its outcome is unknown, with `review` a person must look at it. With `order` it gets a new order, unless
+        `order_id` is the id of an existing one.
+        """
         number = f"ORD-{next(self._next)}"
         self.says[number] = told
         return self.context.database.write(
@@ -183,13 +190,15 @@ class Stage:
         return found
 
     def paid(self) -> Payment:
-        """A payment that can be refunded."""
+        """Insert a completed payment, which can be refunded, and return it."""
         return self.payment(PaymentState.COMPLETED, ProviderStatement.PAID)
 
     # Refunds
 
     def refund(self, behaviour: str | None = None) -> Refund:
-        """A request; approved and sent where a provider's behaviour is named."""
+        """Request a refund and return it. If `behaviour` (of the provider) is given, also approve the refund, which
+        sends it.
+        """
         wanted = RefundRequest(self.paid().id, "1000", "returned")
         asked = self.by("op-a", lambda: self.console.refunds.request(wanted))
         assert isinstance(asked, Refund)
@@ -210,12 +219,16 @@ class Stage:
             return {choice.name: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
     def does(self, who: str, kind: str, record: Any, what: str) -> str:
-        """The service's answer to that choice: done, awaiting, or the code."""
+        """Execute the choice `what` on a record as the person `who`. Return "done", "awaiting" (a second person must
+        decide), or the error code.
+        """
         with self.console.acting_as(who):
             return self.ending(lambda: self._act(kind, record, what))
 
     def ending(self, act: Callable[[], Any]) -> str:
-        """How the act ended. `answers` keeps what it returned or raised: a terminal would print it."""
+        """Call `act` and return its ending, as the function `ending` does. The result or error is added to
+        `answers`.
+        """
 
         def keep() -> Any:
             try:
@@ -250,7 +263,9 @@ class Stage:
         return console.recovery.resolve(kind, record.id, state or "completed", "the panel", number)
 
     def _number(self, kind: str, record: Any) -> int | str | None:
-        """The provider's number that a person reads off its panel."""
+        """Return the provider's id of the record, as a person would read it on the provider's own screen; None if the
+        kind has none.
+        """
         if kind == "credit-check":
             of = (charge.id for charge in self.vendor.charges if charge.number == record.corporation_number)
             return next(of, 999_999)
@@ -258,7 +273,9 @@ class Stage:
 
 
 def ending(act: Callable[[], Any]) -> str:
-    """done, awaiting (a second person), or the code of the refusal or failure."""
+    """Call `act`. Return "done", "awaiting" (a second person must decide), or the code of the ConsoleError that it
+    raises.
+    """
     try:
         found = act()
     except ConsoleError as refusal:
@@ -267,7 +284,7 @@ def ending(act: Callable[[], Any]) -> str:
 
 
 def way(state: PaymentState) -> tuple[PaymentState, ...]:
-    """Steps from the beginning to a state, by the table."""
+    """Return a shortest path of payment states from the initial state to `state`, by the transition table."""
     ways: list[tuple[PaymentState, ...]] = [()]
     for path in ways:
         last = path[-1] if path else PaymentState.INITIALIZING

@@ -18,7 +18,7 @@ _KEY = "rows of the feed"
 
 
 def keep(file: Path) -> None:
-    """From now on, for every database of this process."""
+    """From now on, write the log of every database of this process to `file`."""
     committed, commit = file.open("a", buffering=1), Database._commit_transaction
 
     def tell(self: Database, tx: Transaction) -> None:
@@ -33,7 +33,7 @@ def keep(file: Path) -> None:
 
 
 def read(file: Path) -> dict[int, float]:
-    """The moment by id; nothing where nothing was written."""
+    """Return the instants of the log (monotonic seconds) by row id of the change feed; {} if there is no file."""
     lines = file.read_text().splitlines() if file.exists() else ()
     return {int(one): float(moment) for one, moment in map(str.split, lines)}
 

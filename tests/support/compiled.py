@@ -1,8 +1,7 @@
-"""Compiled statements, shared by all engines of a process: tests open thousands of them, the program one or two.
-
-SQLAlchemy keeps what it compiled by engine, and compiling anew was half of the processor time of a test that buys
-once. All settings of a dialect, and the facts that it has read from its server, are part of the key here: a statement
-is only taken over from an engine that would have compiled it to the same words.
+"""A cache of compiled statements that all engines of a process share. Tests open thousands of engines, the program
+only one or two. SQLAlchemy has one cache for each engine, and compiling the statements again took half of the
+processor time of a test that makes one purchase. The key of an entry contains all settings of the dialect and the
+facts that it has read from its server. So an engine only gets statements that it would have compiled to the same SQL.
 """
 
 from typing import Any
@@ -14,10 +13,12 @@ from sqlalchemy.util import LRUCache
 
 _SIMPLE = (bool, int, float, str, bytes, tuple, frozenset, type(None))
 _OF_A_DATABASE = {"default_schema_name"}
-"""Differs by database, and no table of ours is named with it."""
+"""Attribute of a dialect that differs between databases. It isn't a part of the key, because the SQL of our tables
+doesn't contain it.
+"""
 _LEARNT_BY_COMPILING = {"_bind_typing_render_casts"}
-"""Follows from the dialect's class, and is noted when the first statement is compiled: with it as a part of the key,
-each engine compiled its first statement anew.
+"""Attribute that a dialect gets when it compiles its first statement. It isn't a part of the key, because it depends
+only on the dialect's class, and each engine would compile its first statement again.
 """
 _compiled: LRUCache[Any, Any] = LRUCache(20_000)
 
@@ -57,5 +58,5 @@ def _shares(engine: Engine) -> None:
 
 
 def share() -> None:
-    """From now on the engines that this process makes share what they compile."""
+    """Let all engines that this process creates from now on share one cache of compiled statements."""
     DefaultDialect.engine_created = staticmethod(_shares)  # type: ignore[method-assign]

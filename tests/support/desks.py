@@ -1,4 +1,4 @@
-"""Whole desks for tests: a home, a database, the sandbox as provider, and a clock that can be moved."""
+"""Complete desks for tests: a home folder, a database, the sandbox as provider, and a clock that a test can move."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from console.settings.settings import Settings
 from tests.support import compiled
 
 NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "4011001098993", "7123456789012")
-"""Public test vectors with valid check digits."""
+"""Corporation numbers with valid check digits, from public test vectors."""
 STORE_KEY = "a-store-key-for-tests"
 NOWHERE = "http://127.0.0.1:9"
 
@@ -23,7 +23,9 @@ compiled.share()  # whoever makes desks makes many
 
 
 class MovedClock(SystemClock):
-    """The machine's clock, moved by `offset`, until it is told to stand still; sleeping is real but short."""
+    """The machine's clock plus `offset`. A test can stop it (`stand_still`); then only `offset` moves it. Sleeps are
+    real.
+    """
 
     def __init__(self) -> None:
         self.offset = timedelta()
@@ -37,13 +39,13 @@ class MovedClock(SystemClock):
         return super().monotonic() if self._still_monotonic is None else self._still_monotonic
 
     def stand_still(self) -> None:
-        """From now on only `offset` moves it: what is due later isn't, however slow the machine."""
+        """Stop the time of day: from now on only `offset` moves it, so that nothing becomes due on a slow machine."""
         self._still = datetime.now(UTC)
 
     @contextmanager
     def both_standing(self) -> Iterator[None]:
-        """Inside the block only `offset` moves the time of day, and nothing moves the monotonic one: no second passes
-        between two lines of a test, however slow the machine.
+        """Stop the time of day (only `offset` moves it) and the monotonic time until the end of the block, so that no
+        time passes between two lines of a test on a slow machine.
         """
         self._still_monotonic = super().monotonic()
         try:
@@ -54,7 +56,9 @@ class MovedClock(SystemClock):
 
     @contextmanager
     def standing(self) -> Iterator[datetime]:
-        """Inside the block only `offset` moves it. Yields the machine's time."""
+        """Stop the time of day until the end of the block: only `offset` moves it. Yield the time at which it stands,
+        without `offset`.
+        """
         before, moment = self._still, self._still or datetime.now(UTC)
         self._still = moment
         try:
@@ -64,7 +68,9 @@ class MovedClock(SystemClock):
 
 
 def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
-    """Return the environment variables of a desk on the sandbox; `extra` names are without their `CONSOLE_`."""
+    """Return the environment variables of a desk whose provider is the sandbox at `url`. `extra` are further
+    settings, without their prefix `CONSOLE_`.
+    """
     told = {
         "HOME": str(home),
         "ALARMBOX_URL": url,
@@ -81,7 +87,7 @@ def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
 
 @cache
 def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
-    """A database as the migrations leave it, made once per process."""
+    """Return the temporary folder and the path of an empty, migrated database, which is made once per process."""
     folder = tempfile.TemporaryDirectory(prefix="console-template-")
     home = Path(folder.name)
     with open_console(Settings.load(environment(home, NOWHERE))):
@@ -90,12 +96,14 @@ def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
 
 
 def template() -> Path:
-    """An empty database, to be copied."""
+    """Return the path of an empty SQLite database that tests copy."""
     return _template()[1]
 
 
 def have_database(home: Path) -> None:
-    """The home of a desk with its database, empty: to make it takes the migrations longer than many a test."""
+    """Create the home folder of a desk with a copy of the empty database, unless it has a database. Running the
+    migrations would take longer than many tests.
+    """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "console.db").exists():
         shutil.copy(template(), home / "console.db")
@@ -103,7 +111,9 @@ def have_database(home: Path) -> None:
 
 @contextmanager
 def opened(home: Path, sandbox: Sandbox, clock: SystemClock | None = None, **extra: str) -> Iterator[Console]:
-    """A console on `home`, which gets a database if it has none; closed at the end."""
+    """Yield a console with the home folder `home`, which gets an empty database if it has none. The console is closed
+    at the end of the block.
+    """
     if "DATABASE_URL" not in extra:
         have_database(home)
     with open_console(Settings.load(environment(home, sandbox.url, **extra)), clock) as console:

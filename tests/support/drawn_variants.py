@@ -1,14 +1,15 @@
 """Draws the variants of costly parametrised tests that `make test` runs; `make nightly` runs all of them.
 
-Every test function runs, but for those marked with `nightly`. Of one whose variants cost more than `_SECONDS`
-together (`_SECONDS_OF_MONEY`, `_SECONDS_OF_GUARDS`), as many are drawn as fit into that time, at least one. Each next
-one has as many values as possible that none before has: a database, language or role. The other properties of a
-variant are its case: every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES`
-(`_SECONDS_OF_MONEY_CASES`).
-Of a test marked with `parts_by_day` so many variants run as the mark says: they are parts of one look at everything.
+Every test function runs, except those marked with `nightly`. A function has a budget of processor seconds:
+`_SECONDS`, `_SECONDS_OF_MONEY` or `_SECONDS_OF_GUARDS`. If its variants need more, as many of them are drawn as fit
+into the budget, at least one. Each next drawn variant has as many parameter values as possible that no earlier one
+has (a database, language or role). The values other than the database are the case of a variant. If all cases
+together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a
+test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks a part of the
+whole.
 
-`variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
-old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
+`variant_seconds.txt` has the processor seconds of one variant, by test function. Approximate values are enough, so
+the file may be old. `make nightly ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
 """
 
 import os
@@ -26,8 +27,8 @@ _SECONDS, _SECONDS_OF_MONEY, _SECONDS_OF_GUARDS = 0.1, 0.25, 1.5
 _SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES = 0.3, 1.0
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
 _GUARDS = ("tests/harms/", "tests/store/constraints/")
-"""The rules that protect money are written once for SQLite and once for servers: most of its tests run on each
-database.
+"""Folders of the tests of the rules that protect money. These rules exist for SQLite and for servers, so most of
+their variants must run on each database.
 """
 _MONEY = (
     *_GUARDS,
@@ -36,11 +37,13 @@ _MONEY = (
     *("tests/store/operations/", "tests/store/payments/", "tests/store/refunds/"),
     *("tests/providers/", "tests/worker/", "tests/crash/", "tests/races/"),
 )
-"""Where a case is an answer, a fault or a moment that must not cost money: more of them run. Claims, leases, ids of
-requests and refunds by two people are among them.
+"""Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
+Claims, leases, request ids and refunds by two people are tested in them.
 """
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
-"""Seconds of the servers for one of a test, on average. They serve several at once: none is measured alone."""
+"""By engine, the average processor seconds of the database servers for one processor second of a test. A server
+serves several tests at once, so its seconds can't be measured for one test.
+"""
 _PROPERTY = "processor seconds"
 
 
@@ -55,7 +58,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Draw from what is left after `-m` and `-k`: a variant that doesn't run stands for no other one."""
+    """Draw the variants from the tests that `-m` and `-k` have selected, so that no variant is left out in favour of
+    one that isn't selected.
+    """
     seed = config.getoption("--draw-variants")
     if seed is None:
         return
@@ -85,14 +90,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _find_budget(function: str) -> float:
-    """The processor seconds that the drawn variants of this test function may take together."""
+    """Return the budget (processor seconds) of all drawn variants of this test function together."""
     if function.startswith(_GUARDS):
         return _SECONDS_OF_GUARDS
     return _SECONDS_OF_MONEY if function.startswith(_MONEY) else _SECONDS
 
 
 def name_function(nodeid: str) -> str:
-    """The id of a test without its variant: "tests/a/test_b.py::test_c"."""
+    """Return the id of a test without its variant, such as "tests/a/test_b.py::test_c"."""
     return nodeid.partition("[")[0]
 
 
@@ -104,9 +109,9 @@ def draw_variants(
     budget: float = _SECONDS,
     budget_of_cases: float = _SECONDS_OF_CASES,
 ) -> list[str]:
-    """Draw as many variants of one test function as fit into the budget, in processor seconds; each takes so many
-    seconds. The next one is always one of those with the most values that none before has. Every case is drawn where
-    that fits into the budget of cases.
+    """Return as many variants of one test function as fit into `budget` (processor seconds); each takes `seconds`.
+    The next drawn variant is always one with the most values that no earlier one has. If one variant of every case
+    fits into `budget_of_cases` (processor seconds), every case is drawn.
     """
     # Sorted: each worker of a run draws the same, in whatever order it collected.
     left = sorted(variants)
@@ -136,7 +141,7 @@ def _values(name: str) -> set[str]:
 
 
 def read_table() -> dict[str, float]:
-    """The processor seconds of one variant, by test function."""
+    """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`."""
     lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
     return {function: float(seconds) for seconds, function in lines}
 
@@ -154,7 +159,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Stopwatch:
-    """Notes in each report the processor seconds since the one before, in the process that ran the test."""
+    """Writes into each report of a test the processor seconds since the previous report, measured in the process that
+    ran the test.
+    """
 
     def __init__(self) -> None:
         self._last = 0.0
@@ -171,7 +178,7 @@ class _Stopwatch:
 
 
 class _Table:
-    """Adds up what was noted, of all workers, and writes the table."""
+    """Adds up the processor seconds in the reports of all worker processes, and writes the table."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -195,7 +202,7 @@ class _Table:
 
 
 def _measure_processor_seconds() -> float:
-    """The seconds that this process and the children it has waited for spent on a processor; on Windows without the
+    """Return the processor seconds of this process and of the children that it has waited for; on Windows without the
     children.
     """
     return sum(os.times()[:4])

@@ -1,4 +1,6 @@
-"""Trouble at the first place, at the second, and so on, until there is no place that it could meet."""
+"""Repeats a test with a fault at the first place of a process, at the second one, and so on, until there is no
+further place.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,7 +8,10 @@ from itertools import count
 
 
 def at_each_place(fails: Callable[[int], str | None]) -> Counter[str]:
-    """How it ended at each, and how many there were; `fails` says None where there is no such place any more."""
+    """Call `fails` with 1, 2, … : it causes the fault at the place with this number and returns the ending, or None
+    if there is no such place. Return the number of times of each ending, and the number of places under the key
+    `places`.
+    """
     tally: Counter[str] = Counter()
     for nth in count(1):
         ended = fails(nth)

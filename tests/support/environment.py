@@ -1,4 +1,6 @@
-"""The environment of every test process: nothing of the person's own desk, keyring or display."""
+"""The environment of every test process, without the settings, keyring and display of the person who runs the
+tests.
+"""
 
 import os
 import signal
@@ -20,9 +22,9 @@ DROPPED = {
 
 
 def isolate(environ: MutableMapping[str, str] = os.environ) -> tempfile.TemporaryDirectory[str]:
-    """Make `environ` hermetic. The folder that stands for the home lives as long as what is returned.
-
-    A shell tells what it begins in the background to ignore Ctrl+C, which children inherit: here it is heard again.
+    """Remove from `environ` all settings of the person who runs the tests, and set an empty home folder. The home
+    folder exists as long as the returned object. Also let this process react to Ctrl+C again: a shell makes
+    background processes and their children ignore it.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

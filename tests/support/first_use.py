@@ -1,4 +1,4 @@
-"""People who have used the window before: Home shows them no first tasks."""
+"""Marks people as having used the window before, so that the page Home shows them no first tasks."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""A command of the program in a process of its own, forked from one that has imported everything.
-
-`python -m console` takes a second; its start is tested in tests/cli/test_process.py and tests/worker/test_main.py.
+"""Runs a command of the program in a process that is forked from one with the program already imported. This saves
+the second that `python -m console` takes to start; tests/cli/test_process.py and tests/worker/test_main.py test that
+start.
 """
 
 import os
@@ -17,8 +17,8 @@ from tests.support.children import Pipe, context
 
 
 class ForkedCommand:
-    """Runs from the beginning, and is killed at the end of its block. `stdout` is a pipe; `log`, a file, has what it
-    writes to stderr, and is deleted with the command unless it was given.
+    """A running command. It starts when the object is made and is killed at the end of the block. `stdout` is a pipe.
+    `log` is the file to which the command writes stderr; if the caller hasn't given one, it is deleted at the end.
     """
 
     def __init__(
@@ -45,17 +45,21 @@ class ForkedCommand:
         return self._process.exitcode
 
     def poll(self) -> int | None:
-        """Its exit status if it has ended: -9 for a kill."""
+        """Return the exit status if the command has ended (-9 if it was killed); None while it runs."""
         return self._process.exitcode
 
     def wait(self, seconds: float | None = None) -> int:
-        """Its exit status; AssertionError if it hasn't ended within so many seconds."""
+        """Wait until the command has ended, and return its exit status. Raises AssertionError after `seconds` (None:
+        no limit).
+        """
         self._process.join(seconds)
         assert self._process.exitcode is not None, f"command {self.pid} did not end within {seconds} s"
         return self._process.exitcode
 
     def read(self, seconds: float) -> bytes:
-        """All that it writes to stdout until it has ended."""
+        """Return everything that the command writes to stdout until it ends. Raises AssertionError if it closes
+        stdout but hasn't ended after `seconds`.
+        """
         out = self.stdout.read()
         self.wait(seconds)
         return out
@@ -89,7 +93,9 @@ class ForkedCommand:
 
 
 def _run(answers: Pipe, words: tuple[str, ...], environment: Mapping[str, str], umask: int, log: str) -> None:
-    """In the child: the environment, the two streams and the umask of a fresh process, then the command."""
+    """Target of the child process: set the environment, stdout, stderr and umask of a new process, then run the
+    command.
+    """
     os.environ.clear()
     os.environ.update(environment)
     os.dup2(answers.fileno(), 1)

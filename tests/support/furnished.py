@@ -1,4 +1,4 @@
-"""A desk full of invented records on a sandbox that knows them too, for whole windows and pictures of them."""
+"""A desk with many invented records, and a sandbox with the same records, for tests and images of whole windows."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ TEAM = (
 
 @dataclass(frozen=True, slots=True)
 class Furnished:
-    """An open console, its sandbox, what was put into both, and the environment that the desk was told."""
+    """An open console, its sandbox, the samples that both contain, and the desk's environment variables (`told`)."""
 
     console: Console
     sandbox: Sandbox
@@ -45,17 +45,17 @@ class Furnished:
     told: Mapping[str, str] = field(default_factory=dict)
 
     def paid(self, kind: str) -> list[PaymentSample]:
-        """The invented payments of one kind, oldest first."""
+        """Return the invented payments of one kind, oldest first."""
         return [payment for payment in self.payments if payment.kind == kind]
 
     def of(self, kind: str) -> list[CheckSample]:
-        """The samples of one kind, oldest first."""
+        """Return the invented credit checks of one kind, oldest first."""
         return [sample for sample in self.samples if sample.kind == kind]
 
 
 def what_a_desk_is_told(home: Path, sandbox: Sandbox, **extra: str) -> dict[str, str]:
-    """The environment of a desk whose merchant is new at the sandbox's payment providers; `extra` are settings
-    without their `CONSOLE_`.
+    """Return the environment variables of a desk. They name a new merchant that is registered at the sandbox's
+    payment providers. `extra` are further settings, without their prefix `CONSOLE_`.
     """
     urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
     merchant = {
@@ -66,7 +66,9 @@ def what_a_desk_is_told(home: Path, sandbox: Sandbox, **extra: str) -> dict[str,
 
 @contextmanager
 def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str) -> Iterator[Furnished]:
-    """A desk on `home`, closed at the end; `extra` are settings without their `CONSOLE_`."""
+    """Yield a desk with the home folder `home` and `count` invented credit checks; it is closed at the end of the
+    block. `extra` are further settings, without their prefix `CONSOLE_`.
+    """
     with Sandbox() as sandbox:
         told = what_a_desk_is_told(home, sandbox, **extra)
         used = clock or SystemClock()

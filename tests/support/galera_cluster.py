@@ -1,7 +1,6 @@
-"""A private Galera cluster of MariaDB servers.
-
-All nodes begin with copies of the same data at the same position of one history, so that none needs to be sent a
-copy. A node that comes back after a kill reads its position from its data and asks for what it missed.
+"""A private Galera cluster of MariaDB servers. All nodes start with copies of the same data at the same position of
+the replication history, so that no node needs a copy from another one. A node that restarts after a kill reads its
+position from its data and requests the transactions that it has missed.
 """
 
 import re
@@ -28,13 +27,17 @@ _SYNCED, _NEW = "4", "--wsrep-new-cluster"
 _ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping")
 _ACCOUNT_COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES)
 LOCK_WAIT_SECONDS = 2 * PATIENCE_SECONDS
-"""For what nodes do by themselves: half a minute on a quiet machine."""
+"""Time limit (seconds) of waits for actions of the nodes themselves; on an idle machine such an action takes up to
+half a minute.
+"""
 _RECOVERIES, _ON_THE_WAY_OUT_SECONDS = 5, 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Of one node: for SQL, for the group, for what it missed, for a whole copy."""
+    """The ports of one node: for SQL, for the group communication, for missed transactions (IST), and for a copy of
+    all data (SST).
+    """
 
     sql: int
     group: int
@@ -44,39 +47,38 @@ class Ports:
 
 @dataclass(frozen=True)
 class Node(Server):
-    """One server of the cluster; `start` joins the cluster that runs."""
+    """One server of the cluster; `start` joins the running cluster."""
 
     def start(self) -> None:
-        """Join with what it has, and wait until it is in step."""
+        """Join the cluster with the node's own data, and wait until the node is synchronised."""
         uuid, seqno = self.position()
         self.join(f"--wsrep-start-position={uuid}:{seqno}")
         self.wait_ready()
 
     def join(self, *options: str) -> None:
-        """Start without waiting."""
+        """Start the node with these additional options, without waiting for it."""
         self.run.start(self.name, (*self.command, *options))
 
     def ready(self) -> bool:
-        """In step with its cluster, which has a quorum."""
+        """True if the node is synchronised with its cluster and the cluster has a quorum."""
         return (self.status("wsrep_ready"), self.status("wsrep_local_state")) == ("ON", _SYNCED)
 
     def status(self, name: str) -> str:
-        """One of its status variables; empty while it doesn't answer."""
+        """Return the value of a status variable of the node; "" while the node doesn't answer."""
         with suppress(pymysql.MySQLError):
             return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'", seconds=30)[0][1])
         return ""
 
     def has_sound_accounts(self) -> bool:
-        """Whether the tables of accounts and rights can be read and changed, their indexes included."""
+        """True if the server's tables of accounts and rights, including their indexes, are undamaged."""
         rows = self.sql(f"CHECK TABLE {', '.join(f'mysql.{table}' for table in _ACCOUNT_TABLES)} EXTENDED")
         return all(answer == "OK" for _table, _op, kind, answer in rows if kind in ("status", "error"))
 
     def position(self) -> tuple[str, int]:
-        """Where in which history the data of a node that doesn't run stands, also after a kill.
-
-        It is recovered until that ends by itself. After a kill the server's purge may spin for ever and take 170 MiB
-        of memory a second (seen with 10.11.19), also of a node that joins then, until the machine has none. The next
-        recovery of the same data has ended each time.
+        """Return the position of the data of a stopped or killed node: the id of the replication history, and the
+        sequence number. The server's recovery is run to read it, again until one run ends by itself. After a kill the
+        server's purge may run for ever and use 170 MiB more memory each second (seen with 10.11.19), also if the node
+        joins the cluster then. The next recovery of the same data has always ended.
         """
         for _ in range(_RECOVERIES):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
@@ -98,14 +100,13 @@ class Node(Server):
 
 @dataclass(frozen=True)
 class Cluster:
-    """Its nodes, the first one first."""
+    """A cluster: its nodes, in the order of their numbers."""
 
     nodes: tuple[Node, ...]
 
     def begin(self, first: Node) -> None:
-        """Start all of them, this one as the beginning of a new cluster.
-
-        One after the other enters the group: two that come at once can take half a minute to agree on who is in it.
+        """Start a new cluster with the node `first`, then let the other nodes join. They join one after another,
+        because two that join at once can take half a minute to agree on the members.
         """
         first.join(_NEW)
         first.wait_ready()
@@ -115,7 +116,7 @@ class Cluster:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Until every node that runs is in step with all others that run."""
+        """Wait until all running nodes are synchronised with each other."""
         running = [node for node in self.nodes if node.alive]
         for node in running:
             node.wait_ready()
@@ -123,13 +124,13 @@ class Cluster:
         until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
 
     def whole(self) -> bool:
-        """Whether all nodes are in step with each other right now."""
+        """True if all nodes are running and synchronised with each other now."""
         return all(node.ready() and _has_size(node, len(self.nodes)) for node in self.nodes)
 
     def heal(self) -> None:
-        """Bring back what was killed, stopped or paused. Without a quorum, begin anew with the best node's data.
-
-        A node that returns before the others know that it had gone takes the quorum from all of them, for good.
+        """Restart all nodes that were killed, stopped or paused. If the cluster has no quorum, start a new cluster
+        with the data of the node with the newest position. First wait until the other nodes have noticed the loss: a
+        node that returns earlier makes all of them lose their quorum permanently.
         """
         _kill([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
@@ -146,12 +147,11 @@ class Cluster:
         self._compare_accounts(lost)
 
     def _compare_accounts(self, returned: Sequence[Node]) -> None:
-        """Give a node that has returned with damaged accounts or fewer of them than the others a whole copy.
-
-        They are in Aria tables, which don't belong to the position at which a node asks for what it missed: what it
-        had applied before a kill may not be in them, and is not sent again. Seen on a busy machine: one node refused
-        all people of the databases that were made before. Aria's own recovery may also leave an index that it can
-        read and not change: each later GRANT failed on that node alone, and every test waited for its people.
+        """If a returned node has damaged accounts, or fewer accounts than the other nodes, let it fetch a copy of all
+        data. Accounts are stored in Aria tables. After a kill these tables may lack changes from before the node's
+        position, and the node doesn't request those changes again. Seen on a busy machine: one node refused the
+        accounts of all databases that were made before. Aria's recovery may also leave an index that can be read but
+        not changed: then each later GRANT failed on that node.
         """
         counts = {node: node.sql("SET SESSION wsrep_sync_wait = 7", _ACCOUNT_COUNTS)[0] for node in self.nodes}
         most = max(counts.values())
@@ -180,8 +180,9 @@ class Cluster:
 
 
 def wait_until_applied(nodes: Sequence[SqlServer]) -> None:
-    """Until each of these servers has applied what any of them had acknowledged before: a node that lags behind
-    refuses an account that was made on another one, for signing in doesn't wait as a statement can be told to.
+    """Wait until each of these servers has applied all transactions that any of them has acknowledged before.
+    Otherwise a node may refuse an account that was made on another node: a login, unlike a statement, can't wait for
+    outstanding transactions.
     """
     for node in nodes if len(nodes) > 1 else ():
         until(partial(_has_applied, node), f"{node.host}:{node.port} in step with the others")
@@ -203,12 +204,14 @@ def _has_size(node: Node, size: int) -> bool:
 
 
 def provider() -> Path | None:
-    """Galera's library."""
+    """Return the path of Galera's library; None if it isn't installed."""
     return next((path for path in PROVIDERS if path.exists()), None)
 
 
 def start(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
-    """A running cluster, all nodes in step."""
+    """Start a cluster of `size` nodes and return it when all nodes are synchronised. `extra` are further lines of the
+    configuration.
+    """
     ports = _free_ports(size)
     data, password = mariadb_server.fresh_data(run, _name(0))
     cluster = Cluster(tuple(_node(run, number, ports, password, extra) for number in range(size)))
@@ -224,7 +227,7 @@ def start(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
 
 
 def _free_ports(size: int) -> list[Ports]:
-    """For that many nodes, none twice."""
+    """Return free ports for `size` nodes; all of them differ."""
     found: set[int] = set()
     while len(found) < 4 * size:
         found.add(free_port())

@@ -1,18 +1,23 @@
-"""Frees what tests leave behind in cycles, where Python's own collector is off: a process that has made a window."""
+"""Frees objects in reference cycles that tests leave. Used in processes that have made a window: in these Python's
+automatic garbage collection is off.
+"""
 
 import gc
 
 _ALL = 2
 _left_by_last = [0]
-"""Objects that the last collection of all generations left, in the oldest one."""
+"""Number of objects in the oldest generation after the last collection of all generations."""
 _counted_at = [0]
-"""How often the middle generation had been collected, since the last collection of all, when objects were counted."""
+"""Number of collections of the middle generation between the last collection of all generations and the last count of
+objects.
+"""
 
 
 def collect_if_due() -> None:
-    """Collect what Python's own collector would. It looks through the objects of all generations only when those that
-    have grown old since then are more than a quarter: most of them stay until the end of the process. They are
-    counted only now and then, because counting lists them all: after each test it took a twentieth of the run.
+    """Collect the generations that Python's automatic collection would collect now. All generations are collected
+    only if the oldest one has grown by more than a quarter since the last such collection, because most of its
+    objects exist until the end of the process. Its objects are counted only sometimes: counting them after each test
+    took a twentieth of the run.
     """
     counts, thresholds = gc.get_count(), gc.get_threshold()
     young, middle, _ = (count > threshold for count, threshold in zip(counts, thresholds, strict=True))

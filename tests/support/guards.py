@@ -1,7 +1,5 @@
-"""Checks of the actions and remains that no test may have: reach the network, log an unexpected warning, keep a
-thread running, leave a file of SQLite open.
-
-`tests/conftest.py` puts these around every test.
+"""Checks for each test: it must not connect to the network, log an unexpected warning, leave a thread running or
+leave an SQLite file open. `tests/conftest.py` applies these checks to every test.
 """
 
 import ipaddress
@@ -28,18 +26,16 @@ if TYPE_CHECKING:
 
 
 class NetworkGuard:
-    """Lets sockets reach loopback only, and remembers who tried otherwise.
-
-    A refused connection raises `OSError`, as a machine without network would; since the code under test may
-    rightly handle that, `attempts` lets the suite fail the test all the same. Names under `.invalid` exist
-    nowhere by definition (RFC 6761): asking for one is refused, but is no attempt.
+    """Allows connections to loopback only, and lists all other attempts in `attempts`. A refused connection raises
+    `OSError`, as on a machine without a network. The tested code may handle that error, so the test fails because of
+    the list. A look-up of a name under `.invalid`, which exists nowhere (RFC 6761), is refused but not listed.
     """
 
     def __init__(self) -> None:
         self.attempts: list[str] = []
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Replace the doors to the network until `patch` is undone."""
+        """Replace the functions of `socket` that connect and look up names, until `patch` is undone."""
         connect, connect_ex, lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
         def guarded_connect(sock: socket.socket, address: Any) -> None:
@@ -71,7 +67,7 @@ class NetworkGuard:
 
 
 def is_local(host: Any) -> bool:
-    """Whether a host, given as a name or an address, is this machine."""
+    """True if the host, given as a name or an address, is this machine."""
     name = host.decode() if isinstance(host, bytes) else host
     if name in (None, "", "localhost"):
         return True
@@ -98,7 +94,7 @@ class Warnings(logging.Handler):
 
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
-    """The warnings that are logged meanwhile, one text each."""
+    """Yield the list to which each warning that is logged within the block is added, as text."""
     handler = Warnings()
     logging.getLogger().addHandler(handler)
     try:
@@ -114,7 +110,7 @@ LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site
 
 
 def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
-    """From now on each thread remembers which line started it."""
+    """From now on store in each new thread the line of code that started it."""
     start = threading.Thread.start
 
     def noting_start(thread: threading.Thread) -> None:
@@ -125,7 +121,9 @@ def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def leaked_threads(before: set[threading.Thread]) -> list[str]:
-    """Non-daemon threads, new since `before`, that don't end within the grace; with where they began."""
+    """Return the names of the non-daemon threads that aren't in `before` and don't end within GRACE_SECONDS, each
+    with the line of code that started it.
+    """
     deadline = time.monotonic() + GRACE_SECONDS
     new = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
     for thread in new:
@@ -147,18 +145,19 @@ def _caller() -> str:
 # ---------------------------------------------------------------- files of SQLite
 
 unclosed_connections: list[str] = []
-"""Where the connections to SQLite were opened that were freed without being closed, since a test last looked."""
+"""For each SQLite connection that was freed without being closed since the last check: the line of code that opened
+it.
+"""
 opened_by_tests: "list[Database | RegistryReader]" = []
-"""The objects that the present test has opened by its own lines; `watched` closes them. The product must close the
-objects that it opens itself.
+"""The databases and registries that the code of the present test has opened; they are closed at its end. The program
+must close those that it opens itself.
 """
 
 
 class WatchedConnection(sqlite3.Connection):
-    """A connection that is remembered if it is freed before anybody closed it, which the collector of garbage does:
-    a connection and its statements refer to each other.
-
-    Python 3.13 and newer warn about such a connection, older ones do not; Windows can't delete its file meanwhile.
+    """An SQLite connection that is listed in `unclosed_connections` if the garbage collection frees it before it was
+    closed. (A connection and its statements refer to each other.) Python 3.13 and newer warn about such a connection,
+    older versions don't. While it exists, Windows can't delete its file.
     """
 
     opened_at = opened_by = ""
@@ -185,14 +184,14 @@ _watched_factories: dict[type, type[WatchedConnection]] = {}
 
 
 def _watched(factory: type) -> type[WatchedConnection]:
-    """The watched kind of this class of connections, made once."""
+    """Return the subclass of `factory` that is also a WatchedConnection. It is made once per class."""
     if factory not in _watched_factories:
         _watched_factories[factory] = type(f"Watched{factory.__name__}", (WatchedConnection, factory), {})
     return _watched_factories[factory]
 
 
 def watch_connections(patch: pytest.MonkeyPatch) -> None:
-    """From now on each connection to SQLite in this process is watched."""
+    """From now on let each SQLite connection of this process be a WatchedConnection, until `patch` is undone."""
     from console.store.database.engine import Database
     from console.store.registry.reader import RegistryReader
 
@@ -212,7 +211,9 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
 
 def _noting_who_opens(init: Callable[..., None]) -> Callable[..., None]:
-    """`init`, which also notes what a test opens, also by one function of the product."""
+    """Return the constructor `init` extended: if the code of a test calls it, directly or through one function of the
+    program, it adds the object to `opened_by_tests`.
+    """
 
     def noting_init(opened: Any, *args: Any, **kwargs: Any) -> None:
         init(opened, *args, **kwargs)

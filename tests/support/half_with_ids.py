@@ -1,7 +1,8 @@
-"""Half of the calls of a crowd carry a request id, and half of those are made a second time, which may do nothing.
+"""Gives a request id to half of the calls of a test with many processes. Half of these calls are repeated with the
+same id; the repetition must have no effect.
 
-ids = HalfWithIds("seed 5, process 3")
-ids(lambda request_id: console.refunds.approve(refund, request_id=request_id))
+    ids = HalfWithIds("seed 5, process 3")
+    ids(lambda request_id: console.refunds.approve(refund, request_id=request_id))
 """
 
 import random
@@ -16,16 +17,18 @@ from tests.support.asking import is_no_answer
 T = TypeVar("T")
 _AWAY = 6
 _FREE = (2, 3, 6)
-"""Exit statuses after which an id may be used for anything."""
+"""Exit statuses after which a request id may be used for another call."""
 _UNKNOWN = 4
 
 
 class Repeated(AssertionError):
-    """A repeated call did not answer as the first one."""
+    """A repeated call had another result than the first one."""
 
 
 class HalfWithIds:
-    """Calls of one caller, drawn by its name alone. `always`: all of them carry a request id."""
+    """Makes the calls of one caller. The random choices depend only on the caller's name `name`. With `always` every
+    call has a request id.
+    """
 
     def __init__(self, name: str, *, always: bool = False) -> None:
         self._always = always
@@ -33,7 +36,9 @@ class HalfWithIds:
         self._name = "".join(letter if letter.isalnum() else "-" for letter in name)[-48:]
 
     def __call__(self, act: Callable[[str | None], T]) -> T:
-        """Do it; the answer, or what it raises, of the first call."""
+        """Call `act` with a request id or None, and perhaps a second time with the same id. Return the result of the
+        first call, or raise its exception.
+        """
         if self._chance.random() < 0.5 and not self._always:
             return act(None)
         request_id = f"{self._name}-{next(self._ids)}"
@@ -50,7 +55,9 @@ class HalfWithIds:
 
 
 def _again(act: Callable[[str | None], T], request_id: str, first: object) -> None:
-    """The same call: told as before, and that it is a repeat; a database or a worker that is away says nothing."""
+    """Repeat the call with the same request id. Raises Repeated if it isn't recognised as a repetition or has another
+    result than `first`. If the database or the worker can't be reached, nothing is checked.
+    """
     with request_ids.watch_for_repeated_request() as watch:
         try:
             second: object = act(request_id)
@@ -65,7 +72,10 @@ def _again(act: Callable[[str | None], T], request_id: str, first: object) -> No
 
 
 def _fits(first: object, second: object) -> bool:
-    """An unknown outcome may be known by now, and a known outcome stays known; the record may have changed since."""
+    """True if the result `second` of a repetition agrees with the first result. A first result with an unknown
+    outcome agrees with every result. Otherwise the error code or the id of the record must be equal; the record
+    itself may have changed.
+    """
     if isinstance(first, ConsoleError):
         if first.exit_status == _UNKNOWN:
             return True

@@ -1,4 +1,4 @@
-"""The input of a screen reader: the announcements that a window sends, in the order in which they are sent."""
+"""Collects the announcements that a window sends to screen readers, in the order in which they are sent."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +11,9 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One announcement: its sentence, True if it interrupts what is being said, and when it was sent: `at` in
-    monotonic seconds, `busy` in seconds that the thread of the event loop had worked until then.
+    """One announcement. `is_urgent` is True if it interrupts the sentence that is being read. `at` is the time at
+    which it was sent (monotonic seconds), `busy` the processor time that the event loop's thread had used until then
+    (seconds).
     """
 
     sentence: str
@@ -23,8 +24,8 @@ class Heard:
 
 @contextmanager
 def listening(note: Callable[[], object] = lambda: None) -> Iterator[list[Heard]]:
-    """Return the list to which every announcement of this process is added until the end of the block; `note` is
-    called after each.
+    """Yield the list to which every announcement of this process is added until the end of the block. `note` is
+    called after each of them.
     """
     heard: list[Heard] = []
     send = QAccessible.updateAccessibility

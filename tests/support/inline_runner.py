@@ -1,4 +1,4 @@
-"""A task runner that works in place, for tests of pages and models without threads."""
+"""A task runner that executes tasks in the calling thread, for tests of pages and models without threads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,9 @@ from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHand
 
 
 class InlineRunner(Runner):
-    """Does each call at once; with `paused=True` only at `step()`, to look at the time in between."""
+    """Executes each task immediately; with `paused=True` only when `step` is called, so that a test can check the
+    state before.
+    """
 
     def __init__(self, *, paused: bool = False) -> None:
         self.paused = paused
@@ -17,7 +19,7 @@ class InlineRunner(Runner):
         self._queue: list[Task] = []
 
     def step(self) -> None:
-        """Do the oldest paused call."""
+        """Execute the oldest waiting task."""
         self._do(self._queue.pop(0))
 
     @property

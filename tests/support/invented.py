@@ -1,4 +1,4 @@
-"""Invented corporation numbers, as many as a test wants: well-formed, and the same ones for the same seed."""
+"""Invents corporation numbers with valid check digits. The same seed gives the same numbers."""
 
 import random
 
@@ -6,7 +6,7 @@ from console.domain.corporation_number import compute_check_digit
 
 
 def numbers(count: int, seed: int = 0) -> tuple[str, ...]:
-    """`count` different numbers. Different seeds may share some."""
+    """Return `count` different corporation numbers. Two seeds may have some numbers in common."""
     chance = random.Random(f"numbers:{seed}")
     made: dict[str, None] = {}
     while len(made) < count:

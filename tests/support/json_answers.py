@@ -1,4 +1,4 @@
-"""The output of a command with `--json`, validated against docs/reference/json.schema.json."""
+"""Validates the output of commands with `--json` against docs/reference/json.schema.json."""
 
 import json
 from collections.abc import Sequence
@@ -11,18 +11,20 @@ from jsonschema.exceptions import best_match
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "json.schema.json"
 VALIDATED: set[tuple[str, str]] = set()
-"""(command, `ok` or the error code) of every answer that was validated in this process."""
+"""(command, "ok" or the error code) of each answer that was validated in this process."""
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """The whole file."""
+    """Return the content of the schema's file."""
     read: dict[str, Any] = json.loads(SCHEMA_FILE.read_text("utf-8"))
     return read
 
 
 def require_described(words: Sequence[str], answer: dict[str, Any]) -> None:
-    """Fails with the place in the answer that the schema of this command doesn't describe."""
+    """Check the answer to the command line `words` against the schema. Raises AssertionError with the path of the
+    first part that the schema doesn't allow.
+    """
     name = command_of(words)
     found = best_match(_validator(name if answer["ok"] else "refusal").iter_errors(answer))
     assert found is None, f"{name}: $.{'.'.join(map(str, found.absolute_path))}: {found.message[:400]}"
@@ -30,7 +32,7 @@ def require_described(words: Sequence[str], answer: dict[str, Any]) -> None:
 
 
 def command_of(words: Sequence[str]) -> str:
-    """The name in `$defs` of the command of a command line."""
+    """Return the name of the definition (in `$defs`) for the command of the command line `words`."""
     if "--help" in words or "-h" in words:
         return "help"
     if "--version" in words:
@@ -47,7 +49,9 @@ def _commands() -> frozenset[str]:
 
 @cache
 def _validator(name: str) -> Draft202012Validator:
-    """A validator of one definition: of a command's success alone, because a refusal is the same for each."""
+    """Return a validator for one definition. For a command it accepts only the answer on success, because the
+    definition `refusal` describes the refusals of all commands.
+    """
     definition = schema()["$defs"][name]
     chosen = definition if name == "refusal" else definition["anyOf"][0]
     return Draft202012Validator({"$defs": schema()["$defs"], **chosen})

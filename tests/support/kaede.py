@@ -1,4 +1,6 @@
-"""Kaede Pay, an invented payment provider, as the one module that adds it: JSON over HTTPS, signed callbacks."""
+"""Kaede Pay, an invented payment provider. This single module adds it to the program: JSON over HTTPS, and signed
+callbacks.
+"""
 
 import hashlib
 import hmac
@@ -56,7 +58,7 @@ CALL_SPACING_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class KaedeSettings:
-    """Seconds between the starts of calls."""
+    """The settings: the shortest time (seconds) between the starts of two calls."""
 
     spacing_seconds: float = CALL_SPACING_SECONDS
 
@@ -91,7 +93,7 @@ def _find_payment_state(word: str) -> PaymentState | None:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where Kaede Pay is, and as whom it is asked; secrets show in no repr."""
+    """Connection to Kaede Pay: transport, rate limiter and credentials. Its `repr` doesn't contain the secrets."""
 
     transport: HttpTransport = field(repr=False)
     rate_limiter: RateLimiter = field(repr=False)
@@ -105,7 +107,9 @@ class Line:
         read: Callable[[Fields], tuple[T, CodeOutcome]],
         asked: object = None,
     ) -> Outcome[T]:
-        """Send one question, once. An answer is judged by its status, then by the row that `read` finds."""
+        """Send one request without retries and return the outcome. The answer's class follows from its HTTP status,
+        then from the verdict that `read` returns. `asked` is the JSON body; None: the request only reads.
+        """
         body = None if asked is None else json.dumps(asked).encode()
         question = SingleRequest(
             method, path, read_timeout_seconds=10.0, budget_seconds=15.0, body=body, has_effect=asked is not None
@@ -125,7 +129,7 @@ class Line:
 
 
 class KaedeReader:
-    """The reading half; it has no way to move money."""
+    """The adapter's methods that only read and can't move money."""
 
     name = "kaede"
     capabilities = PaymentCapabilities(
@@ -145,7 +149,7 @@ class KaedeReader:
         self._line = line
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Ask for a payment by our own number."""
+        """Read a payment by our payment number."""
 
         def read(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
             report, verdict = _payment(told)
@@ -158,13 +162,15 @@ class KaedeReader:
         return self._line.ask("GET", f"/payments/{question.merchant_payment_id}", READ_STATUS_CLASSES, read)
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
-        """Ask for a refund by its key."""
+        """Read a refund by its idempotency key."""
         return self._line.ask(
             "GET", f"/refunds/{instruction.key}", READ_STATUS_CLASSES, lambda told: _refund(told, instruction)
         )
 
     def parse_callback(self, body: bytes) -> SignedCallback:
-        """Open a notice and check its signature; nothing of a false one is believed."""
+        """Parse a callback and verify its signature. If the signature is wrong or the body is malformed, the result
+        has no report.
+        """
         sha256 = hashlib.sha256(body).hexdigest()
         try:
             told = parse_object(body)
@@ -181,23 +187,23 @@ class KaedeReader:
         return SignedCallback(True, number, event, verdict.kind, verdict.reason, report, text, sha256)
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
-        """No limit is published."""
+        """Return None: Kaede Pay publishes no time limit for refunds."""
         return None
 
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
-        """There is no call that cancels."""
+        """Return None: Kaede Pay has no call that cancels a payment."""
         return None
 
 
 class Kaede(KaedeReader):
-    """The whole provider: the same key again brings the earlier result."""
+    """The complete adapter. Kaede Pay returns the earlier result if a request has the same idempotency key again."""
 
     @property
     def merchant_id(self) -> str:
         return self._line.secrets["SHOP"]
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Get the code with which the payer pays."""
+        """Begin a payment; the outcome has the code with which the payer pays."""
 
         def read(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
             return StartedPayment(request.merchant_payment_id, _text(told, "code")), ANSWERED_VERDICT
@@ -206,7 +212,7 @@ class Kaede(KaedeReader):
         return self._line.ask("POST", "/payments", PURCHASE_STATUS_CLASSES, read, asked)
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
-        """Give money back, under the refund's key."""
+        """Send a refund with its idempotency key."""
         asked = {
             "key": instruction.key,
             "payment": instruction.provider_payment_id,
@@ -217,7 +223,7 @@ class Kaede(KaedeReader):
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Refuse without asking: there is no such call."""
+        """Return a refusal without sending a request, because Kaede Pay has no call that cancels a payment."""
         return make_unsent_outcome("not_supported", has_effect=True)
 
     def make_reader(self) -> KaedeReader:

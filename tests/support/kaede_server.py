@@ -1,4 +1,6 @@
-"""Kaede Pay's own side for tests: a small HTTP server with a ledger, and its hand that pays and signs notices."""
+"""The server of Kaede Pay for tests: a small HTTP server with a ledger. A test can pay payments and make signed
+notices.
+"""
 
 import hashlib
 import hmac
@@ -16,7 +18,9 @@ SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
 
 
 class KaedeServer:
-    """The provider's ledger. `asked`: each request's method and path, in order."""
+    """The server with its ledger of payments and refunds. `asked` has the method and path of each request, in
+    order.
+    """
 
     def __init__(self) -> None:
         self.payments: dict[str, dict[str, Any]] = {}
@@ -39,7 +43,7 @@ class KaedeServer:
 
     @contextmanager
     def running(self) -> Iterator["KaedeServer"]:
-        """Answer from a thread until the end of the block."""
+        """Answer requests in a thread until the end of the block."""
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -79,14 +83,14 @@ class KaedeServer:
     # The payer, and the provider itself
 
     def know(self, number: str, amount: int) -> None:
-        """A payment that was begun elsewhere."""
+        """Add a payment to the ledger that another program has begun."""
         self.payments[number] = self._made(number, amount)
 
     def pay(self, number: str) -> None:
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def notice(self, number: str, key: str = NOTICE_KEY) -> PostedNotice:
-        """The callback about a payment as it stands now, signed with `key`."""
+        """Return the callback about the present state of a payment, signed with `key`."""
         text = json.dumps(self.payments[number])
         made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
         return PostedNotice("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")

@@ -1,11 +1,12 @@
-"""Keeps the servers of one test run: starts them when asked, and ends them with the run, however that ends.
+"""Owns the server processes of one test run: starts them on request, and kills them when the run ends, also if the
+run crashes.
 
     python -I -S keeper.py FOLDER OWNER-PID
 
-It returns once it listens, and goes on in the background. It ends when it is asked to, or when the owner's process
-is gone: then it kills whatever it started and removes the folder. When it is killed itself, the kernel kills its
-servers. A request is one line of JSON over the socket FOLDER/keeper, the answer is another. One thread, and the
-standard library alone.
+The command returns when the keeper accepts requests; the keeper continues in the background. It ends on request, or
+when the owner's process has ended: then it kills all processes that it has started and removes the folder. If the
+keeper itself is killed, the kernel kills its servers. A request is one line of JSON over the socket FOLDER/keeper,
+and so is its answer. The keeper has one thread and uses only the standard library.
 """
 
 import ctypes
@@ -28,14 +29,19 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Keeper:
-    """The servers by name; each leads a session of its own, so that its helpers are found with it."""
+    """The server processes by name. Each one leads a session (of the operating system) of its own, by which its child
+    processes are found.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """`start` and `signal` act; all of them tell the server's `pid` and, once it has ended, its `code`."""
+        """Execute the request: `start` starts a server, `signal` sends it a signal, any other request only reads.
+        Return the server's process id (`pid`; None if it was never started) and its exit status (`code`; None while
+        it runs).
+        """
         name = request["name"]
         match request["do"]:
             case "start":
@@ -81,7 +87,9 @@ class Keeper:
         return {"pid": child.pid if child else None, "code": child.poll() if child else None}
 
     def end(self) -> None:
-        """Kill all, helpers that dead servers left behind included; wait until they are gone; remove the folder."""
+        """Kill all servers and the child processes of ended servers, wait until they have ended, and remove the
+        folder.
+        """
         for child in self._children.values():
             child.kill()
             child.wait()
@@ -92,7 +100,9 @@ class Keeper:
 
 
 def _own_children() -> list[int]:
-    """Servers, and what servers that ended left behind: this process adopts it."""
+    """Return the process ids of the running servers, and of the child processes of ended servers, whose parent this
+    process has become.
+    """
     me = os.getpid()
     try:
         return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
@@ -101,14 +111,18 @@ def _own_children() -> list[int]:
 
 
 def _kill(pids: list[int]) -> bool:
-    """SIGKILL to each of these children (not reaped yet, it keeps its number): whether there was any."""
+    """Send SIGKILL to each of these child processes. Return True if there was at least one. (A child keeps its id
+    until this process has waited for it.)
+    """
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     return bool(pids)
 
 
 def serve(keeper: Keeper, listener: socket.socket, owner: int) -> None:
-    """Answer one request after the other until somebody asks for the end or the owner's process has ended."""
+    """Answer the requests one after another, until a request ends the keeper or the process of the owner has
+    ended.
+    """
     while True:
         ready, _, _ = select.select([listener.fileno(), owner], [], [])
         if owner in ready:
@@ -121,7 +135,9 @@ def serve(keeper: Keeper, listener: socket.socket, owner: int) -> None:
 
 
 def _served(keeper: Keeper, line: TextIO) -> bool:
-    """Answer one request; False when it was the last one. Trouble goes to whoever asked: the servers stay kept."""
+    """Answer one request. Return False if it was the request to end. An exception is returned to the sender as an
+    answer with `trouble`, so the keeper continues.
+    """
     try:
         request = json.loads(line.readline())
         if request["do"] == "end":

@@ -1,6 +1,5 @@
-"""A server process that a run's keeper keeps: started, killed, stopped, paused and brought back by whoever holds it.
-
-It travels by pickle: every process of the run may hold the same one.
+"""A server process that the keeper of a test run owns. An object of this class can start, kill, stop, pause and
+restart it. The object can be pickled, so that every process of the run can use the same server.
 """
 
 import signal
@@ -14,7 +13,7 @@ from tests.support.waiting import until
 
 @dataclass(frozen=True)
 class Kept(ABC):
-    """`command` starts the process that `run` knows by `name`."""
+    """A server process: `command` starts it, and `name` identifies it in the run `run`."""
 
     run: Run
     name: str
@@ -22,21 +21,21 @@ class Kept(ABC):
 
     @abstractmethod
     def ready(self) -> bool:
-        """Whether it serves right now."""
+        """True if the server answers now."""
 
     def start(self) -> None:
-        """Start it and wait until it serves."""
+        """Start the server and wait until it answers."""
         self.run.start(self.name, self.command)
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Raises `RuntimeError` with the server's own words when it ends instead of serving."""
+        """Wait until the server answers. Raises `RuntimeError` with the end of its log if it ends instead."""
         until(lambda: not self.alive or self.ready(), f"{self.name} to serve")
         if not self.alive:
             raise RuntimeError(f"{self.name} ended while starting:\n{self.words()}")
 
     def words(self) -> str:
-        """The end of its log."""
+        """Return the last lines of the server's output."""
         return self.run.words(self.name)
 
     @property
@@ -49,30 +48,32 @@ class Kept(ABC):
 
     @property
     def paused(self) -> bool:
-        """Whether it is stopped in the middle of what it did, with all of its threads."""
+        """True if all threads of the server are stopped by SIGSTOP."""
         threads = Path(f"/proc/{self.pid}/task").glob("*/stat") if self.alive else ()
         states = {stat.read_text().rpartition(")")[2].split()[0] for stat in threads}
         return states == {"T"}
 
     def kill(self) -> None:
-        """kill -9; it is gone when this returns."""
+        """Kill the server with SIGKILL, and wait until it has ended."""
         self.run.signal(self.name, signal.SIGKILL)
 
     def stop(self) -> None:
-        """A clean end, as an administrator's."""
+        """Shut the server down with SIGTERM, as an administrator would, and wait until it has ended."""
         self.run.stop(self.name)
 
     def restart(self) -> None:
-        """Start it on the same port and the same data; stopped cleanly first where it still runs."""
+        """Start the server on the same port with the same data. If it is running, shut it down first."""
         if self.alive:
             self.stop()
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: its connections stay open and hang. It stands still when this returns."""
+        """Stop the server with SIGSTOP, and wait until all its threads are stopped. Its connections stay open without
+        answers.
+        """
         self.run.signal(self.name, signal.SIGSTOP)
         until(lambda: self.paused, f"{self.name} to stand still")
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Let the server continue after `pause`."""
         self.run.signal(self.name, signal.SIGCONT)

@@ -1,10 +1,10 @@
-"""Keyrings for tests: one that keeps what it is given, and one that its owner did not unlock."""
+"""Keyrings for tests: a working one in memory, one that is locked, and one that refuses to delete entries."""
 
 from collections.abc import Mapping
 
 
 class DrawerKeyring:
-    """A keyring that keeps what it is given, for desks that have one."""
+    """A working keyring that stores its entries in memory (`kept`). `asked` lists the names that were read."""
 
     def __init__(self, kept: Mapping[str, str] | None = None) -> None:
         self.kept = dict(kept or {})
@@ -22,7 +22,7 @@ class DrawerKeyring:
 
 
 class LockedKeyring(DrawerKeyring):
-    """A keyring whose owner did not unlock it."""
+    """A locked keyring: each read and write raises RuntimeError."""
 
     def get_password(self, service: str, username: str) -> str | None:
         raise RuntimeError("the collection is locked")
@@ -32,7 +32,7 @@ class LockedKeyring(DrawerKeyring):
 
 
 class StubbornKeyring(DrawerKeyring):
-    """A keyring that can be read, but deletes an entry only while `deletes` is True."""
+    """A keyring that can be read and written, but raises RuntimeError on a deletion unless `deletes` is True."""
 
     deletes = False
 

@@ -1,6 +1,6 @@
-"""Payment providers in memory that keep the truth about refunds, behind the protocol of the real ones.
-
-`paypay` knows a refund by our key, whatever comes twice; `atom` takes each accepted call for another refund.
+"""Simulated payment providers in memory with a ledger of refunds. They have the same methods as the real adapters.
+`paypay` treats two calls with the same idempotency key as one refund; for `atom` each accepted call is another
+refund.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sending
 
 @dataclass
 class Entry:
-    """One refund that the provider took on."""
+    """One refund that the provider has accepted."""
 
     number: str
     key: str
@@ -51,8 +51,9 @@ class Entry:
 
 @dataclass
 class RefundLedger:
-    """Both providers' truth. `witness` hears of each refund before anything happens; `before` and `during` run around
-    what happens; `behaviour` is how the next sendings end.
+    """The ledger of both providers. `behaviour` decides the answers to the next sendings. For each sending, first
+    `witness` is called with the instruction, then `before`; `during` is called after the refund was accepted (or not)
+    and before the answer.
     """
 
     behaviour: Behaviour = "accepts"
@@ -65,7 +66,9 @@ class RefundLedger:
     watched: list[OpenTransactions] = field(default_factory=list)
 
     def take(self, instruction: RefundInstruction, *, keeps_keys: bool) -> Entry:
-        """Take a refund on; where keys are kept, what is known already is what it was."""
+        """Add a refund to the ledger and return its entry. With `keeps_keys`, return the existing entry if the
+        idempotency key is known.
+        """
         known = self.of(instruction.key)
         if known and keeps_keys:
             return known[0]
@@ -79,13 +82,15 @@ class RefundLedger:
         return [entry for entry in self.entries if entry.key == key]
 
     def outside(self) -> None:
-        """Check that the caller has no open transaction, because no provider may be asked inside a transaction."""
+        """Check that the caller has no open database transaction, because no provider may be called inside a
+        transaction.
+        """
         demand(not any(one.count for one in self.watched), "a provider was asked inside a transaction")
 
 
 @dataclass(frozen=True)
 class LedgerReader:
-    """The half that can't move money."""
+    """The methods of the simulated provider `name` that only read."""
 
     name: str
     ledger: RefundLedger
@@ -144,7 +149,7 @@ class LedgerReader:
 
 
 class LedgerProvider(LedgerReader):
-    """A whole provider."""
+    """The simulated provider with all methods."""
 
     def make_reader(self) -> LedgerReader:
         return LedgerReader(self.name, self.ledger)

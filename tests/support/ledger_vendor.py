@@ -1,6 +1,5 @@
-"""A vendor in memory that keeps the truth: a ledger behind the vendor's protocol, for tests in process.
-
-Like the real one it deduplicates nothing: each accepted call is a charge.
+"""A simulated provider of credit checks in memory, with a ledger of charges. It has the same methods as the real
+adapter. Like the real provider it recognises no repetition: each accepted call is a charge.
 """
 
 import threading
@@ -38,14 +37,18 @@ PDF = b"%PDF-1.4\n% invented\n%%EOF\n"
 
 
 def demand(holds: bool, otherwise: str) -> None:
-    """An assertion for the middle of a provider's call, where the code under test catches every Exception."""
+    """Let the test fail with the message `otherwise` unless `holds` is True. Used within a provider's call, where the
+    tested code would catch an AssertionError.
+    """
     if not holds:
         pytest.fail(otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One accepted purchase, and the row that was pending for it at that moment."""
+    """One accepted purchase. `record_id` is the value that `LedgerVendor.witness` returned: the id of the credit
+    check that was pending at that moment.
+    """
 
     id: int
     number: str
@@ -56,10 +59,10 @@ class Charge:
 
 @dataclass
 class LedgerVendor:
-    """Buys as told by `behaviour`. `witness` is called with each request that buys, before anything happens;
-    what it returns is kept with the charge. `during` runs in the middle of the call, after the charge.
-
-    `today`: the day of purchase in Japan, by the desk's clock. `expired`: what its reports say about their end.
+    """The simulated provider. `behaviour` decides its answers to purchases. For each purchase, first `witness` is
+    called with the request, and its result is stored with the charge; then `before` is called; `during` is called
+    after the charge and before the answer. `today` returns the day of purchase in Japan, by the desk's clock.
+    `expired` is the value of `is_expired` in its reports; "by_date": computed from the day.
     """
 
     today: Callable[[], date] = lambda: datetime.now(JST).date()
@@ -76,8 +79,8 @@ class LedgerVendor:
     name: str = "alarmbox"
 
     def note(self, call: str) -> None:
-        """Count a call, and check that the caller has no open transaction, because no provider may be asked inside a
-        transaction.
+        """Count a call in `asked`, and check that the caller has no open database transaction, because no provider
+        may be called inside a transaction.
         """
         self.asked[call] += 1
         demand(not any(database.count for database in self.watched), f"{call} inside a transaction")
@@ -124,7 +127,7 @@ class LedgerVendor:
 
 @dataclass(frozen=True)
 class LedgerReader:
-    """The half that can't buy."""
+    """The methods of the simulated provider that only read."""
 
     world: LedgerVendor
     name: str = "alarmbox"
@@ -163,7 +166,7 @@ class LedgerReader:
 
 
 class OpenTransactions:
-    """Counts the transactions that the asking thread has open on a database."""
+    """Counts the open transactions of the calling thread on one database."""
 
     def __init__(self, database: Database) -> None:
         self._here = threading.local()
@@ -171,7 +174,7 @@ class OpenTransactions:
         database.observer = self._moved
 
     def of(self, database: Database) -> bool:
-        """Whether it is this database that is watched."""
+        """True if this object counts the transactions on `database`."""
         return self._database is database
 
     def _moved(self, step: int) -> None:

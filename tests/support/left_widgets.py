@@ -1,8 +1,7 @@
-"""Deletes the widgets that a test has left.
-
-Python frees few of them: a signal that is connected to a function of its own page keeps the page. A change of the
-theme or of the text size styles each widget of the process again, which takes half a millisecond for each. With those
-of all earlier tests it took seconds.
+"""Deletes the widgets that a test has left. Python frees few of them, because a signal that is connected to a
+function of its own page keeps a reference to the page. A change of the theme or of the text size applies the style to
+each widget of the process again, which takes half a millisecond per widget. With the widgets of all earlier tests it
+took seconds.
 """
 
 import sys
@@ -11,13 +10,13 @@ from typing import Any
 
 
 def list_windows() -> frozenset[int]:
-    """The addresses of the widgets that are windows; none where no test has begun with Qt."""
+    """Return the addresses of all top-level widgets; empty if this process has no Qt application."""
     return frozenset(_find_windows())
 
 
 def delete_new(before: Collection[int]) -> None:
-    """Delete the windows that aren't `before`, with all that is in them. Those of fixtures that last longer than a
-    test are made before it begins; what Qt has made goes with its parent.
+    """Delete the top-level widgets whose addresses aren't in `before`, with all their children. Widgets of
+    longer-lived fixtures are in `before`; a widget that Qt has made is deleted with its parent.
     """
     new = [window for address, window in _find_windows().items() if address not in before]
     if new:

@@ -1,4 +1,4 @@
-"""A table of credit checks as another application made it, with the rows that such tables have."""
+"""Creates a table of credit checks as another application has created it, with typical rows."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,9 @@ _INSERT = text(
 
 
 def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", options: str = "") -> str:
-    """The original columns alone; `more`: further columns, `options`: engine, character set."""
+    """Return the CREATE TABLE statement with the original columns only. `number` is the type of the corporation
+    number, `more` is SQL of further columns, `options` SQL of table options (engine, character set).
+    """
     own = "INTEGER PRIMARY KEY" if dialect == "sqlite" else "BIGINT PRIMARY KEY AUTO_INCREMENT"
     return (
         f"CREATE TABLE {NAME} (id {own}, client_id BIGINT NOT NULL, corporation_number {number} NOT NULL,"
@@ -39,14 +41,16 @@ def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", opt
 
 
 def make(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
-    """The table with these rows; what a row doesn't name is NULL, its client is 1."""
+    """Create the table with these rows. A column that a row doesn't have is NULL, except the client id, which is 1.
+    `how`: arguments of `create_sql`.
+    """
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(create_sql(database.dialect, **how))
     add(database, rows)
 
 
 def add(database: Database, rows: Iterable[Row]) -> None:
-    """Insert as the other application does, a thousand rows at a time."""
+    """Insert the rows as the other application does, a thousand rows per transaction."""
     coming = iter(rows)
     while some := [row(**given) for given in islice(coming, 1_000)]:
         with database.write_without_retries() as tx:
@@ -67,7 +71,7 @@ def row(**given: object) -> Row:
 
 
 def bought(number: str, provider_id: int, **given: object) -> Row:
-    """A row with all that a purchase gives."""
+    """Return a row of a bought credit check with all values; `given` replaces values by column name."""
     return row(
         corporation_number=number,
         credit_check_id=provider_id,
@@ -80,7 +84,10 @@ def bought(number: str, provider_id: int, **given: object) -> Row:
 def many(
     count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01
 ) -> Iterator[Row]:
-    """`count` rows: invented numbers of three clients, some twice, some in other spellings, some not bought."""
+    """Yield `count` rows with invented corporation numbers of three clients. `doubled`, `odd` and `unbought` are the
+    shares (0 to 1) of rows whose client and number occur already, whose number is written in another spelling, and
+    that aren't bought.
+    """
     chance = random.Random(seed)
     known: list[tuple[int, str]] = []
     for serial, number in enumerate(numbers(count, seed)):
@@ -96,7 +103,9 @@ def many(
 
 
 def facts(conn: Connection) -> dict[str, int]:
-    """Rows, live claims, doubled live claims, marked duplicates, undecided rows."""
+    """Return numbers of rows by name: all rows (`rows`), rows with a claim (`live`), different claims (`claims`),
+    rows marked as duplicates (`duplicates`), rows that the adoption hasn't decided (`undecided`).
+    """
     asked = {
         "rows": f"SELECT count(*) FROM {NAME}",
         "live": f"SELECT count(*) FROM {NAME} WHERE claim_number IS NOT NULL",

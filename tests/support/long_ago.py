@@ -1,5 +1,5 @@
-"""Purchases of credit checks that were made long ago: the sandbox sold them on a day of 2024, and here their sending
-is dated back, because nobody turns the clock of a server or of a process.
+"""Purchases of credit checks that were made long ago. The sandbox sells them on a day of 2024. In our database the
+time of their sending is changed by SQL, because a test can't move the clock of a server or process.
 
     sandbox.control.change_settings(today=DAY)
     ...buy...
@@ -9,5 +9,7 @@ is dated back, because nobody turns the clock of a server or of a process.
 
 DAY = "2024-04-01"
 SENT_THEN = f"UPDATE operations SET started_at = '{DAY} 03:00:00' WHERE action = 'credit-check.purchase'"
-"""Statement of the schema account: all purchases were sent on DAY. Without it, AlarmBox would say of a check that was
-bought today that it had expired in 2025, so it could not be the one that was bought."""
+"""SQL statement for the schema account: it sets the time of the sending of all purchases to DAY. Without it, the
+purchase would have been sent today, but AlarmBox reports a credit check that expired in 2025, so the program would
+not accept it as the result of this purchase.
+"""

@@ -1,7 +1,6 @@
-"""Begins the files of tests that take longest first: none is left for the end, when other workers have no more to do.
-
-`longest_files.txt` has the seconds of each file that takes some, the longest first. Only the order counts, so it may
-be old. `make nightly ARGS=--keep-seconds` writes it from what it measures.
+"""Runs the slowest test files first, so that at the end no worker process runs a slow file while the others are idle.
+`longest_files.txt` has the seconds of each slow file, the slowest first. Only the order matters, so the file may be
+old. `make nightly ARGS=--keep-seconds` measures the seconds and writes the file.
 """
 
 from collections import defaultdict
@@ -24,19 +23,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """After the order was drawn: files that aren't in the table keep it."""
+    """Sort the tests by the seconds of their files, after their random order was chosen. Tests of files that aren't
+    in the table keep that order.
+    """
     seconds = read_table()
     items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], 0))
 
 
 def read_table() -> dict[str, int]:
-    """The seconds of each file, by its path from the root of the project."""
+    """Return the seconds of each test file, by its path relative to the root of the project."""
     lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
     return {path: int(seconds) for seconds, path in lines}
 
 
 class _Stopwatch:
-    """Adds up the wall time of all tests of a file, on whichever worker they ran."""
+    """Adds up the real time (seconds) of the tests of each file over all worker processes, and writes the table."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[str, float] = defaultdict(float)

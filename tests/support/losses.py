@@ -1,4 +1,4 @@
-"""Operations that a database has lost, told as a desk tells them."""
+"""Stores operations as lost operations, as a desk does after the database was set back."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,9 @@ from console.store.spool.spool import SpoolEntry
 
 
 def tell_lost(context: ServiceContext, entries: Sequence[SpoolEntry]) -> None:
-    """With the desk's entry of the trail, without which a server takes none."""
+    """Store these spool entries as lost operations, together with the audit entry about the loss that the triggers of
+    a server require.
+    """
 
     def tell(tx: Transaction) -> None:
         context.record_audit(tx, AuditAction.DATABASE_WENT_BACK, 1, {}, kind="database")

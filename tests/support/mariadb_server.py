@@ -1,4 +1,4 @@
-"""A private MariaDB server: small, but as durable as a real one is set."""
+"""A private MariaDB server with little memory, and with the durable settings that a production server needs."""
 
 import secrets
 import shutil
@@ -25,7 +25,9 @@ _SETTINGS = (
 
 @dataclass(frozen=True)
 class Server(SqlServer, Kept):
-    """`authority`: the file a client needs to trust its certificate; None: it offers no TLS."""
+    """A MariaDB server. `authority` is the file with the certificate authority that a client needs to verify the
+    server's certificate; None: the server has no TLS.
+    """
 
     authority: Path | None = None
 
@@ -34,7 +36,9 @@ class Server(SqlServer, Kept):
 
 
 def start(run: Run, name: str, extra: Sequence[str] = (), tls: Tls | None = None) -> Server:
-    """A running server of its own in this run; `extra` are lines of its configuration."""
+    """Start a server with this name in the run, and return it when it answers. `extra` are further lines of its
+    configuration, `tls` describes its certificate (None: no TLS).
+    """
     data, password = fresh_data(run, name)
     port = free_port()
     files = issue(run, name, tls) if tls else None
@@ -47,15 +51,18 @@ def start(run: Run, name: str, extra: Sequence[str] = (), tls: Tls | None = None
 
 
 def configuration(run: Run, name: str, port: int, lines: Sequence[str]) -> Path:
-    """The server's option file. Sockets and temporary files lie beside its data."""
+    """Write the server's option file and return its path. Its socket and temporary files are in a folder next to its
+    data.
+    """
     scratch = run.own_folder(f"{name}.tmp")
     places = (f"port={port}", f"socket={scratch}/sock", f"pid-file={scratch}/pid", f"tmpdir={scratch}")
     return run.write(f"{name}.cnf", "\n".join(("[mysqld]", *_SETTINGS, *places, *lines, "")))
 
 
 def fresh_data(run: Run, name: str) -> tuple[Path, str]:
-    """A data folder with nobody but the administrator in it, and the administrator's password. A server of one's own
-    gets a copy from the run that this process belongs to: to initialise one takes half a second of processor time.
+    """Create a data folder whose only account is the administrator. Return the folder and the administrator's
+    password. The folder is a copy of a template that the run of this process makes once, because initialising a
+    folder takes half a second of processor time.
     """
     common = current_run() or run
     common.ready()
@@ -73,7 +80,7 @@ def fresh_data(run: Run, name: str) -> tuple[Path, str]:
 
 
 def _initialise(run: Run, password: str) -> None:
-    """The template: initialised once, copied for each server."""
+    """Initialise the template of the data folders with this password of the administrator."""
     template, scratch = run.own_folder(_TEMPLATE), run.own_folder(f"{_TEMPLATE}.tmp")
     accounts = run.write(
         f"{_TEMPLATE}.sql",

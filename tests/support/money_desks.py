@@ -1,4 +1,6 @@
-"""Desks before the sandbox's PayPay and Atom: what they are told, payments to refund, and time for both sides."""
+"""Desks that use the sandbox's PayPay and Atom: their settings, payments that can be refunded, and a clock for desk
+and providers.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +18,7 @@ from tests.support.desks import MovedClock
 from tests.support.places import Place
 
 SCALE = "20"
-"""How much faster than in life a desk of these tests waits."""
+"""Value of the setting TIME_SCALE: the factor by which these desks shorten all waits."""
 CAPTURED = 3_000
 _ATOM = (
     "MERCH_ID",
@@ -32,13 +34,17 @@ _SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATO
 
 
 def providers(url: str) -> dict[str, Any]:
-    """Return the settings of a desk for both providers, by the names of the variables without `CONSOLE_`."""
+    """Return the settings of a desk for both providers at the sandbox's `url`, by the names of the environment
+    variables without their prefix `CONSOLE_`.
+    """
     secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
 
 
 def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED, provider: str = "paypay") -> Payment:
-    """A payment that somebody has made, booked here."""
+    """Let the sandbox register a paid payment, import it into the console, and return it. `minor`: its amount in
+    minor units.
+    """
     sandbox.control.payments_control.register_payment(provider, number, minor)
     today = console._context.now().astimezone(IST).date()
     asked = PaymentImport(provider, number)
@@ -51,7 +57,7 @@ def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED,
 
 
 def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
-    """An order as the shop writes it; its id."""
+    """Insert an order as the shop does, and return its id. `minor`: its amount in minor units."""
     place.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         f" VALUES ('{number}', {minor}, '{currency}', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
@@ -60,25 +66,29 @@ def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
 
 
 def ask(console: Console, payment_id: int, amount: int | str = 1_000, request_id: str | None = None) -> Refund:
-    """A request for so much of a payment, whatever was asked for before."""
+    """Request a refund of `amount` (major units of the currency) and return it. It is marked as an intended
+    repetition, so an earlier similar refund doesn't prevent it.
+    """
     wanted = RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True)
     return console.refunds.request(wanted, request_id=request_id)
 
 
 def newest(console: Console, payment_id: int) -> Refund | None:
-    """The refund of a payment that was asked for last."""
+    """Return the newest refund of a payment; None if there is none."""
     with console.database.read() as conn:
         return next(iter(refunds.find_by_payment(conn, payment_id)), None)
 
 
 def later(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
-    """Time goes on for a desk and for the providers."""
+    """Move the clocks of the desk and of the sandbox's providers forward by `step`."""
     clock.offset += step
     sandbox.control.change_settings(advance_seconds=step.total_seconds())
 
 
 def ending(act: Callable[[], object]) -> str:
-    """How it ended: done, the code of the refusal, or a bug."""
+    """Call `act`. Return "done", the code of its ConsoleError, or a text that begins with "unhandled" for any other
+    exception.
+    """
     try:
         act()
     except ConsoleError as refusal:

@@ -1,7 +1,6 @@
-"""Payments and refunds on any engine while something breaks: what is done, in what state it begins, how it must end.
-
-Desks, providers and leases share one clock; all desks have one home, so that each reads the requests that another has
-sent.
+"""Tests of actions on payments and refunds with a fault, on any engine: the actions, the records on which they act,
+and the checks of their endings. Desks, providers and leases have one common clock. All desks have the same home
+folder, so that each desk can read the intents of the others.
 """
 
 import json
@@ -32,24 +31,24 @@ MAKER, CHECKER = "op-a", "lead-b"
 NAMED = frozenset(
     {"outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only", "bad_profile"}
 )
-"""How an action may end that the database, or the desk's own file, has left alone."""
+"""Error codes with which an action may end if the database or the desk's own file fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionTarget:
-    """The record that one action acts on."""
+    """The record of one action: `number` is the payment number, `payment` and `refund` are ids (0: none)."""
 
     action: str
     number: str
     payment: int = 0
     refund: int = 0
     before: int = 0
-    """Refunds at the provider before the action."""
+    """Number of the payment's refunds at the provider before the action."""
 
 
 @dataclass
 class Stage:
-    """`maker` and `checker` sit at desks that nothing disturbs."""
+    """The database, the sandbox and the desks of one test. The desks of `maker` and `checker` have no faults."""
 
     place: Place
     sandbox: Sandbox
@@ -59,20 +58,22 @@ class Stage:
     made: int = 0
 
     def desk(self, action: str, url: str = "", **extra: str) -> Console:
-        """A desk of whoever does this, to be disturbed: by another address of the database, say. Close it."""
+        """Open a desk of the person who executes this action, and return it; the caller must close it. The test
+        causes faults at it, for example by another address `url` of the database.
+        """
         return open_console_of(self.place, self.sandbox, self.clock, self.who(action), url, **extra)
 
     def who(self, action: str) -> str:
-        """The person who executes the action."""
+        """Return the name of the person who executes the action."""
         return self.place.taker if action == "notice" else _WHO.get(action, CHECKER)
 
     def later(self, step: timedelta = timedelta(minutes=1)) -> None:
-        """Time goes on for desks, providers and leases."""
+        """Move the clocks of desks, providers and leases forward by `step`."""
         later(self.clock, self.sandbox, step)
         self.place.age(step)
 
     def there(self, number: str) -> int:
-        """How many refunds of a payment the provider has taken on."""
+        """Return the number of refunds of this payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=number))
 
     def arrive(self, key: str | None) -> None:
@@ -105,7 +106,7 @@ class Stage:
         return ActionTarget(action, number, payment, refund, self.there(number))
 
     def act(self, console: Console, target: ActionTarget) -> str:
-        """How it ended at this desk."""
+        """Execute the action at this desk, and return its ending (see `ending` of `money_desks`)."""
         return ending(lambda: _ACTS[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
@@ -121,7 +122,9 @@ class Stage:
             assert (code == "done") <= (newest(self.maker, target.payment) is not None), f"done, but lost, at {where}"
 
     def settled(self, target: ActionTarget, code: str, where: str) -> None:
-        """Leases run out, a fresh process at that desk does what is due, until it has ended as it must."""
+        """Let the leases expire and run the due tasks in a new process of the desk until the record has ended. Check
+        that it has ended correctly. `code` is the ending of the action, `where` describes the fault for the messages.
+        """
         self.later()
         with self.desk("due") as fresh:
             fresh.recovery.run_due()
@@ -154,7 +157,7 @@ class Stage:
             self.maker.refunds.withdraw(found.id)
 
     def _check_notice(self, target: ActionTarget, code: str, where: str) -> None:
-        """Send a notice again that was not stored; then payment and order must be booked exactly once."""
+        """Send the notice again, as a provider does. Check that payment and order are booked exactly once."""
         assert code != "done" or self._events(target) == 1, f"done, and not kept, at {where}"
         with self.desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_bank(target, self)).is_refused, (
@@ -174,7 +177,7 @@ class Stage:
         return int(rows[0][0])
 
     def checked(self) -> None:
-        """Check all rules at once, and the audit trail."""
+        """Check all rules of `money_truth` and the hash chains of the audit trail."""
         money_truth.check(self.checker, self.sandbox)
         self.checker.audit.verify_chains()
 
@@ -223,7 +226,9 @@ ACTIONS = tuple(_ACTS)
 def open_console_of(
     place: Place, sandbox: Sandbox, clock: MovedClock, person: str, url: str = "", **extra: str
 ) -> Console:
-    """A desk of this person's, the database by another address if one is given. Close it."""
+    """Open a desk of this person and return it; the caller must close it. `url` is another address of the database,
+    "" the usual one. `extra` are further settings without their prefix `CONSOLE_`.
+    """
     own = {"DATABASE_URL": url} if url else {}
     facts = {**place.facts(person, 0), **providers(sandbox.url), "SECRET_NOTICE_BANK_KEY": BANK_KEY, **own, **extra}
     return open_console(Settings.load(environment(place.home, sandbox.url, **facts)), clock)
@@ -231,7 +236,7 @@ def open_console_of(
 
 @contextmanager
 def stage(place: Place) -> Iterator[Stage]:
-    """Around an empty database."""
+    """Yield a Stage with the empty database of `place`."""
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))

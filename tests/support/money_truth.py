@@ -1,4 +1,6 @@
-"""Rules of payments and refunds that must hold after any fault: the providers' ledgers are compared with our rows."""
+"""Checks rules of payments and refunds that must be true after any fault, by comparing the providers' ledgers with
+our rows.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -30,7 +32,7 @@ _VOID = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
 
 @dataclass(frozen=True, slots=True)
 class RefundRow:
-    """A refund as stored, nothing derived."""
+    """The stored values of a refund, without derived ones; `minor` is its amount in minor units."""
 
     id: int
     payment_id: int
@@ -58,7 +60,7 @@ class RefundRow:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """A payment's sums as stored."""
+    """The stored amounts of a payment, in minor units."""
 
     id: int
     provider: str
@@ -90,7 +92,9 @@ def check(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
 
 
 def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
-    """Captured is what is left, reserved, refunded and set aside; and each part is what its refunds say."""
+    """Check that no part of a captured amount (left, reserved, refunded, set aside) is negative, and that the parts
+    equal the sums of the payment's refunds and set-asides.
+    """
     held, gone = Counter[int](), Counter[int]()
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN)
     for row in rows:
@@ -118,8 +122,8 @@ def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
 
 
 def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox) -> None:
-    """One refund at the provider per approval at most, none that we don't know of, none completed without one, and
-    never more than was captured.
+    """Check that the providers have at most one refund for each of our refunds and no refund that we don't know, that
+    each of our completed refunds exists there, and that no more was refunded than captured.
     """
     theirs, by_key = ledger(sandbox), {row.key: row for row in rows if row.key is not None}
     doubles = {key: entries for key, entries in theirs.items() if len(entries) > 1}
@@ -150,7 +154,9 @@ def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
 
 
 def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
-    """Nothing was sent that not enough others had approved, each of them once."""
+    """Check that each sent refund has enough approvals, that nobody approved a refund twice, and that no maker
+    approved their own refund.
+    """
     votes: defaultdict[str, list[str]] = defaultdict(list)
     with database.read() as conn:
         for subject, person in conn.execute(_VOTES):
@@ -163,7 +169,9 @@ def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
 
 
 def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
-    """Each record that has not ended, is unknown or needs review is in its queue, with a next step."""
+    """Check that each refund that has not ended, has an unknown outcome or needs a review is in the queue for it,
+    with a next step.
+    """
     queued = {name: _items(console, name) for name in QUEUES}
     for row in rows:
         where = [name for name, items in queued.items() if row.id in items]
@@ -183,7 +191,7 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
 
 
 def _items(console: Console, name: str) -> dict[int, str]:
-    """Refunds in a queue, each with its next step's code."""
+    """Return the code of the next step of each refund in the queue `name`, by refund id."""
     found: dict[int, str] = {}
     cursor = None
     while True:

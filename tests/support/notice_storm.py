@@ -1,4 +1,6 @@
-"""Thousands of notices of three kinds, each delivered several times, shuffled, by several senders at once."""
+"""Delivers thousands of notices of three kinds. Each notice is delivered several times, in a random order, by several
+threads at the same time.
+"""
 
 import random
 import time
@@ -22,7 +24,9 @@ _NEWEST_FIRST = 500
 
 @dataclass
 class Storm:
-    """The counts of notices and of answers, and the time of each answer (seconds)."""
+    """Result of the deliveries: their number by result (`done`), the duration of each one in seconds (`took`), the
+    duration of all (`seconds`), and the number of repetitions because the database couldn't be reached (`again`).
+    """
 
     done: Counter[str] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
@@ -37,7 +41,9 @@ class Storm:
 
 
 def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[PostedNotice]:
-    """Orders, payments that were begun, and one notice of each; their payers have paid."""
+    """Insert orders, and payments that have begun and were paid at the simulated provider. Return one notice about
+    each. `banks`, `paypays` and `atoms` are the numbers of the three kinds.
+    """
     names = [f"B-{n}" for n in range(banks)] + [f"P-{n}" for n in range(paypays)] + [f"A-{n}" for n in range(atoms)]
     for start in range(0, len(names), 500):
         rows = ", ".join(_row(name) for name in names[start : start + 500])
@@ -65,8 +71,8 @@ def _begun(scene: Scene, provider: str, name: str, order_id: int) -> PostedNotic
 
 
 def rage(scene: Scene, posts: Sequence[PostedNotice], seed: int) -> Storm:
-    """Deliver each one to five times, in any order, from eight senders; what the database couldn't take comes again,
-    as its sender would send it.
+    """Deliver each notice one to five times, in a random order, by SENDERS threads. A delivery that fails because the
+    database can't be reached is repeated, as a provider would repeat it.
     """
     chance = random.Random(seed)
     deliveries = [post for post in posts for _ in range(chance.randint(1, 5))]
@@ -111,14 +117,18 @@ def settle(scene: Scene) -> None:
 
 
 def check(scene: Scene, posts: Sequence[PostedNotice]) -> None:
-    """Each is booked once, with its money, its evidence and its order; no case, no refusal."""
+    """Check that each notice is stored and booked exactly once, that its order is paid, that there are no open cases,
+    and that no notice was refused.
+    """
     check_booked(scene, posts)
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
     assert scene.payments.count_refused_notices() == 0
 
 
 def check_booked(scene: Scene, posts: Sequence[PostedNotice]) -> None:
-    """The same, whatever else was refused."""
+    """Check that each notice is booked exactly once, that all orders are paid, and that there are no open cases.
+    Other notices may have been refused.
+    """
     rows = scene.place.sql("SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id")
     wrong = [row for row in rows if tuple(row[1:]) not in _RIGHT[str(row[0])]]
     assert wrong[:3] == []

@@ -1,7 +1,7 @@
-"""The application that the table belonged to first: it goes on reading and inserting with the original columns alone.
+"""Simulates the application that has created the table of credit checks. It reads and inserts rows with the original
+columns only.
 
-python -m tests.support.other_application URL SEED     until its standard input ends; then it prints the results that
-it has seen
+python -m tests.support.other_application URL SEED     runs until its standard input ends; then it prints its results
 """
 
 import contextlib
@@ -31,8 +31,9 @@ _REPEATED = 0.1
 
 @dataclass
 class Met:
-    """Longest waits in ms, how often it read and wrote, the rows it added (id, client, number), who was refused.
-    `elsewhere`: beside the table, where only a busy machine makes one wait.
+    """Results of the application: the longest duration (ms) of a read and of a write, the number of reads, the
+    inserted rows as (id, client, number), the number of refused inserts, and the messages of other errors.
+    `longest_elsewhere_ms` is the longest write to another table, which waits only if the machine is busy.
     """
 
     longest_read_ms: float = 0.0
@@ -44,13 +45,17 @@ class Met:
     added: list[tuple[int, int, str]] = field(default_factory=list)
 
     def waited(self) -> bool:
-        """Whether somebody waited a second for the table, and not for the machine."""
+        """True if a statement waited a second or longer because of the table, and not only because the machine was
+        busy.
+        """
         longest = max(self.longest_read_ms, self.longest_write_ms)
         return longest >= max(LONGEST_MS, 2 * self.longest_elsewhere_ms)
 
 
 class Application:
-    """One reader and one writer, each on a connection of its own."""
+    """The simulated application: three threads with a connection each, which read the table, write it, and write
+    another table.
+    """
 
     def __init__(self, url: str, seed: int) -> None:
         self._url, self._over, self._met = make_url(url), threading.Event(), Met()
@@ -89,7 +94,7 @@ class Application:
         )
 
     def _read(self) -> None:
-        """The newest rows and one by its id: what such an application shows."""
+        """Read the newest rows, and one row by its id, again and again until the end."""
         with contextlib.closing(self._open()) as connection:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):
@@ -102,7 +107,7 @@ class Application:
                 self._met.reads += 1
 
     def _elsewhere(self) -> None:
-        """The same work on a table that nobody adopts."""
+        """Insert rows into another table again and again until the end, to measure the load of the machine."""
         with contextlib.closing(self._open()) as connection:
             cursor = connection.cursor()
             cursor.execute("CREATE TABLE IF NOT EXISTS notes_elsewhere (words VARCHAR(20))")
@@ -122,7 +127,9 @@ class Application:
                 self._met.longest_write_ms = max(self._met.longest_write_ms, (time.perf_counter() - begun) * 1000)
 
     def _next(self) -> tuple[int, str]:
-        """Mostly somebody new; now and then somebody once more, also in another spelling."""
+        """Return (client, corporation number) of the next row: mostly new ones, sometimes those of an earlier row,
+        also in another spelling.
+        """
         if self._met.added and self._chance.random() < _REPEATED:
             _, client, number = self._chance.choice(self._met.added)
             return client, self._chance.choice((number, f"T{number}" if len(number) == 13 else number))
@@ -143,7 +150,9 @@ class Application:
 
 @contextlib.contextmanager
 def at_work(url: str, seed: int = 1) -> Iterator[list[Met]]:
-    """The application in a process of its own for the length of the block; the list then holds what it met."""
+    """Run the application in a process of its own until the end of the block. Its results are added to the yielded
+    list after the block.
+    """
     command = [sys.executable, "-m", "tests.support.other_application", url, str(seed)]
     told: list[Met] = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

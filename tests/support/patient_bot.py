@@ -1,4 +1,6 @@
-"""pytest-qt's bot with a patience that a busy machine doesn't use up: its own is five seconds."""
+"""pytest-qt's bot with time limits that are long enough for a busy machine; the default limit of pytest-qt is five
+seconds.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +14,7 @@ PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 
 
 class PatientBot(QtBot):
-    """Waits as long as a test lets a machine with much load take, unless the test says otherwise."""
+    """A bot whose waits have the time limit PATIENCE_MS (milliseconds), unless the test gives another one."""
 
     def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = PATIENCE_MS) -> None:
         super().waitUntil(callback, timeout=timeout)

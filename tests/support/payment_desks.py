@@ -1,4 +1,4 @@
-"""Desks that take payments: the real adapters before the sandbox, over real HTTP, on any engine.
+"""Desks for tests of payments, on any engine: the real adapters call the sandbox over HTTP.
 
 with paying(place, sandbox, clock) as scene:
     order = scene.order("ORD-1", 3300)
@@ -40,7 +40,9 @@ BANK_KEY = "a-bank's-own-key-for-notices"
 
 
 def told(url: str) -> dict[str, str]:
-    """The settings of a desk for both providers of a sandbox, and one source of signed notices."""
+    """Return the settings of a desk, without their prefix `CONSOLE_`: both payment providers at the sandbox's `url`,
+    and the key of a bank that sends signed notices.
+    """
     names = ("API_KEY", "API_SECRET", "MERCHANT_ID")
     atoms = (
         "MERCH_ID",
@@ -60,7 +62,7 @@ def told(url: str) -> dict[str, str]:
 
 
 class Scene:
-    """A desk with the machinery of payments, the sandbox's hands, and the shop."""
+    """A desk with its payment services. It also acts as the sandbox's payers and as the shop."""
 
     def __init__(self, place: Place, console: Console, sandbox: Sandbox) -> None:
         self.place, self.console = place, console
@@ -83,7 +85,7 @@ class Scene:
         self.taker = console
 
     def notices_come_to(self, receiver: Console) -> None:
-        """Notices are taken by this console from now on: on a server only the worker's account keeps them."""
+        """Let `receiver` receive the notices from now on: on a server only the worker's account may store them."""
         self._receiver = receiver
         self.taker = receiver
         receiver._context.failpoints = self.context.failpoints
@@ -92,7 +94,7 @@ class Scene:
     # The shop
 
     def order(self, number: str, minor: int, currency: str = "JPY", corporation: str | None = None) -> int:
-        """An order as the shop writes it."""
+        """Insert an order as the shop does, and return its id. `minor`: its amount in minor units of `currency`."""
         whose = "NULL" if corporation is None else f"'{corporation}'"
         self.place.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number, created_at, updated_at)"
@@ -128,7 +130,7 @@ class Scene:
         return found
 
     def cases(self, kind: str = "payment") -> list[str]:
-        """Rules of the open cases."""
+        """Return the rule ids of all open alerts about records of this kind, oldest first."""
         rows = self.place.sql(
             f"SELECT rule_id FROM alerts WHERE subject_kind = '{kind}' AND resolved_at IS NULL ORDER BY id"
         )
@@ -140,19 +142,23 @@ class Scene:
     # Acting
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        """The due tasks of payments, as the program."""
+        """Run the due tasks of payments once, as a worker does, and return their results."""
         with act_as(WORKER):
             return tuple(TaskRun(name, task()) for name, task in self.machinery.list_due_tasks())
 
     def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
-        """The notice that the simulated provider would send about a payment in its present state."""
+        """Return the notice that the simulated provider would send about the present state of the payment `number`.
+        `peer` is the address of the sender.
+        """
         return notice_of(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
         return self.payments.receive_notice(self.post(provider, number, **more))
 
     def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> PostedNotice:
-        """A signed notice of a bank."""
+        """Return a signed notice of a bank about a payment of the order `order`. `amount` is in major units, as a
+        text; `fields` replaces fields of the notice.
+        """
         told = {
             "event_id": event,
             "type": "payment.succeeded",
@@ -168,7 +174,9 @@ class Scene:
 
 
 def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
-    """The notice that the simulated provider would send, made by the sandbox."""
+    """Return the notice that the simulated provider would send about a payment. `money` is the control of the
+    sandbox's payments.
+    """
     _, body = money.compose_notice(provider, number, **more)
     return PostedNotice(provider, body, (), peer)
 
@@ -183,7 +191,9 @@ def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> Poste
 def paying(
     place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str | None
 ) -> Iterator[Scene]:
-    """A desk that takes payments, closed at the end. `extra`: what it is told beside, or (None) isn't told."""
+    """Yield a Scene, closed at the end of the block. `extra` are further settings without their prefix `CONSOLE_`; a
+    setting with None is removed.
+    """
     known: dict[str, Any] = {name: text for name, text in (told(sandbox.url) | extra).items() if text is not None}
     with place.opened(sandbox, clock, person=person, **known) as console:
         scene = Scene(place, console, sandbox)

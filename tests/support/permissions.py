@@ -1,4 +1,4 @@
-"""Files that may not be read or written, whoever runs the tests."""
+"""Removes permissions on files for tests, also if root runs the tests."""
 
 import os
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pathlib import Path
 
 @contextmanager
 def without_rights(path: Path, left: int = 0) -> Iterator[None]:
-    """Take away the permissions of a file or folder but those of the mode `left`, also from root, who is another user
-    meanwhile.
+    """Within the block, the file or folder has only the permissions `left` (a mode). If root runs the tests, the
+    process acts as another user within the block, because permissions don't restrict root.
     """
     mode, is_root = path.stat().st_mode, os.geteuid() == 0
     folders = [folder for folder in path.parents if is_root and folder.stat().st_mode & 0o077 == 0]

@@ -1,9 +1,10 @@
-"""`place`: a test that takes it runs on SQLite and MariaDB, and wherever else it says. Also what a desk there needs.
+"""Fixtures for tests on several database engines. A test with the fixture `place` runs on SQLite and MariaDB, or on
+the engines that its mark names. The other fixtures are parts of a desk.
 
     @pytest.mark.engines("sqlite", "mariadb", "galera")
 
-Where `CONSOLE_TEST_MYSQL_URL` names a MySQL server, whatever runs on MariaDB runs there too. On Galera a test has the
-cluster together with others; one that kills a node asks for `galera_alone` beside `place`.
+If `CONSOLE_TEST_MYSQL_URL` names a MySQL server, tests for MariaDB also run there. Several tests use the Galera
+cluster at the same time; a test that kills a node needs the fixture `galera_alone`, too.
 """
 
 import os
@@ -44,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def _pool() -> Iterator[None]:
-    """A server that was given keeps nothing of ours."""
+    """At the end of the run, drop the pooled databases on a MySQL server that was given."""
     yield
     if os.environ.get(server_fixtures.MYSQL):
         from tests.support import pooled_databases
@@ -54,7 +55,7 @@ def _pool() -> Iterator[None]:
 
 @pytest.fixture
 def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
-    """An empty database of this engine, in a folder of its own."""
+    """Yield an empty database of this engine, with a temporary folder for its desks."""
     from tests.support import places
 
     with places.fresh_anywhere(engine) as lent:
@@ -63,7 +64,9 @@ def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
 
 @pytest.fixture
 def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextManager[Place]]":
-    """Makes an empty database of this engine for the length of a block, for tests that need one after the other."""
+    """Return a function that makes an empty database of this engine for the length of a block, for tests that need
+    several of them, one after another.
+    """
     from tests.support import places
 
     return lambda: places.fresh_anywhere(engine)
@@ -71,7 +74,7 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
 
 @pytest.fixture(autouse=True)
 def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test with the cluster waits while another worker's test has it alone."""
+    """Let a test on Galera wait while a test of another worker process has the cluster alone."""
     callspec = getattr(request.node, "callspec", None)
     on_galera = callspec is not None and callspec.params.get("engine") == "galera"
     if not on_galera or "galera_cluster" in request.fixturenames:
@@ -84,7 +87,7 @@ def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def hand_clock() -> "Iterator[HandClock]":
-    """Time that only the test moves, leases included."""
+    """Yield a clock that only the test moves. The leases use it, too."""
     from tests.support.quick_desks import HandClock, lease_clock
 
     clock = HandClock()
@@ -94,7 +97,7 @@ def hand_clock() -> "Iterator[HandClock]":
 
 @pytest.fixture
 def vendor(hand_clock: "HandClock") -> "LedgerVendor":
-    """A provider in memory, on the same time."""
+    """Return a provider of credit checks in memory that uses the same clock."""
     from tests.support.ledger_vendor import LedgerVendor
 
     return LedgerVendor(today=hand_clock.today)
@@ -102,7 +105,7 @@ def vendor(hand_clock: "HandClock") -> "LedgerVendor":
 
 @pytest.fixture
 def sandbox() -> "Iterator[Sandbox]":
-    """The simulated providers over HTTP, which nobody has asked anything."""
+    """Yield a new sandbox: the simulated providers over HTTP, without earlier requests."""
     from console.sandbox.server import Sandbox
 
     with Sandbox() as running:
@@ -111,7 +114,7 @@ def sandbox() -> "Iterator[Sandbox]":
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder for a desk, in memory where the system has one."""
+    """Yield a temporary home folder for a desk, in memory if the system has a folder in memory."""
     from tests.support.quick_desks import quick_folder
 
     with quick_folder() as folder:
@@ -120,5 +123,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """The run's seed, which draws faults and places. `-p randomly -p "randomly_seed=N"` repeats a run."""
+    """Return the random seed of the run, from which tests choose faults and places. The option `-p "randomly_seed=N"`
+    repeats a run with the seed N.
+    """
     return int(request.config.getoption("randomly_seed", 0) or 0)

@@ -1,10 +1,11 @@
-"""Fresh databases for tests on any engine: migrated once, emptied between tests, with people who may act there.
+"""Empty databases for tests on any engine, with the accounts of some people. They are migrated once and emptied
+between tests.
 
     with fresh("mariadb", folder) as place:
         with place.desk(vendor, clock) as console, place.acting(console, "lead-b") as other: ...
 
-The tests of a room take the fixture `place` (see place_fixtures.py) and run on every engine that they name. On
-Galera each desk is told another node first, and the others to fall back on.
+Tests use the fixture `place` (see place_fixtures.py) and run on every engine that they name. On Galera each desk
+connects to another node first; the other nodes are its fallbacks.
 """
 
 import os
@@ -34,7 +35,7 @@ Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 PERSON = "op-a"
 CHECKS = "hansha_alarmbox_credit_checks"
 _LEAVES_NOTHING = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
-"""Statements after which a connection is as before: no open transaction, no pragma."""
+"""Beginnings of SQL statements that leave no trace in a connection: no open transaction and no changed pragma."""
 _AGED = (
     ("operations", "lease_expires"),
     ("leases", "lease_expires"),
@@ -44,7 +45,7 @@ _AGED = (
 
 
 class Place(ABC):
-    """One database and the desks around it. Desks have a folder each; the first one's is `home`."""
+    """One database and the desks that use it. Each desk has a folder; `home` is the folder of the first one."""
 
     engine: Engine
 
@@ -57,7 +58,7 @@ class Place(ABC):
 
     @property
     def documents(self) -> Path:
-        """Where all desks keep their PDFs."""
+        """The folder in which all desks of this database store their documents."""
         return self.folder / "documents"
 
     def home_of(self, desk: int) -> Path:
@@ -69,51 +70,63 @@ class Place(ABC):
 
     @property
     def taker(self) -> str:
-        """The account that stores notices: on a server only the worker's one may."""
+        """The name of the person that stores notices: on a server only the worker's account may do that."""
         return "worker" if self.is_server else PERSON
 
     @abstractmethod
     def named(self, person: str) -> str:
-        """The name of a person of the tests at this place: on a server an account of this database alone."""
+        """Return the name that the person has in this database. On a server it is the name of an account that exists
+        only for this database.
+        """
 
     @abstractmethod
     def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
-        """The settings of the database and of the acting person; names without their `CONSOLE_`."""
+        """Return the settings for the database and the acting person, without their prefix `CONSOLE_`. `desk` is the
+        number of the desk.
+        """
 
     @abstractmethod
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run these past the console, as whoever owns the database: the rows of the last one."""
+        """Run the statements as the owner of the database, without the console. Return the rows of the last
+        statement.
+        """
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """Run the statements of `sql` in one connection until the end of the block. Don't use it where the file is
-        overwritten or a process is forked inside the block; a file that is replaced by another one gets a new
-        connection.
+        """Run the statements of `sql` in one connection until the end of the block. Don't use it if the file is
+        overwritten or a process is forked within the block. After the file was replaced by another file, each call
+        opens a new connection.
         """
         yield
 
     @abstractmethod
     def shop(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run these as another application, which reads and writes the credit checks too."""
+        """Run the statements as another application that reads and writes the table of credit checks. Return the rows
+        of the last statement.
+        """
 
     @abstractmethod
     def age(self, by: timedelta) -> None:
-        """As if the time by which leases are judged had gone on."""
+        """Move the clock of the leases forward by `by`: on a server, by reducing the stored expiries."""
 
     @abstractmethod
     def unguard(self, table: str) -> None:
-        """Take a table's triggers away, as somebody who owns the database could."""
+        """Drop the triggers of a table, as the owner of the database could."""
 
     def url(self, person: str = PERSON, desk: int = 0) -> str:
-        """The database's address for a person at a desk."""
+        """Return the URL of the database for a person at the desk with the number `desk`."""
         return self.access(person, desk)["DATABASE_URL"]
 
     def told(self, provider: str, person: str = PERSON, desk: int = 0, **extra: str) -> dict[str, str]:
-        """The environment of a desk process."""
+        """Return the environment variables of a process of a desk. `provider` is the URL of the sandbox; `extra` are
+        further settings without their prefix `CONSOLE_`.
+        """
         return environment(self.home_of(desk), provider, **self.facts(person, desk), **extra)
 
     def facts(self, person: str, desk: int) -> dict[str, str]:
-        """The settings that all desks of one database have in common, and each desk's own address of it."""
+        """Return the settings of a desk, without their prefix `CONSOLE_`: the folder of documents, which all desks
+        have in common, and the desk's own URL of the database.
+        """
         return {"DOCUMENTS_URL": self.documents.as_uri(), **self.access(person, desk)}
 
     def desk(
@@ -125,7 +138,9 @@ class Place(ABC):
         desk: int = 0,
         **extra: str,
     ) -> Console:
-        """A quick desk (see quick_desks.py). Close it. On a server its leases age as `clock` is moved."""
+        """Open a quick desk (see quick_desks.py) and return it; the caller must close it. On a server, its leases age
+        when `clock` is moved.
+        """
         if clock is not None and self.is_server:
             clock.moved[self.folder] = self.age
             extra = {"TIME_SCALE": "1"} | extra  # leases outlast a slow machine, and still end when the hand moves on
@@ -135,14 +150,18 @@ class Place(ABC):
     def opened(
         self, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = PERSON, desk: int = 0, **extra: str
     ) -> Iterator[Console]:
-        """A desk before the sandbox, closed at the end. Until then the statements of `sql` share a connection."""
+        """Yield a desk that uses the sandbox; it is closed at the end of the block. Within the block the statements
+        of `sql` share a connection.
+        """
         told = self.told(sandbox.url, person, desk, **extra)
         with open_console(Settings.load(told), clock) as console, self.kept_open():
             yield console
 
     @contextmanager
     def acting(self, console: Console, person: str) -> Iterator[Console]:
-        """Another person at the same desk: in the same process on SQLite, signed in with their account elsewhere."""
+        """Yield a console for another person at the same desk. On SQLite it is the same console with another acting
+        person, on a server a new one with the person's own database account.
+        """
         if not self.is_server:
             with console.acting_as(person):
                 yield console
@@ -160,19 +179,21 @@ class Place(ABC):
 
 @dataclass(frozen=True, slots=True)
 class _KeptLine:
-    """A connection that stays open, and the device and number of the file that it was opened to."""
+    """An open connection, and the device and inode of its file at the time of opening."""
 
     line: sqlite3.Connection
     file: tuple[int, int] | None
 
 
 def _is_main_thread() -> bool:
-    """Other threads might use a connection that this one is closing."""
+    """True in the main thread. Only this thread uses the kept connection, because another thread could use it while
+    it is being closed.
+    """
     return threading.current_thread() is threading.main_thread()
 
 
 class SqlitePlace(Place):
-    """A copied file that all desks share."""
+    """An SQLite database: a copied file that all desks share."""
 
     engine: Engine = "sqlite"
 
@@ -224,7 +245,7 @@ class SqlitePlace(Place):
         return self.sql(*statements)
 
     def age(self, by: timedelta) -> None:
-        """The machine's uptime judges here, which tests replace (see `lease_clock`)."""
+        """Do nothing: on SQLite the leases use the machine's uptime, which tests replace (see `lease_clock`)."""
 
     def unguard(self, table: str) -> None:
         for (trigger,) in self.sql(f"SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{table}'"):
@@ -232,7 +253,7 @@ class SqlitePlace(Place):
 
 
 class ServerPlace(Place):
-    """A database of the pool, on one server or on the nodes of a cluster."""
+    """A database from the pool (see pooled_databases.py), on one server or on the nodes of a cluster."""
 
     def __init__(self, engine: Engine, folder: Path, database: PooledDatabase) -> None:
         super().__init__(folder)
@@ -262,12 +283,14 @@ class ServerPlace(Place):
 
 
 Fresh = Callable[[], AbstractContextManager[Place]]
-"""Makes an empty database for the length of a block."""
+"""Function that makes an empty database for the length of a block."""
 
 
 @contextmanager
 def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
-    """An empty database for the length of the block. Servers belong to a run: see servers.py."""
+    """Yield an empty database of this engine for the length of the block. `folder` is the parent folder of its desks.
+    For the servers see servers.py.
+    """
     if engine == "sqlite":
         yield SqlitePlace(folder)
         return
@@ -277,16 +300,15 @@ def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def fresh_anywhere(engine: Engine) -> Iterator[Place]:
-    """The same in a folder of its own."""
+    """Yield an empty database of this engine, with a temporary folder, for the length of the block."""
     with quick_folder() as folder, fresh(engine, folder) as place:
         yield place
 
 
 @contextmanager
 def shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
-    """The servers behind an engine for a fixture of several tests: none of a cluster's nodes is killed meanwhile.
-
-    Skips, or fails where servers are required, when this machine can't run them.
+    """Yield the servers of an engine for the length of the block, in which no other test kills a node of the cluster.
+    If this machine can't run them, the test is skipped, or fails if servers are required.
     """
     need_engine(engine)
     with galera_turn(alone=False) if engine == "galera" else nullcontext():
@@ -294,7 +316,7 @@ def shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
 
 
 def nodes_of(engine: Engine) -> Sequence[servers.SqlServer]:
-    """The servers behind an engine; started by whoever asks first."""
+    """Return the servers of an engine. The first call in the run starts them."""
     if engine == "galera":
         require_galera_turn()
         return servers.shared_galera().nodes

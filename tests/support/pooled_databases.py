@@ -1,4 +1,6 @@
-"""Migrated databases with a team on servers, kept for the next test: emptying takes 20 ms, making a second."""
+"""A pool of migrated databases on servers, each with the accounts of a team. After a test its database is used again:
+emptying one takes 20 ms, making one takes a second.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +31,9 @@ _free: dict[str, list["PooledDatabase"]] = {}
 
 
 class PooledDatabase:
-    """One database and its people, each with the rights of their role. `nodes`: one server, or a cluster's."""
+    """One database, and the accounts of its people with the rights of their roles. `nodes` are the server, or the
+    nodes of the cluster.
+    """
 
     def __init__(
         self,
@@ -39,7 +43,9 @@ class PooledDatabase:
         exact: bool = False,
         asks: bool = False,
     ) -> None:
-        """`exact`: accounts have the names of `people`, on servers that nobody shares. `asks`: they ask a worker."""
+        """`people` has the roles of each person by name. With `exact` the accounts have exactly these names, for a
+        server with one database only. With `asks` operators and approvers are in team mode.
+        """
         self.nodes = tuple(nodes)
         self._unguarded = False
         self._team = team_on(nodes[0], people, exact=exact, asks=asks)
@@ -54,19 +60,23 @@ class PooledDatabase:
             self._kept = _contents(cursor, _filled(cursor))
 
     def account_of(self, person: str) -> str:
-        """Accounts belong to the whole server: each database has its own ones."""
+        """Return the name of the person's account. Accounts belong to the whole server, so each database has accounts
+        with other names.
+        """
         return self._accounts[person][0]
 
     @property
     def owner(self) -> str:
-        """The address of the schema account."""
+        """The database URL of the schema account."""
         return self._team.owner
 
     def password_of(self, person: str) -> str:
         return self._accounts[person][1]
 
     def url(self, person: str, *, first: int = 0) -> str:
-        """The address of a person; `first`: the node that is asked first, the others are told as well."""
+        """Return the database URL of a person. `first` is the index of the node to which the person connects first;
+        the other nodes are fallbacks.
+        """
         turn = first % len(self.nodes)
         node, *others = self.nodes[turn:] + self.nodes[:turn]
         url = node.url(*self._accounts[person], self._team.database)
@@ -74,7 +84,9 @@ class PooledDatabase:
         return f"{url}?{fallbacks}" if fallbacks else url
 
     def sql(self, *statements: str, by: str = "") -> list[tuple[Any, ...]]:
-        """As the schema's owner, or `by` somebody else, knowing all that other nodes have acknowledged."""
+        """Run the statements with the schema account or the account of `by`, and return the rows of the last one. On
+        a cluster they see all changes that other nodes have acknowledged.
+        """
         rows: list[tuple[Any, ...]] = []
         line = self._line(by)
         with line.cursor() as cursor:
@@ -84,7 +96,7 @@ class PooledDatabase:
         return rows
 
     def empty(self) -> None:
-        """As it was when it was made, ids beginning at 1 included."""
+        """Restore the content that the database had when it was made. New ids begin at 1 again."""
         if self._unguarded:
             self._guard()
         with self._line("").cursor() as cursor:
@@ -97,13 +109,13 @@ class PooledDatabase:
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
     def keep(self, statement: str) -> None:
-        """Run it now, and begin each later test with its effect."""
+        """Run the statement, and include its effect in the content that `empty` restores."""
         with self._line("").cursor() as cursor:
             cursor.execute(statement)
             self._kept = _contents(cursor, _filled(cursor))
 
     def unguard(self, table: str) -> None:
-        """Drop its triggers; until the database is emptied nothing is refused there."""
+        """Drop the triggers of a table. They are created again when the database is emptied."""
         self._unguarded = True
         of_this = f"trigger_schema = DATABASE() AND event_object_table = '{table}'"
         for (trigger,) in self.sql(f"SELECT trigger_name FROM information_schema.triggers WHERE {of_this}"):
@@ -122,7 +134,9 @@ class PooledDatabase:
         self._team.drop()
 
     def _line(self, who: str) -> Any:
-        """The connection that is kept for them; on a cluster by the first node that answers."""
+        """Return the open connection of this account; on a cluster, a new connection to the first node that
+        answers.
+        """
         alone = len(self.nodes) == 1
         if not alone or who not in self._lines:
             self._lines[who] = self._find_node().connect(*self._accounts[who], self._team.database)
@@ -130,7 +144,9 @@ class PooledDatabase:
         return self._lines[who]
 
     def _find_node(self) -> SqlServer:
-        """The only node, or the first one that answers, once any does: a busy machine keeps them from answering."""
+        """Return the only node, or wait for the first node that answers; on a busy machine none may answer for some
+        time.
+        """
         if len(self.nodes) == 1:
             return self.nodes[0]
         answering: list[SqlServer] = []
@@ -143,7 +159,9 @@ class PooledDatabase:
         return answering[0]
 
     def _admit_shop(self) -> tuple[str, str]:
-        """Another application, which knows the original columns of one table."""
+        """Create the account of another application, with rights on the table of credit checks only. Return its name
+        and password.
+        """
         name, password = f"{_SHOP}.{self._team.database[-6:]}", self._accounts["op-a"][1]
         table = f"`{self._team.database}`.hansha_alarmbox_credit_checks"
         self.nodes[0].sql(f"CREATE USER `{name}`@`%` IDENTIFIED BY '{password}'")
@@ -151,8 +169,9 @@ class PooledDatabase:
         return name, password
 
     def _clear(self, cursor: Any, tables: set[str]) -> None:
-        """Without any row. TRUNCATE passes every trigger and begins numbers at 1 again, but it makes the table anew:
-        that takes the server ten times as long as deleting a test's few rows, which most triggers let the owner do.
+        """Delete all rows of these tables. TRUNCATE ignores triggers and lets ids begin at 1 again, but creates the
+        table again, which takes ten times as long as deleting the few rows of a test. So it is used only for tables
+        with numbered ids, and for tables whose triggers refuse the deletion.
         """
         cursor.execute("SET foreign_key_checks = 0")
         for table in sorted(tables):
@@ -162,8 +181,9 @@ class PooledDatabase:
                 cursor.execute(f"TRUNCATE {table}")
 
     def _unchanged(self, cursor: Any) -> set[str]:
-        """The kept tables that have the rows of the beginning: most tests leave them alone, and to truncate one takes
-        the server twenty times as long as to read it. None that numbers its rows: the next number may have moved.
+        """Return the tables whose rows are still those of the beginning. Most tests don't change them, and truncating
+        a table takes twenty times as long as reading it. Tables with numbered ids are left out, because their next id
+        may have changed.
         """
         there = _contents(cursor, self._kept.keys() - self._numbered)
         return {table for table, rows in there.items() if rows == self._kept[table]}
@@ -179,7 +199,7 @@ def _contents(cursor: Any, tables: set[str]) -> dict[str, list[tuple[Any, ...]]]
 
 
 def _delete_rows(cursor: Any, table: str) -> bool:
-    """Delete all rows of a table, unless a trigger refuses that."""
+    """Delete all rows of a table. Return False if a trigger refuses the deletion."""
     try:
         cursor.execute(f"DELETE FROM {table}")
     except OperationalError as error:
@@ -190,7 +210,7 @@ def _delete_rows(cursor: Any, table: str) -> bool:
 
 
 def _filled(cursor: Any) -> set[str]:
-    """Tables that have rows, or had some: their next id says so."""
+    """Return the tables that have rows, or had some (their next id is above 1)."""
     seen = _rows(
         cursor,
         "SELECT table_name, auto_increment FROM information_schema.tables"
@@ -202,14 +222,14 @@ def _filled(cursor: Any) -> set[str]:
 
 
 def _account(url: str) -> tuple[str, str]:
-    """Name and password in an address."""
+    """Return the name and the password of the account in a database URL."""
     parts = urlsplit(url)
     return unquote(parts.username or ""), unquote(parts.password or "")
 
 
 @contextmanager
 def lend(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
-    """An empty one: from the pool, or made."""
+    """Yield an empty database: a free one from the pool, or a new one."""
     free = _free.setdefault(engine, [])
     database = free.pop() if free else PooledDatabase(nodes)
     try:
@@ -220,7 +240,7 @@ def lend(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
 
 
 def forget_all() -> None:
-    """For a pool whose servers have ended."""
+    """Empty the pool without dropping the databases, because their servers have ended."""
     _free.clear()
 
 

@@ -1,4 +1,6 @@
-"""Desks in process, made in milliseconds: a copied database, a vendor in memory, clocks moved by hand."""
+"""Desks in the process of the test that are made in milliseconds: with a copied database, a provider in memory, and a
+clock that only the test moves.
+"""
 
 import os
 import tempfile
@@ -20,9 +22,8 @@ START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class HandClock:
-    """Wall time, waiting time and the clock of leases, all moved by hand; nobody really sleeps.
-
-    `moved`: who is told by how much time has gone on, by whatever they are known by.
+    """A clock for the time of day, for waits and for leases, which only the test moves; a sleep only moves the clock.
+    `moved` has the functions that are called with the duration of each move, by a key of the caller's choice.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class HandClock:
 
 @contextmanager
 def lease_clock(clock: HandClock) -> Iterator[None]:
-    """Leases expire by `clock` inside the block."""
+    """Within the block, let the leases on SQLite expire by `clock`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("console.store.database.boot_clock.read_uptime_ms", clock.uptime_ms)
         yield
@@ -65,7 +66,9 @@ def lease_clock(clock: HandClock) -> Iterator[None]:
 
 @contextmanager
 def quick_folder() -> Iterator[Path]:
-    """A fresh folder in memory where the system has one: these tests are not about power cuts."""
+    """Yield a temporary folder, in memory if the system has a folder in memory: the tests don't need durable
+    files.
+    """
     memory = Path("/dev/shm")  # a fast place where there is one
     place = memory if os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="console-quick-", dir=place) as name:
@@ -73,9 +76,8 @@ def quick_folder() -> Iterator[Path]:
 
 
 def quick_desk(home: Path, vendor: CreditCheckProvider, clock: HandClock | None = None, **extra: str) -> Console:
-    """A console on `home`, which gets a database if it has none. Close it.
-
-    A vendor that keeps a ledger fails every call that is made inside a transaction of this console.
+    """Open a console with the home folder `home`, which gets an empty database if it has none. The caller must close
+    it. A LedgerVendor fails the test if it is called inside a transaction of this console.
     """
     if "DATABASE_URL" in extra:
         home.mkdir(exist_ok=True)

@@ -1,4 +1,6 @@
-"""Days to reconcile: what the simulated provider has of them, what we have, and the announcement of its file."""
+"""Prepares a day for reconciliation: the payments at the simulated provider, our payments, and the notice that
+announces the provider's file.
+"""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ COUNTS = ("matched", "imported", "missing_there", "different_state", "different_
 
 
 class Days:
-    """A day of Japan that is over, at a scene."""
+    """The day before the present one in Japan, with the payments of a Scene."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -37,14 +39,16 @@ class Days:
         return datetime.combine(self.day, time(12), JST).astimezone(UTC)
 
     def there(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
-        """A payment that the provider has: its number there."""
+        """Add a payment of this day to the provider's ledger, and return the provider's id of it."""
         made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
     def here(
         self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
     ) -> Payment:
-        """A payment that we have: paid at noon, or still waited for."""
+        """Insert a payment of ours on this day, and return it: paid at noon (`paid`), or waiting for its payer.
+        `theirs` is the provider's id of it.
+        """
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
         payment = scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, at)))
@@ -66,11 +70,11 @@ class Days:
         return scene.payment(payment.id)
 
     def both(self, number: str, minor: int = 3300, **more: Any) -> Payment:
-        """One that both sides have alike."""
+        """Add an equal paid payment here and at the provider, and return ours."""
         return self.here(number, minor, self.there(number, minor, **more))
 
     def announce(self) -> None:
-        """The provider says that the day's file is there."""
+        """Deliver the provider's notice that the file of this day is available."""
         url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
         told = {
             "notification_type": "file.created",
@@ -88,18 +92,20 @@ class Days:
         return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)
 
     def rows(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """Return the number of rows of the tables that a reconciliation may change, by table."""
         tables = ("payments", "payment_events", "evidence", "documents", "alerts", "audit_log", "changes", "leases",
                   "reconciliations", "reconciliation_rows", "orders", "refunds")  # fmt: skip
         return {name: int(self.scene.place.sql(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in tables}
 
 
 def counts(report: ReconcileReport) -> tuple[int, ...]:
-    """Matched, imported, missing there, different state, different amount."""
+    """Return the counts of the report in the order of COUNTS."""
     return tuple(getattr(report, name) for name in COUNTS)
 
 
 def reconcile(pipe: Connection, told: Mapping[str, str], day: date) -> None:
-    """In a process of its own: the day, at a desk that is told this."""
+    """Target of a child process: reconcile the day at a desk with the environment `told`, and send the counts through
+    the pipe.
+    """
     with open_console(Settings.load(told)) as console:
         pipe.send(counts(console.reconciliation.run("paypay", day, day)))

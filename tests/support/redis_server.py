@@ -1,4 +1,4 @@
-"""A private Redis server that keeps nothing on disk: after a kill or a restart it is empty."""
+"""A private Redis server that stores nothing on the disk, so it is empty after a kill or a restart."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from tests.support.server_run import Run, free_port
 
 @dataclass(frozen=True)
 class RedisServer(Kept):
-    """Its address is `url`."""
+    """A Redis server."""
 
     port: int
     password: str = field(repr=False)
 
     @property
     def url(self) -> str:
-        """With the password, database 0."""
+        """The URL of the server's database 0, with its password."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def ready(self) -> bool:
@@ -31,7 +31,7 @@ class RedisServer(Kept):
 
 
 def start(run: Run, name: str) -> RedisServer:
-    """A running server of its own in this run."""
+    """Start a server with this name in the run, and return it when it answers."""
     port, password = free_port(), secrets.token_urlsafe(12)
     settings = (f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no")
     file = run.write(f"{name}.conf", "\n".join((*settings, f"dir {run.own_folder(name)}", "")))

@@ -1,4 +1,4 @@
-"""The code or the error that a call was refused with."""
+"""Returns the error with which a call is refused, or its code."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,14 @@ from console.domain.errors import ConsoleError
 
 
 def refusal(call: Callable[..., object], *given: object) -> ConsoleError:
-    """The error that ends this call; a test whose call isn't refused fails."""
+    """Call `call` with these arguments, and return the ConsoleError that it raises. The test fails if it
+    raises none.
+    """
     with pytest.raises(ConsoleError) as caught:
         call(*given)
     return caught.value
 
 
 def code_of(call: Callable[[], object]) -> str:
-    """That error's code."""
+    """Call `call`, and return the code of the ConsoleError that it raises. The test fails if it raises none."""
     return refusal(call).code

@@ -1,4 +1,4 @@
-"""A small corporation registry with one corporation of each case, planted among invented ones."""
+"""A small corporation registry: one corporation for each case of the tests, and some invented ones."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows for the tests of reports, written past the console into an empty database whose triggers are taken away."""
+"""Inserts rows for the tests of reports into an empty database, by SQL and without triggers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from tests.support.places import Place
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-"""12:00 in Japan, on 2026-11-20."""
+"""The present time of these tests: noon in Japan on 2026-11-20."""
 _TABLES = ("orders", "payments", "refunds", "approvals", "operations", "alerts", "hansha_alarmbox_credit_checks")
 
 
 class Rows:
-    """Inserts rows; what a row doesn't say is filled with what its columns need."""
+    """Inserts rows. Columns for which no value is given get a valid default."""
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -1,11 +1,13 @@
-"""The malformed and hostile messages to a receiver, kind by kind, with the right answer to each kind."""
+"""Malformed and hostile messages to a receiver of notices, by kind, with the correct answer to each kind."""
 
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 REFUSED, CHANNEL, ALIVE = "refused", "channel", "alive"
-"""The one refusal; a channel that opens to nobody; what anybody may ask."""
+"""The three correct answers: the refusal; the end of a WebSocket without a valid token; the answer to the health
+check.
+"""
 _OVER = (1 << 20) + 1
 _HEAD = b"%b %b HTTP/1.1\r\nhost: receiver.example\r\n"
 _POST = _HEAD % (b"POST", b"/notices/bank")
@@ -16,13 +18,13 @@ _UPGRADE = (
 )
 _HEALTH = _HEAD % (b"GET", b"/healthz") + b"\r\n"
 _WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
-"""A text frame, masked with nothing."""
+"""A text frame of a WebSocket with a wrong token; its mask is zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rubbish:
-    """The bytes that are sent on a connection of their own, and the answer to them; `ends`: the sender then closes
-    its side of the connection.
+    """One message: its kind, the bytes that are sent on a connection of their own (`said`), and the correct answer.
+    With `ends` the sender then closes its side of the connection.
     """
 
     kind: str
@@ -95,5 +97,5 @@ NAMES = (*_KINDS, *_OTHERS)
 
 
 def piece(name: str, chance: random.Random) -> Rubbish:
-    """One of its kind."""
+    """Return a message of the kind `name`. `chance` chooses its random parts."""
     return Rubbish(name, _KINDS[name](chance)) if name in _KINDS else _OTHERS[name](chance)

@@ -1,5 +1,6 @@
-"""Throws rubbish at a receiver from a process of its own, at a rate that nothing slows down; or keeps connections
-that never finish. Told by one line of JSON on its input; prints the answer that it got as one line of JSON.
+"""Sends malformed messages to a receiver, from a process of its own and at a fixed rate, and keeps slow connections
+that never finish their requests. Reads its parameters (an Attack) as one line of JSON from standard input, and prints
+the received answers as one line of JSON.
 """
 
 import asyncio
@@ -19,8 +20,9 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """`rate`: requests a second, for so many `seconds`, from so many addresses of 127.0.2.0/24; `slow`: so many
-    connections from 127.0.3.0/24 that never finish what they begin, each begun anew when it is cut off.
+    """Parameters of the messages. For `seconds` seconds, `rate` messages per second are sent from `addresses`
+    addresses of 127.0.2.0/24. At the same time `slow` connections from 127.0.3.0/24 send requests that never end;
+    each is opened again when the receiver closes it.
     """
 
     port: int
@@ -32,7 +34,7 @@ class Attack:
 
 
 class Shot(asyncio.Protocol):
-    """One piece of rubbish on a connection of its own; what comes back, until it is closed."""
+    """Sends one message on a connection of its own, and collects the answer until the connection is closed."""
 
     def __init__(self, rubbish: Rubbish, over: "asyncio.Future[bytes]") -> None:
         self._rubbish, self._over = rubbish, over
@@ -59,14 +61,15 @@ class Shot(asyncio.Protocol):
 
 
 def plain(answer: bytes) -> str:
-    """An answer without what differs by the second."""
+    """Return the answer as text without its header `Date`, which changes every second."""
     kept = [line for line in answer.split(b"\r\n") if not line.lower().startswith(b"date:")]
     return b"\r\n".join(kept).decode("latin-1")
 
 
 async def throw(attack: Attack) -> dict[str, Counter[str]]:
-    """By kind: how often which answer came. A shot leaves at its time, however long others take; what this process
-    is too slow for is left out, and the rate says so.
+    """Send the messages. Return, by kind of message, the number of times that each answer was received. Each message
+    is sent at its planned time, independent of the answers to others. If this process is too slow, fewer messages are
+    sent; under the key `all` the reached rate is returned.
     """
     loop, chance = asyncio.get_running_loop(), random.Random(attack.seed)
     heard: dict[str, Counter[str]] = defaultdict(Counter)
@@ -102,7 +105,7 @@ async def _connected(made: Callable[[], asyncio.Protocol], port: int, source: tu
 
 
 class Slow(asyncio.Protocol):
-    """Says a byte of a request now and then, and never the last one."""
+    """A slow connection: sends a byte of a request sometimes, but never the last one."""
 
     def __init__(self, n: int, over: Callable[[], None]) -> None:
         self._n, self._over = n, over
@@ -127,7 +130,7 @@ class Slow(asyncio.Protocol):
 
 
 async def dawdle(attack: Attack) -> dict[str, Counter[str]]:
-    """How many were begun."""
+    """Keep the slow connections open for the duration of the attack. Return the number of opened ones."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         async with asyncio.timeout(attack.seconds):

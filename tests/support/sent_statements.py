@@ -1,4 +1,6 @@
-"""The statements that a desk sends to its database, and on a server the packets: each of them is a round trip."""
+"""Records the statements that a desk sends to its database, and the packets that it sends to a server; each packet is
+one round trip.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +17,9 @@ AT_MOST_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema"
 
 @contextmanager
 def counted(desk: Console) -> Iterator[list[str]]:
-    """The statements that the desk sends to its database within the block, without the renewals of leases: how many
-    of these come depends on how long the block takes. COMMIT is counted for servers alone.
+    """Yield the list to which each statement is added that the desk sends to its database within the block. Renewals
+    of leases are left out, because their number depends on the duration of the block. COMMIT is recorded on servers
+    only.
     """
     sent: list[str] = []
     engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
@@ -46,8 +49,8 @@ def counted(desk: Console) -> Iterator[list[str]]:
 
 @contextmanager
 def counted_packets() -> Iterator[list[list[bytes]]]:
-    """The packets that this process sends to servers within the block, each as its statements, without the renewals
-    of leases and without what is asked at most once a second.
+    """Yield the list to which each packet is added that this process sends to servers within the block, as the list
+    of its statements. Renewals of leases, and statements that are sent at most once a second, are left out.
     """
     packets: list[list[bytes]] = []
     write = PipeliningConnection._write_bytes

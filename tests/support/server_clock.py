@@ -1,4 +1,4 @@
-"""The clock of a database server in tests that move the clock of every desk."""
+"""Replaces reads of the database server's clock, for tests that move the clocks of the desks."""
 
 import pytest
 
@@ -10,8 +10,9 @@ from console.store.records import evidence
 
 
 def move_with_desks(patch: pytest.MonkeyPatch) -> None:
-    """Let the server's clock go on with the clock of the desk that reads it: for the ends of payments, the times of
-    questions and answers, and the time since a refund was sent. A real server's clock can't be moved."""
+    """Return the desk's time in place of the server's: for the expiry of payments, the times of probes and answers,
+    and the time since a refund was sent. The clock of a real server can't be moved.
+    """
     for module in (start, start_outcomes, timeouts, payment_probe, submit, probe):
         patch.setattr(module, "read_current_time", lambda _conn, now: now)
     patch.setattr(evidence, "make_present_time_value", lambda _conn, now: convert_to_naive_utc(now))

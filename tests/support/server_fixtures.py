@@ -1,7 +1,6 @@
-"""pytest's side of the servers: one of each kind per run, shared by the workers, ended by the controller.
-
-Where a server is missing, its tests are skipped and say why; on CI, and where `CONSOLE_TEST_REQUIRE_SERVERS=1` asks
-for it, they fail.
+"""Fixtures for database servers. A run has one server of each kind, which all worker processes of pytest share and
+the controller process ends. If this machine can't run a server, its tests are skipped with the reason; on CI, and
+with `CONSOLE_TEST_REQUIRE_SERVERS=1`, they fail.
 """
 
 import os
@@ -19,7 +18,9 @@ _state = {"pytest": 0, "galera turns": 0}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controller opens the run (nothing starts yet); a worker, or a run inside a run, belongs to it already."""
+    """In the controller process, create the run; no server is started yet. A worker process, or a run inside a run,
+    already belongs to a run.
+    """
     _state["pytest"] = 1
     if server_run.current_run() is None:
         run = server_run.new_run()
@@ -34,12 +35,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def required() -> bool:
-    """Whether a missing server is a failure here."""
+    """True if a test must fail, instead of being skipped, when its server can't run on this machine."""
     return os.environ.get("CI") == "true" or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
 
 
 def need(kind: str) -> None:
-    """Skip, or fail where servers are required, unless this machine can run this kind."""
+    """Skip the test if this machine can't run a server of this kind; let it fail if servers are required."""
     reason = servers.missing(kind)
     if reason and required():
         pytest.fail(f"servers are required here: {reason}", pytrace=False)
@@ -48,31 +49,34 @@ def need(kind: str) -> None:
 
 
 def need_engine(engine: str) -> None:
-    """The same for a database engine by name; SQLite is always there, and a MySQL server was given."""
+    """Skip the test, or let it fail, if this machine can't run this database engine (see `need`). SQLite and a given
+    MySQL server are always available.
+    """
     if engine in ("mariadb", "galera"):
         need(engine)
 
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> servers.Server:
-    """The run's MariaDB. Others use it at the same time: stop or kill one of your own (`with mariadb()`)."""
+    """Return the run's MariaDB server. Other tests use it at the same time; a test that stops or kills a server must
+    use one of its own (`with mariadb()`).
+    """
     need("mariadb")
     return servers.shared_mariadb()
 
 
 @pytest.fixture
 def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
-    """A fresh, empty database on the run's MariaDB for one test: its owner's address."""
+    """Yield the URL of a new, empty database on the run's MariaDB, for its owner."""
     with mariadb_server.database() as url:
         yield url
 
 
 @contextmanager
 def galera_turn(*, alone: bool) -> Iterator[None]:
-    """The cluster, whole, for a test or for what several share; a node that is missing is brought back first.
-
-    Looked at while it is held: until then somebody else may have broken it, and not lived to mend it. Within a turn
-    of this process the cluster is lent once more, but raises RuntimeError for `alone`.
+    """Context manager: use the run's cluster with all nodes running, together with other tests or `alone`. If a node
+    is missing, the cluster is repaired first: another process may have killed the node and crashed. Within a block of
+    this process the cluster can be used again, but `alone` raises RuntimeError.
     """
     if _state["galera turns"]:
         if alone:
@@ -93,9 +97,8 @@ def galera_turn(*, alone: bool) -> Iterator[None]:
 
 
 def require_galera_turn() -> None:
-    """Raise RuntimeError where a test uses the cluster without a turn: another test may be killing its nodes.
-
-    Processes outside pytest (soak, benchmarks) have a cluster of their own.
+    """Raise RuntimeError if a test uses the cluster outside a block of `galera_turn`, because another test may be
+    killing its nodes. Processes outside pytest (soaks, benchmarks) have a cluster of their own.
     """
     if _state["pytest"] and not _state["galera turns"]:
         raise RuntimeError("the cluster is used without a turn: with galera_turn(alone=False)")
@@ -103,21 +106,23 @@ def require_galera_turn() -> None:
 
 @pytest.fixture(scope="session")
 def galera_cluster() -> servers.Cluster:
-    """The run's cluster of three nodes. Who kills, stops or pauses a node asks for `galera_alone`."""
+    """Return the run's cluster of three nodes. A test that kills, stops or pauses a node must use `galera_alone`."""
     need("galera")
     return servers.shared_galera()
 
 
 @pytest.fixture
 def galera_alone(galera_cluster: servers.Cluster) -> Iterator[servers.Cluster]:
-    """The run's cluster while nobody else uses it; what the test did to its nodes is healed afterwards."""
+    """Yield the run's cluster while no other test uses it. Afterwards the nodes that the test has stopped are
+    restarted.
+    """
     yield galera_cluster
     galera_cluster.heal()
 
 
 @pytest.fixture(autouse=True)
 def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test with the cluster waits while another worker's test has it alone."""
+    """Let a test with the cluster wait while a test of another worker process has it alone."""
     if "galera_cluster" not in request.fixturenames:
         yield
         return
@@ -127,14 +132,16 @@ def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> servers.RedisServer:
-    """The run's Redis. Others use it at the same time: kill, pause or flush one of your own (`with redis()`)."""
+    """Return the run's Redis server. Other tests use it at the same time; a test that kills, pauses or flushes a
+    server must use one of its own (`with redis()`).
+    """
     need("redis")
     return servers.shared_redis()
 
 
 @pytest.fixture(scope="session")
 def mysql_server() -> servers.SqlServer:
-    """The MySQL server that was given."""
+    """Return the MySQL server that CONSOLE_TEST_MYSQL_URL names. The test is skipped without one."""
     url = os.environ.get(MYSQL)
     if not url:
         pytest.skip(NOT_GIVEN)
@@ -143,6 +150,6 @@ def mysql_server() -> servers.SqlServer:
 
 @pytest.fixture(scope="session")
 def sql_server(request: pytest.FixtureRequest) -> servers.SqlServer:
-    """The run's MariaDB, and the MySQL server that was given: a test that takes it runs on each."""
+    """Return the run's MariaDB, or the given MySQL server. A test with this fixture runs once on each of them."""
     server: servers.SqlServer = request.getfixturevalue(f"{request.param}_server")
     return server

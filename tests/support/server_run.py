@@ -1,7 +1,7 @@
-"""One run of tests and the servers it shares: a folder, a keeper of its processes, and locks between the workers.
-
-Whoever owns a run (pytest's controller, a benchmark, a soak) publishes it in the environment, so that its children
-join it. The folder and the keeper come to be with the first server.
+"""One run of tests and its shared servers: a folder, a keeper (see keeper.py) of the server processes, and locks
+between the processes of the run. The owner of a run (pytest's controller, a benchmark, a soak) publishes the run in
+its environment, so that its child processes belong to it. The folder and the keeper are created with the first
+server.
 """
 
 import fcntl
@@ -35,13 +35,15 @@ TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`owner`: the process it ends with."""
+    """A run. `folder` is its folder, `owner` the id of the process with which it ends."""
 
     folder: Path
     owner: int
 
     def ready(self) -> None:
-        """The folder and the keeper, if they aren't there yet. Safe to call from several processes at once."""
+        """Create the folder and start the keeper, unless they exist. Several processes may call this method at the
+        same time.
+        """
         self.folder.mkdir(mode=0o711, exist_ok=True)
         self.folder.chmod(0o711)
         with self.locked("keeper"):
@@ -51,13 +53,17 @@ class Run:
 
     @contextmanager
     def locked(self, name: str, *, shared: bool = False) -> Iterator[None]:
-        """A lock among all processes of the run; a process that dies lets go of it."""
+        """Hold a lock of this name, which all processes of the run share, during the block. The lock of a process
+        that crashes is released. With `shared` several processes can hold it.
+        """
         with (self.folder / f"{name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
 
     def ask(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
-        """The keeper's answer. Raises `RuntimeError` with the keeper's words if it can't do so."""
+        """Send the request `do` about the server `name` to the keeper, and return its answer. Raises `RuntimeError`
+        with the keeper's message if the request fails.
+        """
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(self.folder / keeper.SOCKET))
             with line.makefile("rw") as stream:
@@ -69,49 +75,51 @@ class Run:
         return answer
 
     def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
-        """A process under this name, as an unprivileged user where this one is root."""
+        """Start a process under this name; if this process runs as root, as an unprivileged user."""
         words = [str(word) for word in command]
         around = {"PATH": TOOLS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
         self.ask("start", name, command=words, environment=around, user=unprivileged())
 
     def signal(self, name: str, number: int) -> None:
-        """Send it a signal; after SIGKILL it is gone."""
+        """Send a signal to the process of this name. After SIGKILL, return when it has ended."""
         self.ask("signal", name, number=int(number))
 
     def code(self, name: str) -> int | None:
-        """Its exit status, negative for a signal; None while it runs."""
+        """Return the exit status of the process (negative: the signal that ended it); None while it runs."""
         code: int | None = self.ask("state", name)["code"]
         return code
 
     def pid(self, name: str) -> int:
-        """Its process id, also once it has ended."""
+        """Return the process id, also after the process has ended."""
         return int(self.ask("state", name)["pid"])
 
     def finish(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
-        """Wait until it has ended by itself: its exit status."""
+        """Wait until the process has ended by itself, and return its exit status. Raises AssertionError after
+        `seconds`.
+        """
         until(lambda: self.code(name) is not None, f"the end of {name}", seconds)
         return self.code(name) or 0
 
     def stop(self, name: str) -> None:
-        """SIGTERM, and wait for a clean end."""
+        """Send SIGTERM to the process, and wait until it has ended."""
         self.signal(name, signal.SIGTERM)
         self.finish(name)
 
     def words(self, name: str) -> str:
-        """The end of what it printed."""
+        """Return the last 2,000 characters of the process's output."""
         with suppress(FileNotFoundError):
             return (self.folder / f"{name}.out").read_text(errors="replace")[-2_000:]
         return ""
 
     def own_folder(self, name: str) -> Path:
-        """A new, empty folder that belongs to the user the servers run as."""
+        """Create an empty folder in the run's folder that belongs to the servers' user, and return its path."""
         made = self.folder / name
         made.mkdir(mode=0o700)
         give(made)
         return made
 
     def write(self, name: str, text: str) -> Path:
-        """A file in the run's folder that the servers alone may read."""
+        """Write a file in the run's folder that only the servers' user may read, and return its path."""
         file = self.folder / name
         file.touch(mode=0o600)
         file.write_text(text)
@@ -119,7 +127,7 @@ class Run:
         return file
 
     def end(self) -> None:
-        """Kill all its servers and remove the folder; returns when nothing is left. May be called again."""
+        """Kill all servers of the run and remove its folder. May be called again."""
         try:
             handle = os.pidfd_open(int((self.folder / keeper.PID).read_text()))
         except (FileNotFoundError, ProcessLookupError):
@@ -135,19 +143,21 @@ class Run:
 
 
 def new_run(place: Path | None = None) -> Run:
-    """A run that ends with this process; nothing exists of it yet. `place`: the folder to make its folder in."""
+    """Return a run that ends with this process; its folder isn't created yet. `place` is the parent of its folder."""
     name = f"console-servers-{secrets.token_hex(6)}"
     return Run((place or roomy_place()) / name, os.getpid())
 
 
 def current_run() -> Run | None:
-    """The run that this process belongs to."""
+    """Return the run to which this process belongs; None if it belongs to none."""
     owner, _, folder = os.environ.get(VARIABLE, "").partition(":")
     return Run(Path(folder), int(owner)) if owner else None
 
 
 def publish(run: Run | None) -> None:
-    """From now on this process and the children it starts belong to the run; None: to no run."""
+    """Let this process and its future child processes belong to this run (None: to no run), by an environment
+    variable.
+    """
     if run:
         os.environ[VARIABLE] = f"{run.owner}:{run.folder}"
     else:
@@ -155,14 +165,18 @@ def publish(run: Run | None) -> None:
 
 
 def roomy_place() -> Path:
-    """Memory where it may be written and has room, the folder for temporary files otherwise."""
+    """Return the folder in memory (/dev/shm) if it is writable and has enough free space, otherwise the system's
+    folder for temporary files.
+    """
     if os.access(_FAST, os.W_OK | os.X_OK) and shutil.disk_usage(_FAST).free > _ROOM_BYTES:
         return _FAST
     return Path(tempfile.gettempdir())
 
 
 def unprivileged() -> tuple[int, int] | None:
-    """User and group the servers run as: None is this one; the servers refuse to run as root."""
+    """Return (user id, group id) as which the servers run; None if they run as the present user. As root, the servers
+    refuse to run.
+    """
     if os.geteuid() != 0:
         return None
     for name in ("mysql", "nobody"):
@@ -173,7 +187,7 @@ def unprivileged() -> tuple[int, int] | None:
 
 
 def give(path: Path) -> None:
-    """Make it the servers' own, with all below."""
+    """Make the servers' user the owner of this file or folder, with everything below it."""
     user = unprivileged()
     if user:
         for below in (path, *path.rglob("*")):
@@ -181,7 +195,7 @@ def give(path: Path) -> None:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe, suppress(OSError):

@@ -1,5 +1,5 @@
-"""The console's schema in a new database of a server. The migrations make it once in a run. Each further database
-gets it by the statements in which MariaDB describes the first one: that takes a third of the processor time.
+"""Creates the console's schema in a new database of a server. The migrations create it once per run. For each further
+database the statements are run by which MariaDB describes the first one, which takes a third of the processor time.
 
 tests/store/test_server_schema.py compares such a database with a migrated one.
 """
@@ -41,7 +41,7 @@ _NEW_ID = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
 
 
 def create(server: SqlServer, owner: str) -> None:
-    """Give the schema to the empty database at the address of its owner."""
+    """Create the schema in the empty database that the URL `owner` (of its owner) names."""
     run = server_run.current_run()
     if run is None or not server.is_mariadb:
         _migrate(owner)
@@ -57,13 +57,15 @@ def create(server: SqlServer, owner: str) -> None:
 
 
 def describe(server: SqlServer, owner: str) -> list[Statement]:
-    """The statements that make this database once more."""
+    """Return the statements that create an equal database."""
     with server.connect(database=_database(owner)) as line, line.cursor() as cursor:
         return list(_describe(cursor))
 
 
 def replay(server: SqlServer, owner: str, statements: Sequence[Statement]) -> None:
-    """Run the statements in the empty database at this address, with an id of its own for the database."""
+    """Run the statements in the empty database that the URL `owner` names, and give the database a new
+    database id.
+    """
     parts = urlsplit(owner)
     account = unquote(parts.username or ""), unquote(parts.password or "")
     with server.connect(*account, _database(owner)) as line, line.cursor() as cursor:
@@ -72,7 +74,9 @@ def replay(server: SqlServer, owner: str, statements: Sequence[Statement]) -> No
 
 
 def _describe(cursor: Any) -> Iterator[Statement]:
-    """Tables with their rows come before the triggers, which refuse most rows."""
+    """Yield the statements that create the tables with their rows, then the triggers and procedures. The triggers
+    come later because they would refuse most rows.
+    """
     tables = [table for (table,) in _rows(cursor, _TABLES)]
     triggers, procedures = _rows(cursor, _TRIGGERS), _rows(cursor, _PROCEDURES)
     (mode,) = {str(row[-1]) for row in (*triggers, *procedures)}
@@ -109,7 +113,9 @@ def _database(owner: str) -> str:
 
 
 def _keep(run: Run, record: Path, statements: list[Statement]) -> None:
-    """Whole or not at all: a process of the run may be killed at any time."""
+    """Write the statements to the file `record` atomically, because a process of the run may be killed at any
+    time.
+    """
     unfinished = run.folder / f"{record.name}.{os.getpid()}"
     unfinished.touch(mode=0o600)
     unfinished.write_bytes(pickle.dumps(statements))
@@ -118,7 +124,9 @@ def _keep(run: Run, record: Path, statements: list[Statement]) -> None:
 
 @cache
 def _fingerprint() -> str:
-    """Of the program's sources: a process of the same run may test altered ones (see tests/mutants)."""
+    """Return a digest of the program's source files, because a process of the same run may test changed ones (see
+    tests/mutants).
+    """
     digest = sha256()
     for file in sorted(Path(console.__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())

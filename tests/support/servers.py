@@ -1,11 +1,12 @@
 """Private database servers for tests, benchmarks and soaks, on free ports of 127.0.0.1.
 
-    with mariadb() as server:            one of one's own, gone at the end of the block
+    with mariadb() as server:            a private server, which ends with the block
         url = server.fresh_database()
-    server = shared_mariadb()            the one of this run, for all its workers, gone with the run
+    server = shared_mariadb()            the server of this run, which all its processes share
 
-`shared_…` needs a run: pytest has one (see server_fixtures.py), others open it with `with own_run():`, and the
-processes they start from there belong to it too. Whatever happens to the owner, no server outlives it.
+The functions `shared_…` need a run. pytest has one (see server_fixtures.py); other programs open one by `with
+own_run():`, and the processes that they start within the block belong to it, too. All servers of a run end
+with the owner of the run, even if it crashes.
 """
 
 import pickle
@@ -53,7 +54,9 @@ _T = TypeVar("_T")
 
 
 def missing(kind: str) -> str | None:
-    """Why this machine can't run a server of this kind ("mariadb", "galera", "redis"); None when it can."""
+    """Return the reason for which this machine can't run a server of this kind ("mariadb", "galera", "redis"); None
+    if it can.
+    """
     absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOLS)]
     if kind == "galera" and galera_cluster.provider() is None:
         absent.append("galera-4")
@@ -64,7 +67,9 @@ def missing(kind: str) -> str | None:
 
 @contextmanager
 def own_run(place: Path | None = None) -> Iterator[Run]:
-    """A run of this process and of those it starts. `place`: where its folder lies, memory with room if not given."""
+    """Yield a run for this process and the processes that it starts within the block. `place` is the parent of its
+    folder (None: see `roomy_place`).
+    """
     run, before = server_run.new_run(place), server_run.current_run()
     server_run.publish(run)
     try:
@@ -78,7 +83,9 @@ def own_run(place: Path | None = None) -> Iterator[Run]:
 def mariadb(
     *, tls: Tls | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Server]:
-    """A server of one's own, started in about a second. `tls=True`: with a certificate for this machine."""
+    """Yield a private MariaDB server, which starts in about a second. With `tls=True` it has a certificate for this
+    machine. `extra_config` are further lines of its configuration.
+    """
     wanted = Tls() if tls is True else tls or None
     with _private(place) as run:
         yield mariadb_server.start(run, "mariadb", extra_config, wanted)
@@ -86,38 +93,38 @@ def mariadb(
 
 @contextmanager
 def galera(size: int = 3, *, extra_config: Sequence[str] = (), place: Path | None = None) -> Iterator[Cluster]:
-    """A cluster of one's own, started in about seven seconds."""
+    """Yield a private Galera cluster of `size` nodes, which starts in about seven seconds."""
     with _private(place) as run:
         yield galera_cluster.start(run, size, extra_config)
 
 
 @contextmanager
 def redis() -> Iterator[RedisServer]:
-    """A server of one's own, started at once."""
+    """Yield a private Redis server, which starts within a moment."""
     with _private(None) as run:
         yield redis_server.start(run, "redis")
 
 
 def shared_mariadb() -> Server:
-    """The run's server; whoever asks first starts it."""
+    """Return the run's MariaDB server. The first call in the run starts it."""
     return _shared("mariadb", lambda run: mariadb_server.start(run, "mariadb"))
 
 
 def shared_galera() -> Cluster:
-    """The run's cluster of three."""
+    """Return the run's cluster of three nodes. The first call in the run starts it."""
     return _shared("galera", galera_cluster.start)
 
 
 def shared_redis() -> RedisServer:
-    """The run's Redis."""
+    """Return the run's Redis server. The first call in the run starts it."""
     return _shared("redis", lambda run: redis_server.start(run, "redis"))
 
 
 @contextmanager
 def turn(name: str, *, alone: bool) -> Iterator[None]:
-    """Use a shared server together with others of the run, or alone, as one must who kills it.
-
-    Whoever comes later doesn't overtake one that waits to be alone. Not to be nested.
+    """Use the shared server `name` during the block, together with other processes of the run or `alone`; a test that
+    kills it must be alone. A process that waits to be alone isn't overtaken by later ones. The blocks can't be
+    nested.
     """
     run = server_run.current_run()
     assert run is not None, "shared servers belong to a run"

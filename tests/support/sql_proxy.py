@@ -1,11 +1,11 @@
-"""A TCP proxy in front of a SQL server that knows just enough of its protocol to break it at a chosen command.
+"""A TCP proxy in front of a SQL server that causes a fault at a chosen command of the server's protocol.
 
     with SqlProxy("127.0.0.1", server.port) as proxy:
         url = proxy.url(server_url)
         with proxy.breaking("lost_reply", nth=3, on="COMMIT") as shot: ...
         assert shot.hit
 
-Each command of a client is one packet with the sequence number 0; packets of the handshake have others.
+Each command of a client is one packet with the sequence number 0; the packets of the handshake have other numbers.
 """
 
 import socket
@@ -21,7 +21,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 Break = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
 AT_ONCE: tuple[Break, ...] = ("lost_request", "lost_reply", "half_reply")
-"""Faults that the client notices without waiting."""
+"""Faults that the client notices immediately."""
 
 _CHUNK = 1 << 16
 _HEADER = 4
@@ -31,13 +31,17 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclass
 class Shot:
-    """One fault, armed: at the `nth` command (1 is the next one) whose SQL begins with `on`.
+    """One fault. It happens at the `nth` command (1 is the next one) whose SQL begins with `on`; `hit` is True
+    afterwards. `before` is called before the fault, with the id of the session. With `lasting` the server can't be
+    reached afterwards. The kinds of faults:
 
-    lost_request: the server never gets it. lost_reply, half_reply: it has answered, and the client gets nothing, or a
-    part, and a reset. unheard: the server never gets it, and all stays open and silent. unanswered: the server gets
-    it, its answer goes nowhere, and all stays open. late: the client is cut off at once, and the server gets it at
-    `let_go`. passed: nothing is broken. `before` runs before any of that, with the id of the session. `lasting`: from
-    then on the server can't be reached at all.
+    - lost_request: the server never gets the command, and the client's connection is reset
+    - lost_reply, half_reply: the server answers, but the client gets nothing, or only the first half, and the
+      connection is closed
+    - unheard: the server never gets the command; all connections stay open
+    - unanswered: the server gets the command, but its answer is dropped; all connections stay open
+    - late: the client's connection is reset at once, and the server gets the command when `let_go` is called
+    - passed: there is no fault
     """
 
     kind: Break
@@ -50,7 +54,7 @@ class Shot:
     _held: Event = field(default_factory=Event)
 
     def wants(self, sql: str) -> bool:
-        """Count this command; whether it is the one."""
+        """Count this command, and return True if the fault happens at it."""
         if self.hit or not sql.startswith(self.on):
             return False
         self.nth -= 1
@@ -58,7 +62,7 @@ class Shot:
         return self.hit
 
     def let_go(self) -> None:
-        """The server gets what was held back, and answers nobody."""
+        """Send the command that was held back to the server; its answer is dropped."""
         self._held.set()
 
     def wait(self) -> None:
@@ -66,7 +70,9 @@ class Shot:
 
 
 class _Line:
-    """One client's connection and ours to the server for it: two threads that copy, until one side ends."""
+    """A client's connection, and the proxy's connection to the server for it. Two threads copy the bytes in both
+    directions until one connection ends.
+    """
 
     def __init__(self, proxy: "SqlProxy", client: socket.socket, server: socket.socket) -> None:
         self._proxy, self._client, self._server = proxy, client, server
@@ -80,13 +86,13 @@ class _Line:
         return self._shot is not None
 
     def hang_up(self) -> None:
-        """Tell both sides."""
+        """Shut both connections down."""
         for one in (self._client, self._server):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Hang up, and wait until both threads have noticed."""
+        """Shut both connections down, wait until both threads have ended, and close the connections."""
         self.hang_up()
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
@@ -173,7 +179,9 @@ _BREAKING: dict[Break, Callable[[_Line, bytes], None]] = {
 
 
 class SqlProxy:
-    """Listens on a free port of 127.0.0.1 until the end of the block. `mute`: takes connections, never speaks."""
+    """The proxy. It listens on a free port of 127.0.0.1 until the end of the block. With `mute` it accepts
+    connections but sends nothing.
+    """
 
     def __init__(self, host: str, port: int, *, mute: bool = False) -> None:
         self._upstream, self._mute = (host, port), mute
@@ -203,7 +211,7 @@ class SqlProxy:
             one.close()
 
     def url(self, url: str) -> str:
-        """The same address through here, without what it says of other nodes."""
+        """Return the database URL `url` with the proxy in place of the server, and without fallback nodes."""
         parts = urlsplit(url)
         account = parts.netloc.rpartition("@")[0]
         return urlunsplit((parts.scheme, f"{account}@127.0.0.1:{self.port}", parts.path, "", ""))
@@ -218,7 +226,9 @@ class SqlProxy:
         lasting: bool = False,
         before: Callable[[int], None] = lambda _session: None,
     ) -> Iterator[Shot]:
-        """Armed inside the block; what hangs is hung up at its end."""
+        """Cause the fault within the block (see Shot), and yield it. Connections that hang because of it are closed
+        at the end of the block.
+        """
         shot = Shot(kind, nth, on, before, lasting)
         with self._lock:
             self._shot, self.commands = shot, []
@@ -233,14 +243,16 @@ class SqlProxy:
                 line.end()
 
     def close_down(self, by: _Line) -> None:
-        """From now on, until the end of the block, nobody gets through."""
+        """Until the end of the block, refuse new connections, and shut all present ones down except `by`."""
         self._closed = True
         for line in self._lines:
             if line is not by:
                 line.hang_up()
 
     def judge(self, packet: bytes) -> Shot | None:
-        """Called for each packet of a client, in the order in which they come: the fault that it meets."""
+        """Return the fault that happens at this packet of a client; None if there is none. Called for each packet, in
+        the order of their arrival.
+        """
         if packet[3] != 0 or packet[_HEADER] == _QUIT:
             return None
         sql = packet[_WORDS:].decode("utf-8", "replace")

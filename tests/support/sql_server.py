@@ -1,4 +1,4 @@
-"""A SQL server to test against, private or given by its address: accounts, addresses, fresh databases."""
+"""A SQL server for tests, private or given by its URL: its accounts, URLs and new databases."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +16,9 @@ _DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044
 
 @dataclass(frozen=True)
 class SqlServer:
-    """Where it listens, and an account that may do everything there. Travels by pickle to other processes."""
+    """The address of a server, and the account of its administrator. The object can be pickled for other
+    processes.
+    """
 
     host: str
     port: int
@@ -24,24 +26,24 @@ class SqlServer:
     password: str = field(repr=False)
 
     def url(self, user: str, password: str, database: str = "") -> str:
-        """The address for SQLAlchemy, secret included."""
+        """Return the URL for SQLAlchemy, with the password."""
         secret = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return f"mysql+pymysql://{secret}@{self.host}:{self.port}/{database}"
 
     @property
     def admin_url(self) -> str:
-        """The account that may do everything, in no database."""
+        """The URL of the administrator's account, without a database."""
         return self.url(self.admin, self.password)
 
     @property
     def is_mariadb(self) -> bool:
-        """Whether it is one: a server that was given is a MySQL."""
+        """True for MariaDB, False for MySQL."""
         ((version,),) = self.sql("SELECT VERSION()")
         return "MariaDB" in version
 
     def connect(self, user: str = "", password: str = "", database: str | None = None, **more: Any) -> Any:
-        """A plain PyMySQL connection, as the administrator unless said otherwise; each statement commits. A person
-        who asks gets the database of the views.
+        """Return a PyMySQL connection with AUTOCOMMIT, as this user, by default the administrator. A person for whom
+        a worker acts gets the database of views. `more` are further arguments of PyMySQL.
         """
         import pymysql
 
@@ -58,7 +60,9 @@ class SqlServer:
         return pymysql.connect(**account, **{**where, "database": make_people_database_name(database), **how, **more})
 
     def sql(self, *statements: str, seconds: float = PATIENCE_SECONDS) -> tuple[tuple[Any, ...], ...]:
-        """Run these as the administrator, each within the time: the rows of the last one."""
+        """Run the statements as the administrator, each with a time limit of `seconds`. Return the rows of the last
+        one.
+        """
         rows: tuple[tuple[Any, ...], ...] = ()
         with self.connect(read_timeout=seconds) as connection, connection.cursor() as cursor:
             for statement in statements:
@@ -67,7 +71,7 @@ class SqlServer:
         return rows
 
     def answers(self) -> bool:
-        """Whether somebody can sign in right now; a server that hangs doesn't answer."""
+        """True if the administrator can log in now. A server that hangs doesn't answer within ten seconds."""
         import pymysql
 
         try:
@@ -77,7 +81,9 @@ class SqlServer:
         return True
 
     def fresh_database(self, name: str | None = None) -> str:
-        """A new, empty database: its address for a new owner, who may do all there, make accounts and pass it on."""
+        """Create an empty database and an account that owns it: the account has all rights on the database, may grant
+        them, and may create accounts. Return the owner's URL of the database.
+        """
         owner, password = f"owner_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
         name = name or f"console{secrets.token_hex(6)}"  # no underscore: in a grant that stands for any letter
         self.sql(
@@ -92,7 +98,7 @@ class SqlServer:
         return self.url(owner, password, name)
 
     def _for_accounts(self) -> tuple[str, ...]:
-        """The rights that an owner needs to make accounts, as docs/team.md gives them."""
+        """Return the rights that the owner of a database needs to create accounts, as in docs/team.md."""
         if self.is_mariadb:
             return ("CREATE USER", "PROCESS", "CONNECTION ADMIN")
         return ("CREATE USER", "ROLE_ADMIN", "PROCESS", "CONNECTION_ADMIN")
@@ -100,8 +106,8 @@ class SqlServer:
     def drop_database(self, url: str) -> None:
         """Drop a database of `fresh_database` and its owner. First end the sessions that are still connected to it.
 
-        Sessions that read information_schema are left alone: while a server looks for triggers in all databases, its
-        list of sessions names each of these in turn as the one that the reader is connected to.
+        Sessions that read information_schema aren't ended: while such a session reads the triggers of all databases,
+        the server's list of sessions shows each of these databases in turn as the session's database.
         """
         import pymysql
 
@@ -120,7 +126,7 @@ class SqlServer:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """A fresh database for as long as the block lasts: its owner's address."""
+        """Yield the owner's URL of a new database, which is dropped at the end of the block."""
         url = self.fresh_database()
         try:
             yield url
@@ -129,7 +135,7 @@ class SqlServer:
 
 
 def at(url: str) -> SqlServer:
-    """The server at an administrator's address, as `CONSOLE_TEST_MYSQL_URL` holds it."""
+    """Return the server of an administrator's URL, such as the value of `CONSOLE_TEST_MYSQL_URL`."""
     parts = urlsplit(url)
     user, password = unquote(parts.username or "root"), unquote(parts.password or "")
     return SqlServer(parts.hostname or "127.0.0.1", parts.port or 3306, user, password)
@@ -137,7 +143,7 @@ def at(url: str) -> SqlServer:
 
 @cache
 def given(url: str) -> SqlServer:
-    """The server at this address, told what docs/team.md asks of every server where it keeps a binary log."""
+    """Return the server of this URL, after making the setting for the binary log that docs/team.md requires."""
     server = at(url)
     server.sql("SET GLOBAL log_bin_trust_function_creators = ON")
     return server

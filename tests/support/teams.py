@@ -1,10 +1,12 @@
-"""A whole team on a server: a fresh database, its schema, and an account with its own rights for everybody.
+"""A complete team on a server: a new database with its schema, and a database account with its rights for each
+person.
 
     with team(mariadb_server) as people:
         console = quick_desk(home, vendor, DATABASE_URL=people.urls["op-a"], OPERATOR="")
 
-Accounts belong to the server, not to a database; so that teams don't meet, each one's names end in a mark of its own:
-`people.urls` and `people.names` are by the short name, `people.names["op-a"]` is what the database calls that person.
+Accounts belong to the whole server. So that several teams can use one server, the account names of each team end in a
+text of its own. The keys of `people.urls` and `people.names` are the short names; `people.names["op-a"]` is the
+account's name.
 """
 
 import json
@@ -33,12 +35,14 @@ EVERYBODY: Mapping[str, tuple[str, ...]] = {
     "adm-f": ("admin",),
     "worker": ("worker",),
 }
-"""Short names and roles; operators and approvers may buy."""
+"""Roles of each person, by short name. Operators and approvers may buy credit checks."""
 
 
 @dataclass(frozen=True)
 class Team:
-    """Everybody's address. `owner`: the schema account's, which runs `db …` and nothing else."""
+    """A team: the server, the database URL of each person by short name (`urls`), and the names of the accounts.
+    `owner` is the URL of the schema account, which only runs the commands `db …`.
+    """
 
     server: SqlServer
     owner: str = field(repr=False)
@@ -53,16 +57,18 @@ class Team:
         return unquote(urlsplit(self.urls[who]).password or "")
 
     def holder(self, who: str) -> str:
-        """The grantee of a person's rights: on MariaDB a role of their own, on MySQL the account."""
+        """Return the grantee of a person's rights, in SQL form: on MariaDB the person's own role, on MySQL the
+        account.
+        """
         return f"`console:{self.names[who]}`" if self.server.is_mariadb else f"`{self.names[who]}`@`%`"
 
     def connect(self, who: str, **more: Any) -> Any:
-        """A plain PyMySQL connection of this person; each statement commits. "owner": the schema account."""
+        """Return a PyMySQL connection of this person with AUTOCOMMIT; "owner" means the schema account."""
         parts = urlsplit(self.owner if who == "owner" else self.urls[who])
         return self.server.connect(parts.username or "", parts.password or "", self.database, **more)
 
     def drop(self) -> None:
-        """Database, accounts and roles."""
+        """Drop the database, the accounts and the roles of the team."""
         accounts = [f"DROP USER IF EXISTS `{name}`@`%`" for name in self.names.values()]
         roles = [f"DROP ROLE IF EXISTS `console:{name}`" for name in self.names.values()]
         shared = {role for roles in EVERYBODY.values() for role in roles} | REQUESTER_ROLES
@@ -73,7 +79,7 @@ class Team:
 
 @contextmanager
 def team(server: SqlServer, members: Mapping[str, tuple[str, ...]] = EVERYBODY, **options: Any) -> Iterator[Team]:
-    """A team for as long as the block lasts."""
+    """Yield a team (see `team_on`), which is dropped at the end of the block."""
     made = team_on(server, members, **options)
     try:
         yield made
@@ -89,10 +95,9 @@ def team_on(
     asks: bool = False,
     host: str | None = None,
 ) -> Team:
-    """A fresh database with its schema, and accounts as `db accounts apply` makes them.
-
-    `exact`: names as given, for a server that nobody shares. `asks`: operators and approvers ask a worker. `host`
-    goes into the addresses in place of the server's.
+    """Create a database with its schema, and accounts as `db accounts apply` creates them. Return the team. With
+    `exact` the accounts have exactly the short names, for a server with one team. With `asks` operators and approvers
+    are in team mode. `host` replaces the server's host in the URLs.
     """
     owner = server.fresh_database()
     server_schema.create(server, owner)
@@ -108,7 +113,7 @@ def staff(
     asks: bool = False,
     host: str | None = None,
 ) -> Team:
-    """Accounts on a database that has its schema."""
+    """Create the accounts of a team on a database that has its schema. For the arguments see `team_on`."""
     mark = "" if exact else f".{secrets.token_hex(3)}"
     names = {short: f"{short}{mark}" for short in members}
     passwords = {short: secrets.token_urlsafe(12) for short in members}
@@ -124,7 +129,7 @@ def staff(
 def people_of(
     names: Mapping[str, str], members: Mapping[str, tuple[str, ...]], *, asks: bool = False
 ) -> list[dict[str, object]]:
-    """The entries of an accounts file."""
+    """Return the entries of an accounts file for these members."""
     decides = {"operator", "approver"}
     return [
         {
@@ -139,7 +144,7 @@ def people_of(
 
 
 def apply(owner: str, people: list[dict[str, object]], passwords: Mapping[str, str]) -> None:
-    """`db accounts apply` by the schema account."""
+    """Execute `db accounts apply` as the schema account. `passwords` are by environment variable."""
     with TemporaryDirectory(prefix="console-owner-") as home:
         told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": NOWHERE}
         with open_console(Settings.load(told)) as console:

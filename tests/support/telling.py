@@ -1,11 +1,11 @@
-"""The words about a record, as people read them."""
+"""Returns the sentences about a record as people read them."""
 
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
 
 
 def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
-    """The verdict, the reason and the next step, in words."""
+    """Return the verdict, the reason and the next step of an explanation in this language."""
     step = explained.next_step
     return (
         translate(explained.verdict, language, **explained.facts),
@@ -15,7 +15,7 @@ def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
 
 
 def require_whole(explained: Explanation, language: str) -> None:
-    """Each sentence is there to its end, with every fact that it names."""
+    """Check that each sentence of the explanation is complete and contains all of its facts."""
     for text in sentences(explained, language):
         assert text.rstrip().endswith(("。", ".", '"')), text
         assert NO_VALUE not in text, text

@@ -1,4 +1,4 @@
-"""A certificate for a private server: who it is for, how long it holds, who signed it."""
+"""Makes a TLS certificate for a private server."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,9 @@ from tests.support.server_run import Run
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """`names`: hosts the certificate is for; negative `days`: it has expired."""
+    """Properties of a certificate: its hosts (`names`), and the number of days for which it is valid (negative: it
+    has expired).
+    """
 
     names: tuple[str, ...] = ("127.0.0.1", "localhost")
     days: int = 30
@@ -17,18 +19,20 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """`authority`: what a client trusts. `server`: the server's key and certificate in one file."""
+    """Files of a certificate: `authority` is the certificate authority that a client trusts, `server` the server's
+    key and certificate in one file.
+    """
 
     authority: Path
     server: Path
 
     def lines(self) -> tuple[str, ...]:
-        """For MariaDB's option file."""
+        """Return the lines for MariaDB's option file."""
         return f"ssl-ca={self.authority}", f"ssl-cert={self.server}", f"ssl-key={self.server}"
 
 
 def issue(run: Run, name: str, wanted: Tls) -> Files:
-    """Signed by an authority of its own, readable for the server."""
+    """Make a certificate that is signed by a new authority, and return its files, which the server can read."""
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)
     authority = Authority(folder)

@@ -1,4 +1,6 @@
-"""The invariants of a desk after every history: the provider's ledger against our rows."""
+"""Checks invariants of credit checks that must be true after any sequence of events, by comparing the provider's
+ledger with our rows.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,7 +20,7 @@ _CALLING = text("SELECT count(*) FROM operations WHERE state = 'calling'")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A credit check as stored, nothing derived but the claim."""
+    """The stored values of a credit check. Only the claim is derived, by the database."""
 
     id: int
     client_id: int
@@ -40,13 +42,13 @@ def rows(database: Database) -> tuple[Row, ...]:
 
 
 def still_calling(database: Database) -> int:
-    """Journal rows of calls that nobody has ended."""
+    """Return the number of operations in the journal whose state is `calling`."""
     with database.read() as conn:
         return int(conn.scalar(_CALLING) or 0)
 
 
 def check_claims(found: Iterable[Row]) -> None:
-    """At most one live row per client and number; renewals form sound chains."""
+    """Check that at most one row per client and number holds the claim, and that renewals form correct chains."""
     found = tuple(found)
     by_id = {row.id: row for row in found}
     held = Counter((row.client_id, row.claim) for row in found if row.claim)
@@ -62,7 +64,7 @@ def check_claims(found: Iterable[Row]) -> None:
 
 
 def check_link(row: Row, successor: Row | None) -> None:
-    """The successor of a record is younger, of the same client and number, and not an error."""
+    """Check that the renewal `successor` of a record is newer, has the same client and number, and hasn't failed."""
     assert successor is not None, f"superseded by nothing: {row}"
     assert row.status == "success", f"superseded without having been bought: {row}"
     assert (successor.client_id, successor.number) == (row.client_id, row.number), f"{row} → {successor}"
@@ -72,9 +74,8 @@ def check_link(row: Row, successor: Row | None) -> None:
 
 
 def check_charges(found: Iterable[Row], charged: Mapping[str, int]) -> None:
-    """One charge per record at most, and none without a record that says success, or that nobody knows yet.
-
-    `charged` counts the ledger's charges per number, for desks with one client.
+    """Check that each charge belongs to a record that isn't failed, and that each successful record has a charge.
+    `charged` has the number of the ledger's charges by corporation number, for desks with one client.
     """
     held = Counter(row.number for row in found if row.status != "error")
     certain = Counter(row.number for row in found if row.status == "success")
@@ -85,7 +86,9 @@ def check_charges(found: Iterable[Row], charged: Mapping[str, int]) -> None:
 
 
 def check_queues(console: Console) -> None:
-    """Each record that is unknown, incomplete or in need of review is in that queue, with a next step."""
+    """Check that each record that has an unknown outcome, needs a review or is pending is in the queue for it, and
+    that each record in a queue has a next step.
+    """
     queued = {
         name: {item.record.id: item for item in console.recovery.read_queue(name, 1_000).items}
         for name in ("unknown", "incomplete", "error", "review", "pending")

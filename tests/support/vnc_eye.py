@@ -1,4 +1,4 @@
-"""Looks at a window of another process from outside, through Qt's VNC platform (`QT_QPA_PLATFORM=vnc:port=N`)."""
+"""Reads the screen of a window of another process through Qt's VNC platform (`QT_QPA_PLATFORM=vnc:port=N`)."""
 
 import socket
 import struct
@@ -10,9 +10,8 @@ LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 
 
 def colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
-    """How many colours the screen shows once it shows more than one; 0 or 1 when the patience ends first.
-
-    An empty screen has one colour; a painted window has dozens, of its letters' edges alone.
+    """Wait until the screen shows more than one colour, and return the number of its colours. Return 0 or 1 if that
+    doesn't happen within `patience` seconds. An empty screen has one colour, a painted window has many.
     """
     deadline = time.monotonic() + patience
     seen = 0
@@ -24,7 +23,9 @@ def colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
 
 
 def _connected(port: int, deadline: float) -> socket.socket:
-    """A connection as soon as the other process listens."""
+    """Wait until the other process accepts connections, and return a connection. Raises ConnectionRefusedError after
+    `deadline` (monotonic seconds).
+    """
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port), timeout=LOCK_WAIT_SECONDS)
@@ -35,9 +36,8 @@ def _connected(port: int, deadline: float) -> socket.socket:
 
 
 def _greet(stream: socket.socket) -> tuple[int, int]:
-    """The opening of RFB 3.3 without a password; width and height of the screen in pixels.
-
-    The server's own pixel format is sent back to it: Qt 6.11 dies of a null pointer where a viewer names none.
+    """Make the handshake of RFB 3.3 without a password, and return width and height of the screen in pixels. The
+    server's own pixel format is sent back to it, because Qt 6.11 crashes if a viewer doesn't name one.
     """
     _take(stream, 12)
     stream.sendall(b"RFB 003.003\n")
@@ -52,7 +52,7 @@ def _greet(stream: socket.socket) -> tuple[int, int]:
 
 
 def _screen(stream: socket.socket, width: int, height: int) -> set[bytes]:
-    """The colours of one whole picture, in raw encoding with four bytes a pixel."""
+    """Return the colours of the whole screen, each as the four bytes of a pixel in raw encoding."""
     stream.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
     _kind, rectangles = struct.unpack(">BxH", _take(stream, 4))
     found: set[bytes] = set()

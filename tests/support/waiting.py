@@ -1,15 +1,17 @@
-"""Waiting for a condition with a limit, never for a time."""
+"""Waits for a condition, with a time limit."""
 
 import time
 from collections.abc import Callable
 from threading import Event
 
 PATIENCE_SECONDS = 300.0
-"""How long a test waits for what must come. No machine that works needs so long, however slow and busy it is."""
+"""Time limit (seconds) of a wait for an event that must happen. It is longer than even a slow, busy machine needs."""
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Look again and again, quickly, until it is true; fails after the limit, saying what was awaited."""
+    """Check the condition every 20 ms until it is true. Raises AssertionError with the text `what` after
+    `seconds`.
+    """
     pause = Event()
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,4 +1,6 @@
-"""Import and compute, once in the process that children are forked from, what each child would need."""
+"""Imports and computes, once in the process from which child processes are forked, the things that each child would
+need.
+"""
 
 import codecs
 import gc
@@ -26,7 +28,9 @@ def _import_all(package: ModuleType) -> None:
 
 
 def _buy() -> None:
-    """One purchase on a database that is gone afterwards: its statements stay compiled (see compiled.py)."""
+    """Make one purchase in a temporary database, so that its statements are compiled for all children (see
+    compiled.py).
+    """
     with (
         quick_folder() as home,
         open_console(Settings.load(environment(home, NOWHERE)), credit_check_adapter=LedgerVendor()) as desk,

@@ -1,4 +1,4 @@
-"""The worker as a process of its own, before a place's database and a sandbox."""
+"""Runs the worker as a process of its own, with the database of a Place and a sandbox."""
 
 import json
 import os
@@ -20,7 +20,9 @@ _WORDS = ("--json", "worker")
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """One that has said that it is ready. `url`: of its receiver; `log`: what it has written to stderr."""
+    """A running worker that has reported that it is ready. `url` and `port` are those of its receiver, `log` is the
+    file of its stderr.
+    """
 
     process: "subprocess.Popen[bytes] | ForkedCommand"
     url: str
@@ -46,10 +48,10 @@ def worker_process(
     program: Sequence[str] = ("console",),
     **extra: str,
 ) -> Iterator[WorkerProcess]:
-    """Ready, and gone at the end whatever happens. Its log is a file of the place's folder, for it may run for long.
-
-    `person`: who runs it, else who keeps notices. `extra`: what it is told beside both providers of the sandbox,
-    names without their `CONSOLE_`. `program`: another module that runs the console, and its own words.
+    """Start a worker, and yield it when it is ready; it is ended at the end of the block. Its log is a file in the
+    folder of `place`. `provider` is the sandbox's URL. `person` runs the worker (None: the person that stores
+    notices). `extra` are further settings without their prefix `CONSOLE_`. `program` is the module that runs the
+    console, with its arguments.
     """
     command, log = [sys.executable, "-m", *program, *_WORDS], _log_of(place, desk)
     env = _environment(place, provider, person, desk, extra)
@@ -66,7 +68,9 @@ def worker_process(
 def forked_worker(
     place: Place, provider: str, *, desk: int, person: str | None = None, **extra: str
 ) -> Iterator[WorkerProcess]:
-    """The same, forked from a process that has imported it: for tests that measure neither start nor memory."""
+    """Start a worker like `worker_process`, but forked from a process that has already imported the program. It is
+    for tests that don't measure the start or the memory.
+    """
     env, log = _environment(place, provider, person, desk, extra), _log_of(place, desk)
     with ForkedCommand(*_WORDS, environment=env, log=log) as process:
         yield from _ready(process, log)
