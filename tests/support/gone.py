@@ -1,4 +1,4 @@
-"""A process that goes away in the middle of something: from that moment on it writes nothing, as after kill -9."""
+"""Simulates a process that crashes during an action: from that moment on it writes nothing, as after kill -9."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +8,15 @@ from console.services.process.context import ServiceContext
 
 
 class Gone(BaseException):
-    """The process went away."""
+    """Raised at the simulated crash of the process."""
 
 
 @contextmanager
 def going_away(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
-    """Yields what ends the process; after the block another process sits at the same desk."""
+    """Yield a function that simulates the crash: it raises Gone, and afterwards the process can't write to the
+    database and the spool. After the block the service context works again, as that of another process of the same
+    desk.
+    """
 
     def gone(*_: object, **__: object) -> NoReturn:
         raise Gone
@@ -27,4 +30,4 @@ def going_away(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
         yield vanish
     finally:
         context.database.__dict__.pop("write", None)
-        context.spool.__dict__.pop("answered", None)
+        context.spool.__dict__.pop("store_answer", None)

@@ -1,6 +1,5 @@
-"""A desk for refunds before the simulated providers: payments in a line, people who decide, a clock that is moved.
-
-The desk's own clock can be moved; the providers are signed for by the machine's.
+"""A desk for tests of refunds at the simulated providers, with paid payments and people who decide. A test can move
+the desk's clock. The requests to the providers are signed with the time of the machine's clock.
 """
 
 from collections.abc import Iterator
@@ -52,7 +51,9 @@ _CURRENCY = {"paypay": "JPY", "atom": "INR"}
 
 
 class Outsider:
-    """A provider's methods, each of which fails when it is called inside a transaction."""
+    """A provider's adapter whose calls to the provider fail the test if they are made inside a database
+    transaction.
+    """
 
     def __init__(self, whole: Any, watch: OpenTransactions) -> None:
         self._whole, self._watch = whole, watch
@@ -61,7 +62,7 @@ class Outsider:
         found = getattr(self._whole, name)
         if name == "make_reader":
             return lambda: Outsider(found(), self._watch)
-        if name not in ("payment", "refund", "refund_status", "start", "cancel"):
+        if name not in ("read_payment", "read_refund", "list_refunds", "delete_code", "start", "refund", "cancel"):
             return found
 
         def called(*given: Any) -> Any:
@@ -72,7 +73,9 @@ class Outsider:
 
 
 class RefundDesk:
-    """One desk. `refunds` is what `console.refunds` is; acts are done by name."""
+    """One desk. `refunds` is its refund service. The methods `ask`, `approve` and others act as the person whose name
+    is given.
+    """
 
     def __init__(self, home: Path, control: SandboxControl, *, scale: int = SCALE, **extra: str) -> None:
         self.control, self.clock = control, MovedClock()
@@ -105,7 +108,7 @@ class RefundDesk:
     # The world before a refund
 
     def team(self) -> None:
-        """From now on only these persons may act."""
+        """Insert the people of TEAM, so that from now on only they may act."""
 
         def add(tx: Transaction) -> None:
             for person in TEAM:
@@ -116,7 +119,9 @@ class RefundDesk:
     def paid(
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
     ) -> Payment:
-        """A payment that was taken, there and here, with its order."""
+        """Add a paid payment at the provider and here, with a paid order if `order`, and return ours. `minor`: its
+        amount in minor units.
+        """
         there = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY[provider]
 
@@ -148,7 +153,7 @@ class RefundDesk:
         self.sql("UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = :name", name=name)
 
     def sql(self, statement: str, **values: object) -> list[Any]:
-        """Plain SQL, as somebody else would run it."""
+        """Run an SQL statement without the services, as another program would, and return its rows."""
 
         def run(tx: Any) -> list[Any]:
             result = tx.conn.execute(text(statement), values)
@@ -183,7 +188,9 @@ class RefundDesk:
             return self.refunds.resolve(refund.id, as_state, proof, number)
 
     def due(self) -> dict[str, int]:
-        """Every due task of refunds, in its order, and those that settle what was left behind."""
+        """Run the tasks for lapsed and undelivered operations, then every due task of refunds. Return the number of
+        processed records by task.
+        """
         tasks = dict(self.machinery.list_due_tasks())
         with act_as(WORKER):
             with self.context.database.read() as conn:
@@ -203,17 +210,21 @@ class RefundDesk:
         return count
 
     def later(self, **span: float) -> None:
-        """Time passes here, in the console's own time: a minute of it takes three seconds at scale 20."""
+        """Move the desk's clock forward by `span` (arguments of timedelta) of the console's time. At the time scale
+        20, a minute of it is three seconds of the clock.
+        """
         self.clock.offset += timedelta(**span) / self.context.scale.factor
 
     def now(self, refund: Refund) -> Refund:
-        """The refund as everybody sees it."""
+        """Return the present state of the refund as the services return it."""
         return refund_records.read_refund(self.context, refund.id)
 
     # Conditions
 
     def agree(self, payment: Payment) -> Payment:
-        """Our sums add up, and give back no more than the provider's ledger knows to have been taken."""
+        """Check that the amounts of our payment agree with the provider's ledger, and that no more was refunded than
+        captured. Return our payment.
+        """
         ours = self.payment(payment.id)
         there = self.control.payments_control.read_payment(ours.provider, ours.merchant_payment_id)
         assert ours.refundable_minor >= 0
@@ -223,12 +234,16 @@ class RefundDesk:
         return ours
 
     def keys_at(self, payment: Payment) -> list[str]:
-        """The keys of the refunds that the provider accepted, in order."""
+        """Return the idempotency keys of the refunds of this payment that the provider has accepted, in their
+        order.
+        """
         there = self.control.payments_control.read_payment(payment.provider, payment.merchant_payment_id)
         return [refund["key"] for refund in there["refunds"]]
 
     def refused(self, code: str | None = None) -> list[str]:
-        """Refusals in the audit trail, by their reason."""
+        """Return the reasons of the refusals in the audit trail, oldest first; with `code`, only those with this
+        reason.
+        """
         rows = self.sql("SELECT reason FROM audit_log WHERE result = 'refused' ORDER BY id")
         return [row[0] for row in rows if code in (None, row[0])]
 
@@ -243,7 +258,7 @@ def refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[R
 
 
 def code_of(call: Any) -> str:
-    """The code of the refusal or failure that a call ends with, `done` without one."""
+    """Call `call`, and return the code of the ConsoleError that it raises; "done" if it raises none."""
     try:
         call()
     except ConsoleError as refusal:
@@ -252,7 +267,7 @@ def code_of(call: Any) -> str:
 
 
 def refusal_of(call: Any) -> ConsoleError:
-    """The refusal or failure that a call ends with."""
+    """Call `call`, and return the ConsoleError that it raises. Raises AssertionError if it raises none."""
     try:
         found = call()
     except ConsoleError as refusal:
