@@ -190,14 +190,15 @@ class AdminPage(Page):
 
     @Slot()
     def _refresh_on_worker_change(self) -> None:
-        """Read the data again if a worker has come or gone, or if this desk has run its due tasks."""
+        """Read the data again if a worker has started or stopped, or if this desk has run its due tasks."""
         worker_times = self._get_worker_times()
         if worker_times != self._known_worker_times:
             self._known_worker_times = worker_times
             self.refresh("changed")
 
     def _get_worker_times(self) -> tuple[datetime | None, datetime | None]:
-        """Return since when no worker is present, and when this desk last ran due tasks; None for each if not so."""
+        """Return two instants: the one since which no worker is present (None while a worker is present), and the one
+        at which this desk last ran its due tasks (None if it has run none)."""
         return self.context.connection_state.worker_away_since, self.context.last_due_tasks_at
 
     def read_data(self, reason: str) -> None:
@@ -245,7 +246,7 @@ class AdminPage(Page):
         self._update_buttons()
 
     def _show_contents(self, contents: _AdminPageContents, *, is_automatic: bool) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         self._refused_tab_names = frozenset(
             name for name in self._refusal_by_tab_name if getattr(contents, name) is None
         )

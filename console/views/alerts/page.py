@@ -242,7 +242,7 @@ class AlertsPage(Page):
         self.refresh("asked")
 
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         sorted_incidents = sorted(
             incidents, key=_get_state_position
         )  # within a state, the order of the service stays

@@ -200,7 +200,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def _read_counts_unless_running(self) -> None:
-        """Read the counts, unless a reading is running already. The timer of the counts calls this."""
+        """Read the counts; do nothing if they are already being read. The timer of the counts calls this."""
         if "standing" not in self._running_call_kinds:
             self.read_work_counts()
 
@@ -209,8 +209,8 @@ class BackgroundRefresh(QObject):
         """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and proposals
         that the acting person may decide, of unacknowledged alerts and of mentions. Also read the events that concern
         the person. Store all of them in the context as WorkCounts. If an earlier call of this method is still
-        running, read again after it has ended: it may have read some numbers before the change because of which this
-        call was made."""
+        running, read everything again after it has ended, because the earlier call may have read some of the numbers
+        too early."""
         if not self._mark_call_running("standing"):
             self._are_counts_outdated = self._context.is_ready
             return

@@ -268,8 +268,8 @@ class CommandPalette(QObject):
         self.search_box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 
     def _make_nothing_found_group(self) -> ResultGroup:
-        """Return the group that is shown if nothing matches: the searched text, where the search looked, and the
-        next steps."""
+        """Return the group that is shown if nothing matches. Its heading has the typed text and the time of the
+        search; its entries explain which data was searched, and offer the next steps."""
         translate, search_result = self._context.translate, self._search_result
         registry_date = search_result.companies.registry_date if search_result is not None else None
         title = translate(

@@ -21,8 +21,8 @@ def collect_due_generations() -> None:
 
 
 class GarbageCollectionTimer(QTimer):
-    """A timer that collects garbage in the GUI thread once a second, in place of Python's automatic collection,
-    until `stop`.
+    """A timer that collects garbage in the GUI thread once a second, in place of Python's automatic collection, until
+    `stop` is called.
 
     Its first run calls gc.freeze, so that no collection scans the objects that exist then (modules, the built
     window). Even a full collection is therefore short enough not to delay the painting.

@@ -173,9 +173,8 @@ class WindowOpener(QObject):
             self._person = self.context.preferences.person
 
     def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
-        """Show that a file of the person was moved to `path`; before the first page is open, only store it.
-        `words_key` is the wording key of the sentence, which names the file.
-        """
+        """Show that a file of the person was moved to `path`. Before the first page is open, only store the path, so
+        that it can be shown later. `words_key` is the wording key of the sentence, which names the file."""
         self._moved_files_by_words_key[words_key] = path
         if self.controller is not None:
             self._show_moved_file_toasts()

@@ -117,8 +117,8 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _check_end_visible_later(self) -> None:
-        """Find out after the present event whether the end of the request is visible, and mark the request as read if
-        it is."""
+        """After Qt has handled the present event, check whether the end of the request is visible, and mark the
+        request as read if it is."""
         QTimer.singleShot(0, self, self._mark_read_if_end_visible)
 
     @Slot()
@@ -169,13 +169,13 @@ class RefundRequestPanel(QScrollArea):
                 area.verticalScrollBar().rangeChanged.connect(self._check_end_visible_later)
 
     def _scroll_to_end(self) -> None:
-        """Scroll to the end of the request, and the page around this scroll area so far that the end is in sight."""
+        """Scroll to the end of the request. Also scroll the page around this scroll area until the end is visible."""
         self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
         self._scroll_page_to_row(self.viewport().height())
         self._mark_read_if_end_visible()
 
     def _scroll_page_to_row(self, row: int) -> None:
-        """Scroll the page around this scroll area so that this row of the viewport (px from its top) is in sight."""
+        """Scroll the page around this scroll area until this row of the viewport (px from its top) is visible."""
         for area in self._list_outer_areas():
             page = area.widget()
             if page is not None:
@@ -183,8 +183,8 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def scroll_one_page(self) -> None:
-        """Scroll down by the height that is in sight, less one line of text: first the page around this scroll area
-        while it hides the lower part of it, then the request. No line is left out."""
+        """Scroll down by the visible height, less one line of text: first the page around this scroll area while it
+        hides the lower part of it, then the request. No line is left out."""
         bar, line_px, height = (
             self.verticalScrollBar(),
             current_appearance().line_height("body"),
@@ -578,8 +578,9 @@ class RefundRequestPanel(QScrollArea):
 
 
 def _find_rows_in_sight(widget: QWidget) -> tuple[int, int]:
-    """Return the first row of a widget that no widget around it cuts off, and the row below the last one, in px from
-    the widget's top. The second is at most the first if the whole widget is cut off."""
+    """Return two row numbers, in px from the widget's top: the first row that no widget around it cuts off, and the
+    row below the last such row. If the whole widget is cut off, the second number is not greater than the first one.
+    """
     top, bottom, current = 0, widget.height(), widget
     while not current.isWindow() and (parent := current.parentWidget()) is not None:
         offset = widget.mapTo(parent, QPoint(0, 0)).y()
@@ -588,7 +589,9 @@ def _find_rows_in_sight(widget: QWidget) -> tuple[int, int]:
 
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
-    """Return the title of a request: the question whether to approve it, only for a person who can still answer."""
+    """Return the title of a request. A person who can still approve it reads the question whether to approve it; its
+    maker reads a title for own requests. After the decision, and for a person who has already approved it, the title
+    names the refund and its amount."""
     amount = wording.format_amount(details.record.amount_minor, details.record.currency)
     has_approved = any(is_same_person(name, context.operator or "") for name in details.record.checkers)
     if has_approved or details.record.state not in _REFUND_STATES_BEFORE_SENDING:

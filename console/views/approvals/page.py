@@ -258,7 +258,7 @@ class ApprovalsPage(Page):
         is_automatic: bool = False,
     ) -> None:
         if not self.refund_id:  # otherwise the reading of the request decides whether the shown data is up to date
-            self.hide_reading_failure()
+            self.mark_data_read()
         self.inbox, self.proposals = inbox, proposals
         self.list_panel.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
         self._correct_decision_count()
@@ -387,7 +387,7 @@ class ApprovalsPage(Page):
     def _show_details(self, id: int, details: RefundDetails) -> None:
         if id != self.refund_id:
             return
-        self.hide_reading_failure()
+        self.mark_data_read()
         self.request_panel.show_details(details)
         self._show_request_head(details)
         self.list_panel.show_refund(details.record)

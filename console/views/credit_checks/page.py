@@ -134,7 +134,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         else:
             super()._run_action_by_shortcut(action_name)
 
-    def run_record_kind_action(self, action_name: str, details: CreditCheckDetails) -> None:
+    def run_kind_specific_action(self, action_name: str, details: CreditCheckDetails) -> None:
         record = details.record
         match action_name:
             case "probe":

@@ -159,7 +159,7 @@ class PdfComparisonPage(Page):
             self._end_pdf_processes(pdf_pair)
             return
         self._close_documents()
-        self.hide_reading_failure()
+        self.mark_data_read()
         self._pdf_pair, self.page_index = pdf_pair, 0
         new_version = next((version for version in versions if version.sha256 == route.new), versions[0])
         older = versions[versions.index(new_version) + 1 :]

@@ -230,7 +230,7 @@ class PdfPage(Page):
             pdf_document.close()
             return
         self._close_document()
-        self.hide_reading_failure()
+        self.mark_data_read()
         self._pdf_document, self.page_count, self.page_index = pdf_document, count, 0
         self._render_page()
         if self.shows_text:
@@ -243,8 +243,8 @@ class PdfPage(Page):
     def _make_call_if_shown(
         self, pdf_document: "PdfDocument", show_result: Callable[[ReadT], None]
     ) -> Callable[[ReadT], None]:
-        """Return a function that calls `show_result` with its argument while `pdf_document` is the shown PDF. A
-        request to a PDF that was closed meanwhile fails, and a late answer would be shown with another PDF."""
+        """Return a function that calls `show_result` with its argument if `pdf_document` is still the shown PDF. This
+        is needed because an answer about a PDF that was closed meanwhile would be shown with another PDF."""
 
         def show_if_shown(result: ReadT) -> None:
             if pdf_document is self._pdf_document:

@@ -190,11 +190,10 @@ def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
 
 
 def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: QRectF, signs: Sequence[str]) -> None:
-    """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the
-    left edge of the page, where it covers no text: each of `signs`, those of the page, has its own column, and on a
-    small page columns and signs become smaller. `mark_rect` and `sheet` are the rectangles of mark and page in px.
-    The page is always white, so the colours are those of the light theme.
-    """
+    """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the left
+    edge of the page, where no text is covered. `signs` are all signs that occur on the page; each has a column of its
+    own at the edge. On a small page, columns and signs are smaller. `mark_rect` and `sheet` are the rectangles of
+    mark and page in px. The page is always white, so the colours are those of the light theme."""
     colour = QColor(tokens().get_colours("light")[mark.tone])
     frame = mark_rect.adjusted(-2, -2, 2, 2)
     painter.setPen(QPen(colour, 3 if mark.is_current else 1.5))

@@ -9,7 +9,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.tables.delegates import get_state_word_tone
-from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.theme.mixed_font_text import (
     compute_centred_baseline,
     draw_font_runs,
@@ -105,7 +105,7 @@ class CountLineButton(PaintedButton):
         line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
         is_state = bool(line.figure_icon_name)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
-        font_role: TypeRoleName = "body" if is_state else "figure"
+        font_role: TextRoleName = "body" if is_state else "figure"
         x = right - measure_font_runs(runs, font_role)
         painter.setPen(current_appearance().colour(get_state_word_tone(line.figure_tone) if is_state else "text"))
         draw_font_runs(painter, x, baseline, runs, font_role)

@@ -295,7 +295,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self._tables[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _list_shown_operations(self) -> list[UnfinishedWork]:
-        """Return the operations of the shown group, or those of all people with the acting person's first."""
+        """Return the operations of the shown group. If no group is selected, return those of all people, with the
+        acting person's own ones first."""
         operator = self._context.operator
         if self._own_work_group is not None:
             return list_own_work(self._operations, operator, self._own_work_group)

@@ -233,7 +233,7 @@ class LookupPage(Page):
     def _show_result(self, text: str, result: LookupResult, *, is_automatic: bool = False) -> None:
         if text != self._looked_up_text:
             return
-        self.hide_reading_failure()
+        self.mark_data_read()
         is_first = (
             self.result_stack.currentWidget() is not self.company_panel
             or self.company_panel.number != result.corporation_number
@@ -253,8 +253,7 @@ class LookupPage(Page):
         """Show the reason why the lookup of `text` failed. If `text` is a wrong corporation number, show this in
         place of the records; show any other failure in a bar. If `text` isn't meant as a number, because it has other
         characters or too few digits, search for it instead. Do nothing if the person has looked up another text
-        since.
-        """
+        meanwhile."""
         if text != self._looked_up_text:
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
@@ -290,7 +289,7 @@ class LookupPage(Page):
     def _show_search_result(self, text: str, result: SearchResult) -> None:
         if text != self._looked_up_text:
             return
-        self.hide_reading_failure()
+        self.mark_data_read()
         problems = " ".join(
             format_search_problem(problem, self.context.translate) for problem in result.query.problems
         )
@@ -338,8 +337,8 @@ class LookupPage(Page):
 
     def _make_nothing_found_message(self, typed_text: str, result: SearchResult) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text, with the time of the search
-        and the next steps. It says so if only the newest records were searched, and, without a corporation registry,
-        that a search by company name needs one."""
+        and the next steps. If only the newest records were searched, the message says this. On a desk without a
+        corporation registry, it says that a search by company name needs one."""
         translate = self.context.translate
         hint = translate("lookup.nothing_hint", at=self.context.now())
         if result.is_partial:

@@ -90,9 +90,9 @@ class MoneyPage(RecordPage[MoneyView]):
         """Show the facts of the record in the panel beside the tabs. Implemented by the subclass."""
 
     def make_payer_label(self, payer: str | None) -> TextLabel | None:
-        """Return a label with the masked payer; while it is unmasked, with the payer itself, whose text can't be
-        selected, so that no copy of it is made. Tab reaches it, so that a screen reader reads it. Return None if
-        `payer` is None or empty."""
+        """Return a label with the masked payer, or with the payer itself while it is unmasked. The text of an
+        unmasked payer can't be selected, so that nobody copies it; the Tab key stops at the label, so that a screen
+        reader reads it. Return None if `payer` is None or empty."""
         texts = self.unmasking.texts
         self._unmasked_payer_label = None
         if texts is not None and texts.payer:
@@ -170,7 +170,8 @@ class MoneyPage(RecordPage[MoneyView]):
         self._place_facts()
 
     def _place_facts(self) -> None:
-        """Place the panel with the facts beside the tabs; in a narrow page below them, as high as its facts."""
+        """Place the panel with the facts beside the tabs; in a narrow page below them, where the panel is as high as
+        its facts need."""
         if self.width() >= _MIN_WIDTH_WITH_FACTS_PANEL_PX * current_appearance().scale:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
             self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))

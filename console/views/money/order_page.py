@@ -91,7 +91,7 @@ class OrderPage(MoneyPage[OrderDetails]):
     def list_helpful_actions(self, details: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if details.payments else ()
 
-    def run_record_kind_action(self, action_name: str, details: OrderDetails) -> None:
+    def run_kind_specific_action(self, action_name: str, details: OrderDetails) -> None:
         if action_name == "open_payment" and details.payments:
             payment_id = (
                 details.alert.id
@@ -115,8 +115,9 @@ def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
 
 
 def _find_payment_to_open(details: OrderDetails) -> int:
-    """Return the id of the payment that the order's explanation is about: that of the refund that has not ended, or
-    the one with an unknown outcome, or the one that a person must look at; otherwise the newest payment."""
+    """Return the id of the payment that the order's explanation is about. This is the first of these that exists: the
+    payment of a refund that has not ended, a payment with an unknown outcome, a payment that a person must look at,
+    the newest payment."""
     relations = details.record.relations
     if relations is not None and relations.pending_refund is not None:
         return relations.pending_refund.payment_id

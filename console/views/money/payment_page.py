@@ -147,7 +147,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     # -- actions
 
-    def run_record_kind_action(self, action_name: str, details: PaymentDetails) -> None:
+    def run_kind_specific_action(self, action_name: str, details: PaymentDetails) -> None:
         match action_name:
             case "probe":
                 self.action_handlers.probe(details.record)

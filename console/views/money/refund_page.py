@@ -107,7 +107,7 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     # -- actions
 
-    def run_record_kind_action(self, action_name: str, details: RefundDetails) -> None:
+    def run_kind_specific_action(self, action_name: str, details: RefundDetails) -> None:
         match action_name:
             case "probe":
                 self.action_handlers.probe(details.record)

@@ -52,8 +52,7 @@ def has_room_beside_lists(window: QWidget) -> bool:
 
 class KeyHintPanel(Surface):
     """The line at the bottom of a page that shows each keyboard shortcut with the name of its action. `status_label`,
-    at its right end, has a count, the place in a list or another state of the page.
-    """
+    at its right end, has a count, the position in a list or another state of the page."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]], parent: QWidget) -> None:
         super().__init__(parent, edge="top")
@@ -334,8 +333,8 @@ class Page(QWidget):
             self.bars_below.show()
 
     def add_bar_container(self, layout: QBoxLayout | None = None) -> None:
-        """Add the container of the notification bars that belong to the page's contents, at the bottom of `layout`
-        (by default of the page) as built so far."""
+        """Add the container of the notification bars that belong to the page's contents. It is placed below
+        everything that `layout` (by default the layout of the page) contains at the time of the call."""
         (self._layout if layout is None else layout).addWidget(self._bars_above)
         self._bars_above.show()
 
@@ -409,10 +408,10 @@ class Page(QWidget):
         self.bind_shortcut(button.key, partial(self.press_button, button))
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
-        """Press a button because its shortcut was pressed. If it is disabled or hidden, show the reason: the button's
-        own, `reason`, or a sentence that the action doesn't fit the selected row. For a busy button do nothing,
-        because the window has already shown that its call is running.
-        """
+        """Press a button because its shortcut was pressed. If the button is disabled or hidden, show the reason
+        instead: for a disabled button its own reason, for a hidden one `reason`; if that one is "", the other one; if
+        both are "", a sentence which says that the action doesn't fit the selected row. For a busy button do nothing,
+        because the window has already shown that its call is running."""
         if button.isEnabled() and button.isVisibleTo(self):
             button.click()
         elif not button.is_busy:
@@ -628,8 +627,9 @@ class Page(QWidget):
     def read_data_again(self) -> None:
         self.refresh("asked")
 
-    def hide_reading_failure(self) -> None:
-        """Store that the data of the page was read now, and remove the bar that `show_reading_failure` has shown."""
+    def mark_data_read(self) -> None:
+        """Store the present time as that at which the page's data was read, and remove the bar that
+        `show_reading_failure` has shown."""
         self._loaded_at, had_failed = self.context.now(), self._reading_failure is not None
         self._reading_failure = None
         self.hide_bar("failed")

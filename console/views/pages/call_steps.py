@@ -43,8 +43,9 @@ class ReachedStepCollector:
 
 
 class RunningCallTimer(QTimer):
-    """Follows the call of a busy dialog of any kind. After 3 s it shows the elapsed time in the footer; after 10 s it
-    lets the person close the dialog. The call continues in its worker thread, and a toast shows its result."""
+    """A timer that observes the running call of a busy dialog. After 3 s it shows the elapsed time in the footer;
+    after 10 s it lets the person close the dialog. The call continues in its worker thread, and a toast shows its
+    result."""
 
     def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:
         super().__init__(dialog, interval=1_000)

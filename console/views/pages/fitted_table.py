@@ -77,9 +77,10 @@ class FittedTable(RecordTable):
     def fit_columns(self) -> None:
         """Set the widths of the columns. If a text would be cut off, make figures and states as narrow as their
         contents. If the table is still too narrow, take these steps until the columns fit: hide the columns of
-        `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the
-        person has set; hide the columns of `naming_columns`; cut off up to a quarter of the states. If they still
-        don't fit, the table scrolls sideways, and the columns up to the one that names the record stay visible.
+        `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the person
+        has set; hide the columns of `naming_columns`; make columns of states up to a quarter narrower, which cuts off
+        long states. If the columns still don't fit, the table scrolls sideways, and the columns up to the one that
+        names the record stay visible.
 
         If a sentence and a corporation number would both be cut off, and a column of identifiers names the record,
         hide the column of the number: a part of a number names no corporation.
@@ -251,7 +252,8 @@ class FittedTable(RecordTable):
 
     def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
         """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
-        of sentences is cut off, too. Return none if no column of identifiers names the record in their place."""
+        of sentences is cut off, too. Return an empty set if no column of identifiers names the record in their place.
+        """
         shown_columns = {
             column.key: column_index
             for column_index, column in enumerate(self.rows.columns)

@@ -53,8 +53,7 @@ class PageScrollArea(QScrollArea):
         self._keeps_opened_tab = False
 
     def show_focus(self) -> None:
-        """Scroll up or down so that the widget of the page that has the focus is visible; of a list, its current
-        row."""
+        """Scroll up or down so that the focused widget of the page is visible; if it is a list, its current row."""
         page = self.widget()
         focused_widget = page.focusWidget() if page is not None else None
         if page is None or focused_widget is None:

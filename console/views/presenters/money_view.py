@@ -106,9 +106,9 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
 
 
 def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str:
-    """Return the text with the instant at which the refund was sent to the provider, or at which the console started
-    the payment (its call was sent later), and its age; "" if this instant isn't stored, or if the console did not
-    start the payment."""
+    """Return the text with an instant and its age. For a refund, this is the instant at which it was last sent to the
+    provider; for a payment, the instant at which the console started it (its call was sent later). Return "" if the
+    refund was never sent, or if the console did not start the payment."""
     if isinstance(record, Refund):
         key, sending_time = "money.side.sent_age", record.last_sent_at
     else:
@@ -244,8 +244,8 @@ def format_refundable_change(details: RefundDetails) -> str:
 
 def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:
     """Return the names of the actions that the page of the payment recommends: first the action of the explained next
-    step, then others that may help. A refund isn't among them if the provider has refused one of this payment for
-    good; the button of the page stays enabled, because the service accepts a request."""
+    step, then others that may help. If the provider has finally refused a refund of this payment, a refund is not
+    recommended; its button on the page stays enabled, because the service still accepts a request."""
     advised_action = details.explanation.next_step.action
     if advised_action == OPEN_ORDER_ACTION:
         return (advised_action,)

@@ -111,8 +111,8 @@ def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
 
 
 def format_run_count(count: int, item: ReconciliationRunItem) -> str:
-    """Return the number of differences of one kind as text; – if a failed run has found none, because it has not read
-    everything, and nobody knows whether there are any."""
+    """Return the number of differences of one kind as text. If a failed run has found none, return –: the run has not
+    read everything, so that there may be some."""
     return wording.NO_VALUE if item.state is RunState.FAILED and not count else wording.format_count(count)
 
 
@@ -144,7 +144,7 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     """Return the toast with the result of a reconciliation run: the numbers of compared, differing and imported rows,
-    and of those that only we have. Each number has the name that it has on the page of the run."""
+    and of rows that exist only in this database. Each number has the name that it has on the page of the run."""
     difference_count = report.different_state + report.different_amount
     has_ended = report.ended_at is not None or report.run_id is None
     is_dry_run = report.run_id is None

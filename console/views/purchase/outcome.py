@@ -100,9 +100,9 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
 
 
 def make_refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
-    """Return the content of the dialog after a purchase that was refused or wasn't sent: the failure, and the badges
-    of the credit check if there is one. If the exit status of the failure is 5 or 6 (by which an error code says that
-    certainly nothing was bought), the content also says, once, that nothing was charged."""
+    """Return the content of the dialog after a purchase that was refused or was not sent: the failure, and the badges
+    of the credit check if there is one. If the exit status of the failure is 5 or 6, which means that nothing was
+    bought, the content also says, once, that nothing was charged."""
     has_provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     text, not_charged = context.format_failure(failure), context.translate("dialog.purchase.not_charged")
     lead = not_charged if has_provider_answered and not_charged not in text else ""

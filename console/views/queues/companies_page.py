@@ -61,9 +61,8 @@ class ChangedCompaniesPage(Page):
     """The page of the queue of changed companies: the open changes, the oldest one first. The Enter key opens the
     lookup of the current company, the S key the lookup of its successor. The A key opens the dialog that acknowledges
     the change, the B key the dialog that renews the company's credit check; each of these two actions removes the
-    entry from the queue. The C key also lists the acknowledged changes, below the open ones and in no export; the
-    A key reopens one with a reason.
-    """
+    entry from the queue. The C key shows or hides the acknowledged changes, which are below the open ones and never
+    exported. For an acknowledged change, the A key opens the dialog that reopens it with a reason."""
 
     sidebar_key = "queues"
     help_key = "help.companies"
@@ -182,7 +181,7 @@ class ChangedCompaniesPage(Page):
     def _show_items(
         self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
     ) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged
             sentence_key = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"

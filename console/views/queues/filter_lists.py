@@ -171,8 +171,8 @@ def _format_range_operator(operator: str, context: WindowContext) -> str:
 
 
 def _format_duration(length: timedelta | None, context: WindowContext) -> str:
-    """Return a duration in the largest unit (days, hours, minutes) of which it is a whole multiple, so that it
-    isn't rounded; "" for None."""
+    """Return a duration as a whole number of the largest unit (days, hours, minutes) in which it isn't rounded; ""
+    for None."""
     if length is None:
         return ""
     for unit, unit_length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):

@@ -46,7 +46,7 @@ class QueueArrivals(QObject):
         self.button.clicked.connect(self.reload_requested)
         self.button.hide()
 
-    def forget_arrivals(self) -> None:
+    def reset_arrivals(self) -> None:
         """Reset the number of new items and hide the button, because the page reads the list again or shows
         another list. The answer of a comparison that is still running is ignored."""
         self._compared_query = None

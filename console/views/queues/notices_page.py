@@ -144,7 +144,7 @@ class UnmatchedNoticesPage(Page):
         )
 
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:
             self.context.correct_queue_count(QUEUE_NAME, len(page.items))

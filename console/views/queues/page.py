@@ -142,9 +142,9 @@ class QueuesPage(Page):
         self.add_content(self.filter)
 
     def _make_difference_line(self) -> Surface:
-        """Return the line below the list with the whole difference or cause of the current record, or the cause and
-        the sums of the current group, whose column may be too narrow for it. The preview shows those of a record,
-        too, so the line is hidden beside the preview."""
+        """Return the line below the list. For the current record, it shows the difference between the record's sides,
+        or the cause; for the heading of a group, the cause and the sums, if the column is too narrow for them. The
+        line is hidden beside the preview, because the preview shows the same for a record."""
         self.difference_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         self._difference_title = TextLabel("", "small", "muted")
         self.difference_line = Surface(edge="top")
@@ -430,7 +430,7 @@ class QueuesPage(Page):
     @Slot()
     def _read_list(self) -> None:
         """Read the list of the selected queue with the present filter from its beginning."""
-        self.new_arrivals.forget_arrivals()
+        self.new_arrivals.reset_arrivals()
         self.screen_state_changed.emit()
         if self.context.is_ready:
             query = self.query
@@ -472,12 +472,12 @@ class QueuesPage(Page):
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:
-            self.new_arrivals.forget_arrivals()
+            self.new_arrivals.reset_arrivals()
             self.row_model.read_again()
 
     @Slot()
     def _show_rows(self) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
         if self.query.lists_whole_queue and not self.by_cause and self.row_model.has_read_all_rows:
@@ -541,7 +541,7 @@ class QueuesPage(Page):
     @Slot()
     def show_new_records(self) -> None:
         """Read the list again, so that it contains the new items, and give the table the focus."""
-        self.new_arrivals.forget_arrivals()
+        self.new_arrivals.reset_arrivals()
         self.row_model.read_again()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -599,10 +599,9 @@ class QueuesPage(Page):
         return self.context.translate("queue.position_since", position=position_text, since=since)
 
     def _format_position_in_groups(self) -> str:
-        """Return the position of the current record among all records of the grouped list, with their number; on the
-        heading of a group the number alone. The headings and the records of closed groups have different counts, so
-        that the number of rows isn't the number of records.
-        """
+        """Return the position of the current record among all records of the grouped list, with the number of these
+        records; for the heading of a group, return only this number. The number of table rows isn't used: headings
+        are rows too, and the records of closed groups have no rows."""
         rows = list(self.row_model.iterate_loaded_rows())
         groups = [row for row in rows if isinstance(row, CauseRow)]
         total = wording.format_count(

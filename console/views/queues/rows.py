@@ -263,9 +263,8 @@ def _read_matches(
     services: "Console", query: QueueListQuery, filter_text: str, after_cursor: str | None, limit: int
 ) -> Rows:
     """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
-    found, or after 5,000 searched items. `after_cursor` is the cursor that the page before returned, None for the
-    first page; the search continues there when the person scrolls.
-    """
+    found, or after 5,000 searched items. `after_cursor` is the cursor that the previous page returned, None for the
+    first page; the search continues there when the person scrolls."""
     items: list[QueueItem] = []
     is_first_page = after_cursor is None
     for _ in range(_MAX_SEARCHED_PAGES):

@@ -121,7 +121,8 @@ class ShownSavedView(QObject):
         self.build_menu().popup(self._head.compute_point_below(self.button))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu: save, rename and delete a view, then the entries of `further_entries`."""
+        """Build and return the menu: entries that save, rename and delete a view, then the entries that the page has
+        added to `further_entries`."""
         translate, menu = self._context.translate, QMenu(self._page)
         menu.setAccessibleName(self.button.text())
         menu.aboutToHide.connect(menu.deleteLater)

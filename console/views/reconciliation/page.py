@@ -217,7 +217,7 @@ class ReconcilePage(Page):
         )
 
     def _show_run_details(self, run_details: ReconciliationRunDetails | None) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if run_details is None:
             self._show_no_run()
@@ -372,10 +372,9 @@ class ReconcilePage(Page):
 
     @Slot()
     def _set_order_paid(self) -> None:
-        """Set the order of the current difference's payment to paid. If the payment isn't paid or has no order,
-        show a sentence which says that a later run closes the difference; if there is no payment, say that one
-        is missing.
-        """
+        """Set the order of the current difference's payment to paid. If the payment isn't paid or has no order, only
+        show a sentence which says that a later run closes the difference. If there is no payment, only show a
+        sentence which says this."""
         item = self.current_difference
         if item is None or item.payment is None:
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"

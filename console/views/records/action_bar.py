@@ -187,11 +187,10 @@ class ActionButtons(QObject):
     def _find_primary_action(
         self, view: RecordView, action_names: Sequence[str], *, cannot_decide: bool
     ) -> str | None:
-        """Return the offered action that has the primary button: the one that does the explained next step, if this
-        person may do it now. None if the record has nothing to do, or if the next step is none of these actions,
-        because a primary button beside another advice would contradict the advice. With `cannot_decide`, the next
-        step is a decision of another person.
-        """
+        """Return the name of the offered action whose button is the primary one: the action that does the explained
+        next step, if this person may do it now. Return None if the record needs no step, or if none of the offered
+        actions does the next step, because a primary button beside another advice would contradict the advice.
+        `cannot_decide` is True if the next step is a decision that only another person may make."""
         explanation = view.explanation
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):

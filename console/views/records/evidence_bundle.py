@@ -1,4 +1,4 @@
-"""Write the evidence packs of several records of a list to one ZIP file (an evidence bundle)."""
+"""Writes the evidence packs of several records of a list to one ZIP file (an evidence bundle)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

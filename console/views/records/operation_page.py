@@ -114,7 +114,7 @@ class OperationPage(Page):
         if operation_id != self.route.id or not isinstance(view, OperationDetails):
             return
         self.view = view
-        self.hide_reading_failure()
+        self.mark_data_read()
         operation, context = view.record, self.context
         self.copyable_id.show_id(wording.shorten_id(operation.id), operation.id)
         self.set_page_name(f"{self.title.plain} {self.copyable_id.short_form}")

@@ -38,7 +38,7 @@ from console.views.runtime.routes import (
     make_route_to_record,
 )
 from console.views.runtime.tasks import Failure
-from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.widgets.base import make_column
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.display.copyable_id import CopyableId
@@ -189,7 +189,7 @@ class RecordPage(Page, Generic[ViewT]):
         first. Implemented by the subclass."""
         return ()
 
-    def run_record_kind_action(self, action_name: str, view: ViewT) -> None:
+    def run_kind_specific_action(self, action_name: str, view: ViewT) -> None:
         """Run an action that only this kind of record has, such as `refund` for a payment. `action_name` is its name.
         Implemented by the subclass."""
 
@@ -305,7 +305,7 @@ class RecordPage(Page, Generic[ViewT]):
         earlier_view = self.view
         if record_id != self.id or (earlier_view is not None and earlier_view.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
-        self.hide_reading_failure()
+        self.mark_data_read()
         if earlier_view is None:
             self._show_hidden_contents()
             self.hide_bar("act")  # it said that the record was still being read
@@ -570,7 +570,7 @@ class RecordPage(Page, Generic[ViewT]):
         elif name == OPEN_ALERT_ACTION:
             self.context.navigate(AlertsRoute(self.view.open_alert_id or 0))
         elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
-            self.run_record_kind_action(name, self.view)
+            self.run_kind_specific_action(name, self.view)
 
     def list_printed_lines(self, view: ViewT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""
@@ -596,7 +596,7 @@ class RecordPage(Page, Generic[ViewT]):
         short_form: str = "",
         copied_text: str = "",
         *,
-        role: TypeRoleName = "data",
+        role: TextRoleName = "data",
         tone: Tone = "text",
     ) -> CopyableId:
         """Return a widget that shows an identifier with a copy button: `short_form` on screen, `copied_text` in the

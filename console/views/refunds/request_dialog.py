@@ -114,8 +114,8 @@ class RefundDialog(DialogFrame):
     @Slot()
     def _update_main_button(self) -> None:
         """Enable the main button if the refund can be requested; otherwise disable it and show the reason. Disable
-        the form if the refund is refused in any case, and show the button that probes if the provider's answer is too
-        old."""
+        the form if the refund is refused in any case. If the provider's answer is too old, also show the button that
+        probes the payment."""
         refusal_reason = self._find_refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason

@@ -110,8 +110,8 @@ def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
 
 
 def format_second_checker_reasons(plan: RefundPlan, context: WindowContext) -> str:
-    """Return the sentence with all limits and conditions by which the planned refund needs two approvers; "" if one
-    approver is enough."""
+    """Return the sentence with all limits and conditions because of which the planned refund needs two approvers; ""
+    if one approver is enough."""
     if not plan.second_checker:
         return ""
     reasons = [_format_second_checker_reason(plan, name, context) for name in plan.second_checker_reasons]
@@ -119,7 +119,8 @@ def format_second_checker_reasons(plan: RefundPlan, context: WindowContext) -> s
 
 
 def _format_second_checker_reason(plan: RefundPlan, name: str, context: WindowContext) -> str:
-    """Return the limit or condition `name`, by which the planned refund needs two approvers, with its value."""
+    """Return the text of the limit or condition `name`, because of which the planned refund needs two approvers, with
+    its value."""
     limits = plan.limits
     value = limits.second_checker_above if name == SECOND_CHECKER_ABOVE else limits.conditions[name]
     limit_name = limit_words.format_limit_name(name, context.language)

@@ -22,10 +22,9 @@ from console.wording.sentences import catalogue as wording
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
     """One company that a search has found, with the texts of its table row. `is_registered` is False if only our
-    records have the company, not the corporation registry. `closure_word` is the
-    word for the closure and `closed_on` its day, both "" for an open company. `our_records_word` is the word for our
-    records of the company; "" without records.
-    """
+    records have the company, not the corporation registry. `furigana` is the reading of its name in kana.
+    `closure_word` is the word for the closure and `closed_on` its day, both "" for an open company.
+    `our_records_word` is the word for our records of the company; "" without records."""
 
     number: str
     name: str

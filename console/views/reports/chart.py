@@ -219,8 +219,8 @@ def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
 
 
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width_px: float) -> None:
-    """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
-    from the last bar."""
+    """Draw the labels below the bars. If there is not enough room for all labels, draw only every n-th one, counted
+    from the last bar, with the smallest n that fits."""
     widths = [measure_font_runs(split_font_runs(bar.label), "small") for bar in bars]
     label_interval = compute_label_interval(widths, bar_place_width_px)
     label_height = current_appearance().line_height("small")

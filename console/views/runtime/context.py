@@ -71,7 +71,7 @@ class WindowContext(QObject):
     - replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
-    - refusal_shown: a page shows in a bar that an action was refused, so earlier toasts about files must go.
+    - refusal_shown: a page shows in a bar that an action was refused, so earlier toasts about files must be removed.
     - changed(object): these records have changed: a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
       has a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at
@@ -224,9 +224,9 @@ class WindowContext(QObject):
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
         person's password, the context asks the person for the password and runs the call again with it.
 
-        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`; a
-        caller that shows the request itself passes its own RequestWait. When the call runs again with the password,
-        it writes to another RequestWait, so only a caller whose call never needs the password passes one.
+        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`. A
+        caller that shows the request itself passes its own RequestWait, but only if its call never needs the
+        password: when the call runs again with the password, it writes to another RequestWait.
         """
         attempt_of_caller = caller, attempt
         if attempt_of_caller in self._running_attempts:

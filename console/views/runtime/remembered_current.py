@@ -16,11 +16,12 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 
 class RememberedCurrentItem(_ItemView):
     """Base class of lists and tables that hide their current item from Qt while they don't have the keyboard focus. A
-    subclass names it before the Qt class among its base classes.
+    subclass must list this class before the Qt class among its base classes.
 
-    Qt reports to screen readers that the current item of every list has the focus, also of a list without the
-    keyboard focus. So while the list doesn't have the focus, this class stores the current item, and the list has no
-    current item for Qt. `currentIndex` returns the current item in both cases."""
+    Qt reports to screen readers that the current item of every list has the focus, even if the list itself doesn't
+    have the keyboard focus. So while the list doesn't have the focus, this class stores the current item, and the
+    list has no current item for Qt. `currentIndex` returns the current item in both cases.
+    """
 
     _remembered_index: QPersistentModelIndex | None = None
 

@@ -278,8 +278,8 @@ def get_screen_name(route: Route) -> str:
 
 def encode_route(route: Route) -> dict[str, Any]:
     """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument
-    `opens_purchase` is left out, so that a stored route never opens the purchase dialog.
-    """
+    `opens_purchase` is left out, so that a stored route never opens the purchase dialog. `sidebar_key` is stored
+    under the name `place`."""
     arguments = {
         _STORED_ARGUMENT_NAMES.get(field.name, field.name): getattr(route, field.name)
         for field in fields(route)

@@ -16,7 +16,7 @@ Tone = Literal["text", "muted", "good", "progress", "unknown", "care", "bad", "a
 Density = Literal["comfortable", "compact"]
 Language = Literal["ja", "en"]
 FontPurpose = Literal["text", "figures"]
-TypeRoleName = Literal[
+TextRoleName = Literal[
     "title",
     "dialog_title",
     "section",
@@ -31,7 +31,7 @@ TypeRoleName = Literal[
 ]
 
 
-class TypeRole(NamedTuple):
+class TextRole(NamedTuple):
     """The font of one text role, such as "body" or "title": `font` (for texts or for figures), letter height
     (`px`) and line height (`line`) in px, and weight (400 or 700)."""
 
@@ -59,8 +59,8 @@ class DesignTokens:
 
     def __init__(self, token_values: Mapping[str, Any]) -> None:
         self._token_values = token_values
-        self.type: dict[str, TypeRole] = {
-            role_name: TypeRole(**role_values) for role_name, role_values in token_values["type"].items()
+        self.type: dict[str, TextRole] = {
+            role_name: TextRole(**role_values) for role_name, role_values in token_values["type"].items()
         }
         self.badges: dict[str, BadgeStyle] = {
             badge_key: BadgeStyle(badge["ja"], badge["en"], badge["shape"], badge["tone"])

@@ -8,7 +8,7 @@ from typing import get_args
 from PySide6.QtGui import QFont, QFontDatabase, QFontMetricsF
 
 from console.resource_paths import resources_dir
-from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
+from console.views.theme.design_tokens import FontPurpose, TextRoleName, tokens
 
 # A machine on which a bundled file is missing must still show text.
 _FALLBACK_FAMILIES = ["Noto Sans JP", "Yu Gothic UI", "DejaVu Sans"]
@@ -29,7 +29,7 @@ def list_font_families(purpose: FontPurpose) -> list[str]:
 
 
 def font(
-    role: TypeRoleName, text_scale: float = 1.0, *, is_bold: bool = False, uses_figures_font: bool | None = None
+    role: TextRoleName, text_scale: float = 1.0, *, is_bold: bool = False, uses_figures_font: bool | None = None
 ) -> QFont:
     """Return the font of a text role at a text scale from 1.0 to 2.0. `uses_figures_font` True selects the figures
     font, False the text font, None the font that the text role has. `is_bold` selects the bold weight."""
@@ -48,7 +48,7 @@ def font(
 
 
 @cache
-def line_height(role: TypeRoleName, text_scale: float = 1.0) -> int:
+def line_height(role: TextRoleName, text_scale: float = 1.0) -> int:
     """Return the line height of a text role at a text scale, in px: the line height in the design tokens, or the
     height of the role's font if that is larger."""
     return max(round(tokens().type[role].line * text_scale), ceil(QFontMetricsF(font(role, text_scale)).height()))

@@ -9,7 +9,7 @@ from html import escape
 
 from PySide6.QtGui import QPainter
 
-from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
+from console.views.theme.design_tokens import FontPurpose, TextRoleName, tokens
 from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
 from console.wording.sentences.line_breaks import (
@@ -112,7 +112,7 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)
 
 
-def format_rich_text(text: str, role: TypeRoleName = "body", *, can_wrap: bool = False) -> str:
+def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool = False) -> str:
     """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text
     without them and without line breaks is returned unchanged.
 
@@ -170,7 +170,7 @@ def draw_font_runs(
     x: float,
     baseline: float,
     runs: tuple[FontRun, ...],
-    role: TypeRoleName = "body",
+    role: TextRoleName = "body",
     *,
     is_bold: bool = False,
 ) -> float:
@@ -184,7 +184,7 @@ def draw_font_runs(
     return x
 
 
-def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, is_bold: bool = False) -> float:
+def measure_font_runs(runs: tuple[FontRun, ...], role: TextRoleName = "body", *, is_bold: bool = False) -> float:
     """Return the width of font runs side by side on one line, in px."""
     scale = current_appearance().scale
     return sum(
@@ -194,7 +194,7 @@ def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *,
 
 @lru_cache(maxsize=4096)
 def _measure_text_piece(
-    text: str, role: TypeRoleName, is_bold: bool, uses_figures_font: bool, _scale: float
+    text: str, role: TextRoleName, is_bold: bool, uses_figures_font: bool, _scale: float
 ) -> float:
     """Return the width of a piece of text in px, from a cache: measuring a text takes as long as drawing it, and most
     pieces occur again. `_scale` is a parameter only because the key of the cache must contain the text scale."""
@@ -205,7 +205,7 @@ def _measure_text_piece(
     )
 
 
-def compute_centred_baseline(top_px: float, height_px: float, role: TypeRoleName = "body") -> float:
+def compute_centred_baseline(top_px: float, height_px: float, role: TextRoleName = "body") -> float:
     """Return the y coordinate of the baseline that centres one line of text in a box with this top and height, in
     px."""
     metrics = current_appearance().font_metrics(role)
@@ -213,7 +213,7 @@ def compute_centred_baseline(top_px: float, height_px: float, role: TypeRoleName
 
 
 def elide_font_runs(
-    runs: tuple[FontRun, ...], width_px: float, role: TypeRoleName = "body", *, is_bold: bool = False
+    runs: tuple[FontRun, ...], width_px: float, role: TextRoleName = "body", *, is_bold: bool = False
 ) -> tuple[FontRun, ...]:
     """Return the font runs unchanged if they are at most `width_px` px wide; otherwise replace their end by "…"."""
     if measure_font_runs(runs, role, is_bold=is_bold) <= width_px:
@@ -230,7 +230,7 @@ def elide_font_runs(
 
 
 def _count_fitting_letters(
-    piece: str, width_px: float, role: TypeRoleName, is_bold: bool, uses_figures_font: bool
+    piece: str, width_px: float, role: TextRoleName, is_bold: bool, uses_figures_font: bool
 ) -> int:
     """Return the number of letters at the beginning of a text that fit into `width_px` px."""
     metrics = current_appearance().font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
@@ -238,7 +238,7 @@ def _count_fitting_letters(
     return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
-def elide_text(text: str, width_px: float, role: TypeRoleName = "body", *, is_bold: bool = False) -> str:
+def elide_text(text: str, width_px: float, role: TextRoleName = "body", *, is_bold: bool = False) -> str:
     """Return the text, whose letters all use the font of the text role; if it is wider than `width_px` px, replace
     its end by "…"."""
     uses_figures_font = tokens().type[role].font == "figures"
@@ -248,7 +248,7 @@ def elide_text(text: str, width_px: float, role: TypeRoleName = "body", *, is_bo
 
 
 @lru_cache(maxsize=4096)
-def _wrap_text(text: str, width_px: float, role: TypeRoleName, _scale: float) -> tuple[str, ...]:
+def _wrap_text(text: str, width_px: float, role: TextRoleName, _scale: float) -> tuple[str, ...]:
     if measure_font_runs(split_font_runs(text), role) <= width_px:
         return (text,)
     lines: list[str] = []
@@ -273,7 +273,7 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
         yield from filter(None, (_POSSIBLE_BREAK_PATTERN if is_japanese else _BREAK_PATTERN).split(phrase))
 
 
-def wrap_text(text: str, width_px: float, role: TypeRoleName = "body") -> tuple[str, ...]:
+def wrap_text(text: str, width_px: float, role: TextRoleName = "body") -> tuple[str, ...]:
     """Return the lines of a text that is painted in at most `width_px` px: no line ends inside a number, an
     identifier or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). A number,
     identifier or phrase that is too long for one line is broken at any letter. Line breaks in the text stay.
@@ -284,9 +284,10 @@ def wrap_text(text: str, width_px: float, role: TypeRoleName = "body") -> tuple[
 
 
 def draw_line_of_text(
-    painter: QPainter, x: float, height_px: float, text: str, role: TypeRoleName = "body", *, is_bold: bool = False
+    painter: QPainter, x: float, height_px: float, text: str, role: TextRoleName = "body", *, is_bold: bool = False
 ) -> None:
-    """Draw a text in its two fonts on the line that is centred in `height_px` px, with the pen of the painter."""
+    """Draw one line of text with the pen of the painter: from `x` to the right, vertically centred between y = 0 and
+    y = `height_px`, in px. Amounts, times, identifiers and keys use the figures font, other pieces the text font."""
     draw_font_runs(
         painter, x, compute_centred_baseline(0, height_px, role), split_font_runs(text), role, is_bold=is_bold
     )

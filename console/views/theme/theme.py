@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QApplication
 
-from console.views.theme.design_tokens import Density, ThemeName, TypeRoleName, tokens
+from console.views.theme.design_tokens import Density, TextRoleName, ThemeName, tokens
 from console.views.theme.fonts import font, line_height
 from console.views.theme.style_sheet import make_style_sheet
 
@@ -62,8 +62,8 @@ class Appearance(QObject):
         widget that gets a new parent; a widget that has stored the revision of its sizes can ignore that event."""
         self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
-        self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
-        self._font_metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
+        self._fonts: dict[tuple[TextRoleName, bool, bool | None], QFont] = {}
+        self._font_metrics: dict[tuple[TextRoleName, bool, bool | None], QFontMetricsF] = {}
 
     @property
     def theme(self) -> ThemeName:
@@ -89,7 +89,7 @@ class Appearance(QObject):
         the bars can just be seen on the background."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
-    def font(self, role: TypeRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None) -> QFont:
+    def font(self, role: TextRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None) -> QFont:
         """Return the font of a text role at the current text scale. `is_bold` selects the bold weight;
         `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
         has."""
@@ -99,7 +99,7 @@ class Appearance(QObject):
         return self._fonts[key]
 
     def font_metrics(
-        self, role: TypeRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None
+        self, role: TextRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None
     ) -> QFontMetricsF:
         """Return the font metrics of a text role at the current text scale. `is_bold` selects the bold weight;
         `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
@@ -111,7 +111,7 @@ class Appearance(QObject):
             )
         return self._font_metrics[key]
 
-    def line_height(self, role: TypeRoleName) -> int:
+    def line_height(self, role: TextRoleName) -> int:
         """Return the line height of a text role, in px, at the current text scale."""
         return line_height(role, self.scale)
 

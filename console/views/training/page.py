@@ -126,7 +126,7 @@ class TrainingPage(Page):
         )
 
     def _show_overview(self, view: TrainingOverview | None) -> None:
-        self.hide_reading_failure()
+        self.mark_data_read()
         self._enable_busy_buttons()
         self.incident_list.show_rows(view.incidents if view else ())
         if view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):

@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QAccessible, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.theme.mixed_font_text import (
     compute_centred_baseline,
     draw_font_runs,
@@ -21,7 +21,7 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_icon
 from console.views.theme.theme import current_appearance
 
-_HEADING_LEVEL_BY_TEXT_ROLE: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
+_HEADING_LEVEL_BY_TEXT_ROLE: dict[TextRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
 """The level of a heading by the text role of its label; labels of other roles are no headings."""
 _TEXT_CONTROL_HOLDER_NAME = "text control"
 UNLIMITED_WIDTH_PX = 16_777_215
@@ -59,7 +59,7 @@ class TextLabel(QLabel):
     def __init__(
         self,
         text: str = "",
-        role: TypeRoleName = "body",
+        role: TextRoleName = "body",
         tone: Tone = "text",
         *,
         is_bold: bool = False,
@@ -71,7 +71,7 @@ class TextLabel(QLabel):
         """`heading_level` is the heading level for screen readers: 1 for the title of a page or dialog, 2 for a
         section, 3 for a subsection, 0 for no heading; None means the usual level of the text role."""
         super().__init__(parent)
-        self._role: TypeRoleName = role
+        self._role: TextRoleName = role
         self._bold = is_bold
         self.heading_level = _HEADING_LEVEL_BY_TEXT_ROLE.get(role, 0) if heading_level is None else heading_level
         if self.heading_level:
@@ -101,7 +101,7 @@ class TextLabel(QLabel):
         """True if the font of the label already has the text size that the person has chosen."""
         return self.font().pixelSize() == self._get_role_font().pixelSize()
 
-    def set_role(self, role: TypeRoleName) -> None:
+    def set_role(self, role: TextRoleName) -> None:
         """Use the font of another text role from now on."""
         self._role = role
         self._apply_current_text_size()
@@ -117,7 +117,7 @@ class TextLabel(QLabel):
             set_style_property(self, "tone", tone)
 
     def _set_markup(self) -> None:
-        """Make Qt show `plain` with the fonts of the text role at the current text scale."""
+        """Make Qt show the text `plain` with the fonts of the text role at the current text scale."""
         text = self.plain
         markup = format_rich_text(text, self._role, can_wrap=self.wordWrap())
         if self.wordWrap():
@@ -161,7 +161,7 @@ class TitleLabel(TextLabel):
     def __init__(
         self,
         text: str = "",
-        role: TypeRoleName = "title",
+        role: TextRoleName = "title",
         *,
         wraps_lines: bool = False,
         heading_level: int | None = None,
@@ -183,7 +183,7 @@ def _detach_text_control(label: QLabel) -> None:
             child.setParent(holder)
 
 
-def compute_half_leading_px(role: TypeRoleName) -> int:
+def compute_half_leading_px(role: TextRoleName) -> int:
     """Return half of the leading of a text role in px. The leading is the line height of the role less the height of
     its font."""
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
@@ -198,14 +198,14 @@ class ElidedLabel(QWidget):
     def __init__(
         self,
         text: str = "",
-        role: TypeRoleName = "body",
+        role: TextRoleName = "body",
         tone: Tone = "text",
         *,
         is_bold: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._role: TypeRoleName = role
+        self._role: TextRoleName = role
         self._tone: Tone = tone
         self._bold = is_bold
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -247,7 +247,7 @@ class IconLabel(QWidget):
         tone: Tone = "text",
         size_px: int = 16,
         *,
-        line_role: TypeRoleName | None = None,
+        line_role: TextRoleName | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)

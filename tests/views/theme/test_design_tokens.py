@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.design_tokens import TextRoleName, Tone, tokens
 from console.views.theme.icons import DRAWING_BY_ICON_NAME, get_icon_drawing
 
 
@@ -26,7 +26,7 @@ def test_the_themes_name_the_same_colours() -> None:
 
 def test_roles_are_those_of_the_file() -> None:
     """Code can name every type role of the file, and no other."""
-    assert set(get_args(TypeRoleName)) == set(tokens().type)
+    assert set(get_args(TextRoleName)) == set(tokens().type)
 
 
 @pytest.mark.parametrize("name", sorted(DRAWING_BY_ICON_NAME))

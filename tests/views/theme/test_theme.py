@@ -13,7 +13,7 @@ from PySide6.QtGui import QFont, QFontInfo, QPalette, QTextLayout
 from PySide6.QtWidgets import QApplication
 
 import console
-from console.views.theme.design_tokens import ThemeName, TypeRoleName, tokens
+from console.views.theme.design_tokens import TextRoleName, ThemeName, tokens
 from console.views.theme.style_sheet import make_style_sheet
 from console.views.theme.theme import Appearance, parse_colour
 
@@ -60,7 +60,7 @@ def test_the_bundled_fonts_are_used(the_look: Appearance) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 @pytest.mark.parametrize("role", tokens().type)
-def test_a_line_has_room_for_every_letter(the_look: Appearance, role: TypeRoleName, scale: float) -> None:
+def test_a_line_has_room_for_every_letter(the_look: Appearance, role: TextRoleName, scale: float) -> None:
     """The ink of descenders, of capitals with an accent, of kana with a voicing mark and of currency signs lies
     inside the line, and a descender is long enough to be told from a letter that was cut.
     """

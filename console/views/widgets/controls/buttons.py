@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
-from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
@@ -248,7 +248,7 @@ class KeyButton(PaintedButton):
         """Return, in px, the padding at the left and right edges, and the gap between icon, text and key cap."""
         return (8, 8) if self.kind in ("tool", "inline", "search") else (12, 8)
 
-    def _get_text_role(self) -> TypeRoleName:
+    def _get_text_role(self) -> TextRoleName:
         return "small" if self.kind == "inline" else "body"
 
     def _is_bold(self) -> bool:
@@ -352,7 +352,7 @@ class LinkButton(PaintedButton):
         key: str = "",
         *,
         has_arrow: bool = False,
-        role: TypeRoleName = "body",
+        role: TextRoleName = "body",
         tone: Tone | None = None,
         is_bold: bool = False,
         parent: QWidget | None = None,

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from console.views.runtime.announcer import announce
-from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.design_tokens import TextRoleName, Tone, tokens
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
@@ -86,12 +86,12 @@ class Field(QWidget):
         self,
         label: str,
         *,
-        role: TypeRoleName = "body",
+        role: TextRoleName = "body",
         is_right_aligned: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._role: TypeRoleName = role
+        self._role: TextRoleName = role
         self._announced_error = ""
         self.edit = self._make_edit()
         self.edit.setAccessibleName(label)

@@ -22,7 +22,7 @@ class TabBar(QTabBar):
     number of the new tab.
 
     Signals:
-    - tab_opened: another tab has become current while the bar is visible, so its contents must come into sight.
+    - tab_opened: another tab has become current while the bar is visible, so its contents must become visible, too.
     """
 
     accessible_role = QAccessible.Role.PageTabList

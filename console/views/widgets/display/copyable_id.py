@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import IconButton, claim_copy_key
 
@@ -29,7 +29,7 @@ class CopyableId(QWidget):
         name: str,
         *,
         copy_label: str = "Copy",
-        role: TypeRoleName = "data",
+        role: TextRoleName = "data",
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
@@ -39,7 +39,7 @@ class CopyableId(QWidget):
         super().__init__(parent)
         self.plain = copied_text
         self._name = name
-        self._role: TypeRoleName = role
+        self._role: TextRoleName = role
         if role == "title":
             self.accessible_role, self.heading_level = QAccessible.Role.Heading, 1
         self.setAccessibleDescription(f"Ctrl+C {copy_label}")

@@ -33,10 +33,10 @@ class MoneyPart:
     amount in minor units (`amount_minor`), from which the bar computes the part's width.
 
     `key` names the part, such as "refunded"; `copied_text` is the amount that Ctrl+C copies, as a plain number. Both
-    are "" for a part that leads to no rows.
+    are "" for a part whose amount is not a link.
 
-    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". A `is_quiet` part
-    is shown in the muted colour, because its amount is zero.
+    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_quiet`, the
+    part is shown in the muted colour, because its amount is zero.
     """
 
     name: str
@@ -251,8 +251,9 @@ class MoneyPanel(Surface):
 
 
 def _find_amount_tone(part: MoneyPart) -> Tone:
-    """Return the tone of the amount's text. A known amount has the colour of ordinary text unless it is zero; an
-    unknown amount has the tone of its part, so that the two differ even if the amount is a link."""
+    """Return the tone of the amount's text: "muted" for a zero amount, "text" (the colour of ordinary text) for a
+    part with the tone "muted" or "good", otherwise the tone of the part, such as that of an unknown amount. It is the
+    same if the amount is a link."""
     return "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
 
 

@@ -139,7 +139,7 @@ class DividedFlow(QWidget):
         self.setLayout(FlowLayout(*items, gap_px=gap_px, line_gap_px=line_gap_px))
 
     def list_dividers(self) -> list[QRect]:
-        """Return the places of the dividing lines."""
+        """Return the rectangles of the dividing lines, in px relative to the widget."""
         shown_places = [item.geometry() for item in self._items if not item.isHidden()]
         return [
             QRect(place.left() - _DIVIDER_DISTANCE_PX, place.top(), 1, place.height())

@@ -28,9 +28,8 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 class InnerScrollAreas(QObject):
     """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
     scrolls. The widget with `outer_area` calls `fit` whenever it computes the height of the content. This class calls
-    `refit` when the widget must compute that height again. An inner area
-    whose attribute `keeps_own_height` is True keeps its height.
-    """
+    `refit` when the widget must compute that height again. An inner area whose attribute `keeps_own_height` is True
+    keeps its height."""
 
     def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
         super().__init__(outer_area)

@@ -21,12 +21,11 @@ _MAX_TOASTS = 3
 
 
 class NotificationBar(QFrame):
-    """A message about the whole page: icon, bold text, text and at most two buttons, in the
-    colours of a tone.
+    """A message about the whole page: icon, bold text, text and at most two buttons, in the colours of a tone.
 
-    The bar stands above the content and never covers it. Screen readers announce it once when it appears, and
-    again when its text changes. A bar that appears together with its window isn't announced, because screen
-    readers read it as a part of the window.
+    The bar stands above the content and never covers it. Screen readers announce it once when it appears, and again
+    when its text changes. A bar that appears together with its window isn't announced, because screen readers read it
+    as a part of the window.
     """
 
     accessible_role = QAccessible.Role.Notification

@@ -289,10 +289,9 @@ def _hide_if_too_wide(widget: QWidget, excess_px: int, width_px: int) -> int:
 
 
 class ShortcutHintBar(Surface):
-    """The line of a page's shortcuts: each key with the name of its action. `status_label`, at the right end, shows a
-    count, the position in a list or another state of the page. If the line is too narrow for all shortcuts, the last
-    ones are hidden; the label is always shown completely.
-    """
+    """A line of keyboard shortcuts, such as that at the bottom of the search box: each key with the name of its
+    action. `status_label`, at the right end, shows a count, the position in a list or another state. If the line is
+    too narrow for all shortcuts, the last ones are hidden; the label is always shown completely."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")
