@@ -183,8 +183,8 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def scroll_one_page(self) -> None:
-        """Scroll down by the visible height, less one line of text: first the page around this scroll area while it
-        hides the lower part of it, then the request. No line is left out."""
+        """Scroll down by the visible height, less one line of text: first the page around this scroll area while the
+        page hides the lower part of this area, then the request inside it. No line is left out."""
         bar, line_px, height = (
             self.verticalScrollBar(),
             current_appearance().line_height("body"),

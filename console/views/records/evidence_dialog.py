@@ -76,8 +76,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
     def find_first_focus(self) -> QWidget:
-        """Return the radio button of the first kind of evidence that can be selected, or Cancel if there is none,
-        because nothing can be sent without evidence."""
+        """Return the radio button of the first kind of evidence that can be selected. If there is none, return the
+        Cancel button, because nothing can be sent without evidence."""
         return next((radio for radio in self.form.kind_buttons.values() if radio.isEnabled()), self.cancel_button)
 
     def _make_content_with_badges(
