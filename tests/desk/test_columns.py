@@ -43,16 +43,16 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     assert dialog.ordered_keys[0] == "state"
     caps = {button.key for button in dialog.findChildren(KeyButton)}
     assert {"Alt+↑", "Alt+↓"} <= caps  # as in all other key hints
-    dialog.boxes["state"].setChecked(False)
+    dialog.check_box_by_key["state"].setChecked(False)
     person.until(lambda: not dialog.main_button.isEnabled())
-    dialog.boxes["cause"].setChecked(True)
-    dialog.boxes["age"].setChecked(True)
-    dialog.boxes["age"].setFocus()
+    dialog.check_box_by_key["cause"].setChecked(True)
+    dialog.check_box_by_key["age"].setChecked(True)
+    dialog.check_box_by_key["age"].setFocus()
     dialog.activateWindow()
-    person.until(dialog.boxes["age"].hasFocus)
+    person.until(dialog.check_box_by_key["age"].hasFocus)
     person.press("Alt+Up")
     person.until(lambda: dialog.ordered_keys[0] == "age")
-    assert dialog.boxes["age"].hasFocus()
+    assert dialog.check_box_by_key["age"].hasFocus()
     down, up = (next(one for one in dialog.findChildren(KeyButton) if one.key == f"Alt+{arrow}") for arrow in "↓↑")
     for button, place in ((down, 2), (up, 0)):  # each of two quick clicks moves the column by one line
         person.double_click(button)

@@ -165,7 +165,7 @@ def test_each_language_has_its_words(seats: Seats) -> None:
         "記録の理由を確認, 未完了, Enter",
         "ヘルプを表示, 完了, F1",
     ]
-    assert panel.until_label.plain.endswith("まで")
+    assert panel.end_time_label.plain.endswith("まで")
     assert announced(person) == 1
 
 

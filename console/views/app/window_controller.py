@@ -283,7 +283,7 @@ class WindowController(QObject):
     def _open_notifications_dialog(self) -> None:
         from console.views.notifications.dialog import NotificationsDialog
 
-        has_desktop = self.notifications.desktop.is_available
+        has_desktop = self.notifications.desktop_tray.is_available
         NotificationsDialog(self.context, self.frame.window, has_desktop=has_desktop).open()
 
     @Slot()
@@ -502,4 +502,4 @@ class WindowController(QObject):
     def _stop_timers(self) -> None:
         self.background_refresh.stop_timers()
         self.idle_lock.stop()
-        self.notifications.desktop.remove_icon()
+        self.notifications.desktop_tray.remove_icon()

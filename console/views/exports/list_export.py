@@ -45,7 +45,7 @@ class ListExporter(QObject):
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request
         self._request: ExportRequest | None = None
-        self._file = BackgroundFileWriter(context, parent, "export", context.translate("action.export"))
+        self._file_writer = BackgroundFileWriter(context, parent, "export", context.translate("action.export"))
         self.button = KeyButton(context.translate("action.export"), EXPORT_SHORTCUT, binds_key=False)
         self.button.clicked.connect(self.choose_export_path)
         if head is not None:
@@ -58,7 +58,7 @@ class ListExporter(QObject):
     @property
     def is_running(self) -> bool:
         """True while an export is being written."""
-        return self._file.is_running
+        return self._file_writer.is_running
 
     @property
     def can_export(self) -> bool:
@@ -108,11 +108,11 @@ class ListExporter(QObject):
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)
 
-        self._file.show_progress_text(format_progress(0))
-        self._file.write_file(write_list, make_toast, format_progress)
+        self._file_writer.show_progress_text(format_progress(0))
+        self._file_writer.write_file(write_list, make_toast, format_progress)
 
     @Slot()
     def cancel_export(self) -> None:
         """Cancel the running export at its next progress report. A toast then says that the person has cancelled
         it, or names the file if it was already complete."""
-        self._file.cancel()
+        self._file_writer.cancel()

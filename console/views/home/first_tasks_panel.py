@@ -34,10 +34,10 @@ class FirstTasksPanel(Surface):
         self._context = context
         translate = context.translate
         self.setAccessibleName(translate("first_tasks.title"))
-        self.until_label = TextLabel("", "small", "muted")
+        self.end_time_label = TextLabel("", "small", "muted")
         head = Surface(self, edge="bottom")
         title = TextLabel(translate("first_tasks.title"), "panel_title")
-        head.setLayout(make_row(title, None, self.until_label, margins=(16, 8, 16, 8)))
+        head.setLayout(make_row(title, None, self.end_time_label, margins=(16, 8, 16, 8)))
         self.buttons = {task: CountLineButton(self._make_task_line(task)) for task in FirstTask}
         self.buttons[FirstTask.SEARCH].clicked.connect(self._open_search)
         self.buttons[FirstTask.RECORD].clicked.connect(self._open_queue)
@@ -72,7 +72,7 @@ class FirstTasksPanel(Surface):
         for task, button in self.buttons.items():
             button.show_line(self._make_task_line(task))
         end_sentence = datetime.fromtimestamp((tasks.first_start_time or 0) + MAX_FIRST_TASKS_SECONDS, UTC)
-        self.until_label.show_text(self._context.translate("first_tasks.until", at=end_sentence))
+        self.end_time_label.show_text(self._context.translate("first_tasks.until", at=end_sentence))
         self.setVisible(tasks.is_running)
 
     def showEvent(self, event: QShowEvent) -> None:

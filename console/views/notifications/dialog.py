@@ -36,12 +36,12 @@ class NotificationsDialog(DialogFrame):
             box.setChecked(is_notification_on(context.preferences, kind))
             box.checkStateChanged.connect(partial(self._store_switch, kind))
             lines.addWidget(box)
-        place_key = "desktop" if has_desktop else "window"
-        self.place_label = TextLabel(
-            translate(f"dialog.notifications.{place_key}"), "small", "muted", wraps_lines=True
+        where_shown_key = "desktop" if has_desktop else "window"
+        self.where_shown_label = TextLabel(
+            translate(f"dialog.notifications.{where_shown_key}"), "small", "muted", wraps_lines=True
         )
         content = QWidget()
-        content.setLayout(make_column(lines, self.place_label, gap_px=12))
+        content.setLayout(make_column(lines, self.where_shown_label, gap_px=12))
         self.show_content(content)
 
     def find_first_focus(self) -> QWidget:

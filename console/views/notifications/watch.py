@@ -36,8 +36,8 @@ class NotificationWatcher(QObject):
         self._frame, self._context = frame, frame.context
         self._known_person: str | None = None
         self._known_event_keys: set[str] = set()
-        self.desktop = DesktopMessageTray(self)
-        self.desktop.message_clicked.connect(self._emit_clicked_link)
+        self.desktop_tray = DesktopMessageTray(self)
+        self.desktop_tray.message_clicked.connect(self._emit_clicked_link)
         self._context.work_counts_changed.connect(self._show_new_events)
 
     @Slot()
@@ -62,12 +62,12 @@ class NotificationWatcher(QObject):
 
     def _show_desktop_message(self, events: tuple[PersonalEvent, ...]) -> None:
         is_covered = self._frame.window_cover.is_covered
-        if not self.desktop.is_available or (self._frame.window.isActiveWindow() and not is_covered):
+        if not self.desktop_tray.is_available or (self._frame.window.isActiveWindow() and not is_covered):
             return
         translate = self._context.translate
         title, detail = format_events_title_and_detail(events, self._context)
         text = translate("notification.covered") if is_covered else "\n".join(filter(None, (title, detail)))
-        self.desktop.show_message(translate("app.name"), text, events[0].link if len(events) == 1 else None)
+        self.desktop_tray.show_message(translate("app.name"), text, events[0].link if len(events) == 1 else None)
 
     def _show_toasts(self, events: tuple[PersonalEvent, ...]) -> None:
         keys = {event.key for event in events}

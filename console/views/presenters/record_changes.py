@@ -60,7 +60,7 @@ def _format_probed_values(record: Payment | Refund | Order, context: WindowConte
 
 def _format_all_values(record: Payment | Refund | Order, context: WindowContext) -> dict[str, str]:
     """Return the texts of the fields that people read and that can change, by the name of the field."""
-    shared = {"work": _format_badge(case_words.get_work_badge_key(record, context.now()), context)}
+    common_values = {"work": _format_badge(case_words.get_work_badge_key(record, context.now()), context)}
     match record:
         case Payment():
             number = record.corporation_number
@@ -69,17 +69,17 @@ def _format_all_values(record: Payment | Refund | Order, context: WindowContext)
                 "provider_payment_id": record.provider_payment_id or wording.NO_VALUE,
                 "paid_at": wording.format_instant(record.paid_at) if record.paid_at else wording.NO_VALUE,
                 "corporation_number": wording.format_corporation_number(number) if number else wording.NO_VALUE,
-                **shared,
+                **common_values,
             }
         case Refund():
             checkers = context.translate("case.names", names=record.checkers) if record.checkers else wording.NO_VALUE
-            return {**_format_probed_values(record, context), "checkers": checkers, **shared}
+            return {**_format_probed_values(record, context), "checkers": checkers, **common_values}
         case Order():
             return {
                 "state": _format_badge(case_words.get_state_badge_key(record), context),
                 "total": wording.format_amount(record.total_minor, record.currency),
                 "payment_method": record.payment_method or wording.NO_VALUE,
-                **shared,
+                **common_values,
             }
 
 

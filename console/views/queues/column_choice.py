@@ -191,10 +191,10 @@ class ColumnsDialog(DialogFrame):
         self._context, self._usual_keys = context, [column.key for column in arrange_columns(columns, ())]
         titles = {column.key: column.title for column in columns}
         order = [*shown_keys, *(key for key in titles if key not in shown_keys)]
-        self.boxes = {key: CheckBox(titles[key]) for key in order}
+        self.check_box_by_key = {key: CheckBox(titles[key]) for key in order}
         self._lines = QVBoxLayout()
         self._lines.setSpacing(6)
-        for key, box in self.boxes.items():
+        for key, box in self.check_box_by_key.items():
             box.setChecked(key in shown_keys)
             box.checkStateChanged.connect(self._update_main_button)
             self._lines.addWidget(box)
@@ -224,21 +224,21 @@ class ColumnsDialog(DialogFrame):
         self._update_main_button()
 
     def find_first_focus(self) -> QWidget:
-        return next(iter(self.boxes.values()))
+        return next(iter(self.check_box_by_key.values()))
 
     @property
     def ordered_keys(self) -> list[str]:
         """The keys of all columns, shown and hidden, in the order of the dialog."""
-        return sorted(self.boxes, key=lambda key: self._lines.indexOf(self.boxes[key]))
+        return sorted(self.check_box_by_key, key=lambda key: self._lines.indexOf(self.check_box_by_key[key]))
 
     def move_column(self, offset: int) -> None:
         """Move the column that has the focus one line up (`offset` -1) or down (1), and announce its new position to
         a screen reader."""
         order = self.ordered_keys
-        old_index = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
+        old_index = next((number for number, key in enumerate(order) if self.check_box_by_key[key].hasFocus()), None)
         if old_index is None or not 0 <= old_index + offset < len(order):
             return
-        box = self.boxes[order[old_index]]
+        box = self.check_box_by_key[order[old_index]]
         self._lines.removeWidget(box)
         self._lines.insertWidget(old_index + offset, box)
         self._order_boxes()
@@ -249,27 +249,27 @@ class ColumnsDialog(DialogFrame):
         announce(self, sentence)
 
     def _order_boxes(self) -> None:
-        boxes = [self.boxes[key] for key in self.ordered_keys]
+        boxes = [self.check_box_by_key[key] for key in self.ordered_keys]
         for before, after in pairwise(boxes):
             QWidget.setTabOrder(before, after)
 
     @Slot()
     def _show_default_columns(self) -> None:
         for key in (*self._usual_keys, *(key for key in self.ordered_keys if key not in self._usual_keys)):
-            self._lines.removeWidget(self.boxes[key])
-            self._lines.addWidget(self.boxes[key])
-            self.boxes[key].setChecked(key in self._usual_keys)
+            self._lines.removeWidget(self.check_box_by_key[key])
+            self._lines.addWidget(self.check_box_by_key[key])
+            self.check_box_by_key[key].setChecked(key in self._usual_keys)
         self._order_boxes()
 
     @Slot()
     def _update_main_button(self) -> None:
-        if any(box.isChecked() for box in self.boxes.values()):
+        if any(box.isChecked() for box in self.check_box_by_key.values()):
             self.enable_main_button()
         else:
             self.disable_main_button(self._context.translate("dialog.columns.needs_one"))
 
     @Slot()
     def _emit_chosen_columns(self) -> None:
-        keys = [key for key in self.ordered_keys if self.boxes[key].isChecked()]
+        keys = [key for key in self.ordered_keys if self.check_box_by_key[key].isChecked()]
         self.columns_chosen.emit([] if keys == self._usual_keys else keys)
         self.accept()

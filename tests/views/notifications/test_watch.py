@@ -58,7 +58,7 @@ class Desk(CoveredWindow):
         self.watch = NotificationWatcher(self)
         self.desktop = Recorded(self)
         self.desktop.message_clicked.connect(self.watch._emit_clicked_link)
-        self.watch.desktop = self.desktop
+        self.watch.desktop_tray = self.desktop
         self.toasts: list[Toast] = []
         self.opened: list[object] = []
         self.context.toast_requested.connect(self.toasts.append)
@@ -151,7 +151,7 @@ def test_each_kind_has_a_switch(desk: Desk) -> None:
     assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
         PersonalEventKind.MENTION
     ]
-    assert again.place_label.plain != dialog.place_label.plain, "without a tray it says so"
+    assert again.where_shown_label.plain != dialog.where_shown_label.plain, "without a tray it says so"
     again.check_box_by_kind[PersonalEventKind.MENTION].setChecked(True)
     desk.read(MENTIONED, HANDED)
     assert len(desk.toasts) == 1

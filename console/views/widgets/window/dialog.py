@@ -110,7 +110,7 @@ class DialogFrame(QDialog):
         self._is_acting_delay_over = self._is_main_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
-        self._place: QPoint | None = None  # on the screen, since the dialog is open
+        self._position_on_screen: QPoint | None = None  # None until the dialog is open
         self.cancel_button = KeyButton(cancel_text, "Esc", binds_key=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
@@ -238,15 +238,15 @@ class DialogFrame(QDialog):
         """Set the height of the dialog, in px. On X11, while a window manager puts a new window into a frame, Qt
         reports the position inside the frame, (0, 0), as the position on the screen; if only the size were set then,
         the dialog would move into the corner of the screen."""
-        if self._place is not None and self.isVisible() and self.pos() == QPoint():
-            self.setGeometry(QRect(self._place, QSize(self.width(), height_px)))
+        if self._position_on_screen is not None and self.isVisible() and self.pos() == QPoint():
+            self.setGeometry(QRect(self._position_on_screen, QSize(self.width(), height_px)))
         else:
             self.resize(self.width(), height_px)
 
     def moveEvent(self, event: QMoveEvent) -> None:
         super().moveEvent(event)
         if event.pos() != QPoint():
-            self._place = event.pos()
+            self._position_on_screen = event.pos()
 
     def _order_tab_stops(self) -> None:
         """Set the order in which the Tab key visits the controls. After Cancel comes the main button if
