@@ -310,7 +310,7 @@ class WindowOpener(QObject):
         self._write_preferences_and_state()
         self._person = None  # the next person is known after the sign-in
         self._stored_entries = StoredEntries()
-        self.frame.window_cover.forget_cover()
+        self.frame.window_cover.discard_cover()
         self.controller, self._pending_step = None, ""
         self.window = self._make_main_window()
         self.window.setGeometry(old_window.geometry())

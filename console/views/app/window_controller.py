@@ -494,7 +494,7 @@ class WindowController(QObject):
             return self.leave_confirmation.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_running_calls_dialog
 
-        self.leave_confirmation.skip_question()
+        self.leave_confirmation.suppress_list()
         open_running_calls_dialog(self.frame)
         return False
 

@@ -137,7 +137,7 @@ class CreditCheckTabs(RecordTabs):
         self._counting_task = self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
             lambda counts: self._show_page_counts(record_id, counts),
-            lambda _: self._forget_failed_count(record_id),  # the table shows no number of pages
+            lambda _: self._reset_failed_count(record_id),  # the table shows no number of pages
             caller=self,
             key=self,
         )
@@ -149,7 +149,7 @@ class CreditCheckTabs(RecordTabs):
             self._counting_task.cancel()
             self._counting_task = None
 
-    def _forget_failed_count(self, record_id: int) -> None:
+    def _reset_failed_count(self, record_id: int) -> None:
         """Treat the pages of this record's PDFs as not counted, because counting them has failed: they are counted
         when the record is read again. Do nothing if the tabs show another record meanwhile."""
         if record_id == self._record_id:

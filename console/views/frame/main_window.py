@@ -115,7 +115,7 @@ class WindowFrame(CoveredWindow):
         context.saved_views_changed.connect(self._show_sidebar_views)
         context.people_changed.connect(self._reopen_route_if_right_changed)
         context.person_changed.connect(self._reopen_route_if_right_changed)
-        context.person_changed.connect(self.announcer.forget_announcements)
+        context.person_changed.connect(self.announcer.clear_announcements)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._keep_focus_visible)

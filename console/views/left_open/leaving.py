@@ -24,7 +24,7 @@ class LeaveConfirmation(QObject):
     def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
-        self._is_question_done = False
+        self._is_list_suppressed = False
 
     def may_leave(self, leave: Callable[[], object], button_key: str) -> bool:
         """Return True if the person may leave now. Otherwise return False and read the person's unfinished work; if
@@ -35,9 +35,9 @@ class LeaveConfirmation(QObject):
         application = QGuiApplication.instance()
         is_session_ending = isinstance(application, QGuiApplication) and application.isSavingSession()
         is_away = not context.is_ready or context.connection_state.lost_since is not None
-        if self._is_question_done or is_away or is_session_ending or self._frame.window_cover.is_covered:
+        if self._is_list_suppressed or is_away or is_session_ending or self._frame.window_cover.is_covered:
             return True
-        self._is_question_done = True
+        self._is_list_suppressed = True
         drafts = context.person_values.list_drafts()
 
         def read_open_items(services: "Console") -> tuple[LeftOpen, ...]:
@@ -55,9 +55,9 @@ class LeaveConfirmation(QObject):
         context.run_read(read_open_items, show_list_or_leave, leave_after_failure, caller=self)
         return False
 
-    def skip_question(self) -> None:
+    def suppress_list(self) -> None:
         """Never show the list in this window, because another dialog has already asked the person about leaving."""
-        self._is_question_done = True
+        self._is_list_suppressed = True
 
     def _open_unfinished_dialog(self, leave: Callable[[], object], button_key: str) -> None:
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog

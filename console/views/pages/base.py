@@ -309,7 +309,7 @@ class Page(QWidget):
         context.minute_passed.connect(self._update_data_age)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_on_person_change)
-        self._known_read_only_switches = context.connection_state.switches_on
+        self._known_read_only_switches = context.connection_state.active_switches
         context.connection_state_changed.connect(self._refresh_on_read_only_change)
 
     # -- construction
@@ -522,7 +522,7 @@ class Page(QWidget):
     def _refresh_on_read_only_change(self) -> None:
         """Read the data again after a read-only switch has changed, because the next steps of records depend on
         the switches."""
-        switches = self.context.connection_state.switches_on
+        switches = self.context.connection_state.active_switches
         if switches != self._known_read_only_switches:
             self._known_read_only_switches = switches
             self.refresh("changed")

@@ -51,7 +51,7 @@ class FittedTable(RecordTable):
         self._measured_px: dict[int, int] = {}  # width of each column's contents, until a cell changes
         super().__init__(rows, accessible_name, margin_px=margin_px)
         for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
-            signal.connect(self._forget_contents_widths)
+            signal.connect(self._discard_contents_widths)
         rows.changed.connect(self.fit_columns)
         rows.modelReset.connect(self.fit_columns)
 
@@ -353,7 +353,7 @@ class FittedTable(RecordTable):
         return self._measured_px[column_index]
 
     @Slot()
-    def _forget_contents_widths(self) -> None:
+    def _discard_contents_widths(self) -> None:
         """Discard the measured widths of the contents, so that they are measured again when the columns are next
         fitted. The passing of time alone needs no new measurement, because the columns of ages and badges are wide
         enough for any age and any badge."""

@@ -24,7 +24,7 @@ class PageScrollArea(QScrollArea):
         self._keeps_opened_tab = False
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
         self._tab_timer.timeout.connect(self.fit_page)
-        self.verticalScrollBar().valueChanged.connect(self._forget_opened_tab)
+        self.verticalScrollBar().valueChanged.connect(self._stop_keeping_opened_tab)
         self.setWidget(page)
         page.installEventFilter(self)
         for tab_bar in page.findChildren(TabBar):
@@ -73,7 +73,7 @@ class PageScrollArea(QScrollArea):
         self._tab_timer.start()
 
     @Slot()
-    def _forget_opened_tab(self) -> None:
+    def _stop_keeping_opened_tab(self) -> None:
         """Stop keeping the bar of the opened tab as the first visible line, because the person has scrolled or moved
         to another row."""
         if not self._keeps_opened_tab:

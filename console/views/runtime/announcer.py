@@ -94,7 +94,7 @@ class Announcer(QObject):
         for announcement in waiting_announcements:
             self._announce_and_store_announcement(announcement)
 
-    def forget_announcements(self) -> None:
+    def clear_announcements(self) -> None:
         """Remove all kept and all waiting sentences, because another person acts from now on."""
         self._waiting_announcements, self.announcements = [], ()
 

@@ -538,7 +538,7 @@ class WindowContext(QObject):
         self._requested_action = (kind, id, name)
 
     def pop_requested_action(self, kind: str, id: int) -> str:
-        """Return the name of the action that was requested for this record by `request_action`, and forget the
+        """Return the name of the action that was requested for this record by `request_action`, and remove the
         request; "" if no action was requested for it."""
         requested_action = self._requested_action
         if requested_action is None or requested_action[:2] != (kind, id):

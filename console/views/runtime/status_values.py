@@ -117,7 +117,7 @@ class ConnectionState:
     read_only_switches: tuple[ReadOnlySwitch, ...] = ()
 
     @property
-    def switches_on(self) -> tuple[ReadOnlySwitch, ...]:
+    def active_switches(self) -> tuple[ReadOnlySwitch, ...]:
         """The read-only switches that are on."""
         return tuple(switch for switch in self.read_only_switches if switch.is_on)
 
@@ -125,7 +125,7 @@ class ConnectionState:
     def shown_switch(self) -> ReadOnlySwitch | None:
         """The read-only switch that bars show: the switch for everything if it is on, otherwise the first switch of a
         provider that is on; None if no switch is on."""
-        return min(self.switches_on, key=lambda switch: switch.scope != EVERYTHING_SCOPE, default=None)
+        return min(self.active_switches, key=lambda switch: switch.scope != EVERYTHING_SCOPE, default=None)
 
 
 @dataclass(frozen=True, slots=True)

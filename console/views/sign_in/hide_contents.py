@@ -74,7 +74,7 @@ class WindowCover(QObject):
             focus_before_cover.setFocus(Qt.FocusReason.OtherFocusReason)
         self.cover_removed.emit()
 
-    def forget_cover(self) -> None:
+    def discard_cover(self) -> None:
         """Stop covering the window without showing the hidden widgets again, because the window is being
         destroyed."""
         if self._cover is not None:

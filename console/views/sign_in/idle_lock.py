@@ -69,11 +69,11 @@ class IdleLock(QObject):
     def _observe_window(self, window: QWindow | None) -> None:
         if window is not None and window not in self._observed_windows:
             self._observed_windows.add(window)
-            window.destroyed.connect(self._forget_window)
+            window.destroyed.connect(self._stop_observing_window)
             window.installEventFilter(self)
 
     @Slot(QObject)
-    def _forget_window(self, window: QObject) -> None:
+    def _stop_observing_window(self, window: QObject) -> None:
         self._observed_windows = {
             observed_window for observed_window in self._observed_windows if observed_window is not window
         }

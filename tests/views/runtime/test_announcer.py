@@ -169,7 +169,7 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
         ToastStack(window).show_toast(ToastFrame(f"Copied {number}"))
     assert len(announcer.announcements) == 200
     assert announcer.announcements[0].sentence == "Copied 249"
-    announcer.forget_announcements()
+    announcer.clear_announcements()
     assert [*announcer.announcements] == []
 
 
