@@ -120,9 +120,9 @@ def _format_last_error(row: DueTaskRow, context: WindowContext) -> str:
 
 
 def format_row_detail(row: object, context: WindowContext) -> str:
-    """Return the full text of a row, for the line below the table, because the cells of the table may be cut off: of
-    a check the result and the next step, of a due task the sentence about its last error, the error code and the
-    number of failures. Return "" for a task without an error and for any other row."""
+    """Return the full text of a row, which the page shows below the table, because the cells of the table may be cut
+    off. For a check, this is its result and the next step; for a due task, the sentence about its last error, the
+    error code and the number of failures. Return "" for a task without an error and for any other row."""
     translate = context.translate
     if isinstance(row, HealthCheck):
         next_step = translate(row.next, **row.facts) if row.next else ""

@@ -514,7 +514,7 @@ class ApprovalsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Adapt the layout to the new width. In a narrow window the badges are below the title, and the request is
-        below the list; both scroll together, and the buttons of the decision stay in sight below them."""
+        below the list; both scroll together, and the buttons of the decision stay visible below them."""
         super().resizeEvent(event)
         is_side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
         directions = QBoxLayout.Direction

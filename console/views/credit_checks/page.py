@@ -159,8 +159,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     @Slot(str)
     def _compare_stored_pdf(self, sha256: str) -> None:
-        """Open the page that compares the stored PDF with this SHA-256 with the newest one. For the newest PDF or
-        "", compare the newest one with the one before it."""
+        """Open the page that compares two stored PDFs: the one with this SHA-256, and the newest one. If `sha256` is
+        that of the newest PDF, or "", the page compares the newest PDF with the one before it."""
         documents = () if self.view is None else self.view.documents
         older_sha256 = None if not documents or sha256 in ("", documents[0].sha256) else sha256
         self.context.navigate(PdfComparisonRoute(self.id, older_sha256))

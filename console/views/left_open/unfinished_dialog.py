@@ -268,8 +268,8 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def show_own_work(self, group: OwnWorkGroup) -> None:
         """From the next read of the lists on, show in the tab of operations only those operations of the acting
-        person that are in this group, and show a bar that says so. The button of the bar lists the operations of all
-        people again."""
+        person that are in this group, and show a bar which explains this. The button of the bar lists the operations
+        of all people again."""
         translate = self._context.translate
         self._own_work_group = group
         button = KeyButton(translate("dialog.unfinished.show_all"), kind="inline")

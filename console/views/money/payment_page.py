@@ -170,8 +170,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     @Slot()
     def _open_refund_or_order(self) -> None:
-        """Open the refund if the explained next step names it, otherwise the payment's order. Say so if the payment
-        has no order."""
+        """Open the refund if the explained next step names it, otherwise the payment's order. If the payment has no
+        order, only show a message which says this."""
         if self.view is None:
             return
         if self.view.explanation.next_step.action == OPEN_REFUND_ACTION:

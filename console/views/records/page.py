@@ -1,5 +1,5 @@
-"""The base class of the pages that show one record: layout, reading of the record, shortcuts, and the steps to the
-previous and next record of a list."""
+"""The base class of the pages that show one record: it has the layout, reads the record, handles the shortcuts, and
+opens the previous and the next record of a list."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -16,8 +16,8 @@ from console.views.widgets.controls.inputs import DropDownList
 
 
 class UnlockForm(PasswordForm):
-    """The form that unlocks a window. If the database is a server, the person must type the password. Without
-    accounts there is no password, and the form can offer to continue as another person.
+    """The form that unlocks a window. If the database is a server, the person must type the password. A database
+    without accounts has no passwords; the form can then offer to continue as another person.
 
     Signals:
     - submitted(object): the password; "" without accounts.
