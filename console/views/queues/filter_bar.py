@@ -85,8 +85,8 @@ class FilterOperatorChip(FilterChip):
 
 
 class _SentenceUnit(QWidget):
-    """A drop-down list of the sentence with the words that belong to it, such as a preposition before it or a comma
-    after it, on one line."""
+    """One drop-down list of the sentence in which the filter is written. The words that belong to the list, such as a
+    preposition before it or a comma after it, stand beside it on one line."""
 
     def __init__(self, *widgets: QWidget) -> None:
         super().__init__()

@@ -228,14 +228,14 @@ class WindowContext(QObject):
         caller that shows the request itself passes its own RequestWait, but only if its call never needs the
         password: when the call runs again with the password, it writes to another RequestWait.
         """
-        attempt_of_caller = caller, attempt
-        if attempt_of_caller in self._running_attempts:
+        caller_and_attempt = caller, attempt
+        if caller_and_attempt in self._running_attempts:
             return
-        self._running_attempts.add(attempt_of_caller)
+        self._running_attempts.add(caller_and_attempt)
         began_at, request_id = self.monotonic(), self._attempt_request_ids.get_request_id(attempt)
 
         def end_attempt(failure: Failure | None) -> None:
-            self._running_attempts.discard(attempt_of_caller)
+            self._running_attempts.discard(caller_and_attempt)
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
 
