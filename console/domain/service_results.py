@@ -235,7 +235,7 @@ class AccountResult:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountsApplied:
+class AppliedAccounts:
     """Result of `db accounts apply`: the people, and the SQL statements with masked passwords. With `dry_run` no
     statement was executed.
     """

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
-from console.domain.recovery.decision_reasons import PersonProof
+from console.domain.recovery.decision_reasons import PersonEvidence
 from console.store.alerts import cases
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database, Transaction
@@ -153,7 +153,7 @@ def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Pl
 
     def write(tx: Transaction) -> None:
         evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, BOUGHT, NOW)
-        evidence.add_proof(tx.conn, ("credit-check", 1), operation, who, PersonProof(TEXT.encode()), NOW)
+        evidence.add_proof(tx.conn, ("credit-check", 1), operation, who, PersonEvidence(TEXT.encode()), NOW)
 
     before = read_time()
     here.write(write)
@@ -189,7 +189,9 @@ def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], pl
     who = place.named("op-a")
 
     def propose(tx: Transaction) -> None:
-        proof = evidence.add_proof(tx.conn, ("credit-check", 1), None, who, PersonProof(b"their list is empty"), NOW)
+        proof = evidence.add_proof(
+            tx.conn, ("credit-check", 1), None, who, PersonEvidence(b"their list is empty"), NOW
+        )
         approvals.insert_proposal(tx.conn, "credit-check", "1", "error", who, proof, NOW)
 
     here.write(propose)

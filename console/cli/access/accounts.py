@@ -15,7 +15,7 @@ from console.settings.private_files import open_ordinary_file
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
-    from console.domain.service_results import AccountsApplied
+    from console.domain.service_results import AppliedAccounts
 
 MAX_ACCOUNTS_FILE_BYTES = 1024 * 1024
 
@@ -64,7 +64,7 @@ def _read_accounts_file(file: Path) -> str:
         ) from error
 
 
-def _build_applied_accounts_json(applied_accounts: "AccountsApplied") -> "JsonObject":
+def _build_applied_accounts_json(applied_accounts: "AppliedAccounts") -> "JsonObject":
     people: list[JsonObject] = [
         {
             "name": operator.person.name,
@@ -85,7 +85,7 @@ def _build_applied_accounts_json(applied_accounts: "AccountsApplied") -> "JsonOb
     return answer | {"sql": list(applied_accounts.statements)} if applied_accounts.dry_run else answer
 
 
-def _format_applied_accounts_lines(applied_accounts: "AccountsApplied", translator: Translator) -> Lines:
+def _format_applied_accounts_lines(applied_accounts: "AppliedAccounts", translator: Translator) -> Lines:
     if applied_accounts.dry_run:
         yield from (f"{statement};" for statement in applied_accounts.statements)
     comment_mark = (

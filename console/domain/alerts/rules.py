@@ -95,7 +95,7 @@ def find_broken_rule(
     ):
         return BrokenRule(
             AlertRule.PAID_UNNOTICED,
-            _find_payment_to_move(order, paid_payments).id,
+            _find_payment_for_order_move(order, paid_payments).id,
             _format_observed_states(order, paid_payments),
             f"order={OrderState.PAID}",
         )
@@ -105,14 +105,14 @@ def find_broken_rule(
         payments_by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
-            max(payments_by_id, key=_rank_as_perhaps_paid).id,
+            max(payments_by_id, key=_rank_by_likelihood_of_payment).id,
             _format_observed_states(order, payments_by_id),
             f"payment={PaymentState.COMPLETED}",
         )
     return None
 
 
-def _find_payment_to_move(order: Order, paid_payments: Sequence[Payment]) -> Payment:
+def _find_payment_for_order_move(order: Order, paid_payments: Sequence[Payment]) -> Payment:
     """Return the payment by which a person can have the order marked as paid. If the payments that the provider has
     confirmed cover the order, this is the newest payment. If they don't, it is a payment that only a callback reports
     as paid, which must be probed; if there is none, it is the newest payment."""
@@ -132,7 +132,7 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
     )
 
 
-def _rank_as_perhaps_paid(payment: Payment) -> tuple[bool, bool, int]:
+def _rank_by_likelihood_of_payment(payment: Payment) -> tuple[bool, bool, int]:
     """Return the rank by which the payment is chosen that may have paid for its order: a payment with an unknown
     outcome is above one that can still be paid, this above one that has ended; among equals the newest is highest."""
     return payment.certainty is Certainty.UNKNOWN, payment.state not in FINAL_STATES, payment.id

@@ -59,7 +59,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
         if is_order_covered(_list_paid_payments(payments), order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
-        suffix = "_short" if _is_one_currency(order, payments) else "_currency"
+        suffix = "_short" if _are_all_in_order_currency(order, payments) else "_currency"
         return AlertAction("open", "payment", payment.id, show_command, suffix)
     if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT:
         if payment.state is PaymentState.REVERSED and payment.certainty is Certainty.KNOWN:
@@ -121,7 +121,7 @@ def _list_paid_payments(payments: Sequence[Payment]) -> Sequence[Payment]:
     return [payment for payment in payments if payment.state in PAID_STATES]
 
 
-def _is_one_currency(order: Order, payments: Sequence[Payment]) -> bool:
+def _are_all_in_order_currency(order: Order, payments: Sequence[Payment]) -> bool:
     """True if all paid payments are in the order's currency; only then their amounts can be added and compared."""
     return all(payment.currency == order.currency for payment in _list_paid_payments(payments))
 
@@ -150,7 +150,7 @@ def _make_explanation_facts(
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
     paid_minor = sum(map(compute_retained_minor, _list_paid_payments(payments)))
-    is_one_currency = _is_one_currency(order, payments)
+    is_one_currency = _are_all_in_order_currency(order, payments)
     refund = relations.pending_refund
     rule_broken_at = (
         order.state_since or order.created_at if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at

@@ -42,7 +42,7 @@ have contradictory states or amounts.
 """
 
 
-_STEPS_OF_NO_PERSON = frozenset(
+_STEPS_WITHOUT_PERSON = frozenset(
     f"next.{name}"
     for name in (
         "bought_since",  # house: a next step
@@ -79,7 +79,7 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     work is stored, but the explanation advises a person to do something, return POSSIBLE, also if the console itself
     has no action for it (for example "ask your lead")."""
     is_for_person = bool(explanation.roles_that_may_act) and explanation.next_step.action is not None
-    if work.state is WorkState.NONE and (is_for_person or explanation.next_step.code not in _STEPS_OF_NO_PERSON):
+    if work.state is WorkState.NONE and (is_for_person or explanation.next_step.code not in _STEPS_WITHOUT_PERSON):
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)
 

@@ -21,7 +21,11 @@ from console.domain.records import (
     WorkState,
     find_coming_attempt_time,
 )
-from console.domain.recovery.decidable import is_decidable_check, is_denied_but_bought, is_left_open_by_writer
+from console.domain.recovery.decidable import (
+    is_decidable_check,
+    is_denied_but_bought,
+    is_left_open_by_other_application,
+)
 from console.domain.service_results import (
     OPEN_ALERT_ACTION,
     CertaintyBadge,
@@ -166,11 +170,11 @@ def _make_second_person_step(record: CreditCheck, relations: CheckRelations, fac
     return NextStep("next.second_person", facts, _format_resolve_command(record, outcome), "resolve")
 
 
-def _choose_next_step_of_writer(
+def _choose_next_step_without_provider_id(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
     """Return the next step of a credit check without AlarmBox's id that another application wrote."""
-    if relations.awaits_second_person and is_left_open_by_writer(record):
+    if relations.awaits_second_person and is_left_open_by_other_application(record):
         return _make_second_person_step(record, relations, facts)
     return NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
 
@@ -180,7 +184,7 @@ def _explain_pending(record: CreditCheck, relations: CheckRelations, facts: Mapp
         step = NextStep("next.have_it_corrected", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NEEDS_REVIEW:
-        step = _choose_next_step_of_writer(record, relations, facts)
+        step = _choose_next_step_without_provider_id(record, relations, facts)
         return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, DECIDING_ROLES)
     step = NextStep("next.wait_for_answer", facts, f"support-console show credit-check {record.id}")
     return Explanation("verdict.pending", "why.running", step, facts)
@@ -200,7 +204,7 @@ def _explain_success(
         )
         return Explanation("verdict.contradicted", "why.contradicted", step, facts, DECIDING_ROLES)
     if record.credit_check_id is None:
-        step = _choose_next_step_of_writer(record, relations, facts)
+        step = _choose_next_step_without_provider_id(record, relations, facts)
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now

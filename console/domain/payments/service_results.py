@@ -170,7 +170,7 @@ class RefundPlan:
     read_at: datetime | None = None
 
     @property
-    def second_checker(self) -> bool:
+    def needs_second_checker(self) -> bool:
         """True if the refund needs two approvers (checkers)."""
         return bool(self.second_checker_reasons)
 

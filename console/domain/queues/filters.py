@@ -177,9 +177,12 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
             lambda candidate: (
                 record_filter.client in (None, candidate.client_id if isinstance(candidate, CreditCheck) else "")
             ),
-            lambda candidate: record_filter.amount is None or _is_amount_in(candidate, record_filter.amount),
             lambda candidate: (
-                not record_filter.restricts_last_change or _is_since_in(candidate.state_since, record_filter, now)
+                record_filter.amount is None or _is_amount_within_range(candidate, record_filter.amount)
+            ),
+            lambda candidate: (
+                not record_filter.restricts_last_change
+                or _is_last_change_within_bounds(candidate.state_since, record_filter, now)
             ),
         )
     ) and fulfils_owner_condition(record_filter.owner, owner)
@@ -191,7 +194,7 @@ def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
     return record.state.value, get_certainty(record), record.work.state
 
 
-def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
+def _is_last_change_within_bounds(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
     """True if `since`, the time of the record's last change, is within the filter's bounds at the instant `now`.
     False if `since` is None, because the time isn't known.
     """
@@ -278,7 +281,7 @@ def find_amount(record: FilteredRecord) -> tuple[int, str] | None:
     return record.total_minor, record.currency
 
 
-def _is_amount_in(record: FilteredRecord, condition: AmountRange) -> bool:
+def _is_amount_within_range(record: FilteredRecord, condition: AmountRange) -> bool:
     """True if the record has an amount and the amount fulfils the condition."""
     amount = find_amount(record)
     return amount is not None and condition.contains(*amount)

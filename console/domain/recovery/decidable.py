@@ -25,11 +25,11 @@ WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.A
 
 def is_decidable_check(check: CreditCheck) -> bool:
     """True if people may decide the outcome of a credit check: the outcome is unknown, or another application left it
-    open (`is_left_open_by_writer`)."""
-    return check.certainty is Certainty.UNKNOWN or is_left_open_by_writer(check)
+    open (`is_left_open_by_other_application`)."""
+    return check.certainty is Certainty.UNKNOWN or is_left_open_by_other_application(check)
 
 
-def is_left_open_by_writer(check: CreditCheck) -> bool:
+def is_left_open_by_other_application(check: CreditCheck) -> bool:
     """True if another application wrote the credit check and has not written AlarmBox's id: the credit check is
     pending, or it is a success about which AlarmBox can't be asked. Two people may decide about it, because no answer
     to a purchase of this program identifies the purchase.

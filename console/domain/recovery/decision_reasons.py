@@ -43,7 +43,7 @@ class StatedReason:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonProof:
+class PersonEvidence:
     """The evidence that a person hands in for a decision: the content of a file, or a statement in UTF-8, and the
     reason that the person states. The reason is None if the decision comes from a script without one."""
 

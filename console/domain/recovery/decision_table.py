@@ -24,7 +24,7 @@ from console.domain.recovery.decidable import (
     find_undecidable_reason,
     is_decidable_check,
     is_decidable_refund,
-    is_left_open_by_writer,
+    is_left_open_by_other_application,
 )
 from console.domain.recovery.records import (
     ChoiceFacts,
@@ -116,30 +116,30 @@ def _find_bought_or_claimed_reason(facts: ChoiceFacts) -> str | None:
     return "claimed_by_other" if facts.is_claimed_by_other else None
 
 
-def _find_decided_check_reason(facts: ChoiceFacts) -> str | None:
+def _find_undecidable_check_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason for which people can't decide the outcome of the credit check; None if they can."""
     check = _require_check(facts)
     return None if is_decidable_check(check) else find_undecidable_reason(check)
 
 
-def _find_success_of_writer_reason(facts: ChoiceFacts) -> str | None:
+def _find_success_by_other_application_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes the decision "not bought" because the application that wrote the credit check
     says that it was bought; None otherwise."""
     return "outcome_known" if _require_check(facts).state is CheckState.SUCCESS else None
 
 
-def _find_decided_refund_reason(facts: ChoiceFacts) -> str | None:
+def _find_undecidable_refund_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason for which people can't decide the outcome of the refund; None if they can."""
     refund = _require_refund(facts)
     return None if is_decidable_refund(refund) else find_undecidable_reason(refund)
 
 
-def _make_decided_payment_rule(target: PaymentState) -> RefusalFinder:
+def _make_undecidable_payment_rule(target: PaymentState) -> RefusalFinder:
     """Return a rule that gives the reason for which people can't decide that the payment is in the state `target`."""
     return lambda facts: find_payment_decision_refusal(_require_payment(facts), target)
 
 
-def _make_proposed_already_rule(target: str) -> RefusalFinder:
+def _make_already_proposed_rule(target: str) -> RefusalFinder:
     """Return a rule about a decision for the state `target` that needs two people. It refuses the decision of a
     person who has already proposed this state, because another person must confirm it. A decision for another state
     replaces the open proposal.
@@ -278,19 +278,19 @@ def _make_decision_rule(
 def _make_payment_decision_rule(target: PaymentState) -> ChoiceRule:
     rules = (
         _find_call_running_or_leased_reason,
-        _make_decided_payment_rule(target),
+        _make_undecidable_payment_rule(target),
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
-        _make_proposed_already_rule(target.value),
+        _make_already_proposed_rule(target.value),
     )
     return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_payment_effect(facts, target))
 
 
 def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
     rules = (
-        _find_decided_refund_reason,
+        _find_undecidable_refund_reason,
         _find_not_set_up_reason,
         _find_call_running_or_leased_reason,
-        _make_proposed_already_rule(target.value),
+        _make_already_proposed_rule(target.value),
     )
     return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_refund_effect(facts, target))
 
@@ -329,13 +329,13 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "resolve.success",
             "resolve",
             (
-                _find_decided_check_reason,
+                _find_undecidable_check_reason,
                 _find_not_set_up_reason,
                 _find_call_running_or_leased_reason,
-                _make_proposed_already_rule("success"),
+                _make_already_proposed_rule("success"),
             ),
             _list_provider_read_evidence,
-            lambda facts: is_left_open_by_writer(_require_check(facts)),
+            lambda facts: is_left_open_by_other_application(_require_check(facts)),
             compute_effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
             target_state="success",
         ),
@@ -343,10 +343,10 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "resolve.error",
             "resolve",
             (
-                _find_decided_check_reason,
-                _find_success_of_writer_reason,
+                _find_undecidable_check_reason,
+                _find_success_by_other_application_reason,
                 _find_call_running_or_leased_reason,
-                _make_proposed_already_rule("error"),
+                _make_already_proposed_rule("error"),
             ),
             lambda _facts: DOCUMENT_EVIDENCE,
             lambda _facts: True,

@@ -12,7 +12,7 @@ BULK_RUN_KIND = "bulk-run"
 OPERATION_KIND = "operation"
 
 
-class LeftReason(StrEnum):
+class LeftOpenReason(StrEnum):
     """Reason for which a piece of work counts as left open, such as an operation that has not ended, a taken
     record, or a draft. The list shows the reasons in this order."""
 
@@ -46,7 +46,7 @@ class LeftOpen:
     - `name` is the name of a draft or of a bulk run; "" for all other work.
     """
 
-    reason: LeftReason
+    reason: LeftOpenReason
     kind: str
     id: str
     since: datetime
@@ -60,4 +60,4 @@ class LeftOpen:
             return format_link(Link("record", self.id, self.kind))
         if self.kind == OPERATION_KIND:
             return format_link(Link("operation", self.id))
-        return format_link(Link("incident", self.id)) if self.reason is LeftReason.INCIDENT else None
+        return format_link(Link("incident", self.id)) if self.reason is LeftOpenReason.INCIDENT else None

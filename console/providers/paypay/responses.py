@@ -35,7 +35,7 @@ from console.providers.payments.result_codes import (
     make_unknown_verdict,
 )
 from console.providers.paypay.result_codes import (
-    MADE_FIELD_BY_CALL,
+    CREATED_ID_FIELD_BY_CALL,
     PAYMENT_STATE_MEANINGS,
     REFUND_STATE_MEANINGS,
     SUCCESSFUL_CODES_BY_CALL,
@@ -108,7 +108,7 @@ def _read_content_and_verdict(
 def _judge_other_code(call: PayPayCall, status: int, code: str, data: object) -> CodeOutcome:
     """Return the verdict of an answer that isn't a success, by HTTP status and result code. A refusal whose `data`
     has the id of what the call would have made is UNKNOWN."""
-    verdict, made_field = find_verdict(call, status, code), MADE_FIELD_BY_CALL.get(call)
+    verdict, made_field = find_verdict(call, status, code), CREATED_ID_FIELD_BY_CALL.get(call)
     is_made = made_field is not None and isinstance(data, dict) and data.get(made_field) is not None
     return make_unknown_verdict(REFUSED_BUT_MADE_REASON) if is_made and verdict.kind in REFUSAL_CLASSES else verdict
 

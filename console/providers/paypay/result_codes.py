@@ -44,7 +44,7 @@ SUCCESSFUL_CODES_BY_CALL: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
-MADE_FIELD_BY_CALL: Mapping[PayPayCall, str] = {
+CREATED_ID_FIELD_BY_CALL: Mapping[PayPayCall, str] = {
     PayPayCall.CREATE_CODE: "codeId",
     PayPayCall.REFUND: "merchantRefundId",
 }

@@ -14,7 +14,7 @@ from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.reason import ForeignText
-from console.domain.service_results import AccountResult, AccountsApplied
+from console.domain.service_results import AccountResult, AppliedAccounts
 from console.domain.setting_problems import SettingProblem
 from console.services.access.account_file import (
     ROLES_THAT_MAY_ASK_WORKER,
@@ -114,7 +114,7 @@ class DatabaseAccountService:
 
     def apply(
         self, content: str, passwords: PasswordReader, *, dry_run: bool = False, request_id: str | None = None
-    ) -> AccountsApplied:
+    ) -> AppliedAccounts:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
         `content`. `passwords` gets the name of an environment variable and returns the password in it. Return the
         result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated run
@@ -133,7 +133,7 @@ class DatabaseAccountService:
             lambda: self._apply_file(content, passwords, dry_run=dry_run),
         )
 
-    def _apply_file(self, content: str, passwords: PasswordReader, *, dry_run: bool) -> AccountsApplied:
+    def _apply_file(self, content: str, passwords: PasswordReader, *, dry_run: bool) -> AppliedAccounts:
         context, server = self._context, self._context.database.is_server
         entries = read_account_entries(content)
         with context.database.read() as conn:
@@ -146,7 +146,7 @@ class DatabaseAccountService:
         statements = self._apply_to_server(changes, dry_run=dry_run) if server else ()
         if not dry_run:
             context.write(lambda tx: self._write_operator_rows(tx, changes))
-        return AccountsApplied(
+        return AppliedAccounts(
             tuple(change.make_result(has_passwords=server) for change in changes), statements, dry_run
         )
 

@@ -25,7 +25,7 @@ from console.domain.recovery.decidable import is_decidable_check, make_undecidab
 from console.domain.recovery.decision_reasons import (
     LONGEST_DECISION_REASON_CHARACTERS,
     RESOLVED_BY_PEOPLE_CAUSE,
-    PersonProof,
+    PersonEvidence,
     StatedReason,
 )
 from console.domain.views.any_record import ResolveResult
@@ -86,7 +86,7 @@ class PurchaseResolver:
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
         the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
         the second one an approver. If another application wrote the credit check and left it open
-        (`is_left_open_by_writer`), both states need two people, who must name the same id for "success".
+        (`is_left_open_by_other_application`), both states need two people, who must name the same id for "success".
 
         Raises usage for another target state, or for "success" without `provider_id`; no_evidence if the evidence is
         empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an unknown credit check; not_allowed if
@@ -111,7 +111,7 @@ class PurchaseResolver:
         self,
         record_id: int,
         target_state: str,
-        person_proof: PersonProof,
+        person_proof: PersonEvidence,
         provider_id: int | None,
         expected_version: int | None,
     ) -> ResolveResult:
@@ -223,7 +223,7 @@ class PurchaseResolver:
         entry = find_own_entry(self._context, record.operation_id)
         return entry.provider_id if entry is not None and entry.proves_effect else None
 
-    def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonProof | None) -> CreditCheck:
+    def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonEvidence | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, settle the unknown credit check as bought if the answer
         fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from AlarmBox. The
         caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit the credit
@@ -254,7 +254,7 @@ class PurchaseResolver:
         self,
         tx: Transaction,
         record: CreditCheck,
-        proof: PersonProof | None,
+        proof: PersonEvidence | None,
         outcome: Outcome[CheckReport],
         report: CheckReport,
     ) -> MismatchReason | None:
@@ -320,7 +320,7 @@ class PurchaseResolver:
     # Left open by another application, decided by two people
 
     def _decide_purchase_of_writer(
-        self, record: CreditCheck, provider_id: int, proof: PersonProof, person: str
+        self, record: CreditCheck, provider_id: int, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Propose, or confirm as the second person, that the credit check of another application is the purchase with
         AlarmBox's id `provider_id`. Each person's decision reads the purchase at AlarmBox.
@@ -359,7 +359,7 @@ class PurchaseResolver:
     # Not bought, decided by two people
 
     def _decide_not_bought(
-        self, record: CreditCheck, proof: PersonProof, person: str, entry: SpoolEntry | None
+        self, record: CreditCheck, proof: PersonEvidence, person: str, entry: SpoolEntry | None
     ) -> ResolveResult:
         decision = PersonDecision(
             (CREDIT_CHECK_KIND, record.id),
@@ -446,7 +446,7 @@ def make_unconfirmed_error(
     return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 
-def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonProof:
+def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonEvidence:
     """Return a person's evidence with the person's reason: the content of the file if `proof` is a path, otherwise
     the text `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
     LARGEST_EVIDENCE_BYTES, and usage if the reason has no words or too many.
@@ -470,4 +470,4 @@ def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonP
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_EVIDENCE_BYTES})
     if not content.strip():
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "empty"})
-    return PersonProof(content, None if reason is None else replace(reason, words=reason.words.strip()))
+    return PersonEvidence(content, None if reason is None else replace(reason, words=reason.words.strip()))

@@ -11,7 +11,7 @@ from console.domain.error_reasons import MismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord, NotAllowedDetail
 from console.domain.records import Person
-from console.domain.recovery.decision_reasons import PersonProof
+from console.domain.recovery.decision_reasons import PersonEvidence
 from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
 from console.store.access import operators as people
@@ -43,7 +43,7 @@ class PersonDecision:
     person: str
     record: AnyRecord
     operation_id: str | None
-    proof: PersonProof
+    proof: PersonEvidence
     refusal_facts: NotAllowedDetail
     needs_number: bool = False
     number: str | None = None
@@ -182,7 +182,7 @@ def _require_second_person(
         )
 
 
-def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
+def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with the provider's number as its first line, because this number is part of the evidence.
     Without a number, return the proof unchanged; but if its own first line could be read as a number, put the line
     _NO_NUMBER_LINE before it."""

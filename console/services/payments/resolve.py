@@ -22,7 +22,7 @@ from console.domain.recovery.decidable import (
     find_payment_decision_refusal,
     make_undecidable_error,
 )
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonProof, StatedReason
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -105,7 +105,7 @@ class PaymentResolver:
         return result
 
     def _resolve_payment(
-        self, payment: Payment, target: PaymentState, proof: PersonProof, person: str, provider_id: str | None
+        self, payment: Payment, target: PaymentState, proof: PersonEvidence, person: str, provider_id: str | None
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
         payment and whether a second person must still agree. If the answer contains the payment's state and no
@@ -140,7 +140,7 @@ class PaymentResolver:
         self,
         payment: Payment,
         target: PaymentState,
-        proof: PersonProof,
+        proof: PersonEvidence,
         person: str,
         sourced_report: ReportWithSource,
     ) -> ResolveResult:
@@ -170,7 +170,7 @@ class PaymentResolver:
         tx: Transaction,
         payment: Payment,
         target: PaymentState,
-        proof: PersonProof,
+        proof: PersonEvidence,
         person: str,
         sourced_report: ReportWithSource,
     ) -> ReportEffectName:
@@ -209,7 +209,7 @@ class PaymentResolver:
         tx: Transaction,
         payment: Payment,
         target: PaymentState,
-        proof: PersonProof,
+        proof: PersonEvidence,
         person: str,
         answer: Outcome[PaymentReport] | None,
         provider_id: str | None,

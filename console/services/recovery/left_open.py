@@ -7,7 +7,7 @@ from console.domain.alerts import incidents
 from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.person_state.drafts import Draft
 from console.domain.records import Operation
-from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftReason
+from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftOpenReason
 from console.services.desk_requests.own_requests import OwnDeskRequestService
 from console.services.guarded.second_person import list_valid_proposals
 from console.services.process.context import ServiceContext
@@ -19,7 +19,7 @@ from console.store.records import assignments as takes
 from console.store.refunds import refunds
 from console.store.tasks import bulk_runs
 
-_LEFT_OPEN_REASONS_IN_ORDER = tuple(LeftReason)
+_LEFT_OPEN_REASONS_IN_ORDER = tuple(LeftOpenReason)
 """The reasons for which work is left open, in the order in which the list shows them."""
 
 
@@ -53,31 +53,33 @@ class LeftOpenService:
             is_ended = incident.state is IncidentState.RESOLVED  # a person has resolved it while an alert is open
             if incident.owner is not None and is_same_person(incident.owner, person) and not is_ended:
                 since = incident.owner_since or incident.since
-                yield LeftOpen(LeftReason.INCIDENT, incidents.INCIDENT_KIND, str(incident.id), since)
+                yield LeftOpen(LeftOpenReason.INCIDENT, incidents.INCIDENT_KIND, str(incident.id), since)
 
     def _list_open_requests(self) -> Iterator[LeftOpen]:
         for request in self._own_requests.list_recent():
             if request.is_open or request.is_unanswered:
-                yield LeftOpen(LeftReason.REQUEST, request.subject_kind or "", request.subject_id or "", request.at)
+                yield LeftOpen(
+                    LeftOpenReason.REQUEST, request.subject_kind or "", request.subject_id or "", request.at
+                )
 
 
 def _list_own_records(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
     for operation in journal.list_unfinished_operations(conn, operator=person):
-        yield LeftOpen(LeftReason.OPERATION, *_find_subject(operation), operation.started_at)
+        yield LeftOpen(LeftOpenReason.OPERATION, *_find_subject(operation), operation.started_at)
     for take in takes.list_running_takes(conn, context.now(), person):
-        yield LeftOpen(LeftReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
+        yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     server_now = read_current_time(conn, context.now())
     for refund in refunds.list_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
-            yield LeftOpen(LeftReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)
+            yield LeftOpen(LeftOpenReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)
     for proposal in list_valid_proposals(context, conn):
         if is_same_person(proposal.person, person):
-            yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
+            yield LeftOpen(LeftOpenReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
     for bulk_run in bulk_runs.list_open_runs(conn):
         if is_same_person(bulk_run.made_by, person):
             yield LeftOpen(
-                LeftReason.BULK_RUN, BULK_RUN_KIND, str(bulk_run.id), bulk_run.made_at, None, bulk_run.name
+                LeftOpenReason.BULK_RUN, BULK_RUN_KIND, str(bulk_run.id), bulk_run.made_at, None, bulk_run.name
             )
 
 
@@ -90,4 +92,4 @@ def _find_subject(operation: Operation) -> tuple[str, str]:
 
 
 def _make_item_of_draft(draft: Draft) -> LeftOpen:
-    return LeftOpen(LeftReason.DRAFT, draft.record_kind, draft.subject, draft.at, None, draft.name)
+    return LeftOpen(LeftOpenReason.DRAFT, draft.record_kind, draft.subject, draft.at, None, draft.name)

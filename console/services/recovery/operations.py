@@ -16,7 +16,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CheckState, CreditCheck, Operation, OperationState
 from console.domain.recovery.decidable import has_expired
-from console.domain.recovery.decision_reasons import PersonProof, StatedReason
+from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
 from console.domain.service_results import Explanation, NextStep, OperationDetails
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
@@ -184,7 +184,7 @@ class OperationRecovery:
             )
 
     def _resolve_lost_money_operation(
-        self, operation: Operation, target_state: str, proof: PersonProof
+        self, operation: Operation, target_state: str, proof: PersonEvidence
     ) -> ResolveResult:
         person = self._context.require_right("resolve")
         entry = self._find_spool_entry(operation.id)
@@ -218,7 +218,7 @@ class OperationRecovery:
         )
 
     def _deny_lost_start(
-        self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
+        self, entry: SpoolEntry, operation: Operation, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost payment was not paid. The provider is asked first: if it reports the
         payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch if the
@@ -238,7 +238,7 @@ class OperationRecovery:
         return ResolveResult(self._require_operation(operation.id))
 
     def _deny_lost_refund(
-        self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
+        self, entry: SpoolEntry, operation: Operation, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost refund was not made. The provider is asked first, and one person is enough
         if it has refused the refund. Raises evidence_mismatch if the provider has accepted or made the refund."""
@@ -301,7 +301,7 @@ class OperationRecovery:
         number = intent.corporation_number or ""
         refuse_denial_of_listed_purchase(context, self._get_check_reader, number, intent.at, operation, store_answer)
 
-    def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
+    def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonEvidence | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
         again if the answer confirms the purchase. `proof` is a person's evidence, None for a probe. Return the
         credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
@@ -410,7 +410,7 @@ class OperationRecovery:
         return record_id
 
     def _record_no_effect_decision(
-        self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
+        self, entry: SpoolEntry, operation: Operation, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record a person's decision, with the evidence `proof`, that the operation had no effect at the provider.
 
@@ -427,7 +427,7 @@ class OperationRecovery:
         context.spool.give_up_claim(entry)
         return ResolveResult(self._require_operation(operation.id))
 
-    def _write_decision(self, tx: Transaction, operation: Operation, proof: PersonProof, person: str) -> bool:
+    def _write_decision(self, tx: Transaction, operation: Operation, proof: PersonEvidence, person: str) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
         second person's decision. `proof` is the person's evidence. Return True if a second person must still
         decide.

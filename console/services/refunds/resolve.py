@@ -11,7 +11,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
-from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonProof, StatedReason
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -87,7 +87,7 @@ class RefundResolver:
         refund_with_payment: RefundWithPayment,
         state: RefundState,
         number: str | None,
-        proof: PersonProof,
+        proof: PersonEvidence,
         person: str,
     ) -> str | None:
         """Ask the provider and store its answer, even if the decision is refused afterwards. Settle the refund by the
@@ -124,7 +124,7 @@ class RefundResolver:
         outcome: Outcome[RefundReport],
         state: RefundState,
         number: str | None,
-        proof: PersonProof,
+        proof: PersonEvidence,
     ) -> MismatchReason | None:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
         `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
@@ -179,7 +179,7 @@ class RefundResolver:
         decided_refund: Refund,
         state: RefundState,
         number: str | None,
-        proof: PersonProof,
+        proof: PersonEvidence,
         person: str,
     ) -> bool:
         """Write the first person's proposal that the refund's state is `state`, or settle the refund with the second

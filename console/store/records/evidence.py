@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
-from console.domain.recovery.decision_reasons import PersonProof, parse_reason
+from console.domain.recovery.decision_reasons import PersonEvidence, parse_reason
 from console.store.database.deferred_statements import execute_later
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
@@ -117,7 +117,7 @@ def add_proof(
     subject: tuple[str, int | None],
     operation_id: str | None,
     actor: str,
-    proof: PersonProof,
+    proof: PersonEvidence,
     now: datetime,
 ) -> int:
     """Store a text or file that a person handed in as evidence, and return the id of the evidence. The row has its

@@ -4,7 +4,7 @@ row."""
 from collections.abc import Callable, Mapping
 
 from console.domain.links.link import RECORD_KINDS
-from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
+from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftOpenReason
 from console.views.presenters.drafts import format_draft_title
 from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
@@ -13,15 +13,15 @@ from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording.sentences import catalogue as wording
 
-_ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftReason, tuple[str, Tone]] = {
-    LeftReason.OPERATION: ("question", "unknown"),
-    LeftReason.REQUEST: ("hourglass", "progress"),
-    LeftReason.BULK_RUN: ("half_disc", "progress"),
-    LeftReason.TAKEN: ("person", "progress"),
-    LeftReason.INCIDENT: ("person", "progress"),
-    LeftReason.REFUND: ("half_disc", "progress"),
-    LeftReason.PROPOSAL: ("half_disc", "progress"),
-    LeftReason.DRAFT: ("clock", "progress"),
+_ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftOpenReason, tuple[str, Tone]] = {
+    LeftOpenReason.OPERATION: ("question", "unknown"),
+    LeftOpenReason.REQUEST: ("hourglass", "progress"),
+    LeftOpenReason.BULK_RUN: ("half_disc", "progress"),
+    LeftOpenReason.TAKEN: ("person", "progress"),
+    LeftOpenReason.INCIDENT: ("person", "progress"),
+    LeftOpenReason.REFUND: ("half_disc", "progress"),
+    LeftOpenReason.PROPOSAL: ("half_disc", "progress"),
+    LeftOpenReason.DRAFT: ("clock", "progress"),
 }
 
 
@@ -58,9 +58,9 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
 
 def _format_subject(own_item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
     """Return the name of the record, the bulk run or the draft that the row is about."""
-    if own_item.reason is LeftReason.BULK_RUN:
+    if own_item.reason is LeftOpenReason.BULK_RUN:
         return own_item.name
-    if own_item.reason is LeftReason.DRAFT:
+    if own_item.reason is LeftOpenReason.DRAFT:
         draft = context.person_values.find_draft(own_item.name)
         return format_draft_title(draft) if draft is not None else own_item.id
     if own_item.kind == "company":
@@ -73,11 +73,11 @@ def _format_subject(own_item: LeftOpen, context: WindowContext, name_record: Cal
 def find_left_open_route(own_item: LeftOpen) -> Route | None:
     """Return the route to the page on which the person continues this work; None for a draft, a bulk run, or a
     request that concerns no record."""
-    if own_item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):
+    if own_item.reason in (LeftOpenReason.DRAFT, LeftOpenReason.BULK_RUN):
         return None
-    if own_item.reason is LeftReason.REFUND:
+    if own_item.reason is LeftOpenReason.REFUND:
         return ApprovalsRoute(int(own_item.id))
-    if own_item.reason is LeftReason.INCIDENT:
+    if own_item.reason is LeftOpenReason.INCIDENT:
         return AlertsRoute(int(own_item.id))
     if own_item.kind == OPERATION_KIND:
         return OperationRoute(own_item.id)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import INCIDENT_KIND, Incident
-from console.domain.recovery.left_open import LeftOpen, LeftReason
+from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.domain.tasks.records import Take
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters.takes import make_give_back_toast
@@ -125,6 +125,6 @@ def _find_taken_subject(row: object, operator: str) -> _SubjectRef | None:
     for any other row."""
     if isinstance(row, Take) and is_same_person(row.person, operator):
         return row.kind, row.subject_id
-    if isinstance(row, LeftOpen) and row.reason in (LeftReason.TAKEN, LeftReason.INCIDENT):
+    if isinstance(row, LeftOpen) and row.reason in (LeftOpenReason.TAKEN, LeftOpenReason.INCIDENT):
         return row.kind, int(row.id)
     return None

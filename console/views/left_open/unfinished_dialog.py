@@ -16,7 +16,7 @@ from console.domain.bulk.records import BulkRunItem
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.person_state.drafts import Draft
 from console.domain.records import LeaseHolder, WorkState
-from console.domain.recovery.left_open import LeftOpen, LeftReason
+from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
 from console.views.frame.main_window import WindowFrame
@@ -513,10 +513,12 @@ class UnfinishedWorkDialog(DialogFrame):
         return not isinstance(row, OwnRequest) or _can_open_request(row)
 
     def _find_draft(self, own_item: LeftOpen) -> Draft | None:
-        return self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftReason.DRAFT else None
+        return (
+            self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftOpenReason.DRAFT else None
+        )
 
     def _find_run(self, own_item: LeftOpen) -> BulkRunItem | None:
-        is_run = own_item.reason is LeftReason.BULK_RUN
+        is_run = own_item.reason is LeftOpenReason.BULK_RUN
         return next(
             (run_item for run_item in self.runs_table.all_rows if is_run and str(run_item.run.id) == own_item.id),
             None,

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
-from console.domain.recovery.decidable import is_left_open_by_writer
+from console.domain.recovery.decidable import is_left_open_by_other_application
 from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_check_view as record_facts
@@ -44,7 +44,9 @@ class ResolveForm(EvidenceForm):
     def __init__(self, context: WindowContext, proposer: str | None, record: CreditCheck | Operation) -> None:
         translate = context.translate
         self._state_before = record.state if isinstance(record, CreditCheck) else CheckState.PENDING
-        self.is_left_open_by_writer = isinstance(record, CreditCheck) and is_left_open_by_writer(record)
+        self.is_left_open_by_other_application = isinstance(
+            record, CreditCheck
+        ) and is_left_open_by_other_application(record)
         kind_buttons = {
             NUMBER_EVIDENCE: RadioButton(translate("dialog.resolve.by_number")),
             FILE_EVIDENCE: RadioButton(translate("dialog.resolve.by_file")),
@@ -83,7 +85,7 @@ class ResolveForm(EvidenceForm):
     def _find_outcome_disabled_reason(self, name: str) -> str:
         is_number_given = self.evidence_kind == NUMBER_EVIDENCE
         if name == "success" and is_number_given:
-            return self._find_second_person_refusal() if self.is_left_open_by_writer else ""
+            return self._find_second_person_refusal() if self.is_left_open_by_other_application else ""
         if name == "success":
             return self._context.translate("dialog.resolve.needs_number")
         if self._state_before is CheckState.SUCCESS:
@@ -112,7 +114,7 @@ class ResolveForm(EvidenceForm):
     @property
     def needs_second_person(self) -> bool:
         """True if the selected result is a decision of two people."""
-        return bool(self.outcome) and (self.outcome == "error" or self.is_left_open_by_writer)
+        return bool(self.outcome) and (self.outcome == "error" or self.is_left_open_by_other_application)
 
     def _format_second_person_text(self) -> str:
         """Return the text which says whether a second person must confirm the decision, and which people may confirm

@@ -39,7 +39,7 @@ class RefundReview(QWidget):
         self.second_checker_label = TextLabel(
             refund_words.format_second_checker_reasons(plan, context), "small", "muted", wraps_lines=True
         )
-        self.second_checker_label.setVisible(plan.second_checker)
+        self.second_checker_label.setVisible(plan.needs_second_checker)
         self.order_number_check.changed.connect(self.changed)
         self.order_number_check.setVisible(self.needs_order_number)
         translate, provider_name = context.translate, case_words.get_provider_name(plan.payment.provider, context)
@@ -81,7 +81,7 @@ class RefundReview(QWidget):
     def needs_order_number(self) -> bool:
         """True if the amount needs two approvers; the person must then type the last characters of the order
         number."""
-        return self._plan.second_checker
+        return self._plan.needs_second_checker
 
     def find_disabled_reason(self) -> str:
         return self.order_number_check.find_disabled_reason() if self.needs_order_number else ""

@@ -104,7 +104,7 @@ def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
     """Return the text about the people who may approve the refund. It has their names if these are known, and states
     whether one or two of them are needed.
     """
-    if plan.second_checker:
+    if plan.needs_second_checker:
         return context.translate("dialog.refund.asked_two", people=plan.approvers)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)
 
@@ -112,7 +112,7 @@ def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
 def format_second_checker_reasons(plan: RefundPlan, context: WindowContext) -> str:
     """Return the sentence with all limits and conditions because of which the planned refund needs two approvers; ""
     if one approver is enough."""
-    if not plan.second_checker:
+    if not plan.needs_second_checker:
         return ""
     reasons = [_format_second_checker_reason(plan, name, context) for name in plan.second_checker_reasons]
     return context.translate("dialog.refund.two_because", reasons=reasons)

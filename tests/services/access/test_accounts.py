@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from console.app import Console, open_console
 from console.domain.access.permissions import ALL_ROLES
 from console.domain.errors import ConsoleError
-from console.domain.service_results import AccountsApplied
+from console.domain.service_results import AppliedAccounts
 from console.services.access.account_file import read_account_entries
 from console.settings.settings import Settings
 from console.store.access import grants
@@ -40,15 +40,15 @@ class Books:
         acts = {} if "worker" in roles else {"acts": True}
         return {"name": f"{short}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short}"} | acts | more
 
-    def show(self, *people: Mapping[str, Any], **passwords: str) -> AccountsApplied:
+    def show(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
         return self._run(people, passwords, dry_run=True)
 
-    def apply(self, *people: Mapping[str, Any], **passwords: str) -> AccountsApplied:
+    def apply(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
         return self._run(people, passwords, dry_run=False)
 
     def _run(
         self, people: Sequence[Mapping[str, Any]], passwords: Mapping[str, str], *, dry_run: bool
-    ) -> AccountsApplied:
+    ) -> AppliedAccounts:
         env = {f"PW_{short}": word for short, word in passwords.items()}
         content = json.dumps({"operators": people})
         return self.console.accounts.apply(content, env.get, dry_run=dry_run)

@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.recovery.left_open import LeftOpen, LeftReason
+from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.services.process.context import act_as
 from console.services.recovery import left_open
 from tests.support.payment_desks import Scene
@@ -65,13 +65,16 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
         ("draft", "payment", str(payment.id), link("payment", payment.id)),
     ]
     by_reason = {item.reason: item for item in items}
-    assert by_reason[LeftReason.TAKEN].until == taken.until
-    assert by_reason[LeftReason.BULK_RUN].name == run.name
+    assert by_reason[LeftOpenReason.TAKEN].until == taken.until
+    assert by_reason[LeftOpenReason.BULK_RUN].name == run.name
 
     console.recovery.give_up("payment", payment.id)
     console.bulk.discard(run.id)
     console.refunds.withdraw(refund.id)
-    assert {item.reason for item in console.left_open.list_items()} == {LeftReason.OPERATION, LeftReason.PROPOSAL}
+    assert {item.reason for item in console.left_open.list_items()} == {
+        LeftOpenReason.OPERATION,
+        LeftOpenReason.PROPOSAL,
+    }
 
 
 @pytest.mark.engines("sqlite")

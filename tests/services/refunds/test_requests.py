@@ -217,7 +217,7 @@ def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     with desk.console.acting_as("lead-d"):
         plan = desk.refunds.make_plan(payment.id, "600000")
-    assert (plan.refusal_code, plan.money.refundable, plan.second_checker) == (None, 900_000, True)
+    assert (plan.refusal_code, plan.money.refundable, plan.needs_second_checker) == (None, 900_000, True)
     assert plan.approvers == ("lead-b", "lead-c"), "never the one who asks"
     assert plan.cooling_off_until is not None
     assert not [check for check in plan.checks if not check.holds]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from console.domain.payments.states import RefundState
-from console.domain.recovery.left_open import LeftReason
+from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.service_results import AllowedAction
 from tests.support.refund_desks import RefundDesk, code_of
 from tests.support.sent_statements import counted
@@ -110,7 +110,7 @@ def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
         inbox, left_open = desk.refunds.read_inbox(), desk.console.left_open.list_items()
         return (
             [one.id for one in (*inbox.to_decide, *inbox.others)],
-            [item.id for item in left_open if item.reason is LeftReason.REFUND],
+            [item.id for item in left_open if item.reason is LeftOpenReason.REFUND],
         )
 
     with desk.console.acting_as("op-a"):
