@@ -522,9 +522,9 @@ def open_console(
     `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the adapters of the
     configured providers. `program` is the name of this program in the table of database sessions.
 
-    Raises bad_profile if a setting is missing or the database isn't safe for real money, schema_mismatch if the
-    schema is of another version, not_our_database if another application has its tables, database_went_back if the
-    database file is missing, and database_unreachable or database_locked if the database can't be read.
+    Raises bad_profile if a setting is missing or the database isn't safe for real money; schema_mismatch if the
+    schema is of another version; not_our_database if another application has its tables; database_went_back if the
+    database file is missing; database_unreachable or database_locked if the database can't be read.
     """
     console_clock = clock or SystemClock()
     from console.services.guarded import database_rollback

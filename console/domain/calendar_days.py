@@ -13,8 +13,7 @@ _END_OF_DAY_IN_UTC = time(15)
 
 def parse_day(text: str) -> date:
     """Return the day that a text such as `2026-11-20` means. Raises ValueError for any other text, also for the other
-    notations of ISO 8601 (`20261120`, `2026-W47-5`): a person may read the number of a week as another day than the
-    one that it means.
+    notations of ISO 8601 (`20261120`, `2026-W47-5`): people could misread such a text as another day.
     """
     if not _DAY_PATTERN.fullmatch(text):
         raise ValueError("no day")

@@ -168,7 +168,8 @@ class PossibleRepeatReason(Reason):
 
 class AlreadyDecidedReason(Reason):
     """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer. LATE_ANSWER: people
-    decided the record before the provider's answer came. SET_ASIDE: a refund of this set-aside was already requested.
+    decided the record's outcome before the provider's answer came. SET_ASIDE: a refund of this set-aside was already
+    requested.
     """
 
     LATE_ANSWER = "late_answer"
@@ -240,9 +241,9 @@ class UsageProblem(Reason):
     value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: an account that was a worker's has another role.
     ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that only the
     store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person. NO_CODE: the
-    authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version. OPTIONS_BESIDE_VIEW: a saved view
-    has its own filter and sort order. SIGN_IN_IN_SETTINGS: the settings already have the account and password.
-    UNKNOWN_PART: a list has no such part (tab).
+    authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version. OPTIONS_BESIDE_VIEW: a filter or a
+    sort order was given together with a saved view, which has its own. SIGN_IN_IN_SETTINGS: the settings already have
+    the account and password. UNKNOWN_PART: a list has no such part (tab).
     """
 
     INVALID_ACCOUNT_NAME = "account_name"
@@ -351,9 +352,9 @@ class DatabaseUnreachableProblem(Reason):
 class SchemaProblem(Reason):
     """Problems of the error `schema_mismatch` (`detail.problem`). NOT_ADOPTED: the database has the table of another
     application, which `db adopt` hasn't taken over yet. CANNOT_BE_ADOPTED: that table has obstacles which a person
-    must remove. BACKUP_NEWER, BACKUP_TOO_OLD: a newer version of the program has made the backup, or one whose
-    schema can't be upgraded any more. NEEDS_CONVERSION: the server can change a column to our type only by copying
-    the table.
+    must remove. BACKUP_NEWER, BACKUP_TOO_OLD: a newer version of the program has made the backup, or a version so old
+    that this program can't upgrade its schema. NEEDS_CONVERSION: the server can change a column to our type only by
+    copying the table.
     """
 
     BACKUP_NEWER = "backup_newer"
@@ -472,7 +473,7 @@ class RegistryOrderProblem(Reason):
 class InternalErrorProblem(Reason):
     """Problems of the error `internal_error` (`detail.problem`): contradictions that the program detects in its own
     data. ANSWER_WITHOUT_INTENT: the spool has no intent for an answer. PREPARED_LATE: the intent of an operation was
-    to be stored although the operation isn't `prepared` any more. REFUND_INCOMPLETE: a refund lacks a value that is
+    to be stored although the operation is no longer `prepared`. REFUND_INCOMPLETE: a refund lacks a value that is
     needed to send or probe it.
     """
 

@@ -29,8 +29,9 @@ EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 
 
 class SendingCertainty(StrEnum):
-    """Certainty whether a byte of the request has reached the provider: certainly not (NO), possibly (MAYBE), or
-    certainly (YES)."""
+    """Certainty that a byte of the request has reached the provider: certainly not (NO), possibly (MAYBE), or
+    certainly (YES).
+    """
 
     NO = "no"
     MAYBE = "maybe"
@@ -41,8 +42,8 @@ class SendingCertainty(StrEnum):
 class Outcome(Generic[T_co]):
     """Outcome of one call to a provider.
 
-    `kind` is its class. `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …). `sent` states
-    whether the request reached the provider. `status` is the HTTP status, None if no answer came; `found` the parsed
+    `kind` is its class. `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …). `sent` states if a
+    byte of the request reached the provider. `status` is the HTTP status, None if no answer came; `found` the parsed
     content of the answer, None if there is none or it can't be used. `evidence` is the redacted text of the body,
     `sha256` the hash of the body as received; both are empty without an answer.
     """

@@ -22,8 +22,8 @@ class CheckState(StrEnum):
 
 
 class Certainty(StrEnum):
-    """Certainty of a record's state, stored beside the state: UNKNOWN if the record's last call was sent and its
-    outcome isn't known.
+    """Certainty of a record's state, stored in addition to the state: UNKNOWN if the record's last call was sent and
+    its outcome isn't known.
     """
 
     KNOWN = "known"
@@ -124,8 +124,8 @@ class Work:
 
 def find_coming_attempt_time(work: Work, now: datetime) -> datetime | None:
     """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if the time has passed. In
-    the latter case the attempt is made as soon as a worker or desk runs the due tasks; None prevents a sentence that
-    announces it for a past time.
+    the latter case the attempt is made as soon as a worker or desk runs the due tasks; because of None, no sentence
+    announces the attempt for a past time.
     """
     return work.at if work.at is not None and work.at > now else None
 
@@ -142,12 +142,11 @@ def is_attempt_overdue(work: Work, now: datetime) -> bool:
 @dataclass(frozen=True, slots=True)
 class CreditCheck:
     """One credit check as stored. Instants are aware UTC. `incomplete` has the names of missing fields.
-    `viewing_over`: the provider doesn't show the report any more. `credit_check_id` is AlarmBox's id of the bought
-    credit check, `superseded_by` the id of the credit check that renewed this one, `duplicate_of` the id of the
-    credit check that has the claim in its place. `result` is AlarmBox's verdict, such as `ok`. `pdf_file_path` is the
-    path of the current PDF in the documents. `sent_at` is the time at which the purchase began, `dates_zone` the
-    time zone in which the row of an adopted table has its dates. A field is None if it has no value yet or none is
-    known.
+    `viewing_over`: the provider no longer shows the report. `credit_check_id` is AlarmBox's id of the bought credit
+    check, `superseded_by` the id of the credit check that renewed this one, `duplicate_of` the id of the credit check
+    that has the claim in its place. `result` is AlarmBox's verdict, such as `ok`. `pdf_file_path` is the path of the
+    current PDF in the documents. `sent_at` is the time at which the purchase began, `dates_zone` the time zone in
+    which the row of an adopted table has its dates. A field is None if it has no value yet or none is known.
     """
 
     id: int

@@ -46,8 +46,9 @@ kinds.
 
 
 class ExportReadServices(Protocol):
-    """The services that supply the rows of an export: a protocol, which `Console` implements. Each is built at its
-    first use."""
+    """The services that supply the rows of an export: a protocol, which `Console` implements. Each service is built
+    at its first use.
+    """
 
     @property
     def lookup(self) -> "Lookup": ...

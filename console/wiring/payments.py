@@ -190,10 +190,10 @@ class PaymentService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a payment with evidence, and return the payment and whether a second person
-        must confirm. Raises not_found if there is no such payment; nothing_to_resolve if people can't decide that the
-        payment has the state `target_state`; evidence_mismatch if the provider's answer contradicts the decision; and
-        the further errors of `PaymentResolver.resolve` if the decision is refused.
+        """Decide the unknown outcome of a payment with evidence, and return the payment. The result also states if a
+        second person must confirm the decision. Raises not_found if there is no such payment; nothing_to_resolve if
+        people can't decide that the payment has the state `target_state`; evidence_mismatch if the provider's answer
+        contradicts the decision; and the further errors of `PaymentResolver.resolve` if the decision is refused.
         """
         return self._request_ids.act_once(
             "resolve",

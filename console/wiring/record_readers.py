@@ -57,8 +57,8 @@ class RecordReaders:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return, for each action in `names`, whether this person may do it on the record now, by the decision
-        table (`domain/recovery/decision_table.py`). Raises not_found if there is no such record.
+        """Return each action in `names` on the record, with the information if this person may do it now by the
+        decision table (`domain/recovery/decision_table.py`). Raises not_found if there is no such record.
         """
         return self.choices.read_actions(conn, kind, record_id, person, names)
 

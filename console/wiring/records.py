@@ -172,7 +172,7 @@ class RecoveryService:
         return second_person.list_open_proposals(self._context)
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        """Run every task of the scheduler once, whether it is due or not, and return the finished runs. If a task
+        """Run every task of the scheduler once, also those that aren't due, and return the finished runs. If a task
         fails, the others still run, and its error is raised at the end.
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
@@ -341,10 +341,10 @@ class RecoveryService:
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Decide an unknown outcome with evidence: the path of a file, or a written statement. Return the record and
-        whether a second person must confirm. `reason` is the person's reason, None for a script without one. If the
-        decision is refused, raises the error of the method `resolve` of the service for this kind of record, for
-        example evidence_mismatch if the provider's answer contradicts the decision.
+        """Decide an unknown outcome with evidence: the path of a file, or a written statement. The result has the
+        record, and states if a second person must confirm the decision. `reason` is the person's reason, None for a
+        script without one. If the decision is refused, raises the error of the method `resolve` of the service for
+        this kind of record, for example evidence_mismatch if the provider's answer contradicts the decision.
 
         `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
         nothing_to_resolve is raised, because only its payments can be decided.

@@ -159,9 +159,9 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a refund with evidence, and return the refund and whether a second person
-        must confirm. If the decision is refused, raises the error of `RefundResolver.resolve`, for example
-        evidence_mismatch if the provider's answer contradicts the decision.
+        """Decide the unknown outcome of a refund with evidence, and return the refund. The result also states if a
+        second person must confirm the decision. If the decision is refused, raises the error of
+        `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
         """
         return self._request_ids.act_once(
             "resolve",

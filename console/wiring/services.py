@@ -334,7 +334,7 @@ class ServiceBuilder:
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
     def close(self) -> None:
-        """Stop the heartbeat."""
+        """Stop the heartbeat, the thread that renews the leases of running calls."""
         self._heartbeat.close()
 
 

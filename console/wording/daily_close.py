@@ -27,7 +27,7 @@ def format_daily_close_title(close: DailyClose, language: str) -> str:
 
 
 def format_daily_close_state(close: DailyClose, language: str) -> str:
-    """Return a sentence which says whether the daily close is final and, if not, names the reasons."""
+    """Return a sentence which says that the daily close is final, or that it isn't final and for which reasons."""
     if close.is_final:
         return translate("close.final", language)
     reasons = [_format_not_final_reason(close, point, language) for point in close.open_points]
@@ -114,7 +114,8 @@ def get_daily_sum_name(name: str, language: str) -> str:
 
 def format_unknown_record(record: UnknownRecord, language: str) -> str:
     """Return the kind of a record whose outcome was unknown at the end of the day of a daily close; for a refund,
-    with the refund's number. For a payment, the caller shows its number beside this text; no screen shows its id."""
+    with the refund's number. For a payment, the caller shows its number next to this text; no screen shows its id.
+    """
     kind = translate(f"kind.{record.kind}", language)
     return f"{kind} R-{record.id}" if record.kind == "refund" else kind
 

@@ -14,7 +14,8 @@ def format_notice_amount(notice: UnmatchedNotice) -> str:
 
 def format_notice_type(notice_source: str, type: str, language: str) -> str:
     """Return the words for the type of a notice, which is a word of its sender (`notice_source`), such as
-    `payment.succeeded`. A payment provider's code stands beside the words: `Paid (COMPLETED)`."""
+    `payment.succeeded`. A payment provider's code follows the words in brackets: `Paid (COMPLETED)`.
+    """
     if wording.has_sentence(f"notice.type.{type}"):
         return wording.translate(f"notice.type.{type}", language)
     key = f"provider_state.{notice_source}-payment.{type}"

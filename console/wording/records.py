@@ -126,7 +126,7 @@ def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
 
 
 def is_paid_amount_unknown(payment: Payment) -> bool:
-    """Return True if nobody knows whether the payer has paid, so that no paid amount may be shown, not even 0."""
+    """Return True while nobody knows if the payer has paid, so that no paid amount may be shown, not even 0."""
     return payment.certainty is Certainty.UNKNOWN and not payment.captured_minor
 
 

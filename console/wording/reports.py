@@ -130,8 +130,9 @@ def format_count_and_sum(value: CountAndSum, currency: str, language: str) -> st
 
 
 def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
-    """Yield one line per currency and step of a refund, then one per currency and way in which refunds ended
-    otherwise."""
+    """Yield one line per currency and step of a refund, then one per currency and other ending of refunds (rejected,
+    withdrawn, expired, failed).
+    """
     for funnel in report.funnels:
         for name in (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown"):
             value = format_count_and_sum(funnel.get_step(name), funnel.currency, language)
@@ -186,9 +187,9 @@ def _format_settlement_sums(key: str, paid_minor: int, refunded_minor: int, curr
 
 
 def format_time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
-    """Return one sentence which says from which day the report counts the calls that had an unknown outcome, and a
-    further sentence for each kind of record of which only the newest calls are counted, because the report
-    reads a limited number.
+    """Return one sentence with the day from which the report counts the calls that had an unknown outcome. A further
+    sentence follows for each kind of record of which only the newest calls are counted, because the report reads a
+    limited number.
     """
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [

@@ -190,9 +190,9 @@ class OpenConnections:
         return slot is not None
 
     def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
-        """Mark whether the connection of this slot waits for its sender (`is_waiting`). A waiting connection may lose
-        its slot to a new connection; the one that has waited longest loses it first. Marking a waiting slot again
-        doesn't change its place in this sequence.
+        """Mark the connection of this slot as one that waits for its sender, or with `is_waiting` False as one that
+        doesn't. A waiting connection may lose its slot to a new connection; the one that has waited longest loses it
+        first. Marking a waiting slot again doesn't change its place in this sequence.
         """
         if is_waiting:
             self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
@@ -231,8 +231,9 @@ class ConnectionSlot:
         self._is_held = True
 
     def mark_waiting(self, is_waiting: bool) -> None:
-        """Mark whether the connection waits for its sender. A waiting connection may lose its slot to a new
-        connection."""
+        """Mark the connection as one that waits for its sender, or with `is_waiting` False as one that doesn't. A
+        waiting connection may lose its slot to a new connection.
+        """
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=is_waiting)
 

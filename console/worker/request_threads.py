@@ -121,7 +121,7 @@ class DeskRequestThreads:
                 self._wake_signals.put_nowait(None)
 
     def _wake_locked_thread(self) -> None:
-        """Wake the thread that waits for the locks of requests, if there are any or `stop_event` is set."""
+        """Wake the thread that waits for the locks of requests, if requests are locked or `stop_event` is set."""
         if self._executor.has_locked_requests or self._stop_event.is_set():
             with suppress(Full):
                 self._locked_signals.put_nowait(None)

@@ -225,8 +225,8 @@ class HttpProtocol(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Pass the connection to the WebSocket protocol, and stop the timers of this protocol. If the connection
-        can't become a WebSocket, refuse the request and close the connection. Do this also if the other program has
-        sent data after the request before the handshake is answered, because that data would be lost.
+        can't become a WebSocket, refuse the request and close the connection. Refuse it also if the listener has
+        already sent data before the answer to its handshake, because this data would be lost.
         """
         self._cancel_timers()
         self.transport, is_upgraded = self._plain_transport, False

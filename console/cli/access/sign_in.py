@@ -53,7 +53,7 @@ class SignOutCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Sign out. The answer says whether an audit entry about it could be written.
+        """Sign out. The answer states if an audit entry about it could be written.
 
         Raises ConsoleError `usage` if the database is embedded, because such a database has no accounts.
         """

@@ -122,8 +122,9 @@ def build_attributes_json(
 
 
 def _build_attribute_json(value: object, translate: Translate) -> Any:
-    """Return the value of an attribute as JSON. Unlike in `build_any_value_json`, a text is not cut; a text inside
-    another value is."""
+    """Return the value of an attribute as JSON. A text stays complete. A text inside another value is cut by
+    `build_any_value_json`.
+    """
     match value:
         case Work():
             return build_work_json(value, translate)

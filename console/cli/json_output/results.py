@@ -213,9 +213,9 @@ def _build_company_action_json(action: "CompanyAction", translate: Translate) ->
 def build_queue_page_json(
     page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: Translate
 ) -> JsonObject:
-    """Return the answer of the command `queue` as JSON: one page of records, of changed corporations or of
-    notices. `next_cursor` is null on the last page. The fields `filter` and `sort` are there if the caller gave
-    them.
+    """Return the answer of the command `queue` as JSON: one page of records, of changed corporations or of notices.
+    `next_cursor` is null on the last page. The fields `filter` and `sort` are present only if the caller gave a
+    filter or a sort order.
     """
     from console.domain.views.any_record import QueuePage
 

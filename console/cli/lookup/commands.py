@@ -29,9 +29,9 @@ def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "Se
 
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
-    """Return the records of a corporation number. A text with filter conditions, or the id of a record, is
-    searched like in `find`. Any other text is searched in the registry: if exactly one corporation matches,
-    return its records, otherwise all matches.
+    """Return the records of a corporation number. A text with filter conditions, or the id of a record, is searched
+    as the command `find` does. Any other text is searched in the registry: if exactly one corporation matches, return
+    its records, otherwise all matches.
 
     Raises ConsoleError `invalid_corporation_number` for a wrong number, and, without a registry, for any text that
     has no conditions and is not the id of a record.

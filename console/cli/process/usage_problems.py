@@ -25,7 +25,9 @@ _KEY_BY_PATTERN = {
     r"evidence: either records, or --queue with an optional --filter": "usage_problem.evidence",
     r"a record is needed, like payment/12: (?P<value>.*)": "usage_problem.record",
 }
-"""The wording key by the pattern of the English text; the groups of the pattern are the facts of the sentence."""
+"""Pairs of a pattern of the parser's English text and the wording key of the problem. The groups of the pattern are
+the facts of the sentence.
+"""
 
 
 def format_usage_problem(problem: str, translator: "Translator") -> str:

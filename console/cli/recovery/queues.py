@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     QueueAnswer: TypeAlias = "AnyPage | SavedViewPage | tuple[ViewCount, ...]"
 
 SAVED_VIEWS_QUEUE_NAME = "views"
-"""The word that stands for the name of a queue, and lists the saved views."""
+"""The word that a person writes in place of a queue's name to list the saved views."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ def _make_limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
 
 
 def format_limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `limits set` as text: a sentence that says whether the limit is set or waits for a
-    second person, and the limit.
+    """Yield the answer of `limits set` as text: a sentence that the limit is set, or that it waits for a second
+    person, and the limit itself.
     """
     yield translator("cli.limit.set" if limit.proposed is None else "dialog.limit.second")
     yield from format_limit_list_lines((limit,), translator)

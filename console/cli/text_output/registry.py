@@ -78,8 +78,8 @@ def _make_corporation_fact_rows(
 
 
 def _format_related_corporation(match: RegistryMatch, translator: Translator) -> str:
-    """Return a successor or predecessor as one text: number, name, whether it is closed, and whether we have
-    records of it.
+    """Return a successor or predecessor as one text: number, name, and notes if it is closed and if we have records
+    of it.
     """
     corporation = match.corporation
     name = get_official_name(corporation, translator)

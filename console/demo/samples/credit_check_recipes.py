@@ -179,8 +179,8 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
 
 
 def _make_checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield credit checks whose viewing period at the provider is over, so that missing parts can't be fetched any
-    more.
+    """Yield credit checks whose viewing period at the provider is over, so that missing parts can no longer be
+    fetched.
     """
     for turn in range(6):
         sample = factory.make_purchased_check(

@@ -42,7 +42,7 @@ PdfRenderer = Callable[[CheckReport, int], bytes]
 """A function that returns the PDF which the provider would return for a report and its revision (from 1)."""
 
 _RUNNING_LEASE_DURATION_MS = 3_600_000
-"""Duration of the lease of a sample purchase that is shown as running."""
+"""Duration (milliseconds) of the lease of a sample purchase that is shown as running."""
 _DOCUMENT_WRITER_THREADS = 8
 _PDF_FETCH_DELAY = timedelta(seconds=4)
 _DEFAULT_CHECK_COLUMN_VALUES = {

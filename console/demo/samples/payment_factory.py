@@ -366,5 +366,5 @@ class PaymentSampleFactory:
         return f"0{text}" if provider == "paypay" else text
 
     def _draw_uuid(self) -> str:
-        """Return a random UUID, which depends only on the seed."""
+        """Return a random UUID, which depends only on the seed of this factory."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MERGED_PAIR_COUNT = 20
 """Number of corporations in the training's registry that were merged into another one."""
 _MERGERS_DAYS_AGO = 60
-"""Days between these mergers and the day of the registry file."""
+"""Number of days between the mergers of these corporations and the day of the registry file."""
 _REGISTRY_FILE_SEED = 20261120
 
 

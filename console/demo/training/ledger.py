@@ -1,5 +1,6 @@
-"""Reads the ledgers of the simulated providers over HTTP. By them the training checks whether a person has settled
-an incident."""
+"""Reads the ledgers of the simulated providers over HTTP. The training compares a person's work on an incident with
+these ledgers.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 DEFAULT_TRAINEE_NAME = "op-a"
 """The person of a training at a desk whose profile names nobody."""
 APPROVER_PAUSE_SECONDS = 3.0
-"""Pause between two runs in which the invented approver decides the waiting requests and proposals."""
+"""Pause (seconds) between two runs in which the invented approver decides the waiting requests and proposals."""
 
 
 def get_trainee_name(settings: Settings) -> str:

@@ -35,8 +35,9 @@ class IncidentAction(StrEnum):
 
 
 class IncidentState(StrEnum):
-    """State of an incident: OPEN; SNOOZED until a moment; RESOLVED: a person has ended it with a reason, although
-    an alert is still open; CLOSED: none of its alerts is open any more."""
+    """State of an incident: OPEN; SNOOZED until a moment; RESOLVED: a person has ended it with a reason, although an
+    alert is still open; CLOSED: all of its alerts are resolved.
+    """
 
     OPEN = "open"
     SNOOZED = "snoozed"
@@ -63,7 +64,7 @@ class Cause:
 
 
 TASKS_CAUSE = Cause("task", 0)
-"""The cause of all alerts about scheduled tasks: no worker runs them, or the worker can't."""
+"""The cause of all alerts about scheduled tasks: no worker is running, or the worker can't run the tasks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ AGE_LIMITS: Mapping[str, timedelta] = {
 until a later success, and nobody has to do anything about them.
 """
 QUEUE_BY_SUBJECT_ID: Mapping[int, str] = {crc32(name.encode()): name for name in AGE_LIMITS}
-"""The queues by the number that the column `subject_id` of their alerts has for them."""
+"""The name of each queue, by the number that represents the queue in the column `subject_id` of alerts."""
 
 
 def compute_subject_id(queue: str) -> int:

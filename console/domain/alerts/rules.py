@@ -133,8 +133,10 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
 
 
 def _rank_by_likelihood_of_payment(payment: Payment) -> tuple[bool, bool, int]:
-    """Return the rank by which the payment is chosen that may have paid for its order: a payment with an unknown
-    outcome is above one that can still be paid, this above one that has ended; among equals the newest is highest."""
+    """Return the sort key by which the payment is chosen that most likely has paid for its order. A payment with an
+    unknown outcome is above one that can still be paid, and this is above one that has ended; among equals the newest
+    is highest.
+    """
     return payment.certainty is Certainty.UNKNOWN, payment.state not in FINAL_STATES, payment.id
 
 

@@ -22,7 +22,7 @@ MENTION_KIND = "mention"
 MAX_LISTED_MENTIONS = 200
 """Largest number of open mentions that are listed. If there are more, the newest are listed."""
 _LONGEST_SHOWN_NAME_CHARACTERS = 64
-"""Largest number of characters of a name without a person that is returned; the rest is cut off."""
+"""Largest number of returned characters of a name that belongs to no person; further characters are cut off."""
 _ADDRESS_CHARACTER_PATTERN = re.compile(r"[A-Za-z0-9_%+@]")
 """A character directly before an `@` which makes the text an e-mail address and not a mention."""
 _NAME_CONTINUATION_PATTERN = re.compile(r"[._-]*[a-z0-9@]", re.IGNORECASE)

@@ -238,7 +238,7 @@ class AuditAction(StrEnum):
     TOKEN_REFRESHED = "token.refreshed"  # noqa: S105 - an action
 
     LIVE_FEED_REFUSED = "live.refused"
-    """A program without a valid token was refused the live feed."""
+    """A program without a valid token tried to read the live feed and was refused."""
 
     REGISTRY_IMPORT = "registry.import"
     REGISTRY_IMPORTED = "registry.imported"

@@ -58,8 +58,8 @@ class RowForecast:
 
     `reason` is the code of the reason for which the row would be skipped or refused, None if it would be executed;
     `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider that
-    would be called; None if the action calls none. `record` is the present record; None if the record doesn't exist
-    any more.
+    would be called; None if the action calls none. `record` is the present record; None if the record no longer
+    exists.
     """
 
     row: BulkRow
@@ -100,7 +100,7 @@ def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mappin
 
 @dataclass(frozen=True, slots=True)
 class BulkRowWithRecord:
-    """A row of a bulk run, and its record in the present state; `record` is None if it doesn't exist any more."""
+    """A row of a bulk run, and its record in the present state; `record` is None if it no longer exists."""
 
     row: BulkRow
     record: RecoverableRecord | None

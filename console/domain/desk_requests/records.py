@@ -41,7 +41,8 @@ WITHDRAWN_REQUEST_KIND = "request"
 """
 ACTIONS_WITH_PASSWORD = frozenset({"limits set", "refund approve", "refund reject"})
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
-password too, but only the worker can find out whether a request comes from the second person."""
+password too, but only the worker can find out if a request comes from the second person.
+"""
 LONGEST_ARGUMENTS_BYTES = 16 * 1024
 """Largest size (bytes) of a desk request's arguments as JSON."""
 LONGEST_FILE_PART_BYTES = 1024 * 1024

@@ -566,8 +566,8 @@ class DocumentsUnreachableDetail(TypedDict):
 
 
 class StorageFullDetail(TypedDict, total=False):
-    """Facts of the error `storage_full`: no space is free, or writing is forbidden. `free` and `needs` are in
-    bytes.
+    """Facts of the error `storage_full`: no space is free, or writing is forbidden. `free` (the free space) and
+    `needs` (the needed space) are in bytes.
     """
 
     problem: Literal["counter_used_up"] | ForeignText | None

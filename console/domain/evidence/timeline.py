@@ -122,8 +122,9 @@ def merge_streams(
 def _add_sort_keys(
     events: Iterable[TimelineEvent], last_moment: datetime
 ) -> Iterator[tuple[EventSortKey, TimelineEvent]]:
-    """Yield each event of one stream with its sort key. Its first element is the moment, which is never earlier
-    than that of the event before it; for the first event not earlier than `last_moment`."""
+    """Yield each event of one stream with its sort key. The first element of the key is the moment of the event. It
+    is never earlier than the moment of the event before it or, for the first event, than `last_moment`.
+    """
     for event in events:
         last_moment = max(last_moment, event.moment)
         row_number = int(event.row) if event.row.isdecimal() else 0

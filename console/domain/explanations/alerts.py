@@ -150,7 +150,7 @@ def _make_explanation_facts(
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
     paid_minor = sum(map(compute_retained_minor, _list_paid_payments(payments)))
-    is_one_currency = _are_all_in_order_currency(order, payments)
+    are_all_in_order_currency = _are_all_in_order_currency(order, payments)
     refund = relations.pending_refund
     rule_broken_at = (
         order.state_since or order.created_at if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at
@@ -166,9 +166,9 @@ def _make_explanation_facts(
         "amount": make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
         "left": make_stored_money(max(0, payment.refundable_minor), payment.currency),
         "total": make_stored_money(order.total_minor, order.currency),
-        "paid": make_stored_money(paid_minor, order.currency) if is_one_currency else None,
+        "paid": make_stored_money(paid_minor, order.currency) if are_all_in_order_currency else None,
         "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency)
-        if is_one_currency
+        if are_all_in_order_currency
         else None,
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,

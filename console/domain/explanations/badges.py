@@ -87,7 +87,7 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
 def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
     """Return the key of the badge for the record's state, such as `payment.completed`. A payment with refunds has the
     badge "refunded" or "partly refunded", and a purchased credit check with missing parts has the badge "incomplete".
-    All places use this badge, so that no list says "incomplete" of a record whose page says "bought".
+    All lists and pages use this badge, so that a record has the same badge everywhere.
     """
     if isinstance(record, CreditCheck):
         return _find_check_badge(record)

@@ -173,7 +173,7 @@ def _make_second_person_step(record: CreditCheck, relations: CheckRelations, fac
 def _choose_next_step_without_provider_id(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
-    """Return the next step of a credit check without AlarmBox's id that another application wrote."""
+    """Return the next step of a credit check that another application wrote without AlarmBox's id."""
     if relations.awaits_second_person and is_left_open_by_other_application(record):
         return _make_second_person_step(record, relations, facts)
     return NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")

@@ -269,8 +269,8 @@ def _find_payment_work_badge(
     """Return the badge of work of a payment. It is the first of these that applies. WAITING_FOR_APPROVAL:
     `explanation` advises a step of a refund that waits for approval, or it advises no step of a refund and a proposed
     decision waits for a second person. The payment's own work state, unless it is NONE. POSSIBLE: a person may do the
-    next step, or the refund has work for a person or an unknown outcome. NONE, also while the program asks for
-    the end of an accepted refund.
+    next step, or the refund has work for a person or an unknown outcome. Otherwise NONE, also while the program polls
+    an accepted refund.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
@@ -350,9 +350,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
 def _explain_unfinished_payment_of_order(
     record: Order, relations: OrderRelations, facts: Facts
 ) -> Explanation | None:
-    """Return the explanation of an order whose work state needs nothing, but whose payments need work: a refund has
-    not ended, a payment has an unknown outcome, or a person must look at a payment, such as the second of two paid
-    ones. Return None if no payment needs work. The next step is on the payment's page.
+    """Return the explanation of an order whose own work state is NONE, but whose payments or refunds need work: a
+    refund has not ended, a payment has an unknown outcome, or a person must look at a payment, such as the second of
+    two paid ones. Return None if no payment needs work. The next step is on the payment's page.
     """
     refund, payment, reviewed_payment = (
         relations.pending_refund,
@@ -585,7 +585,7 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
 
 
 def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
-    """True if the time to decide about the requested refund is over: nobody can approve or reject it any more."""
+    """True if the time to decide about the requested refund is over: nobody can approve or reject it from then on."""
     is_requested = refund.state is RefundState.REQUESTED and refund.certainty is Certainty.KNOWN
     return is_requested and is_decision_time_over(refund, now)
 

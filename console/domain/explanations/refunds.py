@@ -235,8 +235,10 @@ def is_refused_for_good(record: Refund) -> bool:
 
 
 def _is_amount_left(record: Refund, payment: Payment | None) -> bool:
-    """True if the amount of an ended refund can be requested again: its payment is paid and still has this amount, in
-    the part from which the refund was requested. Also True if the payment was not read."""
+    """True if the amount of an ended refund can be requested again: its payment is paid and still has this amount in
+    the part from which the refund was requested (the set-aside or the refundable amount). Also True if the payment
+    was not read.
+    """
     if payment is None:
         return True
     left_minor = payment.refundable_minor if record.set_aside_id is None else payment.set_aside_minor

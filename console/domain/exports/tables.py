@@ -92,8 +92,9 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """A list with the texts of its file: its title, its columns, and a function that reads its rows page by page.
-    `about_lines` has lines that name the contents of the file, its writer and its time."""
+    """A list that is written to a file: its title, its columns, and a function that reads its rows page by page.
+    `about_lines` has lines that name the contents of the file, its writer and its time.
+    """
 
     title: str
     columns: Sequence[ExportColumn]

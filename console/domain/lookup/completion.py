@@ -40,7 +40,9 @@ OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
     "cause": (),
     "client": (),
 }
-"""The operators that are offered, with the values that are offered for each; the providers are added."""
+"""The operators that are offered, with the values that are offered for each. An empty tuple means no values, except
+that `provider` offers the names of all providers.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
 
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
-    """Yield the operators that begin with `word`, each with the value "", or the pairs of operator and value that
-    complete a word such as `status:pen`."""
+    """Yield pairs of an operator and a value: the operators that begin with `word`, each with the value ""; the
+    completions of a word such as `status:pen`; or `amount` for a word that is a number of 2 to 9 digits.
+    """
     name, colon, values = word.partition(":")
     if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number
         yield "amount", unicodedata.normalize("NFKC", word)

@@ -1,4 +1,4 @@
-"""Corporation numbers that people type: a text that isn't one is an error."""
+"""Parse a corporation number that a person typed. Any other text raises an error."""
 
 from typing import TYPE_CHECKING
 

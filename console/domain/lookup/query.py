@@ -54,7 +54,9 @@ _DAY_VALUE_PATTERN = re.compile(
     rf"(?P<comparison>>=|<=|>|<|=|~)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
 )
 _YEARS_BETWEEN_LEAP_DAYS = 8
-"""Largest number of years between two 29 February (1896 and 1904), within which a day without a year is searched."""
+"""Largest number of years between two leap days (29 February 1896 and 1904). A day without a year is searched in this
+many years, the present one included.
+"""
 
 
 class SearchProblemKind(StrEnum):

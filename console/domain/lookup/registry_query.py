@@ -3,11 +3,11 @@ code, or words.
 
 The rules are the same for the terminal (`find`, `lookup`) and the window's search box:
 
-- 13 digits with the right check digit, alone or beside words, are a corporation number; spaces and hyphens between
-  the digits and the T of an invoice registration number don't matter. 12 digits are a company registry number
+- 13 digits with the right check digit, alone or together with words, are a corporation number; spaces and hyphens
+  between the digits and the T of an invoice registration number don't matter. 12 digits are a company registry number
   (会社法人等番号), to which the check digit is added.
 - 100-0001, a beginning of it such as 100-00, 〒1000001 and 〒100 are post codes; so are 7 digits, which may begin a
-  number as well, and 3 digits beside other words.
+  number as well, and 3 digits together with other words.
 - Other digits are the beginning of a corporation number or of a company registry number, from 4 digits on; and they
   may stand in a name.
 - Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post
@@ -110,8 +110,9 @@ def parse_query(text: str) -> RegistryQuery:
 
 
 def find_number(text: str) -> str | None:
-    """Return the corporation number (13 digits) in a typed text, also one without its check digit or beside words;
-    None if there is none."""
+    """Return the corporation number (13 digits) in a typed text, also one without its check digit or together with
+    words; None if there is none.
+    """
     number = read_number(text)
     if isinstance(number, CorporationNumber):
         return number.value
@@ -162,7 +163,7 @@ def _clean_query_text(text: str) -> str:
 
 
 _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
-"""Replaces か and the small ka and ke by the katakana that the search reads in two ways."""
+"""Replaces か and the small ka and ke by the katakana カ and ケ, for which the search knows a second reading."""
 
 
 def _read_word(word: str) -> SearchWord:

@@ -31,9 +31,9 @@ class PersonalEvent:
 
     - `act`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
-    - `number`: the number that people use for the record, such as our number of the payment; None if it has none
-      or it was not read. No name of a payer and no text that a person has written is part of an event, because a
-      desktop shows it.
+    - `number`: the number that people use for the record, such as our number of the payment; None if it has none or
+      it was not read. No name of a payer and no text that a person has written is part of an event, because the
+      person's desktop shows the event.
     """
 
     kind: PersonalEventKind

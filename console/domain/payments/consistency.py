@@ -40,7 +40,7 @@ ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIR
 ENDED_WITHOUT_MONEY_STATES = ENDED_UNPAID_STATES | {PaymentState.REVERSED}
 """Payment states in which the payment has ended and no money is left of it: not paid, or reversed."""
 FINAL_STATES = frozenset({PaymentState.COMPLETED}) | ENDED_WITHOUT_MONEY_STATES
-"""Payment states that normally don't change any more."""
+"""Payment states that normally don't change again."""
 _PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED})
 # A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
 _AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
@@ -202,8 +202,8 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     the shop is at least the order's total. A payment that only a callback reports as paid doesn't count.
     """
     confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
-    is_one_currency = all(payment.currency == order.currency for payment in confirmed_payments)
-    return is_one_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
+    are_all_in_order_currency = all(payment.currency == order.currency for payment in confirmed_payments)
+    return are_all_in_order_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
 
 
 def compare_refund_sides(

@@ -30,7 +30,7 @@ PROVIDER_CONDITION_PREFIX = "second_above_"
 PAYER_HISTORY_PERIOD = timedelta(days=30)
 """Time before a refund request in which the refunds of the same payer are counted."""
 LARGEST_LIMIT = 10**15 - 1
-"""Largest value that a limit may have."""
+"""Largest value that a limit may have, in the limit's unit."""
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 """Time for which a proposed change of a refund limit waits for a second administrator."""
 
@@ -76,10 +76,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class CheckerFacts:
-    """The facts of a refund that decide whether it needs a second approver. Amounts are in minor units: `today_minor`
-    is the sum that the maker has requested today, without this refund. `time_since_paid` is the time since the
-    payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of the payer
-    within PAYER_HISTORY_PERIOD.
+    """The facts of a refund from which the rules decide if it needs a second approver. Amounts are in minor units:
+    `today_minor` is the sum that the maker has requested today, without this refund. `time_since_paid` is the time
+    since the payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of the
+    payer within PAYER_HISTORY_PERIOD.
     """
 
     provider: str

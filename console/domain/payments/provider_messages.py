@@ -110,7 +110,7 @@ class PaymentReport:
     A field is None if the provider didn't state the value. `amount` is the price, from which refunds are made;
     `total` is the amount that the payer was charged. `refunds` is None if they could not be read. `further_captures`
     has the provider's ids of further successful attempts for the same order; each of them collected money too.
-    `is_final`: the provider will not change the state any more. `method` is the provider's name of the way of paying,
+    `is_final`: the provider will not change the state again. `method` is the provider's name of the way of paying,
     `bank_reference` the bank's id of the payment, `settlement` the provider's name of the state of its settlement,
     `payer` the text by which the provider identifies the payer. `has_payment_number`: the provider's answer contains
     our payment number, so that it can't belong to another request.

@@ -122,8 +122,8 @@ class OrderDetails:
 
 @dataclass(frozen=True, slots=True)
 class RiskSignal:
-    """A risk signal of a refund: `rule` names the signal, `facts` are for its text, `kind` and `id` name the record
-    that causes the signal, and `answer` is the maker's comment.
+    """A risk signal of a refund: `rule` names the signal, `facts` are the values in its text, `kind` and `id` name
+    the record that causes the signal, and `answer` is the maker's comment.
     """
 
     rule: str
@@ -135,8 +135,9 @@ class RiskSignal:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """Result of the check of one rule of refunds. `holds` is True if the refund fulfils the rule; otherwise `rule`
-    is the reason of the refusal. `facts` are for the rule's text on screen."""
+    """Result of the check of one rule of refunds. `holds` is True if the refund fulfils the rule; otherwise `rule` is
+    the reason of the refusal. `facts` are the values in the rule's text on screen.
+    """
 
     rule: RefundRule
     holds: bool

@@ -11,8 +11,8 @@ from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
 @dataclass(frozen=True, slots=True)
 class Draft:
     """The unfinished inputs of a dialog. `kind` names the dialog, `subject` is the id of its record or the number of
-    its corporation, `title` names the record in words, `at` is the time of the last change. `stage` is "form" or
-    "review". `inputs` are the values of the dialog's inputs by name.
+    its corporation, `title` names the record in words, `at` is the time of the last change. `stage` is the page of
+    the dialog, "form" or "review". `inputs` are the values of the dialog's inputs by name.
     """
 
     kind: str

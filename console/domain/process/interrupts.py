@@ -19,7 +19,7 @@ INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 _HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """The signals whose handler `defer_signals` replaces."""
 _POLL_INTERVAL_SECONDS = 0.02
-"""Pause in seconds between two checks whether all threads have left `defer_signals`."""
+"""Pause in seconds between two checks of the number of threads that are still inside `defer_signals`."""
 
 
 class Interrupted(KeyboardInterrupt):

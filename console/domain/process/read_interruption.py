@@ -105,5 +105,7 @@ _current: ContextVar[ReadInterruption | None] = ContextVar("read_interruption", 
 
 
 def get_current_interruption() -> ReadInterruption | None:
-    """Return the object that can interrupt the reads of the calling thread's call; None if nothing can."""
+    """Return the object that can interrupt the reads of the calling thread's call; None if the reads of this thread
+    can't be interrupted.
+    """
     return _current.get()

@@ -34,8 +34,8 @@ class Disagreement:
 
 def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
     """Return the states and amounts of a payment's sides (no sides for other records), and one open alert or case
-    about the disagreement. Of `open_alerts` (all that are open for this record) the alert about a disagreement with
-    the reason of the record's work is used, otherwise the oldest about a disagreement.
+    about the disagreement. `open_alerts` are all open alerts about this record. The alert that fits the reason of the
+    record's work is used; if there is none, the oldest alert about a disagreement.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
     disagreement_alerts = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]

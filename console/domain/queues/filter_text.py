@@ -140,7 +140,8 @@ def list_known_providers() -> tuple[str, ...]:
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Return the filter with the states in `text`, the value of the operator `status:`. Because people type
     `status:unknown`, a certainty or a work state is a value, too: alone it becomes the condition on the certainty or
-    work, beside others it is one of the values of `states`."""
+    work, together with other values it is one of the values of `states`.
+    """
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     if codes <= set(Certainty):
         return _add_certainties(record_filter, text)

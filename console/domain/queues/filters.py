@@ -1,6 +1,6 @@
 """The filter of a list of records: conditions on provider, state, certainty, work, cause, amount, age, day of the
 last change, owner, client and kind. A record is in the filtered list if it fulfils all conditions; a condition with
-several values is fulfilled by each of them.
+several values is fulfilled if the record has one of them.
 
 `filter_text` parses and writes the text form of a filter, such as `provider:paypay amount:>50000 age:>2d`.
 """
@@ -228,8 +228,10 @@ def get_record_kind(record: FilteredRecord) -> str:
 
 
 def get_certainty(record: FilteredRecord) -> Certainty:
-    """Return the certainty of the record: UNKNOWN if its own outcome is unknown, or for a payment that of its refund,
-    or for an order that of its payment or refund. Related records are read from the record's relations."""
+    """Return the certainty of the record: UNKNOWN if its own outcome is unknown; for a payment also if the outcome of
+    one of its refunds is unknown, and for an order also if that of one of its payments or refunds is. Related records
+    are read from the record's relations.
+    """
     relations = record.relations if isinstance(record, Order | Payment) else None
     refund = relations.pending_refund if relations is not None else None
     if refund is not None and refund.certainty is Certainty.UNKNOWN:
@@ -242,7 +244,7 @@ def get_certainty(record: FilteredRecord) -> Certainty:
 
 def find_cause(record: FilteredRecord) -> str | None:
     """Return the code of the record's problem: the cause of its last failed call, else the reason of its work; None
-    if there is no problem. It is no problem that people have decided that a payment or refund is completed.
+    if there is no problem. A decision of people that a payment or refund is completed doesn't count as a problem.
     """
     failed_call = None if isinstance(record, Order) else record.error_code
     if isinstance(record, Payment | Refund) and failed_call == RESOLVED_BY_PEOPLE_CAUSE:

@@ -17,7 +17,9 @@ from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, pars
 
 VIEW_KIND = "view"
 OWN_RECORDS_OPERATOR = "owner:me"
-"""The condition that the acting person has taken the record. A view of the team stores it instead of a name."""
+"""The condition that the acting person has taken the record. A view of the team stores this condition instead of a
+person's name.
+"""
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
 """Numbers of views that one person, and that the team, may have."""
@@ -62,8 +64,8 @@ class ViewContent:
 
 @dataclass(frozen=True, slots=True)
 class SavedView:
-    """A view with its name. The views of the team are shown to everybody, own views to their maker alone. `version`
-    rises with each change; a deleted view has `deleted_at` and can be restored.
+    """A view with its name. The views of the team are shown to everybody, a person's own view to this person (its
+    maker) alone. `version` rises with each change; a deleted view has `deleted_at` and can be restored.
     """
 
     id: int
@@ -80,7 +82,7 @@ class SavedView:
 @dataclass(frozen=True, slots=True)
 class ParsedView:
     """The filter and the sort order (`order`) of a view's content, as this program understands them. `problems` are
-    the parts that it doesn't understand and therefore ignores.
+    the parts that this program doesn't understand and therefore ignores.
     """
 
     filter: ParsedFilter

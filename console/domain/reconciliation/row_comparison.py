@@ -119,9 +119,10 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
 
 
 def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource) -> bool:
-    """True if the report, which came from `report_source` and was true at the instant `at`, would change the
-    payment's state, booked amount, certainty or error code, or brings the provider's payment id that a paid payment
-    lacks."""
+    """True if the report would change the payment's state, booked amount, certainty or error code, or brings the
+    provider's payment id that a paid payment lacks. The report came from `report_source` and was true at the instant
+    `at`.
+    """
     effect = compute_report_effect(payment, report, at, report_source)
     lacks_provider_id = payment.provider_payment_id is None and payment.state in PAID_STATES
     if lacks_provider_id and report.provider_payment_id is not None and report_source is ReportSource.READ:

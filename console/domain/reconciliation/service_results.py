@@ -137,7 +137,7 @@ class DifferenceItem:
     @property
     def action(self) -> str | None:
         """The name of the action that can remove the difference: `probe` the payment, or `ask_file` to request the
-        day's file again for a rejected row. None if no case is open any more or the payment is missing.
+        day's file again for a rejected row. None if no case about it is open or the payment is missing.
         """
         if self.difference.verdict is ReconciliationVerdict.REFUSED:
             return "ask_file"

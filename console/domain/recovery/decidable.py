@@ -1,5 +1,5 @@
-"""Rules for the question whether people may decide the outcome of a record. The decision table and the services use
-the same rules. No I/O.
+"""Rules that permit or exclude a decision of people about the outcome of a record. The decision table and the
+services use the same rules. No I/O.
 """
 
 from datetime import datetime
@@ -81,7 +81,7 @@ def has_expired(check: CreditCheck, now: datetime) -> bool:
 
 def is_decidable_refund(refund: Refund) -> bool:
     """True if people may decide the outcome of a refund: the outcome is unknown, or the provider has accepted the
-    refund but doesn't report its outcome any more.
+    refund but no longer reports its outcome.
     """
     is_stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
     return refund.certainty is Certainty.UNKNOWN or is_stuck
@@ -95,7 +95,7 @@ def is_perhaps_made(refund: Refund) -> bool:
 
 def is_decision_time_over(refund: Refund, now: datetime) -> bool:
     """True if the time to decide about a refund request is over at the instant `now`: nobody can approve or reject it
-    any more, no list shows it as waiting for a decision, and it expires. Lists compare the same instants in SQL.
+    from then on, no list shows it as waiting for a decision, and it expires. Lists compare the same instants in SQL.
     `now` is the time by the clock of the database, which has also set the limit. A caller that has no connection to
     the database passes the time by the desk's clock.
     """

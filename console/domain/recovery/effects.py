@@ -63,8 +63,8 @@ def _compute_booked_amount(payment: Payment, statement: ProviderStatement) -> in
 
 
 def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
-    """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or isn't reserved
-    any more. None if the record isn't a refund.
+    """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or its
+    reservation ends. None if the record isn't a refund.
     """
     record, payment = facts.record, facts.payment
     if not isinstance(record, Refund) or payment is None:

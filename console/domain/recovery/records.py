@@ -95,7 +95,8 @@ class ChoiceFacts:
 
     - `is_call_running`: a living process is calling the provider for the record.
     - `is_leased`: a process holds the record's lease for a probe or decision.
-    - `question_possibility`: whether this desk can ask the provider; `statement`: the provider's last statement.
+    - `question_possibility`: the possibility for this desk to ask the provider; `statement`: the provider's last
+      statement.
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `is_order_covered`: the order's paid payments cover the order's total.
@@ -148,7 +149,7 @@ class DecisionChoice:
     - `allowed_roles`: the roles that may do the action.
     - `reason`: a wording code if the choice is excluded, with `facts`.
     - `needs_second_person`: True if the choice needs a second person.
-    - `possible_evidence`: the possible evidence.
+    - `possible_evidence`: the kinds of evidence that the choice accepts.
     - `effect`: the effect of the completed choice; None if only the provider's answer determines it.
     - `warning`: a wording code that the person must confirm first.
     """

@@ -170,7 +170,9 @@ def fold_address(text: str) -> str:
 
 
 _BLOCK_NUMBERS = frozenset(map(str, range(1000)))
-"""Texts of the numbers below 1000: most blocks of an address. Each of them equals its own comparison form."""
+"""Texts of the numbers below 1000, which are most block numbers in addresses. Each text equals its own comparison
+form.
+"""
 
 
 def _replace_block_unit(unit: re.Match[str]) -> str:

@@ -102,9 +102,10 @@ class CloseReconciliation:
 class DailyCloseChange:
     """A difference between the first close of a day and a later close of this day. `what` is a sum of DAILY_SUM_NAMES
     (with its currency), `unknown` (a record that was added to or removed from the records with an unknown outcome) or
-    `reconciliation`. The values are texts for `unknown` and `reconciliation`, None if one of the two closes has no
-    value; a missing sum is 0. `number` is the number of the payment that an `unknown` change is about; None if the
-    database no longer has the payment."""
+    `reconciliation`. `before` and `after` are the values in the two closes: texts for `unknown` and `reconciliation`,
+    None if that close has no value; a missing sum is 0. `number` is the number of the payment that an `unknown`
+    change is about; None if the database no longer has the payment.
+    """
 
     what: str
     currency: str = ""

@@ -35,7 +35,8 @@ class ProviderDay:
 @dataclass(frozen=True, slots=True)
 class Outage:
     """A period in which a provider gave no usable answer to any call of this program, taken from its alert
-    `provider_away`: from the first call without one until the next usable answer (None: it continues).
+    `provider_away`: from the first call without a usable answer (`since`) until the next usable answer (`until`;
+    None: the outage continues).
     """
 
     provider: str

@@ -99,7 +99,9 @@ def get_interval(task_name: str) -> TaskInterval:
 
 def compute_wait_after_failures(interval: timedelta, failure_count: int) -> timedelta:
     """Return the wait until the next run of a task with the interval `interval` after `failure_count` consecutive
-    failed runs. The wait doubles with each failure up to a limit. It isn't divided by the time scale yet."""
+    failed runs. The wait doubles with each failure up to a limit. The result isn't divided by the time scale; the
+    caller does that.
+    """
     return min(interval * (1 << min(failure_count, 20)), max(interval, LONGEST_WAIT_AFTER_FAILURES))
 
 

@@ -16,8 +16,9 @@ undoes its steps. UNDONE_FACT: the times at which steps were undone.
 
 class StepState(StrEnum):
     """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: the saga does the
-    step at a later instant; OPEN: the saga does the step after other steps; STUCK: it can't do it until a person has
-    removed the cause; SKIPPED: it will not do it; DONE and UNDONE: it has done it, or undone it again.
+    step at a later instant; OPEN: the saga does the step after other steps; STUCK: the saga can't do the step until a
+    person has removed the cause; SKIPPED: the saga will not do the step; DONE: the saga has done the step; UNDONE:
+    the saga has done the step and undone it again.
     """
 
     DONE = "done"

@@ -7,8 +7,9 @@ from enum import StrEnum
 
 class SagaState(StrEnum):
     """State of a saga. RUNNING: it has steps to do; STUCK: it can't do its present step until a person has removed
-    the cause; DONE: all steps were done, or the others aren't needed any more; COMPENSATED: those steps that were
-    done and can be undone are undone again."""
+    the cause; DONE: all steps were done, or those that were not done are no longer needed; COMPENSATED: those steps
+    that were done and can be undone are undone again.
+    """
 
     RUNNING = "running"
     DONE = "done"

@@ -21,11 +21,12 @@ class TrainingState(StrEnum):
 
 class TrainingVerdict(StrEnum):
     """Result of the check of a person's treatment of an incident, made by a comparison of the simulated provider's
-    ledger with the console's records: RIGHT, LEFT_OPEN, or a mistake. BOUGHT_OLD_COMPANY: bought for the corporation
-    that was merged into another one. REFUNDED_WITHOUT_CAUSE: the customer was owed the goods, not the money.
-    SETTLED_AGAINST_TRUTH: the recorded outcome contradicts the ledger. ENDED_UNBOOKED: the notice was acknowledged
-    although the provider has its payment and our records don't. ENDED_UNCHECKED: the notice was acknowledged without
-    a question to the provider."""
+    ledger with the console's records: RIGHT, LEFT_OPEN, or a mistake. BOUGHT_OLD_COMPANY: the credit check was bought
+    for a corporation that was merged into another one. REFUNDED_WITHOUT_CAUSE: the customer was owed the goods, not
+    the money. SETTLED_AGAINST_TRUTH: the recorded outcome contradicts the ledger. ENDED_UNBOOKED: the notice was
+    acknowledged although the provider has its payment and our records don't. ENDED_UNCHECKED: the notice was
+    acknowledged without a question to the provider.
+    """
 
     RIGHT = "right"
     LEFT_OPEN = "left_open"

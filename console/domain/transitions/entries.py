@@ -9,7 +9,9 @@ from console.domain.audit.actions import AuditAction
 
 _PAYMENT_BOOKED_ACTIONS = (AuditAction.PAYMENT_BOOKED, AuditAction.PAYMENT_IMPORTED)
 UNKNOWN_OUTCOME_KEY = "unknown"
-"""Key of the actions that report an unknown outcome, whatever the state is."""
+"""Key that ACTIONS_BY_ENTERED_STATE has in addition to the states, for the actions that report an unknown outcome of
+a record in any state.
+"""
 
 ACTIONS_BY_ENTERED_STATE: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
     "credit-check": {

@@ -47,9 +47,9 @@ AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDeta
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """All records of one corporation number, newest first. `had_prefix` is True if the number was typed with
-    a T (invoice registration number). `corporation` has the registry's facts about the number; None without a
-    registry. `totals` has the money of twelve months per currency.
+    """All records of one corporation number, newest first. `had_prefix` is True if the number was typed with a T
+    (invoice registration number). `corporation` has the registry's facts about the number; None without a registry.
+    `totals` has the sums of the last twelve months per currency.
     """
 
     corporation_number: str

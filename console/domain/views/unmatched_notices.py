@@ -15,8 +15,8 @@ QUEUE_NAME = "notices"
 
 class NoticeProof(StrEnum):
     """The proof of a notice's sender. SIGNATURE: a signature that was valid on arrival. ADDRESS: it isn't signed, and
-    came from an address of its provider; the provider must still be asked. NONE: the stored signature doesn't fit any
-    more.
+    came from an address of its provider; the provider must still be asked. NONE: the stored signature no longer fits
+    the stored notice.
     """
 
     SIGNATURE = "signature"

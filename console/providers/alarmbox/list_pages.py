@@ -1,6 +1,6 @@
-"""Decide whether AlarmBox's list of purchases may lack rows. No I/O.
+"""Find out if AlarmBox's list of purchases may lack rows. No I/O.
 
-How AlarmBox divides a long list into pages isn't published. So every field beside the list is judged:
+How AlarmBox divides a long list into pages isn't published. So every field of the answer except the list is judged:
 
 - A field whose name has a word of paging (`total`, `next_page`, `limit`) must exclude further rows by its value.
 - A field whose name consists of words that say nothing about pages (`request_id`, `status`) must have a value that
@@ -41,7 +41,7 @@ _WORDS_WITHOUT_PAGES = _STATE_WORDS | {
     "type", "object", "kind", "language", "locale", "environment", "host", "url", "uri", "href", "self", "canonical",
 }  # fmt: skip
 _ECHOED_NAMES = frozenset({"corporation_number", "corporationNumber"})
-"""Names of the field that repeats the question."""
+"""Names of the field in which AlarmBox repeats the corporation number of the request."""
 _PAGE_HEADER_WORDS = frozenset(
     {"page", "pages", "paging", "pagination", "cursor", "offset", "more", "continuation", "total"}
 )
@@ -49,8 +49,9 @@ _PAGE_HEADERS = frozenset({"x-count", "x-next", "x-prev", "x-has-next", "x-limit
 
 
 def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
-    """True if the list may be only a part of AlarmBox's purchases. `fields` are the fields beside the list in the
-    answer's body, `row_count` is the number of rows in the list."""
+    """True if the list may be only a part of AlarmBox's purchases. `fields` are the fields of the answer's body
+    without the list, `row_count` is the number of rows in the list.
+    """
     return not all(_excludes_rows(name, value, frozenset(), row_count) for name, value in fields.items())
 
 
@@ -103,15 +104,17 @@ def _says_nothing_about_pages(name: str, words: frozenset[str]) -> bool:
 
 
 def _is_page_address(text: str) -> bool:
-    """True if the text may be the address of a page: it has a query that isn't only the question, or a path with a
-    word of paging."""
+    """True if the text may be the address of a page: it has a query with another parameter than the corporation
+    number, or a path with a word of paging.
+    """
     is_address = text.startswith(("/", "http:", "https:"))
     return bool(_ADDRESS_QUERY_PATTERN.search(text) or (is_address and _PAGE_ADDRESS_PATTERN.search(text)))
 
 
 def _is_value_of_whole_list(words: frozenset[str], value: object, row_count: int) -> bool:
-    """True if a field with these words of paging in its name has this value only beside a complete list of
-    `row_count` rows. A page whose size is reached may have a next one."""
+    """True if a field with these words of paging in its name has this value only together with a complete list of
+    `row_count` rows. A list with as many rows as the page size may have a next page.
+    """
     if isinstance(value, str):
         if value.lower() in ("true", "false"):
             value = value.lower() == "true"

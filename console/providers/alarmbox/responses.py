@@ -183,7 +183,8 @@ def _read_id(value: object) -> int:
 def _read_number(value: object) -> str | None:
     """Return the corporation number in a report of AlarmBox as text; None if it is missing or empty. A number in
     another notation (full-width digits, hyphens, a T before it) becomes 13 digits; any other value is returned
-    unchecked. Its readers compare it with the number of the credit check."""
+    unchecked. The callers compare it with the number of the credit check.
+    """
     if value is None or value == "":
         return None
     number = read_number(str(value), allows_dummies=True)
@@ -218,5 +219,5 @@ def _read_day(value: object) -> date | None:
 
 
 def _read_flag(value: object) -> bool | None:
-    """Return a boolean of a report; None for any other value."""
+    """Return the value of a field of a report if it is a boolean; None for any other value."""
     return value if isinstance(value, bool) else None

@@ -141,8 +141,9 @@ class AtomReader:
 
 
 class Atom(AtomReader):
-    """All calls to Atom, also those that move money. Atom could execute a refund twice that is sent again with the
-    same idempotency key, so the adapter sends each refund only once."""
+    """All calls to Atom, also those that move money. If a refund is sent again with the same idempotency key, Atom
+    could execute it twice. So the adapter sends each refund only once.
+    """
 
     @property
     def merchant_id(self) -> str:

@@ -68,7 +68,7 @@ _ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
 class AtomSettings:
     """Settings of Atom from the profile. `environment`: Atom's production or its test environment. `urls`: URLs that
     the profile sets, by call. `spacing_seconds`: real seconds between the starts of two calls. `verification`:
-    version of the call TXNVERIFICATION.
+    version of the call TXNVERIFICATION. `amount_format`: form of the amounts in requests (see AmountFormat).
 
     `product` is Atom's name of the merchant's product; `account` is Atom's name of the bank account that receives the
     money (`custAccNo`).

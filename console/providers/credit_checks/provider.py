@@ -51,13 +51,13 @@ class CreditCheckReader(Protocol):
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         """Read the report of one credit check, and return the outcome with the report. The outcome is FAILED_DEFINITE
-        with status 403 if this console may not see the report, or may not see it any more.
+        with status 403 if this console may not see the report, for example because its viewing period is over.
         """
         ...
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the report of one credit check with its PDF file, and return the provider's answer, which contains the
-        report and the file. A reason that begins with `pdf_` names a fault of the file.
+        """Read the report of one credit check with its PDF file, and return the outcome with both. A reason that
+        begins with `pdf_` names a fault of the file.
         """
         ...
 

@@ -1,5 +1,4 @@
-"""Classification of failed calls: the exception and its causes show whether a byte of the request can
-have been sent."""
+"""Classification of failed calls: the exception and its causes show if a byte of the request can have been sent."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,10 +9,11 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 class TransportFailure(Exception):
     """A call without a complete answer. `outcome_class` is the outcome class for a call that costs money, `reason` a
-    stable code; `sending_certainty`, stored as `sent`, says whether the request can have reached the provider.
+    stable code; `sending_certainty`, stored as `sent`, states if the request can have reached the provider.
 
     `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
-    `outcome_class`."""
+    `outcome_class`.
+    """
 
     def __init__(
         self, outcome_class: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None

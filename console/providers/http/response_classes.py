@@ -38,8 +38,9 @@ TOO_MANY_REQUESTS = 429
 REFUSAL_CLASSES = frozenset({OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED})
 """Outcome classes that mean, for a call with an effect, that nothing has happened at the provider."""
 REFUSED_BUT_MADE_REASON = "refused_but_made"
-"""Reason of an answer that refuses a call by its status or code, and contains what the call would have made. Nobody
-knows which of the two is right, so the outcome is UNKNOWN."""
+"""Reason of an answer that refuses a call by its status or code, but contains the object that the call would have
+created. The answer contradicts itself, so the outcome is UNKNOWN.
+"""
 _REMARK_FIELDS = frozenset(
     {"message", "error", "errorMessage", "error_description", "code", "requestId", "request_id"}
 )

@@ -128,7 +128,7 @@ def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
 
 
 def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the sorted spans with those that overlap as one."""
+    """Return the spans (start, end) in ascending order, with overlapping spans joined into one."""
     merged_spans: list[tuple[int, int]] = []
     for start, end in spans:
         if merged_spans and start < merged_spans[-1][1]:

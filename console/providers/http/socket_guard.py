@@ -31,7 +31,7 @@ class SocketGuard:
     - `has_begun`: a byte of the request may have been sent
     - `is_budget_over`: the time budget is over
     - `is_interrupted`: this process was asked to end
-    - `is_forbidden`: this thread may send nothing any more (`sending_permission`)
+    - `is_forbidden`: this thread has no permission to send (`sending_permission`)
     - `has_shut_down_socket`: this guard shut the socket down, so the end of the data isn't the server's
     """
 
@@ -83,7 +83,7 @@ class SocketGuard:
         """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
 
         The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;
-        the request is then not sent. For an IP address it asks nobody, so it needs no thread.
+        the request is then not sent. For an IP address no name server is asked, so no thread is needed.
         """
         if self._has_system_resolver and is_ip_address(host):
             addresses = self._resolve(host, port, 0, socket.SOCK_STREAM)
@@ -105,8 +105,9 @@ class SocketGuard:
     def _await_result(
         self, future_addresses: "Future[Sequence[tuple[Any, ...]]]", deadline: float
     ) -> Sequence[tuple[Any, ...]]:
-        """Wait for the resolver's addresses and return them. The wait has short steps, so that an interrupt ends the
-        wait. Raises TimeoutError after `deadline` (monotonic seconds), or the resolver's own error."""
+        """Wait for the resolver's addresses and return them. The wait consists of short waits, so that an interrupt
+        can end it. Raises TimeoutError after `deadline` (monotonic seconds), or the resolver's own error.
+        """
         while True:
             seconds_left = deadline - self._clock.monotonic()
             try:
@@ -156,7 +157,7 @@ class SocketGuard:
 
     def record_first_byte(self) -> None:
         """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over,
-        the process was asked to end, or this thread may send nothing any more.
+        the process was asked to end, or this thread has no permission to send.
         """
         if not self.has_begun:
             self._require_permission()
@@ -166,8 +167,9 @@ class SocketGuard:
             self.has_begun = True
 
     def _require_permission(self) -> None:
-        """Raise TimeoutError if this thread may send nothing any more, because its lease is over
-        (`sending_permission`)."""
+        """Raise TimeoutError if this thread has no permission to send, because its lease is over
+        (`sending_permission`).
+        """
         self.is_forbidden = not sending_permission.is_sending_allowed()
         if self.is_forbidden:
             raise TimeoutError("the lease was over before anything was sent")

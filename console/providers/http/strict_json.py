@@ -8,7 +8,7 @@ from typing import NoReturn
 
 MAX_JSON_BYTES = 2 << 20
 MAX_JSON_DEPTH = 100
-"""Largest number of objects and lists that may stand inside each other."""
+"""Largest number of objects and lists that may be nested in each other."""
 
 
 class UnreadableJson(Exception):
@@ -41,7 +41,7 @@ def parse_object(body: bytes, convert_fraction: Callable[[str], object] | None =
 
 
 def _require_depth(value: dict[str, object]) -> None:
-    """Raise UnreadableJson if objects and lists stand inside each other on more than MAX_JSON_DEPTH levels."""
+    """Raise UnreadableJson if objects and lists are nested in each other on more than MAX_JSON_DEPTH levels."""
     # Up to Python 3.13, json.loads refuses about a thousand levels by itself; newer ones read tens of thousands.
     level: list[object] = [value]
     for _ in range(MAX_JSON_DEPTH):

@@ -17,7 +17,8 @@ class SignedCallback:
 
     - `merchant_payment_id`: our id of the payment that the callback names, also if the signature isn't valid; the
       services then read this payment from the provider. None if the id can't be read.
-    - `event_id`: the same for each repetition of a callback; empty if the signature isn't valid.
+    - `event_id`: the id of the reported event, the same for each repetition of a callback; empty if the signature
+      isn't valid.
     - `kind`, `reason`: class and reason as in an Outcome.
     - `report`: None if the callback contains no payment state or can't be used.
     - `evidence`: the text that may be stored. `sha256` (hex): digest of the body as received.

@@ -128,9 +128,9 @@ class CodeDeleter(Protocol):
     has this protocol in addition to PaymentProvider."""
 
     def delete_code(self, handle: str) -> Outcome[None]:
-        """Delete an unpaid code, so that nobody can pay with it any more, and return the outcome of the call.
-        FAILED_DEFINITE with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the
-        provider's id of the code.
+        """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. FAILED_DEFINITE
+        with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the provider's id of
+        the code.
         """
         ...
 

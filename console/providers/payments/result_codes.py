@@ -18,7 +18,8 @@ class CodeOutcome:
 @dataclass(frozen=True, slots=True)
 class PaymentCodeMeaning:
     """Meaning of a provider's code for a payment: class and reason of the outcome (`verdict`), and the payment's
-    state. `is_final`: the provider will not change the state any more."""
+    state. `is_final`: the provider will not change the state again.
+    """
 
     verdict: CodeOutcome
     state: PaymentState

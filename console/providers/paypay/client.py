@@ -243,8 +243,9 @@ class PayPay(PayPayReader):
         )
 
     def delete_code(self, handle: str) -> Outcome[None]:
-        """Delete an unpaid code, so that nobody can pay with it any more, and return the outcome of the call.
-        `handle` is PayPay's id of the code."""
+        """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. `handle` is
+        PayPay's id of the code.
+        """
         if not is_valid_id(handle):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(

@@ -123,7 +123,7 @@ class DailyFileReader:
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
         """Return the cells of a line by column name. Raises _RefusedLine `columns` for a line that isn't CSV or has
         another number of cells than the header. Raises _RefusedLine `truncated` if such a line has no line end, or if
-        its last cell is one that is read: the file may still have been written when it was sent.
+        its last cell is in a column that this program reads: the file may still have been written when it was sent.
         """
         is_whole = line.endswith(b"\n")
         bad_form = "columns" if is_whole else "truncated"

@@ -107,7 +107,8 @@ def _read_content_and_verdict(
 
 def _judge_other_code(call: PayPayCall, status: int, code: str, data: object) -> CodeOutcome:
     """Return the verdict of an answer that isn't a success, by HTTP status and result code. A refusal whose `data`
-    has the id of what the call would have made is UNKNOWN."""
+    has the id of the code, payment or refund that the call would have created is UNKNOWN.
+    """
     verdict, made_field = find_verdict(call, status, code), CREATED_ID_FIELD_BY_CALL.get(call)
     is_made = made_field is not None and isinstance(data, dict) and data.get(made_field) is not None
     return make_unknown_verdict(REFUSED_BUT_MADE_REASON) if is_made and verdict.kind in REFUSAL_CLASSES else verdict

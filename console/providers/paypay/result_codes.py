@@ -48,7 +48,9 @@ CREATED_ID_FIELD_BY_CALL: Mapping[PayPayCall, str] = {
     PayPayCall.CREATE_CODE: "codeId",
     PayPayCall.REFUND: "merchantRefundId",
 }
-"""The field of an answer's `data` with the id of what the call has made, for calls with an effect on money."""
+"""The field of an answer's `data` with the id of the object that the call has created, for calls with an effect on
+money.
+"""
 
 # For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.
 VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 LINES_PER_PDF_PAGE = 40
 ZERO_BLOCK_BYTES = 1 << 20
-"""Size of the blocks in which the filler of a large PDF is made."""
+"""Size (bytes) of the blocks in which the filler of a large PDF is made."""
 
 
 def make_report_pdf(
@@ -91,7 +91,7 @@ def make_pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
 
 
 def make_deflated_zeros(size_bytes: int) -> Iterator[bytes]:
-    """Yield a zlib stream of `size_bytes` zero bytes in blocks, so that never all zeros are in memory."""
+    """Yield a zlib stream of `size_bytes` zero bytes in blocks, so that the zeros are never all in memory."""
     blocks, last_size = divmod(size_bytes, ZERO_BLOCK_BYTES)
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = compressor.compress(bytes(ZERO_BLOCK_BYTES)) + compressor.flush(zlib.Z_FULL_FLUSH)

@@ -115,8 +115,8 @@ class ControlApi:
 
     def _wait_until_reached(self, request: HttpRequest) -> HttpReply:
         """Wait until the numbers of held calls, charges, requests, refunds and notices are at least the numbers in
-        the request; reply whether this was reached. The query can restrict held calls and requests by `call`, and
-        held calls and charges by `number`.
+        the request; the reply states if they were reached in time. The query can restrict held calls and requests by
+        `call`, and held calls and charges by `number`.
         """
         query, state = request.query, self._state
         call, number = query.get("call"), query.get("number")

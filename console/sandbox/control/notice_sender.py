@@ -98,7 +98,7 @@ class NoticeSender:
         """Return the notice about a payment in its current state.
 
         Raises `ValueError` if the payer hasn't begun to pay, because the provider sends no notice yet, or if the
-        merchant isn't known any more.
+        merchant is no longer registered.
         """
         if payment.id is None:
             raise ValueError("nobody has begun to pay")

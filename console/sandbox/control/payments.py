@@ -132,8 +132,9 @@ class PaymentControl:
         return make_json_reply(payment.export_json() | {"notice": bool(was_sent)})
 
     def _set_payment_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
-        """Change the payment as the fields of a request say (surcharge, channel, time of the payment), then move it
-        to `state`."""
+        """Change the payment's surcharge, channel and time to the values in `fields`, the fields of a request, then
+        move it to `state`.
+        """
         payment.surcharge_minor = int(fields.get("surcharge_minor", payment.surcharge_minor))
         if "channel" in fields:
             payment.details["subChannel"] = str(fields["channel"])

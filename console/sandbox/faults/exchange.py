@@ -58,7 +58,7 @@ class CallInProgress:
         self.caller_connection.close()
 
     def stream_reply(self, reply: HttpReply, content_length: int, chunks: Iterable[bytes]) -> None:
-        """Write an answer piece by piece, so that the whole answer is never in memory; stop if the caller
+        """Write an answer piece by piece, so that the answer is never completely in memory; stop if the caller
         disconnects. `content_length` is the stated Content-Length in bytes.
         """
         if self.caller_connection.write(reply.make_head_bytes(content_length)):
@@ -68,8 +68,9 @@ class CallInProgress:
         self.caller_connection.close()
 
     def hold_call(self, longest_hold_seconds: float | None) -> HoldEnding:
-        """Hold the call back for `longest_hold_seconds`, or until it is released (None). Return the event that ended
-        the wait."""
+        """Hold the call back until it is released, but at most `longest_hold_seconds` seconds (None: no limit).
+        Return the event that ended the wait.
+        """
         return self.state.held_calls.hold_call(
             self.call.name, self.call.subject_number, self.instruction.action, longest_hold_seconds
         )

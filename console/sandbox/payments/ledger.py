@@ -38,7 +38,7 @@ class Refund:
     fault: str | None = None
 
     def export_json(self) -> JsonObject:
-        """Return the refund as JSON, with its state and whether it was executed or won't be executed."""
+        """Return the refund as JSON, with its state and two flags: it was executed; it won't be executed."""
         provider_words = STATE_WORDS_BY_PROVIDER[self.provider]
         return {
             "serial": self.serial, "provider": self.provider, "key": self.key, "id": self.id,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 FULL_WIDTH_DIGITS_TABLE = {ord("0") + digit: ord("０") + digit for digit in range(10)} | {ord("-"): ord("－")}
 """A table for `str.translate` that converts digits and hyphens to the full-width forms in addresses."""
 QUOTED_FIELD_POSITIONS = frozenset({6, 9, 10, 11, 16, 21, 24, 25, 26, 27, 28})
-"""Fields (from 0) that the files have in quotation marks if they aren't empty: the texts."""
+"""Positions (from 0) of the fields with texts, which the files write in quotation marks unless they are empty."""
 
 
 class RegistryRow(NamedTuple):

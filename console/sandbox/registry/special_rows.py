@@ -14,7 +14,7 @@ from console.sandbox.registry.words import (
 )
 
 DRAW_LIMIT_OF_SPECIAL_ROWS = 8_192
-"""A row is special if its random number of 16 bits is below this: one of eight."""
+"""A row is special if its random number of 16 bits is below this number, which is true for one row in eight."""
 MAX_CORPORATION_NAME_LENGTH = 150
 
 
@@ -109,7 +109,9 @@ def _hide_from_search(row: RegistryRow, _random_number: int, _day: date) -> Regi
 
 
 def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row of a corporation abroad, without an address in Japan or with one besides the foreign address."""
+    """Return the row of a corporation abroad, without an address in Japan or with one in addition to the foreign
+    address.
+    """
     name, kana, english, address = FOREIGN_CORPORATION_NAMES[random_number % len(FOREIGN_CORPORATION_NAMES)]
     foreign_row = row._replace(
         process="13" if row.process == "12" else row.process,

@@ -280,7 +280,7 @@ def _draw_date_fields(seed: int, last_day: date) -> list[tuple[str, str]]:
 
 
 def _draw_dates_of_row(random_source: random.Random, last_day: date) -> tuple[str, str]:
-    """Return one random pair for `_draw_date_fields`."""
+    """Return one random pair of texts with the dates of a row, in the form that `_draw_date_fields` describes."""
     days = max((last_day - FIRST_ASSIGNMENT_DAY).days, 1)
     assignment_day = (
         FIRST_ASSIGNMENT_DAY

@@ -75,7 +75,7 @@ class HeldCalls:
         return self._end_calls(HoldEnding.DROPPED, lambda _: True)
 
     def close(self) -> None:
-        """End all held calls. Later calls are not held any more."""
+        """End all held calls. Later calls are not held."""
         self._closing_event.set()
         self.drop_calls()
 

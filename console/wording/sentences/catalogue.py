@@ -261,7 +261,8 @@ def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
 def format_finding(text: str, language: str, other_text: str | None = None, *, shows_codes: bool = False) -> str:
     """Return the stored value `text` of an alert (`observed` or `expected`) as words and formatted amounts.
     `other_text` is the second of these two values, in which the currency may be found. With `shows_codes`, the HTTP
-    status of an answer and a provider's own word for a state stand beside the words."""
+    status of an answer and a provider's own word for a state are added to the words.
+    """
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)

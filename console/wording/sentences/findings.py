@@ -62,7 +62,7 @@ def format_finding(text: str, translate: Translate, currency: str | None = None,
     """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
     words and formatted amounts in the language of `translate`. `currency` is used for amounts that were stored
     without a currency; if it is None and the finding names no currency, these amounts are left out. With
-    `shows_codes`, the HTTP status of an answer and a provider's own word for a state stand beside the words, as in
+    `shows_codes`, the HTTP status of an answer and a provider's own word for a state are added to the words, as in
     the list of raw answers; a sentence has the words alone, except for a provider's word without a text.
     """
     if shows_codes and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
@@ -196,7 +196,8 @@ def _translate_codes_and_amounts(
 ) -> str:
     """Return a part of a finding with codes replaced by words, and with formatted amounts. A number without a
     currency after it is an amount only if the part contains nothing else, or only one word before it. With
-    `shows_codes`, a provider's own word for a state stands beside the text for it."""
+    `shows_codes`, a provider's own word for a state is added to the text for it.
+    """
     word, _, further_text = part.partition(" ")
     if (word.islower() and word.isalpha()) or _NOTICE_TYPE_PATTERN.fullmatch(word):
         word = format_code_in_words(word, translate)
