@@ -120,13 +120,19 @@ def check_causes(page: QueuesPage) -> None:
 
 
 def check_summaries(page: AlertsPage) -> None:
-    """The sentence about each incident is shown whole, and the buttons below it keep their place."""
+    """What each incident is about is shown whole, in its cell or else below the list, as is the sentence about it.
+    The buttons below keep their place, and no amount is cut."""
+    columns = {column.key: column for column in page.table.rows.columns}
     for row_number in range(page.table.rows.rowCount()):
         page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
         QTest.qWait(1)
         label = page.summary_label
         assert label.accessibleName() == label.plain != ""
         assert label.heightForWidth(label.width()) <= label.height(), label.plain
+        incident = page.table.current_item
+        title = columns["cause"].text(incident)
+        assert label.plain.startswith(title) == page.table.is_cell_cut("cause", incident), (title, label.plain)
+        assert not page.table.is_cell_cut("sums", incident), title
         assert whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count), label.plain
 
 

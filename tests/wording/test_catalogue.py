@@ -369,3 +369,19 @@ def test_a_list_of_different_records_names_the_kind_of_each() -> None:
     assert format_record_reference("refund", 4, "ja") == "返金 R-4"
     assert format_record_reference("payment", 4, "en", "ORD-1") == "Payment ORD-1"
     assert format_record_reference("credit-check", 4, "en") == "Credit check 4"
+
+
+@pytest.mark.parametrize(
+    ("sentences", "text"),
+    [
+        (("決済は完了です。", "返金できます。"), "決済は完了です。返金できます。"),
+        (("Probe it.", "", "Then open it."), "Probe it. Then open it."),
+        (
+            ("Resolved because: 店舗と合意済み", "Open the record."),
+            "Resolved because: 店舗と合意済み · Open the record.",
+        ),
+    ],
+)
+def test_sentences_are_joined_so_that_none_runs_into_the_next(sentences: tuple[str, ...], text: str) -> None:
+    """A person's words and titles have no full stop; Japanese sentences have no space between them."""
+    assert wording.join_sentences(sentences) == text

@@ -103,6 +103,7 @@ class AlertsPage(Page):
         self.add_key_hints()
         self.table.opened.connect(self._open_action_record)
         self.table.current_changed.connect(self._show_incident)
+        self.table.columns_fitted.connect(self._show_summary_again)
         self.table.rows.page_applied.connect(self._select_linked_or_first_incident)
         self.bind_shortcut("C", partial(self._press_button, self.closed_button))
         set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.menu_button)
@@ -186,8 +187,7 @@ class AlertsPage(Page):
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
         the list becomes lower; the buttons don't move away from the mouse pointer."""
         super().resizeEvent(event)
-        if self.current_incident is not None:
-            self._show_summary(self.current_incident)
+        self._show_summary_again()
         max_height = round(_MAX_CARD_HEIGHT_PX * current_appearance().scale)
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
@@ -319,17 +319,25 @@ class AlertsPage(Page):
         )
 
     def _show_summary(self, incident: Incident) -> None:
-        """Show as many sentences about the incident as fit into `_SUMMARY_LINES` lines; at least the first one. No
-        sentence is cut off."""
+        """Show the title of the incident if its cell is cut off, and as many sentences about the incident as fit into
+        `_SUMMARY_LINES` lines; at least the title or the first sentence. Nothing is cut off."""
         label, width = self.summary_label, self.width() - 2 * tokens().px("spacing", "page_margin")
-        shown = ""
-        for sentence in incident_texts.list_incident_sentences(incident, self.context):
-            longer = f"{shown} {sentence}".strip()
-            label.show_text(longer)
-            if shown and label.heightForWidth(width) > _SUMMARY_LINES * current_appearance().line_height("body"):
+        sentences = incident_texts.list_incident_sentences(incident, self.context)
+        if self.table.is_cell_cut("cause", incident):
+            sentences.insert(0, incident_texts.format_title_and_count(incident, self.context))
+        shown_count = 1
+        while shown_count < len(sentences):
+            label.show_text(wording.join_sentences(sentences[: shown_count + 1]))
+            if label.heightForWidth(width) > _SUMMARY_LINES * current_appearance().line_height("body"):
                 break
-            shown = longer
-        label.show_text(shown)
+            shown_count += 1
+        label.show_text(wording.join_sentences(sentences[:shown_count]))
+
+    @Slot()
+    def _show_summary_again(self) -> None:
+        """Show the summary for the new widths of the columns."""
+        if self.current_incident is not None:
+            self._show_summary(self.current_incident)
 
     def _show_buttons(self, offered_buttons: tuple[KeyButton, ...]) -> None:
         """Show the buttons `offered_buttons`, and after them the button that shows or hides closed incidents. A

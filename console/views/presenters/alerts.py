@@ -8,11 +8,12 @@ from console.views.runtime.routes import LookupRoute, Route, make_route_to_recor
 from console.wording.alerts import format_alert_record as format_alert_record
 from console.wording.alerts import format_alert_rule as format_alert_rule
 from console.wording.alerts import format_alert_value as format_alert_value
+from console.wording.sentences import catalogue as wording
 
 
 def format_alert_explanation(alert_item: AlertItem, context: WindowContext) -> str:
     """Return the sentences that explain an alert: the defect and the facts, see `explain_alert`."""
-    return " ".join(filter(None, explain_alert(alert_item, context)))
+    return wording.join_sentences(explain_alert(alert_item, context))
 
 
 def explain_alert(alert_item: AlertItem, context: WindowContext) -> tuple[str, str]:

@@ -38,6 +38,7 @@ from console.wording.sentences.formats import (
     format_instant,
     format_instant_in_zones,
     format_short_instant,
+    join_sentences,
     shorten_id,
     split_age_into_number_and_unit,
 )
@@ -48,7 +49,8 @@ __all__ = [
     "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
     "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first", "split_age_into_number_and_unit",
     "format_amount", "format_bytes", "format_count", "format_duration", "format_day", "format_instant",
-    "format_instant_in_zones", "format_short_instant", "format_corporation_number", "shorten_id",
+    "format_instant_in_zones", "format_short_instant", "format_corporation_number", "join_sentences",
+    "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

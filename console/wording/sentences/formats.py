@@ -1,6 +1,7 @@
 """Functions that format instants, ages, amounts and numbers as texts for people. Times are in Japanese time;
 amounts are computed with integers only."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
@@ -24,6 +25,16 @@ def capitalize_first(text: str) -> str:
     """Return a text that stands alone, such as in a cell, with a capital as its first letter: some words are written
     for the middle of a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def join_sentences(sentences: Iterable[str]) -> str:
+    """Return the sentences as one text. Between two Japanese sentences there is no space. After a text without a full
+    stop, such as a title or the words of a person, there is a middle dot, so that nobody reads two texts as one."""
+    text = ""
+    for sentence in filter(None, sentences):
+        separator = "" if not text or text[-1] in "。！？" else " " if text[-1] in ".?!" else " · "
+        text += separator + sentence
+    return text
 
 
 def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
