@@ -218,7 +218,8 @@ class CheckRelations:
     claim for a renewal that isn't recorded here; it may be the record itself. `finds_purchases`: the provider can be
     asked for an unknown purchase. `contradicting_answer` is the provider's answer that contradicts the record, as its
     open alert stores it; None without such an alert. `read_only` is the switch that stops purchases, None if no
-    switch does or if the record's next step isn't a purchase.
+    switch does or if the record's next step isn't a purchase. `lacks_second_person`: nobody but the first person may
+    confirm the proposed decision now.
     """
 
     awaits_second_person: bool = False
@@ -229,6 +230,7 @@ class CheckRelations:
     lost_renewal: int | None = None
     proposed_state: str | None = None
     contradicting_answer: str | None = None
+    lacks_second_person: bool = False
 
 
 class OperationState(StrEnum):

@@ -20,6 +20,13 @@ _MISMATCHES = ("tests/store/queues/test_queues.py",)
 
 ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
+        "a refund whose maker is the only approver waits for another one",
+        _RELATED,
+        'count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0',
+        'count_other_approvers("refund_approve", ()) == 0',
+        ("tests/services/refunds/test_views.py",),
+    ),
+    _mutant(
         "people book an amount in another currency",
         "console/domain/payments/report_rules.py",
         "(is_other_currency and report_source is ReportSource.PEOPLE)",

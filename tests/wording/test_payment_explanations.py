@@ -24,7 +24,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import Explanation
+from console.domain.service_results import Explanation, WorkBadge
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.telling import require_whole, sentences
 
@@ -74,6 +74,7 @@ APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 BEHIND = replace(ORDER, state=OrderState.PENDING)
 
 AWAITING = PaymentRelations(awaits_second_person=True)
+NOBODY_CONFIRMS = RefundRelations(awaits_second_person=True, lacks_second_person=True)
 
 REASONS = (
     "paid_after_cancel", "paid_twice", "set_aside", "no_order", "amount_differs", "contradicted", "reversed",
@@ -108,6 +109,17 @@ SITUATIONS: dict[str, Explanation] = {
     "payment unknown, not found": explain_payment(replace(UNKNOWN, error_code="not_found"), NOW),
     "payment unknown, other amount": explain_payment(replace(UNKNOWN, error_code="other_amount"), NOW),
     "payment unknown, second person": explain_payment(replace(UNKNOWN, relations=AWAITING), NOW),
+    "payment unknown, nobody to confirm": explain_payment(
+        replace(UNKNOWN, relations=replace(AWAITING, lacks_second_person=True)), NOW
+    ),
+    "payment whose refund nobody can approve": related(
+        refunds=(replace(REFUND, relations=RefundRelations(lacks_approver=True)),)
+    ),
+    "payment whose unknown refund nobody can confirm": related(refunds=(replace(UNSURE, relations=NOBODY_CONFIRMS),)),
+    "refund without an approver": explain_refund(
+        replace(REFUND, relations=RefundRelations(lacks_approver=True)), NOW
+    ),
+    "refund unknown, nobody to confirm": explain_refund(replace(UNSURE, relations=NOBODY_CONFIRMS), NOW),
     "payment reversal asked": explain_payment(replace(PAYMENT, relations=AWAITING), NOW),
     "payment order behind": explain_payment(replace(PAYMENT, relations=PaymentRelations(BEHIND)), NOW),
     "payment order behind, by itself": explain_payment(
@@ -254,3 +266,20 @@ def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reas
         assert not any(word in told for word in ("buy", "bought", "購入")), told
         own = {"en": ("paid", "refunded"), "ja": ("支払われた", "返金された")}[language]
         assert own[isinstance(record, Refund)] in told, told
+
+
+@pytest.mark.parametrize(
+    "situation", [name for name in SITUATIONS if "nobody" in name or "without an approver" in name]
+)
+def test_nobody_is_promised_who_does_not_exist(situation: str) -> None:
+    """Without another approver the next step is an administrator's, the record still waits for an approval, and no
+    action is offered to people who can't do it."""
+    explained = SITUATIONS[situation]
+    if situation == "refund that nobody can approve":  # by a rule, not for want of people
+        return
+    japanese, english = (sentences(explained, language) for language in ("ja", "en"))
+    assert "administrator" in english[2]
+    assert "管理者に依頼" in japanese[2]
+    assert "another approver" not in " ".join(english)
+    assert explained.next_step.action in (None, "open_refund")
+    assert explained.work is WorkBadge.WAITING_FOR_APPROVAL

@@ -166,6 +166,8 @@ def _choose_next_step_of_unknown(
 
 
 def _make_second_person_step(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:
+    if relations.lacks_second_person:
+        return NextStep("next.second_person_missing", facts, f"support-console show credit-check {record.id}")
     outcome = "success --provider-id ID" if relations.proposed_state == CheckState.SUCCESS else "error"
     return NextStep("next.second_person", facts, _format_resolve_command(record, outcome), "resolve")
 

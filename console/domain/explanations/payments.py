@@ -469,6 +469,8 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     if relations.is_proposal_denied and relations.can_ask_provider:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
     default_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
+    if relations.lacks_second_person:
+        return NextStep("next.second_person_missing", facts, _format_show_command(record))
     command = _format_resolve_command(record, relations.proposed_state or default_state)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
@@ -581,6 +583,8 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
     refusal = refund.relations.approval_refusal if refund.relations is not None else None
     if refusal is not None:
         return Explanation(f"verdict.{code_suffix}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
+    if refund.relations is not None and refund.relations.lacks_approver:
+        return Explanation(f"verdict.{code_suffix}", "why.refund_approver_missing", step, facts)
     return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts)
 
 
@@ -610,7 +614,8 @@ def _choose_next_step_of_refund(
         return NextStep("next.payment_refund_expires", facts, command, OPEN_REFUND_ACTION)
     if refund_relations.awaits_second_person:
         command = f"support-console show refund {refund.id}"
-        return NextStep("next.payment_refund_second_person", facts, command, OPEN_REFUND_ACTION)
+        next_step_code = "next.payment_refund_second_person" + "_missing" * refund_relations.lacks_second_person
+        return NextStep(next_step_code, facts, command, OPEN_REFUND_ACTION)
     if refund.certainty is Certainty.UNKNOWN:
         is_scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
         next_step_code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
@@ -623,6 +628,8 @@ def _choose_next_step_of_refund(
         next_step_code, facts = f"{next_step_code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
     elif refund_relations.approval_refusal is not None:
         next_step_code = "next.payment_refund_not_approvable"
+    elif refund_relations.lacks_approver:
+        next_step_code = "next.payment_refund_approver_missing"
     return NextStep(next_step_code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
 
 

@@ -59,7 +59,8 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
 def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
     """Return the badge of work of a refund: the actor of the next step that `explanation` advises. A refund that
     waits for an approver or a second person has the badge WAITING_FOR_APPROVAL."""
-    if relations.awaits_second_person or explanation.next_step.action == "approve":
+    is_undecided = explanation.next_step.action == "approve" or explanation.why == "why.refund_approver_missing"
+    if relations.awaits_second_person or is_undecided:
         return WorkBadge.WAITING_FOR_APPROVAL
     return find_work_badge(record.work, explanation)
 
@@ -72,7 +73,7 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
         return _explain_unknown(record, relations, facts)
     if record.work.state is WorkState.NEEDS_REVIEW:
         if relations.awaits_second_person:
-            step = NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
+            step = _make_second_person_step(record, relations, facts)
         elif is_decidable_refund(record) and record.work.reason != WorkReason.CONTRADICTED:
             step = NextStep(
                 "next.refund_resolve", facts, _format_resolve_command(record, "completed --provider-id ID"), "resolve"
@@ -148,7 +149,7 @@ def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -
     """Return the explanation of a refund whose outcome is unknown."""
     reason = "why.refund_not_found" if record.not_found else "why.refund_no_answer"
     if relations.awaits_second_person:
-        step = NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
+        step = _make_second_person_step(record, relations, facts)
     elif record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.refund_probe_scheduled", facts, _format_probe_command(record), "probe")
     elif record.work.state is WorkState.NONE:
@@ -157,6 +158,14 @@ def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -
         command = _format_resolve_command(record, "completed --provider-id ID")
         step = NextStep("next.refund_resolve", facts, command, "resolve")
     return Explanation("verdict.refund_unknown", reason, step, facts, (APPROVER, OPERATOR))
+
+
+def _make_second_person_step(record: Refund, relations: RefundRelations, facts: Facts) -> NextStep:
+    """Return the step of a refund with a proposed outcome: a second person confirms it, or an administrator gives
+    somebody the role for that."""
+    if relations.lacks_second_person:
+        return NextStep("next.second_person_missing", facts, _format_show_command(record))
+    return NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
 
 
 def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
@@ -171,6 +180,9 @@ def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts,
             "next.refund_reject", facts, f"support-console refund reject {record.id} --reason TEXT", "reject"
         )
         return Explanation("verdict.refund_requested", "why.refund_not_approvable", step, facts, (APPROVER,))
+    if relations.lacks_approver:
+        step = NextStep("next.refund_approver_missing", facts, _format_show_command(record))
+        return Explanation("verdict.refund_requested", "why.refund_approver_missing", step, facts)
     step = NextStep("next.refund_decide", facts, f"support-console refund approve {record.id}", "approve")
     return Explanation("verdict.refund_requested", reason, step, facts, (APPROVER,))
 

@@ -209,7 +209,8 @@ class PaymentRelations:
     words; None if these words are unknown or there are none. `can_ask_provider`: this desk can ask the provider about
     the payment. `read_only` is the switch that stops changes at the provider; None if no switch does, or if the
     payment has no next step. `contradicting_answer` is the provider's answer that contradicts the payment, as its
-    open alert stores it; None without such an alert.
+    open alert stores it; None without such an alert. `lacks_second_person`: nobody but the first person may confirm
+    the proposed decision now.
     """
 
     order: Order | None = None
@@ -223,6 +224,7 @@ class PaymentRelations:
     can_ask_provider: bool = True
     read_only: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
+    lacks_second_person: bool = False
 
     @property
     def pending_refund(self) -> Refund | None:
@@ -238,7 +240,9 @@ class RefundRelations:
     decision. `approval_refusal` is the reason for which nobody can approve the refund now, a wording code without
     `reason.`; None if an approver can. `read_only` is the switch that stops changes at the payment's provider, None
     if none does or if the refund's next step is none. `contradicting_answer` is the provider's answer that
-    contradicts the refund, as its open alert stores it; None without such an alert.
+    contradicts the refund, as its open alert stores it; None without such an alert. `lacks_second_person`: nobody but
+    the first person may confirm the proposed decision now. `lacks_approver`: nobody but the maker and the people
+    who approved it already may approve the requested refund now.
     """
 
     payment: Payment | None = None
@@ -246,6 +250,8 @@ class RefundRelations:
     approval_refusal: str | None = None
     read_only: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
+    lacks_second_person: bool = False
+    lacks_approver: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from console.domain.access.permissions import has_right, is_same_person
+from console.domain.access.permissions import APPROVER, has_right, is_same_person
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -129,6 +129,40 @@ def read_proposed_states(
     may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
     proposals = approvals.read_open_proposals(conn, kind, subject_ids)
     return {id: state for id, (state, proposer) in proposals.items() if may_decide(proposer)}
+
+
+ApproverCounter = Callable[[str, Collection[str]], int | None]
+"""A function of the name of a right and of names: it returns how many other people with this right there are."""
+
+
+def make_approver_counter(conn: Connection) -> ApproverCounter:
+    """Return the function that counts the enabled approvers with a right, such as `refund_approve`, who are none of
+    the given names. It returns None if no person is registered, because then every name may act. Its first call reads
+    the people from the database."""
+    read_people = cache(lambda: people.list_enabled_people(conn))
+
+    def count_other_approvers(right: str, names: Collection[str]) -> int | None:
+        if not read_people():
+            return None
+        return sum(
+            APPROVER in person.roles
+            and has_right(person, right)
+            and not any(is_same_person(person.name, name) for name in names)
+            for person in read_people()
+        )
+
+    return count_other_approvers
+
+
+def list_ids_without_second_person(
+    conn: Connection, kind: str, proposed_ids: Collection[str], count_other_approvers: ApproverCounter
+) -> frozenset[str]:
+    """Return those of `proposed_ids`, the ids of records with a proposed state, whose proposal nobody can confirm
+    now: the proposer is the only person with the right."""
+    proposals = approvals.read_open_proposals(conn, kind, proposed_ids) if proposed_ids else {}
+    return frozenset(
+        id for id, (_, proposer) in proposals.items() if count_other_approvers("resolve_second", (proposer,)) == 0
+    )
 
 
 def _find_refusal(person: Person | None, proposer: str) -> str | None:

@@ -95,6 +95,9 @@ class RelatedRecordCompleter:
         proposed_states = second_person.read_proposed_states(
             self._context, conn, credit_checks.CREDIT_CHECK_KIND, decidable_ids
         )
+        lonely_ids = second_person.list_ids_without_second_person(
+            conn, credit_checks.CREDIT_CHECK_KIND, proposed_states, second_person.make_approver_counter(conn)
+        )
         claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
         open_denials = credit_checks.find_denied_but_bought(
             conn, {number for _, number in clients_and_numbers_of_failed}
@@ -115,6 +118,7 @@ class RelatedRecordCompleter:
                 lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
                 proposed_state=proposed_states.get(str(check.id)),
                 contradicting_answer=contradicting_answers.get(check.id),
+                lacks_second_person=str(check.id) in lonely_ids,
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
@@ -232,6 +236,9 @@ class RelatedRecordCompleter:
         )
         ids = [str(payment.id) for payment in records]
         proposed_states = second_person.read_proposed_states(self._context, conn, payments.PAYMENT_KIND, ids)
+        lonely_ids = second_person.list_ids_without_second_person(
+            conn, payments.PAYMENT_KIND, proposed_states, second_person.make_approver_counter(conn)
+        )
         contradicting_answers = _read_contradicting_answers(conn, payments.PAYMENT_KIND, records)
         read_limits = self._make_limits_reader(conn)
         completed_payments = []
@@ -248,6 +255,7 @@ class RelatedRecordCompleter:
                 provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask_provider=self._can_read_payments(payment.provider),
                 contradicting_answer=contradicting_answers.get(payment.id),
+                lacks_second_person=str(payment.id) in lonely_ids,
             )
             completed_payment = replace(payment, relations=relations)
             may_advise_refund = _may_advise_refund(completed_payment, self._context.now())
@@ -330,6 +338,10 @@ class RelatedRecordCompleter:
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
         proposed_states = second_person.read_proposed_states(self._context, conn, refunds.REFUND_KIND, undecided_ids)
+        count_other_approvers = second_person.make_approver_counter(conn)
+        lonely_ids = second_person.list_ids_without_second_person(
+            conn, refunds.REFUND_KIND, proposed_states, count_other_approvers
+        )
         contradicting_answers = _read_contradicting_answers(conn, refunds.REFUND_KIND, records)
         read_limits = self._make_limits_reader(conn)
         for refund in records:
@@ -344,6 +356,8 @@ class RelatedRecordCompleter:
                 str(refund.id) in proposed_states,
                 refusal,
                 contradicting_answer=contradicting_answers.get(refund.id),
+                lacks_second_person=str(refund.id) in lonely_ids,
+                lacks_approver=_lacks_approver(refund, count_other_approvers),
             )
             completed_refund = replace(refund, relations=relations)
             if self._may_be_stopped_by_switch(completed_refund):
@@ -351,6 +365,13 @@ class RelatedRecordCompleter:
                 relations = replace(relations, read_only=find_switch(provider))
                 completed_refund = replace(refund, relations=relations)
             yield completed_refund
+
+
+def _lacks_approver(refund: Refund, count_other_approvers: second_person.ApproverCounter) -> bool:
+    """True if the refund is requested, and nobody but its maker and the people who approved it already may approve
+    refunds now."""
+    is_requested = refund.state is RefundState.REQUESTED
+    return is_requested and count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0
 
 
 def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.states import PaymentState
@@ -136,6 +137,30 @@ def test_payments_that_wait_for_a_second_person(desk: Stage, who: str, first: st
         return desk.console.payments.read_payment(payment.id).record
 
     compare(desk, who, "payment", proposed, skip=("probe",))
+
+
+@pytest.mark.parametrize("kind", ["payment", "credit-check"])
+def test_a_proposal_that_nobody_can_confirm_says_so(desk: Stage, kind: str) -> None:
+    """While no approver but the proposer is enabled, the record promises no second person."""
+    if kind == "payment":
+        record: Any = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
+        read: Any = desk.console.payments.read_payment
+        outcome = "payment_failed"
+    else:
+        record = desk.check("silent_before_charge")
+        outcome, read = "error", desk.console.credit_checks.read_credit_check
+    assert desk.does("op-a", kind, record, f"resolve.{outcome}") == "awaiting"
+    assert read(record.id).explanation.next_step.code.endswith("second_person")
+
+    def set_approvers(disabled_at: str | None) -> None:
+        statement = text("UPDATE operators SET disabled_at = :at WHERE roles LIKE '%approver%'")
+        desk.console._context.database.write(lambda tx: tx.conn.execute(statement, {"at": disabled_at}))
+
+    set_approvers("2026-11-20 00:00:00")
+    try:
+        assert read(record.id).explanation.next_step.code == "next.second_person_missing"
+    finally:
+        set_approvers(None)
 
 
 def test_payments_that_somebody_works_on(desk: Stage) -> None:

@@ -408,3 +408,22 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
     assert (ours.refunded_minor, ours.reserved_minor) == (done, others[0].amount_minor + held)
     sources = [item.source for item in desk.refunds.read_refund(refund.id).evidence]
     assert (sources.count("person"), sources.count("atom.refund_status")) == (1, 1)
+
+
+def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
+    """On the refund and on its payment, as long as the proposer is the only person who may confirm."""
+    desk.team()
+    payment, refund = unknown(desk)
+    desk.resolve(refund, "failed", "lead-b", proof="not on their list")
+
+    def read_next_steps() -> tuple[str, str]:
+        of_refund = desk.refunds.read_refund(refund.id).explanation.next_step
+        return of_refund.code, desk.readers.payment_details.read_payment(payment.id).explanation.next_step.code
+
+    usual = ("next.refund_second_person", "next.payment_refund_second_person")
+    assert read_next_steps() == usual
+    for name in ("lead-c", "lead-d"):
+        desk.disable(name)
+    assert read_next_steps() == ("next.second_person_missing", "next.payment_refund_second_person_missing")
+    desk.sql("UPDATE operators SET disabled_at = NULL WHERE name = 'lead-d'")
+    assert read_next_steps() == usual

@@ -175,3 +175,25 @@ def test_who_may_not_look(desk: RefundDesk) -> None:
         assert code_of(lambda: desk.refunds.make_plan(refund.payment_id)) == "not_allowed"
     with desk.console.acting_as("op-a"):
         assert code_of(lambda: desk.refunds.read_refund(99)) == "not_found"
+
+
+def test_a_refund_whose_maker_is_the_only_approver_promises_nobody(desk: RefundDesk) -> None:
+    """Each approver who leaves is missed at once, on the refund and on its payment; who already approved is no other
+    approver; and with a new approver the usual next step is back."""
+    desk.team()
+    payment = desk.paid()
+    refund = desk.ask(payment, by="lead-d")
+
+    def read_next_steps() -> set[str]:
+        views = desk.refunds.read_refund(refund.id), desk.readers.payment_details.read_payment(payment.id)
+        return {view.explanation.next_step.code for view in views}
+
+    usual = read_next_steps()
+    desk.disable("lead-b")
+    assert read_next_steps() == usual
+    desk.disable("lead-c")
+    alone = read_next_steps()
+    assert alone == {"next.refund_approver_missing", "next.payment_refund_approver_missing"}
+    desk.sql("UPDATE operators SET disabled_at = NULL WHERE name = 'lead-c'")
+    assert read_next_steps() == usual
+    assert not usual & alone
