@@ -69,6 +69,7 @@ def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader, 
     assert {node.name for node in nodes if node.role == "label"} >= WORDS_OF_STATES
     heading = next(node for node in nodes if node.role == "heading")
     assert (heading.name, reader.attributes(heading).get("level")) == ("Queues", "1")
+    assert reader.locale(heading) == "en_US"
     assert [node for node in nodes if node.role == "push button" and not node.name] == []
     frame = next(node for node in nodes if node.role == "frame")
     assert frame.name == "Queues · Support console (TRAINING)"

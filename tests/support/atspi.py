@@ -103,6 +103,11 @@ class ScreenReader:
         (told,) = self._call(node.reference, _ACCESSIBLE, "GetAttributes")
         return dict(told)
 
+    def locale(self, node: Node) -> str:
+        """Return the locale by which a node is spoken, such as `en_US`."""
+        ((_, told),) = self._call(node.reference, _ACCESSIBLE, "GetLocale")
+        return str(told)
+
     def press(self, node: Node) -> bool:
         """Press a node. Return False if the program does not act on it: it is disabled at the moment, or gone."""
         reply = self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))

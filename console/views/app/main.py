@@ -135,7 +135,7 @@ class WindowOpener(QObject):
         from console.views.runtime.context import WindowContext
         from console.views.theme.plain_clipboard import install_plain_clipboard
         from console.views.theme.theme import install_appearance
-        from console.views.widgets.accessibility import install_accessibility
+        from console.views.widgets.accessibility import install_accessibility, set_window_language
 
         app = QApplication.instance()
         if isinstance(app, QApplication) and not is_rebuilt:
@@ -145,6 +145,7 @@ class WindowOpener(QObject):
             install_plain_clipboard()
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
+        set_window_language(self._language)
         self.context.preferences.loaded.connect(self._apply_preferences)
         preferences, person_values = self.context.preferences, self.context.person_values
         preferences.file_renamed.connect(partial(self._show_or_store_moved_file, "preferences.set_aside"))
@@ -206,8 +207,11 @@ class WindowOpener(QObject):
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Build the bars and the page again in the new language while the services aren't open yet. Once they are
-        open, WindowController does this instead."""
+        """Let screen readers speak the new language. While the services aren't open yet, build the bars and the page
+        again; once they are open, WindowController does this instead."""
+        from console.views.widgets.accessibility import set_window_language
+
+        set_window_language(self.context.language)
         if self.controller is None:
             self.frame.rebuild_bars_and_page()
 

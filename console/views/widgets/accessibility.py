@@ -7,9 +7,11 @@ widgets in reading order, and their role is the attribute `accessible_role` of t
 this attribute has the role of a group if it has a name.
 """
 
+import re
+import weakref
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QLocale, QObject, Qt
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleActionInterface,
@@ -19,6 +21,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAccessibleWidget, QApplication, QFocusFrame, QLabel, QMenu, QTabBar, QWidget
 from shiboken6 import VoidPtr
 
+from console.views.theme.design_tokens import Language
+from console.wording.sentences.line_breaks import JAPANESE_LETTER_PATTERN
+
 _ROLE_BY_PLAIN_CLASS = {
     "QWidget": QAccessible.Role.Client,
     "QFrame": QAccessible.Role.Client,
@@ -27,6 +32,13 @@ _ROLE_BY_PLAIN_CLASS = {
     "QMainWindow": QAccessible.Role.Window,
     "QDialog": QAccessible.Role.Dialog,
 }
+_WINDOW_LANGUAGE_PROPERTY = "windowLanguage"
+_LOCALE_BY_LANGUAGE: dict[Language, QLocale] = {
+    "ja": QLocale(QLocale.Language.Japanese, QLocale.Country.Japan),
+    "en": QLocale(QLocale.Language.English, QLocale.Country.UnitedStates),
+}
+_LATIN_LETTER_PATTERN = re.compile("[A-Za-z]")
+_MIN_ENGLISH_LETTERS = 3
 _apps_with_accessibility: list[QApplication] = []
 
 
@@ -45,8 +57,6 @@ def _make_interface(class_name: str, target: QObject) -> QAccessibleInterface | 
     if isinstance(target, TabNode):
         return _TabInterface(target)
     role = getattr(target, "accessible_role", _ROLE_BY_PLAIN_CLASS.get(class_name))
-    if role == QAccessible.Role.Heading:
-        return _HeadingInterface(target)
     return None if role is None else _VisibleChildrenInterface(target, role)
 
 
@@ -86,18 +96,49 @@ class _TabInterface(QAccessibleWidget):
             node.tabs.setCurrentIndex(node.tab_index)
 
 
-class _HeadingAttributes(QAccessibleAttributesInterface):
-    """The accessibility attributes of a heading, from which screen readers read the level of the heading."""
+class _TextAttributes(QAccessibleAttributesInterface):
+    """The accessibility attributes of a widget: the language in which its name is spoken and, for a heading, its
+    level."""
 
-    def __init__(self, heading_level: int) -> None:
+    def __init__(self, interface: QAccessibleInterface, heading_level: int | None) -> None:
         super().__init__()
-        self._level = heading_level
+        self._interface, self._heading_level = weakref.ref(interface), heading_level
 
     def attributeKeys(self) -> list[QAccessible.Attribute]:
-        return [QAccessible.Attribute.Level]
+        level_keys = [] if self._heading_level is None else [QAccessible.Attribute.Level]
+        return [*level_keys, QAccessible.Attribute.Locale]
 
     def attributeValue(self, key: QAccessible.Attribute) -> Any:
-        return self._level if key == QAccessible.Attribute.Level else None
+        if key == QAccessible.Attribute.Locale:
+            interface = self._interface()
+            name = "" if interface is None else interface.text(QAccessible.Text.Name)
+            return _LOCALE_BY_LANGUAGE[find_spoken_language(name, _get_window_language())]
+        return self._heading_level if key == QAccessible.Attribute.Level else None
+
+
+def set_window_language(language: Language) -> None:
+    """Let screen readers speak the window's own texts in this language."""
+    app = QApplication.instance()
+    if app is not None:
+        app.setProperty(_WINDOW_LANGUAGE_PROPERTY, language)
+
+
+def _get_window_language() -> Language:
+    app = QApplication.instance()
+    return "ja" if app is not None and app.property(_WINDOW_LANGUAGE_PROPERTY) == "ja" else "en"
+
+
+def find_spoken_language(text: str, window_language: Language) -> Language:
+    """Return the language in which a screen reader speaks `text`: that of the window, unless most of the text is in
+    the other one, such as a Japanese reason in an English window. A Japanese letter stands for about two Latin ones.
+    Identifiers, which are mostly digits, are spoken in the language of the window."""
+    japanese_count = len(JAPANESE_LETTER_PATTERN.findall(text))
+    latin_count = len(_LATIN_LETTER_PATTERN.findall(text))
+    if window_language == "en":
+        return "ja" if japanese_count and 2 * japanese_count >= latin_count else "en"
+    digit_count = sum(character.isdigit() for character in text)
+    is_english = not japanese_count and latin_count >= _MIN_ENGLISH_LETTERS and latin_count > digit_count
+    return "en" if is_english else "ja"
 
 
 class _VisibleChildrenInterface(QAccessibleWidget):
@@ -111,6 +152,8 @@ class _VisibleChildrenInterface(QAccessibleWidget):
     def __init__(self, widget: QWidget, role: QAccessible.Role) -> None:
         super().__init__(widget, role)
         self._own_role = role
+        is_heading = role == QAccessible.Role.Heading
+        self._attributes = _TextAttributes(self, getattr(widget, "heading_level", 1) if is_heading else None)
 
     def role(self) -> QAccessible.Role:
         is_plain = self._own_role == QAccessible.Role.Client
@@ -136,17 +179,9 @@ class _VisibleChildrenInterface(QAccessibleWidget):
         children, child = list_visible_children(self.widget()), interface.object()
         return children.index(child) if isinstance(child, QWidget) and child in children else -1
 
-
-class _HeadingInterface(_VisibleChildrenInterface):
-    """The accessibility interface of a heading, which reports the level of the heading."""
-
-    def __init__(self, widget: QWidget) -> None:
-        super().__init__(widget, QAccessible.Role.Heading)
-        self._attributes = _HeadingAttributes(getattr(widget, "heading_level", 1))
-
     def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
-        """Return the additional interface of this kind, such as the one that reads the attributes of the heading. If
-        there is none, return a null pointer, because PySide turns None into an invalid pointer."""
+        """Return the additional interface of this kind, such as the one that reads the attributes. If there is none,
+        return a null pointer, because PySide turns None into an invalid pointer."""
         if kind == QAccessible.InterfaceType.AttributesInterface:
             return self._attributes
         interface: Any = super().interface_cast(kind)  # the stubs know no None

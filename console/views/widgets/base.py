@@ -52,7 +52,7 @@ class TextLabel(QLabel):
     """A label with the font of one text role and the colour of one tone. Amounts, times and identifiers in its
     text use the figures font. For screen readers, the label of a title is a heading with a level."""
 
-    accessible_role: QAccessible.Role | None = None
+    accessible_role = QAccessible.Role.StaticText
     heading_level = 0
     is_decoration = False
 

@@ -18,8 +18,10 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from console.views.theme.design_tokens import Language
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
+from console.views.widgets.accessibility import set_window_language
 from console.views.widgets.base import ElidedLabel, IconLabel, Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
@@ -103,6 +105,41 @@ def test_a_heading_tells_its_level(qtbot: QtBot, widget: object, level: int | No
         assert attributes.attributeValue(QAccessible.Attribute.Level) == level
         assert node(made).actionInterface() is not None
     assert (node(made).role() == Role.Heading) == (level is not None)
+
+
+@pytest.mark.parametrize(
+    ("window_language", "text", "spoken"),
+    [
+        ("en", "Waiting for approval", "en_US"),
+        ("en", "サービス停止分の返金", "ja_JP"),
+        ("en", "PayPay の障害（18 時まで）", "ja_JP"),
+        ("en", "Requested by op-a at 14:40: 二重", "en_US"),
+        ("ja", "承認待ち", "ja_JP"),
+        ("ja", "Sakura Shoji K.K.", "en_US"),
+        ("ja", "PayPay の回答", "ja_JP"),
+        ("ja", "ORD-20261120-000123", "ja_JP"),
+        ("ja", "", "ja_JP"),
+    ],
+)
+def test_words_tell_the_language_in_which_they_are_spoken(
+    qtbot: QtBot, window_language: Language, text: str, spoken: str
+) -> None:
+    """A Japanese reason in an English window, an English name in a Japanese one; titles and badges just the same. A
+    label follows its text and the window's language, whatever they were when it was first asked."""
+    widgets = TextLabel("before"), TextLabel("before", "title"), ElidedLabel(text), Badge(text, "question", "unknown")
+    for widget in widgets:
+        qtbot.addWidget(widget)
+    attributes: list[Any] = [node(widget).attributesInterface() for widget in widgets]
+    set_window_language("en" if window_language == "ja" else "ja")
+    for label in widgets[:2]:
+        label.show_text(text)
+    set_window_language(window_language)
+    try:
+        told = [one.attributeValue(QAccessible.Attribute.Locale).name() for one in attributes]
+        assert told == [spoken] * len(widgets)
+        assert all(QAccessible.Attribute.Locale in one.attributeKeys() for one in attributes)
+    finally:
+        set_window_language("en")
 
 
 def test_a_named_container_is_a_group(qtbot: QtBot) -> None:
