@@ -96,13 +96,30 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
         return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
     is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     if isinstance(record, Refund) and record.state is RefundState.FAILED and not is_by_people:
-        return ShownSide(name, translate("record.side.refused"), "cross", "bad", fact=sent_text)
+        return ShownSide(
+            name, translate("record.side.refused"), "cross", "bad", fact=_format_since(record.state_since, context)
+        )
     if isinstance(record, Refund) and record.not_found:
-        return ShownSide(name, translate("record.side.not_found"), "cross", "muted", fact=sent_text)
+        return ShownSide(
+            name,
+            translate("record.side.not_found"),
+            "cross",
+            "muted",
+            fact=_format_since(record.first_not_found_at, context),
+        )
     word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_suffix(record)
     if word == "no_answer":
         return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown", fact=sent_text)
     return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")
+
+
+def _format_since(at: datetime | None, context: WindowContext) -> str:
+    """Return the text with the instant since which the provider says so, and its age; "" if it isn't stored."""
+    if at is None:
+        return ""
+    return context.translate(
+        "record.side.since_age", at=format_time_in_sentence(at, context), age=context.format_age(at)
+    )
 
 
 def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str:

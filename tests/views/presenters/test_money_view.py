@@ -106,6 +106,21 @@ def test_a_call_without_an_answer_has_its_age() -> None:
     ]
 
 
+def test_an_answer_of_the_gateway_has_its_own_time_and_not_that_of_the_sending() -> None:
+    """Sent at 08:04, first not found at 13:04; refused at 14:34."""
+    sent = {"sent_count": 1, "last_sent_at": NOW - timedelta(hours=7)}
+    not_found = refund(
+        **sent, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=2,
+        first_not_found_at=NOW - timedelta(hours=2),
+    )  # fmt: skip
+    refused = refund(**sent, state=RefundState.FAILED, state_since=NOW - timedelta(minutes=30))
+    gateways = [
+        money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)[1]
+        for record in (not_found, refused)
+    ]
+    assert [gateway.fact for gateway in gateways] == ["since 13:04:05 · 2 h", "since 14:34:05 · 30 min"]
+
+
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
     """ "Completed completed" says nothing more; another provider's code stays."""
     ours, gateway, order = money_facts.make_shown_sides(
