@@ -4,8 +4,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from console.cli.process.help_pages import HelpPageFormatter, Translate
 from console.domain import calendar_days
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
@@ -32,7 +34,6 @@ _LARGEST_ROW_ID = 10**18 - 1
 _MAX_USAGE_PROBLEM_CHARACTERS = 300
 MAX_ROW_ID_DIGITS = 18  # digits
 
-Translate = Callable[[str], str]
 SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_CommandLineParser]"
 
 
@@ -57,12 +58,30 @@ class _VersionAction(argparse.Action):
 
 class _CommandLineParser(argparse.ArgumentParser):
     """An argparse parser that raises exceptions instead of printing or exiting, because only AnswerWriter writes
-    answers.
+    answers. The words that argparse itself adds to a help page are replaced by those of the reader's language.
     """
+
+    def __init__(self, *, translate: Translate, **options: Any) -> None:
+        super().__init__(
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=partial(HelpPageFormatter, translate=translate),
+            **options,
+        )
+        self.color = False  # from Python 3.14 on, argparse colours its texts, and the writer escapes the colours
+        self._positionals.title = translate("cli.help.title.arguments")
+        self._optionals.title = translate("cli.help.title.options")
+        self.add_argument("-h", "--help", action="help", help=translate("cli.help.help"))
 
     def error(self, message: str) -> NoReturn:
         """Raise ConsoleError `usage` with the message and the synopsis of the command."""
-        raise make_usage_error(message, self.format_usage())
+        raise make_usage_error(message, self.format_synopsis())
+
+    def format_synopsis(self) -> str:
+        """Return the synopsis of the command without a heading."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups, prefix="")
+        return formatter.format_help()
 
     def print_help(self, file: object = None) -> NoReturn:
         """Raise HelpRequest with the help page."""
@@ -75,8 +94,7 @@ def make_usage_error(problem: str, synopsis: str = "") -> ConsoleError:
     """
     detail: UsageDetail = {"problem": ForeignText(problem[:_MAX_USAGE_PROBLEM_CHARACTERS])}
     if synopsis:
-        synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
-        detail["usage"] = synopsis_text  # house: a key of the detail
+        detail["usage"] = " ".join(synopsis.split())  # house: a key of the detail
     return ConsoleError(ErrorCode.USAGE, detail)
 
 
@@ -115,7 +133,7 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
     parser = _build_parser(translate if wants_help else _omit_help_text, arguments)
     args = parser.parse_args(_repeat_purchase_reason_option(arguments))
     if args.command is None:
-        raise make_usage_error("a command is needed", parser.format_usage())
+        raise make_usage_error("a command is needed", parser.format_synopsis())
     _refuse_undecodable_arguments(args)
     if (args.command, getattr(args, "action", "")) == ("refund", "request"):
         _require_refund_reason(args)
@@ -201,7 +219,7 @@ def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLin
     """Return the parser. It has only the group of commands to which the command in `arguments` belongs, because
     building all groups takes noticeable time.
     """
-    parser = _CommandLineParser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
+    parser = _CommandLineParser(prog=PROGRAM_NAME, description=translate("cli.help"), translate=translate)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     version_help = translate("cli.help.program_version")
     parser.add_argument("--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=version_help)
@@ -220,7 +238,7 @@ def _add_command(
     commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
 ) -> _CommandLineParser:
     text = translate(f"cli.help.{help_key or name}")
-    parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser = commands.add_parser(name, help=text, description=text, translate=translate)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     return parser
 
@@ -239,18 +257,24 @@ def _add_changing_command(
 def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> None:
     """Add the commands `lookup`, `queue`, `show`, `evidence` and `unfinished`, which change nothing."""
     lookup_parser = _add_command(commands, "lookup", translate)
-    lookup_parser.add_argument("number", metavar="NUMBER")
+    lookup_parser.add_argument("number", metavar="NUMBER", help=translate("cli.help.lookup_number"))
     queue_parser = _add_command(commands, "queue", translate)
     queue_names = (*QUEUE_NAMES, "views")
     queue_parser.add_argument("name", nargs="?", choices=queue_names, metavar="NAME", help=", ".join(queue_names))
     queue_parser.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
-    queue_parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    queue_parser.add_argument("--after", metavar="CURSOR")
+    queue_parser.add_argument(
+        "--limit",
+        type=_make_integer_parser(1, MAX_LISTED_ROWS),
+        default=50,
+        metavar="N",
+        help=translate("cli.help.limit"),
+    )
+    queue_parser.add_argument("--after", metavar="CURSOR", help=translate("cli.help.after"))
     queue_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     queue_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
     queue_parser.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
     show_parser = _add_command(commands, "show", translate)
-    _add_record_kind_and_id_arguments(show_parser)
+    _add_record_kind_and_id_arguments(show_parser, translate)
     show_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
     evidence_parser = _add_command(commands, "evidence", translate, "evidence_packs")
     evidence_parser.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
@@ -264,15 +288,15 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     _add_command(commands, "unfinished", translate)
 
 
-def _add_record_kind_and_id_arguments(parser: _CommandLineParser) -> None:
+def _add_record_kind_and_id_arguments(parser: _CommandLineParser, translate: Translate) -> None:
     parser.add_argument("kind", choices=RECORD_KINDS, metavar="KIND", help=", ".join(RECORD_KINDS))
-    parser.add_argument("id", metavar="ID")
+    parser.add_argument("id", metavar="ID", help=translate("cli.help.record_id"))
 
 
 def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> None:
     parser = _add_changing_command(commands, "purchase", translate)
-    parser.add_argument("number", metavar="NUMBER")
-    parser.add_argument("--client", required=True, metavar="ID")
+    parser.add_argument("number", metavar="NUMBER", help=translate("cli.help.number"))
+    parser.add_argument("--client", required=True, metavar="ID", help=translate("cli.help.client"))
     parser.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=translate("cli.help.deal"))
     parser.add_argument(
         "--reason",
@@ -283,22 +307,24 @@ def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> No
         metavar="N",
         help=translate("cli.help.reason"),
     )
-    parser.add_argument("--comment", metavar="T")
+    parser.add_argument("--comment", metavar="T", help=translate("cli.help.comment"))
     parser.add_argument("--renew", action="store_true", help=translate("cli.help.renew"))
 
 
 def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> None:
     refetch_parser = _add_changing_command(commands, "refetch", translate)
-    refetch_parser.add_argument("id", metavar="ID")
-    refetch_parser.add_argument("--detail", action="store_true")
-    refetch_parser.add_argument("--pdf", action="store_true")
+    refetch_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
+    refetch_parser.add_argument("--detail", action="store_true", help=translate("cli.help.only_detail"))
+    refetch_parser.add_argument("--pdf", action="store_true", help=translate("cli.help.only_pdf"))
     _add_expected_version_option(refetch_parser, translate)
-    _add_record_kind_and_id_arguments(_add_changing_command(commands, "probe", translate))
+    _add_record_kind_and_id_arguments(_add_changing_command(commands, "probe", translate), translate)
     resolve_parser = _add_changing_command(commands, "resolve", translate)
-    _add_record_kind_and_id_arguments(resolve_parser)
-    resolve_parser.add_argument("--as", dest="as_state", required=True, metavar="STATE")
+    _add_record_kind_and_id_arguments(resolve_parser, translate)
+    resolve_parser.add_argument(
+        "--as", dest="as_state", required=True, metavar="STATE", help=translate("cli.help.as_state")
+    )
     resolve_parser.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
-    resolve_parser.add_argument("--provider-id", metavar="ID")
+    resolve_parser.add_argument("--provider-id", metavar="ID", help=translate("cli.help.provider_id"))
     _add_reason_code_option(resolve_parser, translate, DecisionReason)
     resolve_parser.add_argument("--reason", metavar="T", help=translate("cli.help.decision_reason"))
     _add_expected_version_option(resolve_parser, translate)
@@ -318,12 +344,14 @@ def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> No
     )
     import_parser = _add_changing_command(subcommands, "import", translate, "payment.import")
     import_parser.add_argument("provider", choices=provider_names, metavar="PROVIDER", help=", ".join(provider_names))
-    import_parser.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
-    import_parser.add_argument("--corporation-number", metavar="N")
+    import_parser.add_argument(
+        "merchant_payment_id", metavar="MERCHANT_PAYMENT_ID", help=translate("cli.help.merchant_payment_id")
+    )
+    import_parser.add_argument("--corporation-number", metavar="N", help=translate("cli.help.payer_number"))
     import_parser.add_argument("--amount", metavar="A", help=translate("cli.help.amount"))
     import_parser.add_argument("--date", metavar="D", help=translate("cli.help.payment_date"))
     move_parser = _add_changing_command(subcommands, "move-order", translate, "payment.move_order")
-    move_parser.add_argument("id", metavar="ID")
+    move_parser.add_argument("id", metavar="ID", help=translate("cli.help.payment_id"))
 
 
 def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -347,18 +375,20 @@ def _add_reason_code_option(parser: argparse.ArgumentParser, translate: Translat
 def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "refund", translate)
     request_parser = _add_changing_command(subcommands, "request", translate, "refund.request")
-    request_parser.add_argument("payment", metavar="PAYMENT")
+    request_parser.add_argument("payment", metavar="PAYMENT", help=translate("cli.help.payment_id"))
     request_parser.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
-    request_parser.add_argument("--reason", metavar="T")
+    request_parser.add_argument("--reason", metavar="T", help=translate("cli.help.reason_words"))
     _add_reason_code_option(request_parser, translate, RefundReason)
     request_parser.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
     request_parser.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
     _add_expected_version_option(request_parser, translate)
     for name in ("approve", "reject", "withdraw"):
         decision_parser = _add_changing_command(subcommands, name, translate, f"refund.{name}")
-        decision_parser.add_argument("id", metavar="ID")
+        decision_parser.add_argument("id", metavar="ID", help=translate("cli.help.refund_id"))
         if name == "reject":
-            decision_parser.add_argument("--reason", required=True, metavar="T")
+            decision_parser.add_argument(
+                "--reason", required=True, metavar="T", help=translate("cli.help.reason_words")
+            )
         if name != "withdraw":
             _add_expected_version_option(decision_parser, translate)
 
@@ -367,23 +397,25 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     subcommands = _add_command_group(commands, "alerts", translate)
     _add_command(subcommands, "list", translate, "alerts.list")
     acknowledge_parser = _add_changing_command(subcommands, "ack", translate, "alerts.ack")
-    acknowledge_parser.add_argument("id", metavar="ID")
-    acknowledge_parser.add_argument("--note", metavar="T")
-    _add_changing_command(subcommands, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
+    acknowledge_parser.add_argument("id", metavar="ID", help=translate("cli.help.alert_id"))
+    acknowledge_parser.add_argument("--note", metavar="T", help=translate("cli.help.note"))
+    withdraw_parser = _add_changing_command(subcommands, "unack", translate, "alerts.unack")
+    withdraw_parser.add_argument("id", metavar="ID", help=translate("cli.help.alert_id"))
 
 
 def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "mentions", translate)
     _add_command(subcommands, "list", translate, "mentions.list")
-    _add_changing_command(subcommands, "done", translate, "mentions.done").add_argument("id", metavar="ID")
+    done_parser = _add_changing_command(subcommands, "done", translate, "mentions.done")
+    done_parser.add_argument("id", metavar="ID", help=translate("cli.help.mention_id"))
 
 
 def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "views", translate)
     _add_command(subcommands, "list", translate, "views.list")
     save_parser = _add_changing_command(subcommands, "save", translate, "views.save")
-    save_parser.add_argument("name", metavar="NAME")
-    save_parser.add_argument("queue", metavar="QUEUE")
+    save_parser.add_argument("name", metavar="NAME", help=translate("cli.help.views.name"))
+    save_parser.add_argument("queue", metavar="QUEUE", help=", ".join(QUEUE_NAMES))
     save_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     save_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
     save_parser.add_argument("--columns", metavar="KEYS", default="", help=translate("cli.help.views.columns"))
@@ -392,37 +424,39 @@ def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) ->
     save_parser.add_argument("--replace", action="store_true", help=translate("cli.help.views.replace"))
     for name in ("rename", "delete", "restore"):
         parser = _add_changing_command(subcommands, name, translate, f"views.{name}")
-        parser.add_argument("id", metavar="ID")
+        parser.add_argument("id", metavar="ID", help=translate("cli.help.views.id"))
         if name == "rename":
-            parser.add_argument("name", metavar="NAME")
+            parser.add_argument("name", metavar="NAME", help=translate("cli.help.views.new_name"))
 
 
 def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
-    _add_command(commands, "open", translate, "open").add_argument("link", metavar="LINK")
+    parser = _add_command(commands, "open", translate, "open")
+    parser.add_argument("link", metavar="LINK", help=translate("cli.help.link"))
 
 
 def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "incidents", translate)
     list_parser = _add_command(subcommands, "list", translate, "incidents.list")
     list_parser.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
-    _add_command(subcommands, "show", translate, "incidents.show").add_argument("id", metavar="ID")
+    show_parser = _add_command(subcommands, "show", translate, "incidents.show")
+    show_parser.add_argument("id", metavar="ID", help=translate("cli.help.incidents.id"))
     for name in ("take", "release", "hand-over", "snooze", "wake", "resolve", "reopen"):
         parser = _add_changing_command(subcommands, name, translate, f"incidents.{name.replace('-', '_')}")
-        parser.add_argument("id", metavar="ID")
+        parser.add_argument("id", metavar="ID", help=translate("cli.help.incidents.id"))
         if name == "hand-over":
             parser.add_argument("--to", required=True, metavar="NAME", help=translate("cli.help.incidents.to"))
         if name == "snooze":
             parser.add_argument("--until", required=True, metavar="T", help=translate("cli.help.incidents.until"))
         if name in ("hand-over", "snooze"):
-            parser.add_argument("--note", required=name == "hand-over", metavar="T")
+            parser.add_argument("--note", required=name == "hand-over", metavar="T", help=translate("cli.help.note"))
         if name in ("resolve", "reopen"):
-            parser.add_argument("--reason", required=True, metavar="T")
+            parser.add_argument("--reason", required=True, metavar="T", help=translate("cli.help.reason_words"))
 
 
 def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "registry", translate)
     _add_changing_command(subcommands, "import", translate, "registry.import").add_argument(
-        "files", nargs="+", metavar="FILE"
+        "files", nargs="+", metavar="FILE", help=translate("cli.help.registry.files")
     )
     _add_command(subcommands, "status", translate, "registry.status")
     _add_find_options(_add_command(subcommands, "find", translate, "registry.find"), translate)
@@ -436,18 +470,26 @@ def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
 
 
 def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
-    parser.add_argument("text", nargs="+", metavar="TEXT")
+    parser.add_argument("text", nargs="+", metavar="TEXT", help=translate("cli.help.search_text"))
     parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
-    parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    parser.add_argument(
+        "--limit",
+        type=_make_integer_parser(1, MAX_LISTED_ROWS),
+        default=50,
+        metavar="N",
+        help=translate("cli.help.limit"),
+    )
 
 
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "limits", translate)
     _add_command(subcommands, "list", translate, "limits.list")
     set_parser = _add_changing_command(subcommands, "set", translate, "limits.set")
-    set_parser.add_argument("name", metavar="NAME")
-    set_parser.add_argument("currency", metavar="CURRENCY")
-    set_parser.add_argument("value", type=_make_integer_parser(0, LARGEST_LIMIT), metavar="N")
+    set_parser.add_argument("name", metavar="NAME", help=translate("cli.help.limits.name"))
+    set_parser.add_argument("currency", metavar="CURRENCY", help=translate("cli.help.currency"))
+    set_parser.add_argument(
+        "value", type=_make_integer_parser(0, LARGEST_LIMIT), metavar="N", help=translate("cli.help.limits.value")
+    )
 
 
 def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -457,7 +499,7 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
     for word in ("on", "off"):
         parser = _add_changing_command(subcommands, word, translate, f"switches.{word}")
         parser.add_argument("--provider", choices=provider_names, metavar="PROVIDER", help=", ".join(provider_names))
-        parser.add_argument("--reason", required=True, metavar="T")
+        parser.add_argument("--reason", required=True, metavar="T", help=translate("cli.help.reason_words"))
 
 
 def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -473,19 +515,22 @@ def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> Non
     _add_command(subcommands, "figures", translate, "report_figures")
     close_parser = _add_command(subcommands, "close", translate, "report_close")
     close_parser.add_argument("--day", required=True, metavar="D", help=translate("cli.help.day"))
-    close_parser.add_argument("--provider", required=True, metavar="PROVIDER")
+    close_parser.add_argument(
+        "--provider", required=True, metavar="PROVIDER", help=translate("cli.help.close_provider")
+    )
     close_parser.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
 
 
 def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "documents", translate)
-    _add_command(subcommands, "list", translate, "documents.list").add_argument("id", metavar="ID")
+    list_parser = _add_command(subcommands, "list", translate, "documents.list")
+    list_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
     save_parser = _add_command(subcommands, "save", translate, "documents.save")
-    save_parser.add_argument("id", metavar="ID")
+    save_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
     save_parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.pdf_file"))
     save_parser.add_argument("--sha256", metavar="SHA256", help=translate("cli.help.version"))
     compare_parser = _add_command(subcommands, "compare", translate, "documents.compare")
-    compare_parser.add_argument("id", metavar="ID")
+    compare_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
     compare_parser.add_argument("--old", metavar="SHA256", help=translate("cli.help.old_version"))
     compare_parser.add_argument("--new", metavar="SHA256", help=translate("cli.help.new_version"))
 
@@ -493,11 +538,23 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "audit", translate)
     list_parser = _add_command(subcommands, "list", translate, "audit.list")
-    list_parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    list_parser.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
+    list_parser.add_argument(
+        "--limit",
+        type=_make_integer_parser(1, MAX_LISTED_ROWS),
+        default=50,
+        metavar="N",
+        help=translate("cli.help.limit"),
+    )
+    list_parser.add_argument(
+        "--before",
+        type=_make_integer_parser(1, _LARGEST_ROW_ID),
+        metavar="ID",
+        help=translate("cli.help.audit.before"),
+    )
     verify_parser = _add_command(subcommands, "verify", translate, "audit.verify")
     verify_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
-    _add_changing_command(subcommands, "export", translate, "audit.export").add_argument("file", metavar="FILE")
+    export_parser = _add_changing_command(subcommands, "export", translate, "audit.export")
+    export_parser.add_argument("file", metavar="FILE", help=translate("cli.help.audit.file"))
 
 
 def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -513,20 +570,22 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
     add_command("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
     add_command("report").add_argument("subject", choices=REPORT_NAMES, metavar="NAME", help=", ".join(REPORT_NAMES))
     lookup_parser = add_command("lookup")
-    lookup_parser.add_argument("subject", metavar="NUMBER")
+    lookup_parser.add_argument("subject", metavar="NUMBER", help=translate("cli.help.number"))
     lookup_parser.add_argument(
         "--part", choices=LOOKUP_EXPORT_PARTS, metavar="PART", help=", ".join(LOOKUP_EXPORT_PARTS)
     )
-    add_command("search").add_argument("subject", metavar="TEXT")
+    add_command("search").add_argument("subject", metavar="TEXT", help=translate("cli.help.search_text"))
     find_parser = add_command("find")
-    find_parser.add_argument("subject", metavar="TEXT")
+    find_parser.add_argument("subject", metavar="TEXT", help=translate("cli.help.search_text"))
     find_parser.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
     bulk_parser = add_command("bulk")
-    bulk_parser.add_argument("subject", metavar="ID")
+    bulk_parser.add_argument("subject", metavar="ID", help=translate("cli.help.bulk_id"))
     bulk_parser.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
-    add_command("runs").add_argument("subject", nargs="?", default="", metavar="PROVIDER")
+    add_command("runs").add_argument(
+        "subject", nargs="?", default="", metavar="PROVIDER", help=translate("cli.help.runs_provider")
+    )
     reconciliation_parser = add_command("reconciliation")
-    reconciliation_parser.add_argument("subject", metavar="RUN")
+    reconciliation_parser.add_argument("subject", metavar="RUN", help=translate("cli.help.run_id"))
     reconciliation_parser.add_argument(
         "--part", choices=RECONCILIATION_EXPORT_PARTS, metavar="PART", help=", ".join(RECONCILIATION_EXPORT_PARTS)
     )
@@ -547,16 +606,18 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
     upgrade_parser = _add_changing_command(database_subcommands, "upgrade", translate, "db.upgrade")
     upgrade_parser.add_argument("--new", action="store_true", help=translate("cli.help.anew"))
     _add_command(database_subcommands, "check", translate, "db.check")
-    _add_command(database_subcommands, "backup", translate, "db.backup").add_argument("folder", metavar="DIR")
+    backup_parser = _add_command(database_subcommands, "backup", translate, "db.backup")
+    backup_parser.add_argument("folder", metavar="DIR", help=translate("cli.help.backup_folder"))
     restore_parser = _add_changing_command(database_subcommands, "restore", translate, "db.restore")
-    restore_parser.add_argument("folder", metavar="DIR")
+    restore_parser.add_argument("folder", metavar="DIR", help=translate("cli.help.restore_folder"))
     restore_parser.add_argument("--check", action="store_true", help=translate("cli.help.restore_check"))
     _add_accounts_command(database_subcommands, translate)
     merchant_parser = _add_changing_command(database_subcommands, "merchant", translate, "db.merchant")
+    provider_names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
     merchant_parser.add_argument(
-        "provider", choices=(CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()), metavar="PROVIDER"
+        "provider", choices=provider_names, metavar="PROVIDER", help=", ".join(provider_names)
     )
-    merchant_parser.add_argument("--reason", required=True, metavar="TEXT")
+    merchant_parser.add_argument("--reason", required=True, metavar="TEXT", help=translate("cli.help.reason_words"))
     adopt_parser = _add_changing_command(database_subcommands, "adopt", translate, "db.adopt")
     adopt_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
     adopt_parser.add_argument("--timezone", metavar="ZONE", help=translate("cli.help.timezone"))
@@ -568,13 +629,18 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
         "--once", action="store_true", help=translate("cli.help.once")
     )
     sandbox_parser = _add_command(commands, "sandbox", translate)
-    sandbox_parser.add_argument("--port", type=_make_integer_parser(0, 65535), default=0, metavar="N")
-    _add_command(commands, "demo", translate).add_argument("--fast-clock", action="store_true")
+    sandbox_parser.add_argument(
+        "--port", type=_make_integer_parser(0, 65535), default=0, metavar="N", help=translate("cli.help.port")
+    )
+    demo_parser = _add_command(commands, "demo", translate)
+    demo_parser.add_argument("--fast-clock", action="store_true", help=translate("cli.help.fast_clock"))
     training_options = _add_command(commands, "training", translate).add_mutually_exclusive_group()
     training_options.add_argument("--list", action="store_true", help=translate("cli.help.training.list"))
     training_options.add_argument("--check", action="store_true", help=translate("cli.help.training.check"))
     _add_command(commands, "doctor", translate)
-    _add_command(commands, "replay", translate).add_argument("pack", metavar="PACK")
+    _add_command(commands, "replay", translate).add_argument(
+        "pack", metavar="PACK", help=translate("cli.help.pack_file")
+    )
 
 
 def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -582,12 +648,13 @@ def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> No
     subcommands = _add_command_group(commands, "accounts", translate, "db.accounts")
     apply_parser = _add_changing_command(subcommands, "apply", translate, "db.accounts.apply")
     apply_parser.set_defaults(action="accounts apply")
-    apply_parser.add_argument("file", metavar="FILE")
+    apply_parser.add_argument("file", metavar="FILE", help=translate("cli.help.accounts_file"))
     apply_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
 def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    _add_command(commands, "sign-in", translate, "sign_in").add_argument("--user", metavar="NAME")
+    sign_in_parser = _add_command(commands, "sign-in", translate, "sign_in")
+    sign_in_parser.add_argument("--user", metavar="NAME", help=translate("cli.help.account_name"))
     _add_command(commands, "sign-out", translate, "sign_out")
     _add_command(commands, "whoami", translate)
     _add_command(commands, "forget-credentials", translate, "forget_credentials")

@@ -2,11 +2,11 @@
 modules of the text output use.
 """
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord, explain_present_state
+from console.cli.text_output.display_width import measure_display_width
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.access.permissions import WORKER
 from console.domain.payments.records import Order, Payment, Refund
@@ -23,17 +23,12 @@ COLUMN_GAP = "  "
 def format_aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
     """Yield the rows as lines with aligned columns. A wide East Asian character counts as two columns."""
     cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(map(_measure_display_width, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(measure_display_width, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded_cells = (
-            text + " " * (width - _measure_display_width(text)) for text, width in zip(row, widths, strict=True)
+            text + " " * (width - measure_display_width(text)) for text, width in zip(row, widths, strict=True)
         )
         yield COLUMN_GAP.join(padded_cells).rstrip()
-
-
-def _measure_display_width(text: str) -> int:
-    """Return the number of columns that a text takes in a terminal. A wide East Asian character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _get_badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str, str]:

@@ -156,5 +156,5 @@ def test_help_is_a_value_in_the_readers_words(given: tuple[str, ...]) -> None:
     """Help is raised, not printed, so that it leaves through the same writer as everything else."""
     with pytest.raises(HelpRequest) as caught:
         parse_arguments(given, lambda key: f"«{key}»")
-    assert caught.value.text.startswith("usage: support-console")
+    assert caught.value.text.startswith("«cli.help.title.usage»: support-console")
     assert "«cli.help" in caught.value.text

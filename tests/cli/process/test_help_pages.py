@@ -1,0 +1,102 @@
+"""The help pages: in the reader's language, complete, and no wider than the terminal."""
+
+import argparse
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+
+from console.cli.process.parser import HelpRequest, _build_parser, parse_arguments
+from console.cli.text_output.translator import Translator
+
+LANGUAGES = ("en", "ja")
+
+
+def find_parsers(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """Each parser with the words of its command: groups and the program itself included."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from find_parsers(inner, (*words, name))
+
+
+PARSERS = tuple(find_parsers(_build_parser(lambda key: key, ())))
+
+
+def read_help(words: tuple[str, ...], language: str) -> str:
+    translator = Translator()
+    translator.language = language
+    with pytest.raises(HelpRequest) as caught:
+        parse_arguments((*words, "--help"), translator)
+    return caught.value.text
+
+
+def measure_width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
+
+
+def test_each_argument_has_a_help_text() -> None:
+    """A new argument without a text makes this test fail."""
+    missing_texts = [
+        " ".join((*words, *action.option_strings, str(action.metavar)))
+        for words, parser in PARSERS
+        for action in parser._actions
+        if not action.help and not (isinstance(action, argparse._SubParsersAction) and action.choices)
+    ]
+    assert missing_texts == []
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_is_wider_than_the_terminal(language: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wide East Asian character takes two columns. Words are not cut."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    wide_lines = [
+        line
+        for words, _ in PARSERS
+        for line in read_help(words, language).splitlines()
+        if measure_width(line) > columns
+    ]
+    assert wide_lines == []
+
+
+def test_a_japanese_page_has_no_words_of_the_parser() -> None:
+    """`usage:`, the headings and the text of `--help` are in Japanese, on the page of each command."""
+    for words, _ in PARSERS:
+        page = read_help(words, "ja")
+        assert page.startswith("使用方法: support-console"), page
+        assert not any(
+            text in page for text in ("usage:", "positional arguments", "options:", "show this help", "and exit")
+        ), page
+
+
+def test_an_english_page_keeps_its_headings() -> None:
+    page = read_help(("purchase",), "en")
+    assert page.startswith("usage: support-console purchase")
+    assert "\narguments:\n" in page
+    assert "\noptions:\n" in page
+
+
+def test_texts_are_wrapped_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joined again, the lines of a wrapped text are the text."""
+    monkeypatch.setenv("COLUMNS", "80")
+    translator = Translator()
+    for language in LANGUAGES:
+        translator.language = language
+        text = "".join(translator("cli.help.request_id").split())
+        assert text in "".join(read_help(("purchase",), language).split())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_synopsis_of_an_error_has_no_heading(language: str) -> None:
+    """Also if the same command line asks for help, the detail of the error begins with the name of the program."""
+    from console.domain.errors import ConsoleError
+
+    translator = Translator()
+    translator.language = language
+    with pytest.raises(ConsoleError) as caught:
+        parse_arguments(("queue", "everything", "--help"), translator)
+    assert str(caught.value.detail["usage"]).startswith("support-console queue ")
