@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments of this process.
     """
     arguments = tuple(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        _occupy_closed_descriptors()
     if arguments[:1] == (PDF_CHILD_ARGUMENT,):
         return _run_pdf_child(arguments[1:])
     writer = AnswerWriter(sys.stdout, Translator(), is_json=wants_json(arguments))
@@ -46,6 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
         _run_and_answer_command(arguments, writer, is_last_command=argv is None)
     return writer.exit_status
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open the null device in the place of each standard stream that the caller has closed. Otherwise the next file
+    that the process opens, such as a database, would have the number of the stream, and what a library or a child
+    process writes to its stderr would damage that file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is `descriptor`
 
 
 def _is_window_requested(arguments: Sequence[str]) -> bool:
@@ -144,6 +158,8 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_comm
         return
     from console.cli.command_table import COMMANDS_WITH_EFFECTS, is_long_running_command, make_command
 
+    # Of the groups in COMMANDS_WITH_EFFECTS, some commands only read, such as `alerts list`.
+    writer.has_effects = hasattr(args, "request_id") or args.command in ("provider", "worker")
     command = make_command(args, main)
     if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)

@@ -55,6 +55,9 @@ class AnswerWriter:
 
     Only the first answer is written; a second one is only logged. A program that reads stdout expects one JSON object
     and the exit status that belongs to it.
+
+    `has_effects`: the command changes or sends something. If the answer of such a command can't be written, it is
+    unknown to the caller.
     """
 
     def __init__(self, stream: TextIO | None, translator: Translator, *, is_json: bool) -> None:
@@ -63,6 +66,7 @@ class AnswerWriter:
         self.is_json = is_json
         self.exit_status = 0
         self.has_answered = False
+        self.has_effects = False
         self._is_long_running = False
 
     def write_ready_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
@@ -138,8 +142,13 @@ class AnswerWriter:
 
     def write_to_stderr(self, text: str) -> None:
         """Write a line to stderr, such as a warning, that is not part of the command's answer on stdout."""
-        if sys.stderr is not None:
+        if sys.stderr is None:
+            return
+        try:
             sys.stderr.write(escape_control_characters(text) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):  # full, closed, or a pipe without a reader: nobody can be told
+            _discard_stream(sys.stderr)
 
     def read_settings(self) -> "Settings":
         """Load and return the settings. After this call the answer is in the language of the settings.
@@ -175,10 +184,25 @@ class AnswerWriter:
         try:
             _write_bytes(self.stream, content)
         except OSError as error:
+            _discard_stream(self.stream)
             # The effect of the command and its exit status are valid even if the reader has closed the pipe.
             if not isinstance(error, BrokenPipeError):
-                log.error("The answer could not be written: %s", error.strerror)
-            _discard_stream(self.stream)
+                self._report_unwritten_answer(error)
+
+    def _report_unwritten_answer(self, error: OSError) -> None:
+        """Write to stderr that the answer could not be written. A successful command then ends with the exit status
+        of a failure: `outcome_unknown` if it has effects, because the caller doesn't have the result, and otherwise
+        `storage_full`.
+        """
+        facts = {"problem": ForeignText(error.strerror or type(error).__name__)}
+        try:
+            key = "cli.answer_not_written.acted" if self.has_effects else "cli.answer_not_written"
+            self.write_to_stderr(self.translator(key, **facts))
+        except Exception:  # the file of sentences may be damaged
+            self.write_to_stderr(f"The answer could not be written: {facts['problem']}")
+        if self.exit_status == 0:
+            code = ErrorCode.OUTCOME_UNKNOWN if self.has_effects else ErrorCode.STORAGE_FULL
+            self.exit_status = ConsoleError(code).exit_status
 
     def _get_stream_encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"

@@ -1,0 +1,85 @@
+"""Streams that can't be written: full devices, closed streams, and pipes without a reader."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Terminal
+from tests.support.waiting import PATIENCE_SECONDS
+
+NUMBER = "1180301018771"
+FULL_DEVICE = Path("/dev/full")
+needs_full_device = pytest.mark.skipif(not FULL_DEVICE.exists(), reason="only Linux has a file that is always full")
+
+
+def run_in_shell(terminal: Terminal, words: str, redirections: str) -> "subprocess.CompletedProcess[str]":
+    """One command with the redirections of a shell, such as `2>&-`."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m console {words} {redirections}"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **terminal.env, "CONSOLE_LANGUAGE": "en"},
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@needs_full_device
+@pytest.mark.parametrize("words", ["doctor", "--version", "--help", "--json doctor", "alerts list"])
+def test_an_answer_without_room_is_a_failure(terminal: Terminal, words: str) -> None:
+    """A command that succeeds can't say so: it ends as `storage_full` does, and stderr says what to do."""
+    ended = run_in_shell(terminal, words, ">/dev/full")
+    assert "The answer could not be written (No space left on device)" in ended.stderr
+    assert ended.returncode == 6
+    assert "Traceback" not in ended.stderr
+
+
+@needs_full_device
+def test_a_purchase_without_room_for_its_answer_is_unknown_to_the_caller(
+    terminal: Terminal, sandbox: Sandbox
+) -> None:
+    """The purchase is made and recorded, but the caller doesn't have its result: outcome unknown, and once more it
+    is refused."""
+    ended = run_in_shell(terminal, f"--json purchase {NUMBER} --client 1", ">/dev/full")
+    assert ended.returncode == 4
+    assert "The command was carried out" in ended.stderr
+    assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
+    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
+
+
+@needs_full_device
+@pytest.mark.parametrize("words", ["nonsense", "lookup 118", "--json nonsense", "doctor"])
+@pytest.mark.parametrize("redirections", ["2>/dev/full", "2>&-"])
+def test_stderr_that_cannot_be_written_changes_no_status(terminal: Terminal, words: str, redirections: str) -> None:
+    """The exit status is that of the command."""
+    ended = run_in_shell(terminal, words, redirections)
+    assert ended.returncode == (0 if words == "doctor" else 2)
+
+
+def test_a_closed_pipe_is_quiet(terminal: Terminal) -> None:
+    """`| head` ends the reading, and nobody hears of it."""
+    ended = run_in_shell(terminal, "--help", "| head -n 1")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_no_file_gets_the_number_of_a_closed_stream(terminal: Terminal) -> None:
+    """With all streams closed, the process keeps descriptors 0 to 2 on the null device."""
+    code = (
+        "import os, sys\n"
+        "from console.cli import main\n"
+        "sys.argv = ['support-console', '--version']\n"
+        "main.main()\n"
+        "os._exit(0 if all(os.path.samestat(os.fstat(n), os.stat(os.devnull)) for n in range(3)) else 9)\n"
+    )
+    ended = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code],
+        env={**os.environ, **terminal.env},
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0
