@@ -101,6 +101,9 @@ def test_a_fact_has_its_spaces(fact: object) -> None:
             continue
         sentence = translate(key, "ja", **dict.fromkeys(list_placeholder_names(text), fact))
         assert touching.search(COMMAND.sub("¤", sentence)) is None, (key, sentence)
+        assert not re.search(rf"[{JAPANESE_LETTER_RANGES}][はがをにでのとも] {fact}", sentence) or fact != "処理中", (
+            key
+        )
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,8 @@ def test_a_fact_has_its_spaces(fact: object) -> None:
         ("会社名", "が不足", "会社名が不足"),
         ("購入済", " の記録", "購入済の記録"),
         ("結果 ", "低リスク", "結果 低リスク"),
+        ("必要な権限は ", "管理者", "必要な権限は管理者"),
+        ("必要な権限は ", "admin", "必要な権限は admin"),
         ("12", "、", "12、"),
         ("注文", "¥12,000", "注文 ¥12,000"),
         ("", "注文", "注文"),

@@ -8,6 +8,8 @@ LATIN_LETTER_RANGES = "A-Za-z0-9¥₹%"
 _JAPANESE_BESIDE_LATIN_PATTERN = re.compile(
     rf"[{LATIN_LETTER_RANGES}][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][{LATIN_LETTER_RANGES}]"
 )
+_SPACE_AFTER_PARTICLE_PATTERN = re.compile(rf"(?<=[{JAPANESE_LETTER_RANGES}][はがをにでのとも]) $")
+_JAPANESE_LETTER_AT_START_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
 _SPACE_BEFORE_JAPANESE_PATTERN = re.compile(rf" (?=[{JAPANESE_LETTER_RANGES}])")
 _JAPANESE_LETTER_AT_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
@@ -23,4 +25,7 @@ def join_around_fact(before: str, after: str) -> str:
         return f"{before} {after}"
     if _JAPANESE_LETTER_AT_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
         return before + after[1:]
+    if _JAPANESE_LETTER_AT_START_PATTERN.match(after):
+        # The space belongs to a Latin fact after a particle. After a noun it separates a label from its value.
+        return _SPACE_AFTER_PARTICLE_PATTERN.sub("", before) + after
     return before + after
