@@ -180,7 +180,7 @@ class HealthCheckService:
             return HealthCheck(check_name, False, message, next_step, facts)
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
-        next_step = "" if verdict in ("ok", "unneeded", "unbound", "stored") else f"doctor.{check_name}.next"
+        next_step = "" if verdict in ("ok", "none", "unneeded", "unbound", "stored") else f"doctor.{check_name}.next"
         next_step = f"doctor.{check_name}.given.next" if verdict == "given" else next_step
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
@@ -421,7 +421,8 @@ class HealthCheckService:
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
     def _check_tasks(self) -> _CheckFacts:
-        """Check that no due task is overdue. The check passes if no task has ever run."""
+        """Check that no due task is overdue. The check passes if no task has ever run, or if this person may not
+        read the tasks: its text then says that none is known."""
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:
@@ -433,7 +434,8 @@ class HealthCheckService:
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
         overdue_names = [task.name for task in stored_tasks if is_overdue(task, now, scale)]
         joined_names = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
-        return {"ok": not overdue_names, "late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
+        facts: _CheckFacts = {"late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
+        return {**facts, "ok": not overdue_names} if stored_tasks else {**facts, "verdict": "none"}
 
     def _check_rollback(self) -> _CheckFacts:
         """Check that the database still has the audit entries whose anchors are in this desk's spool, and that
@@ -532,11 +534,18 @@ def _describe_merchants(merchants: Mapping[str, StoredMerchant], verdict: str) -
     """Return the facts of the check of merchants: each with its environment and the account that has stored it."""
     if not merchants:
         return {"verdict": "unbound"}
-    texts = (
-        f"{provider} {merchant.masked_id} ({merchant.environment}, {merchant.stored_by})"
-        for provider, merchant in merchants.items()
-    )
-    return {"verdict": verdict, "merchants": ", ".join(texts)}
+    return {
+        "verdict": verdict,
+        "merchants": [
+            {
+                "provider": provider,
+                "merchant": merchant.masked_id,
+                "environment": merchant.environment,
+                "person": merchant.stored_by,
+            }
+            for provider, merchant in merchants.items()
+        ],
+    }
 
 
 def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:

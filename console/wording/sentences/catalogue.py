@@ -370,6 +370,8 @@ class _SentenceFormatter(string.Formatter):
             return findings.format_finding(_make_printable_line(value), self._translate)
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._format_changes(value)
+        if format_spec == "merchant" and isinstance(value, Mapping):
+            return self._translate("list.merchant", **value)
         return self._format_fact(value, format_spec)
 
     def _get_person_name(self, name: object) -> object:

@@ -17,6 +17,7 @@ from console.sandbox.server import Sandbox
 from console.services.process.merchants import StoredMerchant
 from console.settings.settings import Settings, load_settings
 from console.store.database import engine as engine_module
+from console.wording.sentences.catalogue import translate
 from tests.support.desks import NUMBERS, MovedClock, environment
 from tests.support.money_desks import ask, paid, providers
 from tests.support.places import Place
@@ -92,7 +93,9 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
         assert (check.ok, check.message) == (True, "doctor.merchants.ok")
         (check,) = (check for check in console.health.check_database() if check.name == "merchants")
         assert (check.ok, check.message) == (True, "doctor.merchants.stored")
-        assert f"paypay ****0001 (loopback, {place.named('op-a')})" in str(check.facts["merchants"])
+        person = place.named("op-a")
+        assert f"PayPay ****0001 (loopback, stored by {person})" in translate(check.message, "en", **check.facts)
+        assert f"PayPay ****0001（loopback、登録者 {person}）" in translate(check.message, "ja", **check.facts)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
