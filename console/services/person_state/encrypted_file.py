@@ -6,8 +6,10 @@ id means another record in another database. Each value has the time of its last
 deleted after 24 hours, other values after 30 days.
 """
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from console.domain.person_state.drafts import Draft, list_drafts
 from console.domain.person_state.retention import (
@@ -35,14 +37,17 @@ class PersonStateStore:
 
     def read_entries(self) -> StoredEntries:
         """Return the entries of this database by name, each as {"at": time, "value": value}, without outdated
-        entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if an unusable file
-        can't be renamed.
+        entries; none if the person has stored nothing yet, which needs no key. Raises bad_profile if there is a file
+        and this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
         """
+        with contextlib.suppress(PermissionError):
+            if not self._path.exists():
+                return StoredEntries()
         return self._select_current_entries_of_person(self._open_file().read())
 
     def read_drafts(self) -> tuple[Draft, ...]:
-        """Return the drafts of the person, oldest first. Raises bad_profile if this desk has no key and no keyring,
-        and storage_full if an unusable file can't be renamed.
+        """Return the drafts of the person, oldest first. Raises bad_profile if the person has a file and this desk
+        has no key and no keyring, and storage_full if an unusable file can't be renamed.
         """
         return list_drafts(self.read_entries().values, self._context.now())
 
@@ -70,12 +75,14 @@ class PersonStateStore:
     def _make_entry_name(self, value_name: str) -> str:
         return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{value_name}"
 
+    @property
+    def _path(self) -> Path:
+        return get_person_file_path(self._context.settings.home, self._context.operator or "", ".state")
+
     def _open_file(self) -> EntriesFile:
-        context = self._context
         if self._cipher is None:
-            self._cipher = Cipher(context.settings.read_draft_key())
-        path = get_person_file_path(context.settings.home, context.operator or "", ".state")
-        return EntriesFile(path, self._cipher.encrypt, self._decrypt)
+            self._cipher = Cipher(self._context.settings.read_draft_key())
+        return EntriesFile(self._path, self._cipher.encrypt, self._decrypt)
 
     def _decrypt(self, encrypted_content: bytes) -> bytes:
         if self._cipher is None:
