@@ -10,6 +10,7 @@ from console.cli.json_output.results import AuditExport
 from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
+from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
 
@@ -54,15 +55,26 @@ class VerifyAuditCommand:
 
 
 def require_intact_evidence_pack(pack_file: str) -> "PackVerification":
-    """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file is damaged or
-    isn't an evidence pack.
+    """Verify an evidence pack and return the verdict. Raises ConsoleError `usage` if the file can't be opened, such
+    as a missing one or a folder, and `audit_broken` if it is damaged or isn't an evidence pack.
     """
     from console.services.evidence.pack_verification import verify_pack
 
+    _require_readable_file(Path(pack_file))
     verdict = verify_pack(Path(pack_file))
     if not verdict.is_intact:
         raise make_audit_broken_error(verdict, pack_file)
     return verdict
+
+
+def _require_readable_file(path: Path) -> None:
+    try:
+        if path.is_file():
+            with path.open("rb"):
+                return
+    except (OSError, ValueError):  # ValueError: a path with a null character
+        pass
+    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_FILE, "file": str(path)})
 
 
 def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleError:

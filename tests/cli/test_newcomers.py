@@ -1,0 +1,36 @@
+"""What somebody meets on the first day: a fresh desk without settings, and names of files that don't exist."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Terminal
+
+WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
+
+
+@pytest.mark.parametrize("name", ["missing.zip", ".", "nul\0.zip"])
+@pytest.mark.parametrize("words", [("replay",), ("audit", "verify", "--pack")])
+def test_a_pack_that_cannot_be_opened_is_a_wrong_argument(
+    terminal: Terminal, tmp_path: Path, words: tuple[str, ...], name: str
+) -> None:
+    """It is not told that the contents of a missing file were changed."""
+    file = str(tmp_path / name)
+    ended = terminal.json(*words, file)
+    assert ended.refused == (2, "usage")
+    assert ended.error["detail"] == {"problem": "unreadable_file", "file": file}
+    assert terminal(*words, file, LANGUAGE="ja").err.startswith("ファイル ")
+
+
+def test_unfinished_needs_no_key_before_something_is_encrypted(unopened: Terminal) -> None:
+    """A fresh desk has no drafts, so that no key is missing."""
+    ended = unopened("unfinished", **WITHOUT_KEYS)
+    assert (ended.status, ended.err) == (0, "")
+
+
+def test_doctor_names_no_count_of_tasks_before_one_has_run(terminal: Terminal) -> None:
+    """`doctor` says that no task has run, instead of 0 tasks on time."""
+    (task_check,) = (check for check in terminal.json("doctor").data["checks"] if check["name"] == "tasks")
+    assert (task_check["ok"], task_check["next"]) == (True, "")
+    assert "0" not in task_check["message"]
+    assert "0 種類" not in terminal("doctor", LANGUAGE="ja").out.decode()
