@@ -24,6 +24,10 @@ NOW = f"{UTC}"
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 
 
+ARGUMENTS = {"refund request": '[{{"of": {{"reason": "broken"}}}}]', "resolve": '["payment", "1", "", "seen"]'}
+"""Arguments of a request with the words that these tests store; braces are doubled for `Bench.run`."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """A team whose people ask: a paid payment, and a refund of it that op-a has asked for."""
@@ -49,8 +53,8 @@ class Bench:
     def asks(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
         """A request as this person's desk stores it: its id."""
         request = make_request_id()
-        values = {"id": request, "action": action, "args": "[]", "desk": "d", "subject_kind": kind, "subject_id": id,
-                  "confirmed": 1}  # fmt: skip
+        values = {"id": request, "action": action, "args": ARGUMENTS.get(action, "[]"), "desk": "d",
+                  "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
         self.run(who, _insert("requests", values | more))
         return request
 
@@ -216,10 +220,11 @@ def test_the_worker_alone_is_nobody(bench: Bench) -> None:
         bench.takes(late)
 
 
-def entry(who: str, session: str, what: str = "refund.approved") -> str:
-    """The first entry of a chain, which names neither the request nor the worker."""
-    values = {"session": session, "seq": 1, "at": f"={UTC}", "who": f"{{{who}}}", "desk": "d", "what": what,
-              "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": "{{}}",
+def entry(who: str, session: str, request: str, what: str = "refund.approved") -> str:
+    """The first entry of a chain, which names the request and the worker."""
+    detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
+    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": what,
+              "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _insert("audit_log", values)
 
@@ -232,16 +237,17 @@ def session_row(session: str, operator: str | None) -> str:
 
 def test_what_the_worker_tells_in_a_persons_name_is_its_own(bench: Bench) -> None:
     """The session of such an entry leads to the worker's account: not to nobody, not to the person."""
-    taken = bench.takes(bench.asks("op-a", "note", "refund", REFUND))
+    request = bench.asks("op-a", "note", "refund", REFUND)
+    taken = bench.takes(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
-    bench.refuses("worker", *taken, entry("op_a", nobodys))
+    bench.refuses("worker", *taken, entry("op_a", nobodys, request))
     bench.run("worker", session_row(unnamed, None))
-    bench.refuses("worker", *taken, entry("op_a", unnamed))
+    bench.refuses("worker", *taken, entry("op_a", unnamed, request))
     bench.refuses("worker", *taken, session_row(str(uuid.uuid4()), "{op_a}"))
     bench.run("worker", session_row(own, "{worker}"))
     bench.refuses("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
     bench.refuses("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
-    bench.run("worker", *taken, entry("op_a", own))
+    bench.run("worker", *taken, entry("op_a", own, request))
     (writer,) = bench.run(
         "owner",
         f"SELECT a.who, s.operator FROM audit_log a JOIN sessions s ON s.id = a.session WHERE a.session = '{own}'",

@@ -15,6 +15,7 @@ _LOCKED = "tests/services/desk_requests/test_locked_requests.py"
 _COUNTED = "tests/services/desk_requests/test_request_counts.py"
 _HOLDERS = "console/store/access/lock_holders.py"
 _USED_UP = "tests/services/desk_requests/test_used_up_servers.py"
+_WORDS = "tests/harms/test_words.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
@@ -203,4 +204,17 @@ ON_HARMS: tuple[Mutant, ...] = (
         "tests/views/records/test_probe_toast.py", ""),
     _mutant("a bulk run is green while outcomes are unknown", "console/views/presenters/bulk.py",
         "    if not open_names:\n", "    if True:\n", "tests/views/presenters/test_bulk.py", ""),
+    _mutant("a worker's note in a person's name says anything", "console/store/constraints/worker.py",
+        "f\" AND r.subject_id = NEW.subject_id AND {has_words_of_person_sql('NEW.words', '$[2]')}\"",
+        "\" AND r.subject_id = NEW.subject_id\"",
+        f"{_WORDS}::test_words_are_those_of_the_request"),
+    _mutant("a part of a person's words is what the person has said", "console/store/constraints/words_of_people.py",
+        "LOCATE({words}, {text}) > 0 AND NOT {rest} + CHAR_LENGTH({words})))\"\n"
+        "        \" REGEXP '[^[:space:][:cntrl:]]', FALSE)\"",
+        "LOCATE({words}, {text}) > 0, FALSE)\"", f"{_WORDS}::test_words_are_those_of_the_request"),
+    _mutant("a worker's entry in a person's name names no request", _RULES,
+        "f\"me = account OR ({_NAMES_REQUEST_AND_WORKER_SQL})\"", "\"TRUE\"",
+        f"{_WORDS}::test_an_entry_in_a_persons_name_names_request_and_worker"),
+    _mutant("a fact that stands twice in an entry is read", "console/store/database/unreadable_rows.py",
+        "    if len(made) < len(pairs):\n", "    if False:\n", f"{_WORDS}::test_a_fact_told_twice_is_no_fact", ""),
 )  # fmt: skip

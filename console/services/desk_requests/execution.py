@@ -289,6 +289,7 @@ class RequestExecutor:
         facts = {
             "action": taken_request.action,
             "request": taken_request.id,
+            "worker": self._context.database.account,
             "executions": taken_request.fencing_token - 1,
         }
         entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)

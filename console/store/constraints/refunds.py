@@ -59,6 +59,7 @@ from console.store.constraints.sql_expressions import (
     make_sum_sql,
     person_has_role_sql,
 )
+from console.store.constraints.words_of_people import has_words_of_person_sql, is_argument_sql
 
 _VOTE_ACTION, _RESOLVE_ACTION, _REFUND_KIND = "'refund.approve'", "'resolve'", "'refund'"
 LONGEST_DECISION_HOURS = 73
@@ -213,6 +214,20 @@ REFUND_TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
 """For a table and event, the statements that the trigger runs before it checks its rules. A refund is never older
 than the desk request that asks for it, although the clocks of two nodes of a cluster may differ.
 """
+_REQUEST_ARGUMENT_PATH = "$[0].of"
+"""JSON path of the fields of a `RefundRequest` in the arguments of a desk request for a refund."""
+_HAS_WORDS_OF_MAKER_SQL = (
+    f"{has_words_of_person_sql('NEW.reason', f'{_REQUEST_ARGUMENT_PATH}.reason')}"
+    f" AND (NEW.ticket IS NULL OR {has_words_of_person_sql('NEW.ticket', f'{_REQUEST_ARGUMENT_PATH}.ticket')})"
+    " AND (NEW.reason_code IS NULL"
+    f" OR {is_argument_sql('NEW.reason_code', f'{_REQUEST_ARGUMENT_PATH}.reason_code.is')})"
+    " AND COALESCE(JSON_CONTAINS(JSON_ARRAY_APPEND("
+    f"COALESCE(JSON_EXTRACT(r.args, '{_REQUEST_ARGUMENT_PATH}.answers.tuple[*].tuple[1]'), '[]'), '$', NULL),"
+    " COALESCE(JSON_EXTRACT(NEW.radar, '$[*].answer'), '[]')), FALSE)"
+)
+"""SQL condition: reason, ticket and comments on risk signals (null: none) of the new refund stand in the desk request
+`r`.
+"""
 REFUND_INSERT_RULES = (
     TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL_SQL})", "this role asks for no refund"),
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
@@ -224,6 +239,7 @@ REFUND_INSERT_RULES = (
         ),
         "the person has not asked for this refund",
     ),
+    TriggerRule(is_requested_sql(_HAS_WORDS_OF_MAKER_SQL), "the maker has not said this about the refund"),
     TriggerRule(
         f"{has_state_sql('NEW.status', (RefundState.REQUESTED,))}"
         f" AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
@@ -338,7 +354,10 @@ _REFUND_DECISION_RULES = (
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.REJECTED),
-            is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_REQUEST_CONFIRMED_SQL}"),
+            is_requested_sql(
+                f"{_is_request_about_refund_sql('refund reject')} AND {IS_REQUEST_CONFIRMED_SQL}"
+                f" AND {has_words_of_person_sql('NEW.declined_because', '$[1]')}"
+            ),
         ),
         "the person has not asked for this decision",
     ),

@@ -19,6 +19,7 @@ from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,
+    EXECUTED_REQUEST_SQL,
     IS_EVIDENCE_FROM_PROVIDER,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
@@ -41,6 +42,7 @@ from console.store.constraints.sql_expressions import (
     make_refusal_rules,
     make_state_list_sql,
 )
+from console.store.constraints.words_of_people import IS_EVIDENCE_OF_REQUEST_SQL
 from console.store.database.error_codes import AUDIT_TIME_MESSAGE
 from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.operations.journal import MONEY_ACTION_BY_KIND
@@ -70,7 +72,17 @@ def is_live_lease_sql(row: str) -> str:
     return f"({row}.lease_clock = {_CLOCK_ID_SQL} AND {row}.lease_expires > {_NOW_SQL})"
 
 
+def _make_fact_sql(name: str) -> str:
+    """Return SQL of a fact in the detail of the new audit entry, as a text."""
+    return f"JSON_UNQUOTE(JSON_EXTRACT(NEW.detail, '$.{name}'))"
+
+
 _IS_OWN_SESSION_SQL = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
+_NAMES_REQUEST_AND_WORKER_SQL = (
+    f"CAST({_make_fact_sql('request')} AS BINARY) = {EXECUTED_REQUEST_SQL}"
+    f" AND CAST({_make_fact_sql('worker')} AS BINARY) = account"
+)
+"""SQL condition: the facts of the new audit entry name the executed desk request and the connected account."""
 _MERCHANT_NAMES_SQL = ", ".join(f"'merchant.{name}'" for name in (CREDIT_CHECK_PROVIDER, *list_provider_names()))
 _IS_FIRST_MERCHANT_SQL = (
     f"(NEW.name IN ({_MERCHANT_NAMES_SQL}) AND NEW.value REGEXP '^[^ ]+ [*]+[^ ]* [0-9a-f]{{32}} [^ ]+$'"
@@ -84,6 +96,10 @@ _AUDIT_ROW_INSERT_RULES = (
     # So the session of an entry in a person's name leads to the worker that wrote it, whatever the entry says.
     TriggerRule(
         f"me = account OR {_IS_OWN_SESSION_SQL}", "a worker writes in a person's name within its own session alone"
+    ),
+    TriggerRule(
+        f"me = account OR ({_NAMES_REQUEST_AND_WORKER_SQL})",
+        "a worker's entry in a person's name names the request and the worker",
     ),
     TriggerRule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_LAG_MICROSECONDS}",
@@ -237,7 +253,6 @@ _LEASE_UPDATE_RULES = (
     ),
 )
 
-_IS_RESOLVE_REQUEST_SQL = "r.action = 'resolve'"
 _REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
 
 SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
@@ -247,7 +262,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("evidence", "INSERT"): (
         TriggerRule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
         TriggerRule(
-            f"NEW.source <> 'person' OR {is_requested_sql(_IS_RESOLVE_REQUEST_SQL)}",
+            f"NEW.source <> 'person' OR {is_requested_sql(IS_EVIDENCE_OF_REQUEST_SQL)}",
             "a person's evidence is what the person gave",
         ),
     ),

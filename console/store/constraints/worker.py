@@ -31,6 +31,7 @@ from console.store.constraints.sql_expressions import (
     make_aggregate_sql,
     make_refusal_rules,
 )
+from console.store.constraints.words_of_people import has_words_of_person_sql, is_argument_sql
 
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
@@ -48,20 +49,37 @@ COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "dif
 
 _IS_NOTE_REQUEST_SQL = (
     "r.action IN ('hand over', 'note') AND CAST(r.subject_kind AS BINARY) = NEW.kind"
-    " AND r.subject_id = NEW.subject_id"
-    " OR r.action = 'bulk run' AND EXISTS (SELECT 1 FROM bulk_runs b JOIN bulk_rows w ON w.run_id = b.id"
-    " WHERE b.id = r.subject_id AND b.action = 'note' AND CAST(b.made_by AS BINARY) = me AND b.words = NEW.words"
-    " AND w.kind = NEW.kind AND w.subject_id = NEW.subject_id)"
+    f" AND r.subject_id = NEW.subject_id AND {has_words_of_person_sql('NEW.words', '$[2]')}"
+    " OR r.action = 'bulk run' AND "
+    + exists_sql(
+        "bulk_runs b JOIN bulk_rows w ON w.run_id = b.id WHERE b.id = r.subject_id AND b.action = 'note'"
+        " AND CAST(b.made_by AS BINARY) = me AND b.words = NEW.words AND w.kind = NEW.kind"
+        " AND w.subject_id = NEW.subject_id"
+    )
 )
-"""SQL condition: the desk request `r` asks for this note on this record, or for a bulk run of this person that writes
-this note on this record.
+"""SQL condition: the desk request `r` asks for this note on this record in these words, or for a bulk run of this
+person that writes this note on this record.
 """
+_IS_BULK_FREEZE_REQUEST_SQL = (
+    f"r.action = 'bulk freeze' AND {is_argument_sql('NEW.action', '$[0]')}"
+    f" AND (NEW.words IS NULL OR {has_words_of_person_sql('NEW.words', '$[2]')})"
+)
+"""SQL condition: the desk request `r` asks for a bulk run with this action and this note."""
 _IS_STEP_REQUEST_SQL = (
     "CAST(r.action AS BINARY) = CONCAT('incident ', NEW.action) AND r.subject_kind = 'incident'"
     " AND CAST(r.subject_id AS BINARY) = CAST(NEW.incident_id AS CHAR)"
     " AND CAST(r.proposed AS BINARY) <=> CAST(LEFT(NEW.new_owner, 20) AS BINARY)"
+    f" AND (NEW.words IS NULL OR NEW.action IN ('{IncidentAction.HAND_OVER}', '{IncidentAction.SNOOZE}')"
+    f" AND {has_words_of_person_sql('NEW.words', '$[2]')}"
+    f" OR NEW.action IN ('{IncidentAction.RESOLVE}', '{IncidentAction.REOPEN}')"
+    f" AND {has_words_of_person_sql('NEW.words', '$[1]')})"
 )
-"""SQL condition: the desk request `r` asks for this step of this incident, and for this new owner."""
+"""SQL condition: the desk request `r` asks for this step of this incident, for this new owner, and in these words."""
+_IS_ACKNOWLEDGE_REQUEST_SQL = (
+    f"r.action = 'alerts ack' AND {is_argument_sql('NEW.id', '$[0]')}"
+    f" AND {has_words_of_person_sql('NEW.note', '$[1]')}"
+)
+"""SQL condition: the desk request `r` acknowledges this alert in these words."""
 _IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL = (
     "r.action = 'alerts unack' AND r.subject_kind = 'alert' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
@@ -77,8 +95,9 @@ _IS_VIEW_REQUEST_SQL = (
 _IS_SWITCH_REQUEST_SQL = (
     f"r.action = 'read-only set' AND CAST(r.subject_kind AS BINARY) = '{SWITCH_KIND}'"
     " AND CAST(r.subject_id AS BINARY) = NEW.scope AND r.proposed = IF(NEW.is_on, 'on', 'off')"
+    f" AND {has_words_of_person_sql('NEW.reason', '$[2]')}"
 )
-"""SQL condition: the desk request `r` asks for this setting of this switch."""
+"""SQL condition: the desk request `r` asks for this setting of this switch, for this reason."""
 
 
 def _make_no_deletion_rules(table_rows_text: str) -> tuple[TriggerRule, ...]:
@@ -137,6 +156,11 @@ _ALERT_UPDATE_RULES = (
         f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
         f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
         "nobody acknowledges in the name of somebody else",
+    ),
+    TriggerRule(
+        f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR NEW.acknowledged_by IS NULL"
+        f" OR {is_requested_sql(_IS_ACKNOWLEDGE_REQUEST_SQL)}",
+        "the person has not acknowledged this alert in these words",
     ),
     TriggerRule(
         f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
@@ -209,6 +233,9 @@ _BULK_RUN_INSERT_RULES = (
         "a bulk run begins as frozen",
     ),
     TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
+    TriggerRule(
+        is_requested_sql(_IS_BULK_FREEZE_REQUEST_SQL), "the person has not asked for this bulk run in these words"
+    ),
 )
 _BULK_RUN_UPDATE_RULES = (
     VERSION_RULE,

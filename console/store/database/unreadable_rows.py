@@ -75,13 +75,21 @@ def _iterate_readable_rows(
 
 def parse_detail(text: str) -> dict[str, object]:
     """Return the detail of an audit entry. Every account may insert entries, so the text may be in a form that this
-    program doesn't write; then its first characters are returned under the key `unreadable`.
+    program doesn't write; then its first characters are returned under the key `unreadable`. A text with the same
+    key twice is such a form: a trigger of the server reads another one of the two values than this program.
     """
     try:
-        detail = json.loads(text)
+        detail = json.loads(text, object_pairs_hook=_make_object_without_repeated_keys)
     except (ValueError, RecursionError):
         detail = None
     return detail if isinstance(detail, dict) else {"unreadable": text[:LONGEST_UNREADABLE_CHARACTERS]}
+
+
+def _make_object_without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("the same key twice")
+    return made
 
 
 def pop_unreported_rows() -> tuple[UnreadableRow, ...]:

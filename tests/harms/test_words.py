@@ -1,0 +1,286 @@
+"""A person's words: the worker writes in the person's name what the person has typed, and nothing else.
+
+The text that a note, a reason, a comment, an acknowledgement or a person's evidence has is compared with the request,
+which only the person could insert and nobody can change.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pymysql
+import pytest
+
+from console.domain.access.read_only import SWITCH_KIND
+from console.domain.desk_requests.records import make_request_id
+from console.domain.payments.records import RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
+from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
+from console.services.guarded.answer_serialization import serialize_value
+from console.store.database.unreadable_rows import parse_detail
+from tests.harms.test_asked_for import _ENGINES, FREE, NOW, REFUND, SUM, Bench, benched, refund, session_row
+
+TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
+"""What a person types, and what the services make of it."""
+FORGED = ("pay at once", "please", WORDS.upper(), f"{WORDS} ", f"{WORDS}.", "", TYPED[3:-5])
+ALERT, UNKNOWN = 77, 78
+REFUSED_BY_TRIGGER = 1644
+Statement = tuple[str, Mapping[str, object]]
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """People who ask, an open alert, and a credit check without a known outcome."""
+    with benched(request.param, acts=False) as made:
+        made.run(
+            "owner",
+            f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+            f" VALUES ({ALERT}, 'r', 'payment', {FREE}, 'o', 'e', {NOW})",
+        )
+        yield made
+
+
+@dataclass(frozen=True)
+class Said:
+    """A command with words in its arguments, and the statement by which a worker stores them."""
+
+    who: str
+    action: str
+    subject: tuple[str | None, object]
+    make_arguments: Callable[[str], list[object]]
+    make_statement: Callable[[str], Statement]
+    before: tuple[str, ...] = ()
+    proposed: str | None = None
+    amount: int | None = None
+
+
+def _insert(table: str, values: Mapping[str, object]) -> Statement:
+    texts = [str(value)[1:] if str(value).startswith("=") else f"%({name})s" for name, value in values.items()]
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})", values
+
+
+def _note(words: str) -> Statement:
+    return _insert(
+        "notes", {"kind": "payment", "subject_id": FREE, "person": "{op-a}", "at": f"={NOW}", "words": words}
+    )
+
+
+def _bulk(words: str) -> Statement:
+    values = {"action": "note", "state": "frozen", "words": words, "most": 0, "made_by": "{op-a}",
+              "made_at": f"={NOW}", "changed_at": f"={NOW}", "version": 1}  # fmt: skip
+    return _insert("bulk_runs", values)
+
+
+def _step(words: str) -> Statement:
+    values = {"incident_id": ALERT, "position": 1, "action": "resolve", "person": "{op-a}", "at": f"={NOW}",
+              "words": words}  # fmt: skip
+    return _insert("incident_steps", values)
+
+
+def _switch(words: str) -> Statement:
+    values = {"scope": "paypay", "is_on": 1, "reason": words, "person": "{lead-b}", "at": f"={NOW}"}
+    return _insert("read_only_switches", values)
+
+
+def _acknowledge(words: str) -> Statement:
+    sql = f"UPDATE alerts SET acknowledged_by = %(who)s, acknowledged_at = {NOW}, note = %(words)s WHERE id = {ALERT}"
+    return sql, {"who": "{op-a}", "words": words}
+
+
+def _decline(words: str) -> Statement:
+    decline = "UPDATE refunds SET status = 'rejected', declined_because = %(words)s, version = version + 1"
+    return f"{decline} WHERE id = {REFUND}", {"words": words}
+
+
+RESERVE, ROW = refund("op_a")
+
+
+def _reason(words: str) -> Statement:
+    return ROW.replace("'broken'", "%(words)s").replace("{op_a}", "{op-a}"), {"words": words}
+
+
+def _ticket(words: str) -> Statement:
+    row = ROW.replace("reason,", "reason, ticket,").replace("'broken'", "'broken', %(words)s")
+    return row.replace("{op_a}", "{op-a}"), {"words": words}
+
+
+def _comment(words: str) -> Statement:
+    radar = json.dumps([{"rule": "r", "answer": words}, {"rule": "s", "answer": None}], ensure_ascii=False)
+    column = "'[]', '[]'"
+    assert column in ROW
+    return ROW.replace(column, "'[]', %(radar)s").replace("{op_a}", "{op-a}"), {"radar": radar}
+
+
+def _request(**more: object) -> Callable[[str], list[object]]:
+    def make(words: str) -> list[object]:
+        given = {name: value(words) if callable(value) else value for name, value in more.items()}
+        return [RefundRequest(FREE, str(SUM), **{"reason": "broken", **given})]
+
+    return make
+
+
+def _evidence(body: str, summary: str) -> Statement:
+    values = {"subject_kind": "credit-check", "subject_id": UNKNOWN, "source": "person", "who": "{op-a}",
+              "sha256": hashlib.sha256(body.encode()).hexdigest(), "summary": summary, "body": body,
+              "at": f"={NOW}"}  # fmt: skip
+    return _insert("evidence", values)
+
+
+REASON = StatedReason(DecisionReason.NOT_LISTED, "20 purchases")
+SAID = {
+    "note": Said("op-a", "note", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
+    "hand over": Said("op-a", "hand over", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
+    "bulk freeze": Said("op-a", "bulk freeze", (None, None), lambda w: ["note", "waiting", w], _bulk),
+    "incident resolve": Said("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w], _step),
+    "switch": Said("lead-b", "read-only set", (SWITCH_KIND, "paypay"), lambda w: ["paypay", True, w], _switch,
+                   proposed="on"),
+    "acknowledge": Said("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _acknowledge),
+    "decline": Said("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None], _decline),
+    "reason": Said("op-a", "refund request", ("payment", FREE), _request(reason=str), _reason, (RESERVE,),
+                   amount=SUM),
+    "ticket": Said("op-a", "refund request", ("payment", FREE), _request(ticket=str), _ticket, (RESERVE,),
+                   amount=SUM),
+    "evidence": Said("op-a", "resolve", ("credit-check", UNKNOWN),
+                     lambda w: ["credit-check", str(UNKNOWN), "error", w, None, None, REASON],
+                     lambda w: _evidence(w, "[not_listed] 20 purchases"), proposed="error"),
+    "stated reason": Said("op-a", "resolve", ("credit-check", UNKNOWN),
+                          lambda w: ["credit-check", str(UNKNOWN), "error", "seen", None, None,
+                                     StatedReason(DecisionReason.NOT_LISTED, w)],
+                          lambda w: _evidence("seen", f"[not_listed] {w}"), proposed="error"),
+}  # fmt: skip
+
+
+def _ask(bench: Bench, said: Said, arguments: list[object], file_digest: str | None = None) -> str:
+    """A request with these arguments, as the person's desk stores it: its id."""
+    kind, id = said.subject
+    request = make_request_id()
+    values = {"id": request, "action": said.action, "desk": "d", "subject_kind": kind, "subject_id": id,
+              "proposed": said.proposed, "amount_minor": said.amount, "confirmed": 1, "evidence_sha256": file_digest,
+              "args": json.dumps([serialize_value(value) for value in arguments], ensure_ascii=False)}  # fmt: skip
+    _execute(bench, said.who, (_insert("requests", values),))
+    return request
+
+
+def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT") -> None:
+    connection = bench.team.connect(who)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("START TRANSACTION")
+            for statement in statements:
+                sql, values = (statement, {}) if isinstance(statement, str) else statement
+                named = {name: bench.team.names.get(str(value)[1:-1], value) for name, value in values.items()}
+                for name, account in {**bench.team.names, "me": bench.team.names[who]}.items():
+                    sql = sql.replace(f"{{{name}}}", account)
+                cursor.execute(sql, named or None)
+            cursor.execute(ends)
+    finally:
+        connection.close()
+
+
+def _writes(bench: Bench, said: Said, taken: tuple[str, str], statement: Statement) -> bool:
+    """Whether the worker may store this, in a transaction that is undone."""
+    try:
+        _execute(bench, "worker", (*taken, *said.before, statement), ends="ROLLBACK")
+    except pymysql.MySQLError as refusal:
+        if refusal.args[0] != REFUSED_BY_TRIGGER:
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_words_are_those_of_the_request(bench: Bench, name: str) -> None:
+    said = SAID[name]
+    taken = bench.takes(_ask(bench, said, said.make_arguments(TYPED)))
+    exact = TYPED if name == "evidence" else WORDS
+    assert _writes(bench, said, taken, said.make_statement(exact))
+    for forged in FORGED:
+        assert not _writes(bench, said, taken, said.make_statement(forged)), forged
+    empty = bench.takes(_ask(bench, said, said.make_arguments("")))
+    assert not _writes(bench, said, empty, said.make_statement(WORDS))
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_words_of_another_request_are_not_said_here(bench: Bench, name: str) -> None:
+    """The person has said this once, in a request that this session does not execute."""
+    said = SAID[name]
+    _ask(bench, said, said.make_arguments(TYPED))
+    other = bench.takes(bench.asks(said.who, "probe", "payment", FREE))
+    assert not _writes(bench, said, other, said.make_statement(TYPED if name == "evidence" else WORDS))
+
+
+def test_comments_on_warnings_are_those_of_the_maker(bench: Bench) -> None:
+    said = Said("op-a", "refund request", ("payment", FREE), _request(answers=lambda w: (("r", w),)), _comment,
+                (RESERVE,), amount=SUM)  # fmt: skip
+    taken = bench.takes(_ask(bench, said, said.make_arguments(WORDS)))
+    assert _writes(bench, said, taken, said.make_statement(WORDS))
+    assert not _writes(bench, said, taken, said.make_statement("the payer is known to me"))
+    silent = bench.takes(_ask(bench, said, _request()("")))
+    assert not _writes(bench, said, silent, said.make_statement(WORDS))
+
+
+def test_a_code_is_the_makers(bench: Bench) -> None:
+    said = Said("op-a", "refund request", ("payment", FREE), _request(reason_code=RefundReason.OTHER), _reason,
+                (RESERVE,), amount=SUM)  # fmt: skip
+    taken = bench.takes(_ask(bench, said, said.make_arguments("")))
+    row = ROW.replace("reason,", "reason, reason_code,").replace("{op_a}", "{op-a}")
+    other = next(code for code in RefundReason if code is not RefundReason.OTHER)
+    for code, is_right in ((RefundReason.OTHER, True), (other, False)):
+        statement = (row.replace("'broken'", "'broken', %(code)s"), {"code": code.value})
+        assert _writes(bench, said, taken, statement) is is_right
+
+
+@pytest.mark.parametrize(("given", "right", "wrong"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")])
+def test_a_number_in_evidence_is_the_persons(bench: Bench, given: str, right: str, wrong: str) -> None:
+    """The number that the provider has given is the first line of the evidence."""
+    said = SAID["evidence"]
+    arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given, None, REASON]
+    taken = bench.takes(_ask(bench, said, arguments))
+    summary = "[not_listed] 20 purchases"
+    assert _writes(bench, said, taken, _evidence(f"number {right}\non the list", summary))
+    assert _writes(bench, said, taken, _evidence("no number\non the list", summary))
+    for body in (f"number {wrong}\non the list", f"number {right}\nnot on the list", "yes\non the list"):
+        assert not _writes(bench, said, taken, _evidence(body, summary)), body
+
+
+def test_a_file_is_the_persons(bench: Bench) -> None:
+    said, content = SAID["evidence"], "bill of November"
+    arguments: list[object] = ["credit-check", str(UNKNOWN), "error", {"file": "bill.pdf"}, None, None, None]
+    taken = bench.takes(_ask(bench, said, arguments, hashlib.sha256(content.encode()).hexdigest()))
+    assert _writes(bench, said, taken, _evidence(content, content))
+    for body, summary in (("bill of May", "bill of May"), (content, "bill of May")):
+        assert not _writes(bench, said, taken, _evidence(body, summary))
+
+
+def entry(detail: str, who: str, session: str) -> Statement:
+    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": who, "desk": "d", "what": "record.note",
+              "subject_kind": "payment", "subject_id": FREE, "result": "done", "detail": detail,
+              "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
+    return _insert("audit_log", values)
+
+
+def test_an_entry_in_a_persons_name_names_request_and_worker(bench: Bench) -> None:
+    said = SAID["note"]
+    request = _ask(bench, said, said.make_arguments(TYPED))
+    taken, session = bench.takes(request), str(uuid.uuid4())
+    bench.run("worker", session_row(session, "{worker}"))
+    worker = bench.team.names["worker"]
+    honest = {"note": 1, "request": request, "worker": worker}
+    assert _writes(bench, said, taken, entry(json.dumps(honest), "{op-a}", session))
+    for detail in (
+        {}, {"request": request}, {"worker": worker}, honest | {"worker": bench.team.names["op-a"]},
+        honest | {"request": str(uuid.uuid4())}, {"note": honest}, [request, worker], honest | {"request": [request]},
+    ):  # fmt: skip
+        assert not _writes(bench, said, taken, entry(json.dumps(detail), "{op-a}", session)), detail
+    for text in ("", "no JSON", f'{{"request":"{request}"'):
+        assert not _writes(bench, said, taken, entry(text, "{op-a}", session)), text
+
+
+@pytest.mark.parametrize("name", ["request", "\\u0072equest"])
+def test_a_fact_told_twice_is_no_fact(name: str) -> None:
+    """A server reads the first one, this program the last one."""
+    text = f'{{"request":"a","worker":"w","{name}":"b"}}'
+    assert parse_detail(text) == {"unreadable": text}
+    assert parse_detail('{"map":{"a":1,"b":2},"a":3}') == {"map": {"a": 1, "b": 2}, "a": 3}
