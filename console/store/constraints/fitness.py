@@ -23,6 +23,11 @@ OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
 MIN_CLUSTER_NODES = 3
 """Smallest sufficient number of nodes of a Galera cluster; a smaller cluster is reported. With two nodes, the loss of
 one loses the quorum."""
+LARGEST_WRITESET_BYTES = 32 * 1024 * 1024
+"""Largest value (bytes) of `wsrep_max_ws_size` that isn't reported. While a Galera cluster replicates one transaction
+of hundreds of MiB, every other COMMIT waits at all nodes, for up to a minute. The largest transaction of this program
+is a desk request with a file of 10 MiB.
+"""
 
 _CLAIM_INDEX = "uq_credit_checks_claim"
 _AUDIT_TRIGGERS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
@@ -119,8 +124,8 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
     """Check that the connected node belongs to the primary component of a Galera cluster; with separate servers two
-    desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes. A single server
-    without Galera isn't checked.
+    desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes, and one that accepts
+    transactions of more than LARGEST_WRITESET_BYTES. A single server without Galera isn't checked.
     """
     configured_node_count = len(database.server.nodes) if database.server else 1
     is_cluster_on = _read_server_variable(conn, "wsrep_on") == "ON"
@@ -133,6 +138,14 @@ def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFind
     facts = {"size": int(cluster_size), "status": status, "nodes": configured_node_count}
     yield FitnessFinding("cluster", is_cluster_on and status == "Primary", facts)
     yield FitnessFinding("cluster_size", int(cluster_size) >= MIN_CLUSTER_NODES, facts, stops_purchases=False)
+    if is_cluster_on:
+        writeset_bytes = int(_read_server_variable(conn, "wsrep_max_ws_size") or 0)
+        yield FitnessFinding(
+            "writeset",
+            0 < writeset_bytes <= LARGEST_WRITESET_BYTES,
+            {"mib": writeset_bytes // 1024**2, "largest_mib": LARGEST_WRITESET_BYTES // 1024**2},
+            stops_purchases=False,
+        )
 
 
 def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:

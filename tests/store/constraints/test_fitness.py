@@ -130,6 +130,20 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
     database.close()
 
 
+def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.Cluster) -> None:
+    node = galera_cluster.nodes[0]
+    database = Database(node.fresh_database(), without_time_limit=True)
+    migrate.upgrade(database)
+    ((before,),) = node.sql("SELECT @@GLOBAL.wsrep_max_ws_size")
+    assert int(before) == fitness.LARGEST_WRITESET_BYTES
+    node.sql("SET GLOBAL wsrep_max_ws_size = 2147483647")
+    try:
+        assert unwell(database) == {"writeset": False}
+    finally:
+        node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
+        database.close()
+
+
 def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
     """Demand 10: commits that are not flushed, or a clock that sessions forge: refused, or said; nothing is sent."""
     server_fixtures.need("mariadb")

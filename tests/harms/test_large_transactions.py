@@ -1,0 +1,46 @@
+"""One person's largest transaction holds nobody up: a cluster set up as advised refuses it."""
+
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
+from tests.harms.test_asked_for import Bench, benched
+
+PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
+_ADD_REQUEST = (
+    "INSERT INTO requests (id, action, args, evidence_sha256) VALUES (%s, 'resolve', '[]', REPEAT('a', 64))"
+)
+_ADD_PART = (
+    f"INSERT INTO request_files (request, part, content) VALUES (%s, %s, REPEAT('x', {LONGEST_FILE_PART_BYTES}))"
+)
+_STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Bench]:
+    with benched("galera", acts=False) as made:
+        yield made
+
+
+def _sends_files(bench: Bench, who: str, count: int) -> None:
+    """So many files of the largest size, in one transaction."""
+    with bench.team.connect(who) as line, line.cursor() as cursor:
+        line.begin()
+        for _ in range(count):
+            request = make_request_id()
+            cursor.execute(_ADD_REQUEST, (request,))
+            for part in range(PARTS_OF_LARGEST_FILE):
+                cursor.execute(_ADD_PART, (request, part))
+        line.commit()
+
+
+def test_a_cluster_takes_no_huge_transaction(cluster: Bench) -> None:
+    """While it replicated one of 490 MiB, each node made every other COMMIT wait, for up to 64 s."""
+    _sends_files(cluster, "op-a", 1)
+    assert cluster.run("owner", _STORED_FILES) == [(1,)]
+    with pytest.raises(pymysql.MySQLError, match="writeset size"):
+        _sends_files(cluster, "op-a", 4)
+    assert cluster.run("owner", _STORED_FILES) == [(1,)]
+    cluster.asks("lead-b", "probe")
