@@ -1,0 +1,57 @@
+"""The settings that a session may change, as its server lists them, each at its limits."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+_LIMITS = ("0", "1", "-1", "9223372036854775807", "18446744073709551615")
+_TEXTS = ("''", "NULL", "DEFAULT", "'0'")
+_CHARACTER_SETS = ("'latin1'", "'utf16'", "'sjis'", "'binary'", "'utf8mb3'")
+_COLLATIONS = ("'utf8mb4_general_ci'", "'utf8mb4_bin'", "'latin1_swedish_ci'", "'binary'")
+_VALUES_BY_NAME = {
+    "time_zone": ("'+14:00'", "'-12:59'", "'+00:00'", "'SYSTEM'", "'Asia/Tokyo'"),
+    "timestamp": ("1", "2000000000", "DEFAULT"),
+    "system_versioning_asof": ("'2000-01-01'", "DEFAULT"),
+    "transaction_isolation": ("'READ-UNCOMMITTED'", "'READ-COMMITTED'", "'SERIALIZABLE'"),
+}
+
+
+def list_settings(cursor: Any) -> Sequence[str]:
+    """Each session variable of the server of `cursor` with some values, as `name = value`."""
+    cursor.execute("SHOW SESSION VARIABLES")
+    names = [str(name) for name, _value in cursor.fetchall()]
+    cursor.execute("SHOW TABLES FROM information_schema LIKE 'SYSTEM_VARIABLES'")
+    facts: dict[str, tuple[Any, ...]] = {}
+    if cursor.fetchall():  # on MySQL the server tells no types
+        cursor.execute(
+            "SELECT LOWER(variable_name), variable_type, numeric_min_value, numeric_max_value, enum_value_list"
+            " FROM information_schema.system_variables WHERE variable_scope LIKE '%SESSION%' AND read_only = 'NO'"
+        )
+        facts = {str(name): tuple(rest) for name, *rest in cursor.fetchall()}
+    return [
+        f"{name} = {value}"
+        for name in (sorted(facts) or names)
+        for value in dict.fromkeys(_values_of(name, *facts.get(name, ("", None, None, None))))
+    ]
+
+
+def _values_of(name: str, kind: str, smallest: str | None, largest: str | None, choice: str | None) -> Iterator[str]:
+    if name in _VALUES_BY_NAME:
+        yield from _VALUES_BY_NAME[name]
+    elif name.startswith("character_set"):
+        yield from _CHARACTER_SETS
+    elif name.startswith("collation"):
+        yield from _COLLATIONS
+    elif choice:
+        flags = choice.split(",")
+        if kind == "FLAGSET":
+            yield from (f"'{flag}={state}'" for flag in flags if flag != "default" for state in ("on", "off"))
+        else:
+            yield from (f"'{flag}'" for flag in flags)
+        if kind == "SET":
+            yield from ("''", f"'{choice}'")
+    elif kind == "BOOLEAN":
+        yield from ("0", "1")
+    elif smallest is not None:
+        yield from (smallest, str(largest), "1", "1000")
+    else:
+        yield from (*_LIMITS, *_TEXTS)

@@ -1,0 +1,109 @@
+"""Every setting that a session of a person who asks may change, at its limits: a request has its person and its time,
+what is refused stays refused, and everybody's work goes on.
+"""
+
+import random
+from dataclasses import replace
+
+import pymysql
+import pytest
+
+from console.domain.desk_requests.records import make_request_id
+from console.store.constraints.desk_requests import MAX_WAITING_REQUESTS
+from tests.harms.scene import UTC
+from tests.harms.session_settings import list_settings
+from tests.harms.test_every_route import _ENGINES, ASKING, Stage, stage
+
+__all__ = ["stage"]
+
+DRAWN = 60
+"""Settings of one run. The soak tries all of them."""
+FULL = "lead-c"
+"""Somebody who has as many requests waiting as a person may have."""
+LONGEST_WAIT_SECONDS = 60
+_FORGED = (
+    "INSERT INTO requests (id, who, at, expires_at, action, args, desk) VALUES"
+    " ('{id}', '{other}', '2020-01-01', '2099-01-01', 'refetch', '[]', 'forged')"
+)
+_REFUSED = (
+    "INSERT INTO requests (id, action, args, state) VALUES ('{id}', 'probe', '[]', 'taken')",
+    "INSERT INTO requests (id, action, args, taken_by) VALUES ('{id}', 'probe', '[]', '{me}')",
+    "INSERT INTO requests (id, action, args, state, result) VALUES ('{id}', 'probe', '[]', 'ended', 'x')",
+    "INSERT INTO requests (id, action, args) VALUES ('no-uuid', 'probe', '[]')",
+    "INSERT INTO requests (id, action, args) VALUES ('{id}', 'probe', REPEAT('x', 20000))",
+    "INSERT INTO requests SET id = '{id}', action = 'withdraw', args = '[]', subject_id = '{others_request}'",
+    "INSERT INTO request_files (request, part, content) VALUES ('{others_request}', 0, 'x')",
+)
+_LEFT_BEHIND = "forged"
+
+
+def _tries(cursor: object, statement: str) -> bool:
+    """Say one statement. Return True if the server does it."""
+    try:
+        cursor.execute(statement)  # type: ignore[attr-defined]  # of a driver without types
+    except (pymysql.MySQLError, UnicodeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("drawn", [DRAWN, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"])
+@pytest.mark.parametrize("stage", _ENGINES, indirect=True)
+def test_no_setting_forges_a_request(stage: Stage, drawn: int) -> None:
+    people, names = replace(stage.scene.people, server=stage.scene.nodes[-1]), stage.scene.people.names
+    others_request = make_request_id()
+    with people.connect("op-b") as line, line.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO requests (id, action, args, evidence_sha256) VALUES ('{others_request}', 'probe', '[]',"
+            " REPEAT('a', 64))"
+        )
+    with people.connect(FULL) as line, line.cursor() as cursor:
+        for _ in range(MAX_WAITING_REQUESTS):
+            cursor.execute(f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')")
+        settings = list(list_settings(cursor))
+    before, settled, passed = stage.content(), 0, []
+    for setting in random.sample(settings, drawn) if drawn else settings:
+        who = ASKING[settled % len(ASKING)]
+        words = {"me": names[who], "other": names["lead-b"], "others_request": others_request}
+        with people.connect(who) as line, line.cursor() as cursor:
+            if not _tries(cursor, f"SET SESSION {setting}"):
+                continue
+            settled += 1
+            _tries(cursor, _FORGED.format(id=make_request_id(), **words))
+            passed += [
+                (setting, refused)
+                for refused in _REFUSED
+                if who != "aud-e" and _tries(cursor, refused.format(id=make_request_id(), **words))
+            ]
+        with people.connect(FULL) as line, line.cursor() as cursor:
+            one_more = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
+            if _tries(cursor, f"SET SESSION {setting}") and _tries(cursor, one_more):
+                passed.append((setting, "one more than a person may have waiting"))
+        if settled % 50 == 0:
+            _end_requests(stage, names[FULL], others_request)
+    assert passed == []
+    assert stage.content() == before
+    assert settled > (drawn // 3 or 300)
+    _judge_forged_requests(stage)
+    _end_requests(stage, "", "")
+    stage.judge()
+    stage.work_goes_on()
+
+
+def _judge_forged_requests(stage: Stage) -> None:
+    """Each has the account that inserted it, and the server's time of that."""
+    rows = stage.scene.sql(
+        "SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, expires_at)), state,"
+        f" at BETWEEN {UTC} - INTERVAL 1 HOUR AND {UTC} + INTERVAL 2 SECOND, at, expires_at"
+        f" FROM requests WHERE desk = '{_LEFT_BEHIND}'"
+    )
+    assert rows
+    asking = {stage.scene.people.names[who] for who in ASKING}
+    wrong = [row for row in rows if row[0] not in asking or row[1] != LONGEST_WAIT_SECONDS or row[3] != 1]
+    assert wrong == []
+
+
+def _end_requests(stage: Stage, but_of: str, but: str) -> None:
+    """No request waits any longer, but those of one person and one other; by the owner."""
+    stage.scene.sql(
+        f"UPDATE requests SET state = 'ended' WHERE state = 'asked' AND who <> '{but_of}' AND id <> '{but}'"
+    )
