@@ -1,0 +1,97 @@
+"""Words that a person types at a desk that asks are stored as they are, without white space at both ends."""
+
+from datetime import timedelta
+
+import pytest
+
+from console.domain.bulk.records import ChosenRecord
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
+from console.sandbox.server import Sandbox
+from tests.support.asking import ask_only, executing, typing
+from tests.support.desks import MovedClock
+from tests.support.invented import numbers
+from tests.support.payment_desks import paying, told
+from tests.support.places import Place
+
+TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
+ALERT = 77
+
+
+def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """Each command with words, by the real services on both sides."""
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
+    ask_only(place, "op-a", "lead-b")
+    place.sql(
+        "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+        f" VALUES ({ALERT}, 'stuck_saga', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
+    )
+    with (
+        place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
+        executing(worker),
+        paying(place, sandbox, clock) as scene,
+        place.opened(sandbox, clock, person="lead-b", desk=3) as checker,
+    ):
+        desk = scene.console
+        desk.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
+        paid = scene.of_number("paypay", "ORD-1")
+        assert paid is not None
+        desk.payments.probe(paid.id)
+        desk.recovery.add_note("payment", paid.id, TYPED)
+        desk.recovery.take("payment", paid.id)
+        desk.recovery.hand_over("payment", paid.id, TYPED)
+        probed = scene.of_number("paypay", "ORD-1")
+        assert probed is not None
+        run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), TYPED)
+        desk.bulk.run(run.id)
+        assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(WORDS, 3)]
+        incident = desk.incidents.snooze(ALERT, clock.now() + timedelta(hours=1), TYPED)
+        desk.incidents.wake(incident.id)
+        desk.incidents.hand_over(incident.id, place.named("lead-b"), TYPED)
+        desk.incidents.resolve(incident.id, TYPED)
+        desk.incidents.reopen(incident.id, TYPED)
+        assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(WORDS,)]
+        assert desk.alerts.acknowledge(ALERT, TYPED).note == WORDS
+        checker.read_only_switches.set_switch("atom", True, TYPED)
+        assert place.sql("SELECT reason FROM read_only_switches") == [(WORDS,)]
+        asked = desk.refunds.request(
+            RefundRequest(paid.id, "1000", TYPED, ticket=" T-1 ", reason_code=RefundReason.WRONG_AMOUNT)
+        )
+        assert (asked.reason, asked.ticket) == (WORDS, "T-1")
+        with typing(place, "lead-b"):
+            declined = checker.refunds.reject(asked.id, TYPED)
+        assert declined.declined_because == WORDS
+        asked = desk.refunds.request(RefundRequest(paid.id, "500", "", reason_code=RefundReason.RETURNED))
+        assert asked.reason == ""
+        desk.refunds.withdraw(asked.id)
+
+
+def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> None:
+    ask_only(place, "op-a")
+    given = (
+        (TYPED, StatedReason(DecisionReason.NOT_LISTED, TYPED)),
+        ("number 7\nis on the bill", None),
+        ("[not_listed] by a script", None),
+    )
+    with (
+        place.opened(sandbox, person="worker", desk=1) as worker,
+        place.opened(sandbox, person="op-a", desk=2) as maker,
+        executing(worker),
+    ):
+        for number, (proof, reason) in zip(numbers(len(given), seed=8), given, strict=True):
+            sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
+            with pytest.raises(ConsoleError) as unknown:
+                maker.credit_checks.purchase(PurchaseRequest(number, "1"))
+            record = unknown.value.detail["record"]
+            assert isinstance(record, CreditCheck)
+            maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
+    kept = dict(place.sql("SELECT body, summary FROM evidence WHERE source = 'person'"))
+    assert kept == {
+        TYPED: f"[not_listed] {WORDS}",
+        "number 7\nis on the bill": "number 7\nis on the bill",
+        "[not_listed] by a script": " [not_listed] by a script",
+    }
