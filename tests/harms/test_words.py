@@ -115,7 +115,7 @@ def _comment(words: str) -> Statement:
 
 def _request(**more: object) -> Callable[[str], list[object]]:
     def make(words: str) -> list[object]:
-        given = {name: value(words) if callable(value) else value for name, value in more.items()}
+        given: dict[str, Any] = {name: value(words) if callable(value) else value for name, value in more.items()}
         return [RefundRequest(FREE, str(SUM), **{"reason": "broken", **given})]
 
     return make
