@@ -2,19 +2,19 @@
 provider's history. If the provider has no history, ask it about each of our payments instead.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.money import Money
+from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
@@ -29,7 +29,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource, store_answer
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import HistoryRowApplier
+from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_difference
 from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -43,6 +43,13 @@ from console.store.refunds import refunds
 ROWS_PER_BATCH = 200
 REFUND_PHASE_POSITION_PREFIX = "refunds:"
 """Prefix of the stored position of a run that has compared all payments and now compares the refunds."""
+_REFUSED_ROW_REASONS: Mapping[str, str] = {
+    "bad_id": "id",
+    "amount_and_day_needed": "amount",
+    "bad_amount": "amount",
+}
+"""By the reason for which an adapter sends no question about a payment: the code of the reason for which a
+reconciliation refuses our row. The values of the row are the cause, so that asking later doesn't help."""
 RecordT = TypeVar("RecordT", Payment, Refund)
 RecordPageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
 
@@ -253,10 +260,11 @@ class OwnRecordComparison:
         if report is None:
             self._record_unusable_answer(run_journal, payment, outcome, key)
             return
-        row, sourced_report = (
-            _make_history_row(payment, report, asked_at, key),
-            ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome),
-        )
+        row = _make_history_row(payment, report, asked_at, key)
+        if row is None:
+            _record_refused_row(run_journal, payment, "amount", key)
+            return
+        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
         finding = compare_row(payment, row)
         if finding == MATCHED_ROW and not self._has_open_cases(payment):
             self._compare_refund_sum(run_journal, payment, report, key)
@@ -283,11 +291,16 @@ class OwnRecordComparison:
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
         """Write the result of a provider's answer that does not contain the payment's state. "Not found" about a
-        payment that is not paid here counts as a match; about a paid payment, it opens a case. Any other answer is
-        stored as evidence, and its error is raised, which ends the run. A dry run stores nothing."""
+        payment that is not paid here counts as a match; about a paid payment, it opens a case. If the question can't
+        be asked with the values of our row, which another application may have written, the row counts as refused.
+        Any other answer is stored as evidence, and its error is raised, which ends the run. A dry run stores nothing.
+        """
         is_missing = outcome.kind is OutcomeClass.NOT_FOUND
         if is_missing and payment.state not in PAID_STATES:
             run_journal.count_match(key)
+            return
+        if outcome.sent is SendingCertainty.NO and outcome.reason in _REFUSED_ROW_REASONS:
+            _record_refused_row(run_journal, payment, _REFUSED_ROW_REASONS[outcome.reason], key)
             return
         if not run_journal.is_dry_run:
             context = self._context
@@ -338,12 +351,21 @@ class OwnRecordComparison:
         )
 
 
-def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:
+def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
+    """Count our payment as a row that can't be compared; `reason` is the code of the reason. The run goes on, because
+    each later run would end at this row, too."""
+    difference = make_refused_difference(key, reason, payment.merchant_payment_id)
+    run_journal.write_row(key, difference, lambda _tx: difference)
+
+
+def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow | None:
     """Return the provider's answer about a payment as a row of a history, so that it can be compared like such a
     row. `at` is the time of the question, `key` the key of the row. If the answer has no amount, the row gets
-    our payment's amount.
+    our payment's amount; None if `Money` refuses that amount, too, because another application has written it.
     """
-    amount = report.amount or Money(payment.captured_minor or payment.asked_minor, payment.currency)
+    amount = report.amount or make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency)
+    if amount is None:
+        return None
     paid_at = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at
     provider_id = report.provider_payment_id
     number, provider_word = payment.merchant_payment_id, report.provider_state

@@ -497,6 +497,29 @@ def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     assert rules(report) == [("reconcile_state", True)]
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(("currency", "minor"), [("USD", 50_000), ("INR", 2**60)])
+def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currency: str, minor: int) -> None:
+    """Another application has written an amount that `Money` refuses, or a number that Atom refuses: the row is
+    refused and a case, and the payments after it are compared. Each run of the day ended at such a row before."""
+    day = scene.context.now().astimezone(IST).date()
+    for number in ("ORD-1", "ORD-2", "ORD-3"):
+        scene.money.register_payment("atom", number, 50_000, "paid")
+        scene.payments.import_payment(PaymentImport("atom", number, amount="500.00", day=day))
+    scene.place.unguard("payments")
+    scene.place.sql(
+        f"UPDATE payments SET currency = '{currency}', asked_minor = {minor}, captured_minor = 0,"
+        " status = 'user_payment' WHERE merchant_payment_id = 'ORD-1'",
+        "UPDATE payments SET merchant_payment_id = 'ORD 2?' WHERE merchant_payment_id = 'ORD-2'",
+    )
+    dry = scene.console.reconciliation.run("atom", day, day, dry_run=True)
+    assert (counts(dry), dry.refused) == ((1, 0, 0, 0, 0), 2)
+    report = scene.console.reconciliation.run("atom", day, day)
+    assert (counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
+    assert rules(report) == [("reconcile_rows_refused", True)]
+    assert sorted(one.theirs or "" for one in report.differences) == ["amount ORD-1", "id ORD 2?"]
+
+
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
