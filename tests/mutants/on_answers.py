@@ -486,6 +486,28 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         "sqlite",
     ),
+    *(
+        Mutant(
+            f"the list is not compared with a denial: {name}",
+            (Change("console/services/credit_checks/listed_purchases.py", old, new),),
+            (f"{_LISTED}::{test}",),
+            "sqlite",
+        )
+        for name, old, new, test in (
+            (
+                "whose case a person has acknowledged",
+                "                if observed not in seen:\n",
+                "                if not seen:\n",
+                "test_each_listed_purchase_after_a_denial_is_seen_by_a_person",
+            ),
+            (
+                "that is not the newest",
+                "        for check in denied_checks:\n            for report",
+                "        for check in denied_checks[:1]:\n            for report",
+                "test_the_purchase_of_an_earlier_denial_stops_the_next_one",
+            ),
+        )
+    ),
     Mutant(
         "a list without a purchase that we know settles an unknown one",
         (

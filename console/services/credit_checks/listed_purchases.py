@@ -14,7 +14,6 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AnyRecord, ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CheckState
-from console.domain.recovery.decidable import is_denied_but_bought
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
@@ -73,8 +72,9 @@ def compare_denied_purchases(
 ) -> None:
     """Before a purchase, ask AlarmBox for its list of the corporation's purchases. Do this only if AlarmBox offers
     such a list, and if two people have decided that an earlier purchase of the corporation for this client was not
-    made. If the list has a purchase that may be this denied purchase, open the case `contradicted` about the earlier
-    credit check. The case stops the new purchase until a person acknowledges it.
+    made. If the list has a purchase that may be a denied one, open the case `contradicted` about the earlier credit
+    check. The case stops the new purchase until a person acknowledges it. After that, the same listed purchase stops
+    no purchase any more, but a further one does.
 
     Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the credentials, refuses the call
     because of too many calls, or doesn't answer. A list that can't be read doesn't stop the purchase, because the two
@@ -83,32 +83,36 @@ def compare_denied_purchases(
     if not reader.capabilities.finds_purchases:
         return
     with context.database.read() as conn:
-        denied_check = next(
-            (
-                check
-                for check in credit_checks.find_by_number(conn, corporation_number)
-                if check.client_id == client_id
-                and check.error_code == RESOLVED_BY_PEOPLE_CAUSE
-                and check.state is CheckState.ERROR
-                and not is_denied_but_bought(check)
-            ),
-            None,
-        )
-    if denied_check is None:
-        return
+        denied_checks = [
+            check
+            for check in credit_checks.find_by_number(conn, corporation_number)
+            if check.client_id == client_id
+            and check.error_code == RESOLVED_BY_PEOPLE_CAUSE
+            and check.state is CheckState.ERROR
+        ]
+        open_cases = credit_checks.find_denied_but_bought(conn, (corporation_number,)) if denied_checks else {}
+    if not denied_checks or (client_id, corporation_number) in open_cases:
+        return  # an open case stops the purchase without the list
     outcome = reader.find_purchases(corporation_number)
 
     def store_and_compare(tx: Transaction) -> None:
-        outcomes.store_answer_evidence(context, tx, denied_check, outcomes.LIST_CALL_NAME, outcome)
-        reports = _list_purchases_of_no_record(tx.conn, outcome, denied_check.created_at, context.now())
-        if reports:
-            observed = f"bought {reports[0].credit_check_id}"
-            outcomes.open_contradiction_case(context, tx, denied_check, observed)
+        outcomes.store_answer_evidence(context, tx, denied_checks[0], outcomes.LIST_CALL_NAME, outcome)
+        seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
+        for check in denied_checks:
+            for report in _list_purchases_of_no_record(tx.conn, outcome, check.created_at, context.now()):
+                observed = outcomes.format_observed_purchase(report.credit_check_id)
+                if observed not in seen:
+                    outcomes.open_contradiction_case(context, tx, check, observed)
+                    return
 
     context.write(store_and_compare)
     code = find_part_error_code(outcome)
     if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
-        facts: ProviderAnswerFacts = {"record": denied_check, "reason": outcome.reason, "status": outcome.status}
+        facts: ProviderAnswerFacts = {
+            "record": denied_checks[0],
+            "reason": outcome.reason,
+            "status": outcome.status,
+        }
         raise make_outcome_error(code, facts)
 
 

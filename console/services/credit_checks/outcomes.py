@@ -367,7 +367,7 @@ def _store_late_answer(
     provider_id_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id_fact)
     if is_contradicting_answer(record, outcome):
-        observed_purchase = f"bought {outcome.found.credit_check_id}" if outcome.found else "bought"
+        observed_purchase = format_observed_purchase(outcome.found.credit_check_id if outcome.found else None)
         observed = observed_purchase if outcome.kind is OutcomeClass.SUCCEEDED else f"not bought: {outcome.reason}"
         open_contradiction_case(context, tx, record, observed)
 
@@ -457,6 +457,22 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
         credit_checks.change_record(tx.conn, current_record, now, **credit_checks.make_work_values(work))
         context.record_audit(tx, AuditAction.CREDIT_CHECK_CONTRADICTED, record.id, {"observed": observed})
+
+
+def format_observed_purchase(provider_id: int | None) -> str:
+    """Return the text of a case about a purchase that AlarmBox has made, with AlarmBox's id; None if the id isn't
+    known."""
+    return "bought" if provider_id is None else f"bought {provider_id}"
+
+
+def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tuple[str, ...]:
+    """Return the texts of the cases about contradictions of the credit check that a person has acknowledged, also of
+    those that were closed since."""
+    return tuple(
+        alert.observed
+        for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)
+        if alert.rule_id == WorkReason.CONTRADICTED and alert.acknowledged_by is not None and alert.observed
+    )
 
 
 def end_reading_contradiction(

@@ -84,14 +84,14 @@ class CreditCheckProber:
         """
         context = self._context
         if record.credit_check_id is not None:
-            observed = f"bought {record.credit_check_id}"
+            observed = outcomes.format_observed_purchase(record.credit_check_id)
             context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
             return
         with context.database.read() as conn:
             is_denied = check_records.contradicts_answer_on_desk(context, conn, record)
         entry = context.spool.find(record.operation_id or "") if is_denied else None
         if entry is not None:
-            observed = f"bought {entry.provider_id}" if entry.provider_id is not None else "bought"
+            observed = outcomes.format_observed_purchase(entry.provider_id)
             context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
@@ -170,7 +170,9 @@ class CreditCheckProber:
         if current.certainty is Certainty.KNOWN:
             # It became known after the question: by a late answer, or by a decision of people.
             if report is not None and current.state is not CheckState.PENDING:
-                outcomes.open_contradiction_case(context, tx, current, f"bought {report.credit_check_id}")
+                outcomes.open_contradiction_case(
+                    context, tx, current, outcomes.format_observed_purchase(report.credit_check_id)
+                )
             return None
         if report is not None:
             self._settle_purchase(tx, current, outcome, report)

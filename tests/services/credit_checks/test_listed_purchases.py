@@ -336,3 +336,47 @@ def test_a_denied_purchase_that_is_not_listed_is_bought_again(
     listing.behaviour = "answers"
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
     assert len(listing.charges) == 1
+
+
+def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> CreditCheck:
+    """A purchase of which AlarmBox knows nothing yet, and two people say that it wasn't made."""
+    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    deny(console, "credit-check", record.id)
+    with place.acting(console, "lead-b") as other:
+        deny(other, "credit-check", record.id)
+    listing.behaviour = "answers"
+    return record
+
+
+def test_each_listed_purchase_after_a_denial_is_seen_by_a_person(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
+    """A person has acknowledged a purchase by hand that the list has. Then AlarmBox makes the denied one: nobody has
+    seen the second purchase in the list."""
+    deny_unmade(console, listing, place)
+    for provider_id in (1, 2):
+        listing.charges.append(Charge(provider_id, NUMBER, "", listing.today(), None))
+        for _ in range(2):
+            refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+            assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
+        (case,) = [alert for alert in console.alerts.list_alerts() if alert.acknowledged_by is None]
+        assert case.observed == f"bought {provider_id}"
+        with place.acting(console, "lead-b") as other:
+            other.alerts.acknowledge(case.id, "bought by hand")
+    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
+    assert listing.asked["check"] == 2
+
+
+def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
+    console: Console, listing: ListingVendor, place: Place, hand_clock: HandClock
+) -> None:
+    """Two purchases were denied, days apart. The list has one of the first day, which only the first can be."""
+    first, day = deny_unmade(console, listing, place), listing.today()
+    hand_clock.at += timedelta(days=5)
+    deny_unmade(console, listing, place)
+    listing.charges.append(Charge(1, NUMBER, "1", day, first.id))
+    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
+    (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    assert (case.subject_id, case.observed) == (first.id, "bought 1")
+    assert listing.asked["check"] == 2
