@@ -54,6 +54,12 @@ MUTANTS: tuple[Mutant, ...] = (
                 "test_a_lost_purchase_of_another_client_may_own_it",
             ),
             (
+                "one that people have denied",
+                " or other_check.error_code == RESOLVED_BY_PEOPLE_CAUSE)",
+                ")",
+                "test_a_denied_purchase_may_own_what_is_listed",
+            ),
+            (
                 "one of another application",
                 "other_check.id != record.id\n                and other_check.credit_check_id is None\n",
                 "other_check.id == record.id\n                and other_check.credit_check_id is not None\n",

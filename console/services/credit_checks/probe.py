@@ -20,6 +20,7 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.recovery.decidable import has_expired
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
@@ -237,7 +238,8 @@ class CreditCheckProber:
     def _may_id_belong_to_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
         """True if an unused id in the provider's list may belong to a purchase other than that of `record`: another
         purchase of the corporation number is open, another credit check of the number has no id and was not certainly
-        refused (another application may have bought it), or the database has lost a purchase of the number.
+        refused (another application may have bought it, or AlarmBox has made the purchase after people decided that
+        it wasn't made), or the database has lost a purchase of the number.
         """
         number = record.corporation_number
         return (
@@ -245,7 +247,7 @@ class CreditCheckProber:
             or any(
                 other_check.id != record.id
                 and other_check.credit_check_id is None
-                and other_check.state is not CheckState.ERROR
+                and (other_check.state is not CheckState.ERROR or other_check.error_code == RESOLVED_BY_PEOPLE_CAUSE)
                 for other_check in credit_checks.find_by_number(tx.conn, number)
             )
             or bool(check_records.list_lost_purchases(self._context, tx.conn, number))

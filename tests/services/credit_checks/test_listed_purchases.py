@@ -380,3 +380,18 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert (case.subject_id, case.observed) == (first.id, "bought 1")
     assert listing.asked["check"] == 2
+
+
+@pytest.mark.parametrize("client", ["1", "2"])
+def test_a_denied_purchase_may_own_what_is_listed(
+    console: Console, listing: ListingVendor, place: Place, client: str
+) -> None:
+    """AlarmBox makes client 1's purchase after two people have denied it. It settles no other unknown purchase by
+    itself: with its id there, nothing would stop client 1's next purchase. A person says which one it is."""
+    denied = deny_unmade(console, listing, place)
+    second = buy_unknown(console, listing, client, "silent_before_charge")
+    listing.charges.append(Charge(1, NUMBER, "1", listing.today(), denied.id))
+    assert probe(console, second) == ("outcome_unknown", "several_wait")
+    named = console.recovery.resolve("credit-check", second.id, "success", "their screen", 1)
+    assert isinstance(named.record, CreditCheck)
+    assert named.record.state is CheckState.SUCCESS

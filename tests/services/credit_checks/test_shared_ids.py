@@ -99,8 +99,8 @@ def test_an_answer_in_time_contradicts_who_was_given_its_id(
 def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """Two people say that client 1 bought nothing, so that a probe gives its purchase to client 2; then client 1's
-    answer comes: both decisions were wrong."""
+    """Two people say that client 1 bought nothing, and a person gives its purchase to client 2, which a probe doesn't
+    do; then client 1's answer comes: both decisions were wrong."""
     with (
         place.desk(listing, hand_clock) as console,
         place.desk(listing, hand_clock, person="lead-b", desk=1) as other,
@@ -111,7 +111,8 @@ def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
             desk.recovery.resolve("credit-check", denied.id, "error", "not on their screen")
         listing.readable = True
         decided = buy_unknown(other, listing, "2", "silent_before_charge")
-        other.recovery.probe("credit-check", decided.id)
+        assert refusal(lambda: other.recovery.probe("credit-check", decided.id)).detail["reason"] == "several_wait"
+        other.recovery.resolve("credit-check", decided.id, "success", "their screen", 1)
         assert denied.operation_id is not None
         bought = listing.report(listing.charges[0])
         answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
