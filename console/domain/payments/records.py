@@ -141,6 +141,14 @@ class Payment:
         """The amount in minor units that can still be refunded, without the amount set aside."""
         return self.captured_minor - self.reserved_minor - self.refunded_minor - self.set_aside_minor
 
+    @property
+    def requestable_minor(self) -> int:
+        """The largest amount in minor units of a new refund: the refundable amount, or less if the provider has
+        stated refunds that our sums don't contain, because they were made elsewhere. Never negative."""
+        own_minor = self.refunded_minor + self.reserved_minor
+        made_elsewhere_minor = max(0, (self.provider_refunded_minor or 0) - own_minor)
+        return max(0, min(self.refundable_minor, self.captured_minor - own_minor - made_elsewhere_minor))
+
 
 @dataclass(frozen=True, slots=True)
 class Refund:

@@ -119,7 +119,7 @@ class RefundRequestService:
             context.find_reading_person(conn)
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
-            amount_minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
+            amount_minor = parse_amount(amount, payment) if amount is not None else payment.requestable_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
             signals = risk_signals.find_risk_signals(signal_facts, amount_minor) if amount_minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
@@ -172,7 +172,7 @@ class RefundRequestService:
         is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
         set_aside_minor = payment.set_aside_minor if is_only_set_aside_left else None
         _, code, facts = self._check_all_refund_rules(
-            conn, refund_facts, set_aside_minor or payment.refundable_minor, set_aside_minor
+            conn, refund_facts, set_aside_minor or payment.requestable_minor, set_aside_minor
         )
         return code, facts
 
@@ -358,7 +358,7 @@ class RefundRequestService:
             facts: ExceedsCapturedDetail = {
                 "record": payment,
                 "reason": ExceedsReason.MORE_THAN_REFUNDABLE,
-                "left": payment.refundable_minor,
+                "left": payment.requestable_minor,
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
@@ -542,7 +542,7 @@ def _can_smaller_amount_satisfy(check: RuleCheck, payment: Payment) -> bool:
     """True if a request for a smaller amount would satisfy the rule that `check` found broken."""
     return (
         check.rule == ExceedsReason.MORE_THAN_REFUNDABLE
-        and payment.refundable_minor > 0
+        and payment.requestable_minor > 0
         and payment.state in PAID_STATES
     )
 

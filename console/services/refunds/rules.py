@@ -194,7 +194,7 @@ def check_refund_rules(
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
-    requestable_minor = payment.refundable_minor if set_aside_minor is None else set_aside_minor
+    requestable_minor = payment.requestable_minor if set_aside_minor is None else set_aside_minor
     request_checks = (
         _check_request_rules(facts, amount_minor, requestable_minor, capabilities) if is_before_request else []
     )

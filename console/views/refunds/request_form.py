@@ -270,9 +270,11 @@ class RefundForm(QWidget):
 
     @property
     def largest_requestable_minor(self) -> int:
-        """The largest amount that the person can request, in minor units: the refundable amount; for a refund from
-        money set aside, the amount that is set aside."""
-        return self._set_aside.amount_minor if self._set_aside else self.plan.money.refundable
+        """The largest amount that the person can request, in minor units: the refundable amount, without refunds that
+        were made elsewhere; for a refund from money set aside, the amount that is set aside."""
+        if self._set_aside:
+            return self._set_aside.amount_minor
+        return min(self.plan.money.refundable, self.plan.payment.requestable_minor)
 
     @property
     def entered_money(self) -> Money | None:

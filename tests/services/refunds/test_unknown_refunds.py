@@ -15,8 +15,11 @@ from console.domain.payments.states import RefundState
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.refunds.idempotency_key import find_refund_key
+from console.store.operations.idempotency_cache import IdempotencyCache
+from console.wiring.payments import PaymentServiceBuilder
 from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
 
 ELSEWHERE = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
@@ -120,6 +123,27 @@ def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk
     desk.withdraw(whole)
     desk.approve(desk.ask(payment, str(49_900 // per_unit)))
     assert desk.control.payments_control.read_payment(provider, "ORD-1")["accepted_minor"] == 50_000
+
+
+def test_what_paypay_has_given_back_cannot_be_requested(desk: RefundDesk) -> None:
+    """PayPay's answer about the payment has a refund that somebody made elsewhere. Its amount is neither offered nor
+    accepted; before, the second person was refused."""
+    payment = desk.paid(minor=50_000)
+    refund_elsewhere(desk, payment, "BACKOFFICE-01")
+    desk.control.payments_control.move_refund("BACKOFFICE-01", "completed")
+    request_ids = RequestIdService(desk.context, IdempotencyCache())
+    PaymentServiceBuilder(
+        desk.context, desk.pipeline, desk.vendors, request_ids, desk.readers.payment_details
+    ).payments.probe(payment.id)
+    acknowledge(desk)
+    with desk.console.acting_as("op-a"):
+        plan = desk.refunds.make_plan(payment.id)
+    assert (plan.payment.requestable_minor, plan.refusal_code) == (49_900, None)
+    too_much = refusal_of(lambda: desk.ask(payment, "49901"))
+    assert (too_much.code, too_much.detail.get("left")) == ("exceeds_captured", 49_900)
+    desk.approve(desk.ask(payment, "49900"))
+    there = desk.control.payments_control.read_payment("paypay", "ORD-1")
+    assert there["accepted_minor"] == 50_000
 
 
 def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk) -> None:
