@@ -17,6 +17,10 @@ from console.services.process.failpoints import Failpoints
 
 T = TypeVar("T")
 STEPS = 50
+_SPOOL_WRITES = (
+    "store_intent", "mark_calling", "mark_void", "forget_unsent", "store_answer", "mark_ended", "give_up_claim",
+    "mark_delivered", "store_anchors", "give_up_anchors", "store_own_request", "forget_own_request", "store_value",
+)  # fmt: skip
 
 
 class Crash(BaseException):
@@ -84,7 +88,8 @@ class Desks(ABC):
 
         seat.dead = True
         seat.console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
-        for name in ("intent", "answered", "ended", "delivered", "anchor"):
+        for name in _SPOOL_WRITES:
+            getattr(seat.console._context.spool, name)  # a renamed one would be written by a dead process
             setattr(seat.console._context.spool, name, gone)
         raise Crash
 

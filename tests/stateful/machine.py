@@ -160,9 +160,15 @@ class TwoDesks(RuleBasedStateMachine):
     def late_effect(self) -> None:
         world = self.world
         number, client, record_id = world.late.pop(0)
-        if record_id not in world.decided:
+        if record_id not in world.decided or world.vendor.finds:
             charges = world.vendor.charges
             charges.append(Charge(len(charges) + 1, number, client, world.clock.today(), record_id))
+
+    @rule(number=st.sampled_from(NUMBERS))
+    def buy_by_hand(self, number: str) -> None:
+        """Somebody buys on AlarmBox's own page."""
+        charges = self.world.vendor.charges
+        charges.append(Charge(len(charges) + 1, number, "", self.world.clock.today(), None))
 
     # Repairing
 
@@ -226,7 +232,9 @@ class TwoDesks(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._records()))
     @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crashes)
     def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
-        """People who have looked: they never say so of what was charged, or is being charged."""
+        """People who have looked: they never say so of what was charged, or is being charged. Where AlarmBox has a
+        list they may be wrong: it contradicts them, or shows later that they were.
+        """
         record = data.draw(st.sampled_from(self._records()))
         self._say_not_bought(desk, record, person, crash)
 
@@ -236,7 +244,9 @@ class TwoDesks(RuleBasedStateMachine):
 
     def _say_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
         world = self.world
-        if world.charge_of(record) is not None or any(late[2] == record for late in world.late):
+        is_charged = any(one.record_id == record and not world.is_over(one) for one in world.vendor.charges)
+        is_listed = world.vendor.finds and world.vendor.readable
+        if not is_listed and (is_charged or any(late[2] == record for late in world.late)):
             return
 
         def act(console: Console) -> object:
@@ -246,8 +256,19 @@ class TwoDesks(RuleBasedStateMachine):
                 return other.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
 
         world.do(desk, act, crash)
-        if any(row.id == record and row.status == "error" for row in world.rows()):
+        if not is_charged and any(row.id == record and row.status == "error" for row in world.rows()):
             world.decided.add(record)
+
+    @rule(desk=desks, crash=crashes)
+    def acknowledge(self, desk: int, crash: str | None) -> None:
+        """A person has seen each contradiction."""
+
+        def act(console: Console) -> None:
+            for alert in console.alerts.list_alerts():
+                if alert.rule_id == "contradicted" and alert.acknowledged_by is None:
+                    console.alerts.acknowledge(alert.id, "seen")
+
+        self.world.do(desk, act, crash)
 
     @rule(desk=desks, crash=crashes)
     def due(self, desk: int, crash: str | None) -> None:

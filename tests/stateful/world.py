@@ -7,18 +7,21 @@ more, and the desk is opened anew. All clocks are moved by hand.
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from console.app import Console
 from console.domain.records import PurchaseRequest
 from tests.stateful.crashing import Desks
-from tests.support.ledger_vendor import LedgerVendor, demand
+from tests.support.ledger_vendor import Charge, LedgerVendor, demand
 from tests.support.places import Engine, fresh_anywhere
 from tests.support.quick_desks import HandClock, lease_clock
 from tests.support.truth import Row, check_claims
 
 T = TypeVar("T")
 PEOPLE = ("op-a", "lead-b", "lead-c")
+VALIDITY = timedelta(days=365)
+_SEEN = "SELECT subject_id, observed FROM alerts WHERE rule_id = 'contradicted' AND acknowledged_at IS NOT NULL"
 _ROWS = (
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
     " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
@@ -40,7 +43,7 @@ class World(Desks):
     tally: Counter[str] = field(default_factory=Counter)
     asked: Counter[int] = field(default_factory=Counter)
     decided: set[int] = field(default_factory=set)  # records that two people called not bought
-    late: list[tuple[str, str, int]] = field(default_factory=list)  # charges on their way
+    late: list[tuple[str, str, int]] = field(default_factory=list)  # charges on their way, also after a denial
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
@@ -81,9 +84,25 @@ class World(Desks):
         demand(calling == [("calling",)], f"journal says {calling} while the provider is asked")
         if row.renews is not None:
             self._must_have_expired(row.renews)
+        self._must_be_the_only_one(request)
         self.asked[row.id] += 1
         demand(self.asked[row.id] == 1, f"sent again: {row}")
         return row.id
+
+    def _must_be_the_only_one(self, request: PurchaseRequest) -> None:
+        """Nobody buys for this client what is still valid, unless two people have denied it and, where AlarmBox has a
+        list, a person has seen since that it was made.
+        """
+        rows = {row.id: row for row in self.rows()}
+        seen = set(self.place.sql(_SEEN))
+        for charge in self.vendor.charges:
+            is_same = (charge.number, charge.client_id) == (request.corporation_number, request.client_id)
+            if charge.record_id is None or not is_same or self.is_over(charge):
+                continue
+            row = rows[charge.record_id]
+            is_denied = row.status == "error" and row.id in self.decided
+            is_seen = (row.id, f"bought {charge.id}") in seen
+            demand(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
 
     def _must_have_expired(self, record_id: int) -> None:
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
@@ -95,19 +114,26 @@ class World(Desks):
         found = self.rows()
         check_claims(found)
         by_id = {row.id: row for row in found}
-        charged = Counter(charge.record_id for charge in self.vendor.charges)
+        by_hand = {charge.id for charge in self.vendor.charges if charge.record_id is None}
+        charged = Counter(charge.record_id for charge in self.vendor.charges if charge.record_id is not None)
         assert max(charged.values(), default=0) <= 1, f"charged twice: {charged}"
         for charge in self.vendor.charges:
-            row = by_id.get(charge.record_id or 0)
+            if charge.record_id is None:  # by hand
+                continue
+            row = by_id.get(charge.record_id)
             assert row is not None, f"a charge without a record: {charge}"
             if row.status == "error":
                 assert row.id in self.decided, f"called error, but charged: {row}"
-            if row.status == "success":
+            if row.status == "success" and row.provider_id not in by_hand:
                 assert row.provider_id == charge.id, f"another's id: {row} instead of {charge}"
         for row in found:
-            if row.status == "success":
+            if row.status == "success" and row.provider_id not in by_hand:
                 assert charged[row.id] == 1, f"called bought, but never charged: {row}"
 
     def charge_of(self, record_id: int) -> int | None:
         """The provider's id of what was charged for a record."""
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
+
+    def is_over(self, charge: Charge) -> bool:
+        """Whether the purchase is no longer valid."""
+        return charge.day + VALIDITY < self.clock.today()
