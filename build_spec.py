@@ -64,7 +64,7 @@ def parse_extras(words: Sequence[str]) -> argparse.Namespace:
 
 
 def hidden_imports(extras: Sequence[str]) -> list[str]:
-    """Return the names of the modules that the program imports without an import statement that PyInstaller can find."""
+    """Return the names of the modules that the program imports without a statement that PyInstaller can find."""
     from PyInstaller.utils.hooks import collect_submodules
 
     named = [name for extra in extras for name in EXTRAS[extra] if find_spec(name)]
@@ -173,7 +173,7 @@ def _make_macos_application(folder: Any, work: Path) -> None:
 
 
 def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
-    """Build the application, with the licences of its parts and a list of its files. Return the path of its program."""
+    """Build the application, with the licences of its parts and a list of its files. Return its program's path."""
     from PyInstaller.__main__ import run
 
     folder = dist / NAME

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def tracked(root: Path) -> list[str]:
-    """Return the paths, relative to the root, of the files that git tracks or would add; without git, of all files."""
+    """Return the paths, relative to the root, of the files that git tracks or would add; without git, all files."""
     listing = ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         done = subprocess.run(listing, capture_output=True, check=True, text=True)

@@ -1,4 +1,4 @@
-"""Writes docs/states.md from the transition tables, so that its diagrams can't differ from the rules of the program."""
+"""Writes docs/states.md from the transition tables, so that its diagrams can't differ from the program's rules."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -60,7 +60,7 @@ TUPLE = "tuple"
 
 
 def alternatives(shape: Shape) -> list[Shape]:
-    """Return the possible shapes of a value: the parts of a `OneOf` or of a union type, otherwise the shape itself."""
+    """Return the possible shapes of a value: the parts of a `OneOf` or of a union type, otherwise the shape."""
     if isinstance(shape, OneOf):
         return [part for inner in shape.shapes for part in alternatives(inner)]
     if isinstance(shape, Typed):
@@ -101,7 +101,7 @@ def merge(parts: Collection[Shape]) -> Obj:
 
 
 def _opened(shape: Shape) -> Obj | None:
-    """Return the shape as an `Obj`; the type of a mapping and a TypedDict are converted to one. Return None for null."""
+    """Return the shape as an `Obj`, to which a TypedDict and the type of a mapping are converted; None for null."""
     match shape:
         case Obj():
             return shape
