@@ -212,8 +212,9 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
 
 
 def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanation:
-    """Return the explanation of a refund that the provider has accepted and not completed; it is slow after
-    `_SLOW_REFUND_AGE`."""
+    """Return the explanation of a refund that the provider has accepted and not completed. After `_SLOW_REFUND_AGE`
+    the explanation says that the provider is slow.
+    """
     accepted_since = record.last_sent_at or record.state_since
     is_slow = accepted_since is not None and now - accepted_since > _SLOW_REFUND_AGE
     reason = "why.refund_submitted_long" if is_slow else "why.refund_submitted"

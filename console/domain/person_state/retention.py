@@ -11,4 +11,6 @@ DRAFT_RETENTION = timedelta(hours=24)
 answer to a request id for 24 hours, so an older id is useless.
 """
 PERSON_STATE_RETENTION = timedelta(days=30)
-"""Age at which all other values of a person's window are deleted, such as the last screen."""
+"""Age at which the stored values of a person's window that DRAFT_RETENTION does not concern are deleted, such as the
+last screen.
+"""

@@ -61,8 +61,8 @@ from console.providers.payments.result_codes import (
 
 _LONGEST_LISTED_KEY_CHARACTERS = 64
 T = TypeVar("T")
-VerdictAndContent = tuple[CodeOutcome, T | None]
-AnswerReader = Callable[[Fields], VerdictAndContent[T]]
+OutcomeAndContent = tuple[CodeOutcome, T | None]
+AnswerReader = Callable[[Fields], OutcomeAndContent[T]]
 
 
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
@@ -87,7 +87,7 @@ def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T
 
 def _read_verdict_and_content(
     call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read_content: AnswerReader[T]
-) -> VerdictAndContent[T]:
+) -> OutcomeAndContent[T]:
     """Return the verdict of an answer and the content that `read_content` reads from it (None without a usable
     content). `plaintext` is the decrypted body, None if it couldn't be decrypted."""
     if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
@@ -131,7 +131,7 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
     """Return the function that reads an AUTH answer, which has the token of the payment page. The payer needs the
     token to open the page, so without a token no payment can exist."""
 
-    def read_started_payment(message: Fields) -> VerdictAndContent[StartedPayment]:
+    def read_started_payment(message: Fields) -> OutcomeAndContent[StartedPayment]:
         fields = message if "responseDetails" in message else get_object(message, "payInstrument")
         details = get_object(fields, "responseDetails")
         code = get_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
@@ -150,7 +150,7 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
     the outcome is NOT_FOUND. If all attempts belong to other payments, the answer is unusable.
     """
 
-    def read_payment_report(message: Fields) -> VerdictAndContent[PaymentReport]:
+    def read_payment_report(message: Fields) -> OutcomeAndContent[PaymentReport]:
         rows = read_attempts(message.get("payInstrument"))
         if not rows:
             return find_verdict(AtomCall.PAYMENT, "OTS0401"), None
@@ -168,7 +168,7 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
     with our idempotency key confirms it, for our payment and our amount.
     """
 
-    def read_refund_report(message: Fields) -> VerdictAndContent[RefundReport]:
+    def read_refund_report(message: Fields) -> OutcomeAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code, pay_details = get_code(fields), get_object(fields, "payDetails")
         own_entries = [
@@ -205,7 +205,7 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
     code of the whole answer has no information about the refund.
     """
 
-    def read_refund_status(message: Fields) -> VerdictAndContent[RefundReport]:
+    def read_refund_status(message: Fields) -> OutcomeAndContent[RefundReport]:
         verdict, refund_entries = _read_refund_entries(message, instruction.provider_payment_id)
         if refund_entries is None:
             return verdict, None
@@ -231,7 +231,7 @@ def make_refund_list_reader(
     `payment_amount` is the amount of the payment, None if it isn't known. The answer is unusable if a refund has no
     key that is an id."""
 
-    def read_refunds(message: Fields) -> VerdictAndContent[tuple[ListedRefund, ...]]:
+    def read_refunds(message: Fields) -> OutcomeAndContent[tuple[ListedRefund, ...]]:
         verdict, refund_entries = _read_refund_entries(message, provider_payment_id)
         if refund_entries is None:
             return verdict, None
@@ -250,7 +250,7 @@ def make_refund_list_reader(
     return read_refunds
 
 
-def _read_refund_entries(message: Fields, provider_payment_id: str) -> VerdictAndContent[list[Fields]]:
+def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAndContent[list[Fields]]:
     """Return the refunds in a REFUNDSTATUS answer. Return the meaning of its status code, and no refunds, if Atom
     has not answered the question. Raises UnusableAnswer for an answer about another payment."""
     fields = _require_only_payment(message)
@@ -268,7 +268,7 @@ def _has_failed(refund_entry: Fields) -> bool:
     return verdict_and_state is not None and verdict_and_state[1] is RefundState.FAILED
 
 
-def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> VerdictAndContent[RefundReport]:
+def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> OutcomeAndContent[RefundReport]:
     """Return the verdict of the remark in Atom's entry about our refund, and the report of the refund."""
     verdict_and_state = find_remark_verdict(own_entry.get("remarks"))
     if verdict_and_state is None:

@@ -59,8 +59,9 @@ _WEIGHTED_LEGAL_FORMS = (
 
 class _NumberSegment(NamedTuple):
     """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers: `rows`
-    rows from the position `start` on. `stride` is the distance between two neighbouring numbers, without their check
-    digits."""
+    rows, of which the first has the position `start` in the registry. `stride` is the distance between two
+    neighbouring numbers, without their check digits.
+    """
 
     prefecture: Prefecture
     check_digit: int
