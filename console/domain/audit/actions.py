@@ -79,7 +79,7 @@ class AuditAction(StrEnum):
     PAYMENT_START = "payment.start"
     PAYMENT_START_LAPSED = "payment.start.lapsed"
     PAYMENT_START_STARTED = "payment.start.started"
-    PAYMENT_TIME_NOT_ACCEPTED = "payment.time_not_taken"
+    PAYMENT_TIME_NOT_TAKEN = "payment.time_not_taken"
     """The time of payment in a provider's report can't be right. The console has stored the time of the report
     instead.
     """
@@ -182,7 +182,7 @@ class AuditAction(StrEnum):
     RECORD_PRINTED = "record.printed"
     RECORD_TAKE = "record.take"
 
-    TIMELINE_OPENED = "story.opened"
+    STORY_OPENED = "story.opened"
     """A person has opened the timeline of a record."""
 
     EVIDENCE_PACK_EXPORTED = "evidence_pack.exported"
@@ -222,7 +222,7 @@ class AuditAction(StrEnum):
     SESSION_CONFIRMED = "session_confirmed"
     SESSION_CREATED = "session_created"
     SESSION_DELETED = "session_deleted"
-    STORED_SIGN_IN_UNUSABLE = "session_missing"
+    SESSION_MISSING = "session_missing"
     """A stored password for the sign-in could not be used."""
 
     REQUEST_GIVEN_UP = "request.given_up"
@@ -237,7 +237,7 @@ class AuditAction(StrEnum):
     TOKEN_AUTHORISED = "token.authorised"  # noqa: S105 - an action
     TOKEN_REFRESHED = "token.refreshed"  # noqa: S105 - an action
 
-    LIVE_FEED_REFUSED = "live.refused"
+    LIVE_REFUSED = "live.refused"
     """A program without a valid token tried to read the live feed and was refused."""
 
     REGISTRY_IMPORT = "registry.import"

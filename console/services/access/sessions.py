@@ -45,7 +45,7 @@ class SignInService:
 
         def write_audit_entries(tx: Transaction) -> None:
             if missing_reason is not None:
-                self._write_audit_entry(tx, AuditAction.STORED_SIGN_IN_UNUSABLE, {}, reason=missing_reason)
+                self._write_audit_entry(tx, AuditAction.SESSION_MISSING, {}, reason=missing_reason)
             self._write_audit_entry(tx, AuditAction.SESSION_CREATED, {"kept": is_stored})
 
         with log_and_suppress("audit of a sign-in"):

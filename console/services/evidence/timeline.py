@@ -121,7 +121,7 @@ class TimelineService:
             page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
             events = tuple(islice(walk_events(conn, related_records, read_position), page_size + 1))
             timeline_head = make_timeline_head(conn, related_records, self._complete_records, self._context.now())
-        self._opening_log.record_opening(AuditAction.TIMELINE_OPENED, kind, related_records.record.id)
+        self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, related_records.record.id)
         page_events = events[:page_size]
         if len(events) > page_size:
             read_position = _advance_position(page_events, read_position)

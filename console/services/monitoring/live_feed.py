@@ -90,7 +90,7 @@ class LiveFeedReader:
             facts["passed_over"] = skipped_count
         self._context.write(
             lambda tx: self._context.record_audit(
-                tx, AuditAction.LIVE_FEED_REFUSED, None, facts, kind="live", result="refused", reason=reason
+                tx, AuditAction.LIVE_REFUSED, None, facts, kind="live", result="refused", reason=reason
             )
         )
 

@@ -156,7 +156,7 @@ def _leave_out_wrong_paid_time(
     true_at = now if is_true_at_wrong else sourced_report.true_at
     facts = {"at": paid_at.isoformat(), "instead": true_at.isoformat()}
     context.record_audit(
-        tx, AuditAction.PAYMENT_TIME_NOT_ACCEPTED, payment.id, facts, kind=PAYMENT_KIND, reason=problem.value
+        tx, AuditAction.PAYMENT_TIME_NOT_TAKEN, payment.id, facts, kind=PAYMENT_KIND, reason=problem.value
     )
     return replace(sourced_report, report=replace(sourced_report.report, paid_at=None), true_at=true_at)
 

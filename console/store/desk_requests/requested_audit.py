@@ -81,8 +81,8 @@ _ACTIONS_OF_DESKS = frozenset(
         AuditAction.SESSION_CONFIRMED,
         AuditAction.SESSION_CREATED,
         AuditAction.SESSION_DELETED,
-        AuditAction.STORED_SIGN_IN_UNUSABLE,
-        AuditAction.TIMELINE_OPENED,
+        AuditAction.SESSION_MISSING,
+        AuditAction.STORY_OPENED,
     }
 )
 """Audit actions that a desk may request with any result. All other actions are written by workers, so a person can't
