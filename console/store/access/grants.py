@@ -29,7 +29,9 @@ END_LOCK_HOLDER_PROCEDURE = "console_end_lock_holder"
 XA_RIGHT = "XA_RECOVER_ADMIN"
 """MySQL's right to see the prepared transactions of other accounts. A server administrator grants it to a worker."""
 Right = tuple[str, str, str]
-"""A right as (place, privilege, column). The place is `database`.`table`; an empty column means the whole table."""
+"""A right as (object, privilege, column). The object is `database`.`table`, as in a GRANT statement; an empty column
+means the whole table.
+"""
 
 _CREDIT_CHECKS_TABLE = schema.credit_checks.name
 _TABLES_OF_ALL_ROLES = (
@@ -452,14 +454,14 @@ def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[s
 def _make_grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
     """Yield one statement per table or procedure, which gives `rights` to the role or takes them from it.
     `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
-    by_place: dict[str, dict[str, list[str]]] = {}
-    for place, privilege, column in sorted(rights):
-        by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
-    for place, privileges in by_place.items():
+    by_object: dict[str, dict[str, list[str]]] = {}
+    for granted_object, privilege, column in sorted(rights):
+        by_object.setdefault(granted_object, {}).setdefault(privilege, []).append(column)
+    for granted_object, privileges in by_object.items():
         privilege_text = ", ".join(
             privilege + _format_column_list(columns) for privilege, columns in privileges.items()
         )
-        yield f"{command} {privilege_text} ON {place} {preposition} {quote_identifier(role)}"
+        yield f"{command} {privilege_text} ON {granted_object} {preposition} {quote_identifier(role)}"
 
 
 def _format_column_list(columns: list[str]) -> str:
@@ -521,5 +523,5 @@ def may_grant(conn: Connection) -> bool:
 
 def _format_right(right: Right) -> str:
     """Return a right as text, for a fault that is shown to people."""
-    place, privilege, column = right
-    return f"{privilege}{f' ({column})' if column else ''} ON {place}"
+    granted_object, privilege, column = right
+    return f"{privilege}{f' ({column})' if column else ''} ON {granted_object}"

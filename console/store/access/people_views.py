@@ -295,7 +295,7 @@ VIEWS_WITHOUT_TABLE = frozenset(
 
 def make_view_statements(conn: Connection, database: str, *, replaces_existing: bool) -> Iterator[str]:
     """Yield the statements that create the missing views of `database`. With `replaces_existing` existing views are
-    replaced, too, because the server doesn't show whether one was altered.
+    replaced, too, because the server doesn't show changes of a view.
     """
     views = make_people_database_name(database)
     columns_by_view = _read_columns_by_table(conn, views)

@@ -27,8 +27,8 @@ from console.store.schema.core import credit_checks
 from console.store.schema.legacy_table import TABLE_NAME, LegacyTable
 
 UNDECIDED_CLAIM = 0
-"""Value of the column `duplicate_of` in a row for which the adoption has not decided yet whether it holds the
-claim of its client and corporation number.
+"""Value of the column `duplicate_of` in a row that the adoption has not processed yet: it isn't decided if the row
+holds the claim of its client and corporation number.
 """
 
 CLAIM_INDEX = "uq_credit_checks_claim"

@@ -51,7 +51,7 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
 
 
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
-    """Mark the open case of one rule about a record as resolved. Nothing happens if there is none."""
+    """Mark the open case of one rule about a record as resolved. If there is no such case, nothing is changed."""
     is_same_case = (
         table.c.subject_kind == kind,
         table.c.subject_id == subject_id,

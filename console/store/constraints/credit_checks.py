@@ -65,7 +65,7 @@ the credit check has expired.
 
 
 _IS_NUMBER_UNREADABLE_SQL = f"OLD.work_reason = '{WorkReason.NUMBER_UNREADABLE.value}'"
-"""SQL condition: the row claims nothing, because its corporation number can't be read."""
+"""SQL condition: the row holds no claim, because its corporation number can't be read."""
 
 
 def _make_other_row_exists_sql(condition_sql: str) -> str:

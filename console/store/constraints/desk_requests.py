@@ -80,10 +80,10 @@ TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
 
 
 def _make_count_of_last_hour_sql(person_sql: str, join: str = "", column: str = "*") -> str:
-    """Return SQL for the number of one person's desk requests `r` of the last hour, or of the values of `column` in
-    the rows that `join` adds to them. `person_sql` is the SQL of the person's name, in the collation of the column
-    `requests.who`: then the server reads, and locks, only those entries of the index ix_requests_who that have this
-    person and this hour or the previous one.
+    """Return SQL for the number of one person's desk requests `r` of the last hour. With `join` (SQL that joins a
+    further table) and `column`, it is the number of the joined rows in which `column` isn't NULL. `person_sql` is the
+    SQL of the person's name, in the collation of the column `requests.who`: then the server reads, and locks, only
+    those entries of the index ix_requests_who that have this person and this hour or the previous one.
     """
     counts = (
         make_count_sql(

@@ -41,8 +41,10 @@ fault.
 
 @dataclass(frozen=True, slots=True)
 class FitnessFinding:
-    """Result of one check of the database: its name, whether the database passed it (`has_passed`), and the values
-    that were read (`facts`). `stops_purchases`: if the check failed, the console buys nothing for real money."""
+    """Result of one check of the database: `name` is the name of the check, `has_passed` is True if the database
+    passed it, and `facts` has the values that were read. `stops_purchases`: if the check failed, the console buys
+    nothing for real money.
+    """
 
     name: str
     has_passed: bool

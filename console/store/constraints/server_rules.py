@@ -88,8 +88,9 @@ _IS_FIRST_MERCHANT_SQL = (
     f"(NEW.name IN ({_MERCHANT_NAMES_SQL}) AND NEW.value REGEXP '^[^ ]+ [*]+[^ ]* [0-9a-f]{{32}} [^ ]+$'"
     " AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)"
 )
-"""SQL condition: NEW is the first merchant of a provider, stored in the account's own name. Only these names are
-accepted, because every process reads the whole table when it starts, so that it must stay small.
+"""SQL condition: NEW is the first stored value of a provider's merchant, and it contains the name of the connected
+account. Only these names are accepted, because every process reads the whole table when it starts, so that it must
+stay small.
 """
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),

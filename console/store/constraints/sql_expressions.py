@@ -131,7 +131,7 @@ def is_operator_sql(condition_sql: str = "TRUE") -> str:
     """Return an SQL condition: the acting person is in the table `operators`, and `condition_sql` (SQL about this
     person's row `p`) is true.
 
-    The lookup takes as long as the rest of a trigger, so only rules that depend on the person use it.
+    The lookup takes as long as all other statements of a trigger, so only rules that depend on the person use it.
     """
     return exists_sql(f"operators p WHERE p.name = me AND {condition_sql}")
 

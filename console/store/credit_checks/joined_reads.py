@@ -1,5 +1,7 @@
-"""Reads that join several tables, so that one round trip to the database is enough: a person with the credit
-checks of a number, or a credit check with the information whether its purchase call has lapsed."""
+"""Reads that join several tables, so that one round trip to the database is enough: a person together with the credit
+checks of a corporation number, or one credit check, whose outcome is shown as unknown if its purchase call has
+lapsed.
+"""
 
 from typing import NamedTuple
 
@@ -41,9 +43,9 @@ _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
 class NumberSearchResult(NamedTuple):
-    """Result of a search for a corporation number: the person who searches (None: unknown or disabled), the credit
-    checks of the number (newest first), and whether the number has orders or payments
-    (`has_orders_or_payments`).
+    """Result of a search for a corporation number: the person who searches (None: unknown or disabled), and the
+    credit checks of the number (newest first). `has_orders_or_payments` is True if orders or payments with this
+    number exist.
     """
 
     person: Person | None
@@ -54,9 +56,9 @@ class NumberSearchResult(NamedTuple):
 def search_number(
     conn: Connection, corporation_number: str, name: str | None, *, includes_unlisted: bool
 ) -> NumberSearchResult:
-    """Return the person of the name `name`, the credit checks of a corporation number, and whether the number has
-    orders or payments. With `includes_unlisted` every name is a person with all roles while the table `operators`
-    is empty.
+    """Return the person of the name `name` and the credit checks of a corporation number; the result also says if
+    orders or payments with this number exist. With `includes_unlisted` every name is a person with all roles while
+    the table `operators` is empty.
     """
     rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])

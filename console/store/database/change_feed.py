@@ -5,9 +5,9 @@ A row gets its id when it is inserted, but on a server other connections see the
 row with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also
 uses only every third id.
 
-So an id stays *open* until every transaction that could still commit a row with this id must have ended. Each
-reading counts the rows in the range of open ids. If the count is higher than the number of rows already read, a
-row has appeared late.
+So an id stays *open* until every transaction that could still commit a row with this id must have ended. Each read of
+the feed counts the rows in the range of open ids. If the count is higher than the number of rows already read, a row
+has appeared late.
 """
 
 import time
@@ -22,10 +22,11 @@ from console.store.schema.core import changes
 FeedRow = Row[int, str, int]
 """A row of the change feed: its id, and the kind and id of the changed record."""
 MAX_ROWS_PER_READ = 5_000
-"""Largest number of rows that one reading returns. The next reading returns the rest."""
+"""Largest number of rows that one call of `list_changes_since` reads. The next call reads the following rows."""
 INITIAL_OPEN_ID_COUNT = 1_000
-"""Number of ids before the latest one that count as open at a reader's first reading. The reader can't find out when
-these ids were assigned."""
+"""Number of ids before the latest one that count as open when a reader reads the feed for the first time. The reader
+can't find out when these ids were assigned.
+"""
 OPEN_ID_SECONDS = 60.0
 """Shortest time (seconds) for which an id without a row stays open, because its row may still be committed. It is
 longer than several lock waits, the absence of a node and a few retries together.
@@ -47,8 +48,8 @@ FEED_STATE_QUERY = select(
     select(func.count()).where(*_OPEN_CHANGE_ID_CONDITIONS).scalar_subquery().label("open_rows"),
     _LATEST_CHANGE_ID_QUERY.scalar_subquery().label("latest"),
 )
-"""Query of the number of rows in the range of open ids, and of the latest id. One round trip shows whether there are
-new rows. A reader with further questions adds columns to this query.
+"""Query of the number of rows in the range of open ids, and of the latest id. With one round trip a reader learns if
+there are new rows. A reader that needs further values adds columns to this query.
 """
 
 

@@ -1,4 +1,6 @@
-"""Executes statements of a write transaction whose results nothing waits for."""
+"""Executes statements of a write transaction together with the next statement, if the program doesn't need their
+results before.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

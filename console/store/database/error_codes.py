@@ -1,4 +1,6 @@
-"""Meaning of database errors: the error code that a person sees, and whether the transaction may be run again."""
+"""Classifies database errors: finds the error code that a person sees, and the consequence for the transaction (it
+may or may not be run again).
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -206,7 +208,7 @@ def is_lock_wait_timeout(error: BaseException) -> bool:
 
 
 def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
-    """True if this error means that the server, or the connection to it, can't be used any more."""
+    """True if this error means that the server, or the connection to it, can no longer be used."""
     return find_error_number(error) in _CONNECTION_LOST_ERRORS
 
 

@@ -1,6 +1,6 @@
-"""Sends statements of a write transaction whose results nothing waits for together with the next statement, in one
-packet. Each of them is a query of its own in the server's protocol (CLIENT.MULTI_STATEMENTS stays off), so no text
-can become two statements.
+"""Sends some statements of a write transaction together with the next statement, in one packet: those whose results
+the program doesn't need before the next statement. Each of them is a query of its own in the server's protocol
+(CLIENT.MULTI_STATEMENTS stays off), so no text can become two statements.
 
 A server executes the statements of a packet in their order, also if an earlier one has failed. So a transaction in
 which one has failed is never committed: COMMIT is only sent after all answers have been read, and after an error each

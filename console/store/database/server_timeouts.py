@@ -37,8 +37,8 @@ class AnswerReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read bytes of the answer into `buffer` and return their number. Raises TimeoutError if the server doesn't
-        work any more or the time limit is over.
+        """Read bytes of the answer into `buffer` and return their number. Raises TimeoutError if the server no longer
+        works on the statement, or if the time limit is over.
         """
         try:
             byte_count: int = self._socket.recv_into(buffer)

@@ -455,7 +455,7 @@ def take_locked_request(
 ) -> TakenDeskRequest | None:
     """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. Wait for
     its locks, so that the server lists the session that holds them as one that blocks another. Return None if the
-    request can't be taken any more; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy while
+    request can no longer be taken; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy while
     another desk request about the same record is executed, even one that was stored later.
     """
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()

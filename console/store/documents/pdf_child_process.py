@@ -71,7 +71,8 @@ def main(arguments: list[str]) -> int:
 
 def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Return the pipes of standard input and standard output under new file descriptors, and connect the standard
-    descriptors with nothing. So texts that a library prints can't get into the answers."""
+    descriptors with the null device. So texts that a library prints can't get into the answers.
+    """
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null_device = os.open(os.devnull, os.O_RDWR)
     os.dup2(null_device, 0)

@@ -60,7 +60,7 @@ def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> 
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless it exists, or the table belongs to another application and waits for adoption."""
     if column.name not in _read_column_names(table) and not waits_for_adoption(table):
-        _store_derived(column)
+        _set_storage_of_derived(column)
         op.add_column(table, column)
 
 
@@ -149,12 +149,14 @@ def _make_server_table(declared_table: sa.Table) -> sa.Table:
     for column in table.columns:
         if column.computed is not None and column.name in _DERIVED_COLUMN_SQL_ON_SERVERS:
             column.computed.sqltext = sa.text(_DERIVED_COLUMN_SQL_ON_SERVERS[column.name])
-        _store_derived(column)
+        _set_storage_of_derived(column)
     return table
 
 
-def _store_derived(column: sa.Column[Any]) -> None:
-    """Declare a derived column as stored on a server, and as computed at each read on SQLite. InnoDB's purge may
-    never end over indexed virtual columns on a Galera node that returns to its cluster (decision 0019)."""
+def _set_storage_of_derived(column: sa.Column[Any]) -> None:
+    """Change the declaration of a derived column for the present database: on a server its value is stored, on SQLite
+    it is computed at each read. InnoDB's purge may never end over indexed virtual columns on a Galera node that
+    returns to its cluster (decision 0019).
+    """
     if column.computed is not None:
         column.computed.persisted = is_on_server()

@@ -92,8 +92,9 @@ class UpgradeLock:
                 continue
 
     def _renew_lock(self, conn: Connection) -> bool:
-        """Extend the lock of this process. Return False if this process doesn't hold it any more, because another
-        process has acquired it."""
+        """Extend the lock of this process. Return False if this process no longer holds it, because another process
+        has acquired it.
+        """
         conn.execute(_RENEW_LOCK_STATEMENT, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 

@@ -48,8 +48,9 @@ _ENDED_BULK_RUNS_QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class DecidedRefund:
-    """A refund that isn't waiting for its approvers any more: its state, and the number under which this program
-    sent its payment to the provider (`payment_number`)."""
+    """A refund that no longer waits for its approvers: its state, and the number under which this program sent its
+    payment to the provider (`payment_number`).
+    """
 
     id: int
     state: RefundState
@@ -59,7 +60,7 @@ class DecidedRefund:
 @dataclass(frozen=True, slots=True)
 class ClosedProposal:
     """A person's newest proposal about the outcome of a record, after the proposal was closed because the outcome was
-    decided or needs no decision any more. `kind` and `record_id` name the record.
+    decided or no longer needs a decision. `kind` and `record_id` name the record.
     """
 
     id: int

@@ -45,7 +45,7 @@ _FREE_IDEMPOTENCY_KEY_STATEMENT = (
     update(operations).where(operations.c.id == bindparam("operation_id")).values(idempotency_key=bindparam("key"))
 )
 LONGEST_EPOCH_AGE = timedelta(hours=1)
-"""Age from which on an epoch isn't used any more."""
+"""Age from which on an epoch is no longer used."""
 _EPOCH_ROW_PARAMETERS = {"lease_name": "idempotency_cache"}
 """Parameters of statements about the epoch: the name of the lease whose token is the epoch."""
 _EPOCH_ROW_CONDITION = and_(named_leases.c.name == bindparam("lease_name"), named_leases.c.slot == 0)

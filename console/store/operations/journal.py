@@ -183,9 +183,9 @@ def end_operation(
     answer_key: str | None = None,
 ) -> None:
     """Write the outcome and the state of a `calling` operation, by a statement that is sent together with the next
-    one (`execute_later`). If the operation isn't `calling` any more, or if its fencing token isn't `fence`, because
-    another process has declared the operation lapsed, OperationEndedByOther is raised: by this function, by the next
-    statement or by COMMIT.
+    one (`execute_later`). OperationEndedByOther is raised by this function, by the next statement or by COMMIT if the
+    operation is no longer `calling` or its fencing token isn't `fence`: then another process has ended the operation
+    or declared it lapsed.
 
     `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
     trigger of the database server accepts only together with this secret.
@@ -240,7 +240,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
     """Declare a `calling` operation with an expired lease lapsed: write `state`, which is `unknown`, or `failed`
     for an operation that only reads (`get_state_after_lapse`).
 
-    Return False if the operation isn't `calling` any more or its lease hasn't expired.
+    Return False if the operation is no longer `calling` or its lease hasn't expired.
     """
     lapsed_ids = (
         update(operations)

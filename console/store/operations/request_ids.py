@@ -136,7 +136,8 @@ class RequestIdUse:
     @property
     def is_free(self) -> bool:
         """True if the request id may be used again: its action had no effect, or its use began at least
-        ANSWER_RETENTION ago and isn't running any more."""
+        ANSWER_RETENTION ago and is no longer running.
+        """
         return self.state == USE_FREE or (
             self.age >= ANSWER_RETENTION and not (self.state == USE_RUNNING and self.has_live_lease)
         )

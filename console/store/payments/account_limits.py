@@ -83,8 +83,8 @@ def release_amount(conn: Connection, account_id: int, amount_minor: int) -> bool
 
 
 def book_amount(conn: Connection, account: Account, amount_minor: int, released_minor: int = 0) -> int:
-    """Add the paid amount `amount_minor` to the account's balance, as far as the limit allows, and return the
-    added amount. The caller sets the rest of the paid amount aside.
+    """Add the paid amount `amount_minor` to the account's balance, as far as the limit allows, and return the added
+    amount. The caller sets aside the part of the paid amount that exceeds the limit.
 
     `released_minor`: the amount that the payment had reserved on this account; it is no longer reserved afterwards.
     Raises StaleRow if the account's row has changed since it was read.

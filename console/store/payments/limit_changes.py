@@ -68,7 +68,7 @@ def find_proposers(
     conn: Connection, limit_subject: str, value: int, now: datetime, *, includes_unlisted: bool
 ) -> tuple[str, ...]:
     """Return the people who have proposed `value` for the limit `limit_subject`, the first one first. Proposals that
-    are closed or expired at `now`, or whose person is no administrator any more, are left out.
+    are closed or expired at `now`, or whose person is no longer an administrator, are left out.
     """
     rows = _read_open_proposals(conn, now, includes_unlisted)
     return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))

@@ -97,9 +97,10 @@ def _make_sorted_keys_query(
     choice: QueueChoice,
 ) -> Select[Any] | None:
     """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of `choice`.
-    Return None if the filter selects no row of the table. `name` is the name of the queue, `after_position` the last
-    row of the page before, `kind_index` the place of the table among the queue's tables, and `lapsed_ids` are the ids
-    of the table's lapsed records."""
+    Return None if the filter selects no row of the table. `name` is the name of the queue, `after_position` the
+    position of the last row of the previous page, `kind_index` the index of the table in QUEUE_TABLES, and
+    `lapsed_ids` are the ids of the table's lapsed records.
+    """
     is_descending = choice.order.is_descending
     keys = filter_sql.make_sort_keys(
         kind_queries.kind,

@@ -224,9 +224,9 @@ def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return two sort keys: the position of the currency in MINOR_DIGITS_BY_CURRENCY, then the amount. The
-    currencies follow each other in the same sequence whether the sort order is ascending or descending, and records
-    without an amount come last."""
+    """Return two sort keys: the position of the currency in MINOR_DIGITS_BY_CURRENCY, then the amount. The sequence
+    of the currencies is the same in ascending and in descending order, and records without an amount come last.
+    """
     columns = table.shown_columns.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
     currency_position = make_position_sql(columns.currency, currencies)

@@ -18,8 +18,9 @@ from console.store.queues.table_queries import QueuedRecord, QueueKey, RecordTab
 from console.store.schema.core import credit_checks as table
 
 MAX_COUNTED_RECORDS = 1_000
-"""Largest number of records of a queue that is shown as a count. One record more is counted, so that the caller sees
-whether there are more."""
+"""Largest number of records of a queue that is shown as a count. One further record is counted, so that the caller
+can see that there are more.
+"""
 
 QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
 """Names of all queues."""
@@ -182,8 +183,8 @@ _FINAL_STATE_WRITTEN_CONDITIONS = (
     ),
     and_(table.c.seen_status == "error", table.c.certainty == "known", _AWAITS_OTHER_APPLICATION_CONDITION),
 )
-"""Conditions of credit checks that a due task adopted before the other application had written their final state, and
-whose final state is written now. Each condition uses the index of states.
+"""SQL conditions of credit checks that a due task adopted before the other application had written their final state,
+and whose final state the other application has written since. Each condition uses the index of states.
 """
 
 

@@ -33,8 +33,9 @@ def read_runs_page(
 
 
 def find_adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
-    """Return two ids: of the next newer and of the next older run, of any provider. None in place of an id: there
-    is no such run."""
+    """Return (id of the next newer run, id of the next older run), among the runs of all providers; None in place of
+    an id if there is no such run.
+    """
     newer = conn.scalar(select(func.min(runs.c.id)).where(runs.c.id > run_id))
     older = conn.scalar(select(func.max(runs.c.id)).where(runs.c.id < run_id))
     return newer, older

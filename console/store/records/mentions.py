@@ -34,8 +34,9 @@ _MARK_MENTION_DONE_STATEMENT = (
 
 
 def add_mention(conn: Connection, note_id: int, person: str, now: datetime, mention_source: MentionSource) -> None:
-    """Insert an open mention: the note `note_id` names the person. `mention_source` says whether the note is an
-    ordinary note or the note of a hand-over."""
+    """Insert an open mention: the note `note_id` names the person. `mention_source` is the source of the mention: an
+    ordinary note, or the note of a hand-over.
+    """
     conn.execute(
         _INSERT_MENTION_STATEMENT,
         {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": mention_source.value},

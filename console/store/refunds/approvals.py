@@ -115,8 +115,9 @@ def insert_proposal(
 
 
 def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime) -> None:
-    """Close the open proposals about a record, because it was decided or needs no decision any more. Approvals of
-    refunds are left unchanged."""
+    """Close the open proposals about a record, because it was decided or no longer needs a decision. Approvals of
+    refunds are left unchanged.
+    """
     conn.execute(
         update(approvals)
         .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_OPEN_PROPOSAL_CONDITIONS)

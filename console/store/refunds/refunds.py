@@ -259,7 +259,8 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
 def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after_id: int = 0) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after_id` is the
     last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
-    approve it any more, and a due task sets it to expired."""
+    approve it now, and a due task sets it to expired.
+    """
     parameters = {"now": convert_to_naive_utc(now), "after": after_id, "limit": limit}
     return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), parameters)
 
@@ -380,8 +381,9 @@ def read_refunds(
 
 
 def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
-    """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
-    more are left out."""
+    """Return the refunds. From the `checkers` of a refund in the state requested, people who are no longer approvers
+    are left out.
+    """
     remaining_records = tuple(records)
     names = {
         name for refund in remaining_records if refund.state is RefundState.REQUESTED for name in refund.checkers

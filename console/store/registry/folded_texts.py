@@ -119,8 +119,8 @@ def read_folded_address(folded_place_and_street: str) -> str:
 
 
 def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return each text with 0 in place of each digit (full width or ASCII), so that texts that differ only in their
-    numbers become the same, and the ASCII digits of each text. No text may have a line break.
+    """Return each text with 0 in place of each digit (full width or ASCII), and, as the second list, the ASCII digits
+    of each text. Texts that differ only in their digits have the same first value. No text may have a line break.
     """
     joined_texts = "\n".join(texts)
     for wide_digit, narrow_digit in zip(_WIDE_DIGITS, _NARROW_DIGITS, strict=True):

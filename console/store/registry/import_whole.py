@@ -119,7 +119,7 @@ def delete_build_key(connection: sqlite3.Connection) -> None:
 def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_addition: bool) -> None:
     """Fill a new build: with `is_addition`, copy the former registry into it; otherwise create empty tables and copy
     only the changes of corporations from the former registry (None: there is no former one). Changes that can't be
-    read any more, because the former registry is damaged, are left out.
+    read because the former registry is damaged are left out.
     """
     if former_file is None:
         with open_transaction(connection):

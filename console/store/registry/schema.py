@@ -235,8 +235,9 @@ def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) 
 
 
 def format_corporation_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
-    """Return a stored row of a corporation as JSON text for the table `changes`. The text has the place itself in
-    place of its id."""
+    """Return a stored row of a corporation as JSON text for the table `changes`. The text contains the prefecture and
+    city themselves instead of their id.
+    """
     return json.dumps(
         [*row[:_PLACE_INDEX], places[row[_PLACE_INDEX]], *row[_PLACE_INDEX + 1 : _READ_COLUMN_COUNT]],
         ensure_ascii=False,

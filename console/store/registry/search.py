@@ -207,8 +207,9 @@ class _Candidates:
                 yield self._known_candidates.get(row_id) if may_match else None
 
     def rank_row_ids(self, row_ids: Collection[int]) -> list[_Candidate]:
-        """Return the candidates of row ids that the index has found, in any order. They are read with a few
-        statements, because a statement for each row takes as long as the ranking."""
+        """Return a candidate for each of these row ids, which the index has found, in any order. The rows are read by
+        a few statements, because one statement per row would take as long as the ranking.
+        """
         new_ids = [row_id for row_id in row_ids if row_id not in self._known_candidates]
         for start in range(0, len(new_ids), _MAX_NUMBERS_PER_QUERY):
             part = ", ".join(map(str, new_ids[start : start + _MAX_NUMBERS_PER_QUERY]))

@@ -64,8 +64,9 @@ def begin_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def end_bulk_load(connection: sqlite3.Connection) -> None:
-    """Merge the parts that a bulk load has written, so that a search reads each term in one place. Then set the
-    options of the tables back."""
+    """Merge the parts that a bulk load has written, so that a search reads each term in one part only. Then restore
+    the usual options of the tables.
+    """
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
         _set_option(connection, table, "hashsize", 1024**2)
@@ -154,9 +155,11 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statem
 
 
 class _IndexedTexts(NamedTuple):
-    """The texts of corporations of which their terms are made, column by column: several columns with comparison
-    forms of the name and of the furigana (None where a corporation has no further one), the English name, the
-    prefecture's code, prefecture and city, street and address abroad, and the post code (7 digits or empty)."""
+    """The texts of corporations from which their terms are made, as columns with one text per corporation. `readings`
+    are several columns with the comparison forms of name and furigana; a corporation with fewer forms has None in the
+    last columns. The other columns are the English name, the prefecture's code, prefecture and city, street and
+    address abroad, and the post code (7 digits or empty).
+    """
 
     readings: Sequence[Sequence[str | None]]
     english_names: Sequence[str]

@@ -155,7 +155,7 @@ def _check_all_bytes(
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
     """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of a
-    block of an earlier call. Raises ConsoleError `bad_registry_file` if the file can't be read any more, or isn't the
+    block of an earlier call. Raises ConsoleError `bad_registry_file` if the file can no longer be read, or isn't the
     file that `open_source` has checked.
     """
     with _open_csv(source.path, source.sha256) as (archive, member):

@@ -77,8 +77,9 @@ class WatchedFolder:
         return None
 
     def store_refusal(self, file_name: str, error: ConsoleError) -> None:
-        """Store the error with which the import refused this file. It counts until the file changes or is
-        deleted. Nothing is stored for a file that isn't in the watched folder."""
+        """Store the error with which the import refused this file. The refusal counts until the file changes or is
+        deleted. Nothing is stored for a file that isn't in the watched folder.
+        """
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         refusals_by_name = {
             name: known_refusal for name, known_refusal in self._read_state("refused").items() if name in stamps

@@ -199,7 +199,8 @@ def read_payment_numbers(
     conn: Connection, provider: str, names: Collection[tuple[str, int]]
 ) -> Mapping[tuple[str, int], str]:
     """Return the numbers of the payments of these records of the provider, by kind and id of the record. A record
-    that doesn't exist any more is left out."""
+    that no longer exists is left out.
+    """
     numbers: dict[tuple[str, int], str] = {}
     for kind in (_PAYMENT_KIND, _REFUND_KIND):
         ids = sorted(id for name_kind, id in names if name_kind == kind)

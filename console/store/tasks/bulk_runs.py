@@ -68,7 +68,7 @@ _NEXT_UNPROCESSED_ROWS_QUERY = (
     .order_by(bulk_rows.c.position)
     .limit(_LIMIT_PARAMETER)
 )
-"""Query of the rows without a result, up to the number of rows to process."""
+"""Query of the rows without a result whose position is at most the run's number of rows to process."""
 _ROW_RESULT_DONE = RowResult.DONE.value
 _RESULT_COUNTS_QUERY = union_all(
     select(bulk_rows.c.result, func.count()).where(_ROW_OF_RUN_CONDITION).group_by(bulk_rows.c.result),
@@ -160,8 +160,9 @@ def list_rows(
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
-    """Return at most `limit` rows of the bulk run that have no result yet, sorted by position. Rows after the number
-    of rows to process (column `most` of the run) are left out."""
+    """Return at most `limit` rows of the bulk run that have no result yet, sorted by position. Rows whose position is
+    above the run's number of rows to process (column `most`) are left out.
+    """
     return _select_rows(conn, _NEXT_UNPROCESSED_ROWS_QUERY, run_id, limit=limit)
 
 

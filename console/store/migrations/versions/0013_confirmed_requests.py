@@ -1,4 +1,4 @@
-"""Add to desk requests the column that shows whether the person has typed the password for the request."""
+"""Add the column `confirmed` to desk requests. It is true if the person has typed the password for the request."""
 
 import sqlalchemy as sa
 

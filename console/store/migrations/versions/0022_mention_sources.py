@@ -1,5 +1,6 @@
-"""Add the column that shows whether a mention comes from a note or from the hand-over of a record. Earlier mentions
-count as mentions in a note."""
+"""Add the column with the source of a mention: a note, or the hand-over of a record. Existing mentions get the source
+note.
+"""
 
 import sqlalchemy as sa
 
