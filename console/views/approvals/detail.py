@@ -472,22 +472,22 @@ class RefundRequestPanel(QScrollArea):
         """Return the panel that divides the payment's amount into parts: refunded, being sent, unknown, set aside,
         requested by this refund, requested by other waiting refunds, and still refundable."""
         context, payment_money = self._context, details.money
-        request_minor = details.record.amount_minor
+        requested_minor = details.record.amount_minor
         amounts = MoneyParts(
             payment_money.currency,
             payment_money.captured,
             payment_money.refunded,
             payment_money.on_its_way,
             payment_money.unknown,
-            max(0, payment_money.waiting - request_minor),
+            max(0, payment_money.waiting - requested_minor),
             payment_money.set_aside,
             payment_money.refundable,
         )
         refundable_before_minor = money_facts.compute_refundable_before_request(details)
         money_parts, remaining_part = money_facts.make_money_parts(amounts, context, refundable_before_minor)
-        amount = wording.format_amount(-request_minor, payment_money.currency)
+        amount = wording.format_amount(-requested_minor, payment_money.currency)
         money_parts.append(
-            MoneyPart(context.translate("money.part.this"), amount, request_minor, "back_hatch", "care")
+            MoneyPart(context.translate("money.part.this"), amount, requested_minor, "back_hatch", "care")
         )
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")

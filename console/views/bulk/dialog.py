@@ -172,7 +172,7 @@ class BulkDialog(BulkRunDialog):
         if count:
             self._disabled_reason = ""
             self.hint.show_text(context.translate("dialog.enter_cancels"))
-            if not self._is_act_delayed:
+            if not self._is_main_button_delayed:
                 self.main_button.enable_button()
         else:
             self.disable_main_button(context.translate("bulk.nothing_to_do"))

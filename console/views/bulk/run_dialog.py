@@ -47,7 +47,7 @@ class BulkRunDialog(DialogFrame):
         self.run: BulkRun | None = None
         self.progress_page: BulkProgressPage | None = None
         self.task: TaskHandle | None = None
-        self._is_reading_progress = self._is_act_delayed = False
+        self._is_reading_progress = self._is_main_button_delayed = False
         self._shown_run_state, self._button_meaning_number = "", 0
         self._timer = QTimer(self, interval=_PROGRESS_READ_INTERVAL_MS)
         self._timer.timeout.connect(self._read_progress)
@@ -80,13 +80,13 @@ class BulkRunDialog(DialogFrame):
     @Slot()
     def _enable_main_button(self) -> None:
         super()._enable_main_button()
-        if self._is_act_delayed:
+        if self._is_main_button_delayed:
             self.main_button.setEnabled(False)
 
     def set_main_button(self, text: str, on_press: Callable[[], None]) -> None:
         """Show the dialog's main button with this text; a press calls `on_press`. The button is enabled only after a
         short delay, so that the second click of a double click on the previous button doesn't call `on_press`."""
-        self._button_function, self._is_act_delayed = _do_nothing, True
+        self._button_function, self._is_main_button_delayed = _do_nothing, True
         self.main_button.show_text(text)
         self.main_button.setVisible(True)
         self.main_button.setEnabled(False)
@@ -97,7 +97,7 @@ class BulkRunDialog(DialogFrame):
         def allow_press() -> None:
             if meaning_number != self._button_meaning_number:
                 return  # the button has another meaning by now
-            self._button_function, self._is_act_delayed = on_press, False
+            self._button_function, self._is_main_button_delayed = on_press, False
             if not self._disabled_reason and not self.is_busy:
                 self.main_button.enable_button()
 

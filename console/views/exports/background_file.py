@@ -49,12 +49,12 @@ class BackgroundFileWriter(QObject):
         cancelled = self._cancelled
 
         def write_in_thread(report_progress: ProgressReporter) -> WrittenFile:
-            def show_progress(*progress_values: object) -> None:
+            def report_progress_values(*progress_values: object) -> None:
                 if cancelled.is_set() or report_progress.is_cancelled:
                     raise Cancelled
                 report_progress(progress_values)
 
-            return context.bind_services(lambda services: call(services, show_progress))()
+            return context.bind_services(lambda services: call(services, report_progress_values))()
 
         def show_written(written_file: WrittenFile) -> None:
             self._end_writing()

@@ -149,7 +149,7 @@ class QueuePageActions(QObject):
         record = self._find_current_record() if not refs else None
         refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
 
-        def run_action_on_takes(takes: tuple[Take, ...]) -> None:
+        def run_action_on_own_takes(takes: tuple[Take, ...]) -> None:
             own_name = self._context.operator or ""
             matching_takes = [take for take in takes if (take.kind, take.subject_id) in refs]
             own_takes = [take for take in matching_takes if is_same_person(take.person, own_name)]
@@ -161,7 +161,7 @@ class QueuePageActions(QObject):
         if refs:
             self._context.run_read(
                 lambda services: services.recovery.list_takes(),
-                run_action_on_takes,
+                run_action_on_own_takes,
                 self.record_actions.show_refusal,
                 caller=self,
                 key=("takes", name),

@@ -306,7 +306,7 @@ class WindowContext(QObject):
             self._attempt_request_ids.end_attempt(attempt, request_id)
             on_done(value)
 
-        def ask_password_or_report_failure(failure: Failure) -> None:
+        def end_with_failure(failure: Failure) -> None:
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             on_failed(failure)
 
@@ -320,7 +320,7 @@ class WindowContext(QObject):
         return self.runner.run_with_progress(
             run_after_id_is_stored,
             end_with_value,
-            ask_password_or_report_failure,
+            end_with_failure,
             lambda _: None,
             caller=self,
             label=label,
