@@ -335,7 +335,7 @@ class AlertsPage(Page):
 
     @Slot()
     def _show_summary_again(self) -> None:
-        """Show the summary for the new widths of the columns."""
+        """Fit the summary of the current incident to the new widths of the columns and of the page."""
         if self.current_incident is not None:
             self._show_summary(self.current_incident)
 

@@ -114,7 +114,8 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
 
 
 def _format_since(at: datetime | None, context: WindowContext) -> str:
-    """Return the text with the instant since which the provider says so, and its age; "" if it isn't stored."""
+    """Return a text with `at` and its age; "" if `at` is None. `at` is the instant at which the provider first refused
+    the refund, or first answered that it has no such record."""
     if at is None:
         return ""
     return context.translate(

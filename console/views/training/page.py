@@ -154,9 +154,9 @@ class TrainingPage(Page):
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
-        """Show the description of an incident, and the reason for its state. The primary button starts the
-        incident; checks an open one, of which a new start would discard the trainee's work; and goes on to the next
-        one after a right one."""
+        """Show the description of an incident, and the reason for its state. The state decides the primary button:
+        for an open incident the button that checks it, because a new start would discard the trainee's work; for a
+        correctly solved one, the button that goes to the next incident; otherwise the button that starts it."""
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
