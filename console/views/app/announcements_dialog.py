@@ -45,7 +45,9 @@ class AnnouncementsDialog(DialogFrame):
             lambda announcement: announcement,
             translate("dialog.notices.title"),
         )
-        self._table_or_empty_state = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
+        self._table_or_empty_state = TableOrEmptyState(
+            self.table, EmptyState(translate("dialog.notices.empty"), translate("dialog.notices.empty_hint"))
+        )
         self._table_or_empty_state.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_ANNOUNCEMENT_ROWS))
         self.sentence_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.sentence_label.setMinimumHeight(2 * current_appearance().line_height("body"))

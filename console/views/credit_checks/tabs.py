@@ -13,14 +13,13 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.records.columns import make_credit_check_columns
-from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
+from console.views.records.tabs import RecordTab, RecordTabs, make_empty_tab_state, make_planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import TaskHandle
 from console.views.tables.columns import Column, StateCell
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
-from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_TABLE_ROWS = 4
@@ -78,7 +77,7 @@ class CreditCheckTabs(RecordTabs):
             context.translate("record.tab.history"),
         )
         self._earlier_check_list = TableOrEmptyState(
-            self._earlier_check_table, EmptyState(context.translate("record.no_history"), icon_name="dash")
+            self._earlier_check_table, make_empty_tab_state("history", context)
         )
         title = make_row(
             TextLabel(context.translate("record.attempts"), "panel_title", "muted"),

@@ -166,17 +166,21 @@ class UnfinishedWorkDialog(DialogFrame):
         )
 
     def _build_content(self, translate: Callable[[str], str]) -> None:
-        empty_texts = (
-            translate("dialog.unfinished.empty"),
-            translate("dialog.unfinished.runs_empty"),
-            translate("dialog.holders.empty"),
-            translate("dialog.unfinished.own_empty"),
-            translate("dialog.unfinished.mentions_empty"),
-            translate("dialog.unfinished.requests_empty"),
+        empty_states = (
+            EmptyState(translate("dialog.unfinished.empty"), translate("dialog.unfinished.empty_hint")),
+            EmptyState(translate("dialog.unfinished.runs_empty"), translate("dialog.unfinished.runs_empty_hint")),
+            EmptyState(translate("dialog.holders.empty"), translate("dialog.holders.empty_hint")),
+            EmptyState(translate("dialog.unfinished.own_empty"), translate("dialog.unfinished.own_empty_hint")),
+            EmptyState(
+                translate("dialog.unfinished.mentions_empty"), translate("dialog.unfinished.mentions_empty_hint")
+            ),
+            EmptyState(
+                translate("dialog.unfinished.requests_empty"), translate("dialog.unfinished.requests_empty_hint")
+            ),
         )
         self._lists_by_tab = [
-            TableOrEmptyState(table, EmptyState(sentence))
-            for table, sentence in zip(self._tables, empty_texts, strict=False)
+            TableOrEmptyState(table, empty_state)
+            for table, empty_state in zip(self._tables, empty_states, strict=False)
         ]
         self._content_stack = QStackedWidget()
         for table in self._lists_by_tab:

@@ -62,7 +62,10 @@ class CompanyTab(QWidget):
         columns = _COLUMN_FACTORY_BY_TAB[name](context)
         self.table = StaticTable(context, columns, _make_row_key, context.translate(f"company_page.tab.{name}"))
         self.table.opened.connect(self._open_row)
-        empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), icon_name="dash")
+        words_key = f"company_page.{name}.empty"
+        empty_state = EmptyState(
+            context.translate(words_key), context.translate(f"{words_key}_hint"), icon_name="dash"
+        )
         self.rows = TableOrEmptyState(self.table, empty_state, self)
         margin = tokens().px("spacing", "page_margin")
         layout = make_column(gap_px=0)

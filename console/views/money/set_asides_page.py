@@ -66,7 +66,8 @@ class SetAsidesPage(Page):
         )
         ColumnWidthStorage(context, self.table, "set_asides")
         self.table_or_empty_state = TableOrEmptyState(
-            self.table, EmptyState(translate("set_asides.empty"), icon_name="check")
+            self.table,
+            EmptyState(translate("set_asides.empty"), translate("set_asides.empty_hint"), icon_name="check"),
         )
         self.request_button = bind_button_to_right(
             context, KeyButton(translate("set_asides.ask"), "R", "primary", binds_key=False), "refund_request"

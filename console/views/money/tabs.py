@@ -13,10 +13,9 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.records import ShownRecord, make_record_ref
 from console.views.records.columns import make_record_columns, return_record
-from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
+from console.views.records.tabs import RecordTab, RecordTabs, make_empty_tab_state, make_planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.display.placeholders import EmptyState
 
 _MIN_VISIBLE_TABLE_ROWS = 3
 _COLUMN_NAMES_BY_TAB = {
@@ -52,7 +51,7 @@ class MoneyTabs(RecordTabs):
             context.translate(f"record.tab.{tab_name}"),
             hideable_columns=("next", "people", "day", "provider"),
         )
-        return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{tab_name}"), icon_name="dash"))
+        return TableOrEmptyState(table, make_empty_tab_state(tab_name, context))
 
     def show_refunds_of_part(self, part_key: str) -> None:
         """Open the tab with the refunds, and select the newest one whose amount belongs to this part of the payment's

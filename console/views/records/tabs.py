@@ -133,6 +133,12 @@ class RecordTabs(QWidget):
 _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
+def make_empty_tab_state(tab_name: str, context: WindowContext) -> EmptyState:
+    """Return the text for a tab without content: that there is none, and what would be there."""
+    words_key = f"record.no_{tab_name}"
+    return EmptyState(context.translate(words_key), context.translate(f"{words_key}_hint"), icon_name="dash")
+
+
 def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) -> QWidget:
     """Return the widget to show in a tab: its content. For a tab that can be empty, return a stack with the content
     and with the text that is shown if there is no content."""
@@ -140,7 +146,7 @@ def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) ->
         return tab.content
     stack = QStackedWidget(parent)
     stack.addWidget(tab.content)
-    stack.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), icon_name="dash"))
+    stack.addWidget(make_empty_tab_state(tab.name, context))
     return stack
 
 

@@ -1,0 +1,33 @@
+"""What stands where rows would be: that there are none, and what would be there."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import console.views
+
+VIEWS = Path(console.views.__file__).parent
+OF_ONE_SENTENCE = {
+    "admin/page.py": "a right is missing, and the sentence says whose it is",
+    "alerts/page.py": "its text has both sentences",
+    "documents/compare_page.py": "the result of a comparison",
+    "help/help_dialog.py": "nothing matches what was typed, and the sentence says what to change",
+    "reconciliation/page.py": "the run itself has failed or is running",
+    "reports/daily_close.py": "a part of a closed day, which gets no rows any more",
+    "training/page.py": "the window is not that of a training",
+}
+
+
+def list_empty_states() -> Iterator[tuple[str, bool]]:
+    """The file of each text for an empty list, and whether it explains what would be there."""
+    for file in sorted(VIEWS.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "EmptyState":
+                yield file.relative_to(VIEWS).as_posix(), len(node.args) > 1
+
+
+def test_each_empty_list_says_what_would_be_there() -> None:
+    """A white area with "None." tells a newcomer nothing."""
+    states = list(list_empty_states())
+    assert len(states) > 20
+    assert {file for file, explains in states if not explains} == set(OF_ONE_SENTENCE)
