@@ -7,6 +7,7 @@ from console.sandbox.server import Sandbox
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.runtime.routes import PaymentRoute, RefundRoute
+from console.views.widgets.base import TextLabel
 from tests.desk.conftest import Sit
 from tests.support.money_desks import ask, paid
 
@@ -50,3 +51,28 @@ def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Conso
     person.rest()
     refund_page.money_panel.part_buttons["paid"].click()
     assert person.page(PaymentPage).id == payment.id
+
+
+def test_the_newest_note_stands_beside_the_facts(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Whoever opens the payment or its refund reads what a colleague wrote without opening the tab of the notes."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = ask(console, payment.id, 8_500)
+    for words in ("電話あり", "お客様へ返金を連絡済み"):
+        console.recovery.add_note("payment", payment.id, words)
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+
+    def read_panel(shown_page: PaymentPage | RefundPage) -> list[str]:
+        return [label.plain for label in shown_page.facts_panel.findChildren(TextLabel) if label.isVisible()]
+
+    person.until(lambda: "お客様へ返金を連絡済み" in read_panel(page))
+    heading, words, author = read_panel(page)[-3:]
+    assert (heading, words) == ("Notes 2", "お客様へ返金を連絡済み")
+    assert author.startswith("op-a · ")
+    assert "電話あり" not in read_panel(page)
+    person.frame.show_route(RefundRoute(refund.id))
+    refund_page = person.page(RefundPage)
+    person.until(lambda: refund_page.view is not None)
+    assert not any(text.startswith("Notes") for text in read_panel(refund_page))

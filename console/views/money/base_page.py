@@ -1,19 +1,22 @@
 """The base class of the pages of payments, orders and refunds. Below the explanation of the state are the amounts;
 beside the tabs is a panel with more data of the record."""
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
+from console.domain.tasks.records import Note
 from console.views.money.tabs import MoneyTabs
 from console.views.money.unmasking import PayerUnmasking
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
+from console.views.presenters.credit_checks import get_actor_name
 from console.views.records.page import RecordPage
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute
@@ -142,13 +145,29 @@ class MoneyPage(RecordPage[MoneyView]):
         amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []
         return [*super().list_printed_lines(details), *amounts]
 
-    def show_facts_panel(self, title: str, facts: FactList) -> None:
-        """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""
+    def show_facts_panel(self, title: str, facts: FactList, notes: Sequence[Note]) -> None:
+        """Show the labels and values in `facts`, under a title, in the panel beside the tabs; below them the newest
+        of `notes`, the record's notes from the oldest to the newest."""
         content = Surface(is_raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap_px=8)
-        content.setLayout(make_column(block, None, gap_px=16, margins=(16, 12, 16, 12)))
+        note_blocks = (self._make_note_block(notes[-1], len(notes)),) if notes else ()
+        content.setLayout(make_column(block, *note_blocks, None, gap_px=16, margins=(16, 12, 16, 12)))
         self.facts_panel.setWidget(content)
         self._place_facts()
+
+    def _make_note_block(self, note: Note, note_count: int) -> QVBoxLayout:
+        """Return a layout with the newest note of the record, its author and its time, under a heading with the
+        number of notes."""
+        heading = f"{self.context.translate('record.tab.notes')} {wording.format_count(note_count)}"
+        author_name = get_actor_name(note.person, self.context)
+        return make_column(
+            TextLabel(heading, "panel_title", "muted"),
+            TextLabel(note.words, wraps_lines=True, is_selectable=True),
+            TextLabel(
+                f"{author_name} · {wording.format_short_instant(note.at, self.context.now())}", "small", "muted"
+            ),
+            gap_px=4,
+        )
 
     def make_copyable_fact(self, name: str, text: str | None) -> QWidget | None:
         """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is

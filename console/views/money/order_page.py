@@ -71,7 +71,7 @@ class OrderPage(MoneyPage[OrderDetails]):
             (translate("field.created_at"), wording.format_instant(record.created_at) if record.created_at else None),
             (translate("field.version"), str(record.version)),
         )
-        self.show_facts_panel(translate("case.this_order"), facts)
+        self.show_facts_panel(translate("case.this_order"), facts, details.notes)
 
     def _show_saga_steps(self, sagas: Sequence[SagaProgress]) -> None:
         """Show the steps of one saga after an expired payment: of the newest unfinished saga, or else of the

@@ -140,7 +140,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         if details.set_asides:
             set_aside_amount = wording.format_amount(record.set_aside_minor, record.currency)
             facts.append((translate("money.part.set_aside"), set_aside_amount))
-        self.show_facts_panel(translate("case.this_payment"), make_fact_list(*facts))
+        self.show_facts_panel(translate("case.this_payment"), make_fact_list(*facts), details.notes)
 
     def list_helpful_actions(self, details: PaymentDetails) -> tuple[str, ...]:
         return money_facts.list_offered_payment_actions(details)

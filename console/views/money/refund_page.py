@@ -78,7 +78,7 @@ class RefundPage(MoneyPage[RefundDetails]):
             (translate("field.sent"), self._format_sending_time(details)),
             (translate("field.version"), str(record.version)),
         )
-        self.show_facts_panel(translate("case.this_refund"), facts)
+        self.show_facts_panel(translate("case.this_refund"), facts, details.notes)
 
     def _format_sending_time(self, details: RefundDetails) -> str | None:
         """Return the text with the time of the last sending and the number of sendings; None if the refund was never
