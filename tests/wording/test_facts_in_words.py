@@ -72,7 +72,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "HTTP 404 NOT_FOUND http_404": ("記録なし", "not found"),
     "HTTP 500 UNKNOWN http_500": ("結果不明（内部エラー）", "unknown (server error)"),
     "HTTP 418 FAILED_DEFINITE http_418": ("不成立（受付不可の依頼）", "failed (request not accepted)"),
-    "HTTP 200 SUCCEEDED answered": ("成立", "succeeded"),
+    "HTTP 200 SUCCEEDED answered": ("成功", "succeeded"),
     "payment.reversed ORD-9 3300 JPY": ("支払いの取消（組戻） ORD-9 ¥3,300", "Payment reversed ORD-9 ¥3,300"),
     "no refund of ours": ("当社の返金なし", "no refund of ours"),
 }  # fmt: skip
