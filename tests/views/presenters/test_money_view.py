@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from console.cli.json_output.records import build_record_fields_json
 from console.cli.text_output.money import format_money_table
@@ -26,6 +26,7 @@ from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls import buttons
 from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.display.record_parts import RecordSideStrip
 from console.views.widgets.layout.flow_layout import DividedFlow
 from console.wording import records as record_words
 from console.wording.exports.records import make_record_columns
@@ -52,6 +53,18 @@ def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
     )
     assert gateway.is_different
     assert "differs: Amount" in gateway.format_spoken_text()
+
+
+def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> None:
+    """PayPay names no amount of a code that waits for its payer: a dash stands there, and isn't read out."""
+    _, side, _ = sides(minor=None, word="CREATED")
+    shown = money_facts.make_shown_sides(
+        (sides()[0], side, sides()[2]), window_context(), provider="paypay", record=payment()
+    )
+    assert [one.is_amount_missing for one in shown] == [False, True, False]
+    strip = RecordSideStrip(shown, "Sides")
+    assert "–" in [label.plain for label in strip.panels[1].findChildren(TextLabel)]
+    assert "–" not in strip.panels[1].accessibleName()
 
 
 def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:

@@ -35,7 +35,8 @@ class RecordSide:
     `own_word` is the state in the side's own words. `fact` is a line with the age of the state; `source` a line with
     the record's version and the person who changed it. `is_different` is True if this state contradicts that of
     another side; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount` is
-    True if the amounts contradict each other.
+    True if the amounts contradict each other. With `is_amount_missing`, this side has named no amount; `amount` is
+    then a dash, which is muted and which screen readers leave out.
     """
 
     name: str
@@ -49,10 +50,12 @@ class RecordSide:
     is_different: bool = False
     differs_word: str = ""
     has_different_amount: bool = False
+    is_amount_missing: bool = False
 
     def format_spoken_text(self) -> str:
         marker = self.differs_word if self.is_different else ""
-        parts = (self.name, marker, self.word, self.own_word, self.amount, self.fact, self.source)
+        amount = "" if self.is_amount_missing else self.amount
+        parts = (self.name, marker, self.word, self.own_word, amount, self.fact, self.source)
         return ", ".join(part for part in parts if part)
 
 
@@ -138,7 +141,8 @@ class RecordSidePanel(Surface):
         )
         self._state_label.show_text(side.word, "bad" if side.is_different else side.tone)
         self._own_word_label.show_text(side.own_word)
-        self._amount_label.show_text(side.amount, "bad" if side.has_different_amount else "text")
+        amount_tone: Tone = "bad" if side.has_different_amount else "muted" if side.is_amount_missing else "text"
+        self._amount_label.show_text(side.amount, amount_tone)
         self._fact_label.show_text(side.fact)
         self._source_label.show_text(side.source)
         self._source_label.setVisible(bool(side.source))
