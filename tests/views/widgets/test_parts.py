@@ -19,7 +19,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
 from console.views.widgets.controls.tabs import TabBar
-from console.views.widgets.display.record_parts import ExplanationForm, RecordSide, RecordSideStrip
+from console.views.widgets.display.record_parts import ExplanationForm, FactList, RecordSide, RecordSideStrip
 from console.views.widgets.window.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
@@ -138,6 +138,21 @@ def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
         for panel, side in zip(strip.panels, sides, strict=True):
             frame = panel.grab().toImage().pixelColor(panel.width() // 2, 0)
             assert (frame == current_appearance().colour("bad")) == side.is_different
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_longest_label_of_facts_keeps_its_distance(
+    show_widget: Shown, the_look: Appearance, scale: float
+) -> None:
+    """Otherwise "Corporation number 2 9912" reads as one text, in large letters most of all."""
+    facts = FactList((("Corporation number", "2 9912 0206 3857"), ("Payer", "****7306")))
+    show_widget(facts)
+    the_look.set_text_scale(scale)
+    facts.resize(900, 200)
+    QApplication.processEvents()
+    labels = {label.plain: label for label in facts.findChildren(TextLabel)}
+    longest, value = labels["Corporation number"], labels["2 9912 0206 3857"]
+    assert value.x() - (longest.x() + longest.measure_line_width()) >= 12 * scale - 1
 
 
 def test_tabs_carry_their_counts() -> None:

@@ -4,7 +4,7 @@ documents, and the four lines "verdict", "why", "next" and "you can"."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QBoxLayout, QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -341,6 +341,9 @@ class _FactLayout(QFormLayout):
         super().setGeometry(rect)
 
 
+_FACT_GAP_PX = 12  # at text size 1
+
+
 class FactList(QWidget):
     """A list of labels (muted) and their values in two columns, for side panels and dialogs."""
 
@@ -349,10 +352,20 @@ class FactList(QWidget):
         self._form = _FactLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(4)
-        self._form.setHorizontalSpacing(8)
+        self._set_gap()
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         for label, value in facts:
             self.add_fact(label, TextLabel(value, wraps_lines=True, is_selectable=True))
+
+    def _set_gap(self) -> None:
+        """Set the gap between labels and values by the text size: a fixed one looks like a space between two words in
+        large text."""
+        self._form.setHorizontalSpacing(round(_FACT_GAP_PX * current_appearance().scale))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._set_gap()
 
     def add_fact(self, label: str, value: QWidget) -> None:
         """Add a label and its value at the end. For screen readers, the label names the value."""
