@@ -237,7 +237,8 @@ class RequestIdService:
         context, now = self._context, self._context.now()
         if self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, context.make_holder(), now)
-        row = request_ids.find_use(tx.conn, request)
+        # Without an expected row the INSERT finds out whether the id was used, so the row isn't read before.
+        row = None if expected_row is None else request_ids.find_use(tx.conn, request)
         if _describe_row_state(row) != _describe_row_state(expected_row):
             return None
         return request_ids.acquire_request_id(

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -22,6 +22,7 @@ from console.domain.setting_problems import SettingProblem
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
+from console.store.database.deferred_statements import execute_later
 from console.store.database.error_codes import RunAgain
 from console.store.database.sqlite import BUSY_TIMEOUT_SECONDS
 from console.store.database.sqlite_write_queue import WriteQueueLock
@@ -42,6 +43,7 @@ ADMISSION_CHECK_INTERVAL_SECONDS = 1.0
 
 _EXECUTED_REQUEST_KEY = "executed_request"
 """Key in `Connection.info` of the desk request that the session's SQL variable `@console_request` names."""
+_SET_EXECUTED_REQUEST_STATEMENT = text("SET @console_request = :request")
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
 _SERVER_BACKENDS = ("mysql", "mariadb")
 _log = logging.getLogger("console.store")
@@ -263,11 +265,16 @@ class Database:
 
     def _set_executed_request(self, conn: Connection) -> None:
         """Write the id of the desk request that this session executes into the SQL variable `@console_request`, which
-        the triggers read. A session keeps the value until it changes."""
-        request = self.executed_request()
-        if conn.info.get(_EXECUTED_REQUEST_KEY) != request:
-            conn.exec_driver_sql("SET @console_request = %s", (request,))
-            conn.info[_EXECUTED_REQUEST_KEY] = request
+        the triggers read. A session keeps the value until it changes. The statement is sent with the next one; if
+        the transaction ends before, the next transaction writes the id.
+        """
+        request, info = self.executed_request(), conn.info
+        if info.get(_EXECUTED_REQUEST_KEY) != request:
+
+            def remember_request(_row_count: int) -> None:
+                info[_EXECUTED_REQUEST_KEY] = request
+
+            execute_later(conn, _SET_EXECUTED_REQUEST_STATEMENT, {"request": request}, remember_request)
 
     def _commit_transaction(self, tx: Transaction) -> None:
         """Commit `tx`. If the server doesn't answer that it has committed or undone it, look by `Transaction.proof`

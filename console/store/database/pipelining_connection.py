@@ -44,6 +44,8 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         self._field_by_packet: dict[bytes, FieldDescriptorPacket] = {}
         self.is_commit_sent = False
         """True if the last COMMIT was sent; False if it wasn't, because a deferred statement had failed."""
+        self.statement_prefix = b""
+        """Text before each statement, such as MariaDB's `SET STATEMENT … FOR`: a setting for that statement alone."""
         super().__init__(*arguments, **keyword_arguments)
 
     @property
@@ -60,7 +62,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
     def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
         """Send a statement together with those that were deferred, and read all answers; or defer it (`defer_next`).
         Return the number of its rows, 0 for a deferred statement."""
-        statement = sql.encode(self.encoding) if isinstance(sql, str) else sql
+        statement = self.statement_prefix + (sql.encode(self.encoding) if isinstance(sql, str) else sql)
         is_deferred, check_row_count = self._defers_next, self._check_of_next
         self._defers_next, self._check_of_next = False, None
         if self._deferred_bytes + len(statement) > LONGEST_PACKET_BYTES:

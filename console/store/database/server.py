@@ -66,10 +66,9 @@ _SET_TIME_LIMITS_SQL = (
     f" idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS} */"
 )
 _SET_SHORT_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1"
-_SET_NO_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1 /*M!100000 - 1 */"
-"""SQL that lets later statements fail at once if they would wait for a row's lock. On MySQL they wait one second,
-which is the shortest wait there.
-"""
+"""SQL that lets later statements wait for a row's lock for one second, which is the shortest wait on MySQL."""
+_NO_LOCK_WAIT_PREFIX = b"SET STATEMENT innodb_lock_wait_timeout = 0 FOR "
+"""Beginning of a statement on MariaDB that fails at once if it would wait for a row's lock."""
 _SET_LOCK_WAIT_SQL = f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
 _TLS_FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key")
 _TLS_OPTIONS = (*_TLS_FILE_OPTIONS, "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
@@ -365,12 +364,21 @@ def get_session(conn: Connection) -> ServerSession:
 @contextmanager
 def avoid_lock_waits(conn: Connection) -> Iterator[None]:
     """Context manager: a statement in the block fails with LOCK_WAIT_TIMEOUT_ERROR instead of waiting for a row's
-    lock (on MySQL after one second, the shortest wait there). Costs two round trips."""
-    conn.exec_driver_sql(_SET_NO_LOCK_WAIT_SQL)
+    lock (on MySQL after one second, the shortest wait there). Costs two round trips on MySQL, none on MariaDB, where
+    the setting is part of the statement.
+    """
+    driver_connection: Any = conn.connection.dbapi_connection
+    is_mariadb = getattr(conn.dialect, "is_mariadb", False)
+    if is_mariadb:
+        driver_connection.statement_prefix = _NO_LOCK_WAIT_PREFIX
+    else:
+        conn.exec_driver_sql(_SET_SHORT_LOCK_WAIT_SQL)
     try:
         yield
     finally:
-        if not conn.invalidated:
+        if is_mariadb:
+            driver_connection.statement_prefix = b""
+        elif not conn.invalidated:
             conn.exec_driver_sql(_SET_LOCK_WAIT_SQL)
 
 

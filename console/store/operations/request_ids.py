@@ -208,9 +208,10 @@ def acquire_request_id(
     holder: "HoldingProcess",
     now: datetime,
     lease_seconds: float,
-) -> HeldRequestId:
+) -> HeldRequestId | None:
     """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
-    `stored_use` is the use of the id that the caller has read in this transaction; None if there was none.
+    `stored_use` is the use of the id that the caller has read in this transaction; None if the caller knows of none:
+    then return None if the id is stored already.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """
@@ -229,7 +230,7 @@ def acquire_request_id(
         try:
             tx.conn.execute(_INSERT_REQUEST_ID_STATEMENT, row)
         except IntegrityError:
-            raise RunAgain from None
+            return None
         fence = 1
     else:
         if (

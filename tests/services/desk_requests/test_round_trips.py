@@ -1,0 +1,52 @@
+"""How many packets a worker sends to its database for a purchase that a desk asks for: each is a round trip."""
+
+import json
+from typing import Any
+
+import pytest
+
+from console.domain.desk_requests.records import NewDeskRequest, make_request_id
+from console.domain.records import PurchaseRequest
+from console.services.guarded.answer_serialization import serialize_value
+from console.store.desk_requests import requests
+from tests.support.asking import ask_only
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.sent_statements import counted_packets
+
+MOST_BEFORE_CALL, MOST_AFTER_CALL = 14, 8
+"""Further ones make each request slower: a decision. Five of them are the purchase's own before the call, and four of
+them afterwards (decision 0056).
+"""
+_CALL = [b"the call to the provider"]
+
+
+def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From taking the request to its answer, without the detail and the PDF that follow."""
+    if place.engine == "mysql":
+        pytest.skip("a MySQL gets each statement by itself")
+    ask_only(place, "op-a")
+    vendor = LedgerVendor()
+    buy = vendor.buy_check
+    with place.desk(vendor, desk=0) as desk, place.desk(vendor, person="worker", desk=1) as worker:
+        worker._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
+        worker.desk_requests.announce_presence()
+        for number in numbers(3, seed=117):  # the first ones connect
+            arguments = json.dumps([serialize_value(PurchaseRequest(number, "1"))])
+            request = NewDeskRequest(make_request_id(), "purchase", arguments, "company", number)
+            desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))  # noqa: B023  # called at once
+            with counted_packets() as packets:
+
+                def marked(given: PurchaseRequest) -> Any:
+                    packets.append(_CALL)  # called at once
+                    return buy(given)
+
+                monkeypatch.setattr(vendor, "buy_check", marked)
+                assert worker.desk_requests.execute_next()
+    call = packets.index(_CALL)
+    sent = "\n".join(repr(packet)[:120] for packet in packets)
+    assert call <= MOST_BEFORE_CALL, sent
+    assert len(packets) - call - 1 <= MOST_AFTER_CALL, sent
+    for packet in packets:
+        assert b"COMMIT" not in packet or len(packet) == 1, "before COMMIT, the answers are read"
