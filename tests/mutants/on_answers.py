@@ -506,6 +506,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        for check in denied_checks[:1]:\n            for report",
                 "test_the_purchase_of_an_earlier_denial_stops_the_next_one",
             ),
+            (
+                "of a purchase that the database has lost",
+                "    if perhaps_made is not None:\n",
+                "    if perhaps_made is not None and denied_checks:\n",
+                "test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one",
+            ),
         )
     ),
     Mutant(

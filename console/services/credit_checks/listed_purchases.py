@@ -5,15 +5,16 @@ After the decision, the corporation can be bought again. A listed purchase that 
 the purchase that people decide, or have decided, was not made: AlarmBox may have made it after their decision.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from console.domain.calendar_days import JST, get_end_of_day
 from console.domain.error_reasons import MismatchReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import AnyRecord, ProviderAnswerFacts
+from console.domain.errors.details import AlreadyPurchasedDetail, AnyRecord, ProviderAnswerFacts
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport, CheckState
+from console.domain.records import CheckReport, CheckState, CreditCheck
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
@@ -22,6 +23,9 @@ from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import lost_operations
+from console.store.records import evidence
+from console.store.spool.spool import Intent
 
 ListOutcome = Outcome[tuple[CheckReport, ...]]
 CLOCK_TOLERANCE = timedelta(days=1)
@@ -74,11 +78,13 @@ def compare_denied_purchases(
     such a list, and if two people have decided that an earlier purchase of the corporation for this client was not
     made. If the list has a purchase that may be a denied one, open the case `contradicted` about the earlier credit
     check. The case stops the new purchase until a person acknowledges it. After that, the same listed purchase stops
-    no purchase any more, but a further one does.
+    no purchase any more, but a further one does. A denied purchase that the database has lost has no record for a
+    case: then the purchase is refused until a person has resolved that operation with the listed id.
 
-    Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the credentials, refuses the call
-    because of too many calls, or doesn't answer. A list that can't be read doesn't stop the purchase, because the two
-    people looked at AlarmBox's own screen before they decided.
+    Raises already_purchased if the list has a purchase that may be a lost and denied one; provider_auth, rate_limited
+    or provider_unreachable if AlarmBox refuses the credentials, refuses the call because of too many calls, or
+    doesn't answer. A list that can't be read doesn't stop the purchase, because the two people looked at AlarmBox's
+    own screen before they decided.
     """
     if not reader.capabilities.finds_purchases:
         return
@@ -91,29 +97,64 @@ def compare_denied_purchases(
             and check.state is CheckState.ERROR
         ]
         open_cases = credit_checks.find_denied_but_bought(conn, (corporation_number,)) if denied_checks else {}
-    if not denied_checks or (client_id, corporation_number) in open_cases:
+        lost_purchases = lost_operations.list_denied_purchases(conn, client_id, corporation_number)
+    if not (denied_checks or lost_purchases) or (client_id, corporation_number) in open_cases:
         return  # an open case stops the purchase without the list
     outcome = reader.find_purchases(corporation_number)
 
-    def store_and_compare(tx: Transaction) -> None:
-        outcomes.store_answer_evidence(context, tx, denied_checks[0], outcomes.LIST_CALL_NAME, outcome)
+    def store_and_compare(tx: Transaction) -> Intent | None:
+        _store_list(context, tx, denied_checks, lost_purchases, outcome)
         seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
-        for check in denied_checks:
-            for report in _list_purchases_of_no_record(tx.conn, outcome, check.created_at, context.now()):
-                observed = outcomes.format_observed_purchase(report.credit_check_id)
-                if observed not in seen:
-                    outcomes.open_contradiction_case(context, tx, check, observed)
-                    return
 
-    context.write(store_and_compare)
+        def find_unseen(sent_at: datetime | None) -> str | None:
+            reports = _list_purchases_of_no_record(tx.conn, outcome, sent_at, context.now())
+            texts = (outcomes.format_observed_purchase(report.credit_check_id) for report in reports)
+            return next((text for text in texts if text not in seen), None)
+
+        for check in denied_checks:
+            observed = find_unseen(check.created_at)
+            if observed is not None:
+                outcomes.open_contradiction_case(context, tx, check, observed)
+                return None
+        return next((intent for intent in lost_purchases if find_unseen(intent.at) is not None), None)
+
+    perhaps_made = context.write(store_and_compare)
+    if perhaps_made is not None:
+        raise make_lost_purchase_error(perhaps_made)
     code = find_part_error_code(outcome)
     if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
-        facts: ProviderAnswerFacts = {
-            "record": denied_checks[0],
-            "reason": outcome.reason,
-            "status": outcome.status,
-        }
+        facts: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
+        if denied_checks:
+            facts["record"] = denied_checks[0]
         raise make_outcome_error(code, facts)
+
+
+def _store_list(
+    context: ServiceContext,
+    tx: Transaction,
+    denied_checks: Sequence[CreditCheck],
+    lost_purchases: Sequence[Intent],
+    outcome: ListOutcome,
+) -> None:
+    """Store AlarmBox's list as evidence of the newest denied credit check; if there is none, of the oldest lost
+    purchase."""
+    if denied_checks:
+        outcomes.store_answer_evidence(context, tx, denied_checks[0], outcomes.LIST_CALL_NAME, outcome)
+        return
+    operator = context.make_holder().operator
+    source, subject = f"{CREDIT_CHECK_PROVIDER}.{outcomes.LIST_CALL_NAME}", (lost_operations.OPERATION_KIND, None)
+    evidence.add_answer(tx.conn, subject, lost_purchases[0].operation_id, source, operator, outcome, context.now())
+
+
+def make_lost_purchase_error(intent: Intent) -> ConsoleError:
+    """Return the error already_purchased for a corporation number that a purchase holds which the database has lost:
+    its entry in the spool of a desk."""
+    detail: AlreadyPurchasedDetail = {
+        "source": "desk",
+        "operation_id": intent.operation_id,
+        "operator": intent.operator,
+    }
+    return ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
 
 
 def _list_purchases_of_no_record(

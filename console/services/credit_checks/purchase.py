@@ -13,7 +13,7 @@ from typing import TypeAlias
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AlreadyPurchasedReason, MismatchReason, NotExpiredReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import AlreadyPurchasedDetail, NotExpiredDetail, ProviderAnswerFacts
+from console.domain.errors.details import NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -23,7 +23,7 @@ from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.listed_purchases import compare_denied_purchases
+from console.services.credit_checks.listed_purchases import compare_denied_purchases, make_lost_purchase_error
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.credit_checks.refetch import RefetchService
@@ -293,12 +293,7 @@ class _PurchaseAttempt:
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             if live_check is not None and live_check.created_at is not None and live_check.created_at > intent.at:
                 continue  # this renews a newer credit check than the lost one, and AlarmBox has said that it expired
-            detail: AlreadyPurchasedDetail = {
-                "source": "desk",
-                "operation_id": intent.operation_id,
-                "operator": intent.operator,
-            }
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
+            raise make_lost_purchase_error(intent)
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
     def may_be_refused(self, conn: Connection) -> bool:

@@ -272,7 +272,7 @@ class OperationRecovery:
         person = self._context.require_right("resolve")
         person_proof = read_proof(proof, reason)
         entry = self._find_spool_entry(operation_id)
-        if entry is None or not entry.holds_claim:
+        if entry is None or not (entry.holds_claim or (target_state == "success" and self._is_denied(entry))):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
             if provider_id is None:
@@ -285,6 +285,12 @@ class OperationRecovery:
         refuse_denial_of_answer(entry, operation)
         self._refuse_denial_of_listed_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_proof, person.name)
+
+    def _is_denied(self, entry: SpoolEntry) -> bool:
+        """True if two people have decided that the lost operation was not made. AlarmBox may have made it after
+        that: then a person names its id, although the claim has ended."""
+        with self._context.database.read() as conn:
+            return not lost_operations.leave_out_decided_intents(conn, [entry.intent])
 
     def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
         """Refuse the decision that a lost purchase was not made if AlarmBox lists a purchase that may be this one."""

@@ -95,6 +95,16 @@ _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
 )
 _DECIDED_OPERATION_IDS_QUERY = _LOST_OPERATION_IDS_QUERY.where(_DECIDED_LOST_OPERATION_CONDITION)
 _RESTORED_OPERATION_CONDITION = exists().where(operations.c.id == lost_operations.c.id)
+_DENIED_PURCHASES_QUERY = (
+    select(*_INTENT_COLUMNS)
+    .where(
+        lost_operations.c.corporation_number == bindparam("number"),
+        _CLIENT_CONDITION,
+        _DECIDED_LOST_OPERATION_CONDITION,
+        ~_RESTORED_OPERATION_CONDITION,
+    )
+    .order_by(lost_operations.c.at)
+)
 _INSERT_LOST_OPERATION_STATEMENT = insert(lost_operations)
 
 
@@ -166,6 +176,13 @@ def list_purchases_holding_claim(
     if conn.execute(_IDS_BY_CLIENT_AND_NUMBER_QUERY, values).first() is None:
         return ()
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_CLIENT_AND_NUMBER_QUERY, values))
+
+
+def list_denied_purchases(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
+    """Return the lost purchases of this client and corporation number, oldest first, about which two people have
+    decided that they were not made, and that were not restored since."""
+    values = {"number": corporation_number, "client_number": int(client_id)}
+    return tuple(_make_intent(row) for row in conn.execute(_DENIED_PURCHASES_QUERY, values))
 
 
 def list_refunds_holding_amount(conn: Connection) -> tuple[Intent, ...]:

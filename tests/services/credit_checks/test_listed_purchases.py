@@ -19,6 +19,7 @@ from console.store.operations import leases
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
+from tests.support.losses import tell_lost
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -395,3 +396,35 @@ def test_a_denied_purchase_may_own_what_is_listed(
     named = console.recovery.resolve("credit-check", second.id, "success", "their screen", 1)
     assert isinstance(named.record, CreditCheck)
     assert named.record.state is CheckState.SUCCESS
+
+
+@pytest.mark.parametrize("is_told", ["readable", "silent"])
+def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
+    console: Console, listing: ListingVendor, place: Place, is_told: str
+) -> None:
+    """The database has lost it, two people have denied it, and AlarmBox makes it after that. The next purchase asks
+    for the list first. A person names the id, and the number is bought."""
+    lost = buy_unknown(console, listing, "1", "silent_before_charge")
+    operation_id = lost.operation_id or ""
+    forget(place, lost)
+    entry = console._context.spool.find(operation_id)
+    assert entry is not None
+    tell_lost(console._context, [entry])
+    assert deny(console, "operation", operation_id) == "second_person"
+    with place.acting(console, "lead-b") as other:
+        assert deny(other, "operation", operation_id) is None
+    listing.charges.append(Charge(1, NUMBER, "1", listing.today(), None))
+    listing.behaviour = "answers"
+    if is_told == "silent":
+        listing.readable = False
+        unanswered = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        assert unanswered.code == "provider_unreachable"
+        listing.readable = True
+    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", operation_id)
+    assert listing.asked["check"] == 1
+    console.recovery.resolve("operation", operation_id, "success", "their screen", 1)
+    (bought,) = console.lookup.find_records(NUMBER).credit_checks
+    assert (bought.state, bought.credit_check_id, bought.operation_id) == (CheckState.SUCCESS, 1, operation_id)
+    again = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    assert again.detail["record"] == bought
