@@ -30,6 +30,7 @@ NAMED = frozenset((
     "already_purchased", "not_expired", "in_progress", "outcome_unknown", "provider_refused", "provider_auth",
     "rate_limited", "provider_unreachable", "provider_answer_unusable", "viewing_period_over", "not_refetchable",
     "nothing_to_resolve", "evidence_mismatch", "same_person", "stale_view", "database_locked", "not_allowed",
+    "already_decided",
 ))  # fmt: skip
 
 
