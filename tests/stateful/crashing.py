@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import NoReturn, TypeVar
 
 import hypothesis
@@ -83,7 +84,11 @@ class Desks(ABC):
     def kill(self, seat: Seat) -> NoReturn:
         """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
 
+        killed = get_ident()
+
         def gone(*_: object, **__: object) -> NoReturn:
+            if get_ident() != killed:
+                raise SystemExit  # the thread of a heartbeat, which ends with its process
             raise Crash
 
         seat.dead = True
