@@ -496,14 +496,14 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         for name, old, new, test in (
             (
                 "whose case a person has acknowledged",
-                "                if observed not in seen:\n",
-                "                if not seen:\n",
+                "next((text for text in texts if text not in seen), None)",
+                "next((text for text in texts if not seen), None)",
                 "test_each_listed_purchase_after_a_denial_is_seen_by_a_person",
             ),
             (
                 "that is not the newest",
-                "        for check in denied_checks:\n            for report",
-                "        for check in denied_checks[:1]:\n            for report",
+                "        for check in denied_checks:\n",
+                "        for check in denied_checks[:1]:\n",
                 "test_the_purchase_of_an_earlier_denial_stops_the_next_one",
             ),
             (
@@ -777,8 +777,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/listed_purchases.py",
-                "    if denied_check is None:\n        return\n",
-                "    if denied_check is None or True:\n        return\n",
+                "    if not (denied_checks or lost_purchases) or (",
+                "    if reader or (",
             ),
         ),
         (f"{_LISTED}::test_a_denied_purchase_that_is_listed_later_stops_the_next_one",),
