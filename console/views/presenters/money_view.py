@@ -115,9 +115,8 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
 
 
 def _format_since(at: datetime | None, context: WindowContext) -> str:
-    """Return a text with `at` and its age; "" if `at` is None. `at` is the instant at which the provider first
-    refused the refund, or first answered that it has no such record.
-    """
+    """Return a text with `at` and its age; "" if `at` is None. `at` is the instant at which the provider refused the
+    refund, or first answered that it has no such refund."""
     if at is None:
         return ""
     return context.translate(
