@@ -102,8 +102,10 @@ def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
 
 def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
     """Return the text about the people who may approve the refund. It has their names if these are known, and states
-    whether one or two of them are needed.
+    whether one or two of them are needed. If people are registered and none of them may, it says so.
     """
+    if context.people and not plan.approvers:
+        return context.translate("dialog.refund.asked_no_one")
     if plan.needs_second_checker:
         return context.translate("dialog.refund.asked_two", people=plan.approvers)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)

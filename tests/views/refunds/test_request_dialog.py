@@ -10,13 +10,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.access.permissions import APPROVER
 from console.domain.error_reasons import ExceedsReason, InProgressReason, LimitReason
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
+from console.domain.records import Person
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.refunds.request_form import EXACT_LOOKALIKE_RULE, RefundForm
 from console.views.refunds.request_review import OrderNumberCheck
+from console.views.refunds.texts import format_checkers
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
@@ -287,3 +290,13 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
     made.amount_edit.setText("1")
     assert not made.remainder_label.plain.endswith("–")
     assert made._rule_lines.isVisibleTo(made)
+
+
+def test_a_request_that_no_one_else_can_approve_says_so() -> None:
+    """A dash in place of names would promise somebody. Where no people are registered, every other name may."""
+    context = window_context()
+    alone = replace(plan(), approvers=())
+    assert format_checkers(alone, context) == "Approver: –"
+    context.people = (Person("lead-b", frozenset({APPROVER}), may_buy=False),)
+    assert format_checkers(alone, context) == "No one else may approve refunds now"
+    assert format_checkers(plan(), context) == "Approver: lead-b, lead-c"
