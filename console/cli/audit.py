@@ -10,7 +10,6 @@ from console.cli.json_output.results import AuditExport
 from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
-from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
 
@@ -55,39 +54,38 @@ class VerifyAuditCommand:
 
 
 def require_intact_evidence_pack(pack_file: str) -> "PackVerification":
-    """Verify an evidence pack and return the verdict. Raises ConsoleError `usage` if the file can't be opened, such
-    as a missing one or a folder, and `audit_broken` if it is damaged or isn't an evidence pack.
+    """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file can't be opened,
+    is damaged or isn't an evidence pack.
     """
     from console.services.evidence.pack_verification import verify_pack
 
-    _require_readable_file(Path(pack_file))
     verdict = verify_pack(Path(pack_file))
     if not verdict.is_intact:
         raise make_audit_broken_error(verdict, pack_file)
     return verdict
 
 
-def _require_readable_file(path: Path) -> None:
+def _is_readable_file(path: Path) -> bool:
     try:
-        if path.is_file():
-            with path.open("rb"):
-                return
-    except (OSError, ValueError):  # ValueError: a path with a null character
-        pass
-    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_FILE, "file": str(path)})
+        if not path.is_file():  # a pipe would never end
+            return False
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False
 
 
 def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names the
-    first problem in `verdict`, the result of the verification; its detail lists all problems. `file` is the path of
-    the pack."""
+    first problem in `verdict`, the result of the verification, or says that there is no readable file; its detail
+    lists all problems. `file` is the path of the pack."""
     first_problem = verdict.problems[0]
     problems: list[dict[str, object]] = [
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
     ]
     first_bad_row = next((problem.row for problem in verdict.problems if problem.row is not None), None)
     detail: AuditBrokenDetail = {
-        "problem": "pack",
+        "problem": "pack" if _is_readable_file(Path(file)) else "no_pack",
         "file": file,
         "part": first_problem.file,
         "why": first_problem.code,

@@ -282,7 +282,6 @@ class UsageProblem(Reason):
     UNKNOWN_DOCUMENT_FORMAT = "document_format"
     UNKNOWN_EXPORT_FORMAT = "export_format"
     FILE_EXISTS = "file_exists"
-    UNREADABLE_FILE = "unreadable_file"
     UNREADABLE_FILTER = "filter"
     QUEUE_WITHOUT_FILTER = "filter_companies"
     INVALID_MERCHANT_PAYMENT_ID = "merchant_payment_id"

@@ -9,16 +9,17 @@ from tests.cli.conftest import Terminal
 WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
 
 
-@pytest.mark.parametrize("name", ["missing.zip", ".", "nul\0.zip"])
+@pytest.mark.parametrize("name", ["missing.zip", "."])
 @pytest.mark.parametrize("words", [("replay",), ("audit", "verify", "--pack")])
-def test_a_pack_that_cannot_be_opened_is_a_wrong_argument(
+def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     terminal: Terminal, tmp_path: Path, words: tuple[str, ...], name: str
 ) -> None:
     """It is not told that the contents of a missing file were changed."""
     file = str(tmp_path / name)
     ended = terminal.json(*words, file)
-    assert ended.refused == (2, "usage")
-    assert ended.error["detail"] == {"problem": "unreadable_file", "file": file}
+    assert ended.refused == (3, "audit_broken")
+    assert ended.error["detail"]["problem"] == "no_pack"
+    assert ended.error["message"].startswith(f"There is no readable file {file}.")
     assert terminal(*words, file, LANGUAGE="ja").err.startswith("ファイル ")
 
 

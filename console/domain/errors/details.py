@@ -469,7 +469,7 @@ class AuditBrokenDetail(TypedDict, total=False):
     first damaged audit entry.
     """
 
-    problem: Literal["pack"]
+    problem: Literal["pack", "no_pack"]
     file: str
     part: str
     why: str
