@@ -33,6 +33,8 @@ MAX_LISTED_ROWS = 10_000
 _LARGEST_ROW_ID = 10**18 - 1
 _MAX_USAGE_PROBLEM_CHARACTERS = 300
 MAX_ROW_ID_DIGITS = 18  # digits
+_PATH_ARGUMENTS = frozenset({"file", "files", "folder", "out", "pack"})
+"""Names of the arguments that are the path of a file or folder. `to` is one except in `incidents hand-over`."""
 
 SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_CommandLineParser]"
 
@@ -134,7 +136,7 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
     args = parser.parse_args(_repeat_purchase_reason_option(arguments))
     if args.command is None:
         raise make_usage_error("a command is needed", parser.format_synopsis())
-    _refuse_undecodable_arguments(args)
+    _refuse_unusable_texts(args)
     if (args.command, getattr(args, "action", "")) == ("refund", "request"):
         _require_refund_reason(args)
     return args
@@ -175,16 +177,24 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
     return separated_words
 
 
-def _refuse_undecodable_arguments(args: argparse.Namespace) -> None:
-    """Raise ConsoleError `usage` if an argument is not UTF-8. Python passes its bytes as lone surrogates, which no
-    database or file accepts.
+def _refuse_unusable_texts(args: argparse.Namespace) -> None:
+    """Raise ConsoleError `usage` if an argument is not UTF-8 or has a null character, or if the name of a file or
+    folder is empty. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts.
+    An empty name, such as of an unset variable of a shell, would mean the current folder.
 
     The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason.
     """
     for name, value in vars(args).items():
-        texts = value if isinstance(value, list) else [value]
-        if name != "number" and not all(_is_utf8(text) for text in texts if isinstance(text, str)):
+        texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+        if name == "number":
+            continue
+        if not all(map(_is_utf8, texts)):
             raise make_usage_error(f"{name}: the text is not UTF-8")
+        if any("\0" in text for text in texts):
+            raise make_usage_error(f"{name}: the text contains a null character")
+        is_path = name in _PATH_ARGUMENTS or (name == "to" and args.command != "incidents")
+        if is_path and "" in texts:
+            raise make_usage_error(f"{name}: a name of a file or folder is needed")
 
 
 def _is_utf8(text: str) -> bool:

@@ -22,6 +22,8 @@ _KEY_BY_PATTERN = {
     r"(?P<name>--\S+): an id of the provider is needed": "usage_problem.provider_id",
     r"(?P<name>--\S+): a day is needed, like 2026-11-20": "usage_problem.day",
     r"(?P<name>\S+): the text is not UTF-8": "usage_problem.not_utf8",
+    r"(?P<name>\S+): the text contains a null character": "usage_problem.null_character",
+    r"(?P<name>\S+): a name of a file or folder is needed": "usage_problem.no_path",
     r"evidence: either records, or --queue with an optional --filter": "usage_problem.evidence",
     r"a record is needed, like payment/12: (?P<value>.*)": "usage_problem.record",
 }
