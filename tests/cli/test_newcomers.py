@@ -1,4 +1,4 @@
-"""What somebody meets on the first day: a fresh desk without settings, and names of files that don't exist."""
+"""The first day of a person: a fresh desk without settings, and names of files that don't exist."""
 
 from pathlib import Path
 

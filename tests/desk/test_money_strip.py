@@ -54,7 +54,7 @@ def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Conso
 
 
 def test_the_newest_note_stands_beside_the_facts(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """Whoever opens the payment or its refund reads what a colleague wrote without opening the tab of the notes."""
+    """A person who opens the payment or its refund reads a colleague's note without opening the tab of the notes."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = ask(console, payment.id, 8_500)
     for words in ("電話あり", "お客様へ返金を連絡済み"):

@@ -24,7 +24,7 @@ from console.store.database.unreadable_rows import parse_detail
 from tests.harms.test_asked_for import _ENGINES, FREE, NOW, REFUND, SUM, Bench, benched, refund, session_row
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
-"""What a person types, and what the services make of it."""
+"""The text that a person types, and the text that the services store."""
 FORGED = ("pay at once", "please", WORDS.upper(), f"{WORDS} ", f"{WORDS}.", "", TYPED[3:-5])
 ALERT, UNKNOWN = 77, 78
 REFUSED_BY_TRIGGER = 1644

@@ -120,7 +120,7 @@ def check_causes(page: QueuesPage) -> None:
 
 
 def check_summaries(page: AlertsPage) -> None:
-    """What each incident is about is shown whole, in its cell or else below the list, as is the sentence about it.
+    """The subject of each incident is shown whole, in its cell or else below the list, as is the sentence about it.
     The buttons below keep their place, and no amount is cut."""
     columns = {column.key: column for column in page.table.rows.columns}
     for row_number in range(page.table.rows.rowCount()):

@@ -1,4 +1,4 @@
-"""What stands where rows would be: that there are none, and what would be there."""
+"""The text in place of rows: it says that there are none, and which rows would be there."""
 
 import ast
 from collections.abc import Iterator
