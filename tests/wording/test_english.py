@@ -50,8 +50,8 @@ NOT_USED = {
 # Code-like words that a sentence may show: names that an administrator types, in sentences for administrators.
 TYPED_NAMES = frozenset(
     {
-        "ssl_ca", "ssl_cert", "ssl_key", "password_env", "wsrep_on", "wsrep_max_ws_size",
-        "innodb_flush_log_at_trx_commit", "max_password_errors", "secure_timestamp", "log_bin_trust_function_creators",
+        "ssl_ca", "ssl_cert", "ssl_key", "password_env", "wsrep_on", "wsrep_max_ws_size", "max_password_errors",
+        "innodb_flush_log_at_trx_commit", "secure_timestamp", "log_bin_trust_function_creators",
         "payment_failed", "only_ours", "only_theirs",
     }
 )  # fmt: skip
