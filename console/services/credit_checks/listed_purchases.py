@@ -76,15 +76,16 @@ def compare_denied_purchases(
 ) -> None:
     """Before a purchase, ask AlarmBox for its list of the corporation's purchases. Do this only if AlarmBox offers
     such a list, and if two people have decided that an earlier purchase of the corporation for this client was not
-    made. If the list has a purchase that may be a denied one, open the case `contradicted` about the earlier credit
-    check. The case stops the new purchase until a person acknowledges it. After that, the same listed purchase stops
-    no purchase any more, but a further one does. A denied purchase that the database has lost has no record for a
-    case: then the purchase is refused until a person has resolved that operation with the listed id.
+    made. If the list has a purchase that may be this earlier purchase, open the case `contradicted` about the earlier
+    credit check. The case stops the new purchase until a person acknowledges it. After that, this listed purchase
+    opens no other case, but a further purchase in the list does. If the database has lost the earlier purchase, it
+    has no record for a case: then the new purchase is refused until a person has resolved the lost purchase's
+    operation with the listed id.
 
-    Raises already_purchased if the list has a purchase that may be a lost and denied one; provider_auth, rate_limited
-    or provider_unreachable if AlarmBox refuses the credentials, refuses the call because of too many calls, or
-    doesn't answer. A list that can't be read doesn't stop the purchase, because the two people looked at AlarmBox's
-    own screen before they decided.
+    Raises already_purchased if the list has a purchase that may be an earlier one that the database has lost and two
+    people have denied. Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the
+    credentials, refuses the call because of too many calls, or doesn't answer. A list that can't be read doesn't stop
+    the purchase, because the two people looked at AlarmBox's own screen before they decided.
     """
     if not reader.capabilities.finds_purchases:
         return

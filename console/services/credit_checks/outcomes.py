@@ -460,14 +460,14 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
 
 
 def format_observed_purchase(provider_id: int | None) -> str:
-    """Return the text of a case about a purchase that AlarmBox has made, with AlarmBox's id; None if the id isn't
-    known."""
+    """Return the text that a case stores about a purchase that AlarmBox has made, with AlarmBox's id `provider_id`,
+    which is None if it isn't known."""
     return "bought" if provider_id is None else f"bought {provider_id}"
 
 
 def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tuple[str, ...]:
-    """Return the texts of the cases about contradictions of the credit check that a person has acknowledged, also of
-    those that were closed since."""
+    """Return the texts about what was observed from the cases `contradicted` of the credit check that a person has
+    acknowledged, also from those cases that were closed since."""
     return tuple(
         alert.observed
         for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)

@@ -132,13 +132,13 @@ def read_proposed_states(
 
 
 ApproverCounter = Callable[[str, Collection[str]], int | None]
-"""A function of the name of a right and of names: it returns how many other people with this right there are."""
+"""A function of the name of a right and of the names of people: it returns how many enabled approvers with this right
+there are besides these people, or None if no person is registered, because then every name may act."""
 
 
 def make_approver_counter(conn: Connection) -> ApproverCounter:
-    """Return the function that counts the enabled approvers with a right, such as `refund_approve`, who are none of
-    the given names. It returns None if no person is registered, because then every name may act. Its first call reads
-    the people from the database."""
+    """Return the function that counts the enabled approvers with a right, such as `refund_approve`, without the named
+    people. Its first call reads the people from the database, and later calls count the same people."""
     read_people = cache(lambda: people.list_enabled_people(conn))
 
     def count_other_approvers(right: str, names: Collection[str]) -> int | None:
@@ -157,8 +157,8 @@ def make_approver_counter(conn: Connection) -> ApproverCounter:
 def list_ids_without_second_person(
     conn: Connection, kind: str, proposed_ids: Collection[str], count_other_approvers: ApproverCounter
 ) -> frozenset[str]:
-    """Return those of `proposed_ids`, the ids of records with a proposed state, whose proposal nobody can confirm
-    now: the proposer is the only person with the right."""
+    """Return those of `proposed_ids`, the ids of records of this kind with a proposed state, whose proposal nobody
+    can confirm now, because no approver but the proposer has the right to confirm proposals."""
     proposals = approvals.read_open_proposals(conn, kind, proposed_ids) if proposed_ids else {}
     return frozenset(
         id for id, (_, proposer) in proposals.items() if count_other_approvers("resolve_second", (proposer,)) == 0

@@ -95,7 +95,7 @@ class RelatedRecordCompleter:
         proposed_states = second_person.read_proposed_states(
             self._context, conn, credit_checks.CREDIT_CHECK_KIND, decidable_ids
         )
-        lonely_ids = second_person.list_ids_without_second_person(
+        ids_without_second_person = second_person.list_ids_without_second_person(
             conn, credit_checks.CREDIT_CHECK_KIND, proposed_states, second_person.make_approver_counter(conn)
         )
         claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
@@ -118,7 +118,7 @@ class RelatedRecordCompleter:
                 lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
                 proposed_state=proposed_states.get(str(check.id)),
                 contradicting_answer=contradicting_answers.get(check.id),
-                lacks_second_person=str(check.id) in lonely_ids,
+                lacks_second_person=str(check.id) in ids_without_second_person,
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
@@ -236,7 +236,7 @@ class RelatedRecordCompleter:
         )
         ids = [str(payment.id) for payment in records]
         proposed_states = second_person.read_proposed_states(self._context, conn, payments.PAYMENT_KIND, ids)
-        lonely_ids = second_person.list_ids_without_second_person(
+        ids_without_second_person = second_person.list_ids_without_second_person(
             conn, payments.PAYMENT_KIND, proposed_states, second_person.make_approver_counter(conn)
         )
         contradicting_answers = _read_contradicting_answers(conn, payments.PAYMENT_KIND, records)
@@ -255,7 +255,7 @@ class RelatedRecordCompleter:
                 provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask_provider=self._can_read_payments(payment.provider),
                 contradicting_answer=contradicting_answers.get(payment.id),
-                lacks_second_person=str(payment.id) in lonely_ids,
+                lacks_second_person=str(payment.id) in ids_without_second_person,
             )
             completed_payment = replace(payment, relations=relations)
             may_advise_refund = _may_advise_refund(completed_payment, self._context.now())
@@ -339,7 +339,7 @@ class RelatedRecordCompleter:
         ]
         proposed_states = second_person.read_proposed_states(self._context, conn, refunds.REFUND_KIND, undecided_ids)
         count_other_approvers = second_person.make_approver_counter(conn)
-        lonely_ids = second_person.list_ids_without_second_person(
+        ids_without_second_person = second_person.list_ids_without_second_person(
             conn, refunds.REFUND_KIND, proposed_states, count_other_approvers
         )
         contradicting_answers = _read_contradicting_answers(conn, refunds.REFUND_KIND, records)
@@ -356,7 +356,7 @@ class RelatedRecordCompleter:
                 str(refund.id) in proposed_states,
                 refusal,
                 contradicting_answer=contradicting_answers.get(refund.id),
-                lacks_second_person=str(refund.id) in lonely_ids,
+                lacks_second_person=str(refund.id) in ids_without_second_person,
                 lacks_approver=_lacks_approver(refund, count_other_approvers),
             )
             completed_refund = replace(refund, relations=relations)
