@@ -139,7 +139,7 @@ def _look_of_program(work: Path) -> dict[str, Any]:
     if PLATFORM != "win32":
         return {}
     icon, version = work / f"{NAME}.ico", work / "version.txt"
-    icons.picture(256, "ICO", icon)
+    icons.draw_icon(256, "ICO", icon)
     version.write_text(version_resource(), encoding="utf-8")
     return {"icon": str(icon), "version": str(version)}
 
@@ -164,7 +164,7 @@ def _make_macos_application(folder: Any, work: Path) -> None:
     from PyInstaller.building.osx import BUNDLE
 
     icon = work / f"{NAME}.icns"
-    icons.picture(512, "ICNS", icon)
+    icons.draw_icon(512, "ICNS", icon)
     information = information_of_macos()
     name, identifier = f"{information['CFBundleName']}.app", information["CFBundleIdentifier"]
     BUNDLE(

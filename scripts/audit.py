@@ -13,17 +13,17 @@ from scripts.lock import LOCK, pins
 from scripts.third_party import bundled
 
 SERVICE = "https://api.osv.dev/v1/querybatch"
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
-def known(pinned: Mapping[str, str], service: str = SERVICE) -> dict[str, list[str]]:
+def find_vulnerabilities(pinned: Mapping[str, str], service: str = SERVICE) -> dict[str, list[str]]:
     """Return the ids of the known vulnerabilities by package name. `pinned` has the version of each package; a
     package without a known vulnerability has no key. Raises OSError if the service can't be reached, ValueError if
     the number of its answers is wrong.
     """
     asked = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pinned.items()]
     request = Request(service, json.dumps({"queries": asked}).encode(), {"Content-Type": "application/json"})
-    with urlopen(request, timeout=SECONDS) as answer:  # https, ours
+    with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # https, ours
         told = json.load(answer)["results"]
     if len(told) != len(asked):
         raise ValueError("an answer to another question")
@@ -35,7 +35,7 @@ def main(service: str = SERVICE) -> int:
     """Print the known vulnerabilities of the pinned packages, and return the exit status (see the module)."""
     pinned = dict(pins(LOCK.read_text()))
     try:
-        found = known(pinned, service)
+        found = find_vulnerabilities(pinned, service)
     except (OSError, ValueError, KeyError, TypeError) as trouble:
         print(f"The service of known vulnerabilities ({service}) is out of reach, so nothing is known: {trouble}")
         return 2

@@ -53,7 +53,7 @@ def bundled(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
         needs, wanted = waiting.pop()
         for need in map(Requirement, needs):
             key = canonicalize_name(need.name)
-            if key not in found and _holds(need, wanted):
+            if key not in found and _is_requirement_active(need, wanted):
                 found[key] = metadata.distribution(need.name)
                 waiting.append((found[key].requires or (), frozenset(need.extras)))
     return [found[key] for key in sorted(found)]
@@ -66,14 +66,14 @@ def _declared(extras: Sequence[str]) -> list[str]:
     return [*project["dependencies"], *(need for extra in extras for need in optional[extra])]
 
 
-def _holds(need: Requirement, extras: frozenset[str]) -> bool:
+def _is_requirement_active(need: Requirement, extras: frozenset[str]) -> bool:
     """True if the environment marker of the requirement is true on this machine, without an extra or with one of
     these extras.
     """
     return need.marker is None or any(need.marker.evaluate({"extra": one}) for one in ("", *extras))
 
 
-def licence_of(one: metadata.Distribution) -> str:
+def find_licence(one: metadata.Distribution) -> str:
     """Return the licence that the metadata of a distribution names."""
     named = _field(one, "License-Expression")
     kinds = [text for text in one.metadata.get_all("Classifier") or () if "License ::" in text]
@@ -89,7 +89,7 @@ def _field(one: metadata.Distribution, name: str) -> str:
     return one.metadata[name] or "" if name in one.metadata else ""
 
 
-def texts_of(one: metadata.Distribution) -> Iterator[Path]:
+def list_licence_files(one: metadata.Distribution) -> Iterator[Path]:
     """Yield the paths of the distribution's licence files."""
     for file in one.files or ():
         path = Path(str(file.locate()))
@@ -111,7 +111,7 @@ def write(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, 
     for library in system:
         library.write_terms(folder / "system")
     lines = [f"{name}: {licence} ({place})" for name, licence, place in _SHARED_PARTS]
-    lines += [f"Python {_python_version()}: PSF-2.0", *(f"{_title(one)}: {licence_of(one)}" for one in packages)]
+    lines += [f"Python {_python_version()}: PSF-2.0", *(f"{_title(one)}: {find_licence(one)}" for one in packages)]
     lines += [
         f"{one.name} {one.version}: see THIRD_PARTY/system/{one.name} ({', '.join(one.files)})" for one in system
     ]
@@ -130,18 +130,18 @@ def _write_shared_texts(folder: Path) -> None:
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     if python.is_file():
         shutil.copy(python, folder / "Python.txt")
-    for text in texts_of(metadata.distribution("pyinstaller")):
+    for text in list_licence_files(metadata.distribution("pyinstaller")):
         shutil.copy(text, folder / f"PyInstaller-{text.name}")
 
 
 def _write_package(place: Path, one: metadata.Distribution) -> None:
     """Write the licence texts of one distribution and a summary of its licence."""
     place.mkdir()
-    for count, text in enumerate(texts_of(one)):
+    for count, text in enumerate(list_licence_files(one)):
         shutil.copy(text, place / (text.name if not (place / text.name).exists() else f"{count}-{text.name}"))
     pages = one.metadata.get_all("Project-URL") or [""]
     home = _field(one, "Home-page") or pages[0].rpartition(" ")[2]
-    (place / "TERMS.txt").write_text(f"{_title(one)}\n{licence_of(one)}\n{home}\n", encoding="utf-8")
+    (place / "TERMS.txt").write_text(f"{_title(one)}\n{find_licence(one)}\n{home}\n", encoding="utf-8")
 
 
 def _title(one: metadata.Distribution) -> str:
@@ -161,7 +161,7 @@ def components(extras: Sequence[str] = (), system: Sequence[SystemPackage] = ())
             one.metadata["Name"],
             one.version,
             f"pkg:pypi/{canonicalize_name(one.metadata['Name'])}@{one.version}",
-            licence_of(one),
+            find_licence(one),
         )
         for one in bundled(extras)
     ]

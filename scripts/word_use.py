@@ -23,7 +23,7 @@ Nodes = tuple[ast.AST, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class UsedKey:
     """A wording key or code in the source, with `*` for a part that is known only at run time, and its place
     (`file:line`).
     """
@@ -38,12 +38,12 @@ class Asked:
 
 
 @cache
-def keys(root: Path, families: frozenset[str]) -> tuple[Asked, ...]:
+def keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
     """Return every string literal and f-string under `root` that begins with the name of one of the families and a
     dot.
     """
     return tuple(
-        Asked(text, where)
+        UsedKey(text, where)
         for nodes, file in _modules(root)
         for text, where in _texts(nodes, file)
         if text.split(".")[0] in families and _KEY.fullmatch(text.replace("*", "x"))
@@ -51,12 +51,12 @@ def keys(root: Path, families: frozenset[str]) -> tuple[Asked, ...]:
 
 
 @cache
-def audit_actions(root: Path) -> tuple[Asked, ...]:
+def audit_actions(root: Path) -> tuple[UsedKey, ...]:
     """Return every action of the audit trail that the modules name: as a member of AuditAction, or by a text that is
     made into one.
     """
     return tuple(
-        Asked(text, f"{file}:{node.lineno}")
+        UsedKey(text, f"{file}:{node.lineno}")
         for nodes, file in _modules(root)
         for node in nodes
         if isinstance(node, ast.Attribute | ast.Call)
@@ -72,14 +72,14 @@ def _actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
         yield AuditAction[node.attr].value
 
 
-def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
+def arguments(root: Path, functions: dict[str, int]) -> list[UsedKey]:
     """Return the text literal that each call of one of the functions has as its argument at the given position.
     Raises ValueError for a function that nothing under `root` calls: it was renamed, and its texts would be missing.
     """
     if uncalled := functions.keys() - _called_names(root):
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
-        Asked(text, f"{file}:{call.lineno}")
+        UsedKey(text, f"{file}:{call.lineno}")
         for nodes, file in _modules(root)
         for call, place in _calls(nodes, functions)
         for text in map(_string, call.args[place : place + 1])
@@ -87,10 +87,10 @@ def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
     ]
 
 
-def literals(root: Path, functions: dict[str, int]) -> list[Asked]:
+def literals(root: Path, functions: dict[str, int]) -> list[UsedKey]:
     """Return all text literals within the argument at the given position of each call of one of the functions."""
     return [
-        Asked(node.value, f"{file}:{node.lineno}")
+        UsedKey(node.value, f"{file}:{node.lineno}")
         for nodes, file in _modules(root)
         for call, place in _calls(nodes, functions)
         for argument in call.args[place : place + 1]

@@ -22,7 +22,7 @@ def read(language: str) -> dict[str, str]:
     return words
 
 
-def text_of(words: Mapping[str, str]) -> str:
+def format_catalogue(words: Mapping[str, str]) -> str:
     """Return the text of a catalogue's file: sorted by key, with one sentence per line."""
     return json.dumps(words, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
@@ -31,7 +31,7 @@ def write(language: str, words: Mapping[str, str]) -> None:
     """Replace the file of a catalogue atomically, so that no reader gets a half-written file."""
     file = resources_dir() / "words" / f"{language}.json"
     draft = file.with_suffix(".draft")
-    draft.write_text(text_of(words), encoding="utf-8")
+    draft.write_text(format_catalogue(words), encoding="utf-8")
     draft.replace(file)
 
 

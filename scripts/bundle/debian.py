@@ -15,7 +15,7 @@ from pathlib import Path
 
 import console
 from scripts.bundle import linux_tree
-from scripts.bundle.system_libraries import library_files, needs_of, package_of
+from scripts.bundle.system_libraries import find_debian_package, list_library_files, read_library_needs
 
 ROOT = Path(__file__).resolve().parents[2]
 _CONTROL = """\
@@ -69,11 +69,11 @@ def depends(application: Path) -> str:
     from the system, and the newest version of the C library whose symbols they use.
     """
     files = [one for one in application.rglob("*") if one.is_file()]
-    brought, known = {one.name for one in files}, library_files()
+    brought, known = {one.name for one in files}, list_library_files()
     needed: set[str] = set()
     glibc: set[tuple[int, ...]] = {(2, 17)}
     for file in filter(_is_elf, files):
-        names, versions = needs_of(file)
+        names, versions = read_library_needs(file)
         needed |= names - brought
         glibc |= versions
     packages = _packages(known[name] for name in needed if name in known) - {"libc6"}
@@ -81,7 +81,7 @@ def depends(application: Path) -> str:
 
 
 def _packages(files: Iterable[Path]) -> set[str]:
-    return {name for name in (package_of(file.resolve()) for file in files) if name is not None}
+    return {name for name in (find_debian_package(file.resolve()) for file in files) if name is not None}
 
 
 def _is_elf(file: Path) -> bool:

@@ -12,7 +12,7 @@ PICTURES = DRAWING.parent / "icons"
 SIZES = (16, 24, 32, 48, 64, 128, 256)
 
 
-def picture(size: int, format_name: str, target: Path) -> None:
+def draw_icon(size: int, format_name: str, target: Path) -> None:
     """Draw the icon with `size` pixels a side into `target`; `format_name` is "PNG", "ICO" or "ICNS"."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtCore import QByteArray, Qt
@@ -33,7 +33,7 @@ def picture(size: int, format_name: str, target: Path) -> None:
 def main() -> int:
     """Draw all PNG files again and overwrite the stored ones. Return 0."""
     for size in SIZES:
-        picture(size, "PNG", PICTURES / f"{size}.png")
+        draw_icon(size, "PNG", PICTURES / f"{size}.png")
     return 0
 
 

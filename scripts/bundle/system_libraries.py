@@ -41,15 +41,17 @@ def owners(binaries: Mapping[str, str]) -> tuple[list[SystemPackage], list[str]]
         real = Path(source).resolve()
         if any(real.is_relative_to(place) for place in own if place != Path("/usr")):
             continue
-        package = package_of(real)
+        package = find_debian_package(real)
         if package is None:
             unknown.append(path)
         else:
             files.setdefault(package, []).append(Path(path).name)
-    return [SystemPackage(name, version_of(name), tuple(names)) for name, names in sorted(files.items())], unknown
+    return [
+        SystemPackage(name, read_package_version(name), tuple(names)) for name, names in sorted(files.items())
+    ], unknown
 
 
-def package_of(file: Path) -> str | None:
+def find_debian_package(file: Path) -> str | None:
     """Return the name of the Debian package that has this file, None if no package has it or without dpkg."""
     if shutil.which("dpkg-query") is None:
         return None
@@ -61,13 +63,13 @@ def package_of(file: Path) -> str | None:
     return None
 
 
-def version_of(package: str) -> str:
+def read_package_version(package: str) -> str:
     """Return the installed version of a Debian package."""
     command = ["dpkg-query", "--show", "--showformat=${Version}\n", package]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
-def needs_of(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
+def read_library_needs(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
     """Return the names of the libraries that an ELF file loads, and the versions of glibc's symbols that it uses."""
     done = subprocess.run(["objdump", "-p", str(file)], capture_output=True, text=True, check=False)
     names = set(re.findall(r"NEEDED\s+(\S+)", done.stdout))
@@ -75,7 +77,7 @@ def needs_of(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
     return names, {tuple(map(int, version.split("."))) for version in versions}
 
 
-def library_files() -> dict[str, Path]:
+def list_library_files() -> dict[str, Path]:
     """Return the file of each shared library that the system's loader knows, by its name."""
     done = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
     found: dict[str, Path] = {}

@@ -17,7 +17,7 @@ def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
     """In every size, drawn anew; small differences of rasterizers are allowed."""
     assert {int(file.stem) for file in icons.PICTURES.iterdir()} == set(icons.SIZES)
     for size in icons.SIZES:
-        icons.picture(size, "PNG", tmp_path / "drawn.png")
+        icons.draw_icon(size, "PNG", tmp_path / "drawn.png")
         drawn, stored = QImage(str(tmp_path / "drawn.png")), QImage(str(icons.PICTURES / f"{size}.png"))
         assert (stored.width(), stored.height()) == (size, size)
         points = [(x * size // 8, y * size // 8) for x in range(8) for y in range(8)]

@@ -43,7 +43,7 @@ def unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
     more by inserted rows.
     """
     if count <= A_FEW:
-        return _bought_unheard(console, count)
+        return _buy_without_answer(console, count)
     return unknown_rows(console, numbers(count))
 
 
@@ -55,7 +55,7 @@ def unknown_rows(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
     return console.database.write(lambda tx: [_row(tx, number, now) for number in which])
 
 
-def _bought_unheard(console: Console, count: int) -> list[ChosenRecord]:
+def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
     """Buy `count` credit checks from the provider in memory, which charges them but doesn't answer. Return the
     records.
     """

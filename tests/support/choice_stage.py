@@ -57,7 +57,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class TellingReader(LedgerReader):
+class ConfiguredReader(LedgerReader):
     """Provider in memory that can only be read. It returns for each payment the statement in `says`, by our payment
     number.
     """
@@ -86,9 +86,9 @@ class TellingReader(LedgerReader):
         return Outcome(_KINDS[told], "answered", SendingCertainty.YES, report, evidence="{}")
 
 
-class TellingProvider(TellingReader, LedgerProvider):
-    def make_reader(self) -> TellingReader:
-        return TellingReader(self.name, self.ledger, self.says)
+class ConfiguredProvider(ConfiguredReader, LedgerProvider):
+    def make_reader(self) -> ConfiguredReader:
+        return ConfiguredReader(self.name, self.ledger, self.says)
 
     @property
     def merchant_id(self) -> str:
@@ -112,8 +112,8 @@ class Stage:
         for person in TEAM:
             self.console.people.add_person(person)
 
-    def _provider(self, name: str) -> TellingProvider:
-        return TellingProvider(name, self.ledger, self.says)
+    def _provider(self, name: str) -> ConfiguredProvider:
+        return ConfiguredProvider(name, self.ledger, self.says)
 
     # Credit checks
 

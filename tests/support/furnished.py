@@ -53,7 +53,7 @@ class Furnished:
         return [sample for sample in self.samples if sample.kind == kind]
 
 
-def what_a_desk_is_told(home: Path, sandbox: Sandbox, **extra: str) -> dict[str, str]:
+def make_desk_environment(home: Path, sandbox: Sandbox, **extra: str) -> dict[str, str]:
     """Return the environment variables of a desk. They name a new merchant that is registered at the sandbox's
     payment providers. `extra` are further settings, without their prefix `CONSOLE_`.
     """
@@ -70,7 +70,7 @@ def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None,
     block. `extra` are further settings, without their prefix `CONSOLE_`.
     """
     with Sandbox() as sandbox:
-        told = what_a_desk_is_told(home, sandbox, **extra)
+        told = make_desk_environment(home, sandbox, **extra)
         used = clock or SystemClock()
         if "DATABASE_URL" not in extra:
             have_database(home)

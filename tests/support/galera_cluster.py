@@ -30,7 +30,7 @@ LOCK_WAIT_SECONDS = 2 * PATIENCE_SECONDS
 """Time limit (seconds) of waits for actions of the nodes themselves; on an idle machine such an action takes up to
 half a minute.
 """
-_RECOVERIES, _ON_THE_WAY_OUT_SECONDS = 5, 5.0
+_RECOVERIES, _RECOVERY_END_SECONDS = 5, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Node(Server):
             self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
             until(partial(self._is_told, recovery), f"what {recovery} says")
             with suppress(AssertionError):
-                self.run.finish(recovery, _ON_THE_WAY_OUT_SECONDS)
+                self.run.finish(recovery, _RECOVERY_END_SECONDS)
                 uuid, seqno = self._told(recovery)[-1]
                 return uuid, int(seqno)
             self.run.signal(recovery, signal.SIGKILL)

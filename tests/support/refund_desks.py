@@ -50,7 +50,7 @@ PAID = (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PA
 _CURRENCY = {"paypay": "JPY", "atom": "INR"}
 
 
-class Outsider:
+class TransactionCheckedAdapter:
     """A provider's adapter whose calls to the provider fail the test if they are made inside a database
     transaction.
     """
@@ -61,7 +61,7 @@ class Outsider:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._whole, name)
         if name == "make_reader":
-            return lambda: Outsider(found(), self._watch)
+            return lambda: TransactionCheckedAdapter(found(), self._watch)
         if name not in ("read_payment", "read_refund", "list_refunds", "delete_code", "start", "refund", "cancel"):
             return found
 
@@ -87,8 +87,8 @@ class RefundDesk:
         self.reads = RecordOpeningLog(self.context)
         self._watch = OpenTransactions(self.context.database)
         self._made: dict[str, PaymentProvider] = {
-            "paypay": Outsider(paypay(control.url, scale=scale), self._watch),
-            "atom": Outsider(atom(control.url, scale=scale), self._watch),
+            "paypay": TransactionCheckedAdapter(paypay(control.url, scale=scale), self._watch),
+            "atom": TransactionCheckedAdapter(atom(control.url, scale=scale), self._watch),
         }
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)

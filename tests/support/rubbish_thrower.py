@@ -33,7 +33,7 @@ class Attack:
     seed: int = 0
 
 
-class Shot(asyncio.Protocol):
+class MessageConnection(asyncio.Protocol):
     """Sends one message on a connection of its own, and collects the answer until the connection is closed."""
 
     def __init__(self, rubbish: Rubbish, over: "asyncio.Future[bytes]") -> None:
@@ -94,7 +94,7 @@ async def _shoot(attack: Attack, rubbish: Rubbish, heard: dict[str, Counter[str]
     over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     source = (f"127.0.2.{n % attack.addresses + 1}", 0)
     try:
-        await _connected(lambda: Shot(rubbish, over), attack.port, source)
+        await _connected(lambda: MessageConnection(rubbish, over), attack.port, source)
         heard[rubbish.kind][plain(await over)] += 1
     except OSError:
         heard[rubbish.kind][""] += 1
@@ -129,18 +129,18 @@ class Slow(asyncio.Protocol):
         self._over()
 
 
-async def dawdle(attack: Attack) -> dict[str, Counter[str]]:
+async def keep_slow_connections(attack: Attack) -> dict[str, Counter[str]]:
     """Keep the slow connections open for the duration of the attack. Return the number of opened ones."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         async with asyncio.timeout(attack.seconds):
-            await asyncio.gather(*(_dawdle(attack, n, heard) for n in range(attack.slow)))
+            await asyncio.gather(*(_keep_slow_connection(attack, n, heard) for n in range(attack.slow)))
     except TimeoutError:
         pass
     return heard
 
 
-async def _dawdle(attack: Attack, n: int, heard: dict[str, Counter[str]]) -> None:
+async def _keep_slow_connection(attack: Attack, n: int, heard: dict[str, Counter[str]]) -> None:
     source = (f"127.0.3.{n % attack.addresses + 1}", 0)
     while True:
         over = asyncio.Event()
@@ -154,7 +154,7 @@ async def _dawdle(attack: Attack, n: int, heard: dict[str, Counter[str]]) -> Non
 
 
 async def _both(attack: Attack) -> dict[str, Counter[str]]:
-    thrown, dawdled = await asyncio.gather(throw(attack), dawdle(attack))
+    thrown, dawdled = await asyncio.gather(throw(attack), keep_slow_connections(attack))
     return thrown | dawdled
 
 

@@ -30,7 +30,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass
-class Shot:
+class ProxyFault:
     """One fault. It happens at the `nth` command (1 is the next one) whose SQL begins with `on`; `hit` is True
     afterwards. `before` is called before the fault, with the id of the session. With `lasting` the server can't be
     reached afterwards. The kinds of faults:
@@ -76,7 +76,7 @@ class _Line:
 
     def __init__(self, proxy: "SqlProxy", client: socket.socket, server: socket.socket) -> None:
         self._proxy, self._client, self._server = proxy, client, server
-        self._pending, self._shot, self.session = b"", None, 0  # type: bytes, Shot | None, int
+        self._pending, self._shot, self.session = b"", None, 0  # type: bytes, ProxyFault | None, int
         self._threads = [Thread(target=self._pump, args=(work,), daemon=True) for work in (self._up, self._down)]
         for thread in self._threads:
             thread.start()
@@ -158,7 +158,7 @@ class _Line:
             else:
                 self._swallow(data, self._shot)
 
-    def _swallow(self, data: bytes, shot: Shot) -> None:
+    def _swallow(self, data: bytes, shot: ProxyFault) -> None:
         shot.replied.set()
         if shot.kind == "half_reply":
             self._client.sendall(data[: len(data) // 2])
@@ -191,7 +191,7 @@ class SqlProxy:
         self.taken = 0  # connections
         self._lines: list[_Line] = []
         self._silent: list[socket.socket] = []
-        self._shot: Shot | None = None
+        self._shot: ProxyFault | None = None
         self._closed = False
         self._lock = Lock()
         self._thread = Thread(target=self._accept, daemon=True)
@@ -225,11 +225,11 @@ class SqlProxy:
         *,
         lasting: bool = False,
         before: Callable[[int], None] = lambda _session: None,
-    ) -> Iterator[Shot]:
-        """Cause the fault within the block (see Shot), and yield it. Connections that hang because of it are closed
-        at the end of the block.
+    ) -> Iterator[ProxyFault]:
+        """Cause the fault within the block (see ProxyFault), and yield it. Connections that hang because of it are
+        closed at the end of the block.
         """
-        shot = Shot(kind, nth, on, before, lasting)
+        shot = ProxyFault(kind, nth, on, before, lasting)
         with self._lock:
             self._shot, self.commands = shot, []
         try:
@@ -249,7 +249,7 @@ class SqlProxy:
             if line is not by:
                 line.hang_up()
 
-    def judge(self, packet: bytes) -> Shot | None:
+    def judge(self, packet: bytes) -> ProxyFault | None:
         """Return the fault that happens at this packet of a client; None if there is none. Called for each packet, in
         the order of their arrival.
         """

@@ -26,7 +26,7 @@ from console.wording.sentences.catalogue import (
     translate,
 )
 from console.wording.sentences.text_context import FileTextContext
-from scripts.words import text_of
+from scripts.words import format_catalogue
 
 JA, EN = read_sentences("ja"), read_sentences("en")
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_both_languages_have_the_same_keys() -> None:
 def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
     """The files have one form, so that people who add sentences at once don't get in each other's way."""
     file = resources_dir() / "words" / f"{language}.json"
-    assert file.read_text(encoding="utf-8") == text_of(get_program_sentences(language))
+    assert file.read_text(encoding="utf-8") == format_catalogue(get_program_sentences(language))
 
 
 def test_providers_bring_their_words_in_both_languages() -> None:
