@@ -124,6 +124,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         _PAYMENTS,
         "    if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:\n",
         "    if pending_refund is not None and pending_refund.id < 0:\n",
+        (*_RULES, *_HISTORIES),
     ),
     _mutant(
         "a refund shows its payment's state as its own",
