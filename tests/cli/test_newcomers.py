@@ -1,10 +1,15 @@
 """The first day of a person: a fresh desk without settings, and names of files that don't exist."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Terminal
+from tests.support.waiting import PATIENCE_SECONDS
 
 WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
 
@@ -35,3 +40,20 @@ def test_doctor_names_no_count_of_tasks_before_one_has_run(terminal: Terminal) -
     assert (task_check["ok"], task_check["next"]) == (True, "")
     assert "0" not in task_check["message"]
     assert "0 種類" not in terminal("doctor", LANGUAGE="ja").out.decode()
+
+
+def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened: Terminal) -> None:
+    """What needs the database was not checked; `doctor` doesn't report late tasks or a rollback that it can't know.
+    No file can grow beyond 4 KB here."""
+    for words in ("alerts list", "--json doctor"):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f"ulimit -f 8; exec {sys.executable} -m console {words}"],
+            capture_output=True,
+            env={**os.environ, **unopened.env},
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    checks = {check["name"]: check["message"] for check in json.loads(ended.stdout)["data"]["checks"]}
+    assert "can't be used" in checks["database"]
+    for name in ("merchants", "lease_clock", "tasks", "went_back"):
+        assert checks[name].startswith("Not checked, because the database can't be used"), checks[name]

@@ -61,6 +61,8 @@ _DATABASE_ERROR_CODES = (
     ErrorCode.NOT_OUR_DATABASE,
 )
 """Error codes which mean that the database is not available."""
+_CHECKS_THAT_NEED_DATABASE = frozenset({"lease_clock", "merchants", "tasks", "went_back"})
+"""Names of the checks that can't be made if the database has no room to write. Other checks need room themselves."""
 
 
 _CheckFacts: TypeAlias = dict[str, object]
@@ -201,7 +203,8 @@ class HealthCheckService:
             return f"error.bad_profile.{problem}", next_step
         if is_about_spool:
             return "doctor.spool.bad", next_step
-        if error.code in _DATABASE_ERROR_CODES and name != "database":
+        has_no_room = error.code == ErrorCode.STORAGE_FULL and name in _CHECKS_THAT_NEED_DATABASE
+        if has_no_room or (error.code in _DATABASE_ERROR_CODES and name != "database"):
             return "doctor.unseen.bad", "doctor.unseen.next"
         return f"doctor.{name}.bad", next_step
 
