@@ -537,20 +537,23 @@ def _describe_merchants(merchants: Mapping[str, StoredMerchant], verdict: str) -
     """Return the facts of the check of merchants: each with its environment and the account that has stored it."""
     if not merchants:
         return {"verdict": "unbound"}
-    bindings = [
-        {
-            "provider": provider,
-            "merchant": merchant.masked_id,
-            "environment": merchant.environment,
-            "person": merchant.stored_by,
-        }
-        for provider, merchant in merchants.items()
-    ]
-    joined_texts = ", ".join(  # for programs; the sentence has the words of the providers
+    texts = (
         f"{provider} {merchant.masked_id} ({merchant.environment}, {merchant.stored_by})"
         for provider, merchant in merchants.items()
     )
-    return {"verdict": verdict, "merchants": joined_texts, "bindings": bindings}
+    return {
+        "verdict": verdict,
+        "merchants": ", ".join(texts),  # for programs; the sentence has the words of the providers
+        "stored_merchants": [
+            {
+                "provider": provider,
+                "merchant": merchant.masked_id,
+                "environment": merchant.environment,
+                "person": merchant.stored_by,
+            }
+            for provider, merchant in merchants.items()
+        ],
+    }
 
 
 def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
