@@ -16,6 +16,7 @@ _COUNTED = "tests/services/desk_requests/test_request_counts.py"
 _HOLDERS = "console/store/access/lock_holders.py"
 _USED_UP = "tests/services/desk_requests/test_used_up_servers.py"
 _WORDS = "tests/harms/test_words.py"
+_DEFERRED = "tests/store/database/test_deferred_statements.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
@@ -217,6 +218,13 @@ ON_HARMS: tuple[Mutant, ...] = (
         f"{_WORDS}::test_an_entry_in_a_persons_name_names_request_and_worker"),
     _mutant("a fact that stands twice in an entry is read", "console/store/database/unreadable_rows.py",
         "    if len(made) < len(pairs):\n", "    if False:\n", f"{_WORDS}::test_a_fact_told_twice_is_no_fact", ""),
+    _mutant("later statements of a session wait for no lock", "console/store/database/server.py",
+        "            driver_connection.statement_prefix = b\"\"", "            pass",
+        f"{_DEFERRED}::test_only_the_statement_in_the_block_waits_for_no_lock"),
+    _mutant("a session acts for the request of an earlier transaction", "console/store/database/engine.py",
+        "            execute_later(conn, _SET_EXECUTED",
+        "            remember_request(0)\n            execute_later(conn, _SET_EXECUTED",
+        f"{_DEFERRED}::test_a_request_that_was_not_named_is_named_by_the_next_transaction"),
     _mutant("a cluster may accept any transaction", "console/store/constraints/fitness.py",
         "0 < writeset_bytes <= LARGEST_WRITESET_BYTES", "True",
         "tests/store/constraints/test_fitness.py::test_a_cluster_that_accepts_any_transaction_is_told", ""),

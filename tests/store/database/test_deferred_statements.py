@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import bindparam, insert, text, update
+from sqlalchemy.exc import DBAPIError
 
 from console.store.credit_checks import credit_checks
 from console.store.database.deferred_statements import execute_later
 from console.store.database.engine import Database, Transaction
+from console.store.database.server import LOCK_WAIT_SECONDS, avoid_lock_waits
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.schema.core import changes, leases
 from tests.support.places import Place
@@ -142,3 +144,33 @@ def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database
     with database.read() as conn:
         execute_later(conn, _INSERT_CHANGE, change_row(1))
         assert changed_ids(place) == [1]
+
+
+@pytest.mark.engines("mariadb")
+def test_only_the_statement_in_the_block_waits_for_no_lock(database: Database) -> None:
+    """Also after an error in the block: the session keeps its own limit."""
+    own_limit = text("SELECT @@SESSION.innodb_lock_wait_timeout")
+    with database.write_without_retries() as tx:
+        with avoid_lock_waits(tx.conn):
+            assert tx.conn.execute(own_limit).scalar_one() == 0
+        with pytest.raises(DBAPIError), avoid_lock_waits(tx.conn):
+            tx.conn.execute(text("UPDATE no_such_table SET id = 1"))
+        assert tx.conn.execute(own_limit).scalar_one() == LOCK_WAIT_SECONDS
+
+
+@pytest.mark.engines("mariadb")
+def test_a_request_that_was_not_named_is_named_by_the_next_transaction(database: Database) -> None:
+    """The session's variable is written with the first statement. A transaction without one writes nothing."""
+    database.executed_request = lambda: "another"
+    named = text("SELECT @console_request")
+    database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
+    database.executed_request = lambda: None
+
+    def fail_before_any_statement(_tx: Transaction) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # raised here
+        database.write(fail_before_any_statement)
+    assert database.write(lambda tx: tx.conn.execute(named).scalar_one()) is None
+    database.executed_request = lambda: "a third"
+    assert database.write(lambda tx: tx.conn.execute(named).scalar_one()) == "a third"
