@@ -15,6 +15,7 @@ BUSY_TIMEOUT_SECONDS = 10.0
 _CONNECTION_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
+    "fullfsync=ON",  # on macOS alone fsync leaves the data in the cache of the disk
     "foreign_keys=ON",
     f"busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}",
 )
