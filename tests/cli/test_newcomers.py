@@ -43,8 +43,9 @@ def test_doctor_names_no_count_of_tasks_before_one_has_run(terminal: Terminal) -
 
 
 def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened: Terminal) -> None:
-    """What needs the database was not checked; `doctor` doesn't report late tasks or a rollback that it can't know.
-    No file can grow beyond 4 KB here."""
+    """The checks that need the database were not made: `doctor` reports neither late tasks nor a rollback, which it
+    can't know. No file can grow beyond 4 KB here.
+    """
     for words in ("alerts list", "--json doctor"):
         ended = subprocess.run(
             ["/bin/sh", "-c", f"ulimit -f 8; exec {sys.executable} -m console {words}"],
