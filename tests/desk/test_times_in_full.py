@@ -11,6 +11,7 @@ from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import format_instant
+from console.wording.sentences.formats import format_instant_in_zones
 from tests.desk.conftest import Sit, buy_unknown
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
@@ -54,4 +55,4 @@ def test_a_payment_of_atom_has_its_times_in_both_zones(sit: Sit, console: Consol
         spoken = page.tabs._timeline_list.model().index(0, 0).data(Role.AccessibleTextRole)
         assert ("IST" in spoken) == (provider == "atom")
         if provider == "atom":
-            assert paid_at == f"{format_instant(payment.paid_at)} · {payment.paid_at.astimezone(IST):%H:%M:%S} IST"
+            assert paid_at == format_instant_in_zones(payment.paid_at, IST)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.demo.training.session import open_training
-from console.domain.training.results import TrainingVerdict
+from console.domain.training.results import TrainingOverview, TrainingVerdict
+from console.services.training.service import TrainingService
 from console.settings.settings import Settings
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.app.background_refresh import BackgroundRefresh
@@ -23,6 +25,7 @@ from console.views.training.page import TrainingPage
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
 from tests.desk.hands import Person
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -39,8 +42,8 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
         person.opening.close()
 
 
-def begin(person: Person, key: str, presses: int = 1) -> TrainingPage:
-    """Go to the incident by keys, and start it."""
+def begin(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
+    """Go to the incident by keys, and start it. With `gate` the start waits for it: it is set after the last press."""
     person.press("Alt+0")
     page = person.page(TrainingPage)
     person.until(lambda: page.current_incident is not None)
@@ -52,6 +55,8 @@ def begin(person: Person, key: str, presses: int = 1) -> TrainingPage:
     person.press("S", presses)
     if presses > 1:
         page.begin_button.click()
+    if gate is not None:
+        gate.set()
     person.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
     assert page.check_button.isEnabled()
     return page
@@ -62,9 +67,16 @@ def list_primary_buttons(page: TrainingPage) -> list[str]:
     return [button.text() for button, _ in page._button_actions if button.kind == "primary"]
 
 
-def test_a_start_pressed_twice_starts_once(trainee: Person) -> None:
+def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """By key, by click and held down: a second start would make further records and forget the first ones."""
-    page = begin(trainee, "missing_pdf", presses=2)
+    gate, start = Event(), TrainingService.begin_incident
+
+    def start_after_all_presses(service: TrainingService, key: str) -> TrainingOverview:
+        assert gate.wait(PATIENCE_SECONDS)
+        return start(service, key)
+
+    monkeypatch.setattr(TrainingService, "begin_incident", start_after_all_presses)
+    page = begin(trainee, "missing_pdf", presses=2, gate=gate)
     trainee.rest()
     read_number = trainee.opening.context.bind_services(
         lambda services: services.training and services.training._scores.read_attempt("missing_pdf").number

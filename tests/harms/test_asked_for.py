@@ -84,14 +84,14 @@ def vote(who: str, of: int = REFUND) -> str:
     )  # fmt: skip
 
 
-def refund(maker: str, minor: int = SUM, of: int = FREE) -> tuple[str, str]:
+def refund(maker: str, minor: int = SUM, of: int = FREE, id: int | None = None) -> tuple[str, str]:
     reserve = f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1 WHERE id = {of}"
     row = {
         "payment_id": of, "refund_amount": minor, "currency": "JPY", "status": "requested", "maker": f"{{{maker}}}",
         "reason": "broken", "saw": "[]", "radar": "[]", "checkers_needed": 1,
         "decide_by": f"={UTC} + INTERVAL 72 HOUR", "created_at": f"={UTC}", "changed_at": f"={UTC}",
     }  # fmt: skip
-    return reserve, _insert("refunds", row)
+    return reserve, _insert("refunds", row if id is None else {"id": id} | row)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def _money(maker: str) -> Sequence[str]:
         "SET SESSION sql_mode = ''",
         _insert("payments", {"id": PAYMENT, "merchant_payment_id": "ORD-1", "reserved_minor": SUM} | payment),
         _insert("payments", {"id": FREE, "merchant_payment_id": "ORD-2"} | payment),
-        refund("maker", of=PAYMENT)[1].replace("{maker}", maker),
+        refund("maker", of=PAYMENT, id=REFUND)[1].replace("{maker}", maker),
     )
 
 

@@ -6,7 +6,9 @@ import pymysql
 import pytest
 
 from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
+from console.store.constraints.fitness import LARGEST_WRITESET_BYTES
 from tests.harms.test_asked_for import Bench, benched
+from tests.support.places import shared_nodes
 
 PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 _ADD_REQUEST = (
@@ -20,8 +22,15 @@ _STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Bench]:
-    with benched("galera", acts=False) as made:
-        yield made
+    with benched("galera", acts=False) as made, shared_nodes("galera") as nodes:
+        ((before,),) = nodes[0].sql("SELECT @@GLOBAL.wsrep_max_ws_size")
+        try:
+            for node in nodes:
+                node.sql(f"SET GLOBAL wsrep_max_ws_size = {LARGEST_WRITESET_BYTES}")
+            yield made
+        finally:
+            for node in nodes:
+                node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
 
 
 def _sends_files(bench: Bench, who: str, count: int) -> None:

@@ -1,5 +1,6 @@
 """A read-only switch of a server is set by whoever may set it, in no other name, and a setting stays."""
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -30,7 +31,8 @@ def setting(who: str, is_on: int = 1, scope: str = "everything") -> str:
 
 def asks(bench: Bench, who: str, word: str = "on", scope: str = "everything") -> tuple[str, ...]:
     """Someone asks for a setting; the worker takes the request: how its session begins."""
-    return bench.takes(bench.asks(who, "read-only set", "read-only", scope, proposed=word))
+    arguments = json.dumps([scope, word == "on", "r"])
+    return bench.takes(bench.asks(who, "read-only set", "read-only", scope, proposed=word, args=arguments))
 
 
 def test_who_asked_for_it_has_set_it(bench: Bench) -> None:

@@ -256,7 +256,7 @@ def _wsrep(own: Ports, all_ports: Sequence[Ports]) -> tuple[str, ...]:
     return (
         # Replication counts as a binary log: without this, whoever owns a schema may not make triggers there.
         *("log-bin-trust-function-creators=ON", "binlog-format=ROW", "innodb-autoinc-lock-mode=2"),
-        *("wsrep-on=ON", f"wsrep-provider={provider()}", "wsrep-max-ws-size=32M"),
+        *("wsrep-on=ON", f"wsrep-provider={provider()}"),
         *(f"wsrep-cluster-address=gcomm://{members}", f"wsrep-node-address=127.0.0.1:{own.group}"),
         *("wsrep-sst-method=rsync", f"wsrep-sst-receive-address=127.0.0.1:{own.copy}"),
         f'wsrep-provider-options="{";".join(options)}"',

@@ -178,8 +178,8 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse_unusable_texts(args: argparse.Namespace) -> None:
-    """Raise ConsoleError `usage` if an argument is not UTF-8 or has a null character, or if the name of a file or
-    folder is empty. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts.
+    """Raise ConsoleError `usage` if an argument is not UTF-8, or if the name of a file or folder is empty or has a
+    null character. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts.
     An empty name, such as of an unset variable of a shell, would mean the current folder.
 
     The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason.
@@ -190,9 +190,9 @@ def _refuse_unusable_texts(args: argparse.Namespace) -> None:
             continue
         if not all(map(_is_utf8, texts)):
             raise make_usage_error(f"{name}: the text is not UTF-8")
-        if any("\0" in text for text in texts):
-            raise make_usage_error(f"{name}: the text contains a null character")
         is_path = name in _PATH_ARGUMENTS or (name == "to" and args.command != "incidents")
+        if is_path and any("\0" in text for text in texts):
+            raise make_usage_error(f"{name}: the text contains a null character")
         if is_path and "" in texts:
             raise make_usage_error(f"{name}: a name of a file or folder is needed")
 

@@ -28,8 +28,8 @@ def unwell(database: Database) -> dict[str, bool]:
 
 
 def test_a_fresh_server_is_fit(on_server: Database) -> None:
-    """As the migrations leave it, on a server that is set up as advised."""
-    assert unwell(on_server) == {}
+    """As the migrations leave it, on a server that is set up as advised, but for the size of a transaction."""
+    assert {name for name in unwell(on_server) if name != "writeset"} == set()
 
 
 def test_a_fresh_server_stores_what_it_derives(on_server: Database) -> None:
@@ -126,7 +126,7 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
     migrate.upgrade(database)
     names = {finding.name: finding for finding in fitness.check_fitness(database)}
     assert names["cluster"].facts["size"] == 3
-    assert unwell(database) == {}
+    assert unwell(database) == {"writeset": False}
     database.close()
 
 
@@ -135,10 +135,10 @@ def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.
     database = Database(node.fresh_database(), without_time_limit=True)
     migrate.upgrade(database)
     ((before,),) = node.sql("SELECT @@GLOBAL.wsrep_max_ws_size")
-    assert int(before) == fitness.LARGEST_WRITESET_BYTES
-    node.sql("SET GLOBAL wsrep_max_ws_size = 2147483647")
+    assert unwell(database) == {"writeset": False}
+    node.sql(f"SET GLOBAL wsrep_max_ws_size = {fitness.LARGEST_WRITESET_BYTES}")
     try:
-        assert unwell(database) == {"writeset": False}
+        assert unwell(database) == {}
     finally:
         node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
         database.close()
