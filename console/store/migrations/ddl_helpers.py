@@ -25,8 +25,8 @@ _DERIVED_COLUMN_SQL_ON_SERVERS = {
 
 
 def create_table(table: sa.Table) -> None:
-    """Create this table as it is declared, unless it exists, and those of its indexes that don't exist yet (none in
-    a table that waits for adoption). On a server, texts are compared byte by byte."""
+    """Create this table as it is declared, unless it exists. Then create those of its indexes that don't exist yet; a
+    table that waits for adoption gets no index. On a server, texts of the table are compared byte by byte."""
     present_indexes: set[str] = set()
     if sa.inspect(op.get_bind()).has_table(table.name):
         present_indexes = _read_index_names(table.name)
@@ -58,7 +58,9 @@ def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> 
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column, unless it exists, or the table belongs to another application and waits for adoption."""
+    """Add a column, unless it exists, or the table belongs to another application and waits for adoption. On a server
+    the values of a derived column are stored; on SQLite they are computed at each read.
+    """
     if column.name not in _read_column_names(table) and not waits_for_adoption(table):
         _set_storage_of_derived(column)
         op.add_column(table, column)
@@ -67,8 +69,10 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless it exists, or the table belongs to another application and waits for adoption. If the
     adoption has made `work_state` invisible (on a server that can hide columns), this column becomes invisible, too:
-    `SELECT *` and an INSERT without a list of columns don't see it. In this case a derived column stays derived;
-    otherwise `add_column` makes it a stored one.
+    `SELECT *` and an INSERT without a list of columns don't see it.
+
+    The values of an invisible derived column are computed or stored as its declaration says; those of any other
+    derived column as `add_column` decides.
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return

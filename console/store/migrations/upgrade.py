@@ -84,8 +84,9 @@ def ensure_schema(database: Database) -> dict[str, str]:
 
 def require_current_version(conn: Connection) -> dict[str, str]:
     """Raise ConsoleError `schema_mismatch` if another desk has upgraded the schema since this program started, so
-    that this program stops writing. Return the merchants stored in `console_meta` by name, with the schema version
-    under `schema`: one statement reads both.
+    that this program stops writing. Otherwise return those rows of `console_meta` that store the merchant of a
+    provider, as a mapping from name to value, with the version of the schema under `schema`. One statement reads
+    both.
     """
     query = _VERSION_AND_MERCHANTS_QUERY_BY_TABLE[_read_stored_version_table(conn)]
     stored = {str(row.name): str(row.value) for row in conn.execute(query)}

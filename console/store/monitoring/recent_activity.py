@@ -57,9 +57,9 @@ _PAYMENT_STATES_QUERY = (
 
 
 def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
-    """Return the evidence since the instant `since`, newest first, each as (source such as `paypay.refund`, summary,
-    operation id or None): answers of providers, and proofs that people handed in (source `person`). At most MAX_ROWS
-    rows."""
+    """Return the evidence stored since the instant `since`, newest first, each as (source such as `paypay.refund`,
+    summary, operation id or None). It consists of answers of providers and of texts and files that people handed in
+    (source `person`). At most MAX_ROWS rows are returned."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
@@ -67,8 +67,8 @@ def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, 
 
 
 def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """Return the evidence that `list_provider_answers` returns, newest first, each as (instant, source such as
-    `paypay.refund`, summary)."""
+    """Return the evidence that `list_provider_answers` returns, also that of people, newest first, each as (instant
+    at which it was stored, source such as `paypay.refund`, summary)."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
@@ -82,8 +82,8 @@ def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]
 
 
 def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
-    """Return the number of payments that have changed since the instant `since`, by their present state. Counts at
-    most _MAX_IDS_PER_QUERY payments.
+    """Return the number of payments that have changed since the instant `since`, by their present state. Only the
+    payments of the newest MAX_ROWS changes of records are counted, and at most _MAX_IDS_PER_QUERY of them.
     """
     changed_ids = (
         row.subject_id for row in _read_newest_rows(conn, _NEWEST_CHANGES_QUERY, since) if row.kind == "payment"

@@ -88,6 +88,6 @@ def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tup
 
 
 def list_ended_bulk_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
-    """Return (id, reason) of the newest 50 bulk runs of the person that are done, newest first. The reason is None
-    if no reason is stored."""
+    """Return (id, reason) of the newest 50 bulk runs of the person that are done, newest first. The reason is the
+    stored code that says why the run ended as it did; None if none is stored."""
     return tuple((id, reason) for id, reason in conn.execute(_ENDED_BULK_RUNS_QUERY, {"person_name": person}))

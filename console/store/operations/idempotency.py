@@ -114,8 +114,8 @@ def end_operation(
 
 
 def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
-    """Make the idempotency key of an operation usable for another operation. The present one stays in the journal
-    under a new, unique key."""
+    """Make the idempotency key of this operation usable for another operation. The row of this operation stays in the
+    journal and gets another, unique key."""
     conn.execute(
         _FREE_IDEMPOTENCY_KEY_STATEMENT, {"operation_id": operation_id, "key": f"{key[:200]}#{operation_id}"}
     )

@@ -49,10 +49,11 @@ _STORE_RESULT_SCRIPT = (
 
 
 @dataclass(frozen=True, slots=True)
-class CacheAnswer:
-    """Answer of Redis about an idempotency key. `result`: the stored result that may be used; None if there is
-    none. `is_missing`: Redis had no entry for the key, didn't answer or wasn't asked. `epoch`: the epoch for which
-    the answer holds, also if Redis couldn't be reached; None if the epoch or the store key wasn't known.
+class CacheLookup:
+    """Result of one look-up of an idempotency key in Redis. `result`: the stored result of the operation that uses
+    the key, if it may be used; None if there is none. `is_missing`: Redis had no entry for the key, didn't answer or
+    wasn't asked. `epoch`: the epoch to which the look-up belongs, also if Redis couldn't be reached; None if the
+    epoch or the store key wasn't known.
     """
 
     result: str | None = None
@@ -60,7 +61,7 @@ class CacheAnswer:
     epoch: str | None = None
 
 
-_NO_CACHE_ANSWER = CacheAnswer()
+_EMPTY_LOOKUP = CacheLookup()
 
 
 class IdempotencyCache:
@@ -90,13 +91,13 @@ class IdempotencyCache:
         """Return None: without Redis no epoch is needed."""
         return None
 
-    def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Return an answer without a result, because there is no Redis to ask."""
-        return _NO_CACHE_ANSWER
+    def find_result(self, key: str, fingerprint: str) -> CacheLookup:
+        """Return a look-up without a result, because there is no Redis to ask."""
+        return _EMPTY_LOOKUP
 
-    def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Return an answer without a result, because there is no Redis to ask."""
-        return _NO_CACHE_ANSWER
+    def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
+        """Return a look-up without a result, because there is no Redis to ask."""
+        return _EMPTY_LOOKUP
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Do nothing, because there is no Redis in which the result could be stored."""
@@ -116,7 +117,7 @@ class RedisIdempotencyCache(IdempotencyCache):
     """
 
     def __init__(self, url: str, database_id: str, get_store_key: Callable[[], str]) -> None:
-        self._redis_client = RedisClient(url, self._require_entry_cipher)
+        self._redis_client = RedisClient(url, self._make_missing_entry_cipher)
         self._database_id = database_id
         self._store_key = get_store_key
         self._entry_cipher: _CacheEntryCipher | None = None
@@ -178,15 +179,15 @@ class RedisIdempotencyCache(IdempotencyCache):
                 self._time_and_epoch = max(self._time_and_epoch, time_and_epoch)
         return self._get_known_epoch()
 
-    def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis for the result of the operation with this idempotency key, and return the answer. The answer has
-        no result if the entry in Redis has another fingerprint of the request."""
+    def find_result(self, key: str, fingerprint: str) -> CacheLookup:
+        """Look up the result of the operation with this idempotency key in Redis. The returned look-up has no result
+        if the entry in Redis has another fingerprint of the request."""
         return self._send_key_command(key, fingerprint, "GET")
 
-    def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis for the result of the operation with this idempotency key, and return the answer. If Redis has no
-        entry for the key, store an entry for 30 seconds by which other processes see that an operation uses the key
-        now.
+    def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
+        """Look up the result of the operation with this idempotency key in Redis. If Redis has no entry for the key,
+        store an entry for 30 seconds by which other processes see that an operation uses the key now; the returned
+        look-up then has `is_missing`.
         """
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
@@ -223,22 +224,22 @@ class RedisIdempotencyCache(IdempotencyCache):
 
     def _send_key_command(
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
-    ) -> CacheAnswer:
+    ) -> CacheLookup:
         """Send the Redis command `command` with the entry name of this idempotency key and `further_arguments`, and
-        return the answer. Nothing is sent if the store key or the epoch isn't known. If the known epoch has changed
-        or is more than a second old when the answer comes, the result is dropped, because this process may have been
-        suspended meanwhile.
+        return what was found. If the store key or the epoch isn't known, nothing is sent and the look-up is empty. If
+        the known epoch has changed or is more than a second old when the answer comes, the result is dropped, because
+        this process may have been suspended meanwhile.
         """
         entry_cipher, epoch = self._entry_cipher, self._get_known_epoch()
         if not self._redis_client.is_up:
             self._redis_client.connect_in_background()
         if entry_cipher is None or epoch is None:
-            return _NO_CACHE_ANSWER
+            return _EMPTY_LOOKUP
         name = entry_cipher.make_entry_name(key)
         self.question_count += 1
         entry: Any = self._redis_client.send_command(command, name, *further_arguments)
         if not isinstance(entry, bytes):
-            return CacheAnswer(epoch=epoch)
+            return CacheLookup(epoch=epoch)
         result = (
             entry_cipher.decrypt(_make_associated_data(name, epoch, fingerprint), entry)
             if entry[:1] == _RESULT_MARK
@@ -246,14 +247,17 @@ class RedisIdempotencyCache(IdempotencyCache):
         )
         usable_result = result if self._get_known_epoch() == epoch else None
         self.used_answer_count += usable_result is not None
-        return CacheAnswer(usable_result, is_missing=False, epoch=epoch)
+        return CacheLookup(usable_result, is_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:
         """Return the epoch that this process has read in the last EPOCH_VALID_MS; None if that was longer ago."""
         asked_at, epoch = self._time_and_epoch
         return epoch or None if read_uptime_ms() - asked_at < EPOCH_VALID_MS else None
 
-    def _require_entry_cipher(self) -> None:
+    def _make_missing_entry_cipher(self) -> None:
+        """Make the cipher of the entries from the store key, unless it exists. An exception of `get_store_key` is
+        raised, so that no connection to Redis is opened.
+        """
         if self._entry_cipher is None:
             self._entry_cipher = _CacheEntryCipher(derive_key(self._store_key(), f"cache/{self._database_id}"))
 

@@ -352,8 +352,8 @@ def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
 
 @cache
 def _make_lapsed_by_kind_query(*effective_actions: str) -> Select[Any]:
-    """Return the query of `list_lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN
-    again for each call."""
+    """Return the query of `list_lapsed_by_kind`; `effective_actions` are the actions that cost or move money. The
+    query uses OR instead of IN, because SQLAlchemy would compile an IN again for each call."""
     has_effective_action = or_(*(operations.c.action == action for action in effective_actions))
     return select(operations.c.subject_kind, operations.c.subject_id).where(
         operations.c.state == OperationState.CALLING.value, has_effective_action, not_(_LIVE_LEASE_CONDITION)

@@ -123,14 +123,21 @@ def acquire(
 
 
 class PendingLease:
-    """A lease that `acquire_later` acquires. `find_lease` returns it."""
+    """A lease that `acquire_later` tries to acquire by a statement that is sent later. `find_lease` returns the
+    lease, or None if another holder has it.
+    """
 
     def __init__(self, tx: Transaction, parameters: Mapping[str, object], values: Mapping[str, object]) -> None:
+        """`parameters` are the name and slot of the lease (parameters of its statements), `values` the columns that
+        the acquisition writes.
+        """
         self._tx, self._parameters, self._values = tx, parameters, values
         self._row_count: int | None = None
 
     def receive_row_count(self, row_count: int) -> None:
-        """Store the number of rows that the acquisition has changed."""
+        """Store the number of rows that the statement of the acquisition has changed: 1 if the lease was acquired,
+        otherwise 0.
+        """
         self._row_count = row_count
 
     def find_lease(self) -> Lease | None:

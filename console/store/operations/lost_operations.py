@@ -198,8 +198,9 @@ def list_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Intent, .
 
 
 def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
-    """Return the lost starts of payments with these keys that the provider may have accepted. Those with a stored key
-    whose payment was restored are included; the caller leaves them out."""
+    """Return the lost starts of payments that the provider may have accepted and that match `keys`: by the first key,
+    by the beginning of a later key, or by the fingerprint. A start whose payment was restored is left out only if it
+    was stored without a `provider_key`; the caller leaves out the others by their `provider_key`."""
     later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))
@@ -249,5 +250,7 @@ def _make_intent(row: Sequence[Any]) -> Intent:
 
 
 def _get_key_if_short(key: str | None) -> str | None:
-    """Return the key; None if it is None or longer than LONGEST_KEY_CHARACTERS."""
+    """Return the `provider_key` to be stored with a lost operation; None if `key` is None or has more than
+    LONGEST_KEY_CHARACTERS characters, because it isn't stored then.
+    """
     return key if key is not None and len(key) <= LONGEST_KEY_CHARACTERS else None

@@ -56,8 +56,8 @@ def find_by_corporation(conn: Connection, corporation_number: str, currency: str
 
 
 def open_account(conn: Connection, corporation_number: str, currency: str, limit_minor: int) -> int:
-    """Insert an account and return its id. Raises IntegrityError if the corporation already has an account in this
-    currency.
+    """Insert an account with the limit `limit_minor` (minor units) and return its id. Raises IntegrityError if the
+    corporation already has an account in this currency.
     """
     row = {"corporation_number": corporation_number, "currency": currency, "limit_minor": limit_minor}
     key = conn.execute(_INSERT_ACCOUNT_STATEMENT, row).inserted_primary_key

@@ -24,8 +24,9 @@ one would need a second checker and a cooling-off period.
 
 
 def read_limits(conn: Connection, currency: str) -> Limits:
-    """Return the limits of refunds in a currency, in its minor units, and the conditions for a second approver. A
-    limit without a row in the table `limits` has its strictest value; a condition without a row doesn't apply."""
+    """Return the limits of refunds in a currency, in its minor units (the cooling-off period in seconds), and the
+    conditions for a second approver. A limit without a row in the table `limits` gets the value of _STRICTEST_LIMITS,
+    so that no refund is allowed; a condition without a row doesn't apply."""
     return read_limits_by_currency(conn, [currency])[currency]
 
 

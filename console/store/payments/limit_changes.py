@@ -32,7 +32,9 @@ _LIMITS_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_b
 
 
 def find_limit_value(conn: Connection, limit_name: str, currency: str) -> int | None:
-    """Return the stored value of a limit; None if the table `limits` has no row for it."""
+    """Return the stored value of the limit or condition `limit_name` (such as `per_refund`) in this currency, in the
+    unit that `get_limit_unit` returns for it. Return None if the table `limits` has no row for it.
+    """
     value = conn.scalar(_LIMIT_VALUE_QUERY, {"limit_name": limit_name, "currency": currency})
     return None if value is None else int(value)
 
@@ -67,8 +69,10 @@ def _make_limit(limit_name: str, currency: str, limit_value: int | None, proposa
 def find_proposers(
     conn: Connection, limit_subject: str, value: int, now: datetime, *, includes_unlisted: bool
 ) -> tuple[str, ...]:
-    """Return the people who have proposed `value` for the limit `limit_subject`, the first one first. Proposals that
-    are closed or expired at `now`, or whose person is no longer an administrator, are left out.
+    """Return the people who have proposed `value` for a limit, the first one first. `limit_subject` is the id that
+    `make_limit_subject` returns for the limit and its present value: `per_refund JPY 50000`. Proposals that are
+    closed or expired at `now`, or whose person is no longer an administrator, are left out. `includes_unlisted`:
+    while the table `operators` is empty, every name is an administrator.
     """
     rows = _read_open_proposals(conn, now, includes_unlisted)
     return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))
@@ -92,7 +96,9 @@ def _read_open_proposals(conn: Connection, now: datetime, includes_unlisted: boo
 
 
 def insert_proposal(conn: Connection, limit_subject: str, value: int, person: str, now: datetime) -> None:
-    """Insert the proposal of `person` to set the limit `limit_subject` to `value`."""
+    """Insert the proposal of `person` to set a limit to `value`. `limit_subject` is the id that `make_limit_subject`
+    returns for the limit and its present value.
+    """
     conn.execute(
         insert(approvals).values(
             subject_kind=LIMIT_KIND, subject_id=limit_subject, action=LIMIT_ACTION, proposed=str(value),
@@ -102,7 +108,7 @@ def insert_proposal(conn: Connection, limit_subject: str, value: int, person: st
 
 
 def change_limit_value(conn: Connection, limit: Limit, value: int, now: datetime) -> None:
-    """Set the limit to `value`, and close the open proposals about its former value."""
+    """Set the stored value of `limit` to `value`, and close the open proposals about its former value."""
     if limit.value is None:
         conn.execute(insert(limits).values(name=limit.name, currency=limit.currency, value=value))
     else:

@@ -82,11 +82,12 @@ def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order |
 def find_by_amount_and_day(
     conn: Connection, provider: str, amount_minor: int, currency: str, since: datetime, until: datetime
 ) -> tuple[Order | Payment, ...]:
-    """Return the payments of the provider `provider` of exactly this price (minor units) that began or were paid
-    from `since` to `until`, and the orders with this total that have been pending since an instant of this
-    period. Each query reads at most MAX_CANDIDATES rows. All payments found are returned; orders follow, until there
-    are 2 * MAX_CANDIDATES records. If the payments leave room for fewer than MAX_CANDIDATES orders, up to
-    MAX_CANDIDATES orders are returned all the same.
+    """Return the payments of the provider `provider` whose price is exactly `amount_minor` (minor units) and that
+    began or were paid from `since` to `until`. After them follow the orders with this total that have been pending
+    since an instant of this period.
+
+    Each query reads at most MAX_CANDIDATES rows. All payments found are returned. They are followed by as many orders
+    as bring the result to 2 * MAX_CANDIDATES records, but by up to MAX_CANDIDATES orders in any case.
     """
     values: dict[str, object] = {
         "amount_minor": amount_minor,

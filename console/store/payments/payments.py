@@ -127,7 +127,9 @@ def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> 
 
 
 def find_newest_number(conn: Connection) -> str | None:
-    """Return the corporation number of the newest payment that has one; None if there is none."""
+    """Return the corporation number of the newest payment that has one; None if there is none. A training shows it as
+    a number to look up.
+    """
     query = select(payments.c.corporation_number).where(payments.c.corporation_number.is_not(None))
     number: str | None = conn.scalar(query.order_by(payments.c.id.desc()).limit(1))
     return number
@@ -233,8 +235,8 @@ def _find_first_payment(
 
 
 def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
-    """Insert a payment and return its id. Raises IntegrityError if a payment of this provider has the same payment
-    number or the same provider's id.
+    """Insert a payment and return its id. Raises IntegrityError if another payment of this provider has the same
+    payment number, or the same `provider_payment_id` (the id that the provider gave to it).
     """
     row = {
         "order_id": payment.order_id,
@@ -264,9 +266,9 @@ def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
     """Write columns of the payment's row. Values may be aware instants and enum members.
 
-    Raises StaleRow if the row has changed since `payment` was read; IntegrityError if the provider's id belongs to
-    another payment; ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't
-    have, for a column of `MONEY_COLUMNS`, and for a column that never changes.
+    Raises StaleRow if the row has changed since `payment` was read; IntegrityError if the provider gave the new
+    `provider_payment_id` to another payment, too; ForbiddenTransition (a bug of the caller) for a state change that
+    the transition table doesn't have, for a column of `MONEY_COLUMNS`, and for a column that never changes.
     """
     path = (PaymentState(str(values.pop("status"))),) if "status" in values else ()
     move_payment_along_path(conn, payment, path, now, **values)

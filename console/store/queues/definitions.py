@@ -106,8 +106,8 @@ unknown (the same rule as `get_certainty` of the domain). There are few such row
 
 
 def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return SQL of the certainty that lists show: UNKNOWN for the rows of UNKNOWN_ROWS_BY_KIND, otherwise the stored
-    certainty."""
+    """Return SQL of the certainty that lists show for records of this kind: UNKNOWN if the outcome of the record or
+    of a related record is stored as unknown (UNKNOWN_ROWS_BY_KIND), otherwise the stored certainty."""
     return case((or_(*UNKNOWN_ROWS_BY_KIND[kind]), literal(Certainty.UNKNOWN.value)), else_=stored_certainty)
 
 

@@ -213,8 +213,9 @@ def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return one sort key: the index of the provider in the list of all providers, in which the provider of credit
-    checks is the first one. A record without a provider comes last.
+    """Return one sort key: the position of the record's provider in a list that begins with the provider of credit
+    checks, followed by the payment providers in the order of `list_provider_names`. A record without a provider comes
+    last.
     """
     return [
         make_position_sql(

@@ -69,6 +69,8 @@ class _WorkColumns:
 
 
 def _make_work_columns(table: Table) -> _WorkColumns:
+    """Return the columns of a table whose rows have the usual columns of scheduled work (`work_state`, `work_at` and
+    `work_reason`)."""
     return _WorkColumns(table, "work_state", WorkState.SCHEDULED.value, "work_at", "work_reason")
 
 

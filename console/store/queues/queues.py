@@ -219,8 +219,10 @@ def find_new_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[
 
 
 def find_changed_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tuple[ForeignRow, ...]:
-    """Return credit checks with ids up to `up_to_id` that another application has changed after their adoption: at
-    most `limit` rows for each kind of change. This may read all rows that a person must review."""
+    """Return credit checks with ids up to `up_to_id` that another application has changed after a due task had
+    adopted them: it has stored the purchase, written a final state, or corrected the corporation number. Each of the
+    conditions _WRITTEN_AFTER_ADOPTION_CONDITIONS gives at most `limit` rows. Its query may read every credit check
+    that waits for a person."""
     changes = (
         _FOREIGN_ROWS_QUERY.where(since, table.c.id <= up_to_id) for since in _WRITTEN_AFTER_ADOPTION_CONDITIONS
     )

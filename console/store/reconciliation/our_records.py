@@ -109,7 +109,9 @@ _CASE_IDS_OF_RUN_QUERY = (
 def find_by_provider_ids(
     conn: Connection, provider: str, provider_payment_ids: Collection[str]
 ) -> dict[str, Payment]:
-    """Return the payments of `provider` whose provider's payment id is one of `provider_payment_ids`, by this id."""
+    """Return the payments to which `provider` gave one of the ids `provider_payment_ids`, by this id. An id without a
+    payment is left out.
+    """
     return {
         str(payment.provider_payment_id): payment
         for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_PROVIDER_ID_QUERY, provider, provider_payment_ids)
@@ -119,8 +121,8 @@ def find_by_provider_ids(
 def find_by_merchant_ids(
     conn: Connection, provider: str, merchant_payment_ids: Collection[str]
 ) -> dict[str, Payment]:
-    """Return the payments of `provider` whose own payment number (which the console assigned) is one of
-    `merchant_payment_ids`, by this number.
+    """Return the payments at `provider` with one of our payment numbers `merchant_payment_ids`, by this number. A
+    number without a payment is left out.
     """
     return {
         payment.merchant_payment_id: payment

@@ -34,9 +34,9 @@ class HistoryIndex:
             self._connection.execute(statement)
 
     def add_row(self, row: HistoryRow) -> bool:
-        """Add a row of the history. Return False, without a write, if an equal row was added before. Two rows about
-        payments are equal if payment and state are equal, even if their amounts differ. Two rows about refunds are
-        equal if payment, amount, state and time are equal.
+        """Add a row of the history. Return False, without a write, if a row of the same event was added before. Two
+        rows about a payment report the same event if their payment and state are the same, even if their amounts
+        differ; two rows about a refund if their payment, amount, state and time are the same.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
         row_identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
@@ -48,8 +48,9 @@ class HistoryIndex:
         return insert_result.rowcount == 1
 
     def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
-        """True if an added row reports that the payment with this provider's id succeeded; if the provider's id is
-        None, the payment with our number `merchant_payment_id`."""
+        """True if an added row reports that the payment to which the provider gave the id `provider_payment_id` has
+        succeeded. If `provider_payment_id` is None, the payment with our payment number `merchant_payment_id` is
+        searched instead."""
         query, number = _HAS_PAYMENT_QUERY, provider_payment_id
         if provider_payment_id is None:  # Few payments have no provider's id, so most histories need no second index.
             self._connection.execute(_CREATE_OWN_NUMBER_INDEX_STATEMENT)

@@ -81,8 +81,9 @@ class ReconciliationRun:
     person or worker who started it.
 
     `position` is the place at which an interrupted run continues, `evidence_id` the evidence of the first file that
-    it has read. `matched`, `imported`, `missing_there`, `different_state` and `different_amount` are numbers of
-    compared rows, about payments and about refunds.
+    it has read. The other fields count the compared rows about payments and refunds by their result: equal
+    (`matched`), imported because it was missing here (`imported`), missing at the provider (`missing_there`), or
+    different in state (`different_state`) or amount (`different_amount`).
     """
 
     id: int

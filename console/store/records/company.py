@@ -93,8 +93,9 @@ def read_notes(conn: Connection, references: Collection[RecordReference]) -> tup
 
 
 def read_documents(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
-    """Return the newest documents of these records, newest first. The newest document of a record is its current
-    one.
+    """Return the newest stored PDFs of these records, newest first, at most MAX_COMPANY_ROWS for each kind of record.
+    Each one has the reference (kind and id) of its record. The newest PDF of a record is marked as current
+    (`is_current`), the others as earlier versions.
     """
     rows: list[Any] = []
     for kind, ids in _group_by_kind(references):
@@ -163,4 +164,5 @@ def _group_by_kind(references: Collection[RecordReference]) -> Iterable[tuple[st
 
 
 def _read_newest_rows(conn: Connection, query: Select[Any], id_column: Any) -> list[Any]:
+    """Return the rows of the query, the highest ids first, at most MAX_COMPANY_ROWS."""
     return list(conn.execute(query.order_by(id_column.desc()).limit(MAX_COMPANY_ROWS)))

@@ -1,4 +1,4 @@
-"""Rows of evidence (providers' answers, and proofs that people handed in) and of stored PDFs, both about one
+"""Rows of evidence (providers' answers, and texts and files that people handed in) and of stored PDFs, both about one
 record."""
 
 import hashlib
@@ -36,10 +36,12 @@ def add_answer(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that no
-    answer came. Return the id of the evidence. `subject` is the kind and id of the record, `operation_id` the id of
-    the call's operation, `evidence_source` the name of the call, and `actor` the person or program that made the
-    call.
+    """Store a provider's answer as evidence, in the form without secrets that the adapter made. If no answer came,
+    store this fact. Return the id of the evidence.
+
+    `subject` is the kind and id of the record (id None: no single record); `operation_id` the operation of the call,
+    None if the call belongs to none. `evidence_source` is the name of the call, such as `paypay.refund`; `actor` the
+    person or program that made the call.
     """
     row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
     return _insert_evidence(conn, row, now)
@@ -120,10 +122,12 @@ def add_proof(
     proof: PersonEvidence,
     now: datetime,
 ) -> int:
-    """Store a text or file that a person handed in as evidence, and return the id of the evidence. The row has its
-    SHA-256, its readable text, and a summary: the person's reason, or, if there is none, the beginning of the text. A
-    beginning that looks like a reason gets a space before it. `subject` is the kind and id of the record;
-    `operation_id` the operation that the proof is about.
+    """Store a text or file that a person handed in as evidence, and return the id of the evidence. `subject` is the
+    kind and id of the record, `operation_id` the operation whose outcome the evidence shows (None: no operation).
+
+    The row has the SHA-256 of the content, the content as text, and a summary. The summary is the person's decision
+    reason in the form `[code] …` or, without a reason, the beginning of the text. A beginning that looks like `[code]
+    …` gets a space before it, so that nobody reads it as a decision reason.
     """
     text = proof.content.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof.content).hexdigest()

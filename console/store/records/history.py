@@ -95,6 +95,9 @@ class EventSource:
         return sorted(own_rows, key=lambda row: (getattr(row, name), row.id))
 
     def _is_after_sql(self, at: datetime, row: str) -> ColumnElement[bool]:
+        """Return the SQL condition that a row comes after the row with the time `at` and the id `row`, in the order
+        of the events.
+        """
         key = int(row) if row.isdecimal() else row
         if self.time_column is None:
             return self.id_column > key
@@ -332,6 +335,9 @@ def _make_saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 def _make_saga_event(
     row: Row[Any], at: datetime, event_code: str, table_and_event: str, kind: str, id: str
 ) -> TimelineEvent:
+    """Return the event `event_code` (begun or ended) of a saga, at the instant `at`. `table_and_event` is the source
+    that the event states.
+    """
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
     return TimelineEvent(
         convert_to_aware_utc(at),
@@ -382,7 +388,8 @@ def _match_numeric_subject_id(table: Any) -> ColumnElement[bool]:
 
 def _match_subject_of_evidence() -> ColumnElement[bool]:
     """Return the SQL condition that a row of evidence is about the record in the parameters `record_kind` and
-    `record_number`. It includes evidence whose kind has QUESTION_SUFFIX."""
+    `record_number`. It includes rows whose kind is the record's kind followed by QUESTION_SUFFIX: answers that don't
+    count as an answer about the record."""
     kind: ColumnElement[str] = bindparam("record_kind", type_=String())
     return and_(
         evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)),

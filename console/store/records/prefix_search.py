@@ -67,6 +67,7 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
 
 
 def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object]:
+    """Return the two parameters by which a query finds the texts that begin with `text`: see `_make_prefix_query`."""
     return {f"{parameter_prefix}_first": text, f"{parameter_prefix}_beyond": text + _LARGEST_CHARACTER}
 
 
@@ -83,9 +84,9 @@ def list_number_spellings(text: str) -> tuple[str, ...]:
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the text is the payer of a payment, or if a spelling of the text is the order number of an order (the
-    provider's number of the order isn't compared), a number of a payment, or the idempotency key of a refund. Always
-    False for a credit check.
+    """True if the text is the payer of a payment, or if a spelling of the text (`list_number_spellings`) is the order
+    number of an order, our payment number, the id that the provider gave to a payment, or the idempotency key of a
+    refund. Always False for a credit check.
     """
     spellings = list_number_spellings(text)
     if isinstance(record, CreditCheck):

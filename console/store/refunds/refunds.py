@@ -202,7 +202,9 @@ def find_by_key(conn: Connection, key: str) -> Refund | None:
 
 
 def list_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
-    """Return the refunds with this refund id of a provider; ids of different providers may be equal."""
+    """Return the refunds to which a provider gave the id `provider_refund_id`. Two providers can give the same id, so
+    the refunds can belong to different providers.
+    """
     return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"provider_refund_id": provider_refund_id})
 
 
@@ -273,8 +275,9 @@ def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tu
 
 
 def list_overdue_for_sending(conn: Connection, now: datetime, limit: int, after_id: int) -> tuple[Refund, ...]:
-    """Return at most `limit` approved refunds with an id above `after_id` that wait for a person because they
-    couldn't be sent, and whose time limit `decide_by` is before `now`, by id. Some of them may still be sent."""
+    """Return at most `limit` approved refunds with an id above `after_id`, sorted by id, that wait for a person
+    because they couldn't be sent, and whose time limit `decide_by` is before `now`. The caller must check each one,
+    because some of them may still be sent."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit, "after_id": after_id}
     return select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters)
 
@@ -373,16 +376,16 @@ def read_refunds(
     """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed_ids`: ids of refunds whose call
     has lapsed (its process crashed or froze), returned with an unknown outcome.
 
-    The approval of a requested refund counts only while its person is an approver, so other people are left out
-    then. The approvers of a decided refund stay.
+    If a refund is still in the state requested, people who approved it but are no longer approvers are left out of
+    its `checkers`, because their approval doesn't count. In any later state, all people who approved it are returned.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
     return leave_out_former_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
 
 
 def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
-    """Return the refunds. From the `checkers` of a refund in the state requested, people who are no longer approvers
-    are left out.
+    """Return the refunds `records`, in their order. If a refund is in the state requested, people who approved it but
+    are no longer approvers are left out of its `checkers`.
     """
     remaining_records = tuple(records)
     names = {
@@ -449,9 +452,10 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     """Write columns of the refund's row. Values may be aware instants and enum members. If the state or the certainty
     changes, `state_since` becomes `now`, unless `values` has another time.
 
-    Raises StaleRow if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for a
-    state change that the transition table doesn't have, for a column of the request, for a second idempotency key,
-    and for a completion without the provider's id.
+    Raises StaleRow if the row has changed since `refund` was read. Raises ForbiddenTransition (a bug of the caller)
+    for a state change that the transition table doesn't have, for a column that stays as it was requested
+    (`_COLUMNS_NEVER_CHANGED`), for a second idempotency key, and for the state completed without the id that the
+    provider gave to the refund.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):

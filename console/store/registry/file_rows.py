@@ -110,6 +110,9 @@ get_stored_day: Callable[[str], int] = _stored_day_cache.__getitem__
 
 
 def _check_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
+    """Return the checked columns of the block's lines. Raises ConsoleError `bad_registry_file` for the first bad
+    line.
+    """
     try:
         return _check_lines(block.lines)
     except _BrokenRule as broken:
@@ -119,6 +122,7 @@ def _check_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
 
 
 def _check_line(file_name: str, line_number: int, line: str) -> None:
+    """Check one line; raise ConsoleError `bad_registry_file` with its number if it is bad or if it is a header."""
     try:
         _check_lines([line])
     except _BrokenRule as broken:
@@ -130,6 +134,7 @@ def _check_line(file_name: str, line_number: int, line: str) -> None:
 
 
 def _check_lines(lines: list[str]) -> FileColumns:
+    """Return the checked columns of the lines; raise _BrokenRule if one of the values breaks a rule."""
     longest_line = max(map(len, lines))
     if longest_line > _MAX_LINE_CHARACTERS:
         raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)

@@ -132,6 +132,9 @@ def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -> str:
+    """Return the value of the column `folded_street` for the street `text` after the place `place`; "" for an empty
+    text. `text_without_digits` and `digits` are the two values that `mask_digits` returns for `text`.
+    """
     if not text:
         return ""
     shortened_place = _shorten_place(place)
@@ -160,6 +163,9 @@ def _fold_without_digits(place: str, street: str) -> str | None:
 
 
 def _fold_street_after_place(place: str, street: str) -> str:
+    """Return the comparison form of the address without that of the place. If the form of the whole address doesn't
+    begin with that of the place, return a line break and the whole form.
+    """
     folded_place, whole_address = _fold_place(place), fold_address(f"{place}{street}")
     return (
         whole_address[len(folded_place) :]

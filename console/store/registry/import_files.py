@@ -118,6 +118,9 @@ def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCo
 
 
 def _read_current(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
+    """Return the result of `read_connection` for a connection to the registry in use; None if the folder has no
+    registry.
+    """
     file = find_registry_file(folder)
     if file is None:
         return None

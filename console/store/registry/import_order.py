@@ -25,10 +25,13 @@ class RegistryCoverage:
 
 
 def check_order(current_coverage: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
-    """Check the days and prefectures of the files `sources`, sorted: whole files first, then the differences by day.
-    No day of publication may lie between a difference and the file before it; without one, the date of the registry
-    counts. `current_coverage` is the coverage of the registry in use; None if there is no registry. Raises
-    ConsoleError `registry_order` for the first file that doesn't follow.
+    """Check that the imported files `sources` follow the registry in use and each other. They must be sorted: whole
+    files first, then the differences by day. `current_coverage` is the coverage of the registry in use; None if there
+    is no registry.
+
+    A difference must be of the first day of publication after the day of the file before it in `sources`. If no file
+    is before it, the date of the registry in use takes the place of that day. Raises ConsoleError `registry_order` if
+    a file breaks this rule, or in another case that the module's docstring names.
     """
     whole_files = [source for source in sources if not source.is_difference]
     complete_until = None if current_coverage is None else current_coverage.registry_date
@@ -69,11 +72,15 @@ def _list_prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
 
 
 def _covers_registry(whole_files: Sequence[SourceFile], current_coverage: RegistryCoverage) -> bool:
+    """True if the whole files contain all prefectures of the registry in use."""
     new_prefectures = _list_prefectures(whole_files)
     return NATION_CODE in new_prefectures or new_prefectures >= current_coverage.prefectures
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
+    """Raise ConsoleError `registry_order` if the whole files are of different days, or if two of them have the same
+    prefecture or one of them the whole nation.
+    """
     seen_codes: set[str] = set()
     for source in whole_files:
         if source.day != whole_files[0].day:
@@ -84,6 +91,9 @@ def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
 
 
 def _check_difference(complete_until: date | None, source: SourceFile) -> date:
+    """Check that the difference `source` follows a registry that is complete up to the day `complete_until` (None:
+    there is no registry), and return its day. Raises ConsoleError `registry_order` if it doesn't follow.
+    """
     if complete_until is None:
         raise _make_order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)
     if source.day <= complete_until:

@@ -146,6 +146,9 @@ def _create_empty_tables(connection: sqlite3.Connection) -> None:
 
 
 def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of the table `changes` of the former registry, up to the first row that can't be read because
+    the file is damaged.
+    """
     try:
         yield from source.execute("SELECT * FROM changes")
     except sqlite3.DatabaseError as error:

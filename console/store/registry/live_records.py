@@ -59,6 +59,8 @@ _TABLE_BY_RECORD_KIND: Mapping[str, Table] = {"credit-check": credit_checks, "pa
 
 
 def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions that the id of a row is above the parameter `after`, and not above the parameter
+    `up_to_id`."""
     return table.c.id > bindparam("after"), table.c.id <= bindparam("up_to_id")
 
 
@@ -76,9 +78,14 @@ _NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
 
 
 def _make_begin_query(
-    number: ColumnElement[str], begun_at: ColumnElement[Any], *rows: ColumnElement[bool]
+    number: ColumnElement[str], begun_at: ColumnElement[Any], *conditions: ColumnElement[bool]
 ) -> Select[Any]:
-    return select(number.label("number"), begun_at.label("begun_at")).where(number.in_(_NUMBERS_PARAMETER), *rows)
+    """Return the query of (corporation number, instant at which the record began) of the rows that fulfil all
+    `conditions` and whose corporation number is in the parameter of the searched numbers. `number` and `begun_at` are
+    the two columns."""
+    return select(number.label("number"), begun_at.label("begun_at")).where(
+        number.in_(_NUMBERS_PARAMETER), *conditions
+    )
 
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)

@@ -56,10 +56,17 @@ class CorporationTexts(NamedTuple):
 
 
 class _PreparedWord(NamedTuple):
-    """The comparison forms of one word of the query, which are compared with the names, the address and the post
-    code of each corporation. `letters` are the pieces of `address` that are the same in every spelling of an
-    address: an address without one of them can't match, and its comparison form isn't computed. `gives_rank` is False
-    if the word must match, but doesn't count for the rank.
+    """The comparison forms of one word of the query, which are compared with the names, the address and the post code
+    of each corporation.
+
+    `whole_names`, `names`, `beginnings` and `parts` are searched in the names of a corporation, which are one text
+    with a line break before and after each name. The rank of a corporation is WHOLE_NAME, NAME, BEGINNING or PART if
+    the text contains one of them. Therefore `whole_names` and `names` have a line break at both ends, and
+    `beginnings` one at the start.
+
+    `letters` are the pieces of `address` that are the same in every spelling of an address: an address without one of
+    them can't match, and its comparison form isn't computed. `gives_rank` is False if the word must match, but
+    doesn't count for the rank.
     """
 
     gives_rank: bool

@@ -329,7 +329,9 @@ def _read_registry_date(connection: sqlite3.Connection) -> date:
 
 @contextmanager
 def _convert_missing_facts() -> Iterator[None]:
-    """Within the block, convert the exceptions about a missing fact to DamagedRegistry."""
+    """Within the block, convert IndexError, TypeError and ValueError to DamagedRegistry: the registry lacks a fact,
+    or the fact can't be read.
+    """
     try:
         yield
     except (IndexError, TypeError, ValueError) as error:

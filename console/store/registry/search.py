@@ -326,6 +326,9 @@ class _FewRowIds(NamedTuple):
 
 
 def _find_few_row_ids(candidates: _Candidates, limit: int) -> _FewRowIds:
+    """Return the row ids that match the query, if one scan of the index for them finds only few: of all ranks, or
+    else of the ranks up to BEGINNING. `limit` is the largest number of results of the search.
+    """
     query, expressions = candidates.query, candidates.expressions
     all_expressions = expressions.list_expressions_of_all_ranks(query)
     if not all_expressions:

@@ -1,4 +1,8 @@
-"""Makes the full-text expressions by which a search reads the search index (module `search_index`)."""
+"""Makes the full-text expressions by which a search reads the search index (module `search_index`).
+
+A full-text expression is a condition on the terms of a corporation in the syntax of SQLite's FTS5, such as `("^山田"
+AND "田製")`. The index finds the corporations that fulfil it. Most terms are only pairs of characters, so it also
+finds some corporations that don't match; the search verifies all of them (module `ranking`)."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -23,16 +27,16 @@ terms.
 
 
 class FullTextExpressions:
-    """Makes full-text expressions. `row_counts` are the numbers of rows of the frequent terms of the index; empty if
-    the registry has none or an earlier program didn't count them."""
+    """Makes full-text expressions. `row_counts` has, for each frequent term of the index, the number of corporations
+    with this term (`read_frequent_terms`): the rarest terms of a text are searched. It is empty if the registry was
+    built by an earlier program, which didn't count them."""
 
     def __init__(self, row_counts: Mapping[str, int]) -> None:
         self._row_counts = row_counts
 
     def make_expression(self, query: RegistryQuery, rank: Rank) -> str | None:
-        """Return the full-text expression that finds the corporations with `rank` for the query, as far as the index
-        has their texts. It finds few other corporations. Return None if the index can't find any corporation of this
-        rank."""
+        """Return the full-text expression that finds the corporations which match the query with the rank `rank`.
+        Return None if no text of the query has terms by which the index can be searched for this rank."""
         alternatives = [
             self._make_word_expression(query.whole_name, rank),
             *self._make_words_expressions(query.words, rank),
@@ -42,9 +46,9 @@ class FullTextExpressions:
         return _join_expressions("OR", alternatives)
 
     def make_names_expression(self, query: RegistryQuery) -> str | None:
-        """Return the full-text expression that finds the corporations of WHOLE_NAME, NAME and BEGINNING together.
-        Return None if there is none, as for a name of one character: the index has no term for a beginning of one
-        character.
+        """Return the full-text expression that finds the corporations of the ranks WHOLE_NAME, NAME and BEGINNING
+        together. Return None if the query or one of its words has a name of one character: the index has no term for
+        a beginning of one character.
         """
         words = (query.whole_name, *query.words)
         if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING:
@@ -52,7 +56,8 @@ class FullTextExpressions:
         return self.make_expression(query, Rank.BEGINNING)
 
     def leaves_words_out(self, query: RegistryQuery) -> bool:
-        """True if the index isn't read for one of the words that give a rank (`list_distinctive_words`)."""
+        """True if the query has a word that counts for the rank (`list_distinctive_words`), but by which the index
+        isn't searched (`_list_indexed_words`), such as a word of one character."""
         return any(
             word not in _list_indexed_words(words)
             for words in (query.words, query.script_pieces)
@@ -60,10 +65,12 @@ class FullTextExpressions:
         )
 
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
-        """Return full-text expressions. The last one finds the same rows as the expressions of all ranks together
-        (`make_expression`), but the index is read only once for each word. If that takes long because the text has
-        several words or pieces, the list begins with an expression for the whole text, which finds a part of these
-        rows. Return an empty list if the index can't find any match.
+        """Return at most two full-text expressions; an empty list if the index can't find any match.
+
+        The last expression finds the corporations of all ranks, as the expressions of `make_expression` for the
+        single ranks do together, but the index is read only once for each word. If the query has several words or
+        script pieces, this can take long. Then an expression comes before it that finds only the corporations with
+        the whole text, which are a part of them.
         """
         alternatives = self._list_anywhere_expressions(query.whole_name)
         if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
@@ -79,9 +86,10 @@ class FullTextExpressions:
         return list(dict.fromkeys(filter(None, (whole_expression, full_expression))))
 
     def _make_words_expressions(self, words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
-        """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
-        other words in any of their texts. Words for which the index isn't read (`_list_indexed_words`) don't count.
-        Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
+        """Yield one full-text expression for each of the words by which the index is searched
+        (`_list_indexed_words`). The expression finds the corporations that match this word at `rank` and have the
+        other ones of these words in any of their texts. A word is left out if it has no terms for `rank`, or if one
+        of the other words has no terms at all."""
         indexed_words = _list_indexed_words(words)
         word_expressions = [self._make_anywhere_expression(word) for word in indexed_words]
         for position, word in enumerate(indexed_words):
@@ -91,8 +99,8 @@ class FullTextExpressions:
                 yield _join_expressions("AND", [best_expression, *other_expressions])
 
     def _make_word_expression(self, word: SearchWord, rank: Rank) -> str | None:
-        """Return the full-text expression for corporations that match the word at this rank; None if the index can't
-        find them."""
+        """Return the full-text expression for the corporations that match the word at this rank. Return None if the
+        word has no terms for the rank; for WHOLE_NAME, for example, if the word has no legal form."""
         match rank:
             case Rank.WHOLE_NAME:
                 pairs = zip(word.names, word.bare_names, strict=True)
@@ -124,9 +132,9 @@ class FullTextExpressions:
                 )
 
     def _make_name_expression(self, bare_name: str, name: str) -> str | None:
-        """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the
-        legal form only the characters beside the name are searched: so many names contain the others that their lists
-        in the index are long."""
+        """Return the full-text expression for the corporations with the name `name`, which is `bare_name` with or
+        without its legal form. Of the legal form only the character beside `bare_name` is searched (社 of
+        株式会社山田), because so many names have its other characters that their lists in the index are long."""
         start = name.index(bare_name)
         name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
         return self._make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
@@ -137,8 +145,9 @@ class FullTextExpressions:
         return self._make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
 
     def _make_part_expression(self, word: SearchWord) -> str | None:
-        """Return the full-text expression for corporations with the word in a name; None if the index can't find
-        them."""
+        """Return the full-text expression for the corporations that have the word in a name: the word without its
+        legal form if two or more characters remain, otherwise with it. Return None if the word has no pair of
+        characters."""
         parts = (
             bare_name if len(bare_name) > 1 else name
             for name, bare_name in zip(word.names, word.bare_names, strict=True)
@@ -148,8 +157,9 @@ class FullTextExpressions:
         )
 
     def _make_address_expression(self, address: str) -> str | None:
-        """Return the full-text expression for corporations whose address contains `address`; None if the text has no
-        pair of characters besides its numbers. A number at the end may be the beginning of a longer one."""
+        """Return the full-text expression for the corporations whose address contains `address`. If `address` ends
+        with a digit of a number, it may be the beginning of a longer number: 甲1 also finds 甲12番地. Return None if
+        the text has no pair of characters besides its numbers."""
         terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
         numbers = [f'"{term}"' for term in list_number_terms(address)]
         if numbers and address[-1].isdigit() and "-" not in address:
@@ -159,21 +169,22 @@ class FullTextExpressions:
         return _join_expressions("AND", [self._make_all_terms_expression(terms, _MAX_TERMS), *numbers])
 
     def _make_anywhere_expression(self, word: SearchWord) -> str | None:
-        """Return the full-text expression for corporations with the word in any of their texts; None if the index
-        can't find them."""
+        """Return the full-text expression for the corporations with the word in any of their texts: name, address or
+        post code. Return None if the word has no terms for any of them."""
         return _join_expressions("OR", self._list_anywhere_expressions(word))
 
     def _list_anywhere_expressions(self, word: SearchWord) -> list[str | None]:
-        """Return the full-text expressions for corporations that have the word in any of their texts: first for
-        parts of names, then for addresses and post codes. None replaces an expression if the index can't find the
-        word in such texts."""
+        """Return two full-text expressions: for the corporations with the word in a name, and for those with the word
+        in the address or post code. None replaces an expression if the word has no terms for such texts."""
         return [self._make_part_expression(word), self._make_word_expression(word, Rank.ELSEWHERE)]
 
     def _make_all_terms_expression(self, terms: Sequence[str], max_terms: int = _MAX_NAME_TERMS) -> str | None:
-        """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
-        legal forms are left out if there are other terms. Of many terms only the rarest are used, because the list of
-        each frequent term takes time; the found rows are verified. Without counts, a term of two kana counts as
-        frequent."""
+        """Return the full-text expression for the corporations that have all of these terms; None without terms.
+        Terms that are parts of legal forms are left out if there are other terms.
+
+        Only the `max_terms` rarest terms are used, because the list of each frequent term takes time. If the registry
+        has no counts of its terms, up to _MAX_TERMS terms are used, and pairs of katakana count as the most frequent
+        ones."""
         different_terms = list(dict.fromkeys(terms))
         usual_terms = [term for term in different_terms if term not in CHARACTER_PAIRS_OF_LEGAL_FORMS]
         telling_terms = [
@@ -188,8 +199,9 @@ class FullTextExpressions:
 
 
 def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
-    """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
-    of legal forms unless there is no other word, because most names contain them."""
+    """Return those of the words by which the index is searched. Words of one character and legal forms are left out.
+    Words that consist of characters of legal forms are left out, too, if other words remain, because most names
+    contain them."""
     indexed_words = [
         word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
     ]
@@ -202,14 +214,14 @@ def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
 
 
 def _is_covered_by_edge_term(pair: str, terms: Collection[str]) -> bool:
-    """True if every corporation with all `terms` also has the letter pair `pair`, because one of the terms is this
-    pair at the beginning or at the end of a name. Then the index entry of `pair` isn't read.
+    """True if every corporation with all `terms` also has the character pair `pair`, because one of the terms is this
+    pair at the beginning (`^pair`) or at the end (`pair$`) of a name. Then the index isn't searched for `pair`.
     """
     return f"^{pair}" in terms or f"{pair}$" in terms
 
 
 def _is_kana(term: str) -> bool:
-    """True if the term is a pair of katakana without a prefix."""
+    """True if the term consists of two katakana and has no prefix or suffix."""
     return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 
 

@@ -75,8 +75,8 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def count_frequent_terms(connection: sqlite3.Connection) -> None:
-    """Store, for each frequent term, the number of open corporations that have it, so that a search reads the lists
-    of the rarest terms of a text. Differences don't change these numbers.
+    """Store, for each frequent term (in at least _FREQUENT_TERM_ROWS rows), the number of open corporations that have
+    it. By these numbers a search chooses the rarest terms of a text. The import of a difference doesn't change them.
     """
     connection.execute("DELETE FROM frequent_terms")
     connection.execute(f"CREATE VIRTUAL TABLE temp.counted_terms USING fts5vocab(main, {OPEN_TERMS_TABLE}, row)")
@@ -87,8 +87,8 @@ def count_frequent_terms(connection: sqlite3.Connection) -> None:
 
 
 def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return, for each frequent term of the search index, the number of corporations that have it and are not hidden.
-    The dict is empty if an earlier program, which didn't count them, has built the registry."""
+    """Return, for each frequent term of the search index, the number of open corporations that had it when the
+    registry was built. The dict is empty if an earlier program, which didn't count them, has built the registry."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frequent_terms'").fetchone():
         return {}
     return dict(connection.execute("SELECT term, row_count FROM frequent_terms").fetchall())
@@ -242,7 +242,10 @@ def _list_english_terms(english_name: str) -> list[str]:
 
 
 def _make_terms_of_readings(readings: Sequence[str | None]) -> list[str]:
-    """Return the terms of each reading (pairs of characters and edges), separated by spaces; "" for None."""
+    """Return the terms of each reading (comparison form of a name), separated by spaces: its pairs of neighbouring
+    characters, then `^` with the first two and the last two characters with `$`, both of the name without its legal
+    form. The terms of 株式会社山田 end with `^山田 山田$`. Return "" for a reading that is None.
+    """
     present_readings = [reading for reading in readings if reading is not None]
     terms = [
         f"{pairs} ^{bare_name[:2]} {bare_name[-2:]}$"

@@ -115,9 +115,9 @@ def list_records_with_unknown_outcome(
     records may be missing, because a kind of record has more than MAX_OPERATIONS operations, or because there are
     more than MAX_OPERATIONS lapsed operations.
 
-    A record's outcome was unknown at `at` if its operation began before `at`, and the outcome is still unknown or
-    another process wrote it at `at` or later. An operation whose outcome another process wrote has a higher fencing
-    token than a new operation.
+    A record is returned if its operation began before `at`, and if the outcome is still unknown, or was unknown and
+    was written at `at` or later. The journal shows an earlier unknown outcome by the fencing token: the process that
+    writes such an outcome raises the token above FIRST_FENCE.
     """
     records: list[UnknownRecord] = []
     is_complete = True
@@ -198,8 +198,9 @@ def _read_records_of_provider(
 def read_payment_numbers(
     conn: Connection, provider: str, names: Collection[tuple[str, int]]
 ) -> Mapping[tuple[str, int], str]:
-    """Return the numbers of the payments of these records of the provider, by kind and id of the record. A record
-    that no longer exists is left out.
+    """Return our payment number of each of the records `names`, by the record's kind and id: of a payment its own, of
+    a refund that of its payment. `names` has the kind and id of each record. Records of other providers, and those
+    that no longer exist, are left out.
     """
     numbers: dict[tuple[str, int], str] = {}
     for kind in (_PAYMENT_KIND, _REFUND_KIND):
@@ -211,6 +212,8 @@ def read_payment_numbers(
 
 
 def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
+    """Return the query of the payments or refunds (`kind`) of the provider with these ids: id, our payment number
+    (`number`), currency, and amount in minor units (`minor`)."""
     number = payments.c.merchant_payment_id.label("number")
     if kind == _PAYMENT_KIND:
         return select(payments.c.id, number, payments.c.currency, payments.c.asked_minor.label("minor")).where(

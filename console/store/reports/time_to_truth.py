@@ -51,9 +51,10 @@ def list_lapsed_operations(conn: Connection, limit: int) -> tuple[tuple[Operatio
 def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
     """Return (calls, is_complete). The calls are those that cost or move money on records of this kind, began in the
     period, and ended or lapsed without a known outcome. `is_complete` is False if calls may be missing, because there
-    are more than MAX_OPERATIONS operations on records of this kind, or more than MAX_OPERATIONS lapsed operations. A
-    process that writes an unknown outcome later increments the operation's fencing token. So an ended operation with
-    a higher token than FIRST_FENCE had an unknown outcome before.
+    are more than MAX_OPERATIONS operations on records of this kind, or more than MAX_OPERATIONS lapsed operations.
+
+    Calls whose outcome is known by now are included. The journal shows them by the fencing token: the process that
+    writes an outcome after it was unknown raises the token above FIRST_FENCE.
     """
     columns = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at.is_not(None))

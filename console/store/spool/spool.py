@@ -222,8 +222,9 @@ class SpoolEntry:
 
     @property
     def proves_effect(self) -> bool:
-        """True if the spool proves that the operation has happened or that the provider has accepted it. The proof is
-        an answer in the spool, the provider's id, or a final state that the database had stored before."""
+        """True if the spool proves that the operation has happened or that the provider has accepted it. A stored
+        answer alone decides, if there is one. Without an answer, each of two facts is enough: the provider has given
+        an id to the record, or the database has stored a final state in which the operation still has its claim."""
         if self.answer is not None:
             return self.answer.kind in EFFECT_OUTCOME_CLASSES
         return self.provider_id is not None or (self.state is SpoolState.ENDED and self.holds_claim)
@@ -271,6 +272,7 @@ class Spool:
         """
 
         def is_original() -> bool:
+            """True if the spool's file has the identity that is stored in it, so that it isn't a copy."""
             return bool(conn.execute(_IDENTITY_QUERY).fetchone() == (find_file_identity(self._file.path),))
 
         if is_original():
@@ -391,8 +393,8 @@ class Spool:
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
     def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
-        """Mark an operation as ended, after the database has stored its final state. `holds_claim`: it still has
-        its claim. `provider_id`: the provider's id of the record; None leaves the stored one unchanged. The
+        """Mark an operation as ended, after the database has stored its final state. `holds_claim`: it still has its
+        claim. `provider_id`: the id that the provider gave to the record; None leaves the stored one unchanged. The
         entry of an operation that was never sent is deleted instead.
 
         The write isn't synced to the disk, because after a power cut the database still has the final state.
@@ -431,8 +433,8 @@ class Spool:
         return tuple(entry.intent for entry in sent_entries)
 
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
-        """Return this desk's starts of payments with these keys that the provider may have accepted according to this
-        spool, oldest first."""
+        """Return this desk's starts of payments that the provider may have accepted according to this spool and that
+        match `keys`: by the first key, by the beginning of a later key, or by the fingerprint. Oldest first."""
         later_end = keys.later_key_beginning[:-1] + chr(ord(keys.later_key_beginning[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
@@ -523,9 +525,9 @@ class Spool:
     # Desk requests whose answer hasn't come
 
     def store_own_request(self, desk_request_id: str, database_id: str, oldest_needed_id: str) -> None:
-        """Store the id of a desk request that this desk sends to a worker. Also delete the stored ids that are
-        smaller than `oldest_needed_id`. The writes aren't synced to the disk: they survive the end of the
-        process, but not a power cut.
+        """Store the id of a desk request that this desk sends to a worker. Ids of desk requests grow with the time;
+        stored ids that are smaller than `oldest_needed_id` are deleted. The writes aren't synced to the disk: they
+        survive the end of the process, but not a power cut.
         """
         self._file.write("DELETE FROM asked_requests WHERE id < ?", (oldest_needed_id,), is_durable=False)
         self._file.write(

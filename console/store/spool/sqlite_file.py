@@ -173,7 +173,9 @@ class LocalJournal:
         return conn
 
     def _make_unfit_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
-        """Return the error `bad_profile` for this file."""
+        """Return the error `bad_profile` with the path of this file, the `problem` why it can't be used, and further
+        `facts`.
+        """
         return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem, **facts})
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:

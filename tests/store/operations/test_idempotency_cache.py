@@ -141,7 +141,7 @@ def test_results_of_any_text(cache: RedisIdempotencyCache) -> None:
         kept(cache, result)
         assert cache.find_result(KEY, PRINT).result == result
     cache.store_result("other", PRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
-    assert cache.find_result("other", PRINT) == caches.CacheAnswer(epoch="first")
+    assert cache.find_result("other", PRINT) == caches.CacheLookup(epoch="first")
 
 
 def test_another_question_gets_no_answer(
@@ -152,16 +152,16 @@ def test_another_question_gets_no_answer(
     assert cache.find_result(KEY, "9900 JPY").result is None
     assert cache.find_result(KEY + "0", PRINT).result is None
     with opened(redis_server.url) as other_database, opened(redis_server.url, database_id, "x" * 16) as other_key:
-        assert other_database.find_result(KEY, PRINT) == caches.CacheAnswer(epoch="first")
-        assert other_key.find_result(KEY, PRINT) == caches.CacheAnswer(epoch="first")
+        assert other_database.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
+        assert other_key.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
     with opened(redis_server.url, database_id) as same:
         assert same.find_result(KEY, PRINT).result == RESULT
 
 
 def test_announced_once(cache: RedisIdempotencyCache) -> None:
     """The first to announce a key hears that nothing is known, the next that something is."""
-    assert cache.announce_use(KEY, PRINT) == caches.CacheAnswer(is_missing=True, epoch="first")
-    assert cache.announce_use(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="first")
+    assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
+    assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="first")
     kept(cache)
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
@@ -214,7 +214,7 @@ def test_a_late_entry_is_of_its_epoch(
         client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
     kept(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
-    assert cache.find_result(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="second")
+    assert cache.find_result(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="second")
     kept(cache, epoch="second")
     assert cache.find_result(KEY, PRINT).result == RESULT
 
@@ -223,7 +223,7 @@ def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: Hand
     """A second after it learnt the epoch a process asks the database first, and learns it anew there."""
     kept(cache)
     uptime.pass_seconds(1.1)
-    assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheAnswer()
+    assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheLookup()
     cache.refresh_epoch(lambda: "first")
     assert cache.find_result(KEY, PRINT).result == RESULT
 
@@ -416,7 +416,7 @@ def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) 
     with opened(own_server.url) as cache:
         kept(cache)
         plain.flushall()
-        assert cache.find_result(KEY, PRINT) == caches.CacheAnswer(epoch="first")
+        assert cache.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
         kept(cache)
         assert cache.find_result(KEY, PRINT).result == RESULT
         assert cache.state == "on"
@@ -428,12 +428,12 @@ def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandU
     cache = RedisIdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
-        assert cache.find_result(KEY, PRINT) == caches.CacheAnswer()
+        assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
         until(lambda: bool(caplog.messages), "it to be told")
         uptime.pass_seconds(5)
     cache.close()
     assert caplog.messages == [AWAY.format("ConnectionError")]
-    assert cache.find_result(KEY, PRINT) == caches.CacheAnswer()
+    assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
 
 
 @pytest.mark.expects_log("there is no store key")

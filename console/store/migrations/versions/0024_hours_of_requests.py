@@ -1,6 +1,10 @@
-"""Add the derived columns `asked_hour` and `waiting` of desk requests, and indexes of both by person. By them the
-triggers that count a person's requests read only the latest and the waiting ones. The index of the states gets the
-column `action`, so that a worker that looks for a request reads none that waits for an audit entry.
+"""Add two derived columns of desk requests: `asked_hour`, the number of the hour in which the request was stored, and
+`waiting`, which says whether the request waits for a worker. Each of them gets an index together with the person who
+sent the request. The triggers that count a person's requests then read only those of the latest hours and those that
+wait.
+
+The index of the states gets the column `action`. A worker that looks for the next request then doesn't read the
+waiting requests whose only purpose is an audit entry.
 """
 
 import sqlalchemy as sa
