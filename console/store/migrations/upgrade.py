@@ -215,6 +215,7 @@ def renew_constraints(database: Database, require_held: Callable[[], None]) -> N
     from console.store.database import online_ddl
 
     def alter_in_use(sql: str) -> None:
+        """Run an ALTER TABLE while other processes use the table."""
         online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:

@@ -127,8 +127,9 @@ def read_figures_of_other_processes(
     conn: Connection, after_id: int, own_session: str, duplicate_reasons: Collection[str]
 ) -> OtherProcessFigures:
     """Return figures from the audit entries with ids above `after_id` that other processes wrote: entries of all
-    sessions but `own_session`. Reads at most MAX_ROWS entries, the oldest ones. `duplicate_reasons`: the reasons of a
-    refusal that count as a duplicate.
+    sessions but `own_session`. Of these ids at most MAX_ROWS entries are read, from the lowest id on; the caller
+    passes the returned `last_row_id` as `after_id` of the next call. `duplicate_reasons`: the reasons of a refusal
+    that count as a duplicate.
     """
     rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after_id, "limit": MAX_ROWS}).all()
     rows_of_others = [row for row in rows if row.session != own_session]

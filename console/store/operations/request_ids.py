@@ -295,4 +295,7 @@ def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
 
 
 def _make_own_use_parameters(held_request_id: HeldRequestId) -> dict[str, object]:
+    """Return the parameters of SQL statements that select the request id only while it still has the fencing token
+    with which this process acquired it.
+    """
     return held_request_id.request.parameters | {"fence_as_acquired": held_request_id.fence}

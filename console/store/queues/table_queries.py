@@ -94,7 +94,7 @@ class RecordTableQueries:
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
-        if _reads_each_state(choice) and not lapsed_ids:
+        if _needs_query_per_state(choice) and not lapsed_ids:
             return self._read_rows_of_states(conn, name, conditions, after_key, limit, choice)
         statements = (
             _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids)))
@@ -162,7 +162,7 @@ class RecordTableQueries:
         if conditions is None:
             return []
         ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids))
-        if is_split_by_state or (_reads_each_state(choice) and not lapsed_ids):
+        if is_split_by_state or (_needs_query_per_state(choice) and not lapsed_ids):
             states = _list_selected_work_states(choice) if not lapsed_ids else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
@@ -205,6 +205,9 @@ class RecordTableQueries:
     def _read_rows(
         self, conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int], **values: object
     ) -> list[tuple[QueueKey, Row[Any]]]:
+        """Run the query with the parameters `values` and the ids of the lapsed rows, and return its rows with their
+        keys.
+        """
         rows = conn.execute(query, {**self.make_parameters(lapsed_ids), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
@@ -242,6 +245,7 @@ class RecordTableQueries:
 
     @cached_property
     def _is_lapsed_sql(self) -> ColumnElement[bool]:
+        """Return the SQL condition that a row's id is in the parameter with the ids of the lapsed rows."""
         return self.id.in_(bindparam(f"lapsed_{self.kind}", expanding=True))
 
     @cached_property
@@ -337,7 +341,7 @@ def _make_page_queries(
     )
 
 
-def _reads_each_state(choice: QueueChoice) -> bool:
+def _needs_query_per_state(choice: QueueChoice) -> bool:
     """True if the filter of `choice` restricts the work state or the age, so that each work state needs a query of
     its own."""
     return bool(choice.record_filter.work_states) or choice.record_filter.restricts_last_change

@@ -59,10 +59,10 @@ class _PreparedWord(NamedTuple):
     """The comparison forms of one word of the query, which are compared with the names, the address and the post code
     of each corporation.
 
-    `whole_names`, `names`, `beginnings` and `parts` are searched in the names of a corporation, which are one text
-    with a line break before and after each name. The rank of a corporation is WHOLE_NAME, NAME, BEGINNING or PART if
-    the text contains one of them. Therefore `whole_names` and `names` have a line break at both ends, and
-    `beginnings` one at the start.
+    The names of a corporation are one text with a line break before and after each name. A corporation has the rank
+    WHOLE_NAME, NAME, BEGINNING or PART if this text contains one of `whole_names`, `names`, `beginnings` or `parts`.
+    Therefore `whole_names` and `names` have a line break at both ends, and `beginnings` have one at the start.
+    `names` are compared with the names without their legal forms.
 
     `letters` are the pieces of `address` that are the same in every spelling of an address: an address without one of
     them can't match, and its comparison form isn't computed. `gives_rank` is False if the word must match, but
@@ -180,6 +180,7 @@ class _FoldedTexts:
         return word.address in self._address
 
     def _may_have_address_letters(self, letters: tuple[str, ...]) -> bool:
+        """False if the address certainly lacks one of the `letters`: then nobody needs its comparison form."""
         if self._plain_address is None:
             has_other_form = has_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)

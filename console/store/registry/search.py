@@ -314,10 +314,13 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
 
 
 class _FewRowIds(NamedTuple):
-    """The row ids that one scan of the index finds and that fulfil the filter, each with True for a closed
-    corporation: `of_all_ranks` those of all ranks, `of_names` at least those of the ranks up to BEGINNING. A field is
-    None if there are too many rows for one scan. `full_expression` is the expression of all ranks if the index was
-    read by it, so that its first rows are known already; otherwise None.
+    """The row ids that the index finds for a query, if they are few enough to be read in one scan, without those that
+    the SQL filter excludes. Each id has True for a closed corporation.
+
+    `of_all_ranks` has the row ids of all ranks. `of_names` has at least the row ids of the ranks up to BEGINNING
+    (WHOLE_NAME, NAME and BEGINNING). A field is None if its row ids are too many, or if the index can't be searched
+    for them alone. `full_expression` is the full-text expression of all ranks if the scan has read the index by it,
+    so that its first rows are known already; otherwise None.
     """
 
     of_names: dict[int, bool] | None = None
@@ -326,8 +329,8 @@ class _FewRowIds(NamedTuple):
 
 
 def _find_few_row_ids(candidates: _Candidates, limit: int) -> _FewRowIds:
-    """Return the row ids that match the query, if one scan of the index for them finds only few: of all ranks, or
-    else of the ranks up to BEGINNING. `limit` is the largest number of results of the search.
+    """Read the index for the query, first for all ranks, then for the ranks up to BEGINNING, until a scan finds only
+    few row ids, and return them. `limit` is the largest number of results of the search.
     """
     query, expressions = candidates.query, candidates.expressions
     all_expressions = expressions.list_expressions_of_all_ranks(query)

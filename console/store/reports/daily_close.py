@@ -96,6 +96,7 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
 def _make_period_conditions(
     instant: ColumnElement[Any], period: Period
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the SQL conditions that `instant` is at the beginning of the period or later, and before its end."""
     return instant >= convert_to_naive_utc(period.start), instant < convert_to_naive_utc(period.end)
 
 

@@ -98,4 +98,6 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
 
 
 def _make_day_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
+    """Return the sum of one day and currency from a row of the query, whose `number` is the index of the day in the
+    period."""
     return DaySum(provider, period.days[row.number], row.currency, int(row.total), int(row.minor), row.rows_read)
