@@ -102,8 +102,10 @@ def are_well_formed(numbers: Iterable[str]) -> bool:
 
 
 def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
-    """Return the well-formed corporation numbers that differ from `typed_number` by one typing error: a wrong digit,
-    two swapped neighbours, a missing digit or an additional digit. The numbers are sorted.
+    """Return the corporation numbers that a person may have meant by `typed_number`, in ascending order. Each is
+    well-formed and differs from `typed_number` by one typing error: one wrong digit, two neighbouring digits that
+    were swapped, one missing digit, or one digit too many. Empty if `typed_number` has fewer than 12 or more than 14
+    digits.
     """
     return tuple(
         sorted(

@@ -54,11 +54,11 @@ class NotAllowedReason(Reason):
 
 
 class InProgressReason(Reason):
-    """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested action.
+    """Reasons of the error `in_progress` (`detail.reason`): the work that must end before the requested action.
     ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: the code of a payment
-    has expired, and it isn't known whether the payment was paid. The reasons that end with CONTRADICTED: the
-    provider's answer contradicts the other refund or payment. PROVIDER_WORK_OPEN: records of the provider are not
-    settled. TAKEN_BY_OTHER_PERSON: another person's take of the
+    has expired, and it isn't known whether the payment was paid. OTHER_REFUND_CONTRADICTED,
+    OTHER_PAYMENT_CONTRADICTED: the provider's answer contradicts a refund of the payment, or a payment of the order.
+    PROVIDER_WORK_OPEN: records of the provider are not settled. TAKEN_BY_OTHER_PERSON: another person's take of the
     record is running. UNMATCHED_NOTICE: a notice reports a payment of the order that this database doesn't have."""
 
     BULK_RUN_RUNNING = "bulk"

@@ -119,13 +119,16 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the clients
-    for which this desk may buy, empty if the settings don't name them; `live` are the live credit checks of the
-    corporation number, `last` is the newest of its other credit checks; `is_renewal`: the validity of a live credit
-    check has ended, so that it can be renewed. `denied` are the credit checks that were decided as not bought,
-    although AlarmBox said later that they were bought, and whose cases nobody has acknowledged. `running` is a person
-    and process that buy a credit check of this number now, None if nobody does. `corporation` has the registry's
-    facts about the number; None without a registry.
+    """Facts for the purchase dialog, true at `read_at`; nothing is reserved.
+
+    - `client_ids`: the ids of the clients for which this desk may buy; empty if the settings don't name them
+    - `live`: the live credit checks of the corporation number; `last`: the newest of its other credit checks, None if
+      it has none
+    - `is_renewal`: the validity of a live credit check has ended, so that it can be renewed
+    - `denied`: the credit checks that were decided as not bought, although AlarmBox said later that they were bought,
+      and whose cases nobody has acknowledged
+    - `running`: a person and process that buy a credit check of this number now, None if nobody does
+    - `corporation`: the registry's facts about the number; None if this desk has no registry
     """
 
     corporation_number: str
@@ -180,11 +183,11 @@ class FeedMark:
 
 @dataclass(frozen=True, slots=True)
 class DeskUpdate:
-    """Changes that an open window reads at short intervals: the position for its next reading (`feed_mark`), and the
-    kind and id of each record that has changed since its previous one. `is_worker_away`: the desk sends desk
-    requests, and no worker is running; also False if the program didn't check this at this reading.
-    `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none; None if it wasn't read
-    this time.
+    """Changes that an open window reads at short intervals. `feed_mark` is the position for the window's next
+    reading; `changes` has the kind and id of each record that has changed since the window's previous reading.
+    `is_worker_away`: the desk sends desk requests, and no worker is running; also False if the program didn't check
+    this at this reading. `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none;
+    None if it wasn't read this time.
     """
 
     feed_mark: FeedMark

@@ -46,8 +46,9 @@ def find_stopping_switch(switches: Iterable[ReadOnlySwitch], provider: str | Non
 
 
 def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool:
-    """Return True if the switch stops the action. `switch` is a switch that is on, for EVERYTHING_SCOPE or for the
-    record's provider; None: no such switch is on. `action` may have a target state, such as `resolve.completed`.
+    """True if the switch stops the action. `action` is the name of an action, also with a target state, such as
+    `resolve.completed`; None stands for no action, which nothing stops. `switch` is a switch that is on, either that
+    of EVERYTHING_SCOPE or that of the record's provider; None if neither is on.
     """
     costs = STOPPED_ACTIONS.get(action.partition(".")[0]) if action is not None else None
     return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING_SCOPE)

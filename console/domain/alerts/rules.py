@@ -172,8 +172,8 @@ def _get_instant_known_as_paid(payment: Payment) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _GracePeriods:
-    """Decides if the grace period of a rule is over. `open_rules` are the rules for which an alert about the order
-    is open already."""
+    """Decides at the instant `now` if the grace period of a rule is over. `scale` divides the grace periods in tests.
+    `open_rules` are the ids of the rules for which an alert about the order is open already."""
 
     now: datetime
     scale: TimeScale

@@ -44,7 +44,10 @@ AnyRecord = CreditCheck | Order | Payment | Refund | Operation
 
 
 class LeaseHolderFacts(TypedDict, total=False):
-    """The person and the process that hold a lease, or that execute the same action now."""
+    """The person (`operator`) and the process that hold a lease or execute a guarded operation now. `desk` is the id
+    of the machine's desk, `host` the name of the machine, `process` the id of the process there. Only the known facts
+    are set.
+    """
 
     operator: str
     desk: str
@@ -141,8 +144,9 @@ class UnknownClientDetail(TypedDict):
 
 
 class NotFoundDetail(TypedDict, total=False):
-    """Facts of the error `not_found`: `kind` and `id` of the missing record, or the missing table, or the missing
-    document with the reason.
+    """Facts of the error `not_found`. For a record, `kind` and `id` name the missing record; if a payment has no
+    order, `kind` is "order" and `payment` is the id of the payment. For a table, `problem` is "no_table" and `table`
+    its name. For a document, `document` is its path and `reason` states what is wrong with it.
     """
 
     kind: str
@@ -281,8 +285,10 @@ class NotExpiredDetail(_SharedFacts, total=False):
 
 
 class AlreadyPurchasedDetail(_SharedFacts, total=False):
-    """Facts of the error `already_purchased`: the live credit check of the corporation number, the credit check that
-    `reason` describes, or the operation that only the spool of a desk has.
+    """Facts of the error `already_purchased`. Either `record` is the credit check that forbids the purchase (a live
+    one, which expires at `expired_at`, or the one that `reason` describes). Or only the spool of a desk knows an
+    earlier purchase: then `source` is "desk", and `operation_id`, `operator` and `since` are the id, person and
+    beginning of the earlier purchase.
     """
 
     reason: AlreadyPurchasedReason
@@ -294,8 +300,14 @@ class AlreadyPurchasedDetail(_SharedFacts, total=False):
 
 
 class InProgressDetail(LeaseFacts, _SharedFacts, total=False):
-    """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the other work that must
-    end before the requested action. `source` is "desk" if only the spool of a desk has this work."""
+    """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the work that must end
+    before the requested action.
+
+    - `reason`: the code of this work; `source` is "desk" if only the spool of a desk has it
+    - `kind` and `id`: the bulk run that is executed now; `reconciliation`: the id of the reconciliation run
+    - `operation_id` and `operator`: the operation that runs, and the person who began it
+    - `request_id`: the request id whose first call still runs
+    - `provider` and `count`: a provider, and the number of its records that are not settled"""
 
     reason: InProgressReason
     kind: str
@@ -340,9 +352,15 @@ class SamePersonDetail(_SharedFacts, total=False):
 
 
 class AlreadyDecidedDetail(_SharedFacts, total=False):
-    """Facts of the error `already_decided`. `case` is the id of the case that was opened about a late answer,
-    `refund` the id of the refund that was requested before. For an alert, `who` is the person who acknowledged it,
-    and `at` the time.
+    """Facts of the error `already_decided`: the requested change came too late, because the record, its outcome or
+    its alert was decided or ended before.
+
+    - `state`: the record's present state; `order`: the number of an order that no longer waits for a payment
+    - `case`: the id of the case that was opened about a late answer; `status`: the HTTP status of this answer
+    - `refund`: the id of the refund that was requested for the same set-aside before
+    - `operation_id` and `since`: an earlier operation with the same idempotency key, and its beginning
+    - `who` and `at`: the person who acknowledged an alert, and the time; `at` is also the time at which an incident
+      was closed
     """
 
     reason: AlreadyDecidedReason | ForeignText
@@ -396,9 +414,14 @@ class OverLimitDetail(_SharedFacts, total=False):
 
 
 class PossibleRepeatDetail(_SharedFacts, total=False):
-    """Facts of the error `possible_repeat`: the request looks like an earlier one, or its id was used for another
-    request. `worker_version` and `desk_version` are the versions of the two programs if the desk can't read the
-    worker's answer.
+    """Facts of the error `possible_repeat`: the request looks like an earlier one, or its id or idempotency key was
+    used for another request.
+
+    - `request_id`: the id of the request; `command`: the command for which this id was first used
+    - `operation_id`: the earlier operation with the same idempotency key; `since`: the beginning of the earlier call
+    - `maker` and `at`: the requester of the similar refund, and the time of its request
+    - `worker_version` and `desk_version`: the versions of the two programs, if the desk can't read the worker's
+      answer
     """
 
     reason: PossibleRepeatReason
@@ -466,7 +489,9 @@ class NotOurDatabaseDetail(TypedDict, total=False):
 
 class AuditBrokenDetail(TypedDict, total=False):
     """Facts of the error `audit_broken`: the audit trail or an evidence pack is damaged. `first_bad` is the id of the
-    first damaged audit entry.
+    first damaged audit entry, `why` the code of its fault, `rows` the number of audit entries that were read. For an
+    evidence pack, `file` is its path, and `problem` is "pack", or "no_pack" if there is no readable file; `part` is
+    the file inside the pack that has the first problem, and `problems` has all problems.
     """
 
     problem: Literal["pack", "no_pack"]
@@ -480,8 +505,10 @@ class AuditBrokenDetail(TypedDict, total=False):
 
 
 class DatabaseWentBackDetail(TypedDict, total=False):
-    """Facts of the error `database_went_back`: the database was restored from an older copy. `missing` has the
-    operations that it lacks; `alert` is the id of the alert about them, raised at `since`.
+    """Facts of the error `database_went_back`: the database was restored from an older copy, so it lacks `count`
+    operations that this desk knows. `missing` has the first of them, and `operations` is a text with the ids of the
+    first five. `alert` is the id of the alert about them, raised at `since` with the text `observed`. If `problem` is
+    "file_missing", the database file `file` itself is missing.
     """
 
     missing: list[dict[str, object]]
@@ -496,7 +523,10 @@ class DatabaseWentBackDetail(TypedDict, total=False):
 
 class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
     """Facts of the error `outcome_unknown` if the console itself set the reason. If the reason follows from a
-    provider's answer, the facts are `ProviderAnswerFacts`.
+    provider's answer, the facts are `ProviderAnswerFacts`. `operation_id` is the operation whose outcome is unknown.
+    `provider_id` is the id that the provider has given to the purchase, payment or refund; None if its answer had
+    none. For a provider's daily file, `day` is its day (YYYY-MM-DD), `cause` the code of the fault, and `status` the
+    HTTP status.
     """
 
     reason: UnknownReason
@@ -509,8 +539,10 @@ class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
 
 
 class ProviderAnswerFacts(_SharedFacts, total=False):
-    """Facts of an error that follows from a provider's answer: the reason of the outcome, and the HTTP status. The
-    error code is derived from the outcome's class.
+    """Facts of an error that follows from a provider's answer. `reason` is the code of the outcome, `status` the HTTP
+    status (None: no answer came), `provider_state` the provider's own word for the record's state. The error code is
+    derived from the outcome's class. After a re-fetch, `failed` has the parts that could not be read. For a file of
+    one day, `day` is this day (YYYY-MM-DD) and `cause` the code of the fault.
     """
 
     reason: str | None
@@ -566,8 +598,9 @@ class DocumentsUnreachableDetail(TypedDict):
 
 
 class StorageFullDetail(TypedDict, total=False):
-    """Facts of the error `storage_full`: no space is free, or writing is forbidden. `free` (the free space) and
-    `needs` (the needed space) are in bytes.
+    """Facts of the error `storage_full`: no space is free, or writing is forbidden (`not_writable`). `file`, `path`
+    or `folder` is the path that can't be written. `free` (the free space) and `needs` (the needed space) are in
+    bytes. If `problem` is "counter_used_up", the table `table` has almost no unused row ids.
     """
 
     problem: Literal["counter_used_up"] | ForeignText | None
@@ -581,7 +614,15 @@ class StorageFullDetail(TypedDict, total=False):
 
 
 class InterruptedDetail(_SharedFacts, total=False):
-    """Facts of the error `interrupted`: the process was stopped before it sent the request."""
+    """Facts of the error `interrupted`: the requested action was stopped, and nothing that costs or moves money was
+    sent.
+
+    - no `reason`: this process was asked to end, for example by Ctrl+C, before the action began or (a reconciliation)
+      before its end
+    - "told_not_sent": this desk has recorded before that the operation `operation_id` was not sent
+    - "withdrawn": the person has withdrawn the desk request before a worker took it
+    - "registry_import": the import of a registry file was stopped; the registry in use is unchanged
+    """
 
     reason: Literal["told_not_sent", "withdrawn", "registry_import"]
     operation_id: str

@@ -149,7 +149,10 @@ counts.
 
 
 def get_event_kind(action: str) -> TimelineEventKind:
-    """Return the kind of the timeline event that an audit entry with the action `action` becomes."""
+    """Return the kind of the timeline event for an audit entry with the action `action`: DECISION if the last word of
+    the action is a person's request or decision, such as `approved`; otherwise the kind that a part of the action
+    names, such as ALERT for `alert`; CHANGE for every other action.
+    """
     name = action.rpartition(".")[2]
     if name in _ACTION_WORDS_OF_DECISIONS:
         return TimelineEventKind.DECISION

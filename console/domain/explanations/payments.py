@@ -266,11 +266,14 @@ def _find_certainty_badge(
 def _find_payment_work_badge(
     record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime
 ) -> WorkBadge:
-    """Return the badge of work of a payment. It is the first of these that applies. WAITING_FOR_APPROVAL:
-    `explanation` advises a step of a refund that waits for approval, or it advises no step of a refund and a proposed
-    decision waits for a second person. The payment's own work state, unless it is NONE. POSSIBLE: a person may do the
-    next step, or the refund has work for a person or an unknown outcome. Otherwise NONE, also while the program polls
-    an accepted refund.
+    """Return the badge of work of a payment: the first of these that applies.
+
+    - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
+      a refund, and a proposed decision waits for a second person
+    - the payment's own work state, unless it is NONE
+    - POSSIBLE: a person may do the next step, or the payment's pending refund needs a person or has an unknown
+      outcome
+    - NONE: nothing of the above applies, or the program polls a refund that the provider has accepted
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:

@@ -242,8 +242,9 @@ def _explain_ended(record: Refund, relations: RefundRelations, facts: Facts) -> 
 
 
 def is_refused_for_good(record: Refund) -> bool:
-    """True if the provider has refused the refund for one of the FINAL_REFUSAL_REASONS. The service accepts another
-    request, because the provider may answer differently later. Its maker and its approvers see a risk signal."""
+    """True if the provider has refused the refund for one of the FINAL_REFUSAL_REASONS, so that it will probably
+    refuse another refund of the payment too. A person may still request another one; then its maker and its approvers
+    see a risk signal."""
     return record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS
 
 

@@ -29,11 +29,14 @@ class DocumentFormat(StrEnum):
 
 
 class ListName(StrEnum):
-    """The lists that can be exported, such as a queue, a search or the audit trail. Some lists need a `subject` in
-    the ExportRequest. BULK, the rows of a bulk run, and DIFFERENCES, the differences of a reconciliation run, need
-    the id of the run; RUNS, the reconciliation runs, a provider's name or "" for all providers; REPORT the name of a
-    report; QUEUE the queue's name; LOOKUP a corporation number; SEARCH, and COMPANIES for the corporation registry,
-    the searched text.
+    """The lists that can be exported, such as a queue, a search or the audit trail. For some lists, `subject` of the
+    ExportRequest must be set:
+
+    - BULK (the rows of a bulk run) and DIFFERENCES (the differences of a reconciliation run): the id of the run
+    - RUNS (the reconciliation runs): the name of a provider, or "" for all providers
+    - REPORT: the name of a report; QUEUE: the name of a queue
+    - LOOKUP: a corporation number
+    - SEARCH, and COMPANIES (the corporation registry): the searched text
     """
 
     QUEUE = "queue"  # the queue's name

@@ -60,9 +60,10 @@ many years, the present one included.
 
 
 class SearchProblemKind(StrEnum):
-    """Reasons for which a part of a search text isn't used as a condition: an unknown operator or value, an amount or
-    day that is unclear or given twice, another operator that is given twice, a date without another condition, or a
-    text that is too long.
+    """Reasons for which a part of a search text isn't used as a condition. UNKNOWN_OPERATOR, UNKNOWN_VALUE: there is
+    no such operator, or its value isn't valid. UNCLEAR_AMOUNT, UNCLEAR_DAY: the text may mean several amounts or
+    days, or none. SECOND_AMOUNT, SECOND_DAY, SECOND_VALUE: the text already has a condition on the amount, on the
+    day, or with the same operator.
     """
 
     UNKNOWN_OPERATOR = "unknown_operator"
@@ -163,7 +164,10 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
 
 
 def clean_search_text(text: str) -> str:
-    """Return the text without control characters, marks of direction and surrogates, each white space as a space."""
+    """Return the typed text of a search as the program reads it: without control characters, marks of the writing
+    direction and surrogates, and without spaces at both ends. A tab, a line break and every other white space becomes
+    a space.
+    """
     visible_characters = (
         " " if character.isspace() else character
         for character in text

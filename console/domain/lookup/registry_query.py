@@ -152,8 +152,9 @@ def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digi
 
 
 def _clean_query_text(text: str) -> str:
-    """Return the text without control characters, marks of direction and surrogates, each white space as a space,
-    with voicing marks joined to their kana and abbreviated legal forms written out."""
+    """Return the typed text as the program reads it: without control characters, marks of the writing direction and
+    surrogates. A tab, a line break and every other white space becomes a space. Voicing marks are joined to their
+    kana, and abbreviated legal forms are written out, such as 株式会社 for ㈱."""
     visible_text = "".join(
         " " if character.isspace() else character
         for character in text

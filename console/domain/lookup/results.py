@@ -16,8 +16,8 @@ SearchSubject: TypeAlias = tuple[str, int | str]
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
-    """The found records of one kind, in the order of the list. `has_more`: more records match. `is_partial`: only the
-    newest of the stored records were searched.
+    """The found records of one kind. `records` are in the sequence in which the list of results shows them.
+    `has_more`: more records match. `is_partial`: only the newest of the stored records were searched.
     """
 
     records: tuple[FilteredRecord, ...] = ()

@@ -184,8 +184,8 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
 
 
 def list_paid_order_payments(payment: Payment) -> list[Payment]:
-    """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
-    is paid."""
+    """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it is
+    paid. The other payments are those of `payment.relations`; without relations there are none."""
     order_payments = payment.relations.order_payments if payment.relations is not None else ()
     other_payments = [other_payment for other_payment in order_payments if other_payment.id != payment.id]
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
@@ -262,7 +262,9 @@ def _get_own_amount_minor(payment: Payment) -> int:
 
 
 def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
-    """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used."""
+    """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used: it is
+    older than 24 hours for a payment in a final state, or than 15 minutes for any other payment.
+    """
     return now - answered_at > (
         MAX_ANSWER_AGE_IN_FINAL_STATE if is_final(payment) else MAX_ANSWER_AGE_BEFORE_FINAL_STATE
     )

@@ -93,8 +93,10 @@ def find_second_checker_reasons(
     facts: CheckerFacts, above_minor: int, conditions: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Return the names of the limits and conditions by which this refund needs a second approver; () if one approver
-    is enough. `above_minor` is the limit `second_checker_above`; `conditions` are the values of the conditions that
-    apply, by name.
+    is enough. `above_minor` is the limit `second_checker_above` in minor units. `conditions` has, by name, the value
+    of each condition that has a row in the table `limits`, such as 3 for `second_checker_payer` (the payer's number
+    of refunds) or 30 for `second_checker_age` (days since the payment). A refund above such a value needs a second
+    approver.
     """
     provider_condition = f"{PROVIDER_CONDITION_PREFIX}{facts.provider}"
     compared_values = {
@@ -120,7 +122,8 @@ def list_condition_names() -> tuple[str, ...]:
 
 
 def make_limit_subject(name: str, currency: str, value: int | None) -> str:
-    """Return the id under which decisions about the limit `name` in this currency are stored. The id contains the
-    present `value`, so a decision counts only while the limit has this value.
+    """Return the id under which decisions about the limit `name` in this currency are stored, such as `per_refund JPY
+    50000`. The id contains the present `value` (None: the database has no row for the limit), so a decision counts
+    only while the limit has this value.
     """
     return f"{name} {currency} {'none' if value is None else value}"

@@ -340,11 +340,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of refunds in one currency from the table `limits`, amounts in minor units: the largest refund
-    (`per_refund`), the largest sum that a maker requests on one day (`per_person_day`), the amounts above which a
-    refund needs a second approver (`second_checker_above`) or a cooling-off period (`cooling_off_above`), and the
-    length of this period (`cooling_off_seconds`). A limit without a row has its strictest value. `conditions` has the
-    value of each condition for a second approver that applies, by its name.
+    """The limits of refunds in one currency, from the table `limits`. Amounts are in minor units. A limit without a
+    row has its strictest value, which allows no refund.
+
+    - `per_refund`: the largest amount of one refund
+    - `per_person_day`: the largest sum of the refunds that one maker requests on one Japanese day
+    - `second_checker_above`: the amount above which a refund needs a second approver
+    - `cooling_off_above`: the amount above which an approved refund waits for `cooling_off_seconds` before it is sent
+    - `conditions`: further conditions for a second approver, as `find_second_checker_reasons` reads them: the value
+      by the condition's name, such as 30 (days) for `second_checker_age`. A condition without a row is missing here
+      and doesn't apply.
     """
 
     currency: str

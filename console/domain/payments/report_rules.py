@@ -23,7 +23,10 @@ LONGEST_TIME_SINCE_PAID = timedelta(days=10 * 366)
 
 
 class PaidTimeProblem(StrEnum):
-    """The reason for which the time of payment in a provider's report can't be right."""
+    """The reason for which the time of payment in a provider's report can't be right: it lies in the future
+    (IN_FUTURE), before this program began the payment (BEFORE_BEGIN), or longer ago than LONGEST_TIME_SINCE_PAID
+    (TOO_LONG_AGO).
+    """
 
     IN_FUTURE = "paid_in_future"
     BEFORE_BEGIN = "paid_before_begin"

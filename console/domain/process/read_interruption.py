@@ -1,5 +1,5 @@
-"""Ends the database reads of one call of a service that a person has cancelled. The call runs in one thread; another
-thread, such as that of the window, ends its reads.
+"""Ends the database reads of one call of a service if a person cancels the call. The call runs in one thread, for
+example a search in a background thread. Another thread, such as that of the window, ends the call's reads.
 """
 
 import logging
@@ -26,7 +26,10 @@ class ReadInterrupted(BaseException):
 
 
 class ReadInterruption:
-    """Interrupts the reads of the call that `run` runs. `interrupt` may be called from any thread."""
+    """Makes one call of a service cancellable. `run` runs the call. The database layer reads inside
+    `make_interruptible`. `interrupt`, which any thread may call, ends these reads; the call then raises
+    ReadInterrupted.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Condition()
@@ -54,7 +57,8 @@ class ReadInterruption:
 
     def _end_statements(self) -> None:
         """End the running statement of the innermost open read, and repeat this until that read has ended, because
-        the first attempt may come between two statements. Then do the same for the read that contains it."""
+        the first attempt may come between two statements of the read. Then do the same for the read around it, until
+        no read is open."""
         try:
             while running_read := self._get_running_read():
                 with (
@@ -76,8 +80,8 @@ class ReadInterruption:
 
     @contextmanager
     def make_interruptible(self, open_statement_ender: OpenStatementEnder) -> Iterator[None]:
-        """In the `with` block, allow `interrupt` to end the running statement of a connection. Raises ReadInterrupted
-        if `interrupt` is called before or during the block.
+        """A context manager for one read of the database: inside its block, `interrupt` may end the running statement
+        of the read's connection. Raises ReadInterrupted if `interrupt` is called before or during the block.
 
         `open_statement_ender` returns a context manager that yields a function; this function ends the statement.
         `interrupt` enters the context manager in another thread, where it may take long and outlast the block. It

@@ -136,7 +136,10 @@ def make_name_claim(view_name: str, person: str | None) -> str:
 
 
 def is_storable_view_content(content: ViewContent) -> bool:
-    """True if the content has a form that can be stored; this program may understand only a part of it."""
+    """True if the view's content can be stored: its texts are printable and at most LONGEST_FIELD_CHARACTERS long,
+    and it has at most MAX_VIEW_COLUMNS columns, whose keys have only small letters and underscores. The operators and
+    columns may be unknown to this program.
+    """
     texts = (content.filter, content.words, content.sort, content.queue)
     return (
         all(len(text) <= LONGEST_FIELD_CHARACTERS and _is_printable(text) for text in texts)

@@ -118,10 +118,12 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
     return payment.told_at is not None and payment.told_at > at
 
 
-def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource) -> bool:
-    """True if the report would change the payment's state, booked amount, certainty or error code, or brings the
-    provider's payment id that a paid payment lacks. The report came from `report_source` and was true at the instant
-    `at`.
+def will_report_change_payment(
+    payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource
+) -> bool:
+    """True if it is worth applying the report to the payment: the report would change the payment's state, booked
+    amount, certainty or error code, or it has the provider's id that a paid payment lacks. The report came from
+    `report_source` and was true at the instant `at`.
     """
     effect = compute_report_effect(payment, report, at, report_source)
     lacks_provider_id = payment.provider_payment_id is None and payment.state in PAID_STATES

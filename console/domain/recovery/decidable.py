@@ -182,11 +182,12 @@ def make_undecidable_error(record: CreditCheck | Payment | Refund) -> ConsoleErr
     return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
 
 
-def find_order_move_refusal(
-    payment: Payment, order: Order | None, *, is_covered: bool
+def find_set_order_paid_refusal(
+    payment: Payment, order: Order | None, *, is_order_covered: bool
 ) -> NothingToResolveReason | None:
-    """Return the reason for which an order can't be moved to paid because of its payment; None if it can be.
-    `is_covered`: the paid payments of the order cover the order's total.
+    """Return the reason for which a person can't set the payment's order to paid; None if a person can. `order` is
+    None if the payment has no order. `is_order_covered`: the paid amounts of the order's payments are together at
+    least the order's total.
     """
     if order is None:
         return NothingToResolveReason.PAYMENT_WITHOUT_ORDER
@@ -198,4 +199,4 @@ def find_order_move_refusal(
         return NothingToResolveReason.ORDER_NOT_PENDING
     if payment.state in PAID_BY_CALLBACK_STATES:
         return NothingToResolveReason.PAID_BY_CALLBACK_ONLY
-    return None if is_covered else NothingToResolveReason.ORDER_NOT_COVERED
+    return None if is_order_covered else NothingToResolveReason.ORDER_NOT_COVERED

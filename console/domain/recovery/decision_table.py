@@ -18,9 +18,9 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.decidable import (
-    find_order_move_refusal,
     find_payment_decision_refusal,
     find_refetch_refusal,
+    find_set_order_paid_refusal,
     find_undecidable_reason,
     is_decidable_check,
     is_decidable_refund,
@@ -164,7 +164,7 @@ def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
     if facts.payment is None:
         return "no_payment"
-    return find_order_move_refusal(facts.payment, facts.order, is_covered=facts.is_order_covered)
+    return find_set_order_paid_refusal(facts.payment, facts.order, is_order_covered=facts.is_order_covered)
 
 
 def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:

@@ -102,7 +102,8 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
 
 def _find_order_change(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
     """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
-    amounts cover its total; otherwise both are its present state. None without an order.
+    amounts cover its total; otherwise both are its present state. None without an order. `is_covered`: the order's
+    payments that were paid before already cover its total.
     """
     if order is None:
         return None

@@ -33,8 +33,8 @@ class CorporationFacts:
     """The registry's facts about a corporation number.
 
     `corporation` is None if the registry does not have the number. `successors` are the corporations into which it
-    was merged, the nearest first; the last one exists or was closed without a successor. `predecessors` are the
-    corporations that were merged into it, at most the first thousand by their numbers.
+    was merged, the nearest first; the last one was not merged into another one. `predecessors` are the corporations
+    that were merged into it, at most the first thousand by their numbers.
     """
 
     number: str

@@ -43,18 +43,18 @@ def parse_file_name(file_name: str) -> PublishedFile | None:
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
-    """Return the files to import together now; empty if the registry in use has everything. `status` is the
-    registry in use, None if there is none.
+    """Return the files to import together now; empty if the registry in use has everything. `files` are all files of
+    the folder. `status` is the registry in use, None if there is none.
 
-    Return the differences that follow the registry in use, up to the first missing day. If they don't reach the
-    newest whole files, or if the registry in use is of the same day as these and lacks one of them, return these
-    whole files and the differences that follow them. If the folder has only differences after a missing day, return
-    the first of them: its import fails, and the error has the missing days.
+    Usually these are the differences that follow the registry in use, up to the first missing day. In two cases they
+    are the newest whole files and the differences that follow those: if the differences don't reach the day of the
+    whole files, or if the registry in use is of their day and lacks one of them. If the folder has only differences
+    after a missing day, the first of them is returned: its import fails, and the error has the missing days.
     """
     differences = sorted(file for file in files if file.is_difference)
     following_files = _list_following_differences(differences, status.registry_date) if status else []
     reached_day = following_files[-1].day if following_files else status.registry_date if status else date.min
-    whole_files = _choose_whole_files(files)
+    whole_files = _choose_newest_whole_files(files)
     if whole_files and (whole_files[0].day > reached_day or _can_complete_whole(whole_files, status)):
         return (*whole_files, *_list_following_differences(differences, whole_files[0].day))
     if following_files or status is None:
@@ -75,8 +75,10 @@ def _list_following_differences(differences: Sequence[PublishedFile], complete_u
     return following_files
 
 
-def _choose_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]:
-    """Return the newest whole files: the nation's, or those of prefectures of the same day."""
+def _choose_newest_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]:
+    """Return the whole files of the newest day that has one: the nation's file alone, if it is among them, otherwise
+    the files of all prefectures of that day. Empty if there is no whole file.
+    """
     whole_files = [file for file in files if not file.is_difference]
     newest_day = max((file.day for file in whole_files), default=None)
     newest_day_files = sorted(file for file in whole_files if file.day == newest_day)

@@ -95,7 +95,7 @@ def list_comparison_forms(text: str) -> tuple[str, ...]:
     neighbours, the comparison form of the second reading.
     """
     folded_text = fold_text(text)
-    if not has_second_reading(text) or _SECOND_READING_PATTERN.search(text) is None:
+    if not may_have_second_reading(text) or _SECOND_READING_PATTERN.search(text) is None:
         return (folded_text,)
     second = _make_second_reading(text)
     return (folded_text,) if second == folded_text else (folded_text, second)
@@ -136,11 +136,12 @@ def _make_second_reading(text: str) -> str:
     return fold_text(_KA_BETWEEN_KANJI_PATTERN.sub("ガ", kana))
 
 
-def has_second_reading(text: str) -> bool:
-    """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, whose readings can depend on their neighbours. Only
-    then does `list_comparison_forms` look for a second reading. か and half-width ｶ and ｹ are not among them; a
-    typed query has カ and ケ in their place (`console.domain.lookup.registry_query`). The terms of the index
-    depend on these characters, so a new one needs a new FORMAT_VERSION of the registry's tables."""
+def may_have_second_reading(text: str) -> bool:
+    """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, such as ケ or 々, whose reading can depend on the
+    characters beside it. Only for such a text does `list_comparison_forms` look for a second reading; it may find
+    none. か and half-width ｶ and ｹ are not among these characters; a typed query has カ and ケ in their place
+    (`console.domain.lookup.registry_query`). The terms of the search index depend on these characters, so a new one
+    needs a new FORMAT_VERSION of the registry's tables."""
     return not _CONTEXT_DEPENDENT_CHARACTERS.isdisjoint(text)
 
 
@@ -182,8 +183,8 @@ def _replace_block_unit(unit: re.Match[str]) -> str:
 
 
 def _convert_kanji_number(match: re.Match[str]) -> str:
-    """Return the digits of a number below 100 in kanji (see _BLOCK_IN_KANJI_PATTERN), or "" if all of its parts are
-    empty."""
+    """Return the digits of the number below 100 that _BLOCK_IN_KANJI_PATTERN has matched, such as "23" for 二十三 and
+    "10" for 十."""
     tens, ten, ones = match.groups()
     if not ten:
         return _KANJI_DIGITS[tens] if tens else ""

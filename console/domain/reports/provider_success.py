@@ -66,7 +66,9 @@ class ProviderSuccess:
 
 
 def get_provider_day_field(status: str, certainty: str) -> str:
-    """Return the name of the field of `ProviderDay` that counts payments of this state and certainty."""
+    """Return the name of the field of `ProviderDay` that counts payments of this state and certainty, such as "paid"
+    for completed and known.
+    """
     if certainty != Certainty.KNOWN:
         return "unknown"
     if status in PAID_STATES:

@@ -11,8 +11,9 @@ AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
 
 @dataclass(frozen=True, slots=True)
 class QueueAges:
-    """The numbers of records of one queue by class of age (see AGE_CLASSES). `undated` is the number of records
-    without a known age. `is_complete` is False if the queue may have more records than are counted."""
+    """The numbers of records of one queue: `counts` has one number for each class of age, in the order of
+    AGE_CLASSES. `undated` is the number of records without a known age. `is_complete` is False if the queue may have
+    more records than are counted."""
 
     queue: str
     counts: tuple[int, ...]

@@ -30,10 +30,15 @@ class UnknownOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruth:
-    """The unknown outcomes of one kind of record. `settled` of them are known by now: `median`, `p90` (90th
-    percentile) and `longest` are the times for which these were unknown, and `late` is the number of times longer
-    than `schedule`, after which a person must look. `open` of them are still unknown, the oldest for the time
-    `oldest_open`. `is_complete` is False if there are more operations than the report reads.
+    """Figures about the calls for one kind of record whose outcome was unknown.
+
+    - `settled`: the number of calls whose outcome is known by now. `median`, `p90` (90th percentile) and `longest`
+      are times from the beginning of such a call until its outcome was written; None if `settled` is 0
+    - `schedule`: the time from a call to its last automatic probe; then a person must look. `late` is the number of
+      settled calls that took longer
+    - `open`: the number of calls whose outcome is still unknown; `oldest_open` is the time since the first of them
+      began, None if `open` is 0
+    - `is_complete`: False if there are more operations than the report reads
     """
 
     kind: str
@@ -82,7 +87,7 @@ def compute_time_to_truth(
 
 
 def compute_percentile(times: Sequence[timedelta], percent: int) -> timedelta | None:
-    """Return the smallest of the sorted times such that at least `percent` % of all times are not longer; None if
-    there are no times.
+    """Return the percentile of `times`, which are sorted in ascending order: the smallest of them such that at least
+    `percent` % of all are not longer. For example, 50 gives the median. None if there are no times.
     """
     return times[ceil(len(times) * percent / 100) - 1] if times else None

@@ -20,12 +20,18 @@ class TrainingState(StrEnum):
 
 
 class TrainingVerdict(StrEnum):
-    """Result of the check of a person's treatment of an incident, made by a comparison of the simulated provider's
-    ledger with the console's records: RIGHT, LEFT_OPEN, or a mistake. BOUGHT_OLD_COMPANY: the credit check was bought
-    for a corporation that was merged into another one. REFUNDED_WITHOUT_CAUSE: the customer was owed the goods, not
-    the money. SETTLED_AGAINST_TRUTH: the recorded outcome contradicts the ledger. ENDED_UNBOOKED: the notice was
-    acknowledged although the provider has its payment and our records don't. ENDED_UNCHECKED: the notice was
-    acknowledged without a question to the provider.
+    """Result of the check of a person's treatment of an incident. The check compares the simulated provider's ledger
+    with the console's records.
+
+    - RIGHT: the person has solved the incident. LEFT_OPEN: something is still to be done.
+    - BOUGHT_TWICE: credit checks were bought more often than needed. BOUGHT_OLD_COMPANY: a credit check was bought
+      for a corporation that was merged into another one.
+    - REFUNDED_TWICE, REFUNDED_WRONG_AMOUNT, REFUNDED_WRONG_PAYMENT: the money was given back more than once, or with
+      another sum, or for the payment that should stay. REFUNDED_WITHOUT_CAUSE: the customer was owed the goods, not
+      the money.
+    - SETTLED_AGAINST_TRUTH: the recorded outcome contradicts the ledger.
+    - ENDED_UNBOOKED: the notice was acknowledged although the provider has its payment and our records don't.
+      ENDED_UNCHECKED: the notice was acknowledged without a question to the provider.
     """
 
     RIGHT = "right"

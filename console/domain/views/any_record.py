@@ -47,9 +47,11 @@ AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDeta
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """All records of one corporation number, newest first. `had_prefix` is True if the number was typed with a T
-    (invoice registration number). `corporation` has the registry's facts about the number; None without a registry.
-    `totals` has the sums of the last twelve months per currency.
+    """All records of one corporation number: credit checks, orders, payments and refunds, each newest first and empty
+    if there are none. `had_prefix` is True if the number was typed with a T (invoice registration number).
+    `corporation` has the registry's facts about the number; None if this desk has no registry. `totals` has, for each
+    currency, the sums that the corporation paid and got back in the last twelve months, and its refunds that are
+    under way; empty if there are no payments.
     """
 
     corporation_number: str

@@ -65,9 +65,10 @@ class NoticeCandidate:
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedNoticeItem:
-    """A notice in the queue with its explanation and the open cases which report that it matches no record (this one
-    comes first) or is unverified; a person acknowledges them together. `candidates` are the payments and orders here
-    that have the notice's number, or its amount and day; None if they were not read.
+    """A notice in the queue with its explanation. `cases` are the open cases about the notice, which a person
+    acknowledges together: first the case that it matches no record, then the case that it is unverified, if there is
+    one. `candidates` are the payments and orders here that have the notice's number, or its amount and day; None if
+    they were not read.
     """
 
     notice: UnmatchedNotice

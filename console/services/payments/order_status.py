@@ -7,7 +7,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.recovery.decidable import find_order_move_refusal
+from console.domain.recovery.decidable import find_set_order_paid_refusal
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
@@ -71,7 +71,7 @@ def _require_order_can_be_set_paid(context: ServiceContext, payment_id: int) -> 
         payment = payments.find(conn, payment_id)
         order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
         is_covered = order is not None and is_order_covered(list_paid_payments(conn, order), order)
-    reason = find_order_move_refusal(payment, order, is_covered=is_covered) if payment else None
+    reason = find_set_order_paid_refusal(payment, order, is_order_covered=is_covered) if payment else None
     if reason is not None:
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment, "reason": reason})
 

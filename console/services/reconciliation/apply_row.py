@@ -23,7 +23,7 @@ from console.domain.reconciliation.row_comparison import (
     compare_row,
     format_own_state,
     format_provider_state,
-    is_newer_report,
+    will_report_change_payment,
 )
 from console.domain.records import WorkState
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
@@ -92,7 +92,7 @@ class HistoryRowApplier:
             )
         if payment is None:
             return None
-        if finding.row_action is RowAction.APPLY and is_newer_report(
+        if finding.row_action is RowAction.APPLY and will_report_change_payment(
             payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
         ):
             apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)

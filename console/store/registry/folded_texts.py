@@ -22,8 +22,8 @@ from console.domain.registry.spelling import (
     fold_address,
     fold_all,
     fold_text,
-    has_second_reading,
     list_comparison_forms,
+    may_have_second_reading,
 )
 from console.store.registry.file_rows import FileColumns
 
@@ -149,7 +149,7 @@ def _shorten_place(place: str) -> str:
     """Return only the last character of a place (prefecture and city), if the comparison form of a street after the
     place depends on no other character of the place; otherwise return the place.
     """
-    can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not has_second_reading(place)
+    can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not may_have_second_reading(place)
     return place[-1:] if can_shorten and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import is_legal_form, remove_english_legal_form, remove_legal_forms
-from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_comparison_forms
+from console.domain.registry.spelling import fold_address, fold_text, list_comparison_forms, may_have_second_reading
 from console.store.registry.folded_texts import list_name_readings, read_folded_address
 
 _LINE_BREAK = "\n"
@@ -182,7 +182,7 @@ class _FoldedTexts:
     def _may_have_address_letters(self, letters: tuple[str, ...]) -> bool:
         """False if the address certainly lacks one of the `letters`: then nobody needs its comparison form."""
         if self._plain_address is None:
-            has_other_form = has_second_reading(self._raw_address)
+            has_other_form = may_have_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)
         plain_address = self._plain_address
         return not plain_address or _has_all(plain_address, letters)

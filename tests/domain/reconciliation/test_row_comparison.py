@@ -11,7 +11,12 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
-from console.domain.reconciliation.row_comparison import RowAction, compare_row, is_newer_report, match_refunds
+from console.domain.reconciliation.row_comparison import (
+    RowAction,
+    compare_row,
+    match_refunds,
+    will_report_change_payment,
+)
 from console.domain.records import Certainty, Work
 from console.domain.tasks.records import ReconciliationVerdict
 
@@ -79,18 +84,20 @@ def report(minor: int = 3300) -> PaymentReport:
 
 def test_what_is_told_again_is_no_news() -> None:
     """Nothing is written twice for the same."""
-    assert is_newer_report(payment(P.USER_PAYMENT), report(), AT, ReportSource.READ)
-    assert not is_newer_report(payment(P.COMPLETED), report(), AT, ReportSource.READ)
-    assert is_newer_report(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.READ)
-    assert not is_newer_report(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.NOTICE)
-    assert is_newer_report(payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, ReportSource.READ)
+    assert will_report_change_payment(payment(P.USER_PAYMENT), report(), AT, ReportSource.READ)
+    assert not will_report_change_payment(payment(P.COMPLETED), report(), AT, ReportSource.READ)
+    assert will_report_change_payment(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.READ)
+    assert not will_report_change_payment(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.NOTICE)
+    assert will_report_change_payment(
+        payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, ReportSource.READ
+    )
     unnumbered = payment(P.COMPLETED, provider_payment_id=None)
-    assert is_newer_report(unnumbered, report(), AT, ReportSource.READ)
-    assert not is_newer_report(unnumbered, report(), AT, ReportSource.NOTICE)
+    assert will_report_change_payment(unnumbered, report(), AT, ReportSource.READ)
+    assert not will_report_change_payment(unnumbered, report(), AT, ReportSource.NOTICE)
     odd = payment(P.USER_PAYMENT)
-    assert is_newer_report(odd, report(1), AT, ReportSource.READ)
+    assert will_report_change_payment(odd, report(1), AT, ReportSource.READ)
     known = payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
-    assert not is_newer_report(known, report(1), AT, ReportSource.READ)
+    assert not will_report_change_payment(known, report(1), AT, ReportSource.READ)
 
 
 def refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:

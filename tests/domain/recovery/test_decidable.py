@@ -18,10 +18,10 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Work, Wor
 from console.domain.recovery.decidable import (
     find_decision_path,
     find_decision_refusal,
-    find_order_move_refusal,
     find_payment_decision_refusal,
     find_refetch_refusal,
     find_renewal_refusal,
+    find_set_order_paid_refusal,
     find_withdrawal_refusal,
     is_decidable_check,
     is_decidable_refund,
@@ -130,19 +130,19 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
-        assert {find_order_move_refusal(payment, of, is_covered=covered) for covered in (True, False)} == {
+        assert {find_set_order_paid_refusal(payment, of, is_order_covered=covered) for covered in (True, False)} == {
             "payment_reversed" if state is P.REVERSED else "payment_not_paid"
         }
     elif order is not OrderState.PENDING:
-        assert {find_order_move_refusal(payment, of, is_covered=covered) for covered in (True, False)} == {
+        assert {find_set_order_paid_refusal(payment, of, is_order_covered=covered) for covered in (True, False)} == {
             "order_knows"
         }
     elif state in PAID_BY_CALLBACK_STATES:
-        assert find_order_move_refusal(payment, of, is_covered=True) == "callback_only"
+        assert find_set_order_paid_refusal(payment, of, is_order_covered=True) == "callback_only"
     else:
-        assert find_order_move_refusal(payment, of, is_covered=True) is None
-        assert find_order_move_refusal(payment, of, is_covered=False) == "order_not_covered"
-    assert find_order_move_refusal(payment, None, is_covered=True) == "payment_no_order"
+        assert find_set_order_paid_refusal(payment, of, is_order_covered=True) is None
+        assert find_set_order_paid_refusal(payment, of, is_order_covered=False) == "order_not_covered"
+    assert find_set_order_paid_refusal(payment, None, is_order_covered=True) == "payment_no_order"
 
 
 REQUESTED = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
