@@ -177,11 +177,11 @@ class AlreadyDecidedReason(Reason):
 
 
 class NothingToResolveReason(Reason):
-    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which people have nothing to decide,
-    or an order can't be moved. ORDER_FOLLOWS_PAYMENTS: the state of an order is decided by its payments.
-    ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY: only an unsigned notice
-    says that the payment was paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects to learn
-    it.
+    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which people have nothing to decide
+    about a record, or can't set an order to paid. ORDER_FOLLOWS_PAYMENTS: the state of an order is decided by its
+    payments. ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY: only a
+    callback says that the payment was paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects
+    to learn it.
     """
 
     ORDER_FOLLOWS_PAYMENTS = "order"

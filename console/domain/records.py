@@ -209,17 +209,22 @@ class ReadOnlySwitch:
 
 @dataclass(frozen=True, slots=True)
 class CheckRelations:
-    """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision for the
-    state `proposed_state` (None: none is proposed). `claim_holder` is the id of another credit check that holds the
-    claim on the same client and corporation number, None if there is none. `open_denials` are the ids of the credit
-    checks of the same client and corporation number that block a purchase because they were decided as not bought,
-    AlarmBox says otherwise, and nobody has acknowledged that; the record itself may be one of them. `lost_renewal` is
-    the id of the credit check of the same client and corporation number that blocks a purchase because it gave up its
-    claim for a renewal that isn't recorded here; it may be the record itself. `finds_purchases`: the provider can be
-    asked for an unknown purchase. `contradicting_answer` is the provider's answer that contradicts the record, as its
-    open alert stores it; None without such an alert. `read_only` is the switch that stops purchases, None if no
-    switch does or if the record's next step isn't a purchase. `lacks_second_person`: nobody but the first person may
-    confirm the proposed decision now.
+    """The related facts of a credit check.
+
+    - `awaits_second_person`: a first person has proposed a decision for the state `proposed_state` (None: none is
+      proposed); `lacks_second_person`: nobody but the first person may confirm this decision now
+    - `claim_holder`: the id of another credit check that holds the claim on the same client and corporation number;
+      None if there is none
+    - `finds_purchases`: the provider can be asked for an unknown purchase
+    - `open_denials`: the ids of the credit checks of the same client and corporation number that block a purchase
+      because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the record
+      itself may be one of them
+    - `lost_renewal`: the id of the credit check of the same client and corporation number that blocks a purchase
+      because it gave up its claim for a renewal that isn't recorded here; it may be the record itself
+    - `contradicting_answer`: the provider's answer that contradicts the record, as its open alert stores it; None
+      without such an alert
+    - `read_only`: the switch that stops purchases; None if no switch does, or if the record's next step isn't a
+      purchase
     """
 
     awaits_second_person: bool = False

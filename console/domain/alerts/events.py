@@ -74,7 +74,9 @@ def make_alert_message(
 
 
 def _make_subject_object(alert: Alert) -> Mapping[str, object]:
-    """Return the member of an event's body that names the alert's subject: a corporation, or else an order."""
+    """Return the member of an event's body that names the alert's subject: `corporation_number` for an alert about a
+    changed corporation, otherwise `order_no`, whose value is None if the alert is about no order.
+    """
     if alert.rule_id == CORPORATION_CHANGE_RULE:
         return {"corporation_number": format_number_of_subject(alert.subject_id)}
     return {"order_no": alert.order_no}

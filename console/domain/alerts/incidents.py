@@ -217,8 +217,8 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
 def compute_incident_status(
     steps: Sequence[IncidentStep], extent: IncidentExtent, now: datetime, *, has_open_alert: bool
 ) -> IncidentStatus:
-    """Return the state and the owner of an incident at the instant `now` from its steps (sorted by position) and its
-    present extent.
+    """Return the state and the owner of an incident at the instant `now`. `steps` are its steps, sorted by position;
+    `extent` is its present extent; `has_open_alert` is True if one of its alerts is open.
 
     Without an open alert the incident is closed. A snooze or a resolution ends by a person's later WAKE, REOPEN,
     SNOOZE or RESOLVE, or if the incident has become worse since; a snooze also ends at its time.

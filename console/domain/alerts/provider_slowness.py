@@ -26,8 +26,8 @@ def compute_median_seconds(durations: Sequence[float]) -> float | None:
 
 
 def format_observed_slowness(provider: str, median_seconds: float, call_count: int) -> str:
-    """Return the text `observed` of an alert about a slow provider: the median (seconds) of its calls, and their
-    number.
+    """Return the text `observed` of an alert about a slow provider, such as `paypay answers in 4.2 s (median of 25
+    calls)`.
     """
     return f"{provider} answers in {median_seconds:.1f} s (median of {call_count} calls)"
 

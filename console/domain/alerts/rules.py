@@ -1,8 +1,8 @@
 """Rules A, B and C, which an order and its payments must fulfil, and for each rule the action that removes a
 violation.
 
-- A: a payment was paid at the provider, but its order is still pending after a grace period. Action: move the order;
-  if only a callback says that it was paid, probe the payment first.
+- A: a payment was paid at the provider, but its order is still pending after a grace period. Action: set the order to
+  paid; if only a callback says that the payment was paid, probe the payment first.
 - B: the order is paid, but none of its payments is known to have succeeded. Action: probe the payment that may have
   paid for it: one with an unknown outcome, or else one that can still be paid, or else the newest.
 - C: a payment was paid after it had expired or failed, or after its order was cancelled, and the money was not given
@@ -62,7 +62,9 @@ class BrokenRule:
 
     @property
     def action(self) -> str:
-        """The name of the action that removes the violation: `move_order`, `ask_payment` or `refund`."""
+        """The name of the action that removes the violation: `move_order` (set the order to paid), `ask_payment`
+        (probe the payment) or `refund`.
+        """
         return ACTION_OF_RULE[self.rule]
 
 

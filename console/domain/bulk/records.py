@@ -33,8 +33,9 @@ class ForecastKind(StrEnum):
 
 
 class RowResult(StrEnum):
-    """Result of a processed row of a bulk run. DONE: the action was executed; SKIPPED: the action did not apply to
-    the record; REFUSED: the service refused the action; FAILED: the action ended with an error.
+    """Result of a processed row of a bulk run. DONE: the action was executed; SKIPPED: it was not, because it doesn't
+    apply to the record now, the record has changed, or another person has taken it; REFUSED: the service refused the
+    action; FAILED: the action ended with an error.
     """
 
     DONE = "done"

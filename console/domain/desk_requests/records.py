@@ -204,15 +204,15 @@ def make_request_id() -> str:
 
 
 def make_oldest_request_id(age_seconds: float) -> str:
-    """Return the smallest id that a request of at most this age (seconds) can have: an id that contains the
-    present time less `age_seconds`, and zeros in place of the random bits."""
+    """Return the smallest id that a desk request of at most this age (seconds) can have: an id that contains the
+    instant `age_seconds` ago, and zeros in place of the random bits."""
     return _make_uuid_version_7(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
 
 
 def make_withdrawal_id(request_id: str) -> str:
     """Return the id of the desk request that withdraws the request with the id `request_id`. It is computed from
-    `request_id`, so a repeated withdrawal has the same row, and the desk that waits for the answer finds this row
-    by its primary key.
+    `request_id`, so a repeated withdrawal has the same id and adds no second row. The desk that waits for the answer
+    finds the row of the withdrawal by its primary key.
     """
     return str(uuid.UUID(int=uuid.UUID(request_id).int ^ 1))
 

@@ -331,14 +331,14 @@ class NotRefetchableDetail(_SharedFacts, total=False):
 
 class NothingToResolveDetail(_SharedFacts, total=False):
     """Facts of the error `nothing_to_resolve`: the record's outcome is known already, no person may set an outcome
-    for a record in this state, or an order can't be moved or has no payment.
+    for a record in this state, or an order can't be set to paid or has no payment.
     """
 
     reason: NothingToResolveReason
 
 
 class EvidenceMismatchDetail(_SharedFacts, total=False):
-    """Facts of the error `evidence_mismatch`: the evidence doesn't fit the record."""
+    """Facts of the error `evidence_mismatch`: a person's evidence contradicts the record, as `reason` states."""
 
     reason: MismatchReason | ForeignText
 

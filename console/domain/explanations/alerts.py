@@ -31,9 +31,10 @@ _DECIDING_ROLES = (APPROVER, OPERATOR)
 
 @dataclass(frozen=True, slots=True)
 class AlertAction:
-    """The action with which a person can end an alert about an order, on the record `kind` `record_id`: `move_order`,
-    `ask_payment`, `refund`, or `open` if the person must first open the record's page. `command` is the terminal
-    command of the action, `suffix` the end of the wording codes of the alert's sentences.
+    """The action with which a person can end an alert about an order, on the record `kind` `record_id`: `move_order`
+    (set the order to paid), `ask_payment` (probe the payment), `refund`, or `open` if the person must first open the
+    record's page. `command` is the terminal command of the action, `suffix` the end of the wording codes of the
+    alert's sentences.
     """
 
     name: str

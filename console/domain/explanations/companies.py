@@ -11,8 +11,8 @@ _FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, Cha
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
-    """Return verdict, reason and next step of a change of a corporation. `observed` is the stored text of the
-    alert about the change; it names the changed facts."""
+    """Return verdict, reason and next step of a change of a corporation. `observed` is the stored text of the alert
+    about the change; it names the changed facts, as `format_observed_change` writes them."""
     present_facts = change.after
     code_suffix = (
         "_merged"

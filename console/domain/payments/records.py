@@ -264,12 +264,15 @@ class RefundRelations:
 
 @dataclass(frozen=True, slots=True)
 class OrderRelations:
-    """The related records of an order: its `payments`; `alert_rule` and `alert_detected_at` of its open alert about a
-    broken rule, None without an alert. `is_cancelled_unpaid`: the program cancelled it because nobody paid in time.
-    `is_saga_stuck`: the saga that cancels the order can't continue. `pending_refund` is the refund of its payments
-    that has not ended, `unknown_payment` its payment with an unknown outcome, and `reviewed_payment` its payment that
-    a person must look at (`WorkState.NEEDS_REVIEW`); None if there is no such record. These three are read for every
-    order; `payments` is read only for an order with an open alert.
+    """The related records of an order. All but `payments` are read for every order; `payments` is read only for an
+    order with an open alert.
+
+    - `alert_rule`, `alert_detected_at`: of the open alert about a rule that the order breaks; None without an alert
+    - `is_cancelled_unpaid`: the program cancelled the order because nobody paid in time
+    - `is_saga_stuck`: the saga that cancels the order can't continue
+    - `pending_refund`: the refund of its payments that has not ended; None if there is none
+    - `unknown_payment`: its payment with an unknown outcome; None if there is none
+    - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`); None if there is none
     """
 
     payments: tuple[Payment, ...] = field(default=(), repr=False)

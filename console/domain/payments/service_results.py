@@ -69,12 +69,15 @@ class MoneyParts:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetails:
-    """All data that the screen of a payment or the command `show` needs, read in one transaction. `sides` are the
-    compared sides (ours, the provider's, the order's), `money` the parts of the captured amount. `holder` is the
-    person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
-    decision waits for its second person, otherwise None; `taken` is the running take of the payment, and
-    `open_alert_id` the id of the oldest open alert about it. `order` is None if the payment belongs to no order.
-    `corporation` has the registry's facts about the corporation; None if this desk has no registry.
+    """All data that the screen of a payment or the command `show` needs, read in one transaction.
+
+    - `sides`: the compared sides (ours, the provider's, the order's); `money`: the parts of the captured amount
+    - `order`: None if the payment belongs to no order
+    - `holder`: the person and process that call the provider or hold the payment's lease; None if nobody does
+    - `awaiting`: "second_person" while a decision waits for its second person, otherwise None
+    - `taken`: the running take of the payment; None if nobody has taken it
+    - `open_alert_id`: the id of the oldest open alert about the payment; None if there is none
+    - `corporation`: the registry's facts about the corporation; None if this desk has no registry
     """
 
     record: Payment
@@ -98,10 +101,13 @@ class PaymentDetails:
 
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
-    """All data that the screen of an order or the command `show` needs. `sagas` are the sagas that end expired
-    payments of the order; `alert` is the open alert about the order, with the action that ends it; `open_alert_id`
-    is the id of the oldest open alert of any rule; `taken` is the running take of the order.
-    `corporation` has the facts of the registry, None without a registry.
+    """All data that the screen of an order or the command `show` needs.
+
+    - `sagas`: the sagas that end expired payments of the order
+    - `alert`: the open alert about a rule that the order breaks, with the action that ends it; None if there is none
+    - `open_alert_id`: the id of the oldest open alert about the order, of any rule; None if there is none
+    - `taken`: the running take of the order; None if nobody has taken it
+    - `corporation`: the registry's facts about the corporation; None if this desk has no registry
     """
 
     record: Order
@@ -135,8 +141,8 @@ class RiskSignal:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """Result of the check of one rule of refunds. `holds` is True if the refund fulfils the rule; otherwise `rule` is
-    the reason of the refusal. `facts` are the values in the rule's text on screen.
+    """Result of the check of one rule of refunds. `holds` is True if the refund fulfils the rule. If it is False, the
+    refund is refused and `rule` is the reason. `facts` are the values in the rule's text on screen.
     """
 
     rule: RefundRule

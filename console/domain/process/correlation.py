@@ -38,7 +38,9 @@ def get_retry_count() -> int:
 
 @contextmanager
 def add_log_facts(**facts: str) -> Iterator[None]:
-    """Inside the block, add `facts` to the facts of the current work, which each log line has."""
+    """A context manager: inside its block, each log line has `facts` in addition to the other facts of the current
+    work.
+    """
     token = _current_log_facts.set({**_current_log_facts.get(), **facts})
     try:
         yield
@@ -48,16 +50,16 @@ def add_log_facts(**facts: str) -> Iterator[None]:
 
 @contextmanager
 def start_correlation(**facts: str) -> Iterator[str]:
-    """Run the block with `facts` added and with the present correlation id; make a new id if there is none. Yield
-    the id."""
+    """A context manager: run its block with `facts` added and with the present correlation id, or with a new id if
+    there is none. Yield the id."""
     with add_log_facts(**{CORRELATION_FACT_NAME: find_correlation_id() or _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 
 @contextmanager
 def start_new_correlation(**facts: str) -> Iterator[str]:
-    """Run the block with `facts` added and with a new correlation id, and yield the new id. Inside the block the
-    fact `run` is the correlation id that was present before, if there was one."""
+    """A context manager: run its block with `facts` added and with a new correlation id, and yield the new id. Inside
+    the block the fact `run` is the correlation id that was present before, if there was one."""
     outer_id = find_correlation_id()
     outer_facts = {"run": outer_id} if outer_id else {}
     with add_log_facts(**{**outer_facts, CORRELATION_FACT_NAME: _make_correlation_id(), **facts}):

@@ -83,7 +83,7 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
 
 
 def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
-    """Return the effect of moving an order to paid; no other state and no amount changes. None without an order or
+    """Return the effect of setting an order to paid; no other state and no amount changes. None without an order or
     payment.
     """
     if facts.payment is None or facts.order is None:

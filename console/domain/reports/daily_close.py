@@ -174,7 +174,9 @@ class WrittenDailyClose:
 
 
 def make_close_subject(provider: str, day: date) -> str:
-    """Return the id under which the audit trail stores the closes of a provider's day, such as `paypay 2026-11-20`."""
+    """Return the id under which the audit trail stores the daily closes of a provider's day, such as `paypay
+    2026-11-20`.
+    """
     return f"{provider} {day.isoformat()}"
 
 

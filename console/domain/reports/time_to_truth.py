@@ -35,7 +35,7 @@ class TimeToTruth:
     - `settled`: the number of calls whose outcome is known by now. `median`, `p90` (90th percentile) and `longest`
       are times from the beginning of such a call until its outcome was written; None if `settled` is 0
     - `schedule`: the time from a call to its last automatic probe; then a person must look. `late` is the number of
-      settled calls that took longer
+      settled calls whose outcome was unknown for longer
     - `open`: the number of calls whose outcome is still unknown; `oldest_open` is the time since the first of them
       began, None if `open` is 0
     - `is_complete`: False if there are more operations than the report reads

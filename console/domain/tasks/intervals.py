@@ -118,7 +118,8 @@ def is_running(task: ScheduledTask) -> bool:
 
 def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     """True if an alert about the task must be raised: the task's due time passed longer ago than its interval (at
-    least `OVERDUE_GRACE_PERIOD`), a run hangs, or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed.
+    least `OVERDUE_GRACE_PERIOD`); a run hasn't ended after twice the interval (at least `LONGEST_RUN_TIME`); or more
+    than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed. `scale` divides these times in tests.
     """
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True

@@ -47,8 +47,9 @@ SLOW_REFUND_AGE = 24 * _HOUR
 def compute_next_attempt_time(
     schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
 ) -> datetime | None:
-    """Return the instant at which the next attempt of the schedule is due, after `attempts` attempts; None if the
-    schedule has no more attempts.
+    """Return the instant at which the next attempt is due after `attempts` attempts, counted from the instant `now`;
+    None if `schedule` has no more attempts. `schedule` has the wait before each attempt; `scale` divides the waits in
+    tests.
     """
     if attempts >= len(schedule):
         return None
@@ -58,6 +59,7 @@ def compute_next_attempt_time(
 def compute_next_attempt_time_endlessly(
     schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
 ) -> datetime:
-    """Return the instant at which the next attempt is due after `attempts` attempts, for a schedule that repeats
-    its last wait and so never ends."""
+    """Return the instant at which the next attempt is due after `attempts` attempts, counted from the instant `now`.
+    `schedule` has the wait before each attempt; its last wait is repeated without end. `scale` divides the waits in
+    tests."""
     return now + scale.scale_delta(schedule[min(attempts, len(schedule) - 1)])

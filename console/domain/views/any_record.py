@@ -18,11 +18,15 @@ if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't 
 
 @dataclass(frozen=True, slots=True)
 class CreditCheckDetails:
-    """All data that the screen of a credit check or the command `show` needs, read in one transaction. `holder` is
-    the person and process that call the provider or hold the record's lease; `awaiting` is "second_person" while a
-    decision waits for its second person, otherwise None; `last_answer_at` is the time of AlarmBox's last answer;
-    `history` are all credit checks of the corporation number; `taken` is the running take of the record;
-    `open_alert_id` is the id of the oldest open alert about it.
+    """All data that the screen of a credit check or the command `show` needs, read in one transaction.
+
+    - `holder`: the person and process that call the provider or hold the record's lease; None if nobody does
+    - `awaiting`: "second_person" while a decision waits for its second person, otherwise None
+    - `last_answer_at`: the time of AlarmBox's last answer; None if there was none
+    - `history`: all credit checks of the corporation number; `documents`: the stored PDFs of this credit check
+    - `taken`: the running take of the record; None if nobody has taken it
+    - `open_alert_id`: the id of the oldest open alert about the record; None if there is none
+    - `corporation`: the registry's facts about the number; None if this desk has no registry
     """
 
     record: CreditCheck
