@@ -132,13 +132,17 @@ class IncidentStep:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts, oldest
-    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is its owner,
-    who took it or got it at `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or
-    resolution ended without an act of a person has `woken_by`. `resolution` is the step by which a person resolved
-    it, `closed_at` the time at which its last alert was resolved. `action` on `action_record` (kind and id) removes
-    the cause. `number` is the number of the payment or corporation that the action's alert is about; None for another
-    record.
+    """An incident with its alerts, its affected records, its state and its steps.
+
+    - `alerts`: all its alerts, oldest first; `steps`: the acts of people on it
+    - `records`: the affected records, limited in number; `extent` counts all of them
+    - `owner`: its owner, who took it or got it at `owner_since`; None if nobody owns it
+    - `snoozed_until`: the end of its snooze; None if it isn't snoozed
+    - `woken_by`: the reason for which its snooze or resolution ended without an act of a person; otherwise None
+    - `resolution`: the step by which a person resolved it; None if nobody has
+    - `closed_at`: the time at which its last alert was resolved; None while an alert is open
+    - `action` on `action_record` (kind and id): the action that removes the cause; None if there is none
+    - `number`: the number of the payment or corporation that the action's alert is about; None for another record
     """
 
     id: int

@@ -57,10 +57,11 @@ a record whose outcome is still unknown."""
 class RowForecast:
     """Forecast for a row of a bulk run: the result that the row would get if it were processed now.
 
-    `reason` is the code of the reason for which the row would be skipped or refused, None if it would be executed;
-    `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider that
-    would be called; None if the action calls none. `record` is the present record; None if the record no longer
-    exists.
+    - `reason`: the code of the reason for which the row would be skipped or refused; None if its action would be
+      executed
+    - `blocking_person`: the person who has taken the record, if this is the reason; otherwise None
+    - `provider`: the name of the provider that would be called; None if the action calls none
+    - `record`: the present record; None if it no longer exists
     """
 
     row: BulkRow

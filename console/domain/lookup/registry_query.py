@@ -72,11 +72,14 @@ class SearchWord:
 
 @dataclass(frozen=True, slots=True)
 class RegistryQuery:
-    """A typed query to the corporation registry. `number` is the corporation number in the text, also if it was typed
-    without its check digit; None if there is none. `digits` are the digits of a part of a number, `post_code` those
-    of a post code. `whole_name` is the text as one name, `words` are its words if there are several. `script_pieces`
-    are the words divided where kana meet other characters, because people type a name partly as they hear it:
-    わたなべ製作所.
+    """A typed query to the corporation registry.
+
+    - `number`: the corporation number in the text, also if it was typed without its check digit; None if there is
+      none
+    - `digits`: the digits of a part of a number; `post_code`: those of a post code; "" if there are none
+    - `whole_name`: the whole text as one name; `words`: its words if it has several, otherwise empty
+    - `script_pieces`: the words divided where kana meet other characters, because people type a name partly as they
+      hear it: わたなべ製作所 gives わたなべ and 製作所
     """
 
     kind: QueryKind

@@ -209,16 +209,19 @@ class PaymentRelations:
     """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
     together with the payment, so that all of them give the same explanation.
 
-    `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal` is
-    the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
-    can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
-    `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision
-    would be refused. `provider_meaning` is our payment state that corresponds to the state in the provider's own
-    words; None if these words are unknown or there are none. `can_ask_provider`: this desk can ask the provider about
-    the payment. `read_only` is the switch that stops changes at the provider; None if no switch does, or if the
-    payment has no next step. `contradicting_answer` is the provider's answer that contradicts the payment, as its
-    open alert stores it; None without such an alert. `lacks_second_person`: nobody but the first person may confirm
-    the proposed decision now.
+    - `order_payments`: all payments of the order; `refunds`: the refunds of this payment, newest first
+    - `refund_refusal`: the reason for which no refund of this payment can be requested now, a wording code without
+      `reason.`; None if one can be, or if no refund is advised
+    - `awaits_second_person`: a first person has proposed a decision for `proposed_state`
+    - `lacks_second_person`: nobody but the first person may confirm the proposed decision now
+    - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision would be refused
+    - `provider_meaning`: our payment state that corresponds to the state in the provider's own words; None if these
+      words are unknown or there are none
+    - `can_ask_provider`: this desk can ask the provider about the payment
+    - `read_only`: the switch that stops changes at the provider; None if no switch does, or if the payment has no
+      next step
+    - `contradicting_answer`: the provider's answer that contradicts the payment, as its open alert stores it; None
+      without such an alert
     """
 
     order: Order | None = None
@@ -244,13 +247,18 @@ class PaymentRelations:
 
 @dataclass(frozen=True, slots=True)
 class RefundRelations:
-    """The related facts of a refund. `payment` is its payment. `awaits_second_person`: a first person has proposed a
-    decision. `approval_refusal` is the reason for which nobody can approve the refund now, a wording code without
-    `reason.`; None if an approver can. `read_only` is the switch that stops changes at the payment's provider, None
-    if none does or if the refund's next step is none. `contradicting_answer` is the provider's answer that
-    contradicts the refund, as its open alert stores it; None without such an alert. `lacks_second_person`: nobody but
-    the first person may confirm the proposed decision now. `lacks_approver`: nobody but the maker and the people
-    who approved it already may approve the requested refund now.
+    """The related facts of a refund.
+
+    - `payment`: its payment; None if it was not read
+    - `awaits_second_person`: a first person has proposed a decision
+    - `lacks_second_person`: nobody but the first person may confirm the proposed decision now
+    - `approval_refusal`: the reason for which nobody can approve the refund now, a wording code without `reason.`;
+      None if an approver can
+    - `lacks_approver`: nobody but the maker and the people who have already approved the refund may approve it now
+    - `read_only`: the switch that stops changes at the payment's provider; None if no switch does, or if the refund
+      has no next step
+    - `contradicting_answer`: the provider's answer that contradicts the refund, as its open alert stores it; None
+      without such an alert
     """
 
     payment: Payment | None = None
@@ -271,7 +279,8 @@ class OrderRelations:
     - `is_cancelled_unpaid`: the program cancelled the order because nobody paid in time
     - `is_saga_stuck`: the saga that cancels the order can't continue
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
-    - `unknown_payment`: its payment with an unknown outcome; None if there is none
+    - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
+      order isn't pending
     - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`); None if there is none
     """
 

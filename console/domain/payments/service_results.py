@@ -152,13 +152,17 @@ class RuleCheck:
 
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
-    """Facts that a maker sees before a refund request; nothing is reserved. `today_minor` is the amount that the
-    maker has requested today, in minor units. `second_checker_reasons` are the names of the limits by which the
-    refund needs two approvers, () if one is enough. `refusal_code` is a wording code if no refund of this payment can
-    be requested now; `refusal_facts` are the facts of this code. `earlier` are the payment's refunds so far,
-    `approvers` the people who can approve the refund; `cooling_off_until` is the end of the cooling-off period, None
-    if the refund needs none. `risk_signals` and `checks` are those of a refund of the planned amount, true at
-    `read_at`.
+    """Facts that a maker sees before a refund request, true at `read_at`; nothing is reserved.
+
+    - `today_minor`: the amount that the maker has requested today, in minor units
+    - `risk_signals` and `checks`: the risk signals and the checked rules of a refund of the planned amount
+    - `earlier`: the payment's refunds so far
+    - `second_checker_reasons`: the names of the limits and conditions by which the refund needs two approvers; () if
+      one is enough
+    - `cooling_off_until`: the end of the cooling-off period; None if the refund needs none
+    - `approvers`: the people who can approve the refund
+    - `refusal_code`: a wording code if no refund of this payment can be requested now, otherwise None;
+      `refusal_facts` are the facts of its sentence
     """
 
     payment: Payment
@@ -184,15 +188,19 @@ class RefundPlan:
 
 @dataclass(frozen=True, slots=True)
 class RefundDetails:
-    """All data that the screens of a refund or the command `show` needs. `sides` are the sides of the refund itself,
-    `payment_sides` those of its payment, which a checker compares before an approval.
+    """All data that the screens of a refund or the command `show` needs.
 
-    `risk_signals` are the facts that are reasons to reject the refund, `checks` the results of the checks of the
-    refund rules. `changed` has the fields of the payment that have changed since the maker saw the payment: field →
-    (value at that time, value now). `version_at_request` is the payment's version at that time; None if it isn't
-    known. `earlier` are the payment's other refunds. `needed_checkers` is the number of approvals that the refund
-    needs by the present limits. `holder`, `awaiting`, `taken` and `open_alert_id` are those of the refund (see
-    PaymentDetails).
+    - `sides`: the sides of the refund itself; `payment_sides`: those of its payment, which a checker compares before
+      an approval
+    - `risk_signals`: the facts that are reasons to reject the refund; `checks`: the results of the checks of the
+      refund rules
+    - `changed`: the fields of the payment that have changed since the maker saw the payment: field → (value at that
+      time, value now)
+    - `version_at_request`: the payment's version at that time; None if it isn't known
+    - `earlier`: the payment's other refunds
+    - `needed_checkers`: the number of approvals that the refund needs by the present limits
+    - `holder`, `awaiting`, `taken` and `open_alert_id`: those of the refund, with the same meaning as in
+      PaymentDetails
     """
 
     record: Refund

@@ -67,13 +67,13 @@ PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
 
 
 def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
-    """Return the states after `start` up to `target`, each step in the table `PAYMENT_TRANSITIONS`; empty if there
-    is no path.
+    """Return the states after `start` up to `target`, each step in the table `PAYMENT_TRANSITIONS`; empty if there is
+    no path.
 
     The console didn't observe the states between `start` and `target`. So the path passes only through states in
     which every payment with these two states has been: token_generated, user_payment and payment_success. After
-    callback_received, the path passes through signature_verified, because the evidence for `target` confirms the
-    callback as a valid signature would. From there to reversed, it passes through completed. It never passes
+    callback_received it also passes through signature_verified, because the evidence for `target` confirms the
+    callback as a valid signature would; and from there to reversed it also passes through completed. It never passes
     through a failure, an expiry or the receipt of a callback.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]

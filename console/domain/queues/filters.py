@@ -136,8 +136,8 @@ class RecordFilter:
         return self.age is not None or self.since is not None
 
     def find_last_change_bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """Return the bounds of the last change that the age and the days allow at `now`: its earliest and its latest
-        instant; None for no bound.
+        """Return the earliest and the latest instant of the last change that the conditions `age` and `since`
+        together allow at the instant `now`; None for no bound.
         """
         earliest, latest = self.age.compute_instant_bounds(now) if self.age is not None else (None, None)
         if self.since is not None and self.since.first is not None:

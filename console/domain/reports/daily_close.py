@@ -100,11 +100,15 @@ class CloseReconciliation:
 
 @dataclass(frozen=True, slots=True)
 class DailyCloseChange:
-    """A difference between the first close of a day and a later close of this day. `what` is a sum of DAILY_SUM_NAMES
-    (with its currency), `unknown` (a record that was added to or removed from the records with an unknown outcome) or
-    `reconciliation`. `before` and `after` are the values in the two closes: texts for `unknown` and `reconciliation`,
-    None if that close has no value; a missing sum is 0. `number` is the number of the payment that an `unknown`
-    change is about; None if the database no longer has the payment.
+    """A difference between the first close of a day and a later close of this day.
+
+    - `what`: the name of a sum, one of DAILY_SUM_NAMES, in `currency`; or `unknown`: a record was added to or removed
+      from the records with an unknown outcome; or `reconciliation`: its result has changed
+    - `before` and `after`: the values in the first and in the later close; None if that close has no value. A sum is
+      a number and an amount, with zeros if it is missing; the value of `unknown` is a text such as `payment 17`, that
+      of `reconciliation` a text such as `120 / 3` (agreeing payments / differences)
+    - `number`: the number of the payment that an `unknown` change is about; None for the other changes, or if the
+      database no longer has the payment
     """
 
     what: str
