@@ -550,7 +550,7 @@ def open_console(
             program=program,
             make_publisher_queries=_make_publisher_queries,
         )
-        database.admission = partial(_require_unchanged_database, context)
+        database.database_check = partial(_require_unchanged_database, context)
         console = Console(context, credit_check_adapter, open_payment_adapter)
         opened_resources.callback(console.close)
         if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail

@@ -317,6 +317,9 @@ def _read_used_roles(conn: Connection) -> frozenset[str]:
 
 
 def _parse_roles(roles: str) -> frozenset[str]:
+    """Return the known console roles in a text of roles that are separated by commas, such as "operator,
+    approver".
+    """
     return ALL_ROLES & frozenset(role.strip() for role in str(roles).split(","))
 
 
@@ -488,8 +491,11 @@ def _parse_grant(line: str) -> Iterator[Right]:
 
 
 def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]) -> Iterator[AccessFault]:
-    """Yield the faults of the connected account, if it is an operator's: its excess and missing rights on this
-    database, on the database of views and on all databases.
+    """Yield a fault for each excess and each missing right of the connected account, if it is an operator's.
+    Compared are its rights on all databases, on the console's database `database`, and on the database with the
+    views for people for whom a worker acts (`make_people_database_name`). `columns` has (table, column) for each
+    column of the console's database. Yield nothing for an account that may grant rights, and for an account that
+    belongs to no operator or to a disabled one.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:

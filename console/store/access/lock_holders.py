@@ -77,7 +77,7 @@ _NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
 class _ServerSql:
     """SQL of the stored procedure that differs between MariaDB and MySQL. In it `p` is a session in
     `information_schema.processlist`, `l` a row of `lock_waits_query` and `wp` the session that waits, `m` the memory
-    of all sessions of the account.
+    that all sessions of the account of `p` hold.
 
     - `lock_waits_query`: for each transaction that waits for another one, the ids of both sessions (`waiting_id`,
       `blocking_id`), the time at which it began to wait (`wait_started`), and the time at which the other one began
@@ -250,14 +250,18 @@ def _make_repeater_statements(lock_account_sql: str) -> str:
 
 
 def _make_no_room_handler(sql: _ServerSql) -> str:
-    """Return the handler of the procedure for a server without room for temporary tables. The list of sessions is
-    such a table, so the procedure could end no session while one person has filled the folder `tmpdir`.
+    """Return SQL of the error handler that the procedure END_LOCK_HOLDER_PROCEDURE runs if the server has no room
+    for temporary tables. The procedure's list of sessions is such a table. So without the handler, a person who
+    has filled the folder `tmpdir` of the server would prevent the procedure from ending any session.
 
-    The server doesn't show which session has filled it. So the handler ends all sessions of one account, and checks
-    for one second whether there is room now; if not, the next call continues with the next account that has sessions.
-    The variable `@console_ended_last` of the calling session has the last account whose sessions were ended without
-    gaining room. So if an account fills the folder again, its sessions are the first ones to be ended. If no account
-    is left, the error is raised.
+    The server doesn't show which session has filled the folder. So the handler ends all sessions of one person's
+    account, and checks for one second whether the server has room now. The next call of the procedure continues
+    with the next account that has sessions, in the order of the names. The procedure returns the account with the
+    reason `filled` or `suspended` if there is room afterwards, otherwise `no_room` (see `EndedSession`). If no
+    account of a person has a session, the procedure raises the server's error.
+
+    The SQL variable `@console_ended_last` of the calling session has the last account whose sessions were ended
+    without gaining room. So if an account fills the folder again, its sessions are the first ones to be ended.
     """
     is_next = f"NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', '')) AND o.name > COALESCE(@console_ended_last, '')"
     end_sessions = "EXECUTE IMMEDIATE CONCAT('KILL CONNECTION USER ', QUOTE(account));"

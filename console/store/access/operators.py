@@ -65,8 +65,10 @@ def find_with_switch(
 
 @cache
 def _make_queries_with_switch() -> tuple[Select[Any], Select[Any]]:
-    """Return the query of an enabled person and the query of any name in the table `operators`, each with the setting
-    of the read-only switch for everything as its last column."""
+    """Return two queries. The first one reads an enabled person by the parameter `person_name`. The second one
+    reads any one name in the table `operators` (NULL if the table is empty). The last column of both is the
+    present setting of the read-only switch for everything.
+    """
     # A lookup writes nothing, so it doesn't load the tables of the worker.
     from console.store.access.read_only_switches import make_newest_setting_expression
 

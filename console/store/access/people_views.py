@@ -294,8 +294,10 @@ VIEWS_WITHOUT_TABLE = frozenset(
 
 
 def make_view_statements(conn: Connection, database: str, *, replaces_existing: bool) -> Iterator[str]:
-    """Yield the statements that create the missing views of `database`. With `replaces_existing` existing views are
-    replaced, too, because the server doesn't show changes of a view.
+    """Yield the statements that create the missing views for people for whom a worker acts, in a database beside
+    the console's database `database`; also the statement that creates this second database if it is missing. With
+    `replaces_existing` existing views are replaced, too, because the server doesn't tell whether the text of a
+    view has changed.
     """
     views = make_people_database_name(database)
     columns_by_view = _read_columns_by_table(conn, views)
@@ -308,7 +310,9 @@ def make_view_statements(conn: Connection, database: str, *, replaces_existing: 
 
 
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
-    """Return the names of the views that don't exist, or that lack a column of their table."""
+    """Return the names of those views of the console's database `database` that don't exist, or that lack a
+    column of their table.
+    """
     present_views, tables = (
         _read_columns_by_table(conn, make_people_database_name(database)),
         _read_columns_by_table(conn, database),

@@ -78,8 +78,9 @@ class AccountStatement:
 def make_account_statements(
     account: DesiredAccount, database: str, *, is_mariadb: bool
 ) -> Iterator[AccountStatement]:
-    """Yield the statements that change the account from any state to the desired one. They are in an order in which a
-    crash between two of them leaves no account with excess rights.
+    """Yield the statements that change the account from any state to the desired one. `database` is the name of
+    the console's database, which the names of the server's roles contain. The statements are in an order in which
+    a crash between two of them leaves no account with excess rights.
     """
     quoted_account = f"'{account.name}'@'%'"
     own_role = quote_identifier(f"console:{account.name}")

@@ -289,7 +289,9 @@ def list_unadopted_rows(conn: Connection, after_id: int, up_to_id: int, limit: i
 
 
 def _make_status_sql() -> ColumnElement[str]:
-    """Return SQL of the state of a row: success if it has the provider's id, otherwise the stored state."""
+    """Return SQL of the state of a row: success if the row has the id that AlarmBox has given to the bought
+    credit check, otherwise the stored state.
+    """
     return case((_HAS_PROVIDER_ID_CONDITION, "success"), else_=credit_checks.c.status)
 
 

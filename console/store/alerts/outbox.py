@@ -89,8 +89,11 @@ class OutboxCounts:
 
 
 def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body: str, now: datetime) -> bool:
-    """Insert an event into the outbox, due now. Return False, without a write, if an event with this `event_id` is
-    stored already."""
+    """Insert an event into the outbox, to be published at once. `topic` names the kind of event, `event_id` is
+    the unique id under which it is published, `body` is its JSON text. Events with the same `record_key` (such as
+    the number of an order) are published in the order of their insertion. Return False, without a write, if an
+    event with this `event_id` is stored already.
+    """
     row = {
         "topic": topic,
         "event_id": event_id,
@@ -116,9 +119,9 @@ def add_alert_event(
     now: datetime,
     facts: Mapping[str, object] | None = None,
 ) -> bool:
-    """Insert the event that an alert was raised or resolved into the outbox, in the transaction that raises or
-    resolves the alert. `facts` are further members of the event's body. Return False if the event is stored
-    already.
+    """Insert the event that an alert was raised or resolved (`event_name`) into the outbox, in the transaction
+    that raises or resolves the alert. The event's id is derived from `database_id` and the alert. `facts` are
+    further members of the event's body. Return False, without a write, if the event is stored already.
     """
     event = make_alert_message(event_name, alert, database_id, facts)
     return add_event(conn, event.topic, event.event_id, event.key, event.body, now)

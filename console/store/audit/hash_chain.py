@@ -100,8 +100,8 @@ def _compute_row_hash_if_hashable(previous_hash: object, content: Sequence[objec
 
 
 def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerificationResult:
-    """Verify all chains of the audit trail, compare them with the anchors, and return the result. `anchors` must be
-    sorted by chain, then seq.
+    """Verify all chains of the audit trail, compare them with the anchors, and return the result. A broken chain
+    raises no error: the result names its first bad row. `anchors` must be sorted by chain, then seq.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
     anchors were read may be invisible. Raises DBAPIError if the connection is lost.

@@ -180,7 +180,9 @@ def _make_row(entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc
 
 
 def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) -> ChainHead:
-    """Return an inserted row as a head, and let it prove the COMMIT of `tx`."""
+    """Return an inserted row as a head. Also set the commit proof of `tx`: if the server doesn't answer the COMMIT,
+    the program looks for this row to find out whether the COMMIT took effect.
+    """
     session, seq, row_hash = row["session"], row["seq"], row["hash"]
     own_row = {"chain": session, "at_seq": seq}
     tx.set_commit_proof(lambda conn: conn.scalar(_AUDIT_ROW_HASH_QUERY, own_row) == row_hash)
@@ -242,18 +244,20 @@ class AuditTrail:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 
     def _append(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
-        """Insert an entry at the end of the chain and return it. Read the end only if it isn't known."""
+        """Insert an entry at the end of the chain and return its row as a head. The end is read from the database
+        only if this process doesn't know it, or if the database lacks the row that this process knows as the end.
+        """
         end = self._find_known_end(tx)
         utc_time = None if end is None else end.find_time(tx.conn, now)
         if end is not None and utc_time is not None:
             head = _append_after_known_end(tx, entry, self._session, self._desk, end, utc_time)
             if head is not None:
-                self._remember(tx, replace(end, seq=head.seq, hash=head.hash))
+                self._remember_end(tx, replace(end, seq=head.seq, hash=head.hash))
                 return head
             _log.info("the end of the audit chain is read again")
         end = _read_chain_end(tx.conn, self._session, now)
         head = _append_after_read_end(tx, entry, self._session, self._desk, end)
-        self._remember(tx, replace(end, seq=head.seq, hash=head.hash))
+        self._remember_end(tx, replace(end, seq=head.seq, hash=head.hash))
         return head
 
     def _find_known_end(self, tx: Transaction) -> _ChainEnd | None:
@@ -263,11 +267,11 @@ class AuditTrail:
             return uncommitted_end[1]
         return self._committed_end
 
-    def _remember(self, tx: Transaction, end: _ChainEnd) -> None:
+    def _remember_end(self, tx: Transaction, end: _ChainEnd) -> None:
         self._uncommitted_end = (tx, end)
-        tx.call_after_commit(lambda: self._remember_committed(end))
+        tx.call_after_commit(lambda: self._remember_committed_end(end))
 
-    def _remember_committed(self, end: _ChainEnd) -> None:
+    def _remember_committed_end(self, end: _ChainEnd) -> None:
         self._committed_end, self._uncommitted_end = end, None
 
     def _forget_insert_session(self) -> None:
@@ -348,7 +352,7 @@ def _format_canonical_json(detail: Mapping[str, object]) -> str:
 
 def _make_storable_text(value: object, max_characters: int | None) -> object:
     """Return a text in a form that every database returns unchanged: lone surrogates are escaped, and the text is cut
-    to `max_characters` characters. A value of another type is returned unchanged.
+    to `max_characters` characters (None: it isn't cut). A value of another type is returned unchanged.
     """
     if not isinstance(value, str):
         return value

@@ -57,8 +57,8 @@ def read_table_names(conn: Connection) -> frozenset[str]:
 
 def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None:
     """Write these tables, as they are at one moment, to the file `target` as SQL statements. Raises ConsoleError
-    `bad_profile` (dump_program) if this machine lacks the server's program for dumps; `database_unreachable` if that
-    program fails.
+    `bad_profile` (dump_program) if this machine lacks the server's program for dumps; `storage_full` if that program
+    can't write the file; `database_unreachable` if it fails for another reason.
     """
     client = make_client_command(database, "mariadb-dump", "mysqldump")
     command = [*client, *_DUMP_OPTIONS, _get_database_name(database), *tables]

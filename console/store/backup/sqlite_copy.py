@@ -45,7 +45,8 @@ _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY
 
 def copy_sqlite(source_file: Path, target_file: Path) -> None:
     """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
-    write-ahead log: it is one file."""
+    write-ahead log: it is one file. Raises sqlite3.Error if SQLite can't read or write one of the files.
+    """
     make_private_file(target_file)
     with (
         closing(sqlite3.connect(f"{source_file.absolute().as_uri()}?mode=ro", uri=True)) as original,

@@ -57,8 +57,10 @@ FitnessCheck = Callable[[Connection, Database], Iterator[FitnessFinding]]
 
 
 def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
-    """Run all checks for this kind of database on the connected node, and return their results. A connection that
-    reads views runs fewer checks. Raises ConsoleError if the database can't be read."""
+    """Run all checks for this kind of database on the connected node, and return their results. An account of a
+    person for whom a worker acts can read only views; on its connection, the checks that need the tables are left
+    out. Raises ConsoleError if the database can't be read.
+    """
     checks: tuple[FitnessCheck, ...] = (
         _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
         _check_accounts, _check_people_without_worker, _check_lock_holders, _check_claim_index, _check_row_counters,
@@ -79,7 +81,7 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
 
 
 def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that SQLite uses WAL and `synchronous_mode=FULL`, so that a COMMIT waits for the disk."""
+    """Check that SQLite uses WAL and `synchronous=FULL`, so that a COMMIT waits for the disk."""
     journal_mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     synchronous_mode = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
     facts = {"journal": journal_mode, "synchronous": synchronous_mode}

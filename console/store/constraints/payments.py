@@ -56,8 +56,10 @@ _PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "s
 _HAS_SUM_CHANGED_SQL = f"(NOT ({are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
 
-def _make_increase_sql(column: str) -> str:
-    """Return SQL for the increase of `column` by the UPDATE: its new value less its old one."""
+def _make_amount_change_sql(column: str) -> str:
+    """Return SQL for the change of the amount in `column` (minor units) by the UPDATE: the new amount less the old
+    one. It is negative if the amount decreases.
+    """
     return f"(NEW.{column} - OLD.{column})"
 
 
@@ -192,25 +194,25 @@ _PAYMENT_UPDATE_RULES = (
     TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
     TriggerRule(
         implies_sql(
-            f"({_make_increase_sql('refunded_minor')} > 0)",
-            f"{_make_increase_sql('refunded_minor')} = -{_make_increase_sql('reserved_minor')}",
+            f"({_make_amount_change_sql('refunded_minor')} > 0)",
+            f"{_make_amount_change_sql('refunded_minor')} = -{_make_amount_change_sql('reserved_minor')}",
         ),
         "only what was reserved is refunded",
     ),
     TriggerRule(
-        implies_sql(f"({_make_increase_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
+        implies_sql(f"({_make_amount_change_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
         "what was taken back gives nothing",
     ),
     TriggerRule(
         implies_sql(
-            f"({_make_increase_sql('set_aside_minor')} < 0)",
-            f"-{_make_increase_sql('set_aside_minor')} = {_make_increase_sql('reserved_minor')}",
+            f"({_make_amount_change_sql('set_aside_minor')} < 0)",
+            f"-{_make_amount_change_sql('set_aside_minor')} = {_make_amount_change_sql('reserved_minor')}",
         ),
         "what was set aside goes back by a refund alone",
     ),
     TriggerRule(
         implies_sql(
-            f"({_make_increase_sql('captured_minor')} > 0"
+            f"({_make_amount_change_sql('captured_minor')} > 0"
             f" OR NOT ({are_unchanged_sql('provider_payment_id', 'paid_at')})"
             f" OR (NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(MONEY_MOVED_STATES)}))",
             f"{_WAS_PAYMENT_PAID_SQL}"
@@ -221,7 +223,7 @@ _PAYMENT_UPDATE_RULES = (
     ),
     TriggerRule(
         implies_sql(
-            f"({_make_increase_sql('captured_minor')} > 0)",
+            f"({_make_amount_change_sql('captured_minor')} > 0)",
             f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE_SQL})",
         ),
         "what was asked for is captured, once and whole",
@@ -243,7 +245,7 @@ _PAYMENT_UPDATE_RULES = (
     ),
     TriggerRule(
         implies_sql(
-            f"({_make_increase_sql('reserved_minor')} < 0)",
+            f"({_make_amount_change_sql('reserved_minor')} < 0)",
             f"NEW.reserved_minor >= {_make_refund_sum_sql(RESERVING_REFUND_STATES)}",
         ),
         "what open refunds hold stays reserved",

@@ -109,7 +109,9 @@ def _add_clock_lag_sql(instant_sql: str) -> str:
 
 
 def _make_is_present_sql(column: str) -> str:
-    """Return an SQL condition: the instant in `column` is the present one by the server's clock."""
+    """Return an SQL condition: the instant in `column` differs from the present time of the server's clock by at most
+    LARGEST_LAG_SECONDS.
+    """
     return f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, {column})) <= {LARGEST_LAG_SECONDS} * 1000000"
 
 

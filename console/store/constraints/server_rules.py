@@ -130,8 +130,10 @@ _PROVIDER_TOKEN_RULE = TriggerRule(
 
 
 def _make_used_tokens_sql(row: str) -> str:
-    """Return SQL for the beginning of the list `used_first` in `row` (OLD or NEW): as many characters as the list
-    in OLD has, without its closing bracket. If it is equal in OLD and NEW, the list has only grown."""
+    """Return SQL for the beginning of the column `used_first` in `row` (OLD or NEW). The column has a JSON list of
+    the hashes of refresh tokens that people have entered. The beginning has as many characters as the list in OLD
+    without its closing bracket. If it is equal in OLD and NEW, hashes were only added at the end.
+    """
     return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
 
 

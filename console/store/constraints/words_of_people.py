@@ -5,9 +5,9 @@ and only the person could insert it. So a row in the person's name says what the
 worker's program or whoever has its password would like to write.
 """
 
-_PROOF_PATH, _NUMBER_PATH, _REASON_PATH = "$[3]", "$[4]", "$[6]"
-"""JSON paths of the arguments of the command `resolve`: the person's evidence (if it is a text), the number that the
-provider has given, and the stated reason.
+_EVIDENCE_PATH, _PROVIDER_ID_PATH, _REASON_PATH = "$[3]", "$[4]", "$[6]"
+"""JSON paths of the arguments of the command `resolve`: the person's evidence (if it is a text), the id that the
+provider has given to the purchase, payment or refund, and the stated reason.
 """
 
 
@@ -34,48 +34,54 @@ def has_words_of_person_sql(column: str, path: str) -> str:
 
 
 def _make_argument_sql(path: str) -> str:
+    """Return SQL of the argument of the desk request `r` at `path` (a JSON path), as a text. It is NULL if the
+    request has no such argument.
+    """
     return f"CONVERT(JSON_UNQUOTE(JSON_EXTRACT(r.args, '{path}')) USING utf8mb4) COLLATE utf8mb4_bin"
 
 
-def _make_is_same_number_sql(number_sql: str) -> str:
-    """Return an SQL condition: `number_sql` (SQL of a text) is the provider's number in the desk request `r`. The
-    services drop white space at both ends, and leading zeros of a number of AlarmBox.
+def _make_is_typed_provider_id_sql(provider_id_sql: str) -> str:
+    """Return an SQL condition: `provider_id_sql` (SQL of a text) is the id that the provider has given to the
+    purchase, payment or refund, as the person has typed it in the desk request `r`. The services drop white space at
+    both ends and, of an id of AlarmBox, leading zeros. So the condition ignores these, too.
     """
-    argument = f"TRIM(LEADING '0' FROM {_make_argument_sql(_NUMBER_PATH)})"
+    argument = f"TRIM(LEADING '0' FROM {_make_argument_sql(_PROVIDER_ID_PATH)})"
     return (
-        f"({has_words_of_person_sql(number_sql, _NUMBER_PATH)}"
-        f" OR COALESCE(CAST({number_sql} AS BINARY) = CAST({argument} AS BINARY), FALSE))"
+        f"({has_words_of_person_sql(provider_id_sql, _PROVIDER_ID_PATH)}"
+        f" OR COALESCE(CAST({provider_id_sql} AS BINARY) = CAST({argument} AS BINARY), FALSE))"
     )
 
 
-def _make_is_text_of_proof_sql() -> str:
-    """Return an SQL condition: the new row of `evidence` has the text that the person has typed as evidence, perhaps
-    after a line with the provider's number, and the digest of its text.
+def _make_is_typed_evidence_sql() -> str:
+    """Return an SQL condition: the new row of `evidence` has the text that the person has typed as evidence in the
+    desk request `r`, and the SHA-256 of the row's text. Before the typed text the row may have a line `number ID`
+    with the provider's id that the person has typed, or `no number`.
     """
-    proof = _make_argument_sql(_PROOF_PATH)
-    head = f"LEFT(NEW.body, CHAR_LENGTH(NEW.body) - CHAR_LENGTH({proof}))"
+    evidence = _make_argument_sql(_EVIDENCE_PATH)
+    head = f"LEFT(NEW.body, CHAR_LENGTH(NEW.body) - CHAR_LENGTH({evidence}))"
     number = f"SUBSTRING({head}, 8, CHAR_LENGTH({head}) - 8)"
     return (
-        f"COALESCE(CAST(RIGHT(NEW.body, CHAR_LENGTH({proof})) AS BINARY) = CAST({proof} AS BINARY)"
+        f"COALESCE(CAST(RIGHT(NEW.body, CHAR_LENGTH({evidence})) AS BINARY) = CAST({evidence} AS BINARY)"
         " AND NEW.sha256 = SHA2(CONVERT(NEW.body USING utf8mb4), 256)"
         f" AND (CHAR_LENGTH({head}) = 0 OR CAST({head} AS BINARY) = CONCAT('no number', CHAR(10))"
         f" OR CAST({head} AS BINARY) = CONCAT('number ', {number}, CHAR(10))"
-        f" AND {_make_is_same_number_sql(number)}), FALSE)"
+        f" AND {_make_is_typed_provider_id_sql(number)}), FALSE)"
     )
 
 
-_IS_FILE_OF_PROOF_SQL = (
+_IS_EVIDENCE_FILE_SQL = (
     "(CAST(NEW.sha256 AS BINARY) = r.evidence_sha256 OR NEW.body LIKE 'number %' OR NEW.body LIKE 'no number%')"
 )
 """SQL condition: the new row of `evidence` has the digest of the file in the desk request `r`. The digest of a file
-after a line with the provider's number is another one, which isn't compared; nor is the readable text of a file, of
+after a line with the provider's id is another one, which isn't compared; nor is the readable text of a file, of
 which a server can't decode every byte as this program does.
 """
 
 
-def _make_is_summary_of_proof_sql() -> str:
-    """Return an SQL condition: the summary of the new row of `evidence` is the reason that the person has stated; or,
-    without a reason, the beginning of the evidence, perhaps after a space.
+def _make_is_evidence_summary_sql() -> str:
+    """Return an SQL condition: the summary of the new row of `evidence` is the reason that the person has stated in
+    the desk request `r`, in the form `[CODE] WORDS`. If the person has stated no reason, it is the first 200
+    characters of the evidence, perhaps after a space.
     """
     code = _make_argument_sql(f"{_REASON_PATH}.of.code.is")
     beginning = "CAST(LEFT(NEW.body, 200) AS BINARY)"
@@ -90,7 +96,8 @@ def _make_is_summary_of_proof_sql() -> str:
 
 
 IS_EVIDENCE_OF_REQUEST_SQL = (
-    f"r.action = 'resolve' AND IF(r.evidence_sha256 IS NULL, {_make_is_text_of_proof_sql()}, {_IS_FILE_OF_PROOF_SQL})"
-    f" AND {_make_is_summary_of_proof_sql()}"
+    f"r.action = 'resolve'"
+    f" AND IF(r.evidence_sha256 IS NULL, {_make_is_typed_evidence_sql()}, {_IS_EVIDENCE_FILE_SQL})"
+    f" AND {_make_is_evidence_summary_sql()}"
 )
 """SQL condition: the new row of `evidence` has what the person has given with the desk request `r`."""

@@ -328,8 +328,9 @@ def find_newest_number(conn: Connection) -> str | None:
 
 
 def list_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
-    """Return the credit checks with this id of the provider (column `credit_check_id`). Credit checks of two
-    clients may have the same id."""
+    """Return the credit checks to which AlarmBox has given the id `provider_id` (column `credit_check_id`). There
+    may be several, because credit checks of two clients may have the same id.
+    """
     return select_records(conn, _CREDIT_CHECKS_QUERY.where(credit_checks.c.credit_check_id == provider_id))
 
 
@@ -395,8 +396,9 @@ def insert_pending(
     """Insert a pending credit check that holds the claim of its client and number, and return its id. Raises
     IntegrityError if another live credit check holds the claim.
 
-    `renewed_id`: id of the credit check that the new one renews. `restored_id`: the former id of a credit check that
-    is restored; None: the database assigns an id.
+    `renewed_id`: id of the credit check that the new one renews, None if it renews none.
+    `restored_id`: the id that the credit check had before the database lost its row; None: the database assigns an
+    id.
     """
     at = convert_to_naive_utc(now)
     row = {
@@ -510,6 +512,7 @@ def require_unchanged(conn: Connection, record: CreditCheck) -> None:
 
 
 def _get_decided_values(record: CreditCheck) -> tuple[object, ...]:
+    """Return the values that must not change while a person decides: the version, the state and AlarmBox's id."""
     return record.version, record.state, record.credit_check_id
 
 

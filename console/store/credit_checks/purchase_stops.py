@@ -38,7 +38,7 @@ def may_be_stopped(conn: Connection, corporation_number: str, provider: str) -> 
 
     - an open alert that the database was set back
     - a credit check of this number, for any client
-    - a lost operation of this number, for any client
+    - an operation of this number, for any client, that the database lost when it was restored to an earlier state
     - a credit check whose number SQL can't normalise
     - a read-only switch that is on, for everything or for the provider
     """

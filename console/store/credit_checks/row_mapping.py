@@ -100,9 +100,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
 def _correct_state_and_work(
     state: CheckState, work: Work, provider_id: int | None, *, has_own_work: bool
 ) -> tuple[CheckState, Work]:
-    """Return the state and the work of a row that another application may have written. `provider_id` is the
-    provider's id of the bought check, None if the row has none. `has_own_work` is False if this program has stored no
-    work in the row.
+    """Return the state and the work of a row that another application may have written. `provider_id` is the id that
+    AlarmBox has given to the bought check, None if the row has none. `has_own_work` is False if this program has
+    stored no work in the row.
     """
     # The other application has bought the check since it wrote the row.
     if state is CheckState.PENDING and provider_id is not None:
@@ -114,9 +114,11 @@ def _correct_state_and_work(
     return state, work
 
 
-def _list_missing_values(name: object, result: object, dates_row: object, pdf: object) -> tuple[str, ...]:
-    """Return the names of those values that a bought row lacks."""
-    value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates_row, "pdf": pdf}
+def _list_missing_values(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+    """Return the names (name, result, dates, pdf) of those values that a bought row lacks: None or "". `dates` is
+    None if the date of the purchase or of the expiry is missing; `pdf` is the path of the document.
+    """
+    value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
     return tuple(name_of_value for name_of_value, value in value_by_name.items() if value is None or value == "")
 
 

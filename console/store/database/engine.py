@@ -38,8 +38,8 @@ COMMIT_CHECK_SECONDS = 12.0
 server is back within ten seconds.
 """
 
-ADMISSION_CHECK_INTERVAL_SECONDS = 1.0
-"""Shortest time (seconds) between two calls of `Database.admission`."""
+DATABASE_CHECK_INTERVAL_SECONDS = 1.0
+"""Shortest time (seconds) between two calls of `Database.database_check`."""
 
 _EXECUTED_REQUEST_KEY = "executed_request"
 """Key in `Connection.info` of the desk request that the session's SQL variable `@console_request` names."""
@@ -58,8 +58,9 @@ class Database:
       a desk.
     - `observer`, if set, is called with +1 before and -1 after each transaction, so that tests can prove that
       no transaction is open during a call to a provider.
-    - `admission`, if set, is called in a write transaction before the caller's statements, at most once a
-      second. An exception that it raises ends the transaction.
+    - `database_check`, if set, is called in a write transaction before the caller's statements, at most once a
+      second. It raises an exception if this process may no longer write, for example because another desk has
+      upgraded the schema. The exception ends the transaction.
 
     Raises ConsoleError `bad_profile` if the URL is malformed or names a database that this program doesn't support.
     """
@@ -83,12 +84,12 @@ class Database:
             raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
-        self.admission: Callable[[Connection], object] | None = None
+        self.database_check: Callable[[Connection], object] | None = None
         self.executed_request: Callable[[], str | None] = _get_no_executed_request
         """Function that returns the id of the desk request that the calling thread executes; None if it executes
         none.
         """
-        self._admitted_until = float("-inf")
+        self._next_check_at = float("-inf")
         self.server = (
             server_engine.parse_server_url(self.url, without_time_limit=without_time_limit)
             if self.is_server
@@ -102,6 +103,7 @@ class Database:
         self._is_closed = False
 
     def _open_engines(self) -> tuple[Engine, Engine]:
+        """Return the connection pool for write transactions and the one for reads. On SQLite both are the same."""
         if self.server is None:
             engine = sqlite_engine.open_engine(self.url)
             return engine, engine
@@ -147,6 +149,9 @@ class Database:
             self._report_transaction_change(-1)
 
     def _make_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
+        """Context manager: while the block runs, the person can cancel the call, which ends the running statement on
+        `conn`. Does nothing if the calling thread executes no call that a person can cancel.
+        """
         interruption = get_current_interruption()
         if interruption is None:
             return nullcontext()
@@ -258,10 +263,12 @@ class Database:
             self._require_same_file()
 
     def _check_database_if_due(self, conn: Connection) -> None:
-        """Call `admission`, if it is set and its last call was at least ADMISSION_CHECK_INTERVAL_SECONDS ago."""
-        if self.admission is not None and time.monotonic() >= self._admitted_until:
-            self.admission(conn)
-            self._admitted_until = time.monotonic() + ADMISSION_CHECK_INTERVAL_SECONDS
+        """Call `database_check`, which raises an exception if this process may no longer write. Do nothing if the
+        function isn't set, or if its last call was less than DATABASE_CHECK_INTERVAL_SECONDS ago.
+        """
+        if self.database_check is not None and time.monotonic() >= self._next_check_at:
+            self.database_check(conn)
+            self._next_check_at = time.monotonic() + DATABASE_CHECK_INTERVAL_SECONDS
 
     def _set_executed_request(self, conn: Connection) -> None:
         """Write the id of the desk request that this session executes into the SQL variable `@console_request`, which
@@ -397,8 +404,10 @@ def _get_no_executed_request() -> None:
 
 
 def _find_first_committed(lost_transactions: list[Transaction], conn: Connection) -> Transaction | None:
-    """Return the first transaction in `lost_transactions` (their COMMIT wasn't answered) whose proof shows on `conn`
-    that it was committed; None if there is none."""
+    """Return the first transaction in `lost_transactions` (their COMMIT wasn't answered) that was committed; None if
+    there is none. A transaction was committed if its function `proof` finds, by a read on `conn`, the row that only
+    this transaction can have written. A transaction without this function is left out.
+    """
     return next((tx for tx in lost_transactions if tx.proof is not None and tx.proof(conn)), None)
 
 

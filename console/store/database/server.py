@@ -88,8 +88,9 @@ def make_people_database_name(database: str) -> str:
 
 
 def reads_views(conn: Connection) -> bool:
-    """True if the connection uses the database of views instead of the console's database, because its account has
-    no right on the tables."""
+    """True if the connection uses the database with the views for people for whom a worker acts
+    (`make_people_database_name`), because its account has no right on the tables of the console's database.
+    """
     return bool(conn.info.get(_READS_VIEWS_KEY))
 
 
@@ -189,8 +190,8 @@ class _ConnectionOpener:
     """Opens each connection of a pool to the first node that accepts it, and checks an idle connection before its
     next use.
 
-    If the account has no right on the console's database, it connects to the database of views
-    (`make_people_database_name`).
+    An account without any right on the console's database is connected to the database with the views for people for
+    whom a worker acts (`make_people_database_name`).
     """
 
     def __init__(self, server: Server) -> None:

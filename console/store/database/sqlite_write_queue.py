@@ -31,7 +31,10 @@ _LONGEST_RETRY_PAUSE_SECONDS = 0.002
 
 class WriteQueueLock:
     """Two advisory locks on a file next to the database (its name ends in `-turn`). All waiting writers try to
-    lock byte 0 of the file; the present writer holds the lock of byte 1."""
+    lock byte 0 of the file; the present writer holds the lock of byte 1.
+
+    There are no locks on Windows, nor for a database in memory (`database` is None): then nobody waits.
+    """
 
     def __init__(self, database: Path | None) -> None:
         self._path = database.with_name(database.name + "-turn") if database and fcntl is not None else None

@@ -1,4 +1,4 @@
-"""The write transaction: a connection, a proof of its COMMIT, and the hooks that run after the COMMIT."""
+"""The write transaction: a connection, a function that proves its COMMIT, and the hooks that run after the COMMIT."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,9 @@ CommitProof = Callable[[Connection], bool]
 
 
 class Transaction:
-    """One write transaction: its connection, the proof that it was committed, and the hooks that run after COMMIT."""
+    """One write transaction: its connection, the function `proof` that proves the COMMIT on another connection (None:
+    not set), and the hooks that run after COMMIT. `result` is what the caller's function returned.
+    """
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn

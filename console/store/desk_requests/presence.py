@@ -51,9 +51,10 @@ def find_newest_worker(conn: Connection, lease_seconds: float) -> AliveWorker | 
 
 
 def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdate:
-    """Return three facts that an open window needs: the records that have changed since the mark `after_mark` (the
-    reader's position in the change feed), True if no worker is running (no presence lease is live), and the id of the
-    newest setting of a read-only switch.
+    """Return three facts that an open window needs: the records that have changed since the mark `after_mark`
+    (the reader's position in the change feed), True if no worker is running (no presence lease is live), and the
+    id of the newest setting of a read-only switch. With `after_mark` None, for the first read of a window, no
+    records are returned, only the mark for the next read.
 
     If nothing has changed, this takes one statement, because every open window calls this function at short
     intervals.

@@ -539,8 +539,8 @@ def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
 
 def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: str) -> None:
     """End the leases of the desk requests that these workers (tokens of their presence leases) have taken and not
-    ended, so that other workers can take these requests. Only requests that `account` has taken are changed, and
-    none that another transaction locks.
+    ended, so that other workers can take these requests. Only requests that were taken under the database
+    account `account` are changed, and none that another transaction locks.
 
     If such a worker is still alive, it may write in the person's name again once another worker of `account` has
     taken the request, because the triggers compare only the account.

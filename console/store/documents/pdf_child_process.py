@@ -163,6 +163,9 @@ class _OpenPdfDocument:
         return len(self._open_document())
 
     def render_page(self, index: int, width_px: int) -> tuple[dict[str, object], bytes]:
+        """Return the image of the page with this index (from 0): {"width", "height"} in pixels, and its bytes, three
+        (red, green, blue) for each pixel, row by row from the top.
+        """
         with closing(self._load_page(index)) as page:
             bitmap = page.render(scale=_compute_image_scale(page, width_px), may_draw_forms=False, rev_byteorder=True)
             with closing(bitmap):
@@ -206,6 +209,9 @@ class _OpenPdfDocument:
                         return
 
     def _open_document(self) -> Any:
+        """Return the document of pypdfium2, which the first call opens. Raises PageRefused if the document is
+        encrypted, unreadable or has more than MAX_PAGES pages.
+        """
         if self._document is None:
             try:
                 document = self.pdfium.PdfDocument(self._content)
@@ -218,19 +224,31 @@ class _OpenPdfDocument:
         return self._document
 
     def _load_page(self, index: int) -> Any:
+        """Return the page of pypdfium2 with this index (from 0). Raises PageRefused (no_such_page) if the document
+        has no such page.
+        """
         if not 0 <= index < self.count_pages():
             raise PageRefused("no_such_page")
         return self._open_document()[index]
 
     def _read_character_codes(self, text: Any) -> list[int]:
+        """Return the character codes of a page's text, at most MAX_CHARACTERS_PER_PAGE, as `_join_utf16_halves`
+        returns them.
+        """
         count = min(text.count_chars(), MAX_CHARACTERS_PER_PAGE)
         return _join_utf16_halves([self._raw.FPDFText_GetUnicode(text, index) for index in range(count)])
 
     def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
+        """Return the boxes around the characters with these indexes, one for each line, as
+        `_convert_to_fractional_box` returns them. `text` is the page's text of pypdfium2.
+        """
         box_count = text.count_rects(first_character, last_character - first_character + 1)
         return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(box_count)]
 
     def _convert_to_fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
+        """Return a box of the page's coordinates (left, bottom, right, top) as [left, top, right, bottom] in
+        fractions (0 to 1) of the visible page's width and height, counted from its upper left corner.
+        """
         left, bottom, right, top = corners
         points = [
             self._convert_to_fractional_point(page, left, bottom),

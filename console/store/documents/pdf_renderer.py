@@ -137,6 +137,10 @@ class PdfDocument:
         self.close()
 
     def _ask_child(self, **request: object) -> tuple[dict[str, Any], bytes]:
+        """Send one request to the child process, which is started if none runs. Return its answer: the JSON object
+        and the payload bytes. Raises ConsoleError `provider_answer_unusable` if the child refuses the request or
+        gives no valid answer.
+        """
         with self._lock:
             if self._is_closed:
                 _raise_unusable(UnusableReason.PDF_READER_CLOSED)

@@ -13,8 +13,8 @@ LARGEST_BYTES = 32 * 1024 * 1024
 
 class DocumentStorage(Protocol):
     """Storage of documents under paths that contain the SHA-256 of their content, and of the manifest of the
-    documents (`replace`). Every method raises ConsoleError `documents_unreachable` if this desk can't reach the
-    folder or bucket.
+    corporation registry (`replace`). Every method raises ConsoleError `documents_unreachable` if this desk can't
+    reach the folder or bucket.
     """
 
     location: str
@@ -37,7 +37,9 @@ class DocumentStorage(Protocol):
         """
 
     def delete(self, path: str) -> None:
-        """Delete the content with this path, if there is any."""
+        """Delete the content with this path; do nothing if there is none. A folder raises ConsoleError `storage_full`
+        if the file can't be deleted.
+        """
 
     def list_all_paths(self) -> Iterator[str]:
         """Yield the path of every stored file or object, including those that aren't documents."""

@@ -127,7 +127,7 @@ def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever owns the schema, while nothing is open at the provider. Desks that run on are refused."""
-    monkeypatch.setattr(engine_module, "ADMISSION_CHECK_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(engine_module, "DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
     with place.opened(sandbox, **providers(sandbox.url)) as running:
         payment = paid(running, sandbox, "ORD-1")
         know_others(sandbox)

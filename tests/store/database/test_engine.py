@@ -233,8 +233,8 @@ def test_an_older_program_that_is_still_open_writes_no_more(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another desk has upgraded meanwhile: what this program would write may not mean the same any more."""
-    monkeypatch.setattr("console.store.database.engine.ADMISSION_CHECK_INTERVAL_SECONDS", 0.0)
-    database.admission = migrate.require_current_version
+    monkeypatch.setattr("console.store.database.engine.DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
+    database.database_check = migrate.require_current_version
     database.write(lambda tx: migrate.write_meta(tx.conn, "before", "yes"))
     with Database(str(database.url)).write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
