@@ -93,6 +93,7 @@ def find_missing_password_rules(conn: Connection) -> Sequence[str]:
 
 
 def _decode_text(value: object) -> str:
+    """Return bytes decoded as UTF-8, and any other value as a text; NULL becomes ""."""
     return value.decode() if isinstance(value, bytes) else str(value or "")
 
 

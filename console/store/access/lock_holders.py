@@ -440,6 +440,7 @@ def _format_transaction_id(format_id: int, first_part_length: int, id_bytes: byt
 
 
 def _encode_bytes(value: object) -> bytes:
+    """Return bytes unchanged, and any other value as UTF-8 bytes of its text: the driver may return either."""
     return value if isinstance(value, bytes) else str(value).encode()
 
 

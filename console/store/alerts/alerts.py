@@ -265,6 +265,7 @@ def _announce_change(conn: Connection, updated_row_count: int, alert_id: int, no
 
 
 def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
+    """Return the alerts that the query finds with the parameters `values`. Rows that can't be read are left out."""
     return unreadable_rows.read_each("alerts", conn.execute(query, values), lambda row: _make_alert(*row))
 
 

@@ -140,7 +140,7 @@ def list_due_events(
 
     Later events of a `record_key` wait until its oldest one is published, so the caller calls this function again
     after publishing. An event whose due time is later than `latest_credible` is returned, too: its due time was
-    written while a clock was ahead.
+    written while a clock was ahead. By default no due time is later.
     """
     return _select_events(
         conn,
@@ -179,6 +179,7 @@ def count_unpublished(conn: Connection) -> OutboxCounts:
 
 
 def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
+    """Return the events that the query finds with the parameters `values`. Rows that can't be read are left out."""
     return unreadable_rows.read_each("outbox", conn.execute(query, values), lambda row: _make_event(*row))
 
 

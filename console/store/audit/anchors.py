@@ -38,9 +38,12 @@ _newest_row = audit_log.alias("newest_row").c
 
 
 def _make_comparison_query(row_text: ColumnElement[str], *time_columns: ColumnElement[Any]) -> Select[Any]:
-    """Return the query of `compare_with_anchors`: one row with the number of anchors whose row is there, the id of a
-    resolved alert, and the newest row of the trail, with `time_columns`. `row_text` is SQL for the text of a row that
-    `_make_row_text` makes of an anchor. The server counts the rows, because it took a client longer to fetch them.
+    """Return the query of `compare_with_anchors`: one row with the number of anchors whose row is in the audit trail,
+    the id of a resolved alert that the database was set back, and the newest row of the trail. `row_text` is SQL for
+    the text that `_make_row_text` makes of an anchor. `time_columns` are further columns of the result: on a server
+    the time of the newest row and the present time.
+
+    The server counts the rows, because it took a client longer to fetch them.
     """
     present_count = select(func.count()).where(
         _LISTED_AUDIT_ROW_CONDITION, row_text.in_(bindparam("row_texts", expanding=True))
@@ -131,6 +134,7 @@ def _make_row_text(head: ChainHead) -> str:
 
 
 def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
+    """Return the parameters of a query that reads the rows of these anchors: `ids`, their row ids, sorted."""
     return {"ids": sorted({head.row_id for head in heads})}
 
 

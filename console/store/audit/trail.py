@@ -268,6 +268,7 @@ class AuditTrail:
         return self._committed_end
 
     def _remember_end(self, tx: Transaction, end: _ChainEnd) -> None:
+        """Remember the end of the chain as `tx` sees it; after the COMMIT of `tx`, also as the committed end."""
         self._uncommitted_end = (tx, end)
         tx.call_after_commit(lambda: self._remember_committed_end(end))
 

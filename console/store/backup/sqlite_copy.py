@@ -100,6 +100,9 @@ def _require_tables(conn: sqlite3.Connection, file: Path, names: Sequence[str]) 
 
 @contextmanager
 def _open_copy(file: Path) -> Iterator[sqlite3.Connection]:
+    """Context manager: open a copy of an SQLite file for reads only, check its integrity, and yield the connection.
+    Raises ConsoleError `bad_backup` (database) if the file is damaged or is no SQLite file.
+    """
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
             ((verdict,),) = conn.execute("PRAGMA integrity_check(1)")
@@ -140,6 +143,9 @@ def list_purchases_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry,
 
 
 def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
+    """Return the entry that a desk's spool would have for this purchase while its call is running. `row` is a row of
+    the query of `list_purchases_with_claim`.
+    """
     operation_id, client_id, number, record_id, operator, desk_id, started_at, fingerprint, provider_id = row
     intent = Intent(
         operation_id=operation_id,

@@ -442,6 +442,7 @@ def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **
 
 
 def _require_one_row(record: CreditCheck, row_count: int) -> None:
+    """Raise StaleRow if the update of `record` has changed no row (`row_count` isn't 1)."""
     if row_count != 1:
         raise StaleRow(record.id)
 

@@ -123,10 +123,12 @@ def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence
 
 
 def _compute_next_mark(after_mark: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
-    """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none
-    on SQLite, where no id is open. Once OPEN_ID_SECONDS have passed since the last closing of ids, the ids up to the
-    id that was the latest one then are closed: the reader expects no further rows with them, so the mark doesn't list
-    them.
+    """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none on
+    SQLite, where no id is open.
+
+    If at least OPEN_ID_SECONDS have passed since ids were closed the last time, ids are closed again: all ids up to
+    the one that was the newest at that last time. The reader expects no further rows with closed ids, so the mark
+    doesn't list them.
     """
     latest, now = max([after_mark.newest_id, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed_id, next_closed_id, last_closing_at = (

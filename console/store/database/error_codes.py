@@ -95,6 +95,7 @@ def find_error_number(error: DatabaseError | DBAPIError) -> int | None:
 
 
 def _find_driver_error_number(driver_error: BaseException | None) -> int | None:
+    """Return the error number in an exception of the database driver; None if the exception has none."""
     args = getattr(driver_error, "args", ())
     return args[0] if args and isinstance(args[0], int) else None
 
@@ -113,6 +114,7 @@ def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
 
 
 def _find_code_of_sqlite_message(message: str) -> ErrorCode | None:
+    """Return the error code for this message of SQLite, which gives no error numbers; None for another message."""
     return next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in message.lower()), None)
 
 
@@ -193,6 +195,7 @@ def is_wrong_audit_time(error: DBAPIError) -> bool:
 
 
 def _is_wrong_audit_time(error_number: int | None, message: str) -> bool:
+    """True if an error with this number and message means that the time of an audit row isn't the server's."""
     return error_number == 1644 and AUDIT_TIME_MESSAGE in message
 
 

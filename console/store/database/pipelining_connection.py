@@ -28,6 +28,10 @@ _MAX_CACHED_FIELDS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _DeferredStatement:
+    """A statement that waits to be sent with the next one. `check_row_count` is called with the number of its rows
+    (None: no check).
+    """
+
     sql: bytes
     check_row_count: Callable[[int], None] | None
 
@@ -117,6 +121,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         super().rollback()
 
     def _roll_back_or_close(self) -> None:
+        """Send ROLLBACK. If that fails, close the connection, which also ends the transaction."""
         try:
             self.rollback()
         except Exception:
@@ -152,6 +157,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
             self._raise_transaction_error()
 
     def _raise_transaction_error(self) -> None:
+        """Raise the first error of a deferred statement of this transaction. Do nothing if none has failed."""
         if self._transaction_error is not None:
             raise self._transaction_error
 

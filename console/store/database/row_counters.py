@@ -88,6 +88,7 @@ def require_remaining_ids(conn: Connection) -> None:
 
 
 def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
+    """Return the counters as `read_counters` does, but with the largest ids that an earlier call has read."""
     if conn.dialect.name == "sqlite":
         existing_counters = [
             RowCounter(str(name), int(seq) + 1, 2**63 - 1)

@@ -209,6 +209,10 @@ class _ConnectionOpener:
     def _connect_any(
         self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
+        """Open a connection to the console's database or, if the account has no right on it, to the database with the
+        views. Called by SQLAlchemy instead of its own function. Raises the error of the driver if the account may use
+        neither, or if no node accepts the connection.
+        """
         refusal: Exception | None = None
         for database in self._databases:
             try:
@@ -229,6 +233,9 @@ class _ConnectionOpener:
     def _connect_to_node(
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
+        """Open a connection to the first node that accepts it, beginning with the node of the last connection. Raises
+        the error of the driver if no node accepts it, or if the account has no right on the database.
+        """
         nodes, error = self._server.nodes, None
         for attempt in range(len(nodes)):
             node_index = (self._first_node + attempt) % len(nodes)
@@ -267,6 +274,9 @@ class _ConnectionOpener:
 
     @staticmethod
     def _store_idle_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        """Store the time from which a connection is idle. Called by SQLAlchemy when the connection returns to the
+        pool.
+        """
         record.info["idle_since"] = time.monotonic()
 
     def _check_idle(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:

@@ -196,6 +196,9 @@ class DocumentBucket:
             return  # another desk has renamed the object meanwhile
 
     def _read_metadata(self, path: str) -> dict[str, Any]:
+        """Return Google's description of the object with this path (JSON): its generation, size and so on. Raises the
+        errors of `_send_request`.
+        """
         metadata: dict[str, Any] = json.loads(
             self._send_request("GET", _OBJECT_PATH, *self._get_bucket_and_name(path))
         )

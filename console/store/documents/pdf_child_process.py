@@ -160,6 +160,7 @@ class _OpenPdfDocument:
         self._document: Any = None
 
     def count_pages(self) -> int:
+        """Return the number of pages. Raises PageRefused if the document can't be used."""
         return len(self._open_document())
 
     def render_page(self, index: int, width_px: int) -> tuple[dict[str, object], bytes]:
@@ -175,6 +176,7 @@ class _OpenPdfDocument:
                 return {"width": bitmap.width, "height": bitmap.height}, b"".join(rows)
 
     def read_page_text(self, index: int) -> str:
+        """Return the text of the page with this index (from 0), at most MAX_CHARACTERS_PER_PAGE characters of it."""
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             return "".join(chr(code) for code in self._read_character_codes(text) if code != _NO_CHARACTER)
 
