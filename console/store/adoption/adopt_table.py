@@ -88,9 +88,9 @@ def read_table(database: Database) -> LegacyTable:
 
 
 def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
-    """Return the changes of structure that this table of credit checks still needs before the console can use it,
-    in the order in which they must be made. `dialect` is sqlite or the dialect of a server; `zone`: the time
-    zone of the table's dates, None if it isn't known.
+    """Return the changes of structure that this table of credit checks still needs before the console can use it, in
+    the order in which they must be made. `dialect` is `sqlite`, or `mysql` for every server; `zone`: the time zone of
+    the table's dates, None if it isn't known.
     """
     changes = (
         *_list_conversion_changes(table),
@@ -102,8 +102,8 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table with the structure `table` already has this change. `dialect` is sqlite or the dialect of a
-    server; `zone` is the time zone of the table's dates, None if it isn't known.
+    """True if the table with the structure `table` already has this change. `dialect` is `sqlite`, or `mysql` for
+    every server; `zone` is the time zone of the table's dates, None if it isn't known.
     """
     return change.name not in {missing_change.name for missing_change in list_needed_changes(table, dialect, zone)}
 

@@ -249,7 +249,9 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
     doesn't have this program's form or wasn't written under the name of one of `writers`."""
 
     def make_root_key(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
-        """Return a key that is equal for the rows of one root: they have the same chain, database account and ranges."""
+        """Return a key that is the same for all rows of one root: these have the same chain, database account and
+        ranges of row ids. A row without a readable root gets a key of its own.
+        """
         row_id, session, person, root = row
         return (session, person, root.covered.previous_root_last_id, root.covered.root_last_id) if root else (row_id,)
 

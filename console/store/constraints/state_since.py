@@ -47,9 +47,9 @@ def make_sqlite_rule(*columns: str) -> TriggerRule:
 
 
 def make_server_assignment(table: str, event: str) -> str:
-    """Return the SQL statement with which a server's trigger ends. The statement sets `state_since` in an
-    inserted row that lacks it, and in a row whose state another application has changed. Return "" for another
-    table or event.
+    """Return the SQL statement with which a server's trigger on `table` for `event` (INSERT, UPDATE or DELETE) ends.
+    The statement sets `state_since` in an inserted row that lacks it, and in a row whose state another application
+    has changed. Return "" for DELETE, and for every table except those of credit checks and orders.
     """
     if table not in _STATE_SQL_BY_TABLE or event == "DELETE":
         return ""

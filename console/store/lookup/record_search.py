@@ -124,12 +124,14 @@ class _IndexedConditions:
 
 
 def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecords]:
-    """Return the records that fulfil all conditions of the search, by kind of record."""
+    """Return the records that fulfil all conditions of the search, by kind of record: at most `search.limit` of each
+    kind. A kind without a match has an empty result.
+    """
     return {queries.kind: _find_records_of_kind(conn, queries, search) for queries in QUEUE_TABLES}
 
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
-    """Return the records of one table that fulfil all conditions of the search."""
+    """Return the records of one table that fulfil all conditions of the search, at most `search.limit`."""
     lapsed_ids = get_lapsed_ids(queries, search.lapsed_ids)
     conditions = (
         None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
