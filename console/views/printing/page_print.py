@@ -96,7 +96,8 @@ class PagePrinter(QObject):
     # -- a record
 
     def print_record(self, kind: str, id: int, title: str, lines: Sequence[str]) -> None:
-        """Open the print dialog, and print a record to the printer that the person selects."""
+        """Open the print dialog, and print a record to the printer that the person selects. The arguments are those
+        of `print_record_to`."""
         self._open_print_dialog(lambda printer: self.print_record_to(kind, id, title, lines, printer))
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:

@@ -28,6 +28,7 @@ class PurchaseDialog(DialogFrame):
     """
 
     def __init__(self, context: WindowContext, plan: PurchasePlan, client: str | None, parent: QWidget) -> None:
+        """`client` is the id of the client to select at first; None selects the only client, if there is only one."""
         translate = context.translate
         super().__init__(
             translate("dialog.purchase.title", number=plan.corporation_number),

@@ -119,6 +119,8 @@ def _make_step_list(
     end_lines: list[TimelineLine],
     failed_codes: Collection[str] = (),
 ) -> QWidget:
+    """Return the list of the steps that the ended call has reached, and after them `end_lines`. A step whose code is
+    in `failed_codes` is shown as failed, every other step as complete."""
     step_lines = make_step_lines(context, tuple(steps.reached_steps), has_ended=True, failed_codes=failed_codes)
     lines = [*step_lines, *end_lines]
     timeline = TimelineList(context.translate("dialog.steps"), margin_px=0)

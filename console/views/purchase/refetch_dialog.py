@@ -183,7 +183,9 @@ class RefetchDialog(DialogFrame):
     # -- another person's re-fetch
 
     def _offer_to_watch(self, failure: Failure, person: str, since: datetime | None) -> None:
-        """Show that another re-fetch of the record runs, with a button that watches it until its end."""
+        """Show that another re-fetch of the record runs, with a button that watches it until its end. `failure` is
+        the refusal of this person's re-fetch; `person` is the name of the person who runs the other one, and `since`
+        the instant at which that one began (None if it isn't known)."""
         context = self._context
         self._watched_person = words.get_actor_name(person, context)
         self._watch = RefetchWatch(context, self._record.id, since, self)
@@ -250,7 +252,7 @@ class RefetchDialog(DialogFrame):
         self, title: str, content: QWidget, *, offers_pdf: bool, offers_comparison: bool = False
     ) -> None:
         """Show the end of the re-fetch. The main button opens the PDF (`offers_pdf`), or the comparison with the
-        older copy (`offers_comparison`)."""
+        older copy (`offers_comparison`); without both, it is hidden."""
         translate = self._context.translate
         open_button_text = translate("action.open_pdf") if offers_pdf else ""
         if offers_comparison:

@@ -100,7 +100,8 @@ class _SentenceUnit(QWidget):
         self._row.addWidget(widget)
 
     def show_chips(self, *, is_shown: bool, has_words: bool) -> None:
-        """Show or hide the drop-down lists; with `has_words`, also their words."""
+        """Show or hide the drop-down lists of this unit (`is_shown`). The words beside them are visible only with
+        `has_words`."""
         for chip in self.chips:
             chip.setVisible(is_shown)
         for label in self._labels:
@@ -138,7 +139,7 @@ class QueueFilterBar(Surface):
         }
         self._sentence_units = list(self._make_sentence_units())
         self._requested_list_names: set[str] = set()
-        offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
+        offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._offers_conditions(name)]
         list_title = translate("queue.filter.further")
         self.further_lists = FilterOperatorChip(
             list_title, [("", list_title), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
@@ -188,9 +189,9 @@ class QueueFilterBar(Surface):
                 )
             )
 
-    def _has_operators(self, name: str) -> bool:
-        """True if the list `name` has operators to offer: the list of clients only if clients are configured, every
-        other list always."""
+    def _offers_conditions(self, name: str) -> bool:
+        """True if the drop-down list `name`, such as "client", has conditions that a person can select: the list
+        "client" only if the settings have clients, every other list always."""
         return name != "client" or bool(self._context.settings.clients)
 
     @Slot(int)
@@ -214,7 +215,7 @@ class QueueFilterBar(Surface):
         entry shows the list."""
         lists = menu.addMenu(self._context.translate("queue.filter.further"))
         for name, chip in self.chip_by_list_name.items():
-            if chip.isHidden() and self._has_operators(name):
+            if chip.isHidden() and self._offers_conditions(name):
                 entry_text = self._context.translate(f"queue.filter.{name}")
                 lists.addAction(entry_text).triggered.connect(partial(self._show_filter_list, name))
 

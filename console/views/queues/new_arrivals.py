@@ -54,8 +54,11 @@ class QueueArrivals(QObject):
         self.button.hide()
 
     def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
-        """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list in the background. Then update the rows of the
-        table, and show on the button the number of items that have no row.
+        """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
+        with the rows of `table`. Replace each row whose item has changed. Show on the button the number of items that
+        have no row in the table. If these are all items of the list, also mark the rows whose records have left it.
+        If the table is empty and there are new items, emit `reload_requested` in place of showing the button. If
+        the items can't be read, change nothing.
         """
 
         self._compared_query = query

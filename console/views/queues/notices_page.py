@@ -260,7 +260,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
     def format_source(notice_item: UnmatchedNoticeItem) -> str:
         return wording.get_provider_name(notice_item.notice.source, context.language)
 
-    def make_proof_cell(notice_item: UnmatchedNoticeItem) -> StateCell:
+    def make_sender_proof_cell(notice_item: UnmatchedNoticeItem) -> StateCell:
         icon_name, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[notice_item.notice.proof]
         return StateCell(translate(f"notice.proof.{notice_item.notice.proof}"), icon_name, tone)
 
@@ -287,7 +287,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
                lambda item: notice_words.format_notice_amount(item.notice) or wording.NO_VALUE, "amount"),
         Column("type", translate("notice.column.type"), 170, format_type),
         Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
-        Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56), make_proof_cell,
-               "state"),
+        Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56),
+               make_sender_proof_cell, "state"),
         Column("cause", translate("column.cause"), 220, format_why, is_stretched=True),
     ]  # fmt: skip

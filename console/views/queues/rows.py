@@ -262,9 +262,10 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
 def _read_matches(
     services: "Console", query: QueueListQuery, filter_text: str, after_cursor: str | None, limit: int
 ) -> Rows:
-    """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
-    found, or after 5,000 searched items. `after_cursor` is the cursor that the previous page returned, None for the
-    first page; the search continues there when the person scrolls."""
+    """Return the next page of the items whose texts contain `filter_text`, the typed words in the form of
+    `_fold_text`. Reading stops when `limit` items are found, or after 5,000 searched items. `after_cursor` is the
+    cursor that the previous page returned, None for the first page; the search continues there when the person
+    scrolls."""
     items: list[QueueItem] = []
     is_first_page = after_cursor is None
     for _ in range(_MAX_SEARCHED_PAGES):
@@ -277,8 +278,9 @@ def _read_matches(
 
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
-    """True if the folded text occurs in a name, number or payer of the item's record, or if its digits are the
-    record's id or the beginning of its corporation number."""
+    """True if `filter_text`, the typed words in the form of `_fold_text`, occurs in the name of the company, in the
+    number or in the payer of the item's record. A text of digits, such as "7-1234", is also compared without its
+    spaces and hyphens: True if these digits are the record's id, or the beginning of its corporation number."""
     record = queue_item.record
     digits = filter_text.replace(" ", "").replace("-", "")
     corporation_number = case_words.get_corporation_number(record)

@@ -91,7 +91,8 @@ class ShownSavedView(QObject):
         )
 
     def show_problems(self, problems: tuple[str, ...]) -> None:
-        """Show a bar that names the parts of the view which the page can't use; do nothing if `problems` is empty."""
+        """Show a bar that names `problems`: the parts of the saved view which the page can't use, such as an unknown
+        condition, an unknown sort order or the key of an unknown column. Do nothing if `problems` is empty."""
         if problems:
             sentence = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(

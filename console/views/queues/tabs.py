@@ -57,8 +57,8 @@ class QueueTabs(TabBar):
             self.queue_chosen.emit(name)
 
     def _open_page(self, queue_name: str) -> None:
-        """Open another page, because that page shows the queue of the selected tab. If these tabs have the focus, the
-        tabs of the opened page get it."""
+        """Open the page that shows the queue with this name; it is another page than the one of these tabs. If these
+        tabs have the focus, the tabs of the opened page get it."""
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
         self._context.navigate(make_queue_route(queue_name))

@@ -89,7 +89,8 @@ class RunHeader(Surface):
         self._show_provider_files(run_details)
 
     def _show_provider_files(self, run_details: ReconciliationRunDetails) -> None:
-        """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
+        """Show the last _MAX_SHOWN_PROVIDER_FILES files that the run has compared, the last one first, each with its
+        SHA-256. If the run has compared no file,
         show a sentence about the way in which it has compared the payments.
         """
         context, lines = self._context, list[QWidget]()

@@ -186,7 +186,7 @@ def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast
 
 def _format_decision(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:
     """Return the sentence about a settled record: its title and its new state, and for a credit check the decided
-    outcome and AlarmBox's number."""
+    outcome and the number that AlarmBox gave to the purchase."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
     is_check = isinstance(record, CreditCheck)

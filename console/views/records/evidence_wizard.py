@@ -47,6 +47,10 @@ class EvidenceForm(QWidget):
         kind_buttons: Mapping[str, RadioButton],
         outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
+        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits.
+        `number_field` is the field for the id that the provider gave to the record. `kind_buttons` are the radio
+        buttons of the kinds of evidence ("number", "file", "text"), `outcome_buttons` those of the results, such as
+        "success"; both by name."""
         super().__init__()
         self._context, self._proposer = context, proposer
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
@@ -140,7 +144,8 @@ class EvidenceForm(QWidget):
         return make_column(*widgets, gap_px=4, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
-        """Return the widgets to show below the field for the provider's number; none by default."""
+        """Return the widgets to show below the field for the id that the provider gave to the record; none by
+        default."""
         return ()
 
     def _make_result_step(self) -> QLayout:
@@ -198,6 +203,7 @@ class EvidenceForm(QWidget):
 
     @property
     def evidence_kind(self) -> str:
+        """The name of the selected kind of evidence: "number", "file" or "text"; "" if none is selected."""
         return next((name for name, radio in self.kind_buttons.items() if radio.isChecked()), "")
 
     @property
@@ -207,8 +213,8 @@ class EvidenceForm(QWidget):
 
     @property
     def provider_id(self) -> int | str | None:
-        """The provider's number of the record, which is stored with the decision; None if the person has given
-        none."""
+        """The id that the provider gave to the purchase, payment or refund, as the person has typed it; it is stored
+        with the decision. None if the person has given none."""
         return None
 
     @property
@@ -234,7 +240,8 @@ class EvidenceForm(QWidget):
         )
 
     def _format_number_evidence(self) -> str:
-        """Return the text that is stored as evidence if the person gives the provider's number as evidence."""
+        """Return the text that is stored as evidence if the evidence is the id that the provider gave to the
+        record."""
         return self.number_field.text().strip()
 
     def find_disabled_reason(self) -> str:
@@ -268,7 +275,7 @@ class EvidenceForm(QWidget):
         self.reason_text_field.setVisible(self.evidence_kind != TEXT_EVIDENCE)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
         for name in self.outcome_buttons:
-            self._enable_result_button(
+            self._enable_or_disable_result(
                 name,
                 self._find_exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name),
             )
@@ -363,8 +370,9 @@ class EvidenceForm(QWidget):
         return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
-        """Show the effect of the selected result, and the second person who must confirm the decision. Implemented by
-        the subclass.
+        """Show two sentences: the state of the record before and after the selected result, and whether a second
+        person must confirm the decision, with the people who may. Without a selected result, show that nothing
+        changes yet. Implemented by the subclass.
         """
 
     def _find_second_person_refusal(self) -> str:
@@ -380,7 +388,9 @@ class EvidenceForm(QWidget):
             )
         return self._context.find_missing_right_reason("resolve_second")
 
-    def _enable_result_button(self, outcome_name: str, disabled_reason: str) -> None:
+    def _enable_or_disable_result(self, outcome_name: str, disabled_reason: str) -> None:
+        """Enable the radio button of the result `outcome_name` if `disabled_reason` is "". Otherwise disable and
+        deselect it, and show the reason."""
         radio = self.outcome_buttons[outcome_name]
         radio.setEnabled(not disabled_reason)
         radio.setAccessibleDescription(disabled_reason)

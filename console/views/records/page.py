@@ -599,8 +599,9 @@ class RecordPage(Page, Generic[ViewT]):
         role: TextRoleName = "data",
         tone: Tone = "text",
     ) -> CopyableId:
-        """Return a widget that shows an identifier with a copy button: `short_form` on screen, `copied_text` in the
-        clipboard, `name` for a screen reader. After a copy, a toast shows the copied text."""
+        """Return a widget that shows an identifier with a copy button: `short_form` on screen in the font of `role`
+        and the colour of `tone`, `copied_text` in the clipboard, `name` for a screen reader. After a copy, a toast
+        shows the copied text. With "" for both texts, the widget is empty until its method `show_id` is called."""
         identifier = CopyableId(
             short_form, copied_text, name, copy_label=self.context.translate("action.copy"), role=role, tone=tone
         )

@@ -32,8 +32,8 @@ _FINAL_REFUSAL_ERROR_CODES = frozenset(
 
 
 class ResolveForm(EvidenceForm):
-    """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs the
-    provider's number as evidence; the result "not bought" needs other evidence."""
+    """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs as
+    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence."""
 
     proposed_reasons = {
         NUMBER_EVIDENCE: DecisionReason.PROVIDER_SCREEN,

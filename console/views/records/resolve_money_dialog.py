@@ -23,10 +23,10 @@ MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(EvidenceForm):
-    """The form in which a person settles a payment or refund with an unknown outcome. If the person gives the
-    provider's number as evidence and chooses "completed", the service asks the provider to confirm this, and no
-    second person is needed. Every other decision needs two people. The result "completed" of a refund always
-    needs the provider's number.
+    """The form in which a person settles a payment or refund with an unknown outcome. If the person gives
+    as evidence the id that the provider gave to the payment or refund, and chooses "completed", the service asks the
+    provider to confirm this, and no second person is needed. Every other decision needs two people. The result
+    "completed" of a refund always needs the id that the provider gave to the refund.
     """
 
     proposed_reasons = {TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY}  # a number or file may come from several places
@@ -63,14 +63,14 @@ class ResolveMoneyForm(EvidenceForm):
 
     @property
     def _needs_number(self) -> bool:
-        """True if the selected result needs the provider's number, although the person gives a file or a text as
-        evidence."""
+        """True if the selected result needs the id that the provider gave to the refund, although the person gives a
+        file or a text as evidence."""
         return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
     def provider_id(self) -> str | None:
-        """The provider's number that the person has typed; None if there is none, or if neither the evidence nor
-        the result needs it."""
+        """The id that the provider gave to the payment or refund, as the person has typed it. None if the person has
+        typed none, or if neither the selected kind of evidence nor the selected result needs it."""
         number_field = self.refund_number_field if self._needs_number else self.number_field
         provider_id = number_field.text().strip()
         return provider_id if provider_id and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None

@@ -88,9 +88,10 @@ class RecordTabs(QWidget):
             self.tabs.setCurrentIndex(tab_names.index(str(tab_name)))
 
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]) -> None:
-        """Show the data of another record, or newer data of the same record, in the tabs that every record has. The
-        open tab stays open. `lines` are the lines of the timeline; `kind_tab_counts` are the numbers of items to
-        show in the titles of the `kind_tabs`."""
+        """Show the record of `view` in the tabs that every record has: `lines` in the timeline, then its notes,
+        evidence and audit entries. It is another record than before, or the shown record after it was read again;
+        the open tab stays open. Also show the number of items in the title of each tab: `kind_tab_counts` are the
+        numbers for the `kind_tabs`, in their order. The page fills the contents of the `kind_tabs` itself."""
         self._timeline_list.show_lines(lines)
         self._note_list.show_lines(make_note_lines(view.notes, self._context))
         self._evidence_view.show_evidence(list(reversed(view.evidence)))

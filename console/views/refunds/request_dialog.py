@@ -28,7 +28,8 @@ from console.wording.sentences import catalogue as wording
 
 class RefundDialog(DialogFrame):
     """The dialog in which a person (the maker) requests a refund. The payment provider gets no request yet,
-    because another person must approve the refund first."""
+    because another person must approve the refund first. `set_aside` is the money set aside from which the refund is
+    paid; None for an ordinary refund."""
 
     def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
         translate = context.translate

@@ -36,7 +36,8 @@ _MAX_TEXT_CHARACTERS = 300
 
 class RefundForm(QWidget):
     """The form with the inputs of a refund request. At first, the amount is the whole refundable amount and the
-    other inputs are empty.
+    other inputs are empty. `set_aside` is the money set aside from which the refund is paid; None for an ordinary
+    refund.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
@@ -270,8 +271,9 @@ class RefundForm(QWidget):
 
     @property
     def largest_requestable_minor(self) -> int:
-        """The largest amount that the person can request, in minor units: the refundable amount, without refunds that
-        were made elsewhere; for a refund from money set aside, the amount that is set aside."""
+        """The largest amount that the person can request, in minor units. This is the refundable amount, or less if
+        the provider has stated refunds that our sums don't contain, because they were made elsewhere. For a refund
+        from money set aside, it is the amount that is set aside."""
         if self._set_aside:
             return self._set_aside.amount_minor
         return min(self.plan.money.refundable, self.plan.payment.requestable_minor)

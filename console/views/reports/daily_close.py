@@ -45,8 +45,8 @@ _DAILY_CLOSE_FILE_FORMATS = [document_format.value for document_format in Docume
 
 @dataclass(frozen=True, slots=True)
 class _MoneySumRow:
-    """One row of the table of sums: the number of records and their sum in one currency, in minor units. `count`
-    is None for the net amount."""
+    """One row of the table of sums: the number of records and their sum in one currency, in minor units. `name` is
+    the name of the sum (one of DAILY_SUM_NAMES), or "net" for the net amount, which has no `count` (None)."""
 
     currency: str
     name: str

@@ -70,7 +70,8 @@ class ReportSection(QWidget):
     """Base class of the sections of the reports page. `name` is the name of the section and of its tab.
 
     Signals:
-    - was_read(object): the section shows figures that the service has read at this instant.
+    - was_read(object): the section shows newly read figures; the argument is the instant at which the service has
+      read them.
     - failed(object): the figures could not be read; the argument is the Failure. The section still shows the earlier
       figures.
     """

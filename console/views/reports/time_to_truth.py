@@ -23,14 +23,14 @@ _SHOWN_DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
 
 @dataclass(frozen=True, slots=True)
 class _TimeToTruthRow:
-    """One row of the report's table: the figures of one kind of record."""
+    """One row of the report's table. `kind` has the figures of one kind of record, such as refunds."""
 
     kind: TimeToTruth
 
 
 def _compute_bar_height(duration: timedelta | None) -> float:
-    """Return the height of the bar for a duration: the logarithm of its seconds, because a minute and a week must
-    both be visible in one chart. Return 0 for None."""
+    """Return the height of the bar for a duration: the natural logarithm of (1 + its seconds), because a minute and a
+    week must both be visible in one chart. Return 0 for None, an unknown duration."""
     return log1p(max(0.0, duration.total_seconds())) if duration is not None else 0.0
 
 

@@ -436,8 +436,9 @@ class WindowContext(QObject):
         return self.translate("reason.worker_away", since=away_since)
 
     def find_missing_right_reason(self, right: str) -> str:
-        """Return the reason why the acting person doesn't have this right: an unknown name, a missing role, or for a
-        purchase a person who may not buy. Return "" if the person has the right, if every person has all roles, if
+        """Return the text which says why the acting person doesn't have this right: the database has no operator of
+        the person's name; the person lacks the role for it; or, for the right to buy, the person has the role but
+        isn't allowed to buy. Return "" if the person has the right, if every person has all roles, if
         the operators aren't read yet, or if `right` is ""."""
         person = self.current_person
         if (
@@ -735,7 +736,8 @@ def _get_visit_ref(visit: RecordVisit) -> tuple[str, int]:
 
 
 def read_visit_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
-    """Return the stored visits, each as ((kind, id), instant). Invalid entries of `value` are ignored."""
+    """Return the visits in the stored JSON value `value`, each as ((kind, id) of the record, instant of the visit).
+    Entries that are no visits are left out; if `value` is no list, such as None, there are none."""
     visits = []
     for item in value if isinstance(value, list) else ():
         try:

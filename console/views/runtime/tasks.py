@@ -160,12 +160,14 @@ class Runner:
         lane: TaskLane = "quick",
         is_cancellable: bool = False,
     ) -> TaskHandle:
-        """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
-        GUI thread. If `caller` is destroyed before that, neither callback is called. Calls with the same `key` run
-        one after another. `label` names the call in the log. Return the handle of the call.
+        """Run `call` in a worker thread of the lane `lane` (see TaskRunner), and return its handle. When the call has
+        ended, pass its value to `on_done`, or its Failure to `on_failed`, in the GUI thread. If `caller` is destroyed
+        before that, neither is called. Calls with the same `key` run one after another; a call without a key waits
+        for no other. `label` names the call in the log.
 
-        A call in the lane `quick` only reads; if it is `is_cancellable`, `TaskHandle.cancel` also ends its statement
-        in the database. A statement of another call is never ended: it may belong to an action.
+        With `is_cancellable`, the call doesn't begin if `caller` is destroyed first, and `TaskHandle.cancel` drops
+        its value. In the lane `quick`, whose calls only read, `TaskHandle.cancel` then also ends the statement that
+        runs in the database. The statement of any other call is never ended, because it may belong to an action.
         """
 
         def run_call(report_progress: ProgressReporter) -> T:
@@ -188,7 +190,8 @@ class Runner:
     ) -> TaskHandle:
         """Run a call that reports its progress, in a worker thread, and return its handle. The call gets a
         ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
-        can find out whether the person has cancelled it.
+        can find out whether the person has cancelled it. The other arguments have the meaning that they have in
+        `run`.
         """
         return self._accept_task(
             Task(call, on_done, on_failed, on_progress, caller, label, key, lane, is_cancellable)

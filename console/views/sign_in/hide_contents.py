@@ -37,6 +37,7 @@ class WindowCover(QObject):
 
     @property
     def cover(self) -> QWidget | None:
+        """The widget that hides the window's contents at present; None if the window isn't covered."""
         return self._cover
 
     def show_cover(self, cover: QWidget) -> None:

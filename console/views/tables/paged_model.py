@@ -65,8 +65,8 @@ class PagedModel(PageUpdateModel):
         parent: QObject | None = None,
     ) -> None:
         """`get_key` returns the key by which a row is recognized when it is read again; `get_group` returns the
-        heading of a row. `rows_per_page` is the number of rows per page; `task_label` is the label of the calls that
-        read a page, under which the task runner lists them."""
+        heading above a row, and is None for a list without headings. `rows_per_page` is the number of rows per page;
+        `task_label` is the label of the calls that read a page, under which the task runner lists them."""
         super().__init__(columns, get_key, get_group, parent)
         self._runner, self._task_label, self._rows_per_page = runner, task_label, rows_per_page
         self._fetch_page: PageFetcher | None = None

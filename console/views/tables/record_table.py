@@ -412,7 +412,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self._span_heading_rows()
 
     def _has_outdated_sizes(self) -> bool:
-        """Return True if the text scale, the density or the theme has changed since the sizes were set."""
+        """Return True if the text scale, the density or the theme has changed since this table last set the heights
+        of its rows and the widths of its columns."""
         return hasattr(self, "_sized_at_revision") and self._sized_at_revision != current_appearance().revision
 
 

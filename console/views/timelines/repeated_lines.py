@@ -40,7 +40,7 @@ def group_repeated_lines(
     grouped_lines: list[GroupedLine] = []
     start_index = 0
     while start_index < len(lines):
-        events_per_repetition, repetition_count = _find_repetition(lines, start_index)
+        events_per_repetition, repetition_count = _find_repeated_events(lines, start_index)
         if not events_per_repetition:
             grouped_lines.append(GroupedLine(lines[start_index]))
             start_index += 1
@@ -65,7 +65,7 @@ def group_repeated_lines(
     return tuple(grouped_lines)
 
 
-def _find_repetition(lines: Sequence[TimelineLine], start_index: int) -> tuple[int, int]:
+def _find_repeated_events(lines: Sequence[TimelineLine], start_index: int) -> tuple[int, int]:
     """Return the length of the sequence of events that repeats itself from the line `start_index` on, and the number
     of its repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION
     events repeats itself there."""

@@ -88,8 +88,9 @@ class KeyButton(PaintedButton):
         binds_key: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds_key=False`, another widget
-        handles this key."""
+        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc"; "" for a button without shortcut. With
+        `binds_key=False`, another widget handles this key. `kind` is the appearance of the button, and `icon` the
+        name of the icon before its text ("" for none)."""
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason, self.block_reason = "", ""

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 def ask_for_save_path(
     parent: QWidget, title: str, suffixes: str | Sequence[str], on_chosen: Callable[[str], Any], name: str = ""
 ) -> None:
-    """Open the system's dialog for saving a file, and call `on_chosen` with the path that the person chooses.
-    `on_chosen` must be a slot of an object that exists as long as `parent`. `name` is the proposed file name, and
-    the first of `suffixes` the proposed suffix; a path without a suffix gets the suffix that is selected in the
-    dialog.
+    """Open the system's dialog for saving a file. When the person has chosen a path, call `on_chosen` with it; after
+    a cancel, don't call it. `on_chosen` must be a slot of an object that exists as long as `parent`, and must refuse
+    an existing file, because the dialog doesn't ask about one. `name` is the proposed file name, "" for none. The
+    dialog offers `suffixes`, such as "csv", and proposes the first; a path without a suffix gets the selected one.
     """
     offered_suffixes = [suffixes] if isinstance(suffixes, str) else list(suffixes)
     dialog = QFileDialog(parent, title)

@@ -71,6 +71,8 @@ class SearchBox(QObject):
         accessible_name: str,
         hints: Sequence[tuple[Sequence[str], str]] = (),
     ) -> None:
+        """`hints` are the shortcuts in the line at the bottom: pairs of the key caps and the name of their action,
+        such as (("↓", "↑"), "Choose")."""
         super().__init__(window)
         self.may_pick: Callable[[], bool] = lambda: True
         """Asked at Enter: False keeps the box open, because the results of the text aren't here yet."""

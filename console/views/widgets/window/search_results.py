@@ -31,9 +31,13 @@ _TITLE_X_PX, _DETAIL_X_PX, _AMOUNT_RIGHT_X_PX, _PROVIDER_X_PX, _STATE_X_PX, _MAR
 
 @dataclass(frozen=True, slots=True)
 class ResultEntry:
-    """One result of the search box. ResultList emits `key` when the person picks the result. A result with a
-    `disabled_reason` is muted, shows this reason and can't be picked. If `right_spoken` isn't "", screen readers
-    read it in place of `right_text`, for example a spoken form of an age."""
+    """One result of the search box, from left to right: the icon named `icon`, the title, a secondary text
+    (`detail`), an amount, the name of a provider, a state, and at the right end a text such as an age (`right_text`)
+    and a key cap (`key_cap` is the name of the key). "" and None show nothing.
+
+    ResultList emits `key` when the person picks the result. A result with a `disabled_reason` is muted, shows this
+    reason in place of `detail`, and can't be picked. If `right_spoken` isn't "", screen readers read it in place of
+    `right_text`, for example a spoken form of an age."""
 
     key: object
     icon: str

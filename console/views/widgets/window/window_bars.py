@@ -89,6 +89,9 @@ class TopBar(Surface):
         *,
         parent: QWidget | None = None,
     ) -> None:
+        """`product` is the product's name, `environment_word` the name of the environment, and `operator` the name of
+        the person. `search_words` and `page_menu_words` are the texts of the search button and of the button that
+        opens the menu of pages."""
         super().__init__(parent, is_raised=True, edge="bottom")
         self.setFixedHeight(current_appearance().frame_height("top_bar"))
         self._name = TextLabel(product, is_bold=True)
@@ -294,6 +297,7 @@ class ShortcutHintBar(Surface):
     too narrow for all shortcuts, the last ones are hidden; the label is always shown completely."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
+        """`hints` are pairs of the key caps and the name of their action, such as (("↓", "↑"), "Choose")."""
         super().__init__(parent, edge="top")
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
         self.status_label = TextLabel("", "small", "muted")
