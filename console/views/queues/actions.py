@@ -39,6 +39,7 @@ class QueuePageActions(QObject):
         selection: QueueSelection,
         get_current_row: Callable[[], QueueItem | None],
     ) -> None:
+        """`get_current_row` returns the queue's item in the current row of the table; None if no row is current."""
         super().__init__(page)
         self._context, self._page, self._selection, self._get_current_row = context, page, selection, get_current_row
         self.record_actions = RecordActionHandlers(context, page)

@@ -650,7 +650,8 @@ class QueuesPage(Page):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_grouping(self, *, is_by_cause: bool) -> None:
-        """Group the records by their cause or not, from the next read of the list on, and close all groups."""
+        """Group the records by their cause (`is_by_cause`) or not at all, from the next read of the list on, and
+        close all groups."""
         self.by_cause = is_by_cause
         self._opened_causes.clear()
 

@@ -59,7 +59,8 @@ class CollaborationActions(QObject):
 
     def take_record(self, kind: str, id: int, record_title: str = "") -> None:
         """Take the record for the acting person, without a confirmation: a take blocks no other person, it only
-        shows the name of the person who works on the record."""
+        shows the name of the person who works on the record. `record_title` is the title of the record in a refusal;
+        "" if the page shows only one record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
@@ -78,7 +79,8 @@ class CollaborationActions(QObject):
         self._action_handlers.page.refresh("taken")
 
     def give_back(self, kind: str, id: int, record_title: str = "") -> None:
-        """End the acting person's own take of the record."""
+        """End the acting person's own take of the record. `record_title` is the title of the record in a refusal; ""
+        if the page shows only one record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),

@@ -104,7 +104,8 @@ class _RecordColumnFactory:
     ) -> Column:
         """Return a column that shows the result of `format_cell` for the record of a row. `width_px` is the width in
         px at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{column_name}`.
-        With `is_stretched`, the column also takes free width of the table (see Column)."""
+        `kind` is the kind of the cells; with `is_stretched`, the column also takes free width of the table (see
+        Column)."""
         get_record = self.get_record
         title = self.context.translate(title_key or f"column.{column_name}")
         return Column(column_name, title, width_px, lambda item: format_cell(get_record(item)), kind, is_stretched)

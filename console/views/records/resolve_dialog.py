@@ -33,7 +33,8 @@ _FINAL_REFUSAL_ERROR_CODES = frozenset(
 
 class ResolveForm(EvidenceForm):
     """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs as
-    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence."""
+    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence. `proposer`
+    is the person whose proposed decision waits for a second person; None if no decision waits."""
 
     proposed_reasons = {
         NUMBER_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
@@ -128,10 +129,10 @@ class ResolveForm(EvidenceForm):
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a refusal
-    the person can correct the inputs and send them again. This isn't possible after an error with a code of
-    _FINAL_REFUSAL_ERROR_CODES, or if the record has changed since the dialog was opened; in the second case the
-    dialog shows the changed fields.
+    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm, also for
+    `proposer`). After a refusal the person can correct the inputs and send them again. This isn't possible after an
+    error with a code of _FINAL_REFUSAL_ERROR_CODES, or if the record has changed since the dialog was opened; in the
+    second case the dialog shows the changed fields.
     """
 
     def __init__(

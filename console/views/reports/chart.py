@@ -48,6 +48,7 @@ class Chart(QWidget):
     accessible_role = QAccessible.Role.Graphic
 
     def __init__(self, accessible_name: str, min_bar_height_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
+        """`min_bar_height_px` is the lowest height of the area of the bars, in px at text scale 1.0."""
         super().__init__()
         self.content = ChartContent((), (), "")
         self._min_bar_height_px = min_bar_height_px

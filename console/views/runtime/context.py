@@ -428,8 +428,8 @@ class WindowContext(QObject):
 
     def find_worker_away_reason(self, right_name: str = "") -> str:
         """Return the text which says that no worker is present, although this desk asks a worker to act. Return "" if
-        a worker is present, if this desk acts itself, or if the right only allows reading, for which no worker is
-        needed."""
+        a worker is present, if this desk acts itself, or if the right `right_name` only allows reading, for which no
+        worker is needed. With "", every action counts as one that needs a worker."""
         away_since = self.connection_state.worker_away_since
         if away_since is None or right_name in READING_RIGHTS:
             return ""

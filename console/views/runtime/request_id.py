@@ -27,6 +27,7 @@ class AttemptRequestIds:
     """
 
     def __init__(self, person_values: PersonValues | None = None) -> None:
+        """`person_values` stores the ids; with None, they are kept in memory only."""
         self._person_values = person_values
         self._id_by_attempt: dict[Hashable, str] = {}
 

@@ -41,6 +41,7 @@ class TaskRunner(QObject, Runner):
         slow_thread_count: int = 4,
         long_thread_count: int = 2,
     ) -> None:
+        """The three numbers are the maximum numbers of threads of the lanes `quick`, `slow` and `long`."""
         super().__init__(parent)
         self._pools = {
             "quick": ThreadPool("quick", quick_thread_count),

@@ -42,6 +42,7 @@ class ProgressReporter:
     """
 
     def __init__(self, send_value: Callable[[object], None]) -> None:
+        """`send_value` gets each reported progress value, in the worker thread."""
         self._send_value = send_value
         self._cancel_event = threading.Event()
         self.interruption = ReadInterruption()

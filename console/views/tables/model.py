@@ -32,8 +32,9 @@ ROW_CHANGE_ROLES = [
 
 class PageCacheModel(QAbstractTableModel):
     """The Qt model of a table whose rows are stored page by page in a PageCache: rows, headings of groups of rows,
-    and placeholders for rows that aren't loaded. `selected_keys` are the keys of the rows that the person has
-    selected.
+    and placeholders for rows that aren't loaded. `get_key` returns the key of a row; `get_group` returns the heading
+    above a row, and is None for a table without headings. `selected_keys` are the keys of the rows that the person
+    has selected.
 
     Signals:
     - selection_changed: the person has selected or deselected rows.

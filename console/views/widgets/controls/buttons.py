@@ -317,7 +317,7 @@ class ReasonLabel(TextLabel):
 
 class IconButton(PaintedButton):
     """A button of 24 px with an icon and no text, such as "copy" or "close". `accessible_name` is its name for screen
-    readers and its tooltip; `icon` is the name of the icon.
+    readers and its tooltip; `icon` is the name of the icon, and `size_px` its side in px.
     """
 
     def __init__(self, icon: str, accessible_name: str, *, size_px: int = 14, parent: QWidget | None = None) -> None:

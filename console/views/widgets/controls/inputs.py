@@ -90,6 +90,8 @@ class Field(QWidget):
         is_right_aligned: bool = False,
         parent: QWidget | None = None,
     ) -> None:
+        """`label` is the text above the input. The typed text has the font of the text role `role`; for an amount,
+        it is right-aligned (`is_right_aligned`)."""
         super().__init__(parent)
         self._role: TextRoleName = role
         self._announced_error = ""

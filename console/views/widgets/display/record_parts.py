@@ -345,7 +345,8 @@ _FACT_GAP_PX = 12  # at text size 1
 
 
 class FactList(QWidget):
-    """A list of labels (muted) and their values in two columns, for side panels and dialogs."""
+    """A list of labels (muted) and their values in two columns, for side panels and dialogs. `facts` are the first
+    lines, each as a pair of label and value."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -92,6 +92,7 @@ class DialogFrame(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         """`main_button_text` is the text of the main button, which starts the dialog's action; "" hides this button.
+        `kind` is the appearance of the main button: "danger" for an action that deletes or rejects something.
         `hint` is the text at the left of the footer; `close_name` is the accessible name of the close button in
         the corner.
         """
