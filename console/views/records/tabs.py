@@ -218,8 +218,8 @@ def make_audit_table(context: WindowContext) -> StaticTable:
 
 
 def format_answer(stored_text: str | None) -> str:
-    """Return the text of a stored answer. JSON is returned with one value per line, any other text unchanged, and
-    "" for None."""
+    """Return the text of a stored answer of a provider. JSON is returned with one value per line, any other text
+    unchanged, and "" for None."""
     try:
         return json.dumps(json.loads(stored_text or ""), ensure_ascii=False, indent=2)
     except ValueError:

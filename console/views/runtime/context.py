@@ -629,8 +629,9 @@ class WindowContext(QObject):
         )
 
     def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
-        """Store in `connection_state` the seconds that the provider took to answer an acting call, or that it didn't
-        answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence.
+        """Store in `connection_state` the seconds after which an acting call has ended, and whether the provider was
+        silent: it wasn't if the call has succeeded (`failure` is None) or the provider has refused it. Do nothing if
+        `provider` is "", or if the failure doesn't show whether the provider has answered, such as a missing right.
         """
         if not provider:
             return

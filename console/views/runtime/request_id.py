@@ -54,6 +54,7 @@ class AttemptRequestIds:
             self._store_request_id(attempt, None)
 
     def _store_request_id(self, attempt: Hashable, request_id: str | None) -> None:
+        """Store the request id of the attempt in the PersonValues; None removes the stored one."""
         if self._person_values is not None:
             self._person_values.store(_make_stored_id_name(attempt), request_id)
 

@@ -308,6 +308,8 @@ def decode_route(value: object) -> Route | None:
 
 
 def _parse_trail(value: object) -> tuple[int | RecordRef, ...]:
+    """Return the trail in a stored JSON value: a list of ids of credit checks and of pairs of kind and id. Items that
+    are neither are left out; a value that is no list gives an empty trail."""
     trail: list[int | RecordRef] = []
     for item in value if isinstance(value, list | tuple) else ():
         if type(item) is int:

@@ -19,7 +19,8 @@ the mouse are written once.
 
 class ValueSource(Protocol):
     """The interface of the file that stores the values of one person. `read` and `change` are called in a worker
-    thread."""
+    thread. `change` writes the values of `changes`, by name (None deletes a value). Both return the values that the
+    file has then."""
 
     def read(self) -> StoredEntries: ...
 
@@ -69,6 +70,8 @@ class StoredValues(QObject):
     def _set_values_and_source(
         self, person: str, value_source: ValueSource | None, stored_entries: StoredEntries
     ) -> None:
+        """Set the values `stored_entries` as those of this person, and emit `loaded`. Changes are written to
+        `value_source`; with None, because the file couldn't be read, they are kept in memory only."""
         self.person, self._value_source = person, value_source
         self.is_first_use = (
             value_source is not None and not stored_entries.values and stored_entries.set_aside_path is None

@@ -232,6 +232,8 @@ def compute_full_height(area: QAbstractScrollArea) -> int:
 
 
 def _compute_content_height(content: QWidget | None, width_px: int) -> int:
+    """Return the minimum height, in px, that the layout of `content` needs at this width; 0 for None, and for a
+    widget without a layout."""
     layout = None if content is None else content.layout()
     if layout is None:
         return 0
