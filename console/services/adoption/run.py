@@ -228,6 +228,8 @@ class AdoptionRun:
         return Counter(respelled=1)
 
     def _mark_unreadable(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
+        """Mark the row as one whose corporation number can't be read, and open a case about it. Return the counts; no
+        changes if the row was marked before."""
         if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
             return _NO_CHANGE_COUNTS
         facts = (
@@ -248,6 +250,8 @@ class AdoptionRun:
             self._write_and_count(partial(self._mark_duplicates, chunk))
 
     def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
+        """Mark these rows as duplicates of live rows, open a case about each, and return the counts. Each row is (id,
+        id of the live row, corporation number)."""
         marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._read_clock())]
         adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._read_clock())
         for record_id, live_id, number in marked_rows:
@@ -277,6 +281,8 @@ class AdoptionRun:
             return adopt_rows.list_unadopted_rows(conn, after_id, up_to_id, ROWS_PER_TRANSACTION)
 
     def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
+        """Compare each of these rows (id, stored corporation number) with the live row that has the same claim
+        (`_compare_with_live_row`). Return the counts of the changes."""
         return sum((self._compare_with_live_row(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
     def _compare_with_live_row(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
@@ -302,6 +308,9 @@ class AdoptionRun:
         )
 
     def _adopt_row_with_claim(self, tx: Transaction, record: CreditCheck, corporation_number: str) -> ChangeCounts:
+        """Adopt a row of another application that gets or keeps the claim for the corporation number, and return the
+        counts of the changes. A pending or successful row without the provider's id gets the work needs_review.
+        Raises RunAgain if another row has just got the claim, or if the row has changed meanwhile."""
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
         column_values = {

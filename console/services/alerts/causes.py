@@ -68,6 +68,7 @@ def _list_subject_ids(given_alerts: Iterable[Alert], kind: str) -> set[int]:
 
 
 def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
+    """Return, by refund id, the payment id of each refund of `ids`; missing refunds are left out."""
     refund_records = (refunds.find(conn, id) for id in ids)
     return {refund.id: refund.payment_id for refund in refund_records if refund is not None}
 
@@ -191,6 +192,7 @@ class AffectedRecordReader:
 
 
 def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int, str]) -> str:
+    """Return the name of the provider that the record belongs to; empty for a record without a provider."""
     match record:
         case Payment():
             return record.provider

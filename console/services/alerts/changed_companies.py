@@ -465,6 +465,8 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
 def _make_event_facts(
     facts_before: WatchedFacts, present_facts: WatchedFacts, registry_date: date
 ) -> Mapping[str, object]:
+    """Return the facts for the outbox event of a changed corporation: the names of the changed facts, all facts
+    before and after the change, and the registry date."""
     return {
         "changed": sorted(find_changes(facts_before, present_facts)),
         "before": make_facts_object(facts_before),
@@ -480,6 +482,8 @@ def _record_alert_change(
     alert: Alert,
     facts: Mapping[str, object] | None = None,
 ) -> None:
+    """Add the event `event_name` (AlertRaised or AlertResolved) about the alert to the outbox, and write an audit
+    entry. `facts` are added to the event."""
     number = format_number_of_subject(alert.subject_id)
     outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
     action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED

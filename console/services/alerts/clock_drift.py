@@ -35,6 +35,7 @@ class ClockDriftAlerts:
     """Raises and resolves the alerts about desks and workers whose clock differs from the database server's clock."""
 
     def __init__(self, context: ServiceContext, read_machine_time: Callable[[], datetime] | None = None) -> None:
+        """`read_machine_time` returns the time by this machine's clock; with None, the system's clock is read."""
         self._context, self._machine_time = context, read_machine_time or SystemClock().now
 
     def update_alerts(self) -> int:

@@ -298,6 +298,9 @@ class AlertService:
 
 
 def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
+    """Return the request id of the acknowledgement of the alert `alert_id`, which is one of `ids`: the id of the
+    whole call if it has only this alert, otherwise the first 40 characters of that id with the alert's id. None if
+    the call has no request id."""
     return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 

@@ -265,6 +265,10 @@ class IncidentService:
         arguments: tuple[object, ...],
         now: datetime,
     ) -> IncidentStep | None:
+        """Return the step that stores this action of the person on the incident; None if the action would change
+        nothing. `arguments` are the other arguments of the action, such as the end of a snooze and its note. Raises
+        already_decided if all alerts of the incident are resolved, in_progress if another person owns it, and usage
+        for invalid arguments."""
         _require_open(incident)
         step = IncidentStep(incident.id, 0, action, person, now)
         match action, arguments:

@@ -105,6 +105,8 @@ class OutboxSender:
             )
 
     def _send_event(self, publisher: AlertPublisher, event: OutboxEvent) -> str | None:
+        """Send one event, and mark it as published if the publisher has accepted it; otherwise schedule the next
+        attempt. Return None if it was accepted, otherwise the publisher's error text."""
         context = self._context
         context.failpoints.reach("before_publish")
         error = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
@@ -118,6 +120,8 @@ class OutboxSender:
         return error
 
     def _compute_next_attempt_at(self, event: OutboxEvent) -> datetime:
+        """Return the time of the next attempt to send the event: the wait grows with the number of earlier attempts,
+        and varies at random by RETRY_JITTER_FRACTION."""
         wait = OUTBOX_RETRY_WAITS[min(event.attempts, len(OUTBOX_RETRY_WAITS) - 1)]
         jitter_factor = 1 + RETRY_JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
         return self._context.now() + self._context.scale.scale_delta(wait * jitter_factor)
@@ -125,6 +129,8 @@ class OutboxSender:
     # Alert
 
     def _update_unpublished_age_alert(self) -> None:
+        """Raise an alert if the oldest unpublished event is older than UNPUBLISHED_ALERT_AGE; otherwise resolve the
+        open alert about this, if there is one."""
         context = self._context
         with context.database.read() as conn:
             unpublished_counts = outbox.count_unpublished(conn)

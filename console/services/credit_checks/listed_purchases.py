@@ -64,6 +64,7 @@ def refuse_denial_of_listed_purchase(
     outcome = reader.find_purchases(corporation_number)
 
     def store_and_compare(tx: Transaction) -> bool:
+        """Store the list. Return True if it has a purchase that may be the denied one."""
         store_answer(tx, outcome)
         return bool(_list_purchases_of_no_record(tx.conn, outcome, sent_at, context.now()))
 
@@ -80,7 +81,7 @@ def compare_denied_purchases(
     credit check. The case stops the new purchase until a person acknowledges it. After that, this listed purchase
     opens no other case, but a further purchase in the list does. If the database has lost the earlier purchase, it
     has no record for a case: then the new purchase is refused until a person has resolved the lost purchase's
-    operation with the listed id.
+    operation with the id of the purchase in the list.
 
     Raises already_purchased if the list has a purchase that may be an earlier one that the database has lost and two
     people have denied. Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the
@@ -104,10 +105,14 @@ def compare_denied_purchases(
     outcome = reader.find_purchases(corporation_number)
 
     def store_and_compare(tx: Transaction) -> Intent | None:
+        """Store the list. Open a case if the list has a purchase that may be that of a denied credit check. Otherwise
+        return the lost purchase that may be in the list; None if there is none, or if a case was opened."""
         _store_list(context, tx, denied_checks, lost_purchases, outcome)
         seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
 
         def find_unseen(sent_at: datetime | None) -> str | None:
+            """Return the text (`format_observed_purchase`) of a listed purchase that may be the one sent at
+            `sent_at`, unless a person has acknowledged a case with this text; None if there is none."""
             reports = _list_purchases_of_no_record(tx.conn, outcome, sent_at, context.now())
             texts = (outcomes.format_observed_purchase(report.credit_check_id) for report in reports)
             return next((text for text in texts if text not in seen), None)
@@ -137,8 +142,10 @@ def _store_list(
     lost_purchases: Sequence[Intent],
     outcome: ListOutcome,
 ) -> None:
-    """Store AlarmBox's list as evidence of the newest denied credit check; if there is none, of the oldest lost
-    purchase."""
+    """Store AlarmBox's list of purchases (`outcome`) as evidence of the first of `denied_checks`, the credit checks
+    about which two people have decided that they were not bought, newest first. Without such a credit check, store it
+    as evidence of the operation of the first of `lost_purchases`, the purchases that the database has lost, oldest
+    first."""
     if denied_checks:
         outcomes.store_answer_evidence(context, tx, denied_checks[0], outcomes.LIST_CALL_NAME, outcome)
         return
@@ -148,8 +155,9 @@ def _store_list(
 
 
 def make_lost_purchase_error(intent: Intent) -> ConsoleError:
-    """Return the error already_purchased for a corporation number that a purchase holds which the database has lost:
-    its entry in the spool of a desk."""
+    """Return the error already_purchased for a new purchase that is refused because of an earlier purchase which the
+    database has lost. `intent` is the earlier purchase's entry in the spool of a desk; the error's detail names its
+    operation, its operator and its time."""
     detail: AlreadyPurchasedDetail = {
         "source": "desk",
         "operation_id": intent.operation_id,
@@ -161,7 +169,7 @@ def make_lost_purchase_error(intent: Intent) -> ConsoleError:
 def _list_purchases_of_no_record(
     conn: Connection, outcome: ListOutcome, sent_at: datetime | None, now: datetime
 ) -> list[CheckReport]:
-    """Return the purchases in AlarmBox's list `outcome` that are not over at `now`, were made on the day before
+    """Return the purchases in AlarmBox's list `outcome` that have not expired at `now`, were made on the day before
     `sent_at` or later (None: on any day), and belong to no credit check here; none if the list can't be used. A
     purchase without a day counts as possibly made on any day.
     """
@@ -177,8 +185,9 @@ def _list_purchases_of_no_record(
 
 
 def _has_expired(report: CheckReport, now: datetime) -> bool:
-    """True if the validity of the listed purchase has ended at `now`. AlarmBox's statement takes precedence over its
-    date."""
+    """True if the listed purchase has expired at `now`. If AlarmBox states that it has or hasn't expired, this
+    counts; otherwise its expiration date decides.
+    """
     if report.expired is not None:
         return report.expired
     return report.expiration_date is not None and get_end_of_day(report.expiration_date) <= now

@@ -81,6 +81,8 @@ def _find_page_count(content: bytes) -> int | None:
 def _find_version_index(
     versions: tuple[Document, ...], sha256: str | None, default_index: int, record_id: int
 ) -> int:
+    """Return the index in `versions` of the PDF with this SHA-256; `default_index` if `sha256` is None. Raises
+    not_found for the credit check `record_id` if none of the versions has this SHA-256."""
     if sha256 is None:
         return default_index
     for index, version in enumerate(versions):

@@ -55,7 +55,7 @@ class CreditCheckProber:
 
         Raises outcome_unknown (detail.record) if the purchase stays unknown; in_progress while the call of the
         purchase runs; not_found for an unknown credit check; not_allowed if the acting person has no right to probe;
-        a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
+        an error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, record_id):
             self._context.require_right("probe")
@@ -152,9 +152,9 @@ class CreditCheckProber:
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
         """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None if
-        the credit check is settled (also by another process meanwhile), otherwise the reason why it is not. If the
-        credit check is not settled and `is_automatic` is True, schedule the next probe; after the last probe of the
-        schedule, set the work to needs_review.
+        the credit check is settled (also by another process meanwhile), otherwise the code of the reason why it is
+        not. If the credit check is not settled and `is_automatic` is True, schedule the next probe; after the last
+        probe of the schedule, set the work to needs_review.
         """
         return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, is_automatic))
 
@@ -162,6 +162,9 @@ class CreditCheckProber:
     def _apply_answer_in_transaction(
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
+        """Store the provider's list of purchases (`outcome`) as evidence, and settle the credit check if a purchase
+        in the list certainly belongs to it. Return None if the credit check is settled, otherwise the code of the
+        reason. With `is_automatic`, also schedule the next probe if it isn't settled."""
         context, reason = self._context, outcome.reason
         outcomes.store_answer_evidence(context, tx, record, outcomes.LIST_CALL_NAME, outcome)
         current = credit_checks.find(tx.conn, record.id) or record
@@ -186,8 +189,9 @@ class CreditCheckProber:
     def _find_unused_report(
         self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]
     ) -> tuple[CheckReport | None, str]:
-        """Return the provider's report of the purchase of `record` and a reason; the report is None if no report
-        certainly belongs to the purchase.
+        """Return the provider's report that certainly belongs to the purchase of `record`, with the reason code
+        `found`. If no report certainly belongs to it, return None and the code of the reason, such as
+        `several_found`.
 
         A report certainly belongs to the purchase if all of these are true: its purchase date is the day of sending
         (in Japan) or later; no credit check here has its id; no other report without a credit check here has the day
@@ -335,6 +339,9 @@ class CreditCheckProber:
 
 
 def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:
+    """Return the text of the case that must be opened because the provider's answer to a read contradicts the bought
+    credit check: the provider doesn't have it, or has another corporation under its id. Return None if the answer
+    doesn't contradict it."""
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return outcomes.UNKNOWN_AT_PROVIDER
     number = outcome.found.corporation_number if outcome.found else None

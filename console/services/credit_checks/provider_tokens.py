@@ -101,8 +101,9 @@ class DatabaseTokenStore:
         return new_row.version if is_stored else None
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-        """Return a pair of tokens newer than `outdated_pair`: the stored pair or, under the lease
-        REFRESH_LEASE_NAME, a new pair from `exchange`.
+        """Return a pair of tokens newer than `outdated_pair` (None: any stored pair is newer): the stored pair or,
+        under the lease REFRESH_LEASE_NAME, a new pair from `exchange`. `exchange` sends a refresh token to the
+        provider and returns the new pair, None if the provider refuses the token.
 
         Raises CredentialsRefused if no refresh token remains: no pair is stored or the provider refuses its refresh
         token, and the refresh token from the settings is missing, already used or refused. Raises TokenUnavailable if
@@ -144,6 +145,9 @@ class DatabaseTokenStore:
     def _store_pair(
         self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
     ) -> TokenPair:
+        """Store the new pair of tokens in place of the row `stored_token` (None: no row is stored), and return the
+        pair with its version. If another desk has replaced the row meanwhile, return the pair of that desk.
+        `first_token` is the refresh token from the settings if the provider gave the pair for it, otherwise None."""
         new_row = self._make_token_row(stored_token, new_pair, first_token)
         if not self._context.write(
             lambda tx: self._replace_token_row(tx, stored_token, new_row, AuditAction.TOKEN_REFRESHED)
@@ -174,6 +178,8 @@ class DatabaseTokenStore:
     def _replace_token_row(
         self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken, action: AuditAction
     ) -> bool:
+        """Write `new_row` in place of the row `stored_token` (None: no row is stored), with an audit entry. Return
+        False, and write nothing, if another desk has replaced the row meanwhile."""
         is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, self._context.now())
         if is_stored:
             self._context.record_audit(tx, action, self._provider, {"version": new_row.version}, kind="provider")

@@ -70,10 +70,10 @@ def contradicts_answer_on_desk(context: ServiceContext, conn: Connection, record
 def find_credit_checks_with_provider_id(
     context: ServiceContext, tx: Transaction, provider_id: int
 ) -> tuple[CreditCheck, ...]:
-    """Return the credit checks that have this id of the provider, in a transaction that may write the id into another
-    credit check. Transactions that call this function with the same id run one after another. Without this, two of
-    them could give the id to two credit checks: the database has no unique index over these ids, because the credit
-    checks of two clients may have the same id.
+    """Return the credit checks that have AlarmBox's id `provider_id`, in a transaction that may write this id into
+    another credit check. Transactions that call this function with the same id run one after another. Without this,
+    two of them could give the id to two credit checks: the database has no unique index over these ids, because the
+    credit checks of two clients may have the same id.
     """
     lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")
     return credit_checks.list_by_provider_id(tx.conn, provider_id)

@@ -122,7 +122,9 @@ class PurchaseResolver:
                 if record.certainty is Certainty.UNKNOWN:
                     result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
                 else:
-                    result = self._decide_purchase_of_writer(record, provider_id, person_proof, person.name)
+                    result = self._decide_purchase_of_other_application(
+                        record, provider_id, person_proof, person.name
+                    )
             else:
                 if record.state is CheckState.SUCCESS:
                     raise make_undecidable_error(record)
@@ -319,7 +321,7 @@ class PurchaseResolver:
 
     # Left open by another application, decided by two people
 
-    def _decide_purchase_of_writer(
+    def _decide_purchase_of_other_application(
         self, record: CreditCheck, provider_id: int, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Propose, or confirm as the second person, that the credit check of another application is the purchase with

@@ -275,10 +275,13 @@ def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COM
 def _list_known_anchors(
     spool: Spool, database_id: str, newest_read: ChainHead | None, limit: int
 ) -> tuple[ChainHead, ...]:
+    """Return this desk's anchors for the database with this id: the newest audit entries that the desk committed (at
+    most `limit`), and `newest_read`, the newest audit entry that it only read (None: there is none)."""
     return (*spool.list_newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
 
 
 def _parse_anchor(stored_anchor: str | None) -> ChainHead | None:
+    """Return the anchor in the JSON text of the spool; None if the spool has none."""
     return ChainHead(*json.loads(stored_anchor)) if stored_anchor and stored_anchor != "null" else None
 
 

@@ -200,6 +200,8 @@ class IdempotencyKeyService:
     def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
     ) -> HeldIdempotencyKey | str:
+        """Do the work of `acquire_key` in the transaction `tx`: return the stored result, or insert the journal row
+        of a new attempt and return the acquired key. Raises the errors of `acquire_key`."""
         context, holder, now = self._context, self._context.make_holder(), self._context.now()
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, now))
         attempt = idempotency.find_use(tx.conn, key)
@@ -217,6 +219,9 @@ class IdempotencyKeyService:
         return HeldIdempotencyKey(operation.id, fence, key, fingerprint, epoch)
 
     def _end_attempt(self, held_key: HeldIdempotencyKey, state: OperationState, result: str | None) -> bool:
+        """End the attempt that holds the key with this state and result; in the state failed, the key becomes free.
+        Return False, and write nothing, if another process has ended the attempt meanwhile."""
+
         def end_operation(tx: Transaction) -> bool:
             is_owner = idempotency.end_operation(
                 tx.conn, held_key.operation_id, held_key.fence, state, result, self._context.now()

@@ -28,9 +28,10 @@ class ClaimedRecord:
     """The record of an operation, as the first transaction (tx1) has claimed it.
 
     `kind` and `id` identify the record; `key` is the idempotency key and `fingerprint` the fingerprint of the
-    request. A purchase has `client_id` and `corporation_number`, the pair that the unique index admits only once.
-    A refund has `payment_id`, `provider_key` (our idempotency key at the provider) and `amount_minor` (minor
-    units).
+    request. The other fields are None unless the kind needs them. A purchase has `client_id` and
+    `corporation_number`, the pair that the unique index admits only once. A refund has `payment_id`, `provider_key`
+    (our idempotency key at the provider) and `amount_minor` (minor units). The start of a payment has
+    `corporation_number`, `provider_key` (see `make_started_payment_key`) and `amount_minor`.
     """
 
     kind: str
@@ -113,7 +114,8 @@ class OutcomeUnrecorded(ConsoleError):
     """The error outcome_unknown of a call whose outcome could not be written to the database.
 
     If `is_spooled` is True, the answer is in the desk's spool and a process of the desk will deliver it. Otherwise
-    people must decide; detail.provider_id is the provider's id for the record, None if the answer had none.
+    people must decide; detail.provider_id is the id that the provider gave to the record in its answer, None if the
+    answer had none.
     """
 
     def __init__(

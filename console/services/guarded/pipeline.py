@@ -204,6 +204,8 @@ class GuardedPipeline:
     def _require_lease(
         self, tx: Transaction, operation: GuardedOperation[T], pending_lease: PendingLease | None
     ) -> Lease | None:
+        """Return the lease that `_begin_lease` has requested in the same transaction; None if the operation needs
+        none. Raises _LeaseHeldByOther if another holder has it."""
         if pending_lease is None or operation.lease is None:
             return None
         lease = pending_lease.find_lease()
@@ -214,6 +216,7 @@ class GuardedPipeline:
     def _insert_journal_row(
         self, tx: Transaction, operation: GuardedOperation[T], operation_id: str, subject: ClaimedRecord
     ) -> int:
+        """Insert the journal row of the operation, and return its fencing token."""
         journal_row = NewOperation(
             operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
             subject.key, subject.fingerprint, self._make_answer_key(operation, operation_id),
@@ -224,6 +227,7 @@ class GuardedPipeline:
         )
 
     def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
+        """Return the answer key of the operation; None for an operation without effect."""
         return self._context.find_answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
@@ -298,10 +302,14 @@ class GuardedPipeline:
     def _call_provider(
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
-        """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
-        the provider may have received the request. If a signal ends the call, an answer that has arrived is returned
-        or recorded. An operation with effect is not sent if it has lapsed before the first byte of the request is
-        sent.
+        """Call the provider and return the outcome. If an Exception ends the call, the outcome is unknown, because
+        the provider may have received the request.
+
+        An operation with effect is not sent, and the returned outcome says so, in two cases: a signal (Ctrl+C,
+        SIGTERM) has arrived before the call, or the operation has lapsed before the first byte of the request (see
+        `_may_send`). If KeyboardInterrupt ends the call of an operation with effect, return the answer that has
+        arrived, or an unknown outcome if none has. Any other BaseException, and KeyboardInterrupt during an operation
+        without effect, is raised after this outcome was recorded.
         """
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
@@ -426,6 +434,8 @@ class GuardedPipeline:
             leases.release(tx.conn, claimed_operation.lease)
 
     def _spool_answer(self, claimed_operation: ClaimedOperation, outcome: Outcome[T]) -> bool:
+        """Write the outcome into the desk's spool, because the second transaction (tx2) has failed. Return False if
+        this fails, too; the failure is logged."""
         _log.exception("operation %s: the outcome could not be recorded", claimed_operation.operation_id)
         answer: Answer = replace(outcome, found=find_storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:

@@ -87,8 +87,8 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 
 def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
-    """Return None. A caller passes this function as `find_answer` for acts that may run again, because they only
-    read or return an existing record."""
+    """Return None. This is the default `find_answer` of `RequestIdService.act_once`: it suits acts that may run
+    again, because they only read or return an existing record."""
     return None
 
 
@@ -353,12 +353,16 @@ class RequestIdService:
         return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 
     def _count_and_return_refusal(self, refusal: ConsoleError) -> ConsoleError:
+        """Add the refusal to the counters of this process, and return it unchanged."""
         self._context.counters.count_refusal(refusal.code)
         return refusal
 
     # Run the act and store its answer
 
     def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
+        """Run `act` under the acquired request id, store its answer, and return its value or raise its error. If
+        another call has acquired the id meanwhile, and this act had no effect, return or raise the answer of that
+        other call."""
         beat_name = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
         self._heartbeat.add_beat(beat_name, lambda: self._renew_request_id_lease(held_request))
         try:
@@ -514,6 +518,8 @@ def _make_cache_key(request: RequestKey) -> tuple[str, str]:
 
 
 def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
+    """Return the row's fencing token, its state, and True if its lease is live; None if there is no row. If two reads
+    of a row give equal values, no call has acquired or ended the request id between them."""
     return None if row is None else (row.fence, row.state, row.has_live_lease)
 
 

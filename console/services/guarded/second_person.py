@@ -31,11 +31,13 @@ class PersonDecision:
     """A person's decision that an unknown outcome is `target`, as the first or as the second of two people.
 
     `subject` is the kind and the id of the record `record`; for an operation whose row is lost, the id is None and
-    `operation_id` identifies the operation. `proof` is the evidence to store. `refusal_facts` are
-    added to the detail of the refusal not_allowed.
+    `operation_id` identifies the operation. `target` is the decided state, such as `completed`; `person` is the name
+    of the person. `proof` is the evidence to store. `refusal_facts` are added to the detail of the refusal
+    not_allowed.
 
-    `needs_number` is True if the record gets the provider's number that the people name; both people must then name
-    the same number. `number` is the number that this person names, None if the person names none.
+    `number` is the id that the provider gave to the record (such as a refund id), as this person states it; None if
+    the person states none. `needs_number` is True if the record gets this id; both people must then state the same
+    one.
     """
 
     subject: tuple[str, int | None]
@@ -64,13 +66,12 @@ def decide_with_second_person(
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
     entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
     resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) if the second person
-    names a number other than the first person's.
+    states another id of the record (`PersonDecision.number`) than the first person.
 
     If a decision replaces the open proposal, the person who decides becomes the first person, and another person must
     then agree. A decision for another target always replaces the proposal. If the proposer is disabled or has lost
     the right to resolve, every decision replaces it, because only people who have the right now count. A decision for
-    the same target with another number replaces only a proposal of the same person; otherwise it is refused
-    (other_id).
+    the same target with another id replaces only a proposal of the same person; otherwise it is refused (other_id).
     """
     kind, record_id = decision.subject
     subject_id = str(record_id) if record_id is not None else decision.operation_id or ""
@@ -183,8 +184,8 @@ def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -
 
 
 def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
-    """True if a decision for the proposed target with another number replaces the proposal of `proposer`. Only the
-    proposer can correct the number in the proposal.
+    """True if a decision for the proposed target with another `number` (the provider's id of the record) replaces the
+    proposal of `proposer`. Only the proposer can correct the id in the proposal.
     """
     return decision.number is not None and is_same_person(decision.person, proposer)
 
@@ -194,8 +195,8 @@ def _require_second_person(
 ) -> None:
     """Check that this person may be the second person of the decision. Raises same_person if this person is the
     proposer; not_allowed if the person has no right resolve_second, or has not just typed the password again;
-    evidence_mismatch if `is_number_agreed` is False, because the person and the proposer name different numbers of
-    the provider.
+    evidence_mismatch if `is_number_agreed` is False, because the person and the proposer state different ids that the
+    provider gave to the record.
     """
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
@@ -217,9 +218,9 @@ def _require_second_person(
 
 
 def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence:
-    """Return the proof with the provider's number as its first line, because this number is part of the evidence.
-    Without a number, return the proof unchanged; but if its own first line could be read as a number, put the line
-    _NO_NUMBER_LINE before it."""
+    """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
+    because this id is part of the evidence. Without an id, return the proof unchanged; but if its own first line
+    could be read as such an id, put the line _NO_NUMBER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_proof` stores it
     if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
         return proof
@@ -228,8 +229,8 @@ def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence
 
 
 def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | None:
-    """Return the provider's number that the first person named with this proposal; None if there is none. Evidence
-    of the same person for an earlier proposal doesn't count."""
+    """Return the provider's id of the record that the first person stated with this proposal; None if the person
+    stated none. Evidence of the same person for an earlier proposal doesn't count."""
     body = evidence.find_body(tx.conn, proposal.evidence_id) or ""
     line, line_end, _ = body.partition("\n")
     return line.removeprefix(_PROOF_NUMBER_PREFIX) if line_end and line.startswith(_PROOF_NUMBER_PREFIX) else None

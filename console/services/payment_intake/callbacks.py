@@ -124,10 +124,10 @@ class CallbackHandler:
         return event_state
 
     def ask_about_refused_callback(self, event: PaymentEvent) -> str:
-        """Ask the provider about the payment whose number a refused callback contains, because the callback may be
-        a genuine one that was damaged. Return the event's state (column `done`): `refused_asked` if the
-        provider has answered with the payment's state or our database has no payment with this number,
-        otherwise the state before.
+        """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
+        genuine one that was damaged. Return the state (column `done`) that the event has afterwards: `refused_asked`
+        if the provider has answered with the payment's state, or if our database has no payment with this number;
+        otherwise the event's unchanged state.
         """
         with self._context.database.read() as conn:
             payment = payments.find_by_merchant_id(conn, self._provider, event.order_no or "")

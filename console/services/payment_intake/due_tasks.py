@@ -53,11 +53,14 @@ class PaymentDueTasks:
         )
 
     def _probe_due_payments(self, reasons: Collection[str]) -> int:
-        """Probe the payments whose work is due and has one of these reasons. The payments of providers that this desk
-        can't call wait for a desk or worker that can. Return the number of handled payments."""
+        """Probe the payments whose work is due and has a reason of `reasons` (such as PROBE_REASON). The payments of
+        providers that this desk can't call wait for a desk or worker that can. Return the number of handled payments.
+        """
         return self._run_for_due_payments(reasons, self._probe_payment, self._list_uncallable_providers())
 
     def _list_uncallable_providers(self) -> frozenset[str]:
+        """Return the names of the payment providers that aren't configured on this desk, so that only another desk
+        can ask them."""
         uncallable_providers = set(list_provider_names())
         for provider in list_provider_names():
             with skip_failures(f"provider {provider}"):
@@ -68,6 +71,9 @@ class PaymentDueTasks:
     def _run_for_due_payments(
         self, reasons: Collection[str], act: Callable[[Payment], object], excluded_providers: Collection[str] = ()
     ) -> int:
+        """Call `act` with each payment whose work is due and has a reason of `reasons` (such as PROBE_REASON), at
+        most BATCH_SIZE payments. The payments of `excluded_providers` are left out. Return the number of handled
+        payments."""
         with self._context.database.read() as conn:
             due_payments = payments.list_due_payments(
                 conn, reasons, self._context.now(), BATCH_SIZE, excluded_providers

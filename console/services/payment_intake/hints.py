@@ -156,6 +156,9 @@ class HintHandler:
         return replace(earlier_effect, event_to_confirm=replace(event, payment_id=earlier_effect.payment_id))
 
     def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
+        """Return the event with its payment and its state: `unmatched` if our database has no such payment,
+        `unchanged` if the payment is already booked with the hint's amount, otherwise `queued`, so that the provider
+        is asked. `payment_id` is the provider's payment id in the hint, None if it has none."""
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
             return replace(event, result=common.EVENT_UNMATCHED)
@@ -206,9 +209,13 @@ class HintHandler:
         storable_fields = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
         return json.dumps(storable_fields, ensure_ascii=False)[:_LONGEST_STORED_HINT_CHARACTERS]
 
-    def _find_payment(self, conn: Connection, provider_id: str | None, merchant_id: str | None) -> Payment | None:
+    def _find_payment(self, conn: Connection, provider_id: str | None, payment_number: str | None) -> Payment | None:
+        """Return our payment with the provider's payment id `provider_id`, or else the one with our payment number
+        `payment_number`; None if there is none. Each of them is None if the hint doesn't contain it."""
         payment = payments.find_by_provider_id(conn, self._provider, provider_id) if provider_id else None
-        return payment or (payments.find_by_merchant_id(conn, self._provider, merchant_id) if merchant_id else None)
+        return payment or (
+            payments.find_by_merchant_id(conn, self._provider, payment_number) if payment_number else None
+        )
 
     def _is_already_booked(self, payment: Payment, event: PaymentEvent) -> bool:
         """True if the payment is already completed here and the hint reports it as paid, with the same amount or

@@ -168,10 +168,11 @@ class PaymentImporter:
         *,
         by_code: bool,
     ) -> Payment:
-        """Insert the payment if our database doesn't have it, apply the provider's report to it, and return it.
+        """Insert the payment of `request` if our database has no payment with its provider and payment number. Then
+        apply the provider's report `sourced_report` to the payment, also if it was not inserted now, and return it.
 
-        `number` is the payment's corporation number; `by_code` is True if the payer paid with a code that the
-        console requested.
+        `number` is the payment's corporation number, None if it isn't known; `by_code` is True if the payer paid with
+        a code that the console requested.
         """
         context, report = self._context, sourced_report.report
         payment = payments.find_by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)

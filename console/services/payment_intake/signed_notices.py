@@ -260,6 +260,8 @@ class SignedNoticeHandler:
 
     @payments.run_again_if_stale()
     def _apply_notice(self, tx: Transaction, notice: SignedNotice) -> PaymentEvent:
+        """Apply the report of the genuine notice to its payment in the transaction `tx`. Return the event to store;
+        its state says what the notice did: for example `unmatched` if neither payment nor order exists."""
         payment_state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         payment = self._find_or_insert_payment(tx, notice) if payment_state is not None else None
         if payment_state is None or payment is None:
@@ -359,6 +361,8 @@ def parse_notice(notice_source: str, body: bytes) -> SignedNotice:
 
 
 def _require_text_field(fields: dict[str, object], field_name: str, max_characters: int) -> str:
+    """Return the text of the notice's field `field_name`. Raises ValueError if it is missing, no text, not printable,
+    or longer than `max_characters`."""
     value = fields.get(field_name)
     if not isinstance(value, str) or len(value) > max_characters or not _PRINTABLE_PATTERN.fullmatch(value):
         raise ValueError(field_name)
@@ -366,6 +370,8 @@ def _require_text_field(fields: dict[str, object], field_name: str, max_characte
 
 
 def _parse_instant(text: str) -> datetime:
+    """Return the instant in the text of a notice (RFC 3339, with a time zone) in UTC. Raises ValueError for another
+    text."""
     if not _INSTANT_PATTERN.fullmatch(text):
         raise ValueError("no instant")
     return datetime.fromisoformat(text).astimezone(UTC)

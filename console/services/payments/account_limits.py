@@ -47,7 +47,8 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
 
 
 def release_amount(tx: Transaction, payment: Payment) -> None:
-    """Release the amount that a payment which ended unpaid has reserved on its account."""
+    """Release the amount that a payment which ended unpaid has reserved on its account. Do nothing without an
+    account."""
     account = find_account(tx, payment)
     if account is not None:
         accounts.release_amount(tx.conn, account.id, payment.account_minor)

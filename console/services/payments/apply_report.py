@@ -372,6 +372,9 @@ def _choose_next_work(
     is_case_opened: bool,
     must_set_order_paid: bool,
 ) -> Work:
+    """Return the next work of the payment after a report with the effect `effect`. `end_state` is the payment's state
+    after the report. `is_case_opened`: the report has opened a case, which a person must review.
+    `must_set_order_paid`: a due task must set the order to paid."""
     now = context.now()
     if effect.unknown_reason is not None and effect.case_rule is None:
         return payment_work.make_probe_work(context, payment)

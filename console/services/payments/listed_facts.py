@@ -41,10 +41,10 @@ def end_case_that_lacks_a_fact(
     acknowledged, and has room for it or is acknowledged, close that case. A full case stays open until a person has
     acknowledged it.
 
-    Each fact begins with a key, which ends at the first space. A fact counts as acknowledged if its key is in the
-    text of a case that a person has acknowledged. The new case also has the facts of the open case that nobody has
-    acknowledged, without the facts for whose key `is_over` returns True. Raises RunAgain if another process has just
-    ended the open case.
+    Each fact begins with a key, which ends at the first space, such as the key of a refund. A fact counts as
+    acknowledged if its key is in the text of a case that a person has acknowledged. The new case also has the facts
+    of the open case that nobody has acknowledged, without the facts for whose key `is_over` returns True. Raises
+    RunAgain if another process has just ended the open case.
     """
     cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     cases = [case for case in cases_of_payment if case.rule_id == rule]

@@ -20,11 +20,12 @@ ORDER_KIND = orders.ORDER_KIND
 
 
 def make_order_column_values(payment: Payment) -> Mapping[str, str]:
-    """Return the values of the order's columns that this payment determines, by column name. A value that is too
-    long for its column is left out.
+    """Return the values that the shop's order gets from its payment, by column of the order. For a payment at Atom
+    these are `atom_token_id` (the payment's token), `atom_txn_id` (Atom's payment id) and `payment_method`. A value
+    that is not known yet, or too long for its column, is left out.
 
-    The token (column `handle` of the payment) is known after the start of the payment; the provider's payment id
-    and the payment method are known after the payment was paid.
+    The token (column `handle` of the payment) is known after the start of the payment; the provider's payment id and
+    the payment method are known after the payment was paid.
     """
     provider, values = provider_registry.find_provider(payment.provider), dict[str, str | None]()
     if provider is not None and provider.order_handle_column:
@@ -37,7 +38,8 @@ def make_order_column_values(payment: Payment) -> Mapping[str, str]:
 
 
 def write_order_column_values(context: ServiceContext, payment_id: int) -> None:
-    """Write the values that a payment determines into its order, in a separate transaction.
+    """Write the values of `make_order_column_values` into the empty columns of the payment's order, in a separate
+    transaction. Do nothing if the payment or its order is missing.
 
     A failure is only logged. The next report about the payment, or the change of the order to paid, then writes the
     values.
@@ -55,8 +57,8 @@ def _write_order_column_values(context: ServiceContext, tx: Transaction, payment
 
 
 def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> Order:
-    """Write the values that the payment determines into the empty columns of its order. Return the order after the
-    write.
+    """Write the values of `make_order_column_values` into those columns of the payment's order that are empty. Return
+    the order after the write.
 
     A column that already has another value is not changed; an audit entry reports the difference once, when the
     payment's value becomes known. Raises StaleRow if the order has changed since it was read; the caller then repeats

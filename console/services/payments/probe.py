@@ -222,8 +222,8 @@ class PaymentProber:
         on the payment; None if the answer did not contain the payment's state.
 
         `asked_at` is the time of the question (`read_question_time`); the answer describes the payment at that time
-        or later. `call_name` is the
-        name of the source in the evidence; `event_id` is the id of the notice that caused the question.
+        or later. `call_name` is the name of the source in the evidence; `event_id` is the id of the notice that
+        caused the question.
         """
         return self._context.write(
             lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, call_name, event_id)

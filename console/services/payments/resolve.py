@@ -73,18 +73,18 @@ class PaymentResolver:
     ) -> ResolveResult:
         """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
-        `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is a file or a written statement; `provider_id` is
-        the provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's
-        version on the person's screen, None to skip the comparison; `reason` is the person's reason, None for a
-        script without one.
+        `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is the path of a file, or the text of a written
+        statement; `provider_id` is the provider's id of the payment, None if the person doesn't have it;
+        `expected_version` is the payment's version on the person's screen, None to skip the comparison; `reason` is
+        the person's reason, None for a script without one.
 
         Raises usage if `target_state`, `provider_id` or `reason` has an invalid form; no_evidence if the proof is
         empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
         second person; same_person if the proposer decides again; stale_view if the payment's version is not
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
-        has this state; evidence_mismatch if the provider's answer or the first person's number contradicts the
-        decision, or another payment has the provider's id; not_found if there is no such payment; in_progress while
-        the start of the payment runs or another process holds the payment's lease.
+        has this state; evidence_mismatch if the provider's answer contradicts the decision, if the first person gave
+        another `provider_id`, or if another payment has this id; not_found if there is no such payment; in_progress
+        while the start of the payment runs or another process holds the payment's lease.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:
@@ -144,6 +144,10 @@ class PaymentResolver:
         person: str,
         sourced_report: ReportWithSource,
     ) -> ResolveResult:
+        """Settle the payment with the provider's answer (`sourced_report`) and return the payment, if the answer
+        confirms the decision of `person` that its state is `target`. Otherwise only store the answer, and raise
+        evidence_mismatch. Raises evidence_mismatch also if the answer can't be booked (see `_write_provider_answer`).
+        """
         if not _is_confirmed_by(sourced_report.report, target):
             self._store_answer(payment, sourced_report.answer)
             raise ConsoleError(
@@ -356,6 +360,7 @@ def _has_decided_outcome(state: PaymentState, target: PaymentState) -> bool:
 
 
 def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | None:
+    """Return the payment id that the provider's answer contains; None without an answer, or if it contains no id."""
     return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
 
 

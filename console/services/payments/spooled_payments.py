@@ -34,9 +34,9 @@ from console.store.spool.spool import Intent, SpoolEntry
 EVIDENCE_CALL_NAME = "restore"
 
 
-def make_provider_key(provider: str, payment_number: str) -> str:
-    """Return the `provider_key` under which the spool stores a started payment: the provider and our payment
-    number.
+def make_started_payment_key(provider: str, payment_number: str) -> str:
+    """Return the text that the column `provider_key` of the spool has for the start of a payment: the provider and
+    our payment number, such as `atom:A-1001`.
     """
     return f"{provider}:{payment_number}"
 
@@ -57,7 +57,8 @@ class LostPaymentRestorer:
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> Payment:
         """Ask the provider about the lost payment of a spool entry. Insert the payment again in the reported state
-        and return it.
+        and return it. `operation` is the lost operation that started the payment; the errors and audit entries are
+        about it.
 
         Raises outcome_unknown if the answer doesn't contain the payment's state, or if the spool entry has no payment
         number (an older version of the program did not store it); not_allowed if the acting person has no right to

@@ -37,7 +37,7 @@ from console.services.payments.probe import (
     read_question_time,
 )
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
-from console.services.payments.spooled_payments import compute_start_fingerprint, make_provider_key
+from console.services.payments.spooled_payments import compute_start_fingerprint, make_started_payment_key
 from console.services.payments.start_outcomes import (
     is_contradicting_answer,
     record_start,
@@ -118,8 +118,14 @@ class _StartAttempt:
         self._request: PaymentRequest
 
     def prepare(self) -> StartResult | None:
-        """Check provider and order before the operation begins. Return the order's open payment, with which the payer
-        can still pay; None if a new payment must be started.
+        """Check provider and order before the operation begins. Return the order's open payment at this provider,
+        with which the payer can still pay; then nothing is started. Return None if a new payment must be started; the
+        provider was then asked about the order's earlier payments (`_require_overdue_payments_unpaid`).
+
+        Raises not_found if the provider or the order is missing; bad_profile if the provider is not configured on
+        this desk, or if the database has unsafe settings; usage if the order's currency is not the provider's;
+        invalid_amount if the order's total is not an amount above 0; and the errors of
+        `_require_overdue_payments_unpaid`.
         """
         self._adapter = self._payment_providers.get_adapter(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
@@ -132,6 +138,8 @@ class _StartAttempt:
     # Existing order and payments
 
     def _require_pending_order(self, order_id: int, currency: str) -> Order:
+        """Return the order. Raises not_found if it is missing, usage if its currency is not `currency`, and
+        invalid_amount if its total is not an amount above 0. Its state is checked by `check`."""
         with self._context.database.read() as conn:
             order = _require_order(conn, order_id)
         if order.currency != currency:
@@ -219,6 +227,9 @@ class _StartAttempt:
         return ended_payments
 
     def _require_unpaid(self, earlier_payment: Payment) -> None:
+        """Ask the provider about one earlier payment of the order, and apply its answer. Do nothing more if the
+        payment is unpaid and can no longer be paid, or if it is paid (`check` then refuses the start); otherwise
+        raise an error of `_require_overdue_payments_unpaid`."""
         # No lease is needed: reports may be applied in any sequence.
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(earlier_payment)
         if outcome is not None:
@@ -319,8 +330,8 @@ class _StartAttempt:
         """Raise in_progress if a desk has sent a start of this order at this provider, under any payment number,
         whose payment the database has lost: the payer may have paid. People must settle that operation first.
         """
-        first_key = make_provider_key(self._provider, order.merch_txn_id)
-        later_keys = make_provider_key(self._provider, _make_later_number(order, ""))
+        first_key = make_started_payment_key(self._provider, order.merch_txn_id)
+        later_keys = make_started_payment_key(self._provider, _make_later_number(order, ""))
         fingerprint = compute_start_fingerprint(
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
@@ -332,6 +343,8 @@ class _StartAttempt:
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
+        """Raise over_limit if the order's total exceeds the amount that remains on the corporation's account. Do
+        nothing without an account."""
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
@@ -377,7 +390,7 @@ class _StartAttempt:
         )
         fingerprint = compute_start_fingerprint(order.merch_txn_id, provider, amount)
         _refuse_unfinished_start(tx.conn, earlier_key, fingerprint)
-        stored_key = make_provider_key(provider, new_payment.merchant_payment_id)
+        stored_key = make_started_payment_key(provider, new_payment.merchant_payment_id)
         facts = {"payment": payment_id, "order": order.id, "provider": provider}
         tx.call_after_commit(lambda: log_events.write_event(LogEvent.PAYMENT_INITIATED, **facts))
         return ClaimedRecord(
@@ -578,7 +591,8 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
 
 
 def _make_later_number(order: Order, attempt: str) -> str:
-    """Return the payment number of a later attempt: the order's number, a hyphen and `attempt`. The order's number is
-    cut if the whole would otherwise be too long.
+    """Return the payment number of a later attempt: the order's number, a hyphen and `attempt`, such as `2`. With an
+    empty `attempt`, return the beginning that all such numbers of the order share. The order's number is cut if the
+    whole would otherwise be too long.
     """
     return f"{order.merch_txn_id[:56]}-{attempt}"

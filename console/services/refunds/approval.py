@@ -194,6 +194,7 @@ class RefundDecisionService:
         return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION_REASON)
 
     def _find_cooling_off_end(self, refund_id: int) -> datetime | None:
+        """Return the end of the refund's cooling-off period if it is in the future, otherwise None."""
         with self._context.database.read() as conn:
             return refund_rules.find_remaining_cooling_off_end(
                 self._context, conn, refund_records.require_with_payment(conn, refund_id)

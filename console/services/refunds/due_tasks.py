@@ -135,10 +135,10 @@ class RefundDueTasks:
     def _run_for_due_refunds(
         self, reasons: Collection[str], act: Callable[[Refund], object], *, moves_money: bool = False
     ) -> int:
-        """Call `act` with each refund whose work is due and has one of these reasons. A refund that another
-        process has changed meanwhile is skipped, and so are the refunds of providers that this desk can't call. With
-        `moves_money`, the refunds that a read-only switch stops are skipped as well: the first run after the switch
-        is off handles them. Return the number of handled refunds."""
+        """Call `act` with each refund whose work is due and has a reason of `reasons` (such as PROBE_REASON), at most
+        BATCH_SIZE refunds. A refund that another process has changed meanwhile is skipped, and so are the refunds of
+        providers that this desk can't call. With `moves_money`, the refunds that a read-only switch stops are skipped
+        as well: the first run after the switch is off handles them. Return the number of handled refunds."""
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             if moves_money and find_read_only_switch(conn) is not None:
@@ -162,12 +162,16 @@ class RefundDueTasks:
         )
 
     def _can_call_provider(self, provider: str) -> bool:
+        """True if this desk can call the provider; False if the provider isn't configured on this desk, or only sends
+        notices."""
         reader: PaymentReader | None = None
         with skip_failures(f"provider {provider}"):
             reader = self._payment_providers.find_reader(provider)
         return reader is not None
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
+        """Call `act` with the refund and return 1, also if `act` fails (the failure is logged). If another process
+        has changed the refund since it was read, return 0 without calling `act`."""
         with self._context.database.read() as conn:
             current_refund = refunds.find(conn, refund.id)
         if current_refund is None or current_refund.version != refund.version:

@@ -44,9 +44,9 @@ def settle_late_answer(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[RefundReport], _key: str | None
 ) -> bool:
     """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
-    could not record the answer. If this answer has settled the operation before, nothing is written; any other
-    repeated call may store evidence and audit entry again. Return True; False if the database has no such operation
-    or refund. `_key`, the answer key of the operation, is not used.
+    could not record the answer. If this answer has settled the operation before, nothing is written. Any other
+    repeated call may store the evidence and the audit entry once more, but doesn't change the refund again. Return
+    True; False if the database has no such operation or refund. `_key`, the answer key of the operation, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None

@@ -517,9 +517,10 @@ def _open_cases_about_other_owners(
 
 
 def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
-    """Return our refunds at the provider of this payment whose idempotency key or provider's refund id is `number`.
-    Transactions that call this function with the same number run one after another, because no unique index covers
-    the refund ids."""
+    """Return our refunds, at the provider of this payment, that have `number` as their idempotency key or as the id
+    that the provider gave to them. Transactions that call this function with the same number run one after another,
+    because no unique index covers the refund ids.
+    """
     lock_until_commit(context, tx, f"refund_number_{number}")
     provider = payment_work.require_payment(tx, payment_id).provider
     owners = (

@@ -259,6 +259,9 @@ class RefundProber:
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 
     def _make_still_unknown_error(self, refund_id: int, outcome: RefundAnswer | None, reason: str) -> ConsoleError:
+        """Return the error of a probe that didn't settle the refund: outcome_unknown, or an error with a code of
+        NO_ANSWER_ERROR_CODES if the provider gave no answer. `outcome` is the provider's answer, None if the provider
+        wasn't asked; `reason` is the code of the reason why the refund isn't settled."""
         record = refund_records.read_refund(self._context, refund_id)
         code = (
             find_part_error_code(outcome)
@@ -305,6 +308,8 @@ class RefundProber:
                 )
 
     def _probe_known_refund(self, refund_id: int, *, is_automatic: bool) -> None:
+        """Ask the provider about a refund whose outcome is known, and compare the answer with the refund. Raises an
+        error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer."""
         refund_with_payment = refund_records.read_with_payment(self._context, refund_id)
         outcome = self._query_and_compare(refund_with_payment, is_automatic=is_automatic)
         code = find_part_error_code(outcome)
@@ -313,6 +318,8 @@ class RefundProber:
             raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
     def _query_and_compare(self, refund_with_payment: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
+        """Ask the provider about a refund whose outcome is known, compare the answer with the refund in a transaction
+        of its own (`_compare_known_refund`), and return the answer."""
         context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
         context.failpoints.reach("before_probe")
@@ -332,6 +339,9 @@ class RefundProber:
         capabilities: PaymentCapabilities,
         is_automatic: bool,
     ) -> None:
+        """Store the provider's answer as evidence, and compare it with the refund, whose outcome is known. The answer
+        can complete an accepted refund, or let it fail. An answer that contradicts the refund opens a case.
+        `is_automatic` is True for a due task, which also schedules the next poll of an accepted refund."""
         context = self._context
         refund = refund_outcomes.require_refund(tx, refund_with_payment.refund.id)
         outcome = _mark_answer_about_other_refund(refund, outcome)

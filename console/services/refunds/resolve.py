@@ -57,18 +57,19 @@ class RefundResolver:
         Return the refund, and whether a second person must still agree.
 
         The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
-        decide with evidence; the second one must be an approver. `proof` is a file or a written statement;
-        `provider_id` is the provider's number of the refund, which `completed` needs; `expected_version` is the
-        version that the person's screen shows; `reason` is the person's reason, None for a script without one.
+        decide with evidence; the second one must be an approver. `proof` is the path of a file, or the text of a
+        written statement; `provider_id` is the id that the provider gave to the refund, which `completed` needs;
+        `expected_version` is the version that the person's screen shows, None to skip the comparison; `reason` is the
+        person's reason, None for a script without one.
 
         Raises usage if `target_state`, `provider_id` or `reason` has an invalid form, or if `provider_id` is missing
         for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting person
         has no right to resolve, or may not be the second person; same_person if the proposer decides again;
-        evidence_mismatch if the provider contradicts the person, the second person gives another number, or another
-        refund has the number; bad_profile if the provider is not configured on this desk; not_found if there is no
-        such refund; nothing_to_resolve if people can't decide about this refund; in_progress while a process sends
-        the refund or another process holds the lease of the payment's refunds; stale_view if the refund's version is
-        not `expected_version`, or changes during the decision.
+        evidence_mismatch if the provider contradicts the person, if the second person gives another `provider_id`
+        than the first, or if another refund has this id; bad_profile if the provider is not configured on this desk;
+        not_found if there is no such refund; nothing_to_resolve if people can't decide about this refund; in_progress
+        while a process sends the refund or another process holds the lease of the payment's refunds; stale_view if
+        the refund's version is not `expected_version`, or changes during the decision.
         """
         person_proof = read_proof(proof, reason)
         state, number = _parse_decision(target_state, provider_id)
@@ -90,10 +91,13 @@ class RefundResolver:
         proof: PersonEvidence,
         person: str,
     ) -> str | None:
-        """Ask the provider and store its answer, even if the decision is refused afterwards. Settle the refund by the
-        answer, or by the decision of `person` that its state is `state`. Return "second_person" if a second person
-        must still agree, otherwise None. `number` is the person's refund number at the provider, `proof` the
-        person's evidence.
+        """Ask the provider about the refund and store its answer, even if the decision is refused afterwards. A
+        definite answer settles the refund; it must confirm the decision of `person` that the refund's state is
+        `state`, otherwise this raises evidence_mismatch. Without a definite answer, two people must agree: return
+        "second_person" if the second person must still decide, and None if the refund is settled. `number` is the
+        refund's id at the provider that the person gave, None for the decision `failed`; `proof` is the person's
+        evidence. Raises evidence_mismatch also if this desk's spool has the answer that the refund was made, and the
+        decision is `failed`.
         """
         context, refund = self._context, refund_with_payment.refund
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
@@ -128,10 +132,10 @@ class RefundResolver:
     ) -> MismatchReason | None:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
         `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
-        mismatch. `number` is the person's refund number at the provider; if the answer has another number, settle
-        nothing. If the refund has been settled since it was read, for example by a report about its payment, the
-        answer counts as a late answer, which never settles a refund twice. The only exception is a refund that the
-        provider has accepted and not completed: it can still fail.
+        mismatch. `number` is the refund's id at the provider that the person gave, None for the decision `failed`; if
+        the answer has another id, settle nothing. If the refund has been settled since it was read, for example by a
+        report about its payment, the answer counts as a late answer, which never settles a refund twice. The only
+        exception is a refund that the provider has accepted and not completed: it can still fail.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
@@ -184,8 +188,9 @@ class RefundResolver:
     ) -> bool:
         """Write the first person's proposal that the refund's state is `state`, or settle the refund with the second
         person's decision. Return True if a second person must still agree. `decided_refund` is the refund as it was
-        read, `number` the person's refund number at the provider, `proof` the person's evidence. Raises StaleRow if
-        the refund has changed since it was read, and evidence_mismatch if another refund has `number`.
+        read; `number` is the refund's id at the provider that the person gave, None for the decision `failed`;
+        `proof` is the person's evidence. Raises StaleRow if the refund has changed since it was read, and
+        evidence_mismatch if another refund has `number`.
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
@@ -220,6 +225,8 @@ class RefundResolver:
     def _settle_by_people(
         self, tx: Transaction, refund: Refund, state: RefundState, number: str | None, proposer: str
     ) -> None:
+        """Set the refund to the state `state` about which two people have agreed. `number` is the refund's id at the
+        provider that both gave, None for the state `failed`; `proposer` is the name of the first person."""
         context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE)
@@ -235,7 +242,8 @@ class RefundResolver:
 
 
 def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
-    """Raise evidence_mismatch if another refund of ours is known at the same provider by `number`."""
+    """Raise evidence_mismatch if another refund of ours at the same provider has `number` as its idempotency key or
+    as its id at the provider."""
     owners = refund_outcomes.list_refunds_with_number(context, tx, refund.payment_id, number)
     if any(owner.id != refund.id for owner in owners):
         raise ConsoleError(
@@ -251,6 +259,8 @@ def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | No
 
 
 def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
+    """Return the decided state of the refund, and the refund's id at the provider (None for `failed`). Raises usage
+    for another target state, if the id is missing for `completed`, or if it is too long or not printable ASCII."""
     state, number = _REFUND_STATE_BY_DECISION.get(target_state), (provider_id or "").strip() or None
     if state is None:
         raise ConsoleError(

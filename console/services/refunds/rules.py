@@ -55,11 +55,12 @@ _ERROR_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
 class RefundFacts:
     """All facts that the rules of a refund need, read in one transaction.
 
-    `refunds` are all refunds of the payment, newest first. `limits` are the limits of its currency. `today_minor` is
-    the sum that the maker has requested since midnight in Japan, in minor units. `contradicted_refund` is an ended
-    refund of the payment whose state the provider contradicts, None if there is none.
-    `is_contradiction_acknowledged`: a person has acknowledged each such contradiction. `is_maker_active`: the maker
-    is enabled and may still request refunds.
+    `order` is the payment's order, None if the payment has none. `refunds` are all refunds of the payment, newest
+    first. `limits` are the limits of its currency. `maker` is the name of the person who requests the refund.
+    `today_minor` is the sum that the maker has requested since midnight in Japan, in minor units. `is_maker_active`:
+    the maker is enabled and may still request refunds. `contradicted_refund` is an ended refund of the payment whose
+    state the provider contradicts, None if there is none. `is_contradiction_acknowledged`: a person has acknowledged
+    each such contradiction. `now` is the time by the clock of the database.
     """
 
     payment: Payment
@@ -90,16 +91,18 @@ _OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, Re
 
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
-    """Return the facts that the rules need for a refund of this payment by this maker."""
+    """Return the facts that the rules need for a refund of this payment. `maker` is the name of the person who
+    requests the refund.
+    """
     return read_facts_of_refunds(context, conn, [(payment, maker)])[0]
 
 
 def read_facts_of_refunds(
     context: ServiceContext, conn: Connection, requests: Sequence[tuple[Payment, str]]
 ) -> tuple[RefundFacts, ...]:
-    """Return the facts that the rules need for refunds; each pair in `requests` is a payment and the maker of its
-    refund. The result is in the sequence of `requests`. The number of SQL statements does not depend on the
-    number of payments.
+    """Return the facts that the rules need for refunds; each pair in `requests` is a payment and the name of the
+    person who requests its refund (the maker). The result is in the sequence of `requests`. The number of SQL
+    statements does not depend on the number of payments.
 
     The instant `now` of the facts is the time by the clock of the database, which has also set the request times of
     the refunds. The clock of a desk may be wrong; with its time, the sum of the maker's day and the ages of the other
@@ -185,12 +188,14 @@ def check_refund_rules(
     set_aside_minor: int | None = None,
 ) -> tuple[RuleCheck, ...]:
     """Return the checks of the rules for a refund of `amount_minor` (minor units). The first broken rule refuses the
-    refund.
+    refund. `reader` is the adapter of the payment's provider, which states the provider's own rules: whether partial
+    refunds are possible, how many refunds, and until when.
 
     `is_before_request` is True for a refund that is not requested yet: its amount must be within the refundable
     amount (or within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per
     day, no other refund of the payment may be open, and the provider must allow one more refund. Otherwise the refund
-    is already reserved and counted, so these rules are not checked.
+    is already reserved and counted, so these rules are not checked. `set_aside_minor` is None if the money to refund
+    is not set aside.
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None

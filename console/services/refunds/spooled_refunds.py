@@ -37,7 +37,8 @@ class LostRefundProber:
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
         """Ask the provider about the lost refund in a spool entry. Return True if the provider has processed or
-        accepted the refund, False if it has refused it.
+        accepted the refund, False if it has refused it. `operation` is the lost operation that sent the refund; the
+        errors and audit entries are about it.
 
         Raises not_allowed if the acting person has no right to probe; bad_profile if the provider is not configured
         on this desk; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials,

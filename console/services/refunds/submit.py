@@ -283,6 +283,9 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
 
 
 def _query_and_send(refund_with_payment: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
+    """Send the refund to the provider and return the outcome. If the provider doesn't store idempotency keys, or has
+    reported a similar refund, first ask whether it has this refund from an earlier attempt; if it has, return that
+    outcome and send nothing. A refusal of a refund that was sent before is judged by `_judge_refused_repeat`."""
     if (
         refund_with_payment.refund.error_code == SIMILAR_REFUND_REASON
         or not adapter.capabilities.keeps_idempotency_keys

@@ -137,6 +137,8 @@ class RefundDetailsReader:
     def _summarize_request(
         self, refund_with_payment: RefundWithPayment, facts: RiskSignalFacts, stored_texts: tuple[str, str] | None
     ) -> RefundRequestSummary:
+        """Return the payment of the refund and the number of warnings: risk signals, and broken rules of the
+        approval. `stored_texts` are the texts that were stored with the request (see `_parse_facts_at_request`)."""
         _, stored_signals = _parse_facts_at_request(refund_with_payment.refund.id, stored_texts)
         signals = _find_current_signals(facts, refund_with_payment.refund, stored_signals)
         broken_checks = [
@@ -238,6 +240,8 @@ class RefundDetailsReader:
     def _find_refusal_reason(
         self, action_name: str, refund: Refund, person: Person | None, server_now: datetime
     ) -> tuple[str | None, Mapping[str, object]]:
+        """Return the code of the reason why the person can't do the action on the refund now, and the facts of that
+        reason; None if the person can. `action_name` is approve, reject, withdraw or the sending of the refund."""
         if action_name in ("approve", "reject"):
             relations = refund.relations or RefundRelations()
             rule_reason = relations.approval_refusal if action_name == "approve" else None
@@ -251,6 +255,8 @@ class RefundDetailsReader:
         return self._find_send_refusal(refund)
 
     def _find_send_refusal(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
+        """Return the code of the reason why the refund can't be sent now, and its facts: the refund is not approved,
+        or its cooling-off period has not ended. Return None and no facts if it can be sent."""
         if refund.state is not RefundState.APPROVED:
             return "refund_not_approved", {}
         if refund.sends_after is not None and refund.sends_after > self._context.now():
@@ -259,6 +265,7 @@ class RefundDetailsReader:
 
 
 def _may_decide(refund: Refund, person: Person, now: datetime) -> bool:
+    """True if the person may approve the refund now."""
     return find_decision_refusal(refund, person.name, now, is_approval=True) is None
 
 
