@@ -262,14 +262,16 @@ class _AccountStatementExecutor:
         )
         for change in changes:
             if change.stored is not None or not change.entry.is_disabled:
-                self._apply_account(change)
+                self._apply_account_change(change)
         return self._statements
 
     def _create_roles(self, roles: AbstractSet[str]) -> None:
         for sql in list(grants.make_role_statements(self._conn, roles)):
             self._run_statement(AccountStatement(sql))
 
-    def _apply_account(self, change: _AccountChange) -> None:
+    def _apply_account_change(self, change: _AccountChange) -> None:
+        """Execute the SQL statements that create or change the account of one person; in a dry run, only list the
+        statements."""
         server = self._database.server
         account = change.make_target_account(
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
@@ -279,6 +281,8 @@ class _AccountStatementExecutor:
             self._run_statement(statement, account)
 
     def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:
+        """Add the statement to the list of executed statements and, unless this is a dry run, execute it. A statement
+        that must run in the name of an account is executed on a connection of `account`."""
         comment = f"/* as {account.name} */ " if account and statement.runs_as_account else ""
         self._statements.append(comment + statement.sql)
         if self._dry_run:

@@ -81,6 +81,8 @@ class Adoption:
 
 
 def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
+    """Raise usage if a time zone was requested that differs from the zone with which the adoption began.
+    `requested_zone` is None if none was requested."""
     if requested_zone is not None and requested_zone != zone_in_force:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.OTHER_TIMEZONE, "timezone": zone_in_force or "UTC"}
@@ -88,6 +90,8 @@ def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | Non
 
 
 def _require_known_time_zone(zone_name: str | None) -> str | None:
+    """Return the name of the time zone unchanged (None: none was requested). Raises usage if no time zone has this
+    name."""
     if zone_name is not None:
         try:
             get_zone(zone_name)
@@ -99,6 +103,7 @@ def _require_known_time_zone(zone_name: str | None) -> str | None:
 
 
 def _require_adoptable(database: Database, *, allows_conversion: bool) -> None:
+    """Raise schema_mismatch if obstacles prevent the adoption, and the errors of `require_adoptable_table`."""
     obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.require_adoptable_table(database))
     refusal = find_adoption_refusal(obstacles, allows_conversion=allows_conversion)
     if refusal is not None:

@@ -164,6 +164,8 @@ class AffectedRecordReader:
     def _find_records_of_queue(
         self, conn: Connection, queue_name: str, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
+        """Return the records of the queue that are older than its limit, and True if these are all of them (see
+        `_find_records_of_cause`)."""
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[queue_name])
         page = queues.read_queue_page(conn, queue_name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         records = [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
@@ -172,6 +174,8 @@ class AffectedRecordReader:
     def _find_records_of_provider(
         self, conn: Connection, provider_subject_id: int, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
+        """Return the records that wait for an answer of the provider, and True if these are all of them.
+        `provider_subject_id` is the number from `compute_provider_subject_id`."""
         pages = [
             queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
             for name in _QUEUES_WAITING_FOR_PROVIDER

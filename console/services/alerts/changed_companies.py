@@ -104,6 +104,8 @@ class ChangedCompanyAlerts:
         return resolved_count if registry is None else resolved_count + self._compare_with_registry(registry)
 
     def _compare_with_registry(self, registry: "RegistryReader") -> int:
+        """Run the due task with this registry, until the process is asked to end or another registry is imported.
+        Return the number of raised and resolved alerts."""
         status, count = registry.read_status(), 0
         try:
             for changed_count in iterate_until_stopped(
@@ -319,6 +321,7 @@ class ChangedCompanyAlerts:
     # Alerts
 
     def _find_open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
+        """Return, by corporation number, the open alerts about changes of these corporations."""
         alerts_by_subject_id = alerts.read_open_alerts_of_subjects(
             conn, CORPORATION_KIND, [compute_subject_id(number) for number in numbers]
         )

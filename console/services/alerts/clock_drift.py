@@ -85,6 +85,8 @@ class ClockDriftAlerts:
         return {self._context.spool.desk_id: (self._context.host, seconds)}
 
     def _write_alerts(self, tx: Transaction, drift_by_desk: Mapping[str, str], ended_alert_ids: list[int]) -> None:
+        """Raise an alert about the clock of each desk in `drift_by_desk`, which has the alert's text by the desk's
+        id, and resolve the alerts with these ids."""
         now = self._context.now()
         for desk, observed in drift_by_desk.items():
             alerts.raise_alert(

@@ -124,6 +124,8 @@ class AlertRuleEvaluator:
     def _find_candidate_orders(
         self, conn: Connection, position: ChangeFeedPosition
     ) -> tuple[frozenset[int], ChangeFeedPosition]:
+        """Return the ids of the orders that this run evaluates (see the description of this module), and the position
+        from which the next run continues."""
         changed_ids_and_position, newest_id = (
             self._find_changed_orders(conn, position),
             candidates.find_newest_order_id(conn),
@@ -212,6 +214,7 @@ class AlertRuleEvaluator:
     def _evaluate_each_order(
         self, conn: Connection, ids: Sequence[int]
     ) -> Iterator[tuple[Order, BrokenRule | None, tuple[Alert, ...]]]:
+        """Yield each of these orders with the rule that it breaks (None: no rule) and its open alerts."""
         now, scale = self._context.now(), self._context.scale
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, ids)
         for order, payments in candidates.read_orders_with_payments(conn, ids):
@@ -336,4 +339,6 @@ def _is_about_order(alert: Alert) -> bool:
 
 
 def _must_update_alerts(broken_rule: BrokenRule | None, alerts_of_order: tuple[Alert, ...]) -> bool:
+    """True if the open alerts of an order aren't exactly one alert of the broken rule, or no alert if no rule is
+    broken."""
     return {alert.rule_id for alert in alerts_of_order} != ({broken_rule.rule.value} if broken_rule else set())

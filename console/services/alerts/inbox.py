@@ -212,7 +212,7 @@ class AlertService:
         """
         arguments = (id, note)
         return self._request_ids.act_once(
-            "alerts ack", request_id, arguments, lambda: self._acknowledge_and_audit_refusal(id, note)
+            "alerts ack", request_id, arguments, lambda: self._acknowledge_alert_and_audit_refusal(id, note)
         )
 
     def acknowledge_each(
@@ -242,9 +242,11 @@ class AlertService:
         Raises not_found if no alert has this id; not_allowed if the acting person has no right to write notes;
         already_decided if another person has acknowledged the alert, or if the acknowledged alert is resolved.
         """
-        return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_and_audit_refusal(id))
+        return self._request_ids.act_once(
+            "alerts unack", request_id, (id,), lambda: self._undo_acknowledgement_and_audit_refusal(id)
+        )
 
-    def _undo_and_audit_refusal(self, id: int) -> Alert:
+    def _undo_acknowledgement_and_audit_refusal(self, id: int) -> Alert:
         with refusals.audit_refusals(self._context, AuditAction.ALERT_UNACKNOWLEDGED, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._undo_acknowledgement(tx, id, person))
@@ -260,7 +262,7 @@ class AlertService:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         return alert
 
-    def _acknowledge_and_audit_refusal(self, id: int, note: str) -> Alert:
+    def _acknowledge_alert_and_audit_refusal(self, id: int, note: str) -> Alert:
         note_text = note.strip()
         if len(note_text) > LONGEST_NOTE_CHARACTERS:
             raise _make_invalid_note_error()

@@ -216,6 +216,8 @@ class IncidentService:
         )
 
     def _act_on_incident(self, action: IncidentAction, id: object, *arguments: object) -> Incident:
+        """Store the action of the acting person on the incident that has the alert `id`, and return the incident. A
+        refusal gets an audit entry. `arguments` are the other arguments of the action."""
         alert_id, context = int(str(id)), self._context
         with refusals.audit_refusals(context, AUDIT_ACTION_BY_INCIDENT_ACTION[action], alert_id, kind=INCIDENT_KIND):
             person = context.require_right(_RIGHT_TO_ACT_ON_INCIDENTS).name

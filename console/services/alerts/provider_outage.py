@@ -82,6 +82,7 @@ class ProviderOutageAlerts:
         return len(newly_away_providers) + len(recovered_providers)
 
     def _is_outage(self, since: datetime, call_count: int) -> bool:
+        """True if `call_count` calls without a usable answer since the time `since` are enough for an alert."""
         return (
             call_count >= MIN_CONSECUTIVE_FAILED_CALLS
             and self._context.now() - since >= self._context.scale.scale_delta(SHORTEST_OUTAGE)
@@ -90,6 +91,8 @@ class ProviderOutageAlerts:
     def _write_alerts(
         self, tx: Transaction, outage_start_by_provider: Mapping[str, datetime], recovered_providers: list[str]
     ) -> None:
+        """Raise an alert for each provider of `outage_start_by_provider`, unless one is open, and resolve the alerts
+        of `recovered_providers` (names of providers)."""
         now = self._context.now()
         for name, since in outage_start_by_provider.items():
             observed = f"{name}: no usable answer{_OUTAGE_START_SEPARATOR}{format_instant(since)}"

@@ -147,12 +147,16 @@ def _group_records_by_number(records: Collection[Order | Payment]) -> Mapping[st
 
 
 def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
+    """Return the order's number, or the payment's number here and its id at the provider."""
     if isinstance(record, Order):
         return (record.merch_txn_id,)
     return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]
 
 
 def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert]) -> UnmatchedNotice:
+    """Return the unmatched notice of the stored event for the queue. `case` is the case about it, `other_cases` are
+    its other open cases: if one of them says that the notice's signature can't be verified, the notice has no proof.
+    """
     proof = NoticeProof.SIGNATURE if event.signature else NoticeProof.ADDRESS
     if any(other_case.rule_id == WorkReason.UNVERIFIED_NOTICE for other_case in other_cases):
         proof = NoticeProof.NONE
@@ -190,6 +194,7 @@ def _find_candidates(
 
 
 def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
+    """Return which of the facts number, amount and day the notice and the record have in common."""
     if isinstance(record, Payment):
         amount_minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
     else:

@@ -119,6 +119,8 @@ class ProviderAuthorisation:
         )
 
     def _require_permitted_person(self) -> None:
+        """Raise not_allowed unless the acting person has the right to authorise the console and, on a database
+        server, is a worker."""
         person = self._context.read_person()
         if self._context.database.is_server and WORKER not in person.roles:
             facts: NotAllowedDetail = {

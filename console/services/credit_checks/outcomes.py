@@ -100,6 +100,7 @@ def _write_outcome(
     outcome: Outcome[CheckReport],
     capabilities: CreditCheckCapabilities,
 ) -> None:
+    """Set the credit check to success, error or unknown, as the outcome of its purchase says."""
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_successful_purchase(context, tx, record, outcome.found)
     elif outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES:
@@ -362,6 +363,8 @@ def _settle_by_answer(
 def _store_late_answer(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport]
 ) -> None:
+    """Store the answer to the purchase as evidence of a credit check that is already decided, and write an audit
+    entry. The state stays; an answer that contradicts it opens a case."""
     store_answer_evidence(context, tx, record, LATE_PURCHASE_CALL_NAME, outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
     provider_id_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}

@@ -62,6 +62,8 @@ class PdfComparison:
         return replace(comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=is_cut)
 
     def _compare_page(self, index: int, comparison: DocumentComparison) -> PageComparison:
+        """Return the comparison of the page with this index (from 0). A page that only one version has is one
+        difference, and so is a page that can't be read."""
         if index >= comparison.old_pages:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_ADDED),))
         if index >= comparison.new_pages:
@@ -75,6 +77,8 @@ class PdfComparison:
             return PageComparison(index, (PageDifference(index, DifferenceKind.UNREADABLE, reason=reason),))
 
     def _compare_words(self, index: int) -> PageComparison:
+        """Return the differences between the words of the page in both versions; if the words are equal, one
+        difference if the images of the page differ."""
         old_page, new_page = self.old_pdf.read_page_words(index), self.new_pdf.read_page_words(index)
         changes = self.new_pdf.compare_words(
             [word.text for word in old_page.words], [word.text for word in new_page.words]
@@ -101,6 +105,8 @@ def _is_same_image(old_image: PageImage, new_image: PageImage) -> bool:
 def _make_page_difference(
     index: int, change: WordChange, old_words: Sequence[PageWord], new_words: Sequence[PageWord]
 ) -> PageDifference:
+    """Return one difference on the page with this index. `change` has the ranges of the changed words in `old_words`
+    and `new_words`, the words of the page in both versions."""
     old_changed_words, new_changed_words = old_words[change.old], new_words[change.new]
     kind = (
         DifferenceKind.CHANGED

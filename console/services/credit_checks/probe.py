@@ -96,6 +96,7 @@ class CreditCheckProber:
             context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
+        """Raise in_progress (with the holder) while a process is buying the credit check."""
         with self._context.database.read() as conn:
             running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
         if running_operation is not None and journal.has_effect(running_operation.action):
@@ -107,6 +108,8 @@ class CreditCheckProber:
     # Unknown: look for the purchase
 
     def _probe_unknown(self, record_id: int, is_automatic: bool) -> CreditCheck:
+        """Probe a credit check whose outcome is unknown, under its lease, and return it after it is settled. Raises
+        the errors of `probe` if it can't be settled."""
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
             provider_id = self._decisions.find_provider_id_on_desk(record)
@@ -296,6 +299,9 @@ class CreditCheckProber:
         credit_checks.change_record(tx.conn, current, now, **credit_checks.make_work_values(work))
 
     def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
+        """Return the error of a probe that didn't settle the purchase: an error with a code of NO_ANSWER_ERROR_CODES
+        if the provider gave no answer, otherwise outcome_unknown. `reason` is the code of the reason why it isn't
+        settled."""
         detail: ProviderAnswerFacts = {
             "record": check_records.read_current_credit_check(self._context, record_id),
             "reason": reason,

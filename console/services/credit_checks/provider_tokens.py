@@ -172,6 +172,7 @@ class DatabaseTokenStore:
         )
 
     def _keep_pair_in_memory(self, new_pair: TokenPair, version: int) -> TokenPair:
+        """Store the pair with this version in this process's memory, and return it."""
         self._last_pair = replace(new_pair, version=version)
         return self._last_pair
 
@@ -211,6 +212,8 @@ class DatabaseTokenStore:
         return f"v{version}.{self._cipher.encrypt(plain_text.encode()).decode()}"
 
     def _decrypt_stored_pair(self, stored_token: StoredToken) -> TokenPair | None:
+        """Return the pair of tokens of the row; None if the row has none. If the row can't be decrypted, return the
+        pair that this process has in memory; raise bad_profile if it has none."""
         if stored_token.encrypted_pair is None:
             return None
         try:
@@ -239,6 +242,8 @@ class DatabaseTokenStore:
         return TokenPair(access_token, refresh_token, expires_at, stored_token.version)
 
     def _wait_for_refresh_lease(self) -> Lease:
+        """Return the lease REFRESH_LEASE_NAME when it is acquired. Raises TokenUnavailable if a signal arrives, or
+        after REFRESH_LEASE_WAIT_SECONDS."""
         context = self._context
         deadline = context.clock.monotonic() + context.scale.scale_seconds(REFRESH_LEASE_WAIT_SECONDS)
         while True:

@@ -158,6 +158,8 @@ class CreditCheckPurchaseService:
             raise
 
     def _validate_purchase_request(self, request: PurchaseRequest) -> PurchaseRequest:
+        """Return the request with its corporation number as 13 digits and its reason codes sorted, each once. Raises
+        the errors of `purchase` for an invalid number, client, deal code, reason code or comment."""
         number = self.parse_number(request.corporation_number)
         if not self._context.settings.is_accepted_client(request.client_id):
             known_clients = sorted(self._context.settings.clients or (), key=int)
@@ -319,6 +321,9 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
     def _refuse_live_credit_check(self, live_credit_check: CreditCheck) -> None:
+        """Refuse the purchase because of this credit check, which has the claim; return if the purchase is its
+        possible renewal. Raises already_purchased if the purchase is no renewal of a successful credit check, or if
+        another renewal was faster; not_expired if the credit check has not expired."""
         # Without the provider's id nobody can ask whether it has expired (`_require_expired`).
         if (
             not self._request.renew

@@ -49,6 +49,8 @@ def list_lost_purchases(
 
 
 def _is_purchase_lost(context: ServiceContext, conn: Connection, corporation_number: str, intent: Intent) -> bool:
+    """True if the database has no credit check of the purchase `intent`, or contradicts AlarmBox's answer in this
+    desk's spool about it."""
     record = credit_checks.find_by_operation(conn, corporation_number, intent.operation_id)
     return record is None or contradicts_answer_on_desk(context, conn, record)
 

@@ -97,6 +97,8 @@ class RefetchService:
         self._context.write(lambda tx: self._part_reader.plan_next_read(tx, record_id, attempt_count=0))
 
     def _fetch_part_after_purchase(self, record_id: int, part_name: str) -> None:
+        """Fetch the detail or the PDF (`part_name` is DETAIL_PART or PDF_PART), and write the result into the credit
+        check. Do nothing if the credit check is not bought, because people may have decided about it meanwhile."""
         record = check_records.read_current_credit_check(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
@@ -269,6 +271,8 @@ class _RefetchAttempt:
         return _make_incomplete_error(error_code, {"record": record, "failed": failed_parts, "problem": problem})
 
     def _make_failed_parts_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
+        """Return the error of a re-fetch of which at least one part has failed, with the code of the most severe
+        failure."""
         failure_facts = _make_failed_part_facts(failed_parts)
         worst_failure = min(failure_facts, key=lambda code: _ERROR_CODES_BY_SEVERITY.index(code["code"]))
         return _make_incomplete_error(
@@ -332,6 +336,8 @@ def make_stale_view_error(record: CreditCheck, expected_version: int) -> Console
 
 
 def _list_changed_fields(old_credit_check: CreditCheck, new_credit_check: CreditCheck) -> tuple[str, ...]:
+    """Return the names of those fields of _FIELDS_COMPARED_FOR_CHANGES that differ between the two versions of a
+    credit check."""
     return tuple(
         name
         for name in _FIELDS_COMPARED_FOR_CHANGES
@@ -340,6 +346,8 @@ def _list_changed_fields(old_credit_check: CreditCheck, new_credit_check: Credit
 
 
 def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
+    """Return the documents for the result of a re-fetch: all of them if a PDF was stored now, otherwise only the
+    current one."""
     return (
         documents
         if any(part.stored_document for part in parts)

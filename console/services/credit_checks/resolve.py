@@ -155,6 +155,8 @@ class PurchaseResolver:
                 ) from None
 
     def _require_decidable_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
+        """Return the credit check if people can decide about it; if its purchase has lapsed, first record that.
+        Raises not_found, stale_view, in_progress or nothing_to_resolve as `hold_lease_of_unknown_record` does."""
         record = check_records.read_current_credit_check(self._context, record_id)
         if (
             expected_version is not None
@@ -301,6 +303,8 @@ class PurchaseResolver:
             )
 
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
+        """Return the reason why the provider's report doesn't fit the credit check: it is about another corporation,
+        or another credit check here has its id. Return None if it fits."""
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
         owners = check_records.find_credit_checks_with_provider_id(self._context, tx, report.credit_check_id)
@@ -363,6 +367,9 @@ class PurchaseResolver:
     def _decide_not_bought(
         self, record: CreditCheck, proof: PersonEvidence, person: str, entry: SpoolEntry | None
     ) -> ResolveResult:
+        """Propose, or confirm as the second person, that the credit check was not bought. Return the credit check,
+        and whether a second person must still decide. `entry` is the spool entry of this desk about the purchase,
+        None if it has none; its claim ends after the second decision."""
         decision = PersonDecision(
             (CREDIT_CHECK_KIND, record.id),
             "error",

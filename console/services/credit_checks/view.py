@@ -152,6 +152,8 @@ class CreditCheckDetailsReader:
     def _make_allowed_action(
         action_name: str, right_name: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
     ) -> AllowedAction:
+        """Return the action; it is not allowed if there is a `reason`, which `facts` explain, or if the person lacks
+        the right `right_name`. With `person` None, the right isn't checked."""
         if reason is not None:
             return AllowedAction(action_name, False, f"reason.{reason}", facts)
         if person is not None and not has_right(person, right_name):

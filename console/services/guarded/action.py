@@ -164,6 +164,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
             raise error from failure
 
     def _bind_attempt(self, attempt: AttemptT) -> GuardedOperation[AnswerT]:
+        """Return the operation for the pipeline: its callables call the action's steps with this attempt."""
         action = self.action
 
         @run_again_if_stale()

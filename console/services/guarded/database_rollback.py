@@ -423,6 +423,8 @@ def _raise_alert(
     old_database_id: str | None,
     operation_count: int,
 ) -> None:
+    """Raise the alert of the rule `database_went_back`, unless one is open. The parameters are those of
+    `_record_loss`."""
     first_row_id = min((head.row_id for head in missing_heads), default=0)
     observation = (
         f"another database than {old_database_id}" if old_database_id else f"no row {first_row_id} of the trail"
@@ -467,6 +469,7 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
 
 
 def _make_intent_facts(intent: Intent) -> dict[str, object]:
+    """Return the facts about a lost operation that the detail of the refusal contains."""
     return {
         "operation_id": intent.operation_id,
         "kind": journal.find_kind_of_action(intent.action) or "operation",

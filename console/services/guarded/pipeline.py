@@ -132,6 +132,9 @@ class GuardedPipeline:
     def _claim_when_free(
         self, operation: GuardedOperation[T], progress: StepReporter, started_at: float
     ) -> ClaimedOperation:
+        """Wait until the operation's lease is free, run the first transaction (tx1), and return the claim.
+        `started_at` is the time at which the wait began (seconds of the monotonic clock). Raises in_progress if the
+        operation doesn't wait, lease_timeout after LEASE_WAIT_SECONDS, and Interrupted after a signal."""
         context = self._context
         deadline = started_at + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:
@@ -412,6 +415,8 @@ class GuardedPipeline:
     def _write_outcome(
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
+        """Run the second transaction (tx2): end the journal row, release the lease, and write the outcome into the
+        record. Return False if another process had ended the operation; then only the lease is released."""
         context, state = self._context, find_journal_state(outcome, operation.has_effect)
         key = self._make_answer_key(operation, claimed_operation.operation_id)
 

@@ -225,6 +225,8 @@ class RequestIdService:
             row = self._find_row_of_request(request)
 
     def _find_row_of_request(self, request: RequestKey) -> RequestIdUse | None:
+        """Return the row of the request id; None if the id was not used yet. Also read the present epoch for the
+        Redis cache."""
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
             return request_ids.find_use(conn, request)
@@ -503,6 +505,8 @@ def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:
 
 
 def _replace_file_by_digest(argument: object) -> object:
+    """Return the argument for the fingerprint of a request: for a Path the SHA-256 of its file's content (at most the
+    first 10 MiB + 1 byte), or the path as text if the file can't be read; any other argument unchanged."""
     if not isinstance(argument, Path):
         return argument
     try:

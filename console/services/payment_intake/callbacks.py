@@ -57,6 +57,8 @@ class CallbackHandler:
         return lambda: self._store_callback(callback)
 
     def _store_callback(self, callback: SignedCallback) -> NoticeEffect:
+        """Store the event of a genuine callback, unless it is already stored, and apply its report. Return the
+        callback's effect: `repeated` if the event was stored before."""
         earlier_effect = common.find_stored_notice_effect(self._context, self._provider, callback.event_id)
         if earlier_effect is not None:
             return earlier_effect
@@ -68,6 +70,8 @@ class CallbackHandler:
         return NoticeEffect(event.result, event.payment_id, event if event.result == common.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
+        """Return the decrypted callback in `body`. Raises NoticeRefused if it is not genuine, or if the provider
+        isn't configured on this desk."""
         reader: object = self._payment_providers.find_reader(self._provider)
         if not isinstance(reader, CallbackReader):
             raise NoticeRefused("not_configured", f"{len(body)} bytes")

@@ -73,5 +73,7 @@ class CheckedNotice:
 
     @contextmanager
     def _act_as_worker(self) -> Iterator[None]:
+        """Context manager: within the block, this thread acts as the worker, and its log lines have the notice's
+        correlation id."""
         with act_as(WORKER), tracing.add_log_facts(correlation=self.correlation):
             yield

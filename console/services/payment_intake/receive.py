@@ -192,6 +192,8 @@ class NoticeReceiver:
         return probed_count + self._match_unmatched_events()
 
     def _ask_about_refused_callback(self, event: PaymentEvent) -> bool:
+        """Ask the provider about the payment of a refused callback. Return True if the event needs no further
+        question."""
         return self._callbacks[event.source].ask_about_refused_callback(event) == common.EVENT_REFUSED_ANSWERED
 
     def _ask_about_events(self, event_state: str, ask_about_event: Callable[[PaymentEvent], bool]) -> int:

@@ -67,6 +67,7 @@ def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
 
 
 def _require_order_can_be_set_paid(context: ServiceContext, payment_id: int) -> None:
+    """Raise nothing_to_resolve, with the reason, if the payment's order can't be set to paid."""
     with context.database.read() as conn:
         payment = payments.find(conn, payment_id)
         order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
@@ -83,6 +84,8 @@ def list_paid_payments(conn: Connection, order: Order) -> list[Payment]:
 
 @orders.run_again_if_stale()
 def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -> int:
+    """Set the payment's order to paid in the transaction `tx` if its paid payments cover its total, and return the
+    order's id. Raises not_found if the payment is missing or has no order."""
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
@@ -170,6 +173,8 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
 
 @payments.run_again_if_stale()
 def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    """Schedule the next attempt to set the payment's order to paid; after the last attempt, set the payment's work to
+    needs_review. Do nothing if this is no longer the payment's work."""
     current_payment = payments.find(tx.conn, payment_id)
     if current_payment is None or current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
         return

@@ -143,6 +143,7 @@ class PaymentProber:
             yield self._record_lapse(payment_id)
 
     def _refuse_running_start(self, payment: Payment) -> None:
+        """Raise in_progress (with the holder) while a process is starting the payment."""
         with self._context.database.read() as conn:
             running_operation = journal.find_running_operation(conn, PAYMENT_KIND, payment.id)
         if running_operation is not None and journal.has_effect(running_operation.action):
@@ -152,6 +153,7 @@ class PaymentProber:
             )
 
     def _record_lapse(self, payment_id: int) -> Payment:
+        """If the payment's start has lapsed, record that. Return the payment."""
         payment = self.read_payment(payment_id)
         if payment.operation_id is not None and has_start_lapsed(payment.work):
             self._start_action.record_lapse(payment.operation_id)

@@ -261,6 +261,10 @@ class PaymentResolver:
         provider_id: str | None,
         proposer: str,
     ) -> None:
+        """Set the payment to the state `target` about which two people have agreed, book or correct its money, close
+        its cases, and settle its operation. `answer` is the provider's answer, None if the provider can't be asked;
+        `provider_id` is the provider's payment id, None if nobody knows it; `proposer` is the name of the first
+        person."""
         context, now = self._context, self._context.now()
         if target is PaymentState.COMPLETED and payment.state not in PAID_STATES:
             self._book_amount(tx, payment, answer, provider_id, now)
@@ -374,6 +378,8 @@ def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_paym
 
 
 def _is_provider_id(text: str) -> bool:
+    """True if a payment id of a provider can have this form: ASCII letters, digits, hyphens and underscores, at most
+    LONGEST_PROVIDER_ID_CHARACTERS."""
     letters_and_digits = text.replace("-", "").replace("_", "")
     return (
         0 < len(text) <= LONGEST_PROVIDER_ID_CHARACTERS

@@ -191,6 +191,8 @@ class PaymentTimeoutSagas:
     # Begin
 
     def _begin_batch_of_sagas(self) -> int:
+        """Begin the sagas of at most BATCH_SIZE payments whose expiry time has passed. Return the number of begun
+        sagas."""
         with self._context.database.read() as conn:
             overdue_payments = payment_times.list_overdue_payments(
                 conn, PAYMENT_TIMEOUT_KIND, self._read_time(conn), BATCH_SIZE
@@ -198,6 +200,8 @@ class PaymentTimeoutSagas:
         return sum(self._begin_saga(payment) for payment in overdue_payments)
 
     def _begin_saga(self, payment: Payment) -> int:
+        """Begin the saga of the payment if its expiry time has still passed. Return the number of begun sagas, 1 or
+        0; a failure is logged and counts as 0."""
         has_begun = False
         with skip_failures(f"the end of payment {payment.id}"):
             self._context.failpoints.reach("before_saga")

@@ -79,6 +79,7 @@ def read_masked_evidence(conn: Connection, kind: str, record_id: int) -> tuple[E
 
 
 def _require_payment_id(conn: Connection, kind: str, record_id: int) -> int:
+    """Return the id of the payment, or of the refund's payment. Raises not_found if there is no such record."""
     payment_id = unmasking.find_payment_id(conn, kind, record_id)
     if payment_id is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})

@@ -274,6 +274,8 @@ class RefundDecisionService:
         return self._end_refund_request(refund_id, RefundState.EXPIRED, refuse_unless_expired)
 
     def _expire_if_overdue(self, refund: Refund) -> None:
+        """If `has_expired` is True for the refund, set it to the state expired and raise already_decided. Otherwise
+        do nothing."""
         with self._context.database.read() as conn:
             has_expired = self.has_expired(refund, conn)
         if has_expired:
@@ -362,4 +364,6 @@ def _require_decidable(conn: Connection, refund: Refund, person: str, now: datet
 
 
 def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:
+    """True if `person` is one of `people`, all given by name. Two spellings of one account name count as the same
+    person (`is_same_person`)."""
     return any(is_same_person(person, other_person) for other_person in people)

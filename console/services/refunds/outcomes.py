@@ -326,6 +326,9 @@ def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: 
 def _write_approved_state(
     context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object
 ) -> None:
+    """Set the refund to the state approved with the certainty known and this work, write the column values `values`,
+    close its open proposals, and free its idempotency key. If the provider contradicts the refund in an open case,
+    the work becomes needs_review instead."""
     if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, refund.id):
         # The refund was sent again after the provider had said that it had made the refund: people must still look.
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED, attempt=work.attempt)
@@ -417,6 +420,7 @@ def _require_reserved_amount_moved(is_moved: bool, refund: Refund) -> None:
 
 
 def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: datetime) -> None:
+    """Set the set-aside of the refund to this state. Do nothing if the refund is not of a set-aside."""
     set_aside = set_asides.find(tx.conn, refund.set_aside_id) if refund.set_aside_id is not None else None
     if set_aside is not None:
         set_asides.change_set_aside(
@@ -441,6 +445,7 @@ def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str,
 
 
 def _make_audit_facts(refund: Refund) -> dict[str, object]:
+    """Return the facts about a refund that its audit entries contain: payment id, amount in minor units, currency."""
     return {"payment": refund.payment_id, "minor": refund.amount_minor, "currency": refund.currency}
 
 

@@ -412,6 +412,7 @@ class RefundProber:
 
 
 def _is_definite_answer(outcome: RefundAnswer) -> bool:
+    """True if the provider's answer says whether it has processed the refund."""
     return outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
 
 

@@ -552,5 +552,7 @@ def _list_rule_names(signals: Sequence[RiskSignal]) -> list[str]:
 
 
 def _make_signal_facts(signal: RiskSignal) -> dict[str, object]:
+    """Return a risk signal in the form in which it is stored with the refund request. The maker's comment is cut to
+    LONGEST_ANSWER_CHARACTERS."""
     answer = signal.answer[:LONGEST_ANSWER_CHARACTERS] if signal.answer else None
     return {"rule": signal.rule, "facts": dict(signal.facts), "kind": signal.kind, "id": signal.id, "answer": answer}

@@ -183,6 +183,7 @@ def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment])
 
 
 def _may_be_double_charge(payment: Payment, other_payment: Payment) -> bool:
+    """True if both payments are for the same order, or were paid within DOUBLE_CHARGE_PERIOD of each other."""
     if payment.order_id is not None and payment.order_id == other_payment.order_id:
         return True
     return (
@@ -260,10 +261,13 @@ def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
 
 
 def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
+    """True if the refund's amount differs from `amount_minor` (minor units) by at most SIMILAR_REFUND_AMOUNT_PERCENT
+    percent."""
     return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_REFUND_AMOUNT_PERCENT
 
 
 def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
+    """Return a risk signal of this rule about an earlier or other refund."""
     facts: dict[str, object] = {
         "minor": refund.amount_minor,
         "currency": refund.currency,

@@ -65,6 +65,8 @@ class LostRefundProber:
             )
 
     def _require_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
+        """Return the payment of the lost refund. Raises outcome_unknown if the database doesn't have it, or if an id
+        that the question to the provider needs is missing."""
         with self._context.database.read() as conn:
             payment = _find_payment_of_refund(conn, entry.intent)
         if payment is None or payment.provider_payment_id is None or entry.intent.provider_key is None:
@@ -76,6 +78,8 @@ class LostRefundProber:
     def _store_answer(
         self, tx: Transaction, entry: SpoolEntry, payment: Payment, outcome: Outcome[RefundReport]
     ) -> None:
+        """Store the provider's answer as evidence of the lost refund's payment, and write an audit entry. If the
+        provider has made or accepted the refund, open a case about the payment."""
         context, intent = self._context, entry.intent
         subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.refund_status"
         operator = context.make_holder().operator
@@ -105,6 +109,7 @@ def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
 
 
 def _make_refund_instruction(entry: SpoolEntry, payment: Payment) -> RefundInstruction:
+    """Return the data that identify the lost refund at the provider, from the spool entry and its payment."""
     intent = entry.intent
     return RefundInstruction(
         key=intent.provider_key or "",

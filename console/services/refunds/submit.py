@@ -352,6 +352,8 @@ def _make_unsent_outcome(outcome: Outcome[object]) -> Outcome[RefundReport]:
 
 
 def _compute_fingerprint(refund: Refund, key: str) -> str:
+    """Return the fingerprint of the submission: the first 32 hex digits of the SHA-256 of the payment id, the amount,
+    the currency and the idempotency key."""
     text = f"v1|{refund.payment_id}|{refund.amount_minor}|{refund.currency}|{key}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
