@@ -50,8 +50,9 @@ class AdoptionRowCounts:
     `rows`: all rows. `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that more
     than one row has; `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read.
     `normalised`: rows whose corporation number is rewritten as 13 digits. `to_pending`: rows in the state pending
-    after the adoption. `by_status`: rows by their state after the adoption, without rows in states that this
-    program doesn't know (they are obstacles). `success_without_id`: successful rows without the provider's id.
+    after the adoption. `by_status`: rows by their state after the adoption, without rows in states that this program
+    doesn't know (they are obstacles). `success_without_id`: successful rows without the id that AlarmBox gave to the
+    credit check.
     """
 
     rows: int = 0

@@ -309,8 +309,9 @@ class AdoptionRun:
 
     def _adopt_row_with_claim(self, tx: Transaction, record: CreditCheck, corporation_number: str) -> ChangeCounts:
         """Adopt a row of another application that gets or keeps the claim for the corporation number, and return the
-        counts of the changes. A pending or successful row without the provider's id gets the work needs_review.
-        Raises RunAgain if another row has just got the claim, or if the row has changed meanwhile."""
+        counts of the changes. A pending or successful row without AlarmBox's id of the credit check gets the work
+        needs_review. Raises RunAgain if another row has just got the claim, or if the row has changed meanwhile.
+        """
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
         column_values = {

@@ -382,10 +382,10 @@ def _open_cases_about_other_owners(
     outcome: Outcome[CheckReport],
     credit_checks_of_number: Iterable[CreditCheck],
 ) -> None:
-    """Open a case about each other credit check that has the provider's id in the answer to the purchase of `record`,
-    if a probe or a person gave it this id. The id belongs to `record`, because the provider answered the purchase of
-    `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in this
-    transaction.
+    """Open a case about each other credit check that has the same id at the provider as the answer to the purchase of
+    `record`, if a probe or a person gave it this id. The id belongs to `record`, because the provider answered the
+    purchase of `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in
+    this transaction.
 
     At the same time, a person's decision may give this id to one of these credit checks. Then this transaction waits
     for the transaction of the decision; or the transaction of the decision comes later, finds the id in `record`, and
@@ -408,8 +408,8 @@ def _open_cases_about_other_owners(
 
 
 def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
-    """True if a probe or a person gave the credit check its provider's id: no answer to its own purchase contained an
-    id.
+    """True if a probe or a person gave the credit check its id at the provider: no answer to its own purchase
+    contained an id.
 
     False for a credit check that this program has not bought. Also False for a credit check that the database had
     lost, if it was restored with the id in a purchase answer that a desk has stored.

@@ -130,9 +130,9 @@ class CreditCheckProber:
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _confirm_answer_of_desk(self, record: CreditCheck, provider_id: int, is_automatic: bool) -> CreditCheck:
-        """Read the purchase with the provider's id `provider_id`, which this desk has from an answer in its spool,
-        settle the credit check with the result, and return the credit check. Raises the errors of `confirm_purchase`;
-        with `is_automatic`, schedule the next probe before the error is raised.
+        """Read, at the provider, the purchase with the id `provider_id`, which the provider has stated in an answer
+        that this desk's spool has, settle the credit check with the result, and return the credit check. Raises the
+        errors of `confirm_purchase`; with `is_automatic`, schedule the next probe before the error is raised.
         """
         try:
             return self._decisions.confirm_purchase(record, provider_id, None)

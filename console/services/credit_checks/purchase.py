@@ -223,11 +223,11 @@ class _PurchaseAttempt:
     def _find_expired_purchase(self, reader: CreditCheckReader) -> tuple[int, int] | None:
         """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
         valid. The renewal is possible if the provider says that the earlier credit check has expired, or if the
-        provider no longer shows it and it is old enough to have expired (`_may_have_expired`). Return its id and the
-        provider's id, because the answer allows the renewal of this credit check only. If the method `check` will
-        refuse the renewal anyway, don't ask, and return None. The stored row alone is no proof of the expiry: a
-        renewal costs money again, and a database account that may write credit checks could change the provider's id
-        in the row.
+        provider no longer shows it and it is old enough to have expired (`_may_have_expired`). Return the id of that
+        credit check here and its id at the provider, because the answer allows the renewal of this credit check only.
+        If the method `check` will refuse the renewal anyway, don't ask, and return None. The stored row alone is no
+        proof of the expiry: a renewal costs money again, and a database account that may write credit checks could
+        change the id at the provider in the row.
 
         Raises not_expired if the provider says that it has not expired; provider_answer_unusable if the stored id or
         the answer belongs to another credit check, or if the dates in the answer can't be those of a purchase that
@@ -440,8 +440,9 @@ def _find_sending_time(conn: Connection, record: CreditCheck) -> datetime | None
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
-    """True if another credit check has the same provider's id as `record`, although each purchase gets an id of its
-    own. Duplicates, and credit checks of the same corporation for another client, don't count."""
+    """True if another credit check has the same id at the provider as `record`, although each purchase gets an id of
+    its own. Duplicates, and credit checks of the same corporation for another client, don't count.
+    """
     if record.credit_check_id is None:
         return False
     return any(

@@ -84,9 +84,10 @@ class PurchaseResolver:
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
-        the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
-        the second one an approver. If another application wrote the credit check and left it open
-        (`is_left_open_by_other_application`), both states need two people, who must name the same id for "success".
+        `provider_id`, the id that the provider gave to the credit check; a read at the provider must confirm it.
+        "error" needs two people, the second one an approver. If another application wrote the credit check and left
+        it open (`is_left_open_by_other_application`), both states need two people, who must name the same id for
+        "success".
 
         Raises usage for another target state, or for "success" without `provider_id`; no_evidence if the evidence is
         empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an unknown credit check; not_allowed if
@@ -423,7 +424,7 @@ class PurchaseResolver:
     def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
         """Mark the intent of the credit check's purchase in this desk's spool as ended, because a decision has
         settled the purchase. `is_bought` is True if people decided that it was bought; the intent then keeps its
-        claim. `provider_id` is the provider's id of the bought credit check; None if it was not bought.
+        claim. `provider_id` is the id that the provider gave to the bought credit check; None if it was not bought.
         """
         if record.operation_id:
             with log_and_suppress("end of a resolved operation"):

@@ -469,7 +469,9 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
 
 
 def _make_intent_facts(intent: Intent) -> dict[str, object]:
-    """Return the facts about a lost operation that the detail of the refusal contains."""
+    """Return the facts about a lost operation (the entry `intent` of a spool) that the detail of the refusal
+    contains.
+    """
     return {
         "operation_id": intent.operation_id,
         "kind": journal.find_kind_of_action(intent.action) or "operation",

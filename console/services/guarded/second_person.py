@@ -185,7 +185,7 @@ def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -
 
 def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
     """True if a decision for the proposed target with another `number` (the provider's id of the record) replaces the
-    proposal of `proposer`. Only the proposer can correct the id in the proposal.
+    proposal of `proposer`: only the proposer can correct this id.
     """
     return decision.number is not None and is_same_person(decision.person, proposer)
 

@@ -37,9 +37,9 @@ def end_case_that_lacks_a_fact(
     facts: Sequence[str],
     is_over: Callable[[str], bool] = lambda _key: False,
 ) -> ListedFacts:
-    """Compare `facts` with the payment's cases of this rule. If the open case lacks a fact that no person has
-    acknowledged, and has room for it or is acknowledged, close that case. A full case stays open until a person has
-    acknowledged it.
+    """Compare `facts` with the payment's cases of the alert rule `rule`. If the open case lacks a fact that no person
+    has acknowledged, and has room for it or is acknowledged, close that case. A full case stays open until a person
+    has acknowledged it.
 
     Each fact begins with a key, which ends at the first space, such as the key of a refund. A fact counts as
     acknowledged if its key is in the text of a case that a person has acknowledged. The new case also has the facts
@@ -74,9 +74,9 @@ def end_case_that_lacks_a_fact(
 def end_acknowledged_case(
     context: ServiceContext, tx: Transaction, subject: tuple[str, int], rule: str, observed: str
 ) -> None:
-    """Close the open case of this rule about the record `subject` (kind and id) if a person has acknowledged it and
-    `observed`, the text of the case that the caller opens next, is new. A text is not new if a person has
-    acknowledged a case with this text. Raises RunAgain if another process has just ended the open case.
+    """Close the open case of the alert rule `rule` about the record `subject` (kind and id) if a person has
+    acknowledged it and `observed`, the text of the case that the caller opens next, is new. A text is not new if a
+    person has acknowledged a case with this text. Raises RunAgain if another process has just ended the open case.
     """
     cases_of_record = alerts.find_by_subject(tx.conn, *subject)
     cases = [case for case in cases_of_record if case.rule_id == rule and case.acknowledged_by]

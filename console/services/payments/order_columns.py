@@ -1,4 +1,5 @@
-"""Fill columns of a shop's order with values of its payment: the provider's ids and the payment method.
+"""Fill columns of a shop's order with values of its payment: the ids that the provider gave to the payment, and the
+payment method.
 
 Only empty columns are filled. The write has its own transaction after the booking of the payment, so that a failed
 write does not prevent the booking.

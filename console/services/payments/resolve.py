@@ -74,7 +74,7 @@ class PaymentResolver:
         """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is the path of a file, or the text of a written
-        statement; `provider_id` is the provider's id of the payment, None if the person doesn't have it;
+        statement; `provider_id` is the id that the provider gave to the payment, None if the person doesn't have it;
         `expected_version` is the payment's version on the person's screen, None to skip the comparison; `reason` is
         the person's reason, None for a script without one.
 

@@ -145,8 +145,8 @@ def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[Refun
 
 
 def _has_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:
-    """True if the refund has, or had, a case of this rule with the text `observed`, or has an open case of this rule
-    that nobody has acknowledged. As long as such a case is open, no other case of the rule is opened.
+    """True if the refund has, or had, a case of the alert rule `rule` with the text `observed`, or has an open case
+    of this rule that nobody has acknowledged. As long as such a case is open, no other case of the rule is opened.
     """
     return any(
         case.rule_id == rule

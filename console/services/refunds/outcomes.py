@@ -161,7 +161,8 @@ def mark_refund_completed(
     store our idempotency key as the provider's refund id. `facts` are more values for the audit entry; `cause` is
     stored in the column `error_code`: the reason for which the outcome is known although the provider didn't confirm
     it; None if the provider confirmed it. `report` is the provider's report about the refund, None if the outcome is
-    known without one; `provider_id` is the provider's id that people have named, None if they named none.
+    known without one; `provider_id` is the refund's id at the provider as people have stated it, None if they stated
+    none.
     """
     now = context.now()
     provider_refund_id = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)

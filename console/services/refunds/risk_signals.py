@@ -267,7 +267,9 @@ def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
 
 
 def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
-    """Return a risk signal of this rule about an earlier or other refund."""
+    """Return the risk signal `rule` about another refund, with the facts that the screen shows: amount, currency,
+    maker, time and state.
+    """
     facts: dict[str, object] = {
         "minor": refund.amount_minor,
         "currency": refund.currency,
