@@ -74,7 +74,9 @@ class AdoptionResult:
 
 
 class AdoptionRun:
-    """One run of an adoption: it executes the steps that are not yet done, up to the end of the adoption."""
+    """One run of an adoption: it executes the steps that are not yet done, up to the end of the adoption. `zone` is
+    the time zone of the table's times, None if this program created the table. `allows_conversion` allows steps
+    during which the database copies the table. `lock` is the upgrade lock that the caller holds, None on SQLite."""
 
     def __init__(
         self,

@@ -220,9 +220,10 @@ class RefundDetailsReader:
         server_now: datetime,
         switch: ReadOnlySwitch | None,
     ) -> AllowedAction:
-        """Return the action `name` on the refund. If the person can't do it now, it has the reason. `holder` is
-        the process that holds the lease; `switch` is the read-only switch that is on. `server_now` is the
-        database server's time, because the clock of this machine may be wrong. The service that does the action
+        """Return the action `name` on the refund. If the person can't do it now, it has the reason. `person` is the
+        acting person, None if no name is set (the rights are then not checked); `holder` is the process that holds
+        the lease, None if none does; `switch` is the read-only switch that is on, None if none is. `server_now` is
+        the database server's time, because the clock of this machine may be wrong. The service that does the action
         checks all of this again.
         """
         right = _RIGHT_BY_REFUND_ACTION[name]
