@@ -157,7 +157,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
         "probe": _make_method_runner(recovery.probe),
         "resolve": run_resolve,
         "take": _make_method_runner(recovery.take),
-        "give up": _make_method_runner(recovery.give_up),
+        "give up": _make_method_runner(recovery.give_up_take),
         "hand over": _make_method_runner(recovery.hand_over),
         "note": _make_method_runner(recovery.add_note),
         "unmask": _make_method_runner(recovery.unmask),

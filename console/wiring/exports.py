@@ -215,7 +215,9 @@ def _make_bulk_list(services: ExportReadServices, request: ExportRequest, contex
 
     def read_pages() -> RowPages:
         after = 0
-        while page := services.bulk.list_lines(run.id, request.part or None, after, _ROWS_PER_EXPORT_PAGE):
+        while page := services.bulk.list_rows_with_records(
+            run.id, request.part or None, after, _ROWS_PER_EXPORT_PAGE
+        ):
             yield page
             after = page[-1].row.position
 

@@ -91,8 +91,9 @@ class PaymentService:
         return self._notice_receiver.receive_notice(post)
 
     def check_notice(self, post: PostedNotice) -> CheckedNotice:
-        """Check a provider's notice and return it. The caller stores it, answers its sender, and queries the
-        provider if necessary.
+        """Check a provider's notice without reading the database, and return it with its remaining steps: the caller
+        stores it, answers its sender, and queries the provider if necessary. A notice that is forged, malformed or
+        too large raises nothing: it is returned as refused, and its remaining step writes the audit entry about that.
         """
         return self._notice_receiver.check_notice(post)
 
@@ -212,8 +213,9 @@ class PaymentService:
         )
 
     def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
-        """Return the set-asides that wait for their refund, oldest first; `after_id` is the last id of the previous
-        page. Raises not_allowed if the acting person has no right to read."""
+        """Return a page of at most `limit` set-asides that wait for their refund, oldest first; `after_id` is the id
+        of the last one on the previous page, None for the first page. Raises not_allowed if the acting person has no
+        right to read."""
         return self._details_reader.list_set_asides(limit, after_id)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:

@@ -57,8 +57,9 @@ class RecordReaders:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return each action in `names` on the record, with the information if this person may do it now by the
-        decision table (`domain/recovery/decision_table.py`). Raises not_found if there is no such record.
+        """Return the actions `names` (such as `probe`) on the record. By the decision table
+        (`domain/recovery/decision_table.py`), an action that `person` can't do now has the reason for it. `person` is
+        the acting person; None if no person is named. Raises not_found if there is no such record.
         """
         return self.choices.read_actions(conn, kind, record_id, person, names)
 

@@ -147,8 +147,8 @@ class RecoveryService:
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
-        """Return for each queue the number of its records, counted up to a limit. Raises not_allowed if the acting
-        person has no right to read."""
+        """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the
+        oldest of them began to wait. Raises not_allowed if the acting person has no right to read."""
         return self._queues.read_counts()
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
@@ -157,8 +157,9 @@ class RecoveryService:
         return self._queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the holders of all leases, the oldest lease first. Raises not_allowed if the acting person has no
-        right to read."""
+        """Return the leases in force with the processes that hold them, the oldest lease first. The leases of due
+        tasks, and the lease by which a worker shows that it is running, are left out. Raises not_allowed if the
+        acting person has no right to read."""
         return self._queues.list_lease_holders()
 
     def list_takes(self) -> tuple[Take, ...]:
@@ -173,7 +174,8 @@ class RecoveryService:
 
     def run_due(self) -> tuple[TaskRun, ...]:
         """Run every task of the scheduler once, also those that aren't due, and return the finished runs. If a task
-        fails, the others still run, and its error is raised at the end.
+        fails, the others still run, and its error is raised at the end. Raises not_allowed if the acting person or
+        the database account may not run due tasks.
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
@@ -185,7 +187,8 @@ class RecoveryService:
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
-        for which it is not possible now. Raises not_found if there is no such record.
+        for which it is not possible now. Raises not_found if there is no such record, and not_allowed if the acting
+        person has no right to read.
         """
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
@@ -199,13 +202,13 @@ class RecoveryService:
             "take", request_id, (kind, record_id), lambda: take_service.take_record(kind, record_id)
         )
 
-    def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
+    def give_up_take(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record, and return True. Return False if this person has not taken it.
         Raises not_allowed if the acting person has no right to take records.
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
-            "give up", request_id, (kind, record_id), lambda: take_service.give_up(kind, record_id)
+            "give up", request_id, (kind, record_id), lambda: take_service.give_up_take(kind, record_id)
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
@@ -346,8 +349,10 @@ class RecoveryService:
         script without one. If the decision is refused, raises the error of the method `resolve` of the service for
         this kind of record, for example evidence_mismatch if the provider's answer contradicts the decision.
 
-        `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
-        nothing_to_resolve is raised, because only its payments can be decided.
+        `target_state` is the decided outcome, such as `failed`. `provider_id` is the id that the provider gave to the
+        purchase, payment or refund: a number for credit checks, a text for payments and refunds; None if the person
+        has none. `expected_version` is the version of the record on the person's screen (None: any version). For an
+        order, nothing_to_resolve is raised, because only its payments can be decided.
         """
         provider_text = None if provider_id is None else str(provider_id)
         return self._request_ids.act_once(

@@ -77,9 +77,10 @@ class RefundService:
         request_id: str | None = None,
     ) -> Refund:
         """Approve a refund as a checker, and return the refund. With `expected_version`, the approval is refused if
-        the refund has another version. Send it to the provider unless another checker must approve it or its
-        cooling-off period has not ended. If the approval is refused or the refund can't be sent, raises the error of
-        `RefundDecisionService.approve`, for example same_person if the acting person is the maker.
+        the refund has another version. Send the refund to the provider unless another checker must approve it or its
+        cooling-off period has not ended; `progress` is called with the name of each step of the sending. If the
+        approval is refused or the refund can't be sent, raises the error of `RefundDecisionService.approve`, for
+        example same_person if the acting person is the maker.
         """
         return self._request_ids.act_once(
             "refund approve",
@@ -120,9 +121,9 @@ class RefundService:
         )
 
     def submit(self, id: int, progress: StepReporter | None = None, *, request_id: str | None = None) -> Refund:
-        """Send an approved refund to the provider, and return the refund. If the refund may not be sent, or if the
-        provider doesn't accept it, raises the error of `RefundSubmitter.submit_refund`, for example already_decided
-        if the refund is not approved.
+        """Send an approved refund to the provider, and return the refund. `progress` is called with the name of each
+        step. If the refund may not be sent, or if the provider doesn't accept it, raises the error of
+        `RefundSubmitter.submit_refund`, for example already_decided if the refund is not approved.
         """
         return self._request_ids.act_once(
             "refund submit",

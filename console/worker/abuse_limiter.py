@@ -21,10 +21,10 @@ ValueT = TypeVar("ValueT")
 
 
 class RefusalTokenBuckets:
-    """The token buckets of all sender addresses (see the module's docstring). Not thread-safe. `clock` returns
-    monotonic seconds."""
+    """The token buckets of all sender addresses (see the module's docstring). Not thread-safe."""
 
     def __init__(self, read_monotonic_seconds: Callable[[], float]) -> None:
+        """`read_monotonic_seconds` returns the present monotonic time in seconds, like `time.monotonic`."""
         self._clock = read_monotonic_seconds
         self._used_tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._accepted_until: OrderedDict[str, float] = OrderedDict()

@@ -52,12 +52,23 @@ class NoCapacity(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverOptions:
-    """Address and limits of the receiver. Times are in seconds.
+    """Address and limits of the receiver. A name with `seconds` is a time in seconds, a name with `bytes` a size.
+
+    `port` 0: the operating system chooses a free port. `trusted_proxies` are IP addresses whose header
+    X-Forwarded-For the receiver uses. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
 
     Each pool (`ServiceCallThreads`) that stores a sender's notices or asks its provider runs `threads_per_pool` calls
     at the same time, and `queue_length` more calls wait. The other pools have fixed numbers of threads.
+
     `max_connections` is the largest number of open connections, `max_connections_per_address` the largest number
-    from one address. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
+    from one address. The head and the body of a request may have `max_head_bytes` and `max_body_bytes`, and must
+    arrive within `head_timeout_seconds` and `body_timeout_seconds`. An idle connection is closed after
+    `idle_timeout_seconds`. After `max_connection_seconds` or `max_requests_per_connection` requests, a connection
+    gets its last answer. When the worker stops, running requests may take `drain_timeout_seconds`.
+
+    The figures of the metrics are read from the database at most once in `metrics_interval_seconds`. At most
+    `max_live_clients` listeners of `/live` are connected; each is disconnected if more than `max_live_queue_length`
+    messages wait for it. The changes for listeners are read every `live_interval_seconds`.
     """
 
     bind_address: str = "127.0.0.1"

@@ -311,8 +311,10 @@ class LiveFeedEndpoint:
             self._hub.remove_listener(listener)
 
     def _find_refusal_reason(self, headers: Sequence[str], channels: frozenset[str] | None) -> str | None:
-        """Return the reason for which a request with these headers and channels (record kinds) is refused. Return
-        None if its token is valid, or if it has no token in its headers and may send it as the first message."""
+        """Return the code of the reason for which a request of a listener is refused: `closed` (no token is
+        configured), `header_twice`, `token` (the token is not valid) or `channels`. `headers` are the values of its
+        header Authorization, `channels` the record kinds that it names (None: one of them is unknown). Return None
+        if its token is valid, or if it has no such header and may send the token as its first message."""
         if not self._tokens:
             return "closed"
         if len(headers) > 1:

@@ -100,8 +100,9 @@ class DueTaskThreads:
                 self._busy_count -= 1
 
     def _log_failure_change(self, error_code: str | None, failure_count: int) -> None:
-        """Log once when the scheduler begins to fail, and once when it works again, so that a day without the
-        database gives only two lines. `failure_count` is the number of consecutive failures before this call."""
+        """Write a line to the log if the scheduler has begun to fail, and one if it works again; otherwise log
+        nothing. So a day without the database gives only two lines. `error_code` is the error of the scheduler's last
+        call (None: the call did not fail), `failure_count` the number of failed calls directly before that call."""
         if error_code and not failure_count:
             _log.warning("due tasks can't be run: %s", error_code)
         if failure_count and not error_code:

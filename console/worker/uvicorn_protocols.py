@@ -57,7 +57,7 @@ class ReceiverConfig(uvicorn.Config):
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
         self.tls_context = make_tls_context(options)
         super().__init__(
-            app, http=AdmissionProtocol, ws=LiveFeedProtocol, lifespan="on", log_config=None, access_log=False,
+            app, http=NewConnectionProtocol, ws=LiveFeedProtocol, lifespan="on", log_config=None, access_log=False,
             proxy_headers=False, server_header=False,
             ws_max_size=MAX_LISTENER_MESSAGE_BYTES, ws_per_message_deflate=False,
             timeout_keep_alive=options.idle_timeout_seconds, h11_max_incomplete_event_size=options.max_head_bytes,
@@ -100,7 +100,7 @@ def make_tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
     return context
 
 
-class AdmissionProtocol(asyncio.Protocol):
+class NewConnectionProtocol(asyncio.Protocol):
     """The first protocol of a new connection. It gets a slot for the connection from `OpenConnections` and starts TLS
     if TLS is configured. If no slot is free, it aborts the connection."""
 

@@ -87,7 +87,7 @@ def _change_records(desk: Furnished, over: Event, changes: Counter[str]) -> None
     acts: dict[str, Callable[[], object]] = {
         "note": lambda: console.recovery.add_note("credit-check", chance.choice(checks), "called them"),
         "take": lambda: console.recovery.take("payment", chance.choice(payments)),
-        "give up": lambda: console.recovery.give_up("payment", chance.choice(payments)),
+        "give up": lambda: console.recovery.give_up_take("payment", chance.choice(payments)),
         "refund": lambda: console.refunds.request(RefundRequest(chance.choice(payments), "10", "sent back")),
     }
     with console.acting_as("op-c"):

@@ -22,8 +22,8 @@ def hand_over(
     long, not_allowed if the acting person has no right to take records or no right to write notes."""
     text = require_valid_note(note_text)
 
-    def give_up_and_add_note(tx: Transaction) -> bool:
-        is_released = take_service.give_up_in_transaction(tx, kind, record_id)
+    def give_up_take_and_add_note(tx: Transaction) -> bool:
+        is_released = take_service.give_up_take_in_transaction(tx, kind, record_id)
         if is_released:
             note_service.add_note_in_transaction(tx, kind, record_id, text, mention_source=MentionSource.HAND_OVER)
         return is_released
@@ -31,4 +31,4 @@ def hand_over(
     with refusals.audit_refusals(context, takes.TAKE_ACTION, record_id, kind=kind):
         for right in ("take", "note"):
             context.require_right(right)
-        return context.write(give_up_and_add_note)
+        return context.write(give_up_take_and_add_note)

@@ -55,7 +55,7 @@ class MentionService:
 
 def find_mentioned_people(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:
     """Return the names of the people whom the text of a note mentions by `@` and the name. The author is left out,
-    and so are people without MENTION_RIGHT."""
+    and so are people without the right to write notes (MENTION_RIGHT): they couldn't mark a mention as done."""
     if not any(sign in note_text for sign in "@＠﹫"):
         return ()
     names = [person.name for person in people.list_enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]

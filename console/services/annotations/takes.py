@@ -52,14 +52,14 @@ class TakeService:
             context.record_audit(tx, TAKE_ACTION, record_id, {"until": until}, kind=kind)
         return takes.read_takes(tx.conn, kind, (record_id,))[record_id]
 
-    def give_up(self, kind: str, record_id: int) -> bool:
+    def give_up_take(self, kind: str, record_id: int) -> bool:
         """End the acting person's own take of the record. Return False if the person has no take of it. Raises
         not_allowed if the acting person has no right to take records."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
-            return self._context.write(lambda tx: self.give_up_in_transaction(tx, kind, record_id))
+            return self._context.write(lambda tx: self.give_up_take_in_transaction(tx, kind, record_id))
 
-    def give_up_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
+    def give_up_take_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
         """End the acting person's own take of the record, in the caller's transaction. The caller has checked the
         right. Return False if the person has no take of it."""
         context = self._context

@@ -32,8 +32,11 @@ def audit_refusals(
     person: the entry stores `facts` without masking the payers' names, and the refused person may have no right to
     read the record.
 
+    `kind` and `subject_id` name the record that the refused action was about; `subject_id` None: no single record,
+    or the credit check that the error itself has as `detail.record`.
+
     A signal of the operating system does not end the block: the signal only aborts a running call to a provider, and
-    takes effect after the block.
+    the process ends after the block.
     """
     with interrupts.defer_signals():
         try:

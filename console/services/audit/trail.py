@@ -51,7 +51,8 @@ class AuditService:
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
-        """Verify all chains of the audit trail as `verify_trail` does; return the number of entries."""
+        """Verify all chains of the audit trail as `verify_trail` does, and return the number of entries. Raises
+        audit_broken if a chain is broken, and not_allowed if the acting person has no right to read audit entries."""
         return self.verify_trail().rows
 
     def verify_trail(self) -> VerifiedTrail:

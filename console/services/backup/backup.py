@@ -199,8 +199,8 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks. If there are
     any, and on a server always, guarded operations are refused until a person has acknowledged the alert that the
-    database went back to an earlier state. Return `result`, whose `lost_operations` then has the operations that
-    `DatabaseRollback.make_refusal` lists.
+    database went back to an earlier state. Return a copy of `result` with the facts of these operations (at most 100)
+    in `lost_operations`; it is empty if no operation is missing.
     """
     if result.earlier_database_file is not None:
         _store_lost_purchases(context, result.earlier_database_file)

@@ -85,8 +85,9 @@ class BulkRunReader:
     def list_rows(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
     ) -> tuple[BulkRow, ...]:
-        """Return rows of the bulk run, ordered by position. `result_filter` is one result, or `not_done` for every
-        row that is not done (None: all rows); `after_position` is the last position of the previous page."""
+        """Return a page of at most `limit` rows of the bulk run, ordered by position. `result_filter` restricts them
+        to the rows with one result, such as `refused`, or with `not_done` to the rows that are not done (None: all
+        rows). `after_position` is the position of the last row of the previous page; 0 for the first page."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_ROWS_FILTER:
@@ -99,7 +100,7 @@ class BulkRunReader:
                 after_position = page[-1].position
         return tuple(rows_not_done[:limit])
 
-    def list_lines(
+    def list_rows_with_records(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
     ) -> tuple[BulkRowWithRecord, ...]:
         """Return the rows of the bulk run that `list_rows` returns for these arguments, each with the present

@@ -17,8 +17,9 @@ _LARGEST_INTEGER_ARGUMENT = 2**63 - 1
 
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
-    """Return the arguments in the JSON list `text`; `argument_types` are their required types. `file` replaces the
-    argument whose JSON is the placeholder of a file; None if the request has no file. Arguments that are missing at
+    """Return the arguments in the JSON list `text`; `argument_types` are their required types. If an argument is a
+    file, `text` has a placeholder in its place (a map with the only key FILE_PLACEHOLDER_KEY); it is replaced by the
+    path `file`. `file` is None if the request has no file. Arguments that are missing at
     the end of the list are None: a desk leaves out arguments that it doesn't need, or that its earlier version of the
     program doesn't have.
 

@@ -90,6 +90,10 @@ class RemoteRequestIdService(RequestIdService):
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
         without a DeskRequestForm only reads: this desk runs it by calling `act`.
 
+        `command` is the name of the command, such as `refund approve`, and `arguments` are its arguments. `progress`
+        is called with the name of each step that the worker reports. `find_answer` is not used here, because the
+        worker finds the answers to repeated calls.
+
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. Some other commands need the
         password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and
         this desk repeats the request with the password. A password that the person has typed already, after such a

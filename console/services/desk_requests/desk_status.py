@@ -16,7 +16,7 @@ from console.store.desk_requests import presence
 
 def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
     """Return the worker whose presence lease was renewed last; None if no worker is present. Needs one short read
-    of the database."""
+    of the database. `scale` is the time scale of this process, by which the length of a presence lease is divided."""
     with database.read() as conn:
         return presence.find_newest_worker(conn, scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS))
 

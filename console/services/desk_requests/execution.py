@@ -60,7 +60,8 @@ _log = logging.getLogger("console.worker")
 
 class RequestExecutor:
     """Executes desk requests under the database account of a worker. Several threads and several processes may do
-    so at the same time."""
+    so at the same time. For the name of each command, `commands` has the function that runs the command, and
+    `form_by_command` has the required content of its desk requests."""
 
     def __init__(
         self,

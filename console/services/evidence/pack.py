@@ -227,11 +227,11 @@ class _PackDraft:
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
             with closing(PackWriter(file, self.last_event_at)) as pack:
-                proof = VerifiableAuditEntries(
+                audit_entries = VerifiableAuditEntries(
                     self._context, self._conn, self._related_records.record_keys, self._only_person
                 )
                 self._add_answers(pack)
-                pack.add_file("audit.json", proof.iterate_chunks())
+                pack.add_file("audit.json", audit_entries.iterate_chunks())
                 self._add_documents(pack)
                 pack.add_file(_make_json_file_name("record"), [encode_json(self._collect_record_fields())])
                 if self._registry_facts is not None:
@@ -242,17 +242,21 @@ class _PackDraft:
                 pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
                 self._add_timeline_pdf(pack, (ja, en))
                 pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
-                pack.close_with_manifest(self._make_manifest_fields(proof))
+                pack.close_with_manifest(self._make_manifest_fields(audit_entries))
         return len(pack.file_digests), tuple(str(part["name"]) for part in self._omitted_files)
 
-    def _make_manifest_fields(self, proof: VerifiableAuditEntries) -> dict[str, object]:
+    def _make_manifest_fields(self, audit_entries: VerifiableAuditEntries) -> dict[str, object]:
         return {
             "kind": self._timeline.kind,
             "id": self._timeline.id,
             "database": self._context.database_id,
             "until": None if self.last_event_at == EARLIEST_INSTANT else format_instant(self.last_event_at),
             "events": {"told": self._event_count, "cut": self._is_cut},
-            "audit": {"rows": proof.row_count, "withheld": proof.withheld_count, "whose": self._only_person or "all"},
+            "audit": {
+                "rows": audit_entries.row_count,
+                "withheld": audit_entries.withheld_count,
+                "whose": self._only_person or "all",
+            },
             "left_out": self._omitted_files,
         }
 
@@ -313,7 +317,7 @@ class _PackDraft:
         These texts contain no secrets, because the program removes secrets before it stores an answer.
         """
         for name, content in self._iterate_answer_parts():
-            if self._admit_to_pack(pack, name, len(content)):
+            if self._fits_into_pack(pack, name, len(content)):
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
@@ -347,7 +351,7 @@ class _PackDraft:
                 self._add_to_omitted_files(f"documents/unnamed-{unnamed_count}.pdf", document.bytes, "bad_hash", None)
                 continue
             name = f"documents/{document.sha256}.pdf"
-            if not self._admit_to_pack(pack, name, document.bytes, document.sha256):
+            if not self._fits_into_pack(pack, name, document.bytes, document.sha256):
                 continue
             try:
                 pack.add_file(name, [self._context.documents.read(document.path)])
@@ -360,7 +364,7 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
-    def _admit_to_pack(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
+    def _fits_into_pack(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
         """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name`, with
         its SHA-256 if it is known, to the files that were left out, and return False.
         """

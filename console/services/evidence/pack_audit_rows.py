@@ -22,6 +22,9 @@ class VerifiableAuditEntries:
 
     `row` and `withheld` have `anchor`, the hashes that the spool of this desk has stored for this position in the
     chain.
+
+    `subjects` has the kind and id of each record whose audit entries are written. `only_person` is the person whose
+    entries alone are written in full; None: all entries are.
     """
 
     def __init__(

@@ -83,8 +83,9 @@ class PackVerification:
 
 
 def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
-    """Verify an evidence pack, or a bundle with its packs, and return the result. With `sha256` (from the audit
-    entry of the export), also verify that the file is the exported one."""
+    """Verify an evidence pack, or a bundle with its packs, in the file `path`, and return the result. With `sha256`
+    (from the audit entry of the export), also verify that the file is the exported one. A failed check raises
+    nothing: it is one of the result's `problems`, also if the file is missing or is no ZIP file."""
     return _verify_file(path, sha256, (PACK_FORMAT_NAME, BUNDLE_FORMAT_NAME))
 
 

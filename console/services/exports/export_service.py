@@ -37,7 +37,7 @@ class ExportService:
     def write(
         self, request: ExportRequest, path: Path, language: str, progress: RowCountReporter = lambda _: None
     ) -> WrittenExport:
-        """Write the requested list to the new file `path`, whose suffix names the format, and an audit entry with the
+        """Write the requested list to the new file `path` (suffix `.csv` or `.xlsx`), and an audit entry with the
         number of rows and the filter. The file gets its name when it is complete; only the present user of the
         machine can read it. Return a description of the file. The method calls `progress` with the number of written
         rows.

@@ -107,8 +107,8 @@ class Lookup:
         return company.sum_money(conn, corporation_number, self._context.now() - TOTALS_PERIOD)
 
     def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
-        """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first. Raises
-        not_allowed if the acting person has no right to read."""
+        """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first, at most
+        MAX_COMPANY_ROWS for each kind of record. Raises not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -116,8 +116,9 @@ class Lookup:
             return company.read_notes(conn, record_keys)
 
     def read_documents(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
-        """Return the newest documents of the records `record_keys` (pairs of kind and id), newest first. Raises
-        not_allowed if the acting person has no right to read."""
+        """Return the newest documents (PDFs) of the records `record_keys` (pairs of kind and id), newest first, at
+        most MAX_COMPANY_ROWS for each kind of record. Raises not_allowed if the acting person has no right to
+        read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -125,8 +126,8 @@ class Lookup:
             return company.read_documents(conn, record_keys)
 
     def read_history(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
-        """Return the newest events of the records `record_keys` (pairs of kind and id) together, newest first. Raises
-        not_allowed if the acting person has no right to read."""
+        """Return the newest events of the records `record_keys` (pairs of kind and id), all records together, newest
+        first, at most MAX_COMPANY_ROWS. Raises not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:

@@ -69,6 +69,8 @@ class MetricFigureReader:
     def __init__(
         self, context: ServiceContext, queues: QueueReader, cache_counts: Callable[[], tuple[int, int]]
     ) -> None:
+        """`cache_counts` returns two numbers: the queries that the Redis cache answered with a stored result, and all
+        queries to the cache."""
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
         self._counters_of_others, self._trail_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None

@@ -158,7 +158,8 @@ class ServiceContext:
     `database_id` is the id of the database; `stored_facts` are the values of `console_meta` at the start of the
     process, by name; `accepted_merchants` has the digest of the stored merchant for each provider that this process
     may call (`services/process/merchants.py`). `scale` divides every duration for which the process waits (1 except
-    in tests and demos). `fitness_checked_until` is the monotonic time (seconds) until which the check of the
+    in tests and demos). `failpoints` are the points at which a test stops this process.
+    `fitness_checked_until` is the monotonic time (seconds) until which the check of the
     database's settings need not be repeated. `session` is the id of this process in the audit trail; `program` is
     the program's name that the database server shows for its connections.
     """
@@ -441,10 +442,13 @@ class ServiceContext:
         result: str = "done",
         reason: str | None = None,
     ) -> None:
-        """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has more
-        facts for it, `result` is the result of the action (such as "done" or "refused"), and `reason` the code of the
-        reason. Payers in these facts are masked, because an entry can never be changed, and a person who verifies the
-        trail reads all of it. The entry contains the correlation id of this thread if it has one.
+        """Append an audit entry in the caller's transaction: the acting person (or the worker) has done `action` on
+        the record `kind` and `subject_id` (None: on no single record). `detail` has more facts for the entry,
+        `result` is the result of the action (such as "done" or "refused"), `reason` the code of the reason (None: no
+        reason). If this thread has a correlation id or executes a desk request, the entry also has the id of it.
+
+        The names of payers in `detail` are masked, because an entry can never be changed, and a person who verifies
+        the trail reads all of it. For the result "refused" they aren't: the caller passes no names of payers then.
 
         If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).

@@ -55,8 +55,9 @@ class HistorySource(Protocol):
         ...
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
-        """Return the times of the payment's completed refunds of this amount (minor units) in the rows that were read
-        so far. Return None if the history never contains refunds.
+        """Return the times of the completed refunds of one payment that have this amount (minor units), in the rows
+        that were read so far; empty if there is none. `provider_payment_id` is the id that the provider gave to the
+        payment. Return None if this sort of history never contains refunds, so that a missing refund shows nothing.
         """
         ...
 
@@ -127,8 +128,9 @@ class FileHistory:
         return self._row_index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
-        """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
-        read so far; empty if there is none.
+        """Return the times of the completed refunds of one payment that have this amount (minor units), in the rows
+        that were read so far; empty if there is none. `provider_payment_id` is the id that the provider gave to the
+        payment.
         """
         return self._row_index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 
@@ -193,7 +195,8 @@ class NoticeHistory:
         return any(PAYMENT_STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
-        """Return None, because notices contain no refunds."""
+        """Return None for every payment and amount: notices report no refunds, so this history can't show whether a
+        refund was made."""
         return None
 
     def find_row_source(self, key: str) -> str:

@@ -115,8 +115,9 @@ class ReconciliationRunReader:
     def list_differences(
         self, run_id: int, part: str = "all", limit: int = 200, after_id: int | None = None
     ) -> DifferencesPage:
-        """Return one page of the differences of a run. `part` is a key of `VERDICTS_OF_PART`, which selects the
-        verdicts; `after_id` is the cursor in the previous page, None for the first page.
+        """Return one page of the differences of a run. `part` is a key of `VERDICTS_OF_PART`, such as `all`; only the
+        differences with its verdicts are returned. `after_id` is the cursor in the previous page, None for the first
+        page.
 
         Raises usage for an unknown `part`.
         """

@@ -97,7 +97,7 @@ class DecisionChoiceReader:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, question_possibility = self._context.now(), self._find_payment_question_possibility(probed_payment)
+        now, question_possibility = self._context.now(), self._can_ask_about_payment(probed_payment)
         running_operation = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -149,21 +149,25 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            question_possibility=self._find_credit_check_question_possibility(),
+            question_possibility=self._can_ask_about_credit_checks(),
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _find_credit_check_question_possibility(self) -> QuestionPossibility:
+    def _can_ask_about_credit_checks(self) -> QuestionPossibility:
+        """Return whether this desk can ask AlarmBox about a purchase with an unknown outcome: YES, NO_CALL (AlarmBox
+        has no call for it), or NOT_SET_UP (this desk has no usable settings for AlarmBox)."""
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
             return QuestionPossibility.NOT_SET_UP
         return QuestionPossibility.YES if finds_purchases else QuestionPossibility.NO_CALL
 
-    def _find_payment_question_possibility(self, payment: Payment | None) -> QuestionPossibility:
+    def _can_ask_about_payment(self, payment: Payment | None) -> QuestionPossibility:
+        """Return whether this desk can ask the provider about the payment: YES, NO_CALL (the provider has no call for
+        it, or `payment` is None), or NOT_SET_UP (this desk has no usable settings for the provider)."""
         if payment is None:
             return QuestionPossibility.NO_CALL
         try:
@@ -237,8 +241,9 @@ def _find_order(conn: Connection, payment: Payment | None) -> Order | None:
 def _find_probed_payment(
     conn: Connection, record: Order | Payment | Refund, payment: Payment | None
 ) -> Payment | None:
-    """Return the payment about which a probe of `record` queries the provider: for an order its newest payment,
-    for a payment or refund the given `payment`."""
+    """Return the payment about which the provider is asked if a person probes `record`. For an order this is its
+    newest payment (the one with the highest id). For a payment, a refund or an order without payments, return
+    `payment`, the payment that the caller has found for the record (None: there is none)."""
     if isinstance(record, Order) and record.payment_ids:
         return payments.find(conn, max(record.payment_ids))
     return payment

@@ -74,17 +74,17 @@ class RelatedRecordCompleter:
         lapsed_ids, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
         completed_by_type_and_id: dict[tuple[object, int], QueuedRecord] = {}
         for completed_records in (
-            self._complete_credit_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
-            self._complete_orders(conn, _select_records_of_type(records, Order), lapsed_ids, find_switch),
-            self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed_ids, find_switch),
-            self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed_ids, find_switch),
+            self._add_relations_to_credit_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
+            self._add_relations_to_orders(conn, _select_records_of_type(records, Order), lapsed_ids, find_switch),
+            self._add_relations_to_payments(conn, _select_records_of_type(records, Payment), lapsed_ids, find_switch),
+            self._add_relations_to_refunds(conn, _select_records_of_type(records, Refund), lapsed_ids, find_switch),
         ):
             completed_by_type_and_id |= {(type(record), record.id): record for record in completed_records}
         return tuple(completed_by_type_and_id[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
 
     # Credit checks
 
-    def _complete_credit_checks(
+    def _add_relations_to_credit_checks(
         self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown_ids = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
@@ -143,7 +143,7 @@ class RelatedRecordCompleter:
 
     # Orders
 
-    def _complete_orders(
+    def _add_relations_to_orders(
         self,
         conn: Connection,
         records: Sequence[Order],
@@ -157,7 +157,7 @@ class RelatedRecordCompleter:
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
         ids_with_alert = [order.id for order in records if order.id in open_alerts]
         payments_by_order_id = _group_items_by(
-            self._complete_payments(
+            self._add_relations_to_payments(
                 conn,
                 payments.find_by_orders(conn, ids_with_alert, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())),
                 lapsed_ids,
@@ -204,7 +204,7 @@ class RelatedRecordCompleter:
 
     # Payments
 
-    def _complete_payments(
+    def _add_relations_to_payments(
         self,
         conn: Connection,
         records: Sequence[Payment],
@@ -226,7 +226,7 @@ class RelatedRecordCompleter:
         )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_by_payment_id = _group_items_by(
-            self._complete_waiting_refunds(
+            self._add_relations_to_waiting_refunds(
                 conn,
                 refunds.find_by_payments(conn, paid_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
                 lapsed_ids,
@@ -268,23 +268,24 @@ class RelatedRecordCompleter:
             completed_payments.append(replace(payment, relations=relations))
         return tuple(completed_payments)
 
-    def _complete_waiting_refunds(
+    def _add_relations_to_waiting_refunds(
         self,
         conn: Connection,
         records: Sequence[Refund],
         lapsed_ids: LapsedIdsByKind,
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
-        """Return the refunds. Those that wait for an approver or have an unknown outcome are completed with their
-        related records. The explanation of such a refund needs these records, and the explanation of its payment
-        contains the explanation of the refund."""
+        """Return all of `records`, in their sequence. Only the refunds that wait for an approver or have an unknown
+        outcome get their related records; the others are returned unchanged. The explanation of such a refund needs
+        these records, and the explanation of its payment contains the explanation of the refund."""
         waiting_refunds = [
             refund
             for refund in records
             if refund.state is RefundState.REQUESTED or refund.certainty is Certainty.UNKNOWN
         ]
         completed_by_id = {
-            refund.id: refund for refund in self._complete_refunds(conn, waiting_refunds, lapsed_ids, find_switch)
+            refund.id: refund
+            for refund in self._add_relations_to_refunds(conn, waiting_refunds, lapsed_ids, find_switch)
         }
         return [completed_by_id.get(refund.id, refund) for refund in records]
 
@@ -313,7 +314,7 @@ class RelatedRecordCompleter:
 
     # Refunds
 
-    def _complete_refunds(
+    def _add_relations_to_refunds(
         self,
         conn: Connection,
         records: Sequence[Refund],

@@ -324,9 +324,9 @@ class DueTasks:
 
     @credit_checks.run_again_if_stale()
     def _adopt_row(self, tx: Transaction, record_id: int, written_number: str, number_key: str) -> bool:
-        """Adopt the row `record_id`. `written_number` is its corporation number as it was written, `number_key` the
-        value of its column `number_key`. Return False if another process has adopted the row meanwhile; its newer
-        values are not overwritten.
+        """Adopt the row of the credit check `record_id`, and return True. `written_number` is its corporation number
+        as the other application wrote it, `number_key` the form of this number that the database has computed for
+        comparisons. If another process has adopted the row meanwhile, change nothing and return False.
         """
         context, number = self._context, number_key
         with suppress(InvalidCorporationNumber):

@@ -111,7 +111,9 @@ SagaStep: TypeAlias = EffectStep | QuestionStep
 
 @dataclass(frozen=True, slots=True)
 class SagaPlan:
-    """The plan of one kind of saga: its steps in sequence and the waits between the attempts of a step. `on_stop`
+    """The plan of one kind of saga: its steps in sequence and the waits between the attempts of a step. `kind` is the
+    kind of the sagas, such as PAYMENT_TIMEOUT_KIND; `subject_kind` is the kind of the records, such as `payment`,
+    on which the sagas work. `on_stop`
     informs people that a saga has stopped; it runs in the transaction that stops the saga.
     """
 

@@ -70,7 +70,10 @@ def _treat_every_task_as_due(_: ScheduledTask) -> bool:
 
 @dataclass
 class _TaskRun:
-    """One run of one due task in this process: its lease, its row, and its result."""
+    """One run of one due task in this process. `name` and `interval` are those of the task; `task` is the task's row
+    as it was read at the beginning of the run. If `should_stop` returns True, the run ends after its present record.
+    `is_lease_lost` becomes True if another process has acquired the task's lease. `record_count` is the number of
+    handled records, `error` the exception that ended the run (None: the run did not fail)."""
 
     name: str
     interval: TaskInterval

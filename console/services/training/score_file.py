@@ -101,7 +101,7 @@ def _parse_attempt(value: Mapping[str, Any]) -> IncidentAttempt:
         run=str(value.get("run", "")),
         facts=_parse_facts(value.get("facts")),
         verdict=str(value.get("verdict", "")),
-        checked_at=_parse_instant(value.get("checked_at")),
+        checked_at=_convert_to_utc_text(value.get("checked_at")),
         solved_at_attempt=_parse_count(value.get("solved_at_attempt")),
     )
 
@@ -115,8 +115,9 @@ def _parse_facts(value: object) -> dict[str, str]:
     return facts
 
 
-def _parse_instant(value: object) -> str:
-    """Return the instant as ISO text in UTC; "" if the value is no instant, or outside of the calendar in UTC."""
+def _convert_to_utc_text(value: object) -> str:
+    """Return the instant in the ISO text `value` as ISO text in UTC; "" if `value` is no such text, or if its instant
+    is outside of the calendar in UTC."""
     try:
         return datetime.fromisoformat(str(value)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):

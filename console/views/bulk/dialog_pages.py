@@ -207,7 +207,7 @@ def _read_result_rows(
     services: "Console", cursor: object, limit: int, *, run_id: int, result_filter: str | None
 ) -> FetchedPage:
     after_position = cursor if isinstance(cursor, int) else 0
-    lines = services.bulk.list_lines(run_id, result_filter, after_position, limit)
+    lines = services.bulk.list_rows_with_records(run_id, result_filter, after_position, limit)
     return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)
 
 

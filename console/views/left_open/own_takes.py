@@ -72,7 +72,7 @@ class OwnTakeButtons(QWidget):
 
         def give_back(services: "Console", request_id: str) -> bool:
             if not is_incident:
-                return services.recovery.give_up(kind, id, request_id=request_id)
+                return services.recovery.give_up_take(kind, id, request_id=request_id)
             return services.incidents.release(id, request_id=request_id).owner is None
 
         context.run_acting_call(

@@ -83,7 +83,7 @@ class CollaborationActions(QObject):
         if the page shows only one record."""
         context = self._context
         context.run_acting_call(
-            lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
+            lambda services, request_id: services.recovery.give_up_take(kind, id, request_id=request_id),
             self._show_give_back_toast,
             partial(self._action_handlers.show_refusal, title=record_title),
             caller=self,

@@ -59,7 +59,7 @@ def acts(scene: Scene) -> dict[str, Act]:
         "probe a refund": lambda desk: desk.refunds.probe(7),
         "resolve a refund": lambda desk: desk.refunds.resolve(7, "failed", "words"),
         "take": lambda desk: desk.recovery.take("credit-check", 1),
-        "give up": lambda desk: desk.recovery.give_up("credit-check", 1),
+        "give up": lambda desk: desk.recovery.give_up_take("credit-check", 1),
         "mention done": lambda desk: desk.mentions.mark_done(1),
         "hand over": lambda desk: desk.recovery.hand_over("credit-check", 1, "words"),
         "note": lambda desk: desk.recovery.add_note("credit-check", 1, "words"),

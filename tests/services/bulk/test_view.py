@@ -66,11 +66,14 @@ def test_lines_have_their_records(console: Console) -> None:
     chosen = unknown_checks(console, 3)
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     console.bulk.run(run.id, max_rows=2)
-    first, rest = console.bulk.list_lines(run.id, limit=3), console.bulk.list_lines(run.id, after_position=3)
+    first, rest = (
+        console.bulk.list_rows_with_records(run.id, limit=3),
+        console.bulk.list_rows_with_records(run.id, after_position=3),
+    )
     assert [line.row.position for line in (*first, *rest)] == [1, 2, 3, 4]
     assert isinstance(first[0].record, CreditCheck)
     assert rest[0].record is None
-    assert [line.row.position for line in console.bulk.list_lines(run.id, NOT_DONE_ROWS_FILTER)] == [3, 4]
+    assert [line.row.position for line in console.bulk.list_rows_with_records(run.id, NOT_DONE_ROWS_FILTER)] == [3, 4]
 
 
 def test_the_list_of_runs(console: Console) -> None:

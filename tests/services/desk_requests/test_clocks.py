@@ -33,7 +33,7 @@ def test_a_desk_that_is_ahead(
 
     monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", ahead)
     with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
-        desk.recovery.give_up("credit-check", 1)
+        desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
     with worker._context.database.read() as conn:
         ((desk_found, _), delays), *_ = clocks.read_desk_request_delays(conn).items()
@@ -54,7 +54,7 @@ def test_a_desk_of_two_persons_that_is_ahead(
         place.opened(sandbox, person="op-b", desk=2) as desk,
         executing(worker),
     ):
-        desk.recovery.give_up("credit-check", 1)
+        desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
     made = request_records.make_request_id
     monkeypatch.setattr(
@@ -62,7 +62,7 @@ def test_a_desk_of_two_persons_that_is_ahead(
         lambda: str(UUID(int=UUID(made()).int + (5_000 << 80))),
     )
     with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
-        desk.recovery.give_up("credit-check", 1)
+        desk.recovery.give_up_take("credit-check", 1)
         assert desk._context.spool.desk_id == desk_id
     ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()
     ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")

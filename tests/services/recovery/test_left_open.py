@@ -68,7 +68,7 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
     assert by_reason[LeftOpenReason.TAKEN].until == taken.until
     assert by_reason[LeftOpenReason.BULK_RUN].name == run.name
 
-    console.recovery.give_up("payment", payment.id)
+    console.recovery.give_up_take("payment", payment.id)
     console.bulk.discard(run.id)
     console.refunds.withdraw(refund.id)
     assert {item.reason for item in console.left_open.list_items()} == {

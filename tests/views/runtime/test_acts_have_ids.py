@@ -23,7 +23,7 @@ WITHOUT = {
     },
     "audit": {"list_entries", "verify_trail"},
     "bulk": {
-        "make_plan", "read_item", "count_results", "list_overview", "list_lines", "count_unfinished",
+        "make_plan", "read_item", "count_results", "list_overview", "list_rows_with_records", "count_unfinished",
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
@@ -135,7 +135,7 @@ def test_the_acts_are_known() -> None:
     assert {method for _, method in acts_of_the_window()} == {
         "acknowledge_each", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
-        "approve", "create_run", "discard", "set_order_paid", "add_note", "give_up", "hand_over", "probe",
+        "approve", "create_run", "discard", "set_order_paid", "add_note", "give_up_take", "hand_over", "probe",
         "purchase", "refetch", "reject", "request", "resolve", "run", "set_limit", "set_switch", "stop", "take",
         "unmask", "withdraw",
     }  # fmt: skip

@@ -513,7 +513,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "note": (note, ("recovery", "add_note")),
     "unmask": (unmask, ("recovery", "unmask")),
     "take": (take, ("recovery", "take")),
-    "give back": (give_back, ("recovery", "give_up")),
+    "give back": (give_back, ("recovery", "give_up_take")),
     "hand over": (hand_over, ("recovery", "hand_over")),
     "end a mention": (end_mention, ("mentions", "mark_done")),
     "probe a credit check": (probe, ("recovery", "probe")),
