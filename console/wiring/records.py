@@ -140,8 +140,9 @@ class RecoveryService:
         return tuple((get_record_kind(item.record), item.record.id) for item in items)
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
-        number of records and the sums of their amounts by currency. Raises usage for an unknown queue, not_allowed if
+        """Group the records of the queue `name` that fulfil `record_filter` by the cause of their problem. Return for
+        each cause the number of records and the sums of their amounts by currency. If the queue has too many records
+        to count, the numbers are too low, and the result says so. Raises usage for an unknown queue, not_allowed if
         the acting person has no right to read.
         """
         return self._queues.read_causes(name, record_filter)

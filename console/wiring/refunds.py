@@ -160,8 +160,10 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a refund with evidence, and return the refund. The result also states if a
-        second person must confirm the decision. If the decision is refused, raises the error of
+        """Decide the unknown outcome of a refund with evidence (the path of a file, or a written statement), and
+        return the refund. The result also states if a second person must confirm the decision. `provider_id` is the
+        id that the provider gave to the refund, None if the person has none; `expected_version` is the version on the
+        person's screen (None: any version). If the decision is refused, raises the error of
         `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
         """
         return self._request_ids.act_once(

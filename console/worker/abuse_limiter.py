@@ -53,6 +53,8 @@ class RefusalTokenBuckets:
 
 
 def _store_value_of_address(values_by_address: OrderedDict[str, ValueT], address: str, value: ValueT) -> None:
+    """Store the value of the address in `values_by_address` as its newest entry. If it then has more than
+    MAX_REMEMBERED_ADDRESSES entries, remove the oldest one."""
     values_by_address[address] = value
     values_by_address.move_to_end(address)
     if len(values_by_address) > MAX_REMEMBERED_ADDRESSES:

@@ -99,6 +99,8 @@ class BulkActionRunner:
         return RowOutcome(RowResult.DONE)
 
     def _wait_for_call_start(self, provider: str | None, call_count: int) -> None:
+        """Wait until this process may start the next `call_count` calls to the provider, so that all desks together
+        keep the minimum time between two calls. Don't wait if `provider` is None or runs on this machine."""
         spacing_seconds = self.get_call_spacing_seconds(provider) * call_count
         if provider is None or spacing_seconds <= 0:
             return

@@ -46,8 +46,9 @@ class DeskStatusService:
         return self._context.asks_worker
 
     def read_desk_update(self, after_mark: FeedMark | None = None, *, with_presence: bool = True) -> DeskUpdate:
-        """Return kind and id of the records that have changed since the mark `after_mark`, with the mark for the next
-        call. If `after_mark` is None, return no records. Executes one short SQL statement if nothing has changed.
+        """Return kind and id of the records that have changed since the position `after_mark` in the change feed,
+        with the position for the next call. If `after_mark` is None (the first call), return no records. Executes one
+        short SQL statement if nothing has changed.
 
         If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is
         present, and the newest setting of a read-only switch.

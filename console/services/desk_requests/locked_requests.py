@@ -24,6 +24,7 @@ class LockedRequests:
         self._last_turn = 0
 
     def __bool__(self) -> bool:
+        """True if at least one request is locked."""
         return bool(self._found)
 
     @property

@@ -123,6 +123,9 @@ def _make_recorded_call(
     records: Mapping[tuple[str, str], Mapping[str, Any]],
     pack: zipfile.ZipFile,
 ) -> RecordedCall:
+    """Return the call to which a provider's answer belongs. `timeline_event` is the event about this answer in the
+    pack's timeline, `answer` the answer itself; `records` has the record of the pack and its related records as JSON,
+    by kind and id."""
     provider, _, call = str(answer["source"]).partition(".")
     status_match = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
     headers, body = _restore_answer(str(answer["body"] or ""), pack)
@@ -145,6 +148,7 @@ def _make_recorded_call(
 
 
 def _require_instant(text: str) -> str:
+    """Return the text unchanged. Raises ValueError if `parse_instant` can't read it."""
     parse_instant(text)
     return text
 

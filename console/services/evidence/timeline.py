@@ -179,6 +179,9 @@ def read_newest_events(
 def _open_event_stream(
     conn: Connection, source: EventSource, kind: str, id: str, stream_position: tuple[datetime, str, datetime] | None
 ) -> tuple[Iterator[TimelineEvent], datetime]:
+    """Return the events of one record in one source that follow `stream_position`, and the latest time of an event
+    before them. `stream_position` has the time and the row key of the last event that was read, and that latest time;
+    None: begin at the first event, and return EARLIEST_INSTANT as the time."""
     if stream_position is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT
     at, row_key, last_moment = stream_position

@@ -161,6 +161,9 @@ class _DocumentLayout:
         *,
         is_title_row: bool = False,
     ) -> None:
+        """Write one row of the table. `texts` are the texts of its cells, `widths` the widths of the columns in
+        points. If the row needs a new page, write `titles`, the titles of the columns, above it. With `is_title_row`,
+        the row has the titles itself and gets a line below it."""
         lines_by_cell = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
         line_height = _CELL_SIZE * _LINE_HEIGHT_FACTOR
         if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_title_row:
@@ -238,6 +241,8 @@ class _DocumentLayout:
             x += sum(font.measure_width(character) for character in run) * font_size
 
     def _draw_horizontal_line(self, y: float, right: float) -> None:
+        """Draw a line on the present page at the height `y`, from the left margin to `right`; both are in points from
+        the lower left corner of the page."""
         line_path = self._pdfium_functions.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
         self._pdfium_functions.FPDFPath_LineTo(line_path, right, y)
         self._pdfium_functions.FPDFPageObj_SetStrokeColor(line_path, 0, 0, 0, 255)

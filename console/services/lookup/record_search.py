@@ -292,6 +292,10 @@ def _find_money_records(
 def _find_credit_checks(
     conn: Connection, query: str, limit: int, lapsed_ids: frozenset[int]
 ) -> tuple[CreditCheck, ...]:
+    """Return the credit checks whose corporation number begins with the digits of `query`, at most `limit`, and those
+    whose id, or whose id at the provider, is this number. If `query` has other characters, return at most `limit`
+    credit checks whose company name begins with it. `lapsed_ids` are the ids of the credit checks whose purchase has
+    lapsed; they are returned with an unknown outcome."""
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed_ids)

@@ -163,5 +163,7 @@ def _is_unsigned_source(notice_source: str) -> bool:
 
 
 def _make_ratio(count_by_state: Mapping[str, int], part_states: Iterable[str], other_states: Iterable[str]) -> Ratio:
+    """Return the number of rows in `part_states` as a ratio to the number of rows in `part_states` and
+    `other_states` together. `count_by_state` has the number of rows in each state; a missing state has none."""
     part_count = sum(count_by_state.get(state, 0) for state in part_states)
     return Ratio(part_count, part_count + sum(count_by_state.get(state, 0) for state in other_states))

@@ -43,7 +43,7 @@ class PersonStateStore:
         with contextlib.suppress(PermissionError):
             if not self._path.exists():
                 return StoredEntries()
-        return self._select_current_entries_of_person(self._open_file().read())
+        return self._select_current_entries_of_database(self._open_file().read())
 
     def read_drafts(self) -> tuple[Draft, ...]:
         """Return the drafts of the person, oldest first. Raises bad_profile if the person has a file and this desk
@@ -61,9 +61,11 @@ class PersonStateStore:
         outdated_entries = {
             name: None for name, entry in file.read().values.items() if _is_outdated_entry(name, entry, now)
         }
-        return self._select_current_entries_of_person(file.change({**outdated_entries, **entries}))
+        return self._select_current_entries_of_database(file.change({**outdated_entries, **entries}))
 
-    def _select_current_entries_of_person(self, stored_entries: StoredEntries) -> StoredEntries:
+    def _select_current_entries_of_database(self, stored_entries: StoredEntries) -> StoredEntries:
+        """Return the entries of this database that are not outdated, by their names without the id of the
+        database."""
         prefix, now = self._make_entry_name(""), self._context.now()
         values = {
             name.removeprefix(prefix): entry
@@ -73,6 +75,7 @@ class PersonStateStore:
         return StoredEntries(values, stored_entries.set_aside_path)
 
     def _make_entry_name(self, value_name: str) -> str:
+        """Return the name under which the file has the value `value_name` of this database."""
         return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{value_name}"
 
     @property

@@ -106,6 +106,8 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
 
 
 def _store_first_merchant(context: ServiceContext, tx: Transaction, provider: str, own: StoredMerchant) -> str:
+    """Store `own`, the merchant that this desk's settings name, as the provider's merchant of the database, and
+    return the stored text. If the database has a merchant of this provider already, return the text of that one."""
     name = migrate.MERCHANT_NAME_PREFIX + provider
     if (stored_value := migrate.read_meta(tx.conn, name)) is not None:
         return stored_value

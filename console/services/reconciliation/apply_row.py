@@ -177,8 +177,8 @@ class HistoryRowApplier:
 
 
 def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
-    """Return our payment that the row describes, found by the provider's payment id or otherwise by our payment
-    number; None if neither is found.
+    """Return our payment that the row describes: the one with the row's payment id (the id that the provider gave to
+    the payment), or otherwise the one with the row's payment number; None if we have neither.
     """
     provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
     payment = payments.find_by_provider_id(tx.conn, provider, provider_id) if provider_id else None
@@ -225,7 +225,7 @@ def _find_provider_state_name(row: HistoryRow) -> str:
 
 def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
     """Return the difference for a row that was rejected. `key` is the key of the row, `reason` the code of the
-    reason, `provider_id` the provider's payment id in the row."""
+    reason, `provider_id` the id in the row that the provider gave to the payment (None: the row has none)."""
     return ReconciliationDifference(
         key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip()
     )

@@ -173,6 +173,9 @@ class StoredReconciliationRun:
         return self.run
 
     def _save_position(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
+        """Renew the lease, add `counts` to the counts in the run's row, store `values` in the columns of these names,
+        and return the changed run. Raises in_progress if another process has acquired the lease or changed the
+        run."""
         context, now = self._context, self._context.now()
         seconds = context.scale.scale_lease_seconds(LEASE_SECONDS)
         totals = {

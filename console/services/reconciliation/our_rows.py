@@ -124,6 +124,9 @@ class OwnRecordComparison:
         observed: str,
         key_prefix: str = "ours:",
     ) -> None:
+        """Write to the run journal that the provider doesn't have this payment of ours, and open a case about it
+        (except in a dry run). `observed` says what the provider has instead; `key_prefix` and `key` together are the
+        key of the difference."""
         own_text = format_own_state(payment) or ""
         expected = ReconciliationDifference(
             f"{key_prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None

@@ -287,6 +287,8 @@ class ReconciliationService:
         return stored_run.end_run(self._write_audit_entry_at_end)
 
     def _read_contents(self, run: ReconciliationRun) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
+        """Return, by day, the SHA-256 of each daily file of the run and a function that reads the file's content.
+        Empty for a provider without daily files."""
         file_store = self._daily_file_stores.get(run.provider)
         if file_store is None:
             return {}
@@ -298,6 +300,8 @@ class ReconciliationService:
     def _open_history(
         self, provider: str, first_day: date, last_day: date, contents: Mapping[date, tuple[str, Callable[[], bytes]]]
     ) -> HistorySource | None:
+        """Return the provider's history of these days; None if the provider has no history. `contents` are the daily
+        files as `_read_contents` returns them; a history made of notices doesn't use them."""
         if _is_queried_by_payment(provider):
             return None
         if (files := self._daily_file_stores.get(provider)) is not None:

@@ -63,10 +63,10 @@ class RecordRecovery(Protocol):
         expected_version: int | None = None, reason: StatedReason | None = None, /,
     ) -> ResolveResult:  # fmt: skip
         """Store a person's decision that the record with this id has the outcome `target_state`, and return the
-        result. `evidence` is the path of a file or a written statement; `provider_id` is the provider's id of the
-        record, None if the person has none; `expected_version` is the version on the person's screen (None: any
-        version); `reason` is the person's reason. Raises the errors of `PaymentResolver.resolve` or
-        `RefundResolver.resolve`.
+        result. `evidence` is the path of a file or a written statement; `provider_id` is the id that the provider
+        gave to the payment or refund, None if the person has none; `expected_version` is the version on the person's
+        screen (None: any version); `reason` is the person's reason, None for a script without one. Raises the errors
+        of `PaymentResolver.resolve` or `RefundResolver.resolve`.
         """
 
 
@@ -155,8 +155,8 @@ class OperationRecovery:
 
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
-        `provider_id` is the provider's id of the purchase or refund; `reason` is the person's reason, None for a
-        script without one.
+        `provider_id` is the id that the provider gave to the purchase or refund; `reason` is the person's reason,
+        None for a script without one.
 
         Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
         no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
@@ -328,7 +328,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.OTHER_NUMBER}
             )
 
-        def insert_credit_check_and_proof(tx: Transaction) -> int:
+        def insert_credit_check_and_evidence(tx: Transaction) -> int:
             if proof is not None and outcomes.had_expired_before(report, intent.at):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.EXPIRED_BEFORE}
@@ -345,7 +345,7 @@ class OperationRecovery:
             return record_id
 
         try:
-            record_id = context.write(insert_credit_check_and_proof)
+            record_id = context.write(insert_credit_check_and_evidence)
         except ConsoleError:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise

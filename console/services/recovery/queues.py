@@ -121,8 +121,9 @@ class QueueReader:
         return [take.person if take is not None else None for take in owners]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
-        """Return for each record one open alert or case about the disagreement, if there is one, and for a payment
-        also the statements of our record, the provider and the order about it."""
+        """Return for each record how our record, the provider and the order disagree about it: the values of one open
+        alert or case about this, if there is one, and for a payment also the state and amount that each of the three
+        states."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(get_record_kind(record), []).append(record.id)

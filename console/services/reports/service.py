@@ -34,7 +34,7 @@ class ReportService:
 
     def read_provider_success(self) -> ProviderSuccess:
         """Return the numbers of successful, failed and other payments per provider and day, for the last
-        DAYS_OF_DAILY_REPORTS days, with the outages of the providers.
+        DAYS_OF_DAILY_REPORTS days, with the outages: the periods in which a provider gave no usable answer.
         """
         return self._read_report(read_provider_success)
 

@@ -314,6 +314,9 @@ class DueTasks:
         failed_ids |= changed_ids
 
     def _adopt_row_alone(self, row: tuple[int, str, str]) -> bool:
+        """Adopt one row in a transaction of its own, and return True. `row` has the arguments of `_adopt_row` after
+        the transaction. If another process has adopted the row, or if its adoption fails (the error is logged),
+        return False."""
         results: list[bool] = []
         with skip_failures("a row written by another application"):
             results.append(self._adopt_row_in_transaction(row))

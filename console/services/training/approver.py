@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 class InventedApprover:
     """Decides about the refund requests and proposals of the person in training. For an incident with
-    `is_declined_first`, the approver declines the first refund request, as a real approver with a question
+    `is_first_request_declined`, the approver declines the first refund request, as a real approver with a question
     does; the person must answer the question in the reason of the next request. A request with a reason that
     was declined before is declined again. The approver approves everything else, even if it is wrong: the
     provider's ledger shows the mistake.
@@ -68,7 +68,7 @@ class InventedApprover:
         keys_of_payment = {
             key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
         }
-        if not any(INCIDENT_DECLARATION_BY_KEY[key].is_declined_first for key in keys_of_payment):
+        if not any(INCIDENT_DECLARATION_BY_KEY[key].is_first_request_declined for key in keys_of_payment):
             return False
         declined_refunds = [
             (other_refund.reason_code, other_refund.reason.strip())

@@ -22,14 +22,14 @@ _STATES_ENDED_WITHOUT_MONEY = frozenset({RefundState.REJECTED, RefundState.WITHD
 class IncidentDeclaration:
     """The declaration of one training incident. `create` creates the incident's records and returns the facts
     about them; its second argument is the number of the person's attempt, from 1. `judge` returns the verdict
-    about the person's work. If `is_declined_first`, the invented approver declines the first refund request,
+    about the person's work. If `is_first_request_declined`, the invented approver declines the first refund request,
     with a reason.
     """
 
     key: str
     create: Callable[[InventedWorld, int], IncidentFacts]
     judge: Callable[[ActualRecordReader, IncidentFacts], TrainingVerdict]
-    is_declined_first: bool = False
+    is_first_request_declined: bool = False
 
 
 # -- credit checks
@@ -249,9 +249,13 @@ INCIDENT_DECLARATIONS = (
     IncidentDeclaration("lost_answer", _create_lost_answer, _judge_lost_answer),
     IncidentDeclaration("missing_pdf", _create_missing_pdf, _judge_missing_pdf),
     IncidentDeclaration("merged_company", _create_merged_company, _judge_merged_company),
-    IncidentDeclaration("late_payment", _create_late_payment, _judge_refund_of_amount, is_declined_first=True),
+    IncidentDeclaration(
+        "late_payment", _create_late_payment, _judge_refund_of_amount, is_first_request_declined=True
+    ),
     IncidentDeclaration("wrong_amount", _create_wrong_amount, _judge_refund_of_amount),
-    IncidentDeclaration("double_payment", _create_double_payment, _judge_double_payment, is_declined_first=True),
+    IncidentDeclaration(
+        "double_payment", _create_double_payment, _judge_double_payment, is_first_request_declined=True
+    ),
     IncidentDeclaration("provider_only", _create_payment_only_at_provider, _judge_payment_only_at_provider),
     IncidentDeclaration("notice_without_payment", _create_notice_without_payment, _judge_notice_without_payment),
     IncidentDeclaration("forged_notice", _create_forged_notice, _judge_forged_notice),
