@@ -290,7 +290,7 @@ class RecoveryService:
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":
-        """Write the evidence pack of a record to the new file `path`, and return the facts of the written file.
+        """Write the evidence pack of a record to the new file `path`, and return its path, size and hash.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person

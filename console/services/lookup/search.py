@@ -245,10 +245,10 @@ def _get_alert_id(alert: Alert) -> int:
 
 
 def _find_exact_match(result: SearchResult) -> SearchSubject | None:
-    """Return the kind and id of the order, payment or refund in `result` whose number, provider's id, idempotency key
-    or payer equals the whole search text; if several records match, prefer the payment. Without such a record, return
-    the kind and id of the operation that was found by its id or request id. Return None if there is no operation
-    either, or if the search has conditions.
+    """Return the kind and id of the order, payment or refund in `result` whose number, id at the provider,
+    idempotency key or payer equals the whole search text; if several records match, prefer the payment. Without such
+    a record, return the kind and id of the operation that was found by its id or request id. Return None if there is
+    no operation either, or if the search has conditions.
     """
     words = result.query.words
     if result.query.has_conditions or not words:

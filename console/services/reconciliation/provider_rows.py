@@ -241,8 +241,9 @@ class _HistoryRowBatch:
         self._run_journal.write_row(row.key, difference, lambda tx: self._write_difference(tx, row, refund))
 
     def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
-        """Return our refund that the row is about; None if there is none. If the provider's payment id in the row is
-        not that of `payment`, our payment number was paid twice there, and the refund is about the other payment."""
+        """Return our refund that the row is about; None if there is none. If the row has another
+        payment id of the provider than `payment`, our payment number was paid twice there, and the refund is about
+        the other payment."""
         if payment is None or row.provider_payment_id not in (None, payment.provider_payment_id):
             return None
         with self._comparison.context.database.read() as conn:

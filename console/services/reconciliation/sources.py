@@ -121,8 +121,8 @@ class FileHistory:
         return self._refused_count == 0
 
     def has_payment(self, payment: Payment) -> bool:
-        """True if the files report our payment as paid: by the provider's payment id, or by our number if the payment
-        has no such id. Reads all files first, unless all have been read already.
+        """True if the files report our payment as paid: by the id that the provider gave to the payment, or by our
+        payment number if the payment has no such id. Reads all files first, unless all have been read already.
         """
         self._read_all_files()
         return self._row_index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)

@@ -146,7 +146,7 @@ class OperationRecovery:
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
-        self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None,
+        self, operation_id: str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Store a person's decision about the outcome of an operation, and return the result. If the database has the
@@ -154,13 +154,13 @@ class OperationRecovery:
         spool of a desk.
 
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
-        `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
+        `payment_failed`; `completed` needs the provider's confirmation. `evidence` is a file or a written statement;
         `provider_id` is the id that the provider gave to the purchase or refund; `reason` is the person's reason,
         None for a script without one.
 
         Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
         no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
-        operation, or if `provider_id` is missing for a successful purchase; no_evidence if the proof is empty,
+        operation, or if `provider_id` is missing for a successful purchase; no_evidence if the evidence is empty,
         unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if the
         provider's answer contradicts the decision; same_person if the proposer decides again; not_allowed also if the
         acting person can't be the second person. For any other operation, the service of the record
@@ -176,15 +176,15 @@ class OperationRecovery:
             recovery = self._recoveries.get(operation.subject_kind)
             if operation.source == "database" and recovery is not None:
                 identifier = None if provider_id is None else str(provider_id)
-                return recovery.resolve(operation.subject_id or 0, target_state, proof, identifier, None, reason)
+                return recovery.resolve(operation.subject_id or 0, target_state, evidence, identifier, None, reason)
             if recovery is not None:
-                return self._resolve_lost_money_operation(operation, target_state, read_proof(proof, reason))
+                return self._resolve_lost_money_operation(operation, target_state, read_proof(evidence, reason))
             return self._resolve_purchase_operation(
-                operation, target_state, proof, _parse_credit_check_id(provider_id), reason
+                operation, target_state, evidence, _parse_credit_check_id(provider_id), reason
             )
 
     def _resolve_lost_money_operation(
-        self, operation: Operation, target_state: str, proof: PersonEvidence
+        self, operation: Operation, target_state: str, person_evidence: PersonEvidence
     ) -> ResolveResult:
         person = self._context.require_right("resolve")
         entry = self._find_spool_entry(operation.id)
@@ -212,13 +212,13 @@ class OperationRecovery:
                 },
             )
         return (
-            self._deny_lost_start(entry, operation, proof, person.name)
+            self._deny_lost_start(entry, operation, person_evidence, person.name)
             if is_start
-            else self._deny_lost_refund(entry, operation, proof, person.name)
+            else self._deny_lost_refund(entry, operation, person_evidence, person.name)
         )
 
     def _deny_lost_start(
-        self, entry: SpoolEntry, operation: Operation, proof: PersonEvidence, person: str
+        self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost payment was not paid. The provider is asked first: if it reports the
         payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch if the
@@ -229,7 +229,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
-            return self._record_no_effect_decision(entry, operation, proof, person)
+            return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if payment.state not in ENDED_UNPAID_STATES:
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH,
@@ -238,7 +238,7 @@ class OperationRecovery:
         return ResolveResult(self._require_operation(operation.id))
 
     def _deny_lost_refund(
-        self, entry: SpoolEntry, operation: Operation, proof: PersonEvidence, person: str
+        self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost refund was not made. The provider is asked first, and one person is enough
         if it has refused the refund. Raises evidence_mismatch if the provider has accepted or made the refund."""
@@ -248,7 +248,7 @@ class OperationRecovery:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
             refuse_denial_of_answer(entry, operation)
-            return self._record_no_effect_decision(entry, operation, proof, person)
+            return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH,
@@ -260,31 +260,31 @@ class OperationRecovery:
         self,
         operation: Operation,
         target_state: str,
-        proof: str | Path,
+        evidence: str | Path,
         provider_id: int | None,
         reason: StatedReason | None,
     ) -> ResolveResult:
         operation_id = operation.id
         if operation.source == "database":
             return self._purchase_resolver.resolve(
-                operation.subject_id or 0, target_state, proof, provider_id, None, reason
+                operation.subject_id or 0, target_state, evidence, provider_id, None, reason
             )
         person = self._context.require_right("resolve")
-        person_proof = read_proof(proof, reason)
+        person_evidence = read_proof(evidence, reason)
         entry = self._find_spool_entry(operation_id)
         if entry is None or not (entry.holds_claim or (target_state == "success" and self._is_denied(entry))):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
             if provider_id is None:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
-            return ResolveResult(self._restore_credit_check(entry, provider_id, person_proof))
+            return ResolveResult(self._restore_credit_check(entry, provider_id, person_evidence))
         if target_state != "error":
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
         refuse_denial_of_answer(entry, operation)
         self._refuse_denial_of_listed_purchase(entry, operation)
-        return self._record_no_effect_decision(entry, operation, person_proof, person.name)
+        return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
     def _is_denied(self, entry: SpoolEntry) -> bool:
         """True if two people have decided that the lost operation was not made. AlarmBox may have made it after
@@ -307,9 +307,11 @@ class OperationRecovery:
         number = intent.corporation_number or ""
         refuse_denial_of_listed_purchase(context, self._get_check_reader, number, intent.at, operation, store_answer)
 
-    def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonEvidence | None) -> CreditCheck:
+    def _restore_credit_check(
+        self, entry: SpoolEntry, provider_id: int, person_evidence: PersonEvidence | None
+    ) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
-        again if the answer confirms the purchase. `proof` is a person's evidence, None for a probe. Return the
+        again if the answer confirms the purchase. `person_evidence` is None for a probe. Return the
         credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
         this id; already_purchased if the corporation has another live credit check of the same client that had not
         expired when the lost purchase was sent; and the errors of `make_unconfirmed_error` if the answer has no
@@ -321,7 +323,7 @@ class OperationRecovery:
         lost_operation = _make_operation(entry)
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome, has_report=False))
-            raise make_unconfirmed_error(lost_operation, outcome, is_decision=proof is not None)
+            raise make_unconfirmed_error(lost_operation, outcome, is_decision=person_evidence is not None)
         if report.corporation_number != intent.corporation_number:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise ConsoleError(
@@ -329,7 +331,7 @@ class OperationRecovery:
             )
 
         def insert_credit_check_and_evidence(tx: Transaction) -> int:
-            if proof is not None and outcomes.had_expired_before(report, intent.at):
+            if person_evidence is not None and outcomes.had_expired_before(report, intent.at):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.EXPIRED_BEFORE}
                 )
@@ -339,9 +341,9 @@ class OperationRecovery:
                     {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},
                 )
             record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
-            if proof is not None:
+            if person_evidence is not None:
                 subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.make_holder().operator
-                evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
+                evidence.add_proof(tx.conn, subject, intent.operation_id, operator, person_evidence, context.now())
             return record_id
 
         try:
@@ -416,9 +418,9 @@ class OperationRecovery:
         return record_id
 
     def _record_no_effect_decision(
-        self, entry: SpoolEntry, operation: Operation, proof: PersonEvidence, person: str
+        self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
-        """Record a person's decision, with the evidence `proof`, that the operation had no effect at the provider.
+        """Record a person's decision, with `person_evidence`, that the operation had no effect at the provider.
 
         The first person's decision is stored as a proposal; return the unchanged operation then, with `awaiting`
         "second_person". The second person's decision settles the operation and marks its entry in this desk's spool
@@ -428,15 +430,17 @@ class OperationRecovery:
         password again.
         """
         context = self._context
-        if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
+        if context.write(lambda tx: self._write_decision(tx, operation, person_evidence, person)):
             return ResolveResult(operation, awaiting="second_person")
         context.spool.give_up_claim(entry)
         return ResolveResult(self._require_operation(operation.id))
 
-    def _write_decision(self, tx: Transaction, operation: Operation, proof: PersonEvidence, person: str) -> bool:
+    def _write_decision(
+        self, tx: Transaction, operation: Operation, person_evidence: PersonEvidence, person: str
+    ) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
-        second person's decision. `proof` is the person's evidence. Return True if a second person must still
-        decide.
+        second person's decision. `person_evidence` is the evidence of this person. Return True if a second
+        person must still decide.
         """
         context, now = self._context, self._context.now()
 
@@ -447,7 +451,7 @@ class OperationRecovery:
             )
 
         decision = PersonDecision(
-            (OPERATION_KIND, None), "error", person, operation, operation.id, proof, refusal_facts={}
+            (OPERATION_KIND, None), "error", person, operation, operation.id, person_evidence, refusal_facts={}
         )
         return decide_with_second_person(
             context, tx, decision, settle=close_proposals_and_audit, propose=lambda _proof_id: {"as": "error"}
