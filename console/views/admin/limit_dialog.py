@@ -100,6 +100,6 @@ class LimitDialog(FormDialog):
 
 
 def _set_field_text(field: Field, text: str) -> None:
-    """Put a text into the input of the field, if the input has one line."""
+    """Put a text into the input of the field; do nothing if the input has several lines."""
     if isinstance(field.edit, LineEdit):
         field.edit.setText(text)

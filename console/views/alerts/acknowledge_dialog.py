@@ -28,9 +28,8 @@ _EFFECT_WORDS_KEY_BY_RULE_ID = {
 class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident, with a note. The note is required only for
     the alert which says that the database has gone back to an earlier state. The acknowledgement closes this alert,
-    and an alert about a changed company; any other acknowledged alert stays open until the facts match again. A
-    sentence in the dialog states the effect of the acknowledgement on the alert.
-    """
+    and also an alert about a changed company; any other acknowledged alert stays open until the facts match again. A
+    sentence in the dialog says whether the alert will close."""
 
     def __init__(
         self, context: WindowContext, alert_item: AlertItem, parent: QWidget, other_alerts: Sequence[Alert] = ()

@@ -129,7 +129,8 @@ class HandOverIncidentDialog(IncidentDialog):
 
 
 class SnoozeIncidentDialog(IncidentDialog):
-    """The dialog in which a person snoozes an incident until one of the offered moments, with an optional note."""
+    """The dialog in which a person snoozes an incident until one of the moments that `find_snooze_ends` offers, such
+    as four hours from now, with an optional note."""
 
     name = "snooze"
     missing_note_key = ""

@@ -459,6 +459,8 @@ class AlertsPage(Page):
 
     @Slot()
     def snooze_or_wake_current_incident(self) -> None:
+        """If the selected incident is snoozed, end the snooze; otherwise open the dialog in which the person snoozes
+        it. Do nothing if no incident is selected."""
         incident = self.current_incident
         if incident is None:
             return

@@ -131,8 +131,9 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous call, and emit the context's signal
-        `changed` with their kinds and ids; the first call emits nothing. Some of these calls also read whether a
-        worker is present and which read-only switches are on."""
+        `changed` with their kinds and ids; the first call emits nothing. Every fourth call, and each call while no
+        worker is present, also reads whether a worker is present and, if they may have changed, the read-only
+        switches."""
         if not self._mark_call_running("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._known_switches_version
@@ -386,8 +387,8 @@ class BackgroundRefresh(QObject):
         self._running_call_kinds.discard("registry")
 
     def _mark_call_running(self, kind: str) -> bool:
-        """Mark the repeated call `kind` as running and return True. Return False if the services aren't open, or
-        if the previous call of this kind is still running."""
+        """Mark the repeated call `kind`, such as "feed", as running and return True. Return False if the services
+        aren't open, or if the previous call of this kind is still running."""
         if kind in self._running_call_kinds or not self._context.is_ready:
             return False
         self._running_call_kinds.add(kind)

@@ -350,6 +350,9 @@ class CommandPalette(QObject):
     def _make_record_group(
         self, title_key: str, records: Sequence[ShownRecord], shown_keys: "set[object] | frozenset[object]"
     ) -> ResultGroup:
+        """Return a group with an entry for each of `records`, at most _MAX_ENTRIES_PER_GROUP. `title_key` is the
+        wording key of its heading. An entry whose key is in `shown_keys` is left out, because another group already
+        shows it."""
         entries = [self.make_record_entry(record) for record in records]
         entries = [entry for entry in entries if entry.key not in shown_keys]
         return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES_PER_GROUP]))

@@ -98,6 +98,8 @@ def store_recent_command(context: WindowContext, name: str) -> None:
 
 
 def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:
+    """Return a function that returns a command's title in a language. `key` is the wording key of the title;
+    `placeholder_values` are the values of its placeholders."""
     facts = tuple(placeholder_values.items())
     return lambda language: _translate_title(key, language, facts)
 
@@ -110,8 +112,9 @@ def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language
 
 @lru_cache(1024)
 def _translate_title(key: str, language: Language, facts: tuple[tuple[str, object], ...]) -> str:
-    """Return a title in a language. The title is cached, because each typed text is compared with the titles of all
-    commands in both languages, and making a sentence takes far longer than comparing it."""
+    """Return the title with the wording key `key` in a language; `facts` are the names and values of its
+    placeholders. The title is cached, because each typed text is compared with the titles of all commands in both
+    languages, and making a sentence takes far longer than comparing it."""
     return wording.translate(key, language, **dict(facts))
 
 

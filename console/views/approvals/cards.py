@@ -24,11 +24,12 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 
 @dataclass(frozen=True, slots=True)
 class ApprovalCard:
-    """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
-    or (PROPOSAL_CARD_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the
-    title of the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record,
-    before the other texts. `remark` is the last line of the card, with an icon (`icon_name`, "" for none) and a tone.
-    """
+    """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id) or
+    (PROPOSAL_CARD_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the title
+    of the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record, before
+    the other texts. `amount` is the amount as text. `detail` names the company or, if it isn't known, the person who
+    has made the request or proposal; `age` is the time since then. `remark` is the last line of the card, with an
+    icon (`icon_name`, "" for none) and a tone."""
 
     ref: RecordRef
     name: str
@@ -49,8 +50,8 @@ def make_refund_card(
     refund: Refund, context: WindowContext, summary: RefundRequestSummary | None = None
 ) -> ApprovalCard:
     """Return the card of a refund that waits for a decision or has just been decided. `summary` is None for requests
-    far down in the list, because the service reads summaries only for the first ones; the card then shows only the
-    refund's title and its maker."""
+    far down in the list, because the service reads summaries only for the first ones; the card then shows the
+    refund's title in place of the payment's number, and the maker in place of the company."""
     name = case_words.format_record_title(refund, context)
     remark, icon_name, tone = _make_refund_remark(refund, context, context.now(), summary)
     return ApprovalCard(

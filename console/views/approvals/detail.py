@@ -160,8 +160,9 @@ class RefundRequestPanel(QScrollArea):
         return areas
 
     def _watch_outer_areas(self) -> None:
-        """Check again whether the end of the request is visible when a scroll area around this one scrolls or changes
-        its size."""
+        """Connect the signals of the scroll areas around this one, so that this panel checks again whether the end of
+        the request is visible after one of them has scrolled or changed the height of its contents. An area that is
+        already connected is left out."""
         for area in self._list_outer_areas():
             if area not in self._watched_outer_areas:
                 self._watched_outer_areas.add(area)

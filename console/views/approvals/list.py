@@ -348,7 +348,8 @@ class ApprovalListPanel(Surface):
 
     @Slot()
     def _show_position(self) -> None:
-        """Show the position of the selected card, such as 3 / 7, and disable the button at the end of the list."""
+        """Show the position of the selected card, such as 3 / 7. Disable the button "previous" at the first card, and
+        the button "next" at the last one."""
         position, count = self.card_list.current_position, len(self.cards)
         self.position_label.show_text(f"{position or wording.NO_VALUE} / {count}")
         self.previous_button.setEnabled(position > 1)

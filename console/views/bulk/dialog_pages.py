@@ -214,6 +214,9 @@ def _read_result_rows(
 def _make_bulk_row_table(
     context: WindowContext, columns: list[Column], get_key: Callable[[Any], int], accessible_name: str, row_count: int
 ) -> FittedTable:
+    """Return the table that shows one row of the bulk run per line. `get_key` returns the key by which the table
+    recognizes a line after a new read. `row_count` is the number of the run's rows, from which the fixed height of
+    the table is computed."""
     table = FittedTable(
         PagedModel(columns, get_key, context.runner),
         accessible_name,
@@ -235,6 +238,9 @@ def _make_bulk_row_columns(
     state_column: Column,
     format_reason: Callable[[Any], str],
 ) -> list[Column]:
+    """Return the columns position, record, company, `state_column` and reason. The items of the table are forecasts
+    or results; `get_row_and_record` returns the bulk run's row of an item and the record (None if it no longer
+    exists), and `format_reason` the text of the column "reason"."""
     translate = context.translate
 
     def format_position(forecast_or_result: Any) -> str:

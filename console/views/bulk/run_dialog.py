@@ -183,8 +183,9 @@ class BulkRunDialog(DialogFrame):
             self.disable_main_button(self._disabled_reason)
 
     def _show_discard_button(self, run: BulkRun, state: str) -> None:
-        """Show the button that discards the open rows while the run is stopped; `state` is the run's state. Only the
-        person who created the run can press it."""
+        """Show the button that discards the open rows, but hide it while `state` is "running" or "done". `state` is
+        "running" while a process executes the run, otherwise the stored state of the run. The button is enabled only
+        for the person who created the run."""
         if self.progress_page is None:
             return
         self.progress_page.discard_button.setVisible(state not in ("running", "done"))
@@ -196,8 +197,9 @@ class BulkRunDialog(DialogFrame):
             )
 
     def _find_resume_disabled_reason(self, run: BulkRun) -> str:
-        """Return a sentence with the reason why the acting person can't resume the run; "" if the person can. Only
-        the person who created a run that writes takes or notes can resume it."""
+        """Return a sentence with the reason why the acting person can't resume the run; "" if the person can. A run
+        whose action is "take" or "note" can be resumed only by the person who created it; the sentence names this
+        person."""
         is_own = run.action not in (BulkAction.TAKE, BulkAction.NOTE) or is_same_person(
             run.made_by, self._context.operator or ""
         )
@@ -272,4 +274,5 @@ class BulkRunDialog(DialogFrame):
 
 
 def _do_nothing() -> None:
-    """Do nothing. The main button calls this function during the delay after its meaning has changed."""
+    """Do nothing. `set_main_button` stores this function as the action of the main button for the short delay in
+    which a press must have no effect."""

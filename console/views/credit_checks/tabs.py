@@ -35,9 +35,9 @@ _DOCUMENT_FETCH_AUDIT_ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """One row of the table of documents: a stored PDF of the credit check, or (`document` is None) the
-    current PDF, which isn't stored. `key` identifies the row and is the PDF's SHA-256 if it is stored. `pages` is the
-    number of its pages; None if it isn't known."""
+    """One row of the table of documents: a stored PDF of the credit check or, with `document` None, the row which
+    says that no current PDF is stored. `key` identifies the row: the SHA-256 of the stored PDF, "" without a PDF.
+    `pages` is the number of pages of the PDF; None if it isn't known."""
 
     key: str
     name: str
@@ -67,7 +67,7 @@ class CreditCheckTabs(RecordTabs):
         self._document_table = _make_document_table(context)
         self._compare_button = KeyButton(context.translate("action.compare"))
         self._attempt_list = TimelineList(
-            context.translate("record.attempts"), repetition_texts=words.make_repetition_texts(context)
+            context.translate("record.attempts"), repeated_event_texts=words.make_repeated_event_texts(context)
         )
         self._attempt_list.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._earlier_check_table = StaticTable(
@@ -125,9 +125,9 @@ class CreditCheckTabs(RecordTabs):
 
     @Slot()
     def _read_page_counts(self) -> None:
-        """If the tab of documents is open and shows a PDF that wasn't counted yet, count the pages of the credit
-        check's newest PDFs. A child process reads the files, so this is only done when the person opens the tab of
-        the documents."""
+        """If the tab of documents is open and shows a PDF whose pages weren't counted yet, count the pages of the
+        credit check's newest PDFs (at most five) in a child process. This takes time, so it is done only when the
+        person opens this tab."""
         record_id = self._record_id
         sha256s = {row.key for row in self._document_rows if row.document is not None}
         if self.current_name != "documents" or record_id is None or sha256s <= self._requested_sha256s:
@@ -195,19 +195,21 @@ def _make_document_rows(details: CreditCheckDetails, context: WindowContext) -> 
 
 
 def _make_document_table(context: WindowContext) -> StaticTable:
+    """Return the empty table of documents; its rows are DocumentRow objects."""
     translate = context.translate
 
-    def format_document(row: DocumentRow, version_form: str) -> str:
+    def format_document(row: DocumentRow, column_key: str) -> str:
+        """Return the text of one cell: the column `column_key` of the row; "" if the row has no PDF."""
         document = row.document
         if document is None:
             return ""
-        forms = {
+        text_makers = {
             "fetched": lambda: wording.format_instant(document.fetched_at)[:-4],
             "size": lambda: wording.format_bytes(document.bytes),
             "pages": lambda: "" if row.pages is None else str(row.pages),
             "sha256": lambda: wording.shorten_id(document.sha256),
         }
-        return forms[version_form]()
+        return text_makers[column_key]()
 
     columns = [
         Column("document", translate("column.document"), 260, lambda row: row.name),

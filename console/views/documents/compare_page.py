@@ -257,7 +257,7 @@ class PdfComparisonPage(Page):
 
     def select_difference_by_step(self, offset: int) -> None:
         """Select the difference that is `offset` rows below the selected one in the list; −1 selects the previous
-        difference.
+        difference. Beyond an end of the list, select its first or last difference; do nothing if the list is empty.
         """
         rows = self.difference_table.all_rows
         if rows:

@@ -54,7 +54,8 @@ class PdfTextField(QPlainTextEdit):
         )
 
     def select_match(self, match: tuple[int, int]) -> None:
-        """Select a match, given as (start, end) in characters as `find_text_matches` returns it, and scroll to it."""
+        """Select `match`, a pair of character positions (start, end) that `find_text_matches` has returned, and
+        scroll to it."""
         text = self.toPlainText()
         start, end = (_count_utf16_units(text[:place]) for place in match)
         cursor = self.textCursor()
@@ -72,8 +73,10 @@ def clean_pdf_text(text: str) -> str:
 
 
 def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
-    """Return all matches of `search_text` in `text` as (start, end), in characters. The comparison ignores character
-    width, case and white space, as the search on the page images does."""
+    """Return the matches of `search_text` in `text`, each as the position of its first character and the position
+    behind its last one, both from 0. Matches don't overlap. The comparison ignores character width, case and white
+    space, as the search on the page images does. Return [] if nothing matches, or if `search_text` has only white
+    space."""
     letters = [
         (form, letter_position) for letter_position, letter in enumerate(text) for form in _normalize_letter(letter)
     ]

@@ -23,8 +23,9 @@ _SIGN_AREA_SHARE_OF_PAGE_WIDTH = 0.08  # of the page's width: less than the left
 
 @dataclass(frozen=True, slots=True)
 class PdfPageMark:
-    """A marked rectangle on a PDF page: the rectangle in fractions (0 to 1) of the page's width and height, the
-    sign at the page's left edge, the tone of its colour, and whether it is the current mark."""
+    """A mark at a rectangle of a PDF page, where two versions of the PDF differ. `box` is the rectangle, in fractions
+    (0 to 1) of the page's width and height. `sign` (+, − or ≠) is painted at the left edge of the page; `tone`
+    decides the colour. `is_current` is True if the mark belongs to the difference that is selected in the list."""
 
     box: PageBox
     sign: str
@@ -66,10 +67,10 @@ class PdfPageView(QScrollArea):
         name: str,
         quarter_turns: int = 0,
     ) -> None:
-        """Show the image of a PDF page, `width_px` px wide, turned clockwise by quarter turns. `boxes` are the search
-        matches and `current_boxes` the current match, as rectangles in fractions (0 to 1) of the page's width and
-        height. `name` is the description for screen readers.
-        """
+        """Show the image of a PDF page, `width_px` px wide and turned clockwise by `quarter_turns` times 90 degrees,
+        and scroll to the current match. `boxes` are the rectangles of all search matches on the page; `current_boxes`
+        are those of the current match, one for each line of text that it covers, and () if there is none. All are in
+        fractions (0 to 1) of the unturned page's width and height. `name` is the description for screen readers."""
         current_boxes = [rotate_box(box, quarter_turns) for box in current_boxes]
         boxes = [rotate_box(box, quarter_turns) for box in boxes]
         self._sheet.show_page(image, width_px, boxes, current_boxes, quarter_turns=quarter_turns)

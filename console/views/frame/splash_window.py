@@ -63,9 +63,10 @@ class MainWindow(QMainWindow):
 
 
 def compute_size_without_frame(size: QSize, frame_size: QSize, available_size: QSize) -> QSize:
-    """Return the size of a window, in px, at which the window with its title bar and borders fits on the screen.
-    `frame_size` is its present size with them; the window system reports this size only after it has shown the
-    window."""
+    """Return the size in px to set for a window, so that the window with its title bar and borders fits on the
+    screen. `size` is its present size without them, `frame_size` its present size with them, and `available_size` the
+    free area of the screen. A window that fits keeps its size. The window system reports `frame_size` only after it
+    has shown the window."""
     return size - (frame_size - available_size).expandedTo(QSize(0, 0))
 
 

@@ -386,7 +386,7 @@ class HomePage(Page):
         is_wide = side_by_side and has_room_beside_lists(self.window())
         # In a narrow window the recent records stand below the table: beside it, they would cut off its reasons.
         self._table_and_recent_row.setDirection(left_to_right if is_wide else top_to_bottom)
-        self.recent_panel.set_beside_table(is_beside=is_wide)
+        self.recent_panel.set_border_toward_table(is_beside=is_wide)
         wide_px = max(_MIN_RECENT_PANEL_WIDTH_PX, self.width() * 6 // 25)
         self.recent_panel.setMinimumWidth(wide_px if is_wide else 0)
         self.recent_panel.setMaximumWidth(wide_px if is_wide else UNLIMITED_WIDTH_PX)

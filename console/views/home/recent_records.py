@@ -41,7 +41,7 @@ class RecentRecordsPanel(Surface):
         context.person_changed.connect(self.show_visits)
         self.show_visits()
 
-    def set_beside_table(self, *, is_beside: bool) -> None:
+    def set_border_toward_table(self, *, is_beside: bool) -> None:
         """Draw the panel's border on the side of the table: at the left edge if the panel is beside the table
         (`is_beside`), otherwise at the top edge, because the panel is then below the table."""
         edge = "left" if is_beside else "top"

@@ -1,5 +1,5 @@
-"""The rows of the table with the acting person's own unfinished work: the columns, the name and the page of each
-row."""
+"""The table of what the acting person has left open (their own unfinished work): its columns, and for each row the
+name of the record that the row is about and the route to its page."""
 
 from collections.abc import Callable, Mapping
 
@@ -27,8 +27,8 @@ _ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftOpenReason, tuple[str, Tone]] = 
 
 def make_left_open_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     """Return the columns of the table with the person's own unfinished work: reason, record, the time at which the
-    work began, and the end of a take (empty for other work). `name_record` returns the text that names the record
-    with a kind and an id."""
+    work began, and the end of a take (empty for other work). `name_record(kind, id)` returns the text that names a
+    record, such as its kind and its number."""
     translate = context.translate
 
     def make_reason_cell(own_item: LeftOpen) -> StateCell:
@@ -57,7 +57,8 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
 
 
 def _format_subject(own_item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
-    """Return the name of the record, the bulk run or the draft that the row is about."""
+    """Return the text that names what the row is about: the name of a bulk run, the record of a draft, a corporation
+    number in groups of digits, or the kind and number of a record or operation."""
     if own_item.reason is LeftOpenReason.BULK_RUN:
         return own_item.name
     if own_item.reason is LeftOpenReason.DRAFT:

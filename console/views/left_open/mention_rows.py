@@ -20,9 +20,9 @@ MENTION_DONE_SHORTCUT = "D"
 
 
 def make_mention_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
-    """Return the columns of the table with mentions: record, note, how the note mentions the person (in a note or
-    in a hand-over), author and time.
-    `name_record` returns the text that names the record with a kind and an id."""
+    """Return the columns of the table with mentions: record, note, how the note mentions the person (in a note or in
+    a hand-over), author and time. `name_record(kind, id)` returns the text that names a record, such as its kind and
+    its number."""
     translate = context.translate
 
     def format_record(mention: Mention) -> str:

@@ -327,7 +327,8 @@ class LookupPage(Page):
 
     @Slot()
     def _search_with_higher_limit(self) -> None:
-        """Search for the same text again with a higher limit of records per kind."""
+        """Search for the same text again with _SEARCH_LIMIT_FACTOR times the limit (the number of records per kind),
+        at most _MAX_SEARCH_LIMIT records."""
         self._search_limit = min(self._search_limit * _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT)
         self._search_text(self._looked_up_text)
 

@@ -180,7 +180,8 @@ class MoneyPage(RecordPage[MoneyView]):
         return copyable
 
     def make_code_fact(self, record: Payment | Refund) -> tuple[str, QWidget | None]:
-        """Return the label and the value of the provider's code for the record's state."""
+        """Return the label and the widget for the provider's own code for the record's state, such as COMPLETED. The
+        widget is None if the provider has sent no code."""
         label = self.context.translate("field.gateway_code")
         return label, self.make_copyable_fact("gateway_code", record.provider_state)
 

@@ -30,7 +30,7 @@ class MoneyTabs(RecordTabs):
 
     def __init__(self, context: WindowContext, related_tab_names: Sequence[str]) -> None:
         self._attempt_list = TimelineList(
-            context.translate("record.tab.attempts"), repetition_texts=words.make_repetition_texts(context)
+            context.translate("record.tab.attempts"), repeated_event_texts=words.make_repeated_event_texts(context)
         )
         self._list_by_tab_name = {name: self._make_related_table(context, name) for name in related_tab_names}
         related_tabs = (

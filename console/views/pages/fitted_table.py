@@ -29,7 +29,8 @@ class FittedTable(RecordTable):
     """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that it
     hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a person
     recognizes the record of a row, such as the company; the table hides them only if it is still too narrow after
-    that and after the other columns were made narrower. Columns in `hidden_keys` are always hidden.
+    that and after the other columns were made narrower. Columns in `hidden_keys` are always hidden. `margin_px` is
+    the space in px before the first column; None means the margin of the page.
 
     Signals:
     - columns_fitted: the columns have got their widths, so `is_cell_cut` may return another value.
@@ -57,7 +58,7 @@ class FittedTable(RecordTable):
 
     def list_rows_around_current(self, max_rows: int) -> list[Any]:
         """Return the loaded rows around the selected one: at most `max_rows` before it, the row, and at most
-        `max_rows` after it."""
+        `max_rows` after it. If no row is selected, return the first rows, at most `max_rows`."""
         first_row, last_row = (
             max(0, self.current_row - max_rows),
             min(self.rows.rowCount(), self.current_row + max_rows + 1),

@@ -74,8 +74,9 @@ class PageScrollArea(QScrollArea):
 
     @Slot()
     def _stop_keeping_opened_tab(self) -> None:
-        """Stop keeping the bar of the opened tab as the first visible line, because the person has scrolled or moved
-        to another row."""
+        """Let the bar of the opened tab scroll like the rest of the page again, because the person has scrolled or
+        moved to another row. (Until then, `fit_page` keeps it as the first visible line.) Do nothing while `fit_page`
+        itself scrolls."""
         if not self._keeps_opened_tab:
             self._opened_tab_bar = None
 

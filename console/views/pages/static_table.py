@@ -17,8 +17,9 @@ from console.views.widgets.display.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):
-    """A table that gets all of its rows in one call. `get_key` returns the key by which the table recognizes the
-    same row in a later call of `show_rows`.
+    """A table that gets all of its rows in one call. `get_key` returns the key by which the table recognizes the same
+    row in a later call of `show_rows`; `get_group` returns the heading above a row, None for a table without
+    headings. For the other arguments see FittedTable.
 
     Signals:
     - held_back_rows_shown: the table now shows the new rows that it held back while the mouse pointer was over it.
@@ -47,11 +48,12 @@ class StaticTable(FittedTable):
         self._removed_keys: set[Hashable] = set()
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
-        """Replace the rows of the table.
+        """Replace the rows of the table with `rows`.
 
-        `is_automatic` is True if the program updates the table and not the person. If the update would then move a
-        row at or above the mouse pointer, all rows keep their places: the table updates changed rows, marks
-        removed rows, and shows new rows after the pointer has left the table.
+        `is_automatic` is True if the person has not asked for the update, for example after a change in the database.
+        If such an update would move a row at or above the mouse pointer, the rows on screen keep their places: the
+        table updates their texts and marks those that are missing in `rows`. It shows exactly `rows` after the
+        pointer has left the table.
         """
         if is_automatic and self._would_move_rows(rows):
             self._held_back_rows = rows
@@ -126,9 +128,8 @@ class TableOrEmptyState(QStackedWidget):
         table.held_back_rows_shown.connect(self._show_table_or_empty_state)
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
-        """Replace the rows of the table, then show the table, or the EmptyState if there are no rows. `is_automatic`
-        is True if the program updates the table and not the person.
-        """
+        """Replace the rows of the table with `rows`, then show the table, or the EmptyState if `rows` is empty.
+        `is_automatic` is True if the person has not asked for the update, see StaticTable.show_rows."""
         self.table.show_rows(rows, is_automatic=is_automatic)
         self._show_table_or_empty_state()
 

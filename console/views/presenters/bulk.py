@@ -93,7 +93,8 @@ def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
 
 
 def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
-    """Return the text of the shortest time that the bulk run of this plan can take."""
+    """Return the text of the shortest time in which the bulk run of this plan can be executed at the allowed rate of
+    calls (`BulkPlan.shortest_seconds`); for less than one second, a word for "soon"."""
     if plan.shortest_seconds < 1:
         return context.translate("bulk.time.soon")
     return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_seconds)))

@@ -115,9 +115,11 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
 def _make_answer_word_icon_and_tone(
     record: CreditCheck, answer: EvidenceItem | None, context: WindowContext
 ) -> tuple[str, str, Tone]:
-    """Return the word, the icon and the colour tone that the panel of the provider shows for `answer`, the provider's
-    last answer about the credit check. With None, they say that the provider was never asked, unless the credit check
-    has AlarmBox's id."""
+    """Return the word, the icon and the colour tone that the panel of the provider shows. Usually they stand for the
+    outcome in `answer`, the evidence of the last call to AlarmBox. If AlarmBox's answer contradicts the record, they
+    say that the answer differs, unless the outcome is NOT_FOUND. Without a contradiction, a credit check that has an
+    id at AlarmBox counts as SUCCEEDED. In any other case without a known outcome (also if `answer` is None), they say
+    that AlarmBox was never asked."""
     summary_words = answer.summary.split() if answer is not None else []
     outcome = next((code for code in _WORD_ICON_AND_TONE_BY_OUTCOME if code in summary_words), "")
     if record.work.reason == WorkReason.CONTRADICTED:

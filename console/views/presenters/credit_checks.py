@@ -13,7 +13,7 @@ from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens
-from console.views.timelines.repeated_lines import RepetitionTexts
+from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.wording import timelines as story_words
 from console.wording.credit_checks import format_registry_name as format_registry_name
@@ -184,19 +184,19 @@ def make_event_timeline_line(
     return TimelineLine(time, full_time, icon_name, tone, get_actor_name(event.who, context), sentence)
 
 
-def make_repetition_texts(context: WindowContext) -> RepetitionTexts:
-    """Return the texts that a timeline adds to the lines of a group of repeated events, which the person can open and
-    close."""
-    return RepetitionTexts(
+def make_repeated_event_texts(context: WindowContext) -> RepeatedEventTexts:
+    """Return the texts for groups of repeated events in a timeline in which the person can open and close such a
+    group; for example the number of repetitions and the time of the oldest one."""
+    return RepeatedEventTexts(
         lambda count, oldest: context.translate("timeline_group.closed", n=count, at=oldest),
         lambda count: context.translate("timeline_group.opened", n=count),
     )
 
 
-def make_unopenable_repetition_texts(context: WindowContext) -> RepetitionTexts:
-    """Return the texts that a list adds to the lines of a group of repeated events, if the person can't open the
-    group."""
-    return RepetitionTexts(
+def make_unopenable_repeated_event_texts(context: WindowContext) -> RepeatedEventTexts:
+    """Return the texts for groups of repeated events in a list in which the person can't open such a group: always
+    the number of repetitions and the time of the oldest one."""
+    return RepeatedEventTexts(
         lambda count, oldest: context.translate("timeline_group.since", n=count, at=oldest), lambda _count: ""
     )
 

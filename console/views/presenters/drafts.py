@@ -25,7 +25,9 @@ def format_draft_sentence(draft: Draft, context: WindowContext) -> str:
 
 
 def format_draft_title(draft: Draft) -> str:
-    """Return the name of the draft's record: a corporation number in groups of digits, any other number as it is."""
+    """Return the name of the record that the draft is about. For a draft about a purchase or a credit check this is
+    the corporation number in groups of digits; for any other draft it is the title stored with it, such as a payment
+    number."""
     is_about_company = draft.kind == "purchase" or draft.record_kind == "credit-check"
     return wording.format_corporation_number(draft.title) if is_about_company else draft.title
 

@@ -66,7 +66,7 @@ def _make_shown_side(
         word,
         badge.icon_name if badge else "dash",
         badge.tone if badge else "muted",
-        own_word=_find_own_state_word(side, word),
+        own_word=_find_provider_state_word(side, word),
         amount=_format_marked_amount(side, context) or wording.NO_VALUE,
         has_different_amount="amount" in side.differs,
         is_amount_missing=not _format_amount(side),
@@ -77,7 +77,7 @@ def _make_shown_side(
     )
 
 
-def _find_own_state_word(side: ComparedSide, window_word: str) -> str:
+def _find_provider_state_word(side: ComparedSide, window_word: str) -> str:
     """Return the provider's own word for the state on this side. `window_word` is the window's text for the same
     state. Return "" if the provider has no own word, or if it is equal to `window_word` (upper and lower case count
     as equal). Also return "" for our own record and for the order, because their codes mean the same as

@@ -40,8 +40,8 @@ def format_requested_action(request: OwnRequest, context: WindowContext) -> str:
 
 
 def format_request_record(request: OwnRequest, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
-    """Return the short title or number of the record that the request is about; "" if the request is about no
-    record. `name_record` returns the text that names the record with a kind and an id."""
+    """Return the short title or number of the record that the request is about; "" if the request is about no record.
+    `name_record(kind, id)` returns the text that names a record, such as its kind and its number."""
     record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
         return case_words.format_short_title(record, context)

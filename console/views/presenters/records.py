@@ -109,8 +109,9 @@ def get_subject_kind_and_id(record: ShownRecord | Operation) -> tuple[str, int |
 def make_record_route(
     record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), sidebar_key: str = "lookup"
 ) -> RecordPageRoute:
-    """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
-    so that the page can step through them; `sidebar_key` is the key of the sidebar entry to highlight."""
+    """Return the route to the page of a record. `trail` are the records of the list from which the page is opened, so
+    that the page can step through them: each as (kind, id), or only as the id if it has the same kind as `record`.
+    `sidebar_key` is the key of the sidebar entry to highlight."""
     return make_route_to_record(get_record_kind(record), record.id, trail, sidebar_key)
 
 
@@ -126,7 +127,8 @@ def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
 
 
 def get_badge_keys(record: ShownRecord, now: datetime) -> tuple[str, str, str]:
-    """Return the keys of the three badges that every record has: state, certainty and work."""
+    """Return the keys of the three badges that every record has: state, certainty and work; for example
+    `payment.completed`, `certainty.known` and `work.none`."""
     explanation = explain_record(record, now)
     return (
         get_state_badge_key(record),
@@ -136,7 +138,8 @@ def get_badge_keys(record: ShownRecord, now: datetime) -> tuple[str, str, str]:
 
 
 def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
-    """Return the keys of the three badges (state, certainty, work) for the page of a record."""
+    """Return the keys of the three badges (state, certainty, work) for the page of a record. Unlike `get_badge_keys`,
+    this function uses the explanation in `details`, which also takes related records into account."""
     explanation = details.explanation
     return get_state_badge_key(details.record), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 

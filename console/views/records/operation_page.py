@@ -64,7 +64,7 @@ class OperationPage(Page):
         self.explanation_form = make_explanation_form(context)
         self.fact_panel = Surface(edge="bottom")
         self.timeline = TimelineList(
-            translate("record.tab.timeline"), repetition_texts=words.make_repetition_texts(context)
+            translate("record.tab.timeline"), repeated_event_texts=words.make_repeated_event_texts(context)
         )
         self._build_layout()
         self.bind_shortcut("P", self._probe_operation)

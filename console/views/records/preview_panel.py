@@ -238,8 +238,8 @@ class RecordPreview(Surface):
         lines = [
             words.make_event_timeline_line(event, timeline, self._context) for event in reversed(timeline.events)
         ]
-        repetition_texts = words.make_unopenable_repetition_texts(self._context)
-        for grouped_line in group_repeated_lines(lines, repetition_texts, ())[:_MAX_STEPS]:
+        repeated_event_texts = words.make_unopenable_repeated_event_texts(self._context)
+        for grouped_line in group_repeated_lines(lines, repeated_event_texts, ())[:_MAX_STEPS]:
             line = grouped_line.line
             label = TextLabel(
                 f"{line.time_text}  {line.action_text} {line.detail}".rstrip(), "small", wraps_lines=True

@@ -57,7 +57,9 @@ class RecordTabs(QWidget):
         header.setLayout(make_row(self.tabs, None))
         self._content_stack = QStackedWidget(self)
         self._timeline_list, self._note_list = (
-            TimelineList(translate("record.tab.timeline"), repetition_texts=words.make_repetition_texts(context)),
+            TimelineList(
+                translate("record.tab.timeline"), repeated_event_texts=words.make_repeated_event_texts(context)
+            ),
             TimelineList(translate("record.tab.notes")),
         )
         self._evidence_view, self._audit_table = EvidenceView(context), make_audit_table(context)

@@ -13,11 +13,11 @@ _MAX_EVENTS_PER_REPETITION = 6  # such as start, two answers with their outcomes
 GroupKey = Hashable
 
 
-class RepetitionTexts(NamedTuple):
-    """Functions that return the text added to the lines of a group of repeated events, in the language of the window.
-    `shown_once` is for a closed group (only the newest repetition is shown); it gets the number of repetitions and
-    the time of the oldest event, as text. `shown_all` is for an opened group; it gets the number of repetitions.
-    """
+class RepeatedEventTexts(NamedTuple):
+    """The texts that are added to the lines of a group of repeated events, in the language of the window; each field
+    is a function that returns one. `shown_once` is for a closed group (only the newest repetition is shown); it gets
+    the number of repetitions and the time of the oldest event, as text. `shown_all` is for an opened group; it gets
+    the number of repetitions."""
 
     shown_once: Callable[[int, str], str]
     shown_all: Callable[[int], str]
@@ -32,7 +32,7 @@ class GroupedLine:
 
 
 def group_repeated_lines(
-    lines: Sequence[TimelineLine], texts: RepetitionTexts, opened_groups: Collection[GroupKey]
+    lines: Sequence[TimelineLine], texts: RepeatedEventTexts, opened_groups: Collection[GroupKey]
 ) -> tuple[GroupedLine, ...]:
     """Return the lines to show. If a sequence of events occurs three times or more without a break, return only the
     lines of its newest occurrence, with the number of occurrences; if its group is in `opened_groups`, return all of

@@ -20,7 +20,7 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.timelines.repeated_lines import GroupedLine, GroupKey, RepetitionTexts, group_repeated_lines
+from console.views.timelines.repeated_lines import GroupedLine, GroupKey, RepeatedEventTexts, group_repeated_lines
 from console.views.timelines.timeline_line import TimelineLine
 
 ModelIndex = QModelIndex | QPersistentModelIndex
@@ -61,7 +61,7 @@ class TimelineList(RememberedCurrentItem, QListView):
     reads it. A text that is too long for one line continues on the lines below, because its end may contain the
     amounts of an alert.
 
-    With `repetition_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
+    With `repeated_event_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
     double-click on such a line shows each of them, and hides them again.
     """
 
@@ -70,12 +70,12 @@ class TimelineList(RememberedCurrentItem, QListView):
         accessible_name: str,
         *,
         margin_px: int = 24,
-        repetition_texts: RepetitionTexts | None = None,
+        repeated_event_texts: RepeatedEventTexts | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.margin = margin_px
-        self._repetition_texts, self._opened_groups = repetition_texts, set[GroupKey]()
+        self._repeated_event_texts, self._opened_groups = repeated_event_texts, set[GroupKey]()
         self._lines: Sequence[TimelineLine] = ()
         self._model = _TimelineModel(self)
         self.setModel(self._model)
@@ -89,10 +89,10 @@ class TimelineList(RememberedCurrentItem, QListView):
     def show_lines(self, lines: Sequence[TimelineLine]) -> None:
         self._lines = lines
         self._longest_time = max((item.time_text for item in lines), key=len, default="")
-        if self._repetition_texts is None:
+        if self._repeated_event_texts is None:
             self._model.show_lines([GroupedLine(item) for item in lines])
         else:
-            self._model.show_lines(group_repeated_lines(lines, self._repetition_texts, self._opened_groups))
+            self._model.show_lines(group_repeated_lines(lines, self._repeated_event_texts, self._opened_groups))
         self._fit_height()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

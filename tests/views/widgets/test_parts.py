@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.theme.theme import Appearance, current_appearance
-from console.views.timelines.repeated_lines import RepetitionTexts
+from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import ElidedLabel, TextLabel
@@ -351,7 +351,7 @@ def test_a_timeline_shows_long_words_whole(show_widget: Shown, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: timeline.verticalScrollBar().maximum() == 0)
 
 
-TEXTS = RepetitionTexts(lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}")
+TEXTS = RepeatedEventTexts(lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}")
 
 
 def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
@@ -360,7 +360,7 @@ def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
 
 def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -> None:
     """With their number and their oldest time; a sequence of events that repeats itself, too. Two are no group."""
-    timeline = TimelineList("Timeline", repetition_texts=TEXTS)
+    timeline = TimelineList("Timeline", repeated_event_texts=TEXTS)
     qtbot.addWidget(timeline)
     pairs = [said(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
     lines = [*pairs, said(40, "bought"), *(said(30 - at, "no PDF") for at in range(4)), said(5, "a"), said(4, "a")]
