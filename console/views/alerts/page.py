@@ -157,6 +157,8 @@ class AlertsPage(Page):
         self.footer.setLayout(make_column(self.summary_label, self.button_row, gap_px=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, on_press: Callable[[], object], words_key: str = "") -> KeyButton:
+        """Return a button with the shortcut `key`, which is enabled only with the right "note". `words_key` is the
+        wording key of its text; with "" the text is set later, when an incident is shown."""
         text = self.context.translate(words_key) if words_key else ""
         button = bind_button_to_right(self.context, KeyButton(text, key, binds_key=False), "note")
         button.clicked.connect(on_press)

@@ -527,6 +527,7 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
 
 
 def _find_corporation_number(text: str) -> str | None:
+    """Return the corporation number that `text` is, as 13 digits; None if the text is no valid corporation number."""
     try:
         return parse_number(text).value
     except InvalidCorporationNumber:

@@ -67,10 +67,10 @@ def run_window(
 
 
 class WindowOpener(QObject):
-    """Manages the window from its empty first frame until the first page, and again after a sign-out. It builds
-    the window and opens the services in a worker thread; if this fails, it shows the sign-in form or a button
-    that tries again.
-    """
+    """Manages the window from its empty first frame until the first page, and again after a sign-out. It builds the
+    window and opens the services in a worker thread; if this fails, it shows the sign-in form or a button that tries
+    again. `clock` gives the present time to the window; None means the clock of the system. If `link` is given, the
+    first page is the one that it names."""
 
     def __init__(
         self,

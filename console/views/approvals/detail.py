@@ -557,6 +557,7 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _scroll_to_end_panel(self) -> None:
+        """Scroll to the end of the request, because the Tab key has moved the focus to its last panel."""
         if self._end_panel is not None:
             self._scroll_to_end()
 

@@ -216,6 +216,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
 
 def _list_line_keys(lines: Sequence[ApprovalCard | str]) -> list[RecordRef | str]:
+    """Return the key of each line of the list: the ref of a card, or the text of a heading."""
     return [line if isinstance(line, str) else line.ref for line in lines]
 
 
@@ -487,4 +488,5 @@ _CARD_GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
 
 
 def _list_refs_by_group(groups: Sequence[CardGroup]) -> list[tuple[str, list[RecordRef]]]:
+    """Return each group as its heading and the refs of its cards, without the texts of the cards."""
     return [(name, [card.ref for card in cards]) for name, cards in groups]

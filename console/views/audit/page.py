@@ -164,6 +164,8 @@ class AuditPage(Page):
 
 
 def _read_newest_entries(services: "Console", cursor: object, limit: int) -> FetchedPage:
+    """Return one page of the list: at most `limit` audit entries, newest first, and the cursor of the next page (None
+    at the end). `cursor` is the id of the last entry of the previous page; None for the first page."""
     before_id = cursor if isinstance(cursor, int) else None
     entries = services.audit.list_entries(limit, before_id)
     return FetchedPage(entries, entries[-1].id if len(entries) == limit else None)

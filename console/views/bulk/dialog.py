@@ -51,6 +51,7 @@ class BulkDialog(BulkRunDialog):
     # -- text of a note
 
     def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, draft_text: str = "") -> None:
+        """Show the widgets `widgets_above`, and below them the field for the note, which first contains `draft_text`."""
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.note_field = MultiLineField(translate("dialog.note.words"), translate)
@@ -75,6 +76,8 @@ class BulkDialog(BulkRunDialog):
     # -- creation of the run
 
     def _create_run(self, request: BulkRequest, note: str | None) -> None:
+        """Let the service store the requested records as a new run. `note` is the text that the run adds to each
+        record; None for an action without a note."""
         context, action, list_records = self._context, request.action.value, request.list_records
         self.show_title(context.translate("bulk.freezing"), context.translate("bulk.freezing.what"))
         if self.note_field is not None:

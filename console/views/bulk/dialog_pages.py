@@ -108,6 +108,8 @@ class BulkPlanPage(QWidget):
 
 
 def _read_plan_rows(plan: BulkPlan, cursor: object, limit: int) -> FetchedPage:
+    """Return one page of the table: at most `limit` forecasts of the plan, and the cursor of the next page (None at
+    the end). `cursor` is the index of the first forecast of this page; None for the first page."""
     begin = cursor if isinstance(cursor, int) else 0
     end = begin + limit
     return FetchedPage(plan.rows[begin:end], end if end < len(plan.rows) else None)
@@ -206,6 +208,9 @@ class BulkProgressPage(QWidget):
 def _read_result_rows(
     services: "Console", cursor: object, limit: int, *, run_id: int, result_filter: str | None
 ) -> FetchedPage:
+    """Return one page of the table: at most `limit` rows of the bulk run with their results, and the cursor of the
+    next page (None at the end). `cursor` is the position of the last row of the previous page; None for the first
+    page. `result_filter` is a value of `BulkProgressPage.result_filter`."""
     after_position = cursor if isinstance(cursor, int) else 0
     lines = services.bulk.list_rows_with_records(run_id, result_filter, after_position, limit)
     return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)

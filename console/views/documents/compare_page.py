@@ -200,6 +200,8 @@ class PdfComparisonPage(Page):
         )
 
     def _show_progress(self, pages: tuple[int, int]) -> None:
+        """Show the progress of the comparison. `pages` is a pair: the index (from 0) of the page that is being
+        compared, and the number of pages."""
         page, count = pages
         self.summary_label.show_text(self.context.translate("progress.compare", page=page + 1, pages=count))
 
@@ -315,6 +317,8 @@ class PdfComparisonPage(Page):
             )
 
     def _show_page_image(self, view: PdfPageView, side: str, index: int, width_px: int, image: PageImage) -> None:
+        """Show the rendered page with the marks of its differences in `view`. `side` is "old" or "new", `index` is
+        the index (from 0) of the page. Do nothing if another page is shown by now."""
         comparison = self._comparison
         if comparison is None or index != self.page_index:
             return

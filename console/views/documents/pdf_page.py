@@ -372,6 +372,8 @@ class PdfPage(Page):
         return max(available_width_px, _MIN_PAGE_WIDTH_PX)
 
     def _show_page_image(self, index: int, image: PageImage) -> None:
+        """Show the rendered page with the index `index` (from 0) and with the matches of the search on it. Do nothing
+        if another page is shown by now."""
         if index == self.page_index:
             aspect = image.height / image.width
             shown_aspect = 1 / aspect if self.quarter_turns % 2 else aspect

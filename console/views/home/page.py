@@ -393,6 +393,8 @@ class HomePage(Page):
 
 
 def _read_oldest_reviews(services: "Console", _cursor: object, limit: int) -> Rows:
+    """Return the records that have waited longest in the queue `review`: at most `limit`, and never more than
+    _MAX_TABLE_ROWS. There is no next page."""
     return Rows(services.recovery.read_queue("review", min(limit, _MAX_TABLE_ROWS)).items, None)
 
 

@@ -517,11 +517,15 @@ class UnfinishedWorkDialog(DialogFrame):
         return not isinstance(row, OwnRequest) or _can_open_request(row)
 
     def _find_draft(self, own_item: LeftOpen) -> Draft | None:
+        """Return the stored draft that this row is about; None for a row about other work, or if the draft no longer
+        exists."""
         return (
             self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftOpenReason.DRAFT else None
         )
 
     def _find_run(self, own_item: LeftOpen) -> BulkRunItem | None:
+        """Return the bulk run that this row is about, from the tab of the bulk runs; None for a row about other work,
+        or if that tab doesn't list the run."""
         is_run = own_item.reason is LeftOpenReason.BULK_RUN
         return next(
             (run_item for run_item in self.runs_table.all_rows if is_run and str(run_item.run.id) == own_item.id),

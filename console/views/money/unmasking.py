@@ -65,8 +65,9 @@ class UnmaskDialog(FormDialog):
 
 
 class PayerUnmasking(QObject):
-    """Holds the unmasked texts of the record that a page shows, until their time limit (`UnmaskedTexts.seconds_left`)
-    has passed, or until the page is hidden: by the lock, by another page, or with the window.
+    """Holds in `texts` the unmasked texts of the record that a page shows, until their time limit
+    (`UnmaskedTexts.seconds_left`) has passed, or until the page is hidden: by the lock, by another page, or with the
+    window. While everything is masked, `texts` is None.
 
     Signals:
     - changed: `texts` has a new value, so the page must show its payer and answers again.

@@ -39,6 +39,7 @@ class ReachedStepCollector:
         self.reached_steps: list[ReachedStep] = []
 
     def report(self, code: str) -> None:
+        """Store that the call has reached the step `code` (see ReachedStep) at the present time."""
         self.reached_steps.append(ReachedStep(code, self._context.now()))
 
 

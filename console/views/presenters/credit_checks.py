@@ -146,6 +146,7 @@ def format_explanation(explanation: Explanation, context: WindowContext) -> tupl
 
 
 def format_next_step(step: NextStep, context: WindowContext) -> str:
+    """Return the sentence about the next step of a record, in the window's language."""
     return context.translate(step.code, **step.facts)
 
 

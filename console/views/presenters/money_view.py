@@ -141,6 +141,8 @@ def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str
 
 
 def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:
+    """Return the amount of this side as text, with a mark if the amounts of the sides differ; "" if the side has no
+    amount."""
     text = _format_amount(side)
     return context.translate("money.amount_differs", amount=text) if text and "amount" in side.differs else text
 
@@ -176,6 +178,8 @@ def _format_source(side: ComparedSide, context: WindowContext) -> str:
 
 
 def _translate_source_name(writer_name: str, context: WindowContext) -> str:
+    """Return the text for `writer_name`, which has changed the record: for a program such as "worker" or "notice" its
+    name on the screens, for a person the name itself."""
     key = f"money.source.{writer_name}"
     return context.translate(key) if wording.has_sentence(key) else writer_name
 

@@ -32,6 +32,8 @@ def list_own_work(
 
 
 def _find_own_work_group(work: UnfinishedWork) -> OwnWorkGroup:
+    """Return the group of this operation: RUNNING while its call runs, SCHEDULED if the next step of its record has a
+    time, otherwise TO_RESOLVE."""
     if work.operation.state is OperationState.CALLING:
         return OwnWorkGroup.RUNNING
     is_scheduled = work.record is not None and work.record.work.at is not None

@@ -42,6 +42,8 @@ def group_completions(
 
 
 def _get_last_value(completion: Completion) -> str:
+    """Return the value after the last comma of a completion such as `status:failed,pending`; the whole value if it
+    contains no comma."""
     return completion.value.rpartition(",")[2]
 
 
@@ -69,6 +71,8 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
 
 
 def _find_badge_word(value: str, families: tuple[str, ...], context: WindowContext) -> str:
+    """Return the word of the badge `family.value` for the first of `families` that has such a badge; `value` itself
+    if none has one."""
     badges = tokens().badges
     keys = (f"{family}.{value}" for family in families)
     return next((badges[key].word(context.language) for key in keys if key in badges), value)
