@@ -186,6 +186,7 @@ class AdminPage(Page):
 
     @Slot()
     def _refresh_each_minute(self) -> None:
+        """Read the data of the page again, because a task may have become overdue."""
         self.refresh("changed")
 
     @Slot()

@@ -476,6 +476,8 @@ class AlertsPage(Page):
 
     @Slot()
     def resolve_or_reopen_current_incident(self) -> None:
+        """Open the dialog that resolves the selected incident or, if it is resolved, reopens it. Do nothing if no
+        incident is selected."""
         if self.current_incident is not None:
             is_resolved = self.current_incident.state is IncidentState.RESOLVED
             self._open_incident_dialog(self.current_incident, "reopen" if is_resolved else "resolve")

@@ -259,6 +259,8 @@ def _make_export_command(frame: WindowFrame) -> WindowCommand:
 
 
 def _find_sign_out_refusal(context: WindowContext) -> str:
+    """Return the reason why the person can't sign out now: nobody signs in here, or acting calls are running. Return
+    "" if a sign-out is possible."""
     if not context.settings.sign_in.is_server:
         return context.translate("reason.no_sign_in")
     return context.translate("menu.sign_out.busy") if context.running_acting_calls else ""

@@ -42,6 +42,7 @@ class ApprovalCard:
     tone: Tone = "muted"
 
     def format_spoken_text(self) -> str:
+        """Return the text that a screen reader speaks for the card: all its texts, each once."""
         texts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
         return ", ".join(text for text in dict.fromkeys(texts) if text)
 

@@ -255,6 +255,7 @@ class RefundRequestPanel(QScrollArea):
             )
 
     def _fit_money_strip(self) -> None:
+        """Fit the bar with the parts of the payment's amount to the width of this scroll area."""
         if self._money_strip is not None and shiboken6.isValid(self._money_strip):
             self._money_strip.fit_width(self.viewport().width() - 2 * _CONTENT_MARGIN_PX)
 

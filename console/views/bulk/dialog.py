@@ -51,7 +51,8 @@ class BulkDialog(BulkRunDialog):
     # -- text of a note
 
     def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, draft_text: str = "") -> None:
-        """Show the widgets `widgets_above`, and below them the field for the note, which first contains `draft_text`."""
+        """Show the widgets `widgets_above`, and below them the field for the note, which contains `draft_text` at
+        first."""
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.note_field = MultiLineField(translate("dialog.note.words"), translate)
@@ -181,6 +182,8 @@ class BulkDialog(BulkRunDialog):
             self.disable_main_button(context.translate("bulk.nothing_to_do"))
 
     def _begin_run(self) -> None:
+        """Execute the run in the background, because the person has confirmed its plan: emit `run_confirmed` and show
+        the progress. Do nothing without a plan or while a call is running."""
         if self.plan_page is None or self.run is None or self.is_busy:
             return
         run, max_rows = self.run, self.plan_page.max_rows

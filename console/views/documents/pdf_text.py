@@ -91,6 +91,8 @@ def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
 
 
 def _normalize_letter(letter: str) -> str:
+    """Return the letter in the form in which it is compared: normal character width and lower case; "" for white
+    space."""
     return "".join(form for form in unicodedata.normalize("NFKC", letter).casefold() if not form.isspace())
 
 

@@ -117,6 +117,8 @@ class CountLineButton(PaintedButton):
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
+        """Draw the icon, the text and the muted text of the line, to the left of `right_x` (px), where the number or
+        the shortcut begins. The text is elided, and the muted text left out, if there is no room."""
         line, side, x = self.line, current_appearance().icon_px(16), box.left() + _COUNT_LINE_PADDING_PX
         if line.icon_name:
             draw_cached_icon(

@@ -578,6 +578,8 @@ def _needs_attention(request: OwnRequest) -> bool:
 
 
 def _is_take_of_record(row: object) -> bool:
+    """Return True if the row is the take of a credit check, payment, order or refund, not of another kind of subject,
+    and not a lease."""
     return isinstance(row, Take) and row.kind in ("credit-check", "payment", "order", "refund")
 
 

@@ -404,6 +404,8 @@ class CompanyPanel(QWidget):
         self._refetch_record(self.live_check_panel.record)
 
     def _refetch_record(self, record: ShownRecord | None) -> None:
+        """Open the re-fetch dialog for `record`. If it is no credit check, if nothing of it can be re-fetched, or if
+        it is None, show the reason."""
         refusal = find_refetch_refusal(record) if isinstance(record, CreditCheck) else None
         if isinstance(record, CreditCheck) and refusal is None:
             self._action_handlers.refetch(record)

@@ -146,11 +146,15 @@ class SetAsidesPage(Page):
         self.open_refund_button.setVisible(has_refund)
 
     def _press_request_button(self) -> None:
+        """Press the button that requests a refund, because its shortcut was pressed. If it is hidden or disabled,
+        show the reason."""
         key = "act.none_selected" if self.current_item is None else "set_asides.not_open"
         self.press_button(self.request_button, self.context.translate(key))
 
     @Slot()
     def request_refund(self) -> None:
+        """Open the dialog that requests a refund of the money in the selected row. Do nothing if no row is selected,
+        the button is disabled, or the set-aside isn't open."""
         item = self.current_item
         if item is not None and self.request_button.isEnabled() and item.record.state is SetAsideState.OPEN:
             self.action_handlers.refund(item.payment.id, item.record)

@@ -76,12 +76,14 @@ class CorporationNumberField(QWidget):
 
     @property
     def edit(self) -> LineEdit:
+        """The line into which the person types the number."""
         if not isinstance(self.field.edit, LineEdit):
             raise TypeError("a line")
         return self.field.edit
 
     @property
     def text(self) -> str:
+        """The typed text, unchanged."""
         return self.edit.text()
 
     def show_text(self, text: str) -> None:

@@ -222,6 +222,8 @@ def _make_pdf_summary(details: CreditCheckDetails, context: WindowContext) -> Do
 def _make_missing_part_summary(
     details: CreditCheckDetails, part_name: str, context: WindowContext
 ) -> DocumentSummary:
+    """Return the summary of a part that is missing: the reason, and the time of the next attempt to fetch it or a
+    text which says that there is none. `part_name` is the name of the part on the page."""
     record = details.record
     code = record.error_code
     cause_text = (
@@ -270,6 +272,7 @@ def _format_missing_parts(record: CreditCheck, context: WindowContext) -> str:
 
 
 def _format_field_value(field_name: str, value: object, context: WindowContext) -> str:
+    """Return the value of a changed field as text; – for None."""
     if value is None:
         return wording.NO_VALUE
     if field_name == "state":

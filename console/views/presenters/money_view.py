@@ -55,6 +55,9 @@ def make_shown_sides(
 def _make_shown_side(
     side: ComparedSide, name: str, kind: str, context: WindowContext, *, is_gateway: bool
 ) -> ShownSide:
+    """Return the content of one panel. `name` is its title; `kind` is the kind of the side's record, such as
+    "payment", which decides the word for its state. `is_gateway` is True for the provider's panel. If there is no
+    record on this side, the panel says so."""
     translate = context.translate
     if not side.there:
         return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate("money.side.no_order"))
@@ -200,14 +203,16 @@ def make_money_parts(
     """
     translate, currency = context.translate, money.currency
 
-    def make_part(name: str, amount_minor: int, fill: str, tone: Tone) -> MoneyPart:
+    def make_part(name: str, amount_minor: int, fill_pattern: str, tone: Tone) -> MoneyPart:
+        """Return the part with the key `name` (a field of MoneyParts). `amount_minor` is shown with a minus sign;
+        `fill_pattern` is its pattern in the bar, see MoneyPart."""
         text = wording.format_amount(-amount_minor, currency)
         plain_number = f"-{format_decimal(Money(amount_minor, currency))}"
         return MoneyPart(
             translate(f"money.part.{name}"),
             text,
             amount_minor,
-            fill,
+            fill_pattern,
             tone,
             not amount_minor,
             name,

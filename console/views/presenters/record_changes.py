@@ -34,6 +34,9 @@ def _format_changes(
     context: WindowContext,
     format_values: Callable[[Payment | Refund | Order, WindowContext], Mapping[str, str]],
 ) -> str:
+    """Return the text with the fields whose texts differ between `before` and `after`; "" if none differs, or if they
+    are of different kinds. `format_values` returns the texts of the compared fields of a record, by the name of the
+    field."""
     if not isinstance(before, Payment | Refund | Order) or type(before) is not type(after):
         return ""
     old, new = format_values(before, context), format_values(after, context)
@@ -96,4 +99,5 @@ def _format_badge(badge_key: str, context: WindowContext) -> str:
 
 
 def _format_optional_amount(amount_minor: int | None, currency: str) -> str:
+    """Return the amount as text; – for None."""
     return wording.NO_VALUE if amount_minor is None else wording.format_amount(amount_minor, currency)
