@@ -11,9 +11,8 @@ from console.views.runtime.routes import HomeRoute, TrainingRoute, decode_route,
 
 class LastScreenStorage(QObject):
     """Stores, after each change, the route of the visible page and the state of this page (filter, tab, selected
-    row). When the stored state of the first person of the window has been read, it opens the stored page,
-    unless that person has already opened another page than the home page.
-    """
+    row). It also opens the stored page, once in each window: when the stored values of the first person who acts in
+    the window have been read, unless that person has already opened another page than the home page."""
 
     def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
@@ -32,7 +31,9 @@ class LastScreenStorage(QObject):
 
     @Slot()
     def _restore_screen(self) -> None:
-        """Open the stored page, once, unless the person has already opened another page than the home page."""
+        """Open the page that was stored for the acting person, but not if the person has already opened another page
+        than the home page. If this was already done in this window, only store the visible page for the person who
+        acts now."""
         if self._is_restored:
             self._store_screen()
             return

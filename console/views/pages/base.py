@@ -118,8 +118,7 @@ def _make_key_hint(keys: Sequence[str], action_name: str, parent: QWidget) -> QW
 class PageHead(Surface):
     """The header of a page: the title, a sentence about the purpose of the page, the time when its data was last
     read, and buttons. In a low window a menu button (`menu_button`) replaces the buttons that `add_button` has added.
-    Each function in `menu_entry_adders` adds its own entries to this menu.
-    """
+    Each function in `menu_entry_adders` gets this menu and adds its own entries to it."""
 
     def __init__(
         self, title: str, sentence: str = "", button: KeyButton | None = None, *, menu_text: str = ""

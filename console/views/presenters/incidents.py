@@ -65,7 +65,8 @@ def is_own_incident(incident: Incident, context: WindowContext) -> bool:
 
 
 def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
-    """Return the table cell with the owner of the incident; the cell says "you" for the acting person."""
+    """Return the table cell with the owner of the incident. It says "you" for the acting person, and "nobody" for an
+    incident without an owner."""
     if incident.owner is None:
         return StateCell(context.translate("incident.owner.nobody"), "ring", "care")
     if is_own_incident(incident, context):

@@ -166,7 +166,8 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
 
 
 def _count_compared_rows(report: ReconcileReport) -> int:
-    """Return the number of rows that the run has compared: matched, imported, different, and missing at the provider."""
+    """Return the number of rows that the run has compared: matched, imported, different, and missing there (at the
+    provider)."""
     return report.matched + report.imported + report.missing_there + report.different_state + report.different_amount
 
 
