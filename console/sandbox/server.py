@@ -147,7 +147,7 @@ class Sandbox:
 
 def start_sandbox(port: int = 0, get_time: Callable[[], datetime] = get_machine_time) -> Sandbox:
     """Start a sandbox on the loopback interface; it accepts connections when this function returns. With port 0 the
-    operating system chooses a free port.
+    operating system chooses a free port. `get_time` returns the time (aware, UTC) that the sandbox's clock follows.
 
     Raises OSError if another program uses the port.
     """

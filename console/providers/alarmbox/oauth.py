@@ -103,7 +103,9 @@ class AlarmBoxOAuth:
 
     def _request_token_pair(self, form: dict[str, str], old_refresh_token: str) -> TokenPair | None:
         """Send a token request with the fields `form`, and return the token pair in the answer; None if AlarmBox
-        refuses the sent refresh token or code. Raises CredentialsRefused or TokenUnavailable for any other answer."""
+        refuses the sent refresh token or code. If the answer has no new refresh token, the pair keeps
+        `old_refresh_token`. Raises CredentialsRefused or TokenUnavailable for any other answer.
+        """
         requested_at = self._clock.now()
         answer = self._send_form(form)
         if 200 <= answer.status < 300:

@@ -22,7 +22,12 @@ message after `publish` has reported a failure.
 
 
 class KafkaAlertPublisher:
-    """Publishes alert events to Kafka through one idempotent producer, which is created at the first event."""
+    """Publishes alert events to Kafka through one idempotent producer, which is created at the first event.
+
+    `brokers` are the addresses of the Kafka brokers, such as `kafka.example.com:9093`; connections use TLS unless all
+    brokers are on this machine. `further_settings` are settings of the client library by name, which replace the
+    settings of this class; None for none.
+    """
 
     def __init__(
         self, brokers: Sequence[str], further_settings: Mapping[str, str | int | float | bool] | None = None

@@ -103,7 +103,9 @@ class AtomReader:
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Ask Atom for the state of one of our refunds, and return the outcome with Atom's report. The answer has the
-        state as words in its field `remarks`."""
+        state as words in its field `remarks`. If one of the instruction's ids isn't valid, nothing is sent and the
+        outcome is UNKNOWN with the reason `bad_id`.
+        """
         if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=False)
         text = make_refund_status_text(self._sender.merchant, instruction.provider_payment_id)
@@ -111,8 +113,10 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
-        """Ask Atom for all refunds of a payment, and return the outcome with them. `question` must have Atom's
-        payment id; without it nothing is sent."""
+        """Ask Atom for all refunds of a payment, and return the outcome with them. `question.provider_payment_id` is
+        the id that Atom has given to the payment. If it is missing or not valid, nothing is sent and the outcome is
+        UNKNOWN with the reason `bad_id`.
+        """
         payment_id = question.provider_payment_id
         if payment_id is None or not is_valid_id(payment_id, _LONGEST_PROVIDER_ID_CHARACTERS):
             return make_unsent_outcome("bad_id", has_effect=False)
@@ -152,7 +156,8 @@ class Atom(AtomReader):
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Request the token of a payment page, and return the outcome with the token. Each attempt of a payer needs a
-        payment id of its own (`merchant_payment_id`).
+        payment id of its own (`merchant_payment_id`). If this id isn't valid, or if the amount isn't one in rupees
+        above 0, nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
         """
         if not is_valid_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -164,7 +169,9 @@ class Atom(AtomReader):
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Request a refund, and return the outcome with Atom's report. The outcome of a request that Atom accepts is
-        PENDING."""
+        PENDING. If one of the instruction's ids isn't valid, or if its amount isn't one in rupees above 0, nothing is
+        sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
+        """
         if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(instruction.amount):

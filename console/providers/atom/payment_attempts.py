@@ -80,11 +80,11 @@ def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
 
 def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: PaymentQuestion) -> AttemptVerdict:
     """Return the attempt that decides the payment's state: a successful one; otherwise one that can still succeed;
-    otherwise an unknown one; a failed one last. The provider's ids of the other successful attempts are in
-    `further_captures` of its report.
+    otherwise an unknown one; a failed one last. The ids that Atom has given to the other successful attempts
+    are in `further_captures` of its report.
 
-    The class is UNKNOWN (reason `other_payment`) if the payment was captured under another provider id than that
-    of the attempts.
+    `question.provider_payment_id` is the Atom id under which the payment was captured, as far as we know. The class
+    is UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id.
     """
     payment_id = question.provider_payment_id
     relevant_attempts = [attempt for attempt in attempts if _is_relevant(attempt, payment_id)]
@@ -114,8 +114,8 @@ def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: Paymen
 
 
 def _is_relevant(attempt: AttemptVerdict, payment_id: str | None) -> bool:
-    """True if the attempt counts for the payment's state. `payment_id` is the provider's id under which the
-    payment was captured; None if it isn't known. An attempt with another id counts only if it was successful."""
+    """True if the attempt counts for the payment's state. `payment_id` is the Atom id under which the payment was
+    captured; None if it isn't known. An attempt with another Atom id counts only if it was successful."""
     return (
         payment_id is None
         or _get_reported_payment_id(attempt) in (None, payment_id)

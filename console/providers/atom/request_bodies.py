@@ -43,8 +43,9 @@ class AtomMerchant:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secret values that are removed from texts before these are stored; a secret that is sent in two forms
-        is included in both."""
+        """The secret values that are removed from texts before these are stored. The password is included twice: as
+        it is, and in Base64, because REFUNDSTATUS sends it in Base64.
+        """
         keys = (self.request_key, self.request_salt, self.response_key, self.response_salt)
         hashes = (self.request_hash_key, self.response_hash_key)
         return (*keys, *hashes, encode_base64(self.password), self.password)

@@ -128,8 +128,10 @@ def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
 
 
 def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
-    """Return the function that reads an AUTH answer, which has the token of the payment page. The payer needs the
-    token to open the page, so without a token no payment can exist."""
+    """Return the function that reads an AUTH answer, which has the token of the payment page. The answer's status
+    code decides the outcome. An answer with the code of a success but without a token is unusable (`no_id`); no
+    payment can exist then, because the payer needs the token to open the page.
+    """
 
     def read_started_payment(message: Fields) -> OutcomeAndContent[StartedPayment]:
         fields = message if "responseDetails" in message else get_object(message, "payInstrument")
@@ -228,8 +230,10 @@ def make_refund_list_reader(
     provider_payment_id: str, payment_amount: Money | None
 ) -> AnswerReader[tuple[ListedRefund, ...]]:
     """Return the function that reads all refunds in a REFUNDSTATUS answer, except those that Atom reports as failed.
-    `payment_amount` is the amount of the payment, None if it isn't known. The answer is unusable if a refund has no
-    key that is an id."""
+    `provider_payment_id` is the id that Atom has given to the payment; `payment_amount` is the amount of the payment,
+    None if it isn't known. The answer is unusable if a refund has no idempotency key (`no_id`), or one that can't be
+    an id (`bad_id`).
+    """
 
     def read_refunds(message: Fields) -> OutcomeAndContent[tuple[ListedRefund, ...]]:
         verdict, refund_entries = _read_refund_entries(message, provider_payment_id)
@@ -237,7 +241,9 @@ def make_refund_list_reader(
             return verdict, None
         refunds = tuple(
             dict.fromkeys(
-                ListedRefund(_read_refund_key(row), _read_largest_amount(row.get("refundAmt"), payment_amount))
+                ListedRefund(
+                    _read_refund_key(row), _find_largest_possible_amount(row.get("refundAmt"), payment_amount)
+                )
                 for row in refund_entries
                 if not _has_failed(row)
             )
@@ -281,11 +287,11 @@ def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> O
     ) else make_unknown_verdict("other_amount"), report
 
 
-def _read_largest_amount(listed_sum: object, payment_amount: Money | None) -> Money | None:
-    """Return the largest amount that `listed_sum` from Atom's list of refunds can mean: a text is an amount in
-    rupees, a number one in rupees or in paise (see `_is_same_amount`). If one of the two meanings is larger than
-    `payment_amount` (None: the payment's amount isn't known) and the other isn't, only the smaller one counts. Return
-    None if `listed_sum` is no amount.
+def _find_largest_possible_amount(listed_sum: object, payment_amount: Money | None) -> Money | None:
+    """Return the largest amount of money that `listed_sum`, the amount of a refund in Atom's list, can mean. The text
+    "150" means 150 rupees. The number 150 can mean 150 rupees or 150 paise (see `_is_same_amount`): the result is 150
+    rupees, but 150 paise if the payment was smaller than 150 rupees. `payment_amount` is the amount of the payment;
+    None if it isn't known. Return None if `listed_sum` is no amount above 0.
     """
     amounts: list[Money | None] = []
     with suppress(UnusableAnswer):

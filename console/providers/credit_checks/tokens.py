@@ -25,7 +25,8 @@ class TokenPair:
 
 class CredentialsRefused(Exception):
     """The provider refuses the credentials of this console. `reason` is `authorise_again` (a person must authorise
-    this console again), `code_refused` (an authorisation code is wrong, used or expired) or `client_refused`.
+    this console again), `code_refused` (an authorisation code is wrong, used or expired) or `client_refused`
+    (the provider refuses this console's OAuth client, for example because its secret is wrong).
     """
 
     def __init__(self, reason: str = "authorise_again") -> None:

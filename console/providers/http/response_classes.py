@@ -48,7 +48,8 @@ _REMARK_FIELDS = frozenset(
 
 def has_no_information(body: bytes) -> bool:
     """True if an answer's body has no information about the request: the body is empty, or a page of a server in
-    front of the provider, or a JSON object that has only fields for remarks.
+    front of the provider, or a JSON object in which only fields such as `message`, `code` and `request_id` have a
+    value.
 
     False for damaged JSON, because the JSON may have contained an answer.
     """

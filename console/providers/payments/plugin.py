@@ -57,7 +57,9 @@ class HistoryRowIndex(Protocol):
     """Interface of an index of the history rows that a reconciliation has read so far. It finds repeated rows."""
 
     def add_row(self, row: HistoryRow) -> bool:
-        """Add a row to the index; return False if the same row was added before."""
+        """Add a row to the index and return True. If an equal row (the same payment, the same state; for a refund
+        also the same amount and time) was added before, add nothing and return False.
+        """
         ...
 
 

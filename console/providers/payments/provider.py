@@ -116,8 +116,9 @@ class RefundLister(Protocol):
 
     def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
         """Read all refunds of a payment, also those that the console didn't send. Refunds that the provider reports
-        as failed are left out. NOT_FOUND means that the payment has no refund. The result is UNKNOWN if a refund has
-        no key.
+        as failed are left out. NOT_FOUND means that the payment has no refund. The outcome is UNKNOWN if
+        a listed refund has no idempotency key. If `question` has no id that the provider has given to the payment,
+        nothing is sent and the outcome is UNKNOWN.
         """
         ...
 
@@ -129,8 +130,8 @@ class CodeDeleter(Protocol):
 
     def delete_code(self, handle: str) -> Outcome[None]:
         """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. FAILED_DEFINITE
-        with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the provider's id of
-        the code.
+        with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the id that the
+        provider has given to the code.
         """
         ...
 

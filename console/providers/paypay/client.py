@@ -73,7 +73,7 @@ class PayPayConfig:
 
 class PayPayRequestSender:
     """Signs each request to PayPay and sends it once, at most two requests at the same time. Several threads may use
-    the sender.
+    the sender. `make_nonce` returns a random text that no other request has; it becomes part of the signature.
     """
 
     def __init__(
@@ -178,7 +178,8 @@ class PayPayReader:
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read the details of a payment. If `question.by_code` is True, the request is for a payment by a code that
-        this console requested; otherwise it is for a payment of another kind, which has another path at PayPay.
+        this console requested; otherwise it is for a payment of another kind, which has another path at PayPay. If
+        our payment id isn't valid, nothing is sent and the outcome is UNKNOWN with the reason `bad_id`.
         """
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=False)
@@ -189,7 +190,9 @@ class PayPayReader:
         )
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
-        """Read the details of one refund by our idempotency key, and return the outcome with PayPay's report."""
+        """Read the details of one refund by our idempotency key, and return the outcome with PayPay's report. If the
+        key or PayPay's payment id isn't valid, nothing is sent and the outcome is UNKNOWN with the reason `bad_id`.
+        """
         if not (is_valid_id(instruction.key) and is_valid_id(instruction.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=False)
         request = _make_bodyless_request(
@@ -224,7 +227,9 @@ class PayPay(PayPayReader):
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Create a payment code at PayPay, with which the payer can pay once, and return the outcome with the
-        code."""
+        code. If our payment id or the amount isn't valid, nothing is sent and the outcome is FAILED_DEFINITE with the
+        reason `bad_id` or `bad_amount`.
+        """
         if not is_valid_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not is_valid_amount(request.amount):
@@ -244,7 +249,7 @@ class PayPay(PayPayReader):
 
     def delete_code(self, handle: str) -> Outcome[None]:
         """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. `handle` is
-        PayPay's id of the code.
+        the id that PayPay has given to the code.
         """
         if not is_valid_id(handle):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -255,7 +260,8 @@ class PayPay(PayPayReader):
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Request a refund, and return the outcome with PayPay's report. The outcome of a request that PayPay accepts
-        is PENDING, or SUCCEEDED if PayPay reports the refund as completed.
+        is PENDING, or SUCCEEDED if PayPay reports the refund as completed. If an id or the amount isn't valid,
+        nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
         """
         if not (is_valid_id(instruction.key) and is_valid_id(instruction.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=True)

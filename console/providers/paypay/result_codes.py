@@ -117,8 +117,10 @@ def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
 
 
 def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
-    """Return the form of an outcome of VERDICTS_OF_ALL_CALLS that applies to a read. FAILED_DEFINITE and "accepted"
-    become UNKNOWN, because they have no information about the record; other classes stay."""
+    """Return the verdict of a read for `common_verdict`, an entry of VERDICTS_OF_ALL_CALLS. FAILED_DEFINITE and
+    ACCEPTED_VERDICT become UNKNOWN: in a read they concern the request itself and say nothing about the payment or
+    refund. Any other verdict is returned unchanged.
+    """
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
     return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict

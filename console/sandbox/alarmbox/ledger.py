@@ -13,7 +13,8 @@ from console.sandbox.http.messages import JsonObject
 
 @dataclass(slots=True)
 class Charge:
-    """One accepted purchase of a credit check for the corporation number `number`. `delivered` is True if the correct
+    """One accepted purchase of a credit check for the corporation number `number`. `id` is the credit check's id;
+    `at` is the time of the purchase in UTC, such as `2026-11-20T03:20:01.123Z`. `delivered` is True if the correct
     answer was written to the caller completely; `fault` is the simulated fault of the call, None without a fault.
     """
 

@@ -115,9 +115,10 @@ class RegisteredAtomMerchants:
         )
 
     def register_merchant(self, merch_id: str, **secrets: str) -> None:
-        """Register a merchant, or replace the secrets of a known one.
+        """Register a merchant, or replace the secrets of a known one. `secrets` are the other fields of AtomMerchant
+        by name, such as `password`.
 
-        Raises `TypeError` for a missing secret.
+        Raises `TypeError` for a missing or unknown secret.
         """
         merchant = AtomMerchant(str(merch_id), **secrets)
         with self._lock:

@@ -68,7 +68,7 @@ class ControlApi:
             **self._payments.endpoints(),
         }
         return tuple(
-            make_route(method, CONTROL_PATH_PREFIX + path, _make_bad_request_handler(act))
+            make_route(method, CONTROL_PATH_PREFIX + path, _answer_invalid_requests_with_400(act))
             for (method, path), act in table.items()
         )
 
@@ -213,8 +213,11 @@ class ControlApi:
         return make_json_reply({"accepting_connections": True})
 
 
-def _make_bad_request_handler(handle_request: Callable[[HttpRequest], HttpReply]) -> CallHandler:
-    """Return a handler that calls `handle_request` and answers an invalid request with status 400 and the reason."""
+def _answer_invalid_requests_with_400(handle_request: Callable[[HttpRequest], HttpReply]) -> CallHandler:
+    """Return a handler that calls `handle_request` and returns its reply. If `handle_request` raises an exception
+    that means an invalid request (such as ValueError), the handler replies with status 400, and with the type and the
+    text of the exception as the message.
+    """
 
     def handle_or_refuse(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         try:

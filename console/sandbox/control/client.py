@@ -88,7 +88,7 @@ class SandboxControl:
         return self._call_sandbox("POST", "config", settings)
 
     def register_client(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:
-        """Register an OAuth client at the simulated AlarmBox, and its first refresh token."""
+        """Register an OAuth client at the simulated AlarmBox, and its first refresh token (None: it gets none)."""
         client = {"client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
         self._call_sandbox("POST", "config", {"credentials": client})
 

@@ -34,8 +34,10 @@ class PaymentClient:
         return self._call_sandbox("POST", "refunds/move", {"key": key, "to": new_state, **more_fields})
 
     def read_ledger(self, provider: str | None = None, number: str | None = None) -> dict[str, Any]:
-        """Return `payments` with their refunds, and the total amounts captured, accepted for refund, refunded and
-        reversed: of all payments, or of one provider or one merchant's payment id (`number`)."""
+        """Return as `payments` the payments of `provider` (None: of all providers) with the merchant's payment id
+        `number` (None: with any id), each with its refunds. The result also has the sums over these payments in minor
+        units: `captured_minor`, `accepted_minor` (accepted refunds), `refunded_minor` and `reversed_minor`.
+        """
         return self._call_sandbox("GET", "payments", query={"provider": provider, "number": number})
 
     def read_payment(self, provider: str, payment_number: str) -> dict[str, Any]:
@@ -49,8 +51,9 @@ class PaymentClient:
         return payments[0]
 
     def read_refunds(self, key: str | None = None, payment: str | None = None) -> list[dict[str, Any]]:
-        """Return the accepted refunds in sequence; two refunds may have the same `key` (the merchant's refund id).
-        `payment` restricts them to one merchant's payment id.
+        """Return the accepted refunds with the merchant's refund id `key` (None: with any id) of the payment with the
+        merchant's payment id `payment` (None: of all payments), in the sequence in which they were accepted. Two
+        refunds may have the same `key`.
         """
         return list(self._call_sandbox("GET", "refunds", query={"key": key, "payment": payment})["refunds"])
 
@@ -83,8 +86,9 @@ class PaymentClient:
         return answer["media_type"], answer["body"].encode()
 
     def publish_recon_file(self, day: str, *, must_notify: bool = False) -> str:
-        """Return the URL of PayPay's reconciliation file of a Japanese day (`2026-11-20`). `must_notify`: also send
-        PayPay's notice about the file.
+        """Return the URL at which the simulated PayPay's reconciliation file of the Japanese day `day` (`2026-11-20`)
+        can be downloaded for two hours. It is the file of the merchant that was registered last. With `must_notify`
+        PayPay's notice about the file is sent too, to the address that `set_notice_addresses` has set.
         """
         return str(self._call_sandbox("POST", "recon", {"date": day, "notify": must_notify})["url"])
 

@@ -196,8 +196,10 @@ class PaymentControl:
         return make_json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 
     def _publish_recon_file(self, request: HttpRequest) -> HttpReply:
-        """Answer with the URL of PayPay's reconciliation file of a Japanese day. Also send the notice about the
-        file, unless the request's field `notify` is False."""
+        """Answer with the URL of PayPay's reconciliation file of the merchant and the Japanese day that the request
+        names. Without a merchant it is the file of the merchant that was registered last. Also send the notice about
+        the file, unless the request's field `notify` is False.
+        """
         body = request.read_json()
         day = date.fromisoformat(body["date"])
         merchant = str(body.get("merchant") or self._state.paypay_keys.newest_merchant_id)

@@ -57,10 +57,12 @@ class SandboxState:
             self.paypay_keys.reset()
             self.atom_merchants.reset()
 
-    def mark_delivered(self, charge_id: int) -> None:
-        """Record that the correct answer about a charge or refund was written to the caller completely."""
-        self.ledger.mark_delivered(charge_id)
-        self.payment_ledger.mark_delivered(charge_id)
+    def mark_delivered(self, entry_id: int) -> None:
+        """Record that the correct answer about a charge or refund was written to the caller completely. `entry_id` is
+        the id of the charge or refund in its ledger; other ids are ignored.
+        """
+        self.ledger.mark_delivered(entry_id)
+        self.payment_ledger.mark_delivered(entry_id)
 
     def record_fault(self, entry_id: int, fault: str) -> None:
         """Record the simulated fault (its action) of the call that made a charge or refund. `entry_id` is the id of

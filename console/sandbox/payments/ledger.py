@@ -17,9 +17,12 @@ FIRST_REFUND_SERIAL = 900_000_001  # far above the ids of credit checks, so that
 
 @dataclass(slots=True)
 class Refund:
-    """One accepted refund. `key` is the merchant's refund id, `id` the provider's refund id; `serial` identifies the
-    refund in the sandbox. `payment` is the merchant's payment id. `requested_at` is in seconds since 1970, as the
-    merchant stated it.
+    """One accepted refund. `key` is the id that the merchant has given to the refund, `id` the id that the provider
+    has given to it; `serial` identifies the refund in the sandbox. `payment` is the merchant's payment id.
+
+    `requested_at` (seconds since 1970), `reason` and `product` (only Atom: the name of the refunded product) are
+    values of the merchant's request. `delivered` is True if the correct answer about the refund was written to the
+    caller completely. `fault` is the simulated fault of the call; None without a fault.
     """
 
     serial: int
@@ -52,8 +55,9 @@ class Refund:
 
 @dataclass(slots=True)
 class Payment:
-    """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant_payment_id` is the
-    merchant's payment id; `id` is the provider's, None until the payer begins to pay. `surcharge_minor` is the amount
+    """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant` is the merchant's id.
+    `merchant_payment_id` is the id that the merchant has given to the payment; `id` is the id that the provider has
+    given to it, None until the payer begins to pay. `surcharge_minor` is the amount
     that the payer pays in addition to the price; `details` are values that only one provider has. `earlier_attempts`
     has a copy of the payment for each attempt to pay before the current one.
     """
@@ -152,13 +156,14 @@ class PaymentLedger:
             return self._execute_due_changes(self._payments.get((provider, number)))
 
     def find_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
-        """Return the payment of a provider with this provider's payment id; None if it is unknown."""
+        """Return the payment to which the provider has given the id `provider_id`; None if there is none."""
         with self.lock:
             return self._execute_due_changes(self._payment_by_provider_id.get((provider, provider_id)))
 
     def list_payments(self, provider: str | None = None, payment_number: str | None = None) -> list[Payment]:
-        """Return payments in the sequence in which they were added: all, or those of one provider or with one
-        merchant's payment id (`payment_number`).
+        """Return the payments of `provider` (None: of all providers) with the merchant's payment id `payment_number`
+        (None: with any id). Both conditions hold if both are given. The payments are in the sequence in which they
+        were added; with a `payment_number` there is at most one of each provider.
         """
         with self.lock:
             if payment_number is not None:
@@ -176,8 +181,9 @@ class PaymentLedger:
             return matching_payments
 
     def list_refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
-        """Return refunds in the sequence in which they were accepted: all, or those with the merchant's refund id
-        `key` or of the payment `payment`. Two refunds may have the same `key`.
+        """Return the refunds with the merchant's refund id `key` (None: with any id) of the payment with the
+        merchant's payment id `payment` (None: of all payments), in the sequence in which they were accepted. Both
+        conditions hold if both are given. Two refunds may have the same `key`.
         """
         with self.lock:
             refunds_with_key = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
@@ -219,9 +225,9 @@ class PaymentLedger:
         return payment
 
     def set_provider_id(self, payment: Payment, provider_id: str) -> None:
-        """Set the provider's id of a payment that was begun outside of the sandbox.
+        """Set `provider_id` as the id that the provider has given to a payment that was begun outside of the sandbox.
 
-        Raises `ValueError` if another payment has this id.
+        Raises `ValueError` if another payment of the provider has this id.
         """
         with self.lock:
             if self._payment_by_provider_id.setdefault((payment.provider, provider_id), payment) is not payment:
@@ -248,7 +254,9 @@ class PaymentLedger:
         product: str | None = None,
     ) -> Refund:
         """Record an accepted refund and return it, after the provider's routes have checked the request. `key` is the
-        merchant's refund id; `amount_minor` is in minor units; `requested_at` is in seconds since 1970."""
+        merchant's refund id; `amount_minor` is in minor units. `reason`, `requested_at` and `product` are the fields
+        of Refund.
+        """
         with self.lock:
             provider_words = payment.provider_words
             provider_state = provider_words.get_refund_state(

@@ -88,11 +88,12 @@ class RegisteredPayPayKeys:
         if not (secret and is_genuine and sent_body_hash == compute_body_hash(content_type, request.body)):
             return None
         assumed_merchant = request.query.get("assumeMerchant") or request.headers.get("x-assume-merchant") or merchant
-        return merchant if assumed_merchant == merchant and self._is_fresh(api_key, nonce, epoch) else None
+        return merchant if assumed_merchant == merchant and self._use_nonce_if_fresh(api_key, nonce, epoch) else None
 
-    def _is_fresh(self, api_key: str, nonce: str, epoch: str) -> bool:
-        """True if the time of a signature differs by less than two minutes from the sandbox's clock, and its nonce
-        was not used before. Record the nonce as used."""
+    def _use_nonce_if_fresh(self, api_key: str, nonce: str, epoch: str) -> bool:
+        """Record the nonce of a signature as used and return True, if the time of the signature (`epoch`, seconds
+        since 1970) differs by less than two minutes from the sandbox's clock and the API key has not used the nonce
+        before. Otherwise return False."""
         now = self._clock.now()
         if not nonce or abs(now.timestamp() - int(epoch)) >= CLOCK_TOLERANCE.total_seconds():
             return False

@@ -125,13 +125,13 @@ class InventedRegistry:
         return map(RegistryRow._make, csv.reader(self.iterate_lines()))
 
     def iterate_lines(self, first_row: int = 0, end_row: int | None = None) -> Iterator[str]:
-        """Yield the rows from position `first_row` to before `end_row` as lines of a CSV file, without the end of
-        line."""
+        """Yield the rows from position `first_row` to before position `end_row` (None: to the last row) as lines of a
+        CSV file, without the end of line."""
         for block in self.iterate_blocks(first_row, end_row):
             yield from block
 
     def iterate_blocks(self, first_row: int = 0, end_row: int | None = None) -> Iterator[list[str]]:
-        """Yield the same lines as `iterate_lines`, in lists of up to ROWS_PER_BLOCK lines."""
+        """Yield the lines that `iterate_lines` yields for these arguments, in lists of up to ROWS_PER_BLOCK lines."""
         end = self.rows if end_row is None else min(end_row, self.rows)
         for segment in self._segments:
             first_index, end_index = max(first_row - segment.start, 0), min(end - segment.start, segment.rows)
