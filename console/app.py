@@ -520,7 +520,8 @@ def open_console(
     provider.
 
     `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the adapters of the
-    configured providers. `program` is the name of this program in the table of database sessions.
+    configured providers; with None these are used. With `clock` None the machine's clock is used. `program` is the
+    name of this program in the table of database sessions.
 
     Raises bad_profile if a setting is missing or the database isn't safe for real money; schema_mismatch if the
     schema is of another version; not_our_database if another application has its tables; database_went_back if the
@@ -606,8 +607,9 @@ def act_once_by_request_id(
     settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
 ) -> T:
     """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
-    Return the answer of `act`, or the stored answer of an earlier call with the same request id. `arguments` are
-    those of the command: another call with the same id must have equal arguments.
+    Return the answer of `act`, or the stored answer of an earlier call with the same request id. Without a request id
+    (None), run `act` in every call. `command` is the command's name, `arguments` are its arguments. Raises
+    possible_repeat if the request id was used for another command or other arguments in the last 24 hours.
 
     If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
     afterwards. Such a command must detect by itself that its work is already done.
@@ -653,7 +655,7 @@ def open_health(settings: Settings) -> "HealthCheckService":
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":
     """Replace the database by the backup in `folder` (`services/backup/backup.py`), open it and record the
     restore. Return the result, and True if an earlier call with this request id has already restored the
-    backup; then this call changes nothing.
+    backup; then this call changes nothing. Without a request id (None) the backup is restored in every call.
     """
     from console.services.backup import backup
 
@@ -671,7 +673,8 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
 @contextmanager
 def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[Adoption]":
     """Yield the service of the command `db adopt`. The service works before the schema of this program exists, and
-    its SQL statements have no time limit.
+    its SQL statements have no time limit. With `clock` None the machine's clock
+    is used.
     """
     from console.services.adoption.adopt import Adoption
 

@@ -8,7 +8,8 @@ _PACKAGE_FOLDER = Path(__file__).resolve().parent
 
 
 def resources_dir() -> Path:
-    """Return the folder of fonts, word catalogues and style sheets.
+    """Return the absolute path of the folder `resources`, which has the fonts, the texts of both languages, the style
+    and the icons of the window, and the files with which a system starts and watches a worker.
 
     A wheel has the folder inside the package `console`, where `setup.py` puts it. In a clone the folder is next to
     the package; in the built application too, because `build_spec.py` puts it there.

@@ -71,8 +71,10 @@ def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
 def import_registry_in_background(
     home: Path, registry: DemoRegistry, import_file: FileImporter
 ) -> Iterator[threading.Thread]:
-    """Within the block, a thread writes the publisher's files into the home folder and imports them. Yield the
-    thread. It is stopped at the end of the block."""
+    """Within the block, a thread writes the files of the simulated publisher into the home folder and imports each
+    with `import_file` (path, function that returns True if the import must stop). Yield the thread. At the end of the
+    block the thread is told to stop, and this function waits for its end.
+    """
     stopping = threading.Event()
     thread = threading.Thread(
         target=_import_registry, args=(home, registry, import_file, stopping), name="demo-registry"
@@ -88,8 +90,10 @@ def import_registry_in_background(
 def _import_registry(
     home: Path, registry: DemoRegistry, import_file: FileImporter, stop_event: threading.Event
 ) -> None:
-    """Write the files of the demo's registry into the home folder and import them, first the whole file, then the
-    difference. Stop as soon as `stop_event` is set."""
+    """Write the files of the demo's registry into the home folder and import each with `import_file`: first the whole
+    file, then the difference. Stop as soon as `stop_event` is set. If the import raises a ConsoleError, log a warning
+    and return: the demo then has no corporation registry.
+    """
     from console.sandbox.registry import write_difference_file, write_whole_file
 
     files = home / "registry-files"

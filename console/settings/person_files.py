@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from console.domain.errors import ConsoleError
-from console.settings.entries_file import EntriesFile, StoredEntries
+from console.settings.named_values_file import NamedValues, NamedValuesFile
 
 log = logging.getLogger("console.settings")
 PEOPLE_FOLDER_NAME = "people"
@@ -20,14 +20,14 @@ def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
     )
 
 
-def make_preferences_file(home: Path, person: str) -> EntriesFile:
+def make_preferences_file(home: Path, person: str) -> NamedValuesFile:
     """Return the object that reads and changes the file of this person's preferences: language, appearance, and sizes
     of windows and columns. The file contains no names, no typed texts and no secrets; the first change creates it.
     """
-    return EntriesFile(get_person_file_path(home, person, ".preferences.json"))
+    return NamedValuesFile(get_person_file_path(home, person, ".preferences.json"))
 
 
-def read_preferences(home: Path, person: str) -> StoredEntries:
+def read_preferences(home: Path, person: str) -> NamedValues:
     """Return this person's stored preferences. If the file can't be read, log a warning and return empty preferences,
     so that the window can still open.
     """
@@ -35,4 +35,4 @@ def read_preferences(home: Path, person: str) -> StoredEntries:
         return make_preferences_file(home, person).read()
     except (ConsoleError, OSError):
         log.warning("the preferences can't be read", exc_info=True)
-        return StoredEntries()
+        return NamedValues()

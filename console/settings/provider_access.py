@@ -134,8 +134,8 @@ def list_credential_names(provider: str) -> tuple[str, ...]:
 
 
 def list_required_secret_names(provider: str) -> tuple[str, ...]:
-    """Return the full names of all secrets that a provider needs: those that enable it, and the further secrets that
-    a call needs."""
+    """Return the full names of all secrets that a provider needs, such as `ATOM_PASSWORD`: its `credentials` and its
+    `additional_secrets` (see ProviderAccess), with the provider's prefix."""
     access = get_access_by_provider()[provider]
     return _add_provider_prefix(provider, (*access.credentials, *access.additional_secrets))
 
@@ -166,8 +166,10 @@ def find_environment(url: str, access: ProviderAccess) -> str:
 
 
 def choose_spacing_seconds(url: str | None, spacing_seconds: float) -> float:
-    """Return the shortest time between two calls to the provider at `url`, in seconds: 0 for a provider on this
-    machine, otherwise `spacing_seconds`."""
+    """Return the shortest time between the starts of two calls to a provider, in seconds. `url` is the origin that
+    replaces the provider's own hosts; None if none is configured. The result is 0 if `url` is on this machine, as a
+    simulated provider is; otherwise it is `spacing_seconds`.
+    """
     return 0.0 if url is not None and is_loopback_url(url) else spacing_seconds
 
 

@@ -137,8 +137,10 @@ class Settings:
         return cast(ProviderSettingsT, self.provider_settings[provider.name])
 
     def is_on_loopback(self, provider: str) -> bool:
-        """Return True if the origin that is configured for the provider is on this machine. Return False for the
-        sender of signed notices, which has no origin."""
+        """Return True if an origin is configured for the provider, and this origin is on this machine. Return False
+        for another origin, for a provider without a configured origin (its own hosts are used), and for the sender of
+        signed notices, which never has an origin.
+        """
         url = self.provider_urls.get(provider)
         return url is not None and is_loopback_url(url)
 
@@ -252,8 +254,9 @@ def _list_credential_names() -> tuple[str, ...]:
 def load_settings(
     env: Mapping[str, str], *, find_keyring: Callable[[], Keyring | None] = find_system_keyring
 ) -> Settings:
-    """Read the settings from `env` and from `profile.toml` in the home folder. `find_keyring` returns the keyring of
-    the operating system, None if there is none.
+    """Read the settings from `env` (environment variables) and from `profile.toml` in the home folder, and return
+    them. `find_keyring` returns the keyring of the operating system, None if there is none. Raises bad_profile for an
+    invalid setting.
     """
     home = _get_home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))

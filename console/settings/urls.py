@@ -39,7 +39,7 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
 
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
     """Return the URL. Raises bad_profile if the setting comes from a profile file and the URL's host is neither one
-    of `hosts` nor a host under `domain` nor this machine.
+    of `hosts` nor a host under `domain` (None: no domain is allowed) nor this machine.
 
     An environment variable may name any host. A profile file may have been written by another person, and the
     program sends credentials to the host that it names.

@@ -221,7 +221,7 @@ def _make_bulk_list(services: ExportReadServices, request: ExportRequest, contex
             yield page
             after = page[-1].row.position
 
-    return _ExportList(lists.make_bulk_columns(context, run.action), read_pages)
+    return _ExportList(lists.make_bulk_run_columns(context, run.action), read_pages)
 
 
 def _make_runs_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -234,7 +234,7 @@ def _make_runs_list(services: ExportReadServices, request: ExportRequest, contex
             if before is None:
                 return
 
-    return _ExportList(lists.make_run_columns(context), read_pages)
+    return _ExportList(lists.make_reconciliation_run_columns(context), read_pages)
 
 
 def _make_differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

@@ -20,7 +20,10 @@ _KIND_BY_RECORD_CLASS: dict[type, str] = {
 
 
 def format_company_totals(totals: CompanyTotals, language: str) -> str:
-    """Return a sentence with the sums of a company in one currency: paid, refunded, being sent, and unknown."""
+    """Return a sentence with the sums of a company's money in one currency: its payments of the last twelve months,
+    its refunds of the last twelve months, the refunds that the provider has accepted but not executed, and the
+    refunds whose outcome is unknown.
+    """
     amounts = {
         name: Money(getattr(totals, f"{name}_minor"), totals.currency)
         for name in ("paid", "refunded", "sending", "unknown")

@@ -146,7 +146,7 @@ def parse_provider_id(kind: str, text: str | None) -> int | str | None:
     """Return the value of `--provider-id`, the id that the provider has given to a record: a number for a credit
     check, text for other kinds of records; None if the option is missing.
 
-    Raises ConsoleError `usage` for a value that can't be a provider's id.
+    Raises ConsoleError `usage` for a value that can't be such an id.
     """
     if text is None:
         return None

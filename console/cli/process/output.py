@@ -56,8 +56,9 @@ class AnswerWriter:
     Only the first answer is written; a second one is only logged. A program that reads stdout expects one JSON object
     and the exit status that belongs to it.
 
-    `has_effects`: the command changes or sends something. If the answer of such a command can't be written, it is
-    unknown to the caller.
+    `stream` is the stream for the answer, normally stdout; None if the process has none. `is_json`: the answer is one
+    JSON object (option `--json`); otherwise it is text. `has_effects`: the command changes or sends something. If the
+    answer of such a command can't be written, it is unknown to the caller.
     """
 
     def __init__(self, stream: TextIO | None, translator: Translator, *, is_json: bool) -> None:

@@ -612,6 +612,8 @@ def _add_command_group(
 
 
 def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    """Add the commands for the installation itself: `db …`, `worker`, `sandbox`, `demo`, `training`, `doctor` and
+    `replay`."""
     database_subcommands = _add_command_group(commands, "db", translate)
     upgrade_parser = _add_changing_command(database_subcommands, "upgrade", translate, "db.upgrade")
     upgrade_parser.add_argument("--new", action="store_true", help=translate("cli.help.anew"))

@@ -149,16 +149,16 @@ def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObje
         "cause": group.cause,
         "text": wording.format_cause(group.cause, translate),
         "count": group.count,
-        "sums_minor": _add_up_kinds(group.sums_minor_by_kind),
+        "sums_minor": _add_up_sums_of_all_kinds(group.sums_minor_by_kind),
         "sums_minor_by_kind": {kind: dict(sums) for kind, sums in group.sums_minor_by_kind.items()},
         "since": format_instant_for_json(group.oldest),
         "filter": f"cause:{group.cause or NO_CAUSE}",
     }
 
 
-def _add_up_kinds(sums_minor_by_kind: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Return the sums by currency (minor units) of all kinds together. Refunds are added like payments, because the
-    schema of the command's answers defines this field so; another field has the sums of each kind.
+def _add_up_sums_of_all_kinds(sums_minor_by_kind: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums by currency (minor units) of all kinds of records together. Refunds are added like payments,
+    because the schema of the command's answers defines this field so; another field has the sums of each kind.
     """
     sums_minor = Counter[str]()
     for sums_of_kind in sums_minor_by_kind.values():

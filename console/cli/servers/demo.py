@@ -51,8 +51,9 @@ DEMO_PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class TrialPurchase:
-    """A corporation number that the person can purchase in the demo. `result_key` names the result of this purchase;
-    `fault_rule` is the fault rule of the sandbox that causes the result, None for a purchase without a fault.
+    """A corporation number that the person can purchase in the demo. `result_key` is the end of the wording key
+    `cli.demo.fault.…`, whose text describes the result of this purchase; `fault_rule` is the fault rule of the
+    sandbox that causes the result, None for a purchase without a fault.
     """
 
     result_key: str

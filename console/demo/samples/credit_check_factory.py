@@ -90,8 +90,9 @@ class CheckSample:
 
 
 class CheckSampleFactory:
-    """Makes sample credit checks from random numbers, times and people. All values depend only on the seed and
-    `now`.
+    """Makes sample credit checks from random numbers, times and people. All values depend only on the seed and on
+    the present time `now`. `describe` returns the company's name and its result (ok, hold or ng) for a corporation
+    number.
     """
 
     def __init__(self, seed: int, now: datetime, describe: CompanyDescriber) -> None:

@@ -60,7 +60,8 @@ def write_samples(
     payments: Sequence[PaymentSample] = (),
 ) -> None:
     """Write the people of `team`, the credit checks `samples` and the payments to an empty database. PDFs are stored
-    first, so that no row refers to a missing file.
+    first, so that no row refers to a missing file. `render_pdf` returns the PDF for a report and its version (from
+    1).
     """
     reports, people_of = (
         _store_documents(context, [sample for sample in samples if sample.has_pdf], render_pdf),

@@ -38,7 +38,9 @@ class RefundSample:
     doesn't have it.
 
     `journal` is (state, outcome class, reason) of its submission in the journal, None if it was never sent. `values`
-    are columns that differ from those of a plain request. `provider_refund_number` is the provider's refund number.
+    are columns that differ from those of a plain request. `provider_refund_number` is the id that the provider has
+    given to the refund; None if it has given none. `maker` has requested the refund at the time `at`, `checkers` have
+    approved it. `operation_id` is "" if it was never sent, `id` is 0 until it is written to the database.
     `from_set_aside`: it gives back money that is set aside. `events` and `answers` are its audit entries and its
     evidence.
     """
@@ -153,8 +155,8 @@ def _format_utc(at: datetime) -> str:
 
 
 class PaymentSampleFactory:
-    """Makes sample payments from random amounts, times, people and names. All values depend only on the seed and
-    `now`.
+    """Makes sample payments from random amounts, times, people and names. All values depend only on the arguments:
+    the seed, the present time `now`, and the corporation numbers `corporations` to which the payments belong.
     """
 
     def __init__(self, seed: int, now: datetime, corporations: Sequence[str]) -> None:
@@ -350,8 +352,8 @@ class PaymentSampleFactory:
         refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
 
     def _make_provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
-        """Return the provider's refund id: PayPay uses our idempotency key as the id, atom has a number of its
-        own.
+        """Return the id that the provider gives to the refund: PayPay uses our idempotency key as the id, Atom gives
+        a number of its own. Return None for a refund at PayPay that has no idempotency key.
         """
         return (
             refund.idempotency_key

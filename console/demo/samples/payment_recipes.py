@@ -15,7 +15,8 @@ PROVIDER_NAMES = ("paypay", "atom")
 
 
 def make_scheduled_work_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
-    """Return the columns of a record whose work is `scheduled` at the time `at` for this reason."""
+    """Return the columns of a record whose work is `scheduled` at the time `at` for this reason. `attempts` is the
+    number of attempts that were made before."""
     return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
 
 

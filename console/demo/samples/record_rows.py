@@ -36,8 +36,10 @@ def make_operation_row(
     operator_name: str = "worker",
     seconds: int = 2,
 ) -> ColumnValues:
-    """Return the row of an operation that began on the record `subject` at the time `at`. If the operation is done or
-    failed, it ended `seconds` later.
+    """Return the row of the operation `operation_id`, which began on the record `subject` at the time `at`. `number`
+    is the corporation number of the record, `journal` is the operation's (state, outcome class, reason),
+    `operator_name` the person or program that acted. If the operation is done or failed, it ended `seconds` seconds
+    after `at`.
     """
     operation_state, outcome_class, reason = journal
     ended_at = at + timedelta(seconds=seconds) if operation_state in ("done", "failed") else None

@@ -52,10 +52,10 @@ def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
     """True if the list may be only a part of AlarmBox's purchases. `fields` are the fields of the answer's body
     without the list, `row_count` is the number of rows in the list.
     """
-    return not all(_excludes_rows(name, value, frozenset(), row_count) for name, value in fields.items())
+    return not all(_excludes_further_rows(name, value, frozenset(), row_count) for name, value in fields.items())
 
 
-def headers_may_lack_rows(headers: Mapping[str, str], row_count: int) -> bool:
+def may_lack_rows_by_headers(headers: Mapping[str, str], row_count: int) -> bool:
     """True if the headers of the answer (names in lower case) say that the list may be only a part of the purchases.
     Only headers of paging are read, because other headers, such as those of a rate limit, use the same words."""
     relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
@@ -71,7 +71,7 @@ def _is_page_header(name: str) -> bool:
     return name in _PAGE_HEADERS or (bool(words & _PAGE_HEADER_WORDS) and not words & {"rate", "ratelimit"})
 
 
-def _excludes_rows(name: str, value: object, outer_words: frozenset[str], row_count: int) -> bool:
+def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str], row_count: int) -> bool:
     """True if the value of the field `name` shows that there are no other rows than those of the list. `outer_words`
     are the words of paging in the name of the object that contains the field.
     """
@@ -83,7 +83,9 @@ def _excludes_rows(name: str, value: object, outer_words: frozenset[str], row_co
     words = (own_words & _PAGING_WORDS) or outer_words
     if isinstance(value, dict):
         is_known = bool(words) or _says_nothing_about_pages(name, own_words)
-        return is_known and all(_excludes_rows(str(inner), part, words, row_count) for inner, part in value.items())
+        return is_known and all(
+            _excludes_further_rows(str(inner), part, words, row_count) for inner, part in value.items()
+        )
     if words:
         return not isinstance(value, list) and _is_value_of_whole_list(words, value, row_count)
     if name in _ECHOED_NAMES:

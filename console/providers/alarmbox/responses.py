@@ -104,7 +104,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
 
     def convert_answer(answer: HttpAnswer) -> Outcome[tuple[CheckReport, ...]]:
         outcome = convert_body(answer)
-        if outcome.kind is OutcomeClass.SUCCEEDED and list_pages.headers_may_lack_rows(
+        if outcome.kind is OutcomeClass.SUCCEEDED and list_pages.may_lack_rows_by_headers(
             answer.headers, _count_listed_rows(answer.body)
         ):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_incomplete", found=None)

@@ -52,7 +52,7 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
     """
     try:
         merchant = get_object(attempt, "merchDetails")
-        if parse_id(merchant.get("merchId")) not in (None, merch_id) or _is_other_payment(merchant, question):
+        if parse_id(merchant.get("merchId")) not in (None, merch_id) or _belongs_to_other_payment(merchant, question):
             return None
         return _read_own_attempt_verdict(attempt, question)
     except UnusableAnswer as error:
@@ -73,7 +73,7 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
     return PAYMENT_CODE_MEANINGS[code].verdict, report
 
 
-def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
+def _belongs_to_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
     """True if the attempt names another payment id of ours than `question`."""
     return parse_id(merchant.get("merchTxnId")) not in (None, question.merchant_payment_id)
 
@@ -87,7 +87,7 @@ def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: Paymen
     is UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id.
     """
     payment_id = question.provider_payment_id
-    relevant_attempts = [attempt for attempt in attempts if _is_relevant(attempt, payment_id)]
+    relevant_attempts = [attempt for attempt in attempts if _counts_for_payment_state(attempt, payment_id)]
     if not relevant_attempts:
         return make_unknown_verdict("other_payment"), None
     ranked_attempts = sorted(
@@ -113,7 +113,7 @@ def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: Paymen
     return verdict, replace(report, further_captures=tuple(sorted(filter(None, further_ids))))
 
 
-def _is_relevant(attempt: AttemptVerdict, payment_id: str | None) -> bool:
+def _counts_for_payment_state(attempt: AttemptVerdict, payment_id: str | None) -> bool:
     """True if the attempt counts for the payment's state. `payment_id` is the Atom id under which the payment was
     captured; None if it isn't known. An attempt with another Atom id counts only if it was successful."""
     return (

@@ -245,7 +245,7 @@ def make_refund_list_reader(
                     _read_refund_key(row), _find_largest_possible_amount(row.get("refundAmt"), payment_amount)
                 )
                 for row in refund_entries
-                if not _has_failed(row)
+                if not _has_refund_failed(row)
             )
         )
         keys = [refund.key for refund in refunds]
@@ -268,7 +268,7 @@ def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAn
     return ANSWERED_VERDICT, list(_iterate_refunds(fields.get("refundStatusDetails")))
 
 
-def _has_failed(refund_entry: Fields) -> bool:
+def _has_refund_failed(refund_entry: Fields) -> bool:
     """True if Atom's remark in a listed refund says that the refund has failed."""
     verdict_and_state = find_remark_verdict(refund_entry.get("remarks"))
     return verdict_and_state is not None and verdict_and_state[1] is RefundState.FAILED

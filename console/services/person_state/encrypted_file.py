@@ -19,7 +19,7 @@ from console.domain.person_state.retention import (
     PERSON_STATE_RETENTION,
 )
 from console.services.process.context import ServiceContext
-from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableEntriesFile
+from console.settings.named_values_file import JsonValue, NamedValues, NamedValuesFile, UnreadableNamedValuesFile
 from console.settings.person_files import get_person_file_path
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
@@ -35,14 +35,14 @@ class PersonStateStore:
         self._context = context
         self._cipher: Cipher | None = None
 
-    def read_entries(self) -> StoredEntries:
+    def read_entries(self) -> NamedValues:
         """Return the entries of this database by name, each as {"at": time, "value": value}, without outdated
         entries; none if the person has stored nothing yet, which needs no key. Raises bad_profile if there is a file
         and this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
         """
         with contextlib.suppress(PermissionError):
             if not self._path.exists():
-                return StoredEntries()
+                return NamedValues()
         return self._select_current_entries_of_database(self._open_file().read())
 
     def read_drafts(self) -> tuple[Draft, ...]:
@@ -51,7 +51,7 @@ class PersonStateStore:
         """
         return list_drafts(self.read_entries().values, self._context.now())
 
-    def change_entries(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
+    def change_entries(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
         """Replace the entries with these names (None deletes an entry), delete outdated entries, and return all
         remaining entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if the file
         can't be written or an unusable file can't be renamed.
@@ -63,7 +63,7 @@ class PersonStateStore:
         }
         return self._select_current_entries_of_database(file.change({**outdated_entries, **entries}))
 
-    def _select_current_entries_of_database(self, stored_entries: StoredEntries) -> StoredEntries:
+    def _select_current_entries_of_database(self, stored_entries: NamedValues) -> NamedValues:
         """Return the entries of this database that are not outdated, by their names without the id of the
         database."""
         prefix, now = self._make_entry_name(""), self._context.now()
@@ -72,7 +72,7 @@ class PersonStateStore:
             for name, entry in stored_entries.values.items()
             if name.startswith(prefix) and not _is_outdated_entry(name, entry, now)
         }
-        return StoredEntries(values, stored_entries.set_aside_path)
+        return NamedValues(values, stored_entries.set_aside_path)
 
     def _make_entry_name(self, value_name: str) -> str:
         """Return the name under which the file has the value `value_name` of this database."""
@@ -82,18 +82,18 @@ class PersonStateStore:
     def _path(self) -> Path:
         return get_person_file_path(self._context.settings.home, self._context.operator or "", ".state")
 
-    def _open_file(self) -> EntriesFile:
+    def _open_file(self) -> NamedValuesFile:
         if self._cipher is None:
             self._cipher = Cipher(self._context.settings.read_draft_key())
-        return EntriesFile(self._path, self._cipher.encrypt, self._decrypt)
+        return NamedValuesFile(self._path, self._cipher.encrypt, self._decrypt)
 
     def _decrypt(self, encrypted_content: bytes) -> bytes:
         if self._cipher is None:
-            raise UnreadableEntriesFile
+            raise UnreadableNamedValuesFile
         try:
             return self._cipher.decrypt(encrypted_content)
         except DecryptionFailed as cause:
-            raise UnreadableEntriesFile from cause
+            raise UnreadableNamedValuesFile from cause
 
 
 def _is_outdated_entry(value_name: str, entry: JsonValue, now: datetime) -> bool:

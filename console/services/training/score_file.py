@@ -11,7 +11,7 @@ from typing import Any
 
 from console.domain.training.results import TrainingScore, TrainingVerdict
 from console.services.training.incidents import INCIDENT_DECLARATIONS
-from console.settings.entries_file import EntriesFile
+from console.settings.named_values_file import NamedValuesFile
 from console.settings.person_files import get_person_file_path
 
 _INCIDENT_ENTRY_PREFIX = "incident."
@@ -46,7 +46,7 @@ class ScoreFile:
 
     def __init__(self, home: Path, person: str) -> None:
         self.person = person
-        self._file = EntriesFile(get_person_file_path(home, person, ".training.json"))
+        self._file = NamedValuesFile(get_person_file_path(home, person, ".training.json"))
 
     def read_attempts(self) -> dict[str, IncidentAttempt]:
         """Return the person's attempts by the key of the incident. An incident without attempts is not in the

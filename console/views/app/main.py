@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from console import __version__
 from console.domain.errors import ErrorCode
 from console.domain.process import interrupts
-from console.settings.entries_file import StoredEntries
+from console.settings.named_values_file import NamedValues
 from console.settings.person_files import read_preferences
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
@@ -89,7 +89,7 @@ class WindowOpener(QObject):
         self._person = None if settings.sign_in.is_server else settings.operator or ""
         """The person of the first page, if it is known before the services are open."""
         self._stored_entries = (
-            StoredEntries() if self._person is None else read_preferences(settings.home, self._person)
+            NamedValues() if self._person is None else read_preferences(settings.home, self._person)
         )
         self._moved_files_by_words_key: dict[str, Path] = {}
         self._pending_step = self._failure_text = ""
@@ -313,7 +313,7 @@ class WindowOpener(QObject):
         self.frame.closing.emit()
         self._write_preferences_and_state()
         self._person = None  # the next person is known after the sign-in
-        self._stored_entries = StoredEntries()
+        self._stored_entries = NamedValues()
         self.frame.window_cover.discard_cover()
         self.controller, self._pending_step = None, ""
         self.window = self._make_main_window()

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, SignalInstance, Slot
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QWidget
 
 from console.domain.person_state.drafts import make_draft_name
-from console.settings.entries_file import JsonValue
+from console.settings.named_values_file import JsonValue
 from console.views.runtime.context import WindowContext
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import Field, LineEdit, MultiLineEdit

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 
 from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
 from console.domain.person_state.retention import DRAFT_PREFIX
-from console.settings.entries_file import JsonValue, StoredEntries
+from console.settings.named_values_file import JsonValue, NamedValues
 from console.views.runtime.stored_values import StoredValues, ValueSource
 from console.views.runtime.tasks import Runner
 
@@ -22,12 +22,12 @@ class _ServiceSource:
     """Reads and writes the encrypted file of one person through the services. `call` runs a service call as this
     person."""
 
-    call: Callable[[Callable[[Any], StoredEntries]], StoredEntries]
+    call: Callable[[Callable[[Any], NamedValues]], NamedValues]
 
-    def read(self) -> StoredEntries:
+    def read(self) -> NamedValues:
         return self.call(lambda services: services.person_state.read_entries())
 
-    def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
+    def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
         return self.call(lambda services: services.person_state.change_entries(changes))
 
 
@@ -37,7 +37,7 @@ class PersonValues(StoredValues):
 
     def __init__(
         self,
-        bind_call: Callable[[Callable[[Any], StoredEntries], str], Callable[[], StoredEntries]],
+        bind_call: Callable[[Callable[[Any], NamedValues], str], Callable[[], NamedValues]],
         get_now: Callable[[], datetime],
         runner: Runner,
         parent: QObject | None = None,

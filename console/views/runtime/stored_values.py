@@ -8,7 +8,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from console.settings.entries_file import JsonValue, StoredEntries
+from console.settings.named_values_file import JsonValue, NamedValues
 from console.views.runtime.tasks import Failure, Runner
 
 VALUES_WRITE_DELAY_MS = 200
@@ -22,9 +22,9 @@ class ValueSource(Protocol):
     thread. `change` writes the values of `changes`, by name (None deletes a value). Both return the values that the
     file has then."""
 
-    def read(self) -> StoredEntries: ...
+    def read(self) -> NamedValues: ...
 
-    def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries: ...
+    def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues: ...
 
 
 class StoredValues(QObject):
@@ -62,13 +62,13 @@ class StoredValues(QObject):
 
     # -- person
 
-    def set_values_of_person(self, person: str, stored_entries: StoredEntries) -> None:
+    def set_values_of_person(self, person: str, stored_entries: NamedValues) -> None:
         """Set the values `stored_entries` as those of this person, and emit `loaded`. The caller has already read
         them from the file."""
         self._set_values_and_source(person, self._make_value_source(person), stored_entries)
 
     def _set_values_and_source(
-        self, person: str, value_source: ValueSource | None, stored_entries: StoredEntries
+        self, person: str, value_source: ValueSource | None, stored_entries: NamedValues
     ) -> None:
         """Set the values `stored_entries` as those of this person, and emit `loaded`. Changes are written to
         `value_source`; with None, because the file couldn't be read, they are kept in memory only."""
@@ -96,14 +96,14 @@ class StoredValues(QObject):
         self.person, self._value_source, self._values = person, None, {}
         self.is_first_use = False
 
-        def apply_if_same_person(used_source: ValueSource | None, stored_entries: StoredEntries) -> None:
+        def apply_if_same_person(used_source: ValueSource | None, stored_entries: NamedValues) -> None:
             if self.person == person:
                 self._set_values_and_source(person, used_source, stored_entries)
 
         self._runner.run(
             value_source.read,
             lambda stored: apply_if_same_person(value_source, stored),
-            lambda _: apply_if_same_person(None, StoredEntries()),
+            lambda _: apply_if_same_person(None, NamedValues()),
             caller=self,
             lane="files",
         )
@@ -141,11 +141,11 @@ class StoredValues(QObject):
                 self._unwritten_changes = {**changes, **self._unwritten_changes}
             self.write_failed.emit()
 
-        def report_renamed_file(stored_entries: StoredEntries) -> None:
+        def report_renamed_file(stored_entries: NamedValues) -> None:
             if stored_entries.set_aside_path is not None:
                 self.file_renamed.emit(stored_entries.set_aside_path)
 
-        def write_to_source() -> StoredEntries:
+        def write_to_source() -> NamedValues:
             try:
                 return value_source.change(changes)
             finally:

@@ -83,7 +83,7 @@ def make_alert_columns(context: TextContext) -> ExportColumns:
     )
 
 
-def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
+def make_bulk_run_columns(context: TextContext, action: BulkAction) -> ExportColumns:
     """Return the columns of the results of a bulk run that performed this action."""
 
     def format_result(line: BulkRowWithRecord) -> str:
@@ -125,7 +125,7 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
     )
 
 
-def make_run_columns(context: TextContext) -> ExportColumns:
+def make_reconciliation_run_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of reconciliation runs."""
 
     def make_day_column(key: str, get_day: Callable[[ReconciliationRunItem], date]) -> ExportColumn:

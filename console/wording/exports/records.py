@@ -90,8 +90,8 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
 
 
 def _get_provider_reference(record: ShownRecord) -> str | None:
-    """Return the provider's id of a credit check, payment or refund as text; None if it is unknown, or for an
-    order."""
+    """Return as text the id that the provider has given to a credit check, payment or refund. Return None if this id
+    is unknown, and for an order, which has none."""
     match record:
         case CreditCheck():
             return None if record.credit_check_id is None else str(record.credit_check_id)

@@ -81,7 +81,7 @@ def _make_duration_column(
 # -- success: a row is (series, day, outages of the day)
 
 
-def _make_success_columns(context: TextContext) -> ExportColumns:
+def _make_provider_success_columns(context: TextContext) -> ExportColumns:
     def make_count_column(sum_name: str) -> ExportColumn:
         return make_number_column(context, f"reports.success.{sum_name}", lambda row: getattr(row[1], sum_name))
 
@@ -98,7 +98,7 @@ def _make_success_columns(context: TextContext) -> ExportColumns:
     )
 
 
-def _list_success_rows(report: ProviderSuccess) -> Sequence[Any]:
+def _list_provider_success_rows(report: ProviderSuccess) -> Sequence[Any]:
     outages = {
         series.provider: [outage for outage in report.outages if outage.provider == series.provider]
         for series in report.providers
@@ -218,7 +218,9 @@ def _list_time_to_truth_rows(report: TimeToTruthReport) -> Sequence[Any]:
 
 
 REPORT_TABLES: Mapping[str, ReportTable] = {
-    "success": ReportTable(_make_success_columns, _list_success_rows, report_words.format_provider_success_note),
+    "success": ReportTable(
+        _make_provider_success_columns, _list_provider_success_rows, report_words.format_provider_success_note
+    ),
     "queue_ages": ReportTable(_make_queue_age_columns, _list_queue_age_rows, report_words.format_queue_age_note),
     "refund_funnel": ReportTable(
         _make_refund_funnel_columns, _list_refund_funnel_rows, report_words.format_refund_funnel_note

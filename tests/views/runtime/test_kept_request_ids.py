@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
-from console.settings.entries_file import StoredEntries
+from console.settings.named_values_file import NamedValues
 from console.views.runtime.person_state import PersonValues
 from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.tasks import Failure
@@ -35,10 +35,10 @@ class Disk:
         attempts.state = state  # type: ignore[attr-defined]  # for `sent` below
         return attempts
 
-    def read_entries(self) -> StoredEntries:
-        return StoredEntries(dict(self.values))
+    def read_entries(self) -> NamedValues:
+        return NamedValues(dict(self.values))
 
-    def change_entries(self, changes: dict[str, object]) -> StoredEntries:
+    def change_entries(self, changes: dict[str, object]) -> NamedValues:
         self.values = {name: value for name, value in {**self.values, **changes}.items() if value is not None}
         return self.read_entries()
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.entries_file import MAX_ENTRIES_FILE_BYTES, EntriesFile, UnreadableEntriesFile
+from console.settings.named_values_file import MAX_NAMED_VALUES_FILE_BYTES, NamedValuesFile, UnreadableNamedValuesFile
 from console.settings.person_files import get_person_file_path, make_preferences_file, read_preferences
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> EntriesFile:
+def file(tmp_path: Path) -> NamedValuesFile:
     return make_preferences_file(tmp_path, "op-a")
 
 
-def test_values_come_back_and_others_stay(file: EntriesFile) -> None:
+def test_values_come_back_and_others_stay(file: NamedValuesFile) -> None:
     assert file.read().values == {}
     file.change({"language": "en", "columns.audit": {"who": 120.5}})
     assert file.change({"theme": "dark", "language": None}).values == {
@@ -71,12 +71,12 @@ BROKEN = {
     "no text": b"\xff\xfe\x00",
     "deep": b"[" * 100_000,
     "long number": b'{"version": 1, "values": {"x": ' + b"9" * 5_000 + b"}}",
-    "large": b" " * (MAX_ENTRIES_FILE_BYTES + 1),
+    "large": b" " * (MAX_NAMED_VALUES_FILE_BYTES + 1),
 }
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_what_cant_be_used_is_set_aside(file: EntriesFile, content: bytes) -> None:
+def test_what_cant_be_used_is_set_aside(file: NamedValuesFile, content: bytes) -> None:
     file.change({"theme": "dark"})
     file.path.write_bytes(content)
     stored = file.read()
@@ -91,7 +91,7 @@ def test_what_cant_be_used_is_set_aside(file: EntriesFile, content: bytes) -> No
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
-def test_a_pipe_in_its_place_is_set_aside(file: EntriesFile) -> None:
+def test_a_pipe_in_its_place_is_set_aside(file: NamedValuesFile) -> None:
     """Opening it would wait for a writer, and the window would never open."""
     file.change({"theme": "dark"})
     file.path.unlink()
@@ -101,7 +101,7 @@ def test_a_pipe_in_its_place_is_set_aside(file: EntriesFile) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
-def test_only_its_person_can_read_or_change_it(file: EntriesFile) -> None:
+def test_only_its_person_can_read_or_change_it(file: NamedValuesFile) -> None:
     before = os.umask(0)
     try:
         file.change({"theme": "dark"})
@@ -113,7 +113,7 @@ def test_only_its_person_can_read_or_change_it(file: EntriesFile) -> None:
     assert file.read().set_aside_path is not None, "anybody could have written that"
 
 
-def test_a_reader_sees_the_old_file_or_the_new_one(file: EntriesFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that dies before the file is replaced leaves the old values, and no half of the new ones."""
     file.change({"theme": "dark"})
 
@@ -148,10 +148,10 @@ def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
 def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
     def decode(content: bytes) -> bytes:
         if not content.startswith(b"sealed"):
-            raise UnreadableEntriesFile
+            raise UnreadableNamedValuesFile
         return content.removeprefix(b"sealed")
 
-    file = EntriesFile(tmp_path / "x", lambda content: b"sealed" + content, decode)
+    file = NamedValuesFile(tmp_path / "x", lambda content: b"sealed" + content, decode)
     file.change({"a": 1})
     assert file.read().values == {"a": 1}
     file.path.write_text(json.dumps({"version": 1, "values": {"a": 2}}))
