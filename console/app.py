@@ -88,7 +88,7 @@ class Console:
     """All services of one database. Any thread may use it. Close it to stop its background threads.
 
     A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of
-    a purchase.
+    a purchase. `credit_check_adapter` and `open_payment_adapter` have the meaning that `open_console` describes.
     """
 
     def __init__(

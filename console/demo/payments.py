@@ -48,7 +48,8 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
 
 
 def build_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
-    """Return one JSON object for each kind in LISTED_PAYMENT_SAMPLE_KINDS: the newest sample payment of this kind."""
+    """Return, for the answer of the command `demo`, one JSON object for each kind in LISTED_PAYMENT_SAMPLE_KINDS: the
+    newest sample payment of this kind. A kind without a sample payment has no object."""
     newest = {payment.kind: payment for payment in payments}
     return [_build_payment_json(newest[kind]) for kind in LISTED_PAYMENT_SAMPLE_KINDS if kind in newest]
 

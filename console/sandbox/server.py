@@ -32,7 +32,7 @@ from console.sandbox.rules.rules import FaultInstruction, InvalidFaultRule, pars
 
 
 class Sandbox:
-    """A running sandbox. Used as a context manager, it stops at the end of the block."""
+    """A running sandbox (see `start_sandbox`). Used as a context manager, it stops at the end of the block."""
 
     def __init__(self, port: int = 0, get_time: Callable[[], datetime] = get_machine_time) -> None:
         self._state = SandboxState(get_time)
@@ -155,7 +155,9 @@ def start_sandbox(port: int = 0, get_time: Callable[[], datetime] = get_machine_
 
 
 def run_sandbox(port: int = 0, on_ready: Callable[[Sandbox], None] = lambda _: None) -> None:
-    """Run a sandbox until Ctrl+C. `on_ready` is called once, when connections are accepted."""
+    """Run a sandbox on the loopback interface until Ctrl+C. With port 0 the operating system chooses a free port.
+    `on_ready` is called once with the sandbox, when connections are accepted. Raises OSError if another program uses
+    the port."""
     with start_sandbox(port) as sandbox:
         on_ready(sandbox)
         try:

@@ -79,7 +79,9 @@ class HiddenSecrets:
 
 class SecretStore(HiddenSecrets):
     """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the
-    keyring. It also has the configured URLs, which may contain a password."""
+    keyring. `env` are the environment variables, `home` is the desk's home folder. `urls` are the configured URLs by
+    setting name, which may contain a password; None: no URL is configured. `find_keyring` returns the keyring of the
+    operating system, None if there is none."""
 
     def __init__(
         self,

@@ -145,8 +145,8 @@ class Settings:
         return url is not None and is_loopback_url(url)
 
     def is_enabled(self, provider: str) -> bool:
-        """Return True if the provider has a configured origin, or all secrets that enable it. This may read the
-        keyring."""
+        """Return True if the provider has a configured origin, or if all secrets that enable it are set. This may
+        read the keyring."""
         return self.get_provider_url(provider) is not None or all(
             map(self.read_secret, list_credential_names(provider))
         )

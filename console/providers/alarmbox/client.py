@@ -39,7 +39,8 @@ _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
 
 
 class AlarmBoxReader:
-    """Read-only calls to AlarmBox; this class has no call that buys."""
+    """Read-only calls to AlarmBox; this class has no call that buys. `finds_purchases`: the settings say that
+    AlarmBox offers a list of purchases."""
 
     name = "alarmbox"
 

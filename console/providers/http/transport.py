@@ -46,8 +46,8 @@ class HttpTransport:
     use settings from environment variables.
 
     - `proxy` (a URL) is used only if given.
-    - Callers give all durations in real seconds; the transport divides each of them by `scale`, which makes tests
-      faster.
+    - Callers give all durations in real seconds; the transport divides each of them by `scale` (None: by 1), which
+    makes tests faster.
     - `tls_context` replaces the TLS context with the system's trusted roots, `resolve_host` the system's resolver of
       host names.
     - `private_networks`: private networks whose addresses are allowed in addition to public addresses.
