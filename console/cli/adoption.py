@@ -25,11 +25,11 @@ class AdoptDatabaseCommand:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_adoption
-        from console.cli.process.command import watch_for_repetition
+        from console.cli.process.command import watch_for_repeated_command
         from console.services.adoption.run import AdoptionResult
 
         with (
-            watch_for_repetition(args, writer) as repetition,
+            watch_for_repeated_command(args, writer) as repeat_mark,
             open_adoption(settings := writer.read_settings()) as adoption,
         ):
             arguments = (args.timezone, args.convert, args.accept_incomplete)
@@ -44,8 +44,8 @@ class AdoptDatabaseCommand:
             elif args.accept_incomplete:
                 accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete_rows)
                 writer.write_answer(
-                    lambda: repetition.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
-                    lambda: repetition.add_repetition_note(
+                    lambda: repeat_mark.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
+                    lambda: repeat_mark.add_repeated_command_note(
                         [writer.translator("cli.adopt.accepted_incomplete", rows=accepted_rows)]
                     ),
                 )
@@ -55,8 +55,8 @@ class AdoptDatabaseCommand:
                 )
                 adoption_result = AdoptionResult(**result_fields)
                 writer.write_answer(
-                    lambda: repetition.mark_json(build_adoption_result_json(adoption_result)),
-                    lambda: repetition.add_repetition_note(
+                    lambda: repeat_mark.mark_json(build_adoption_result_json(adoption_result)),
+                    lambda: repeat_mark.add_repeated_command_note(
                         format_adoption_result_lines(adoption_result, writer.translator)
                     ),
                 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.process.command import Command, watch_for_repetition
+from console.cli.process.command import Command, watch_for_repeated_command
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.domain.errors import ConsoleError
@@ -24,15 +24,15 @@ class UpgradeDatabaseCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_health
 
-        with watch_for_repetition(args, writer) as repetition:
+        with watch_for_repeated_command(args, writer) as repeat_mark:
             settings = writer.read_settings()
             health = open_health(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
             revisions = act_once_by_request_id(*request, lambda: health.upgrade_schema(accepts_new_database=args.new))
             lines = cli_text.format_upgrade_lines
             writer.write_answer(
-                lambda: repetition.mark_json(dict(revisions)),
-                lambda: repetition.add_repetition_note(lines(revisions, writer.translator)),
+                lambda: repeat_mark.mark_json(dict(revisions)),
+                lambda: repeat_mark.add_repeated_command_note(lines(revisions, writer.translator)),
             )
 
 

@@ -32,16 +32,16 @@ class ApplyAccountsCommand:
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and another error if the database can't be opened.
         """
-        from console.cli.process.command import open_console_with_passwords, watch_for_repetition
+        from console.cli.process.command import open_console_with_passwords, watch_for_repeated_command
 
         content = _read_accounts_file(Path(args.file))
-        with watch_for_repetition(args, writer) as repetition, open_console_with_passwords(writer) as console:
+        with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:
             applied_accounts = console.accounts.apply(
                 content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
             )
         writer.write_answer(
-            lambda: repetition.mark_json(_build_applied_accounts_json(applied_accounts)),
-            lambda: repetition.add_repetition_note(
+            lambda: repeat_mark.mark_json(_build_applied_accounts_json(applied_accounts)),
+            lambda: repeat_mark.add_repeated_command_note(
                 _format_applied_accounts_lines(applied_accounts, writer.translator)
             ),
         )

@@ -48,9 +48,9 @@ class ServiceCommand(Generic[ValueT]):
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Open the services, make the call and write the returned value. If the request id was used by an earlier
-        call, the answer says that it is a repetition.
+        call, the answer says that it is the stored answer of that call.
         """
-        with watch_for_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
+        with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:
             interrupts.raise_if_interrupt_pending()
             try:
                 value = self.call_service(console, args, writer)
@@ -64,47 +64,48 @@ class ServiceCommand(Generic[ValueT]):
                 completed: ValueT = add_related_records_to_answer(console, value)
                 build_json, format_lines = self.build_json, self.format_lines
                 writer.write_answer(
-                    lambda: repeated_answer.mark_json(build_json(completed, writer.translator)),
-                    lambda: repeated_answer.add_repetition_note(format_lines(completed, writer.translator)),
+                    lambda: repeat_mark.mark_json(build_json(completed, writer.translator)),
+                    lambda: repeat_mark.add_repeated_command_note(format_lines(completed, writer.translator)),
                 )
 
 
 @dataclass(frozen=True, slots=True)
-class RepetitionMark:
-    """Marks the answer of a command as a repetition, if the command's request id was used by an earlier call and the
-    stored answer of that call is returned. `is_repetition` returns True in this case; `repetition_note` is the
-    sentence that is added to an answer in text form.
+class RepeatedCommandMark:
+    """Marks the answer of a command that repeats an earlier one: its request id was used before, and the stored
+    answer of the earlier call is returned. `is_repetition` returns True in this case; `repeated_command_note` is the
+    sentence that is added to an answer in text form ("" without a request id).
     """
 
     is_repetition: Callable[[], bool]
-    repetition_note: str
+    repeated_command_note: str
 
     def mark_json(self, answer: JsonObject) -> JsonObject:
-        """Return the answer; if it is a repetition, with the field `duplicate`."""
+        """Return the answer; if the command repeats an earlier one, with the field `duplicate` (true)."""
         return {**answer, "duplicate": True} if self.is_repetition() else answer
 
-    def add_repetition_note(self, lines: Lines) -> Iterator[str]:
-        """Yield the lines of the answer; if the answer is a repetition, also yield a sentence that says this."""
+    def add_repeated_command_note(self, lines: Lines) -> Iterator[str]:
+        """Yield the lines of the answer; if the command repeats an earlier one, also yield a sentence that says
+        this."""
         yield from lines
         if self.is_repetition():
-            yield self.repetition_note
+            yield self.repeated_command_note
 
 
 @contextlib.contextmanager
-def watch_for_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepetitionMark]:
-    """Yield an object that marks the answer as a repetition, if a service that is called in the block finds that
-    the request id of the command was used before.
+def watch_for_repeated_command(args: Namespace, writer: AnswerWriter) -> Iterator[RepeatedCommandMark]:
+    """Yield an object that marks the answer of the command as that of an earlier call, if a service that is called in
+    the block finds that the command's request id was used before. Without a request id it marks nothing.
 
     Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
     """
     if getattr(args, "request_id", None) is None:
-        yield RepetitionMark(lambda: False, "")
+        yield RepeatedCommandMark(lambda: False, "")
         return
     from console.services.guarded.request_ids import require_valid_request_id, watch_for_repeated_request
 
     note = writer.translator("cli.repeated", id=require_valid_request_id(args.request_id))
     with watch_for_repeated_request() as watch:
-        yield RepetitionMark(lambda: watch.is_repetition, note)
+        yield RepeatedCommandMark(lambda: watch.is_repetition, note)
 
 
 @contextlib.contextmanager
