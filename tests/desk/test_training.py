@@ -43,7 +43,7 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
 
 
 def begin(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
-    """Go to the incident by keys, and start it. With `gate` the start waits for it: it is set after the last press."""
+    """Go to the incident by keys, and start it. `gate` is set after the last press."""
     person.press("Alt+0")
     page = person.page(TrainingPage)
     person.until(lambda: page.current_incident is not None)
