@@ -268,7 +268,7 @@ def make_receiver_app(console: Console, options: ReceiverOptions) -> Starlette:
     app = Starlette(routes=routes, lifespan=receiver.lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.receiver = receiver
-    app.add_middleware(_LastRequestMiddleware)
+    app.add_middleware(_ConnectionClosingMiddleware)
     return app
 
 
@@ -309,7 +309,7 @@ def _decode_headers(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers.raw)
 
 
-class _LastRequestMiddleware:
+class _ConnectionClosingMiddleware:
     """Web middleware that adds the header `Connection: close` to the last answer on a connection that has reached
     its largest age or number of requests."""
 

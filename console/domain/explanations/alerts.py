@@ -47,8 +47,9 @@ class AlertAction:
 def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: BrokenRule) -> AlertAction:
     """Return the action with which a person can now end the alert about the order. `payments` are all payments of the
     order, `broken_rule` is the rule that the order breaks. An action that a service would refuse isn't returned: an
-    order isn't moved if its payments don't cover it, and no refund is requested if another one is open. A probe of a
-    reversed payment isn't returned either, because its answer changes nothing.
+    order isn't set to paid if its payments don't cover its total, and no refund is requested if another one is open.
+    A probe of a reversed payment isn't returned either, because its answer changes nothing. If no other action is
+    left, the action is to open the payment, or the open refund.
     """
     payment = _find_payment(payments, broken_rule)
     relations = payment.relations or PaymentRelations()

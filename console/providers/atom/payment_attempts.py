@@ -73,9 +73,10 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
     return PAYMENT_CODE_MEANINGS[code].verdict, report
 
 
-def _belongs_to_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
-    """True if the attempt names another payment id of ours than `question`."""
-    return parse_id(merchant.get("merchTxnId")) not in (None, question.merchant_payment_id)
+def _belongs_to_other_payment(merchant_fields: Fields, question: PaymentQuestion) -> bool:
+    """True if an attempt names another payment number of ours than `question`. `merchant_fields` are the fields of
+    the attempt in Atom's answer that our side has set."""
+    return parse_id(merchant_fields.get("merchTxnId")) not in (None, question.merchant_payment_id)
 
 
 def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: PaymentQuestion) -> AttemptVerdict:

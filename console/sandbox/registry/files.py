@@ -60,11 +60,11 @@ def write_difference_file(
     """Write the publisher's file with the corporations that changed on `day`, and return its path:
     `diff_YYYYMMDD.zip`.
 
-    The file has `rows` invented rows. With `whole_rows` (the number of rows of a whole file) and `prefecture`,
-    they change corporations of the whole file that `write_whole_file` writes with the same seed for `whole_day`
-    (None: the corporations are the same, but some have other dates); without `whole_rows` all of them are new
-    corporations. The file also contains the rows of `changes` (see
-    `console.sandbox.registry.changes`); no invented row is about their corporations.
+    The file has `rows` invented rows. If `whole_rows` is 0, all of them are new corporations. Otherwise they change
+    corporations of the whole file that `write_whole_file` writes with `whole_rows` rows, the same seed, `prefecture`
+    (None: the whole nation) and the day `whole_day`. If `whole_day` is None, `day` is used in its place; then the
+    corporations are those of the whole file, but some of their dates differ from it. The file also contains the rows
+    of `changes` (see `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
     registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
     changed_numbers = frozenset(row.corporate_number for row in changes)

@@ -98,7 +98,7 @@ def _verify_file(path: Path, sha256: str | None, format_names: tuple[str, ...]) 
         problems.append(FileProblem(path.name, "altered"))
     try:
         _require_regular_file(path)
-        _require_small_directory(path)
+        _require_small_zip_directory(path)
         with zipfile.ZipFile(path) as pack:
             return _verify_pack(pack, problems, format_names)
     except UNREADABLE_FILE_ERRORS:
@@ -111,7 +111,7 @@ def _require_regular_file(path: Path) -> None:
         raise ValueError("no file")
 
 
-def _require_small_directory(path: Path) -> None:
+def _require_small_zip_directory(path: Path) -> None:
     """Raise ValueError for a ZIP file whose directory (the list of its files) is larger than
     _LARGEST_DIRECTORY_BYTES."""
     with path.open("rb") as file:

@@ -37,11 +37,12 @@ _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body")
 class RecordedCall:
     """A call to a provider with its answer, as an evidence pack contains it.
 
-    `evidence` is the id of the stored evidence, `at` its time. `provider` and `call` are the two parts of the
-    evidence's source, such as `paypay` and `refund`. `record` is the record of the call as JSON, `related` the
-    related records. `outcome` and `reason` are the decision that the program recorded for the answer. `status` is the
-    HTTP status, None if no answer came; `body` is the content of the answer, None if only a part of it was stored or
-    its PDF is not in the pack. `record` is empty if the pack lacks the record. `operation_id` is None if the call
+    `evidence` is the id of the stored evidence, `at` its time as the pack has it (ISO 8601, UTC). `provider` and
+    `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is the credit check,
+    payment, order or refund to which the evidence belongs, as JSON; it is empty if the pack lacks it. `related` are
+    the records related to it. `outcome` and `reason` are the decision that the program recorded for the answer.
+    `status` is the HTTP status of the answer, None if no answer came; `headers` are its headers. `body` is its
+    content, None if only a part of it was stored or its PDF is not in the pack. `operation_id` is None if the call
     belongs to no operation.
     """
 

@@ -138,8 +138,9 @@ there are besides these people, or None if no person is registered, because then
 
 
 def make_approver_counter(conn: Connection) -> ApproverCounter:
-    """Return the function that counts the enabled approvers with a right, such as `refund_approve`, without the named
-    people. Its first call reads the people from the database, and later calls count the same people."""
+    """Return a function with two arguments: a right, such as `refund_approve`, and the names of people to leave out.
+    It returns the number of enabled approvers who have this right; None if the database has no people. Its first
+    call reads the people from the database, and later calls count the same people."""
     read_people = cache(lambda: people.list_enabled_people(conn))
 
     def count_other_approvers(right: str, names: Collection[str]) -> int | None:

@@ -549,8 +549,9 @@ def _require_order(conn: Connection, order_id: int) -> Order:
 
 def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, fingerprint: str) -> bool:
     """True if the database has no payment of the start `start_intent` (an intent in a spool), and if this start may
-    have been for the order `order`. `fingerprint` is the fingerprint that a start of the order would have now; a
-    start before a change of the order's total has another fingerprint.
+    have been for the order `order`: it has the fingerprint `fingerprint`, which a start of the order would have now,
+    or its payment number is one of this order. The second condition finds a start before a change of the order's
+    total, which has another fingerprint. Also True if the intent has no payment number.
     """
     provider, _, number = (start_intent.provider_key or "").partition(":")
     if not number:  # too long to be stored: known by its fingerprint, and without a payment

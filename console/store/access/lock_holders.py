@@ -183,12 +183,16 @@ class EndedSession:
 
 def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure END_LOCK_HOLDER_PROCEDURE. Each call of the procedure ends at most
-    one session of a person: one that blocks others or runs for too long. It returns the account of that session and
-    the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does.
+    one session of a person: one that blocks others or runs for too long. It returns two values:
 
-    The server ends a session only between two rows or functions, and one function can take hours. So a session that
-    the procedure has ended already is left out; otherwise the procedure would end no other one. If only such a
-    session blocks others, the reason is `unended`.
+    - the account of that session, and the reason for which it was ended;
+    - "" and `prepared`, if no session but a prepared transaction blocks others;
+    - an account and `unended`, if no other session blocks others than one of this account that the server was told
+      to end and that still runs;
+    - NULL and NULL, if nothing blocks others.
+
+    The server ends a session only between two rows or functions, and one function can take hours. So the procedure
+    passes over a session that it has told the server to end; otherwise it would end no other one.
     """
     sql = _MARIADB_SQL if is_mariadb(conn) else _MYSQL_SQL
     lock_waits_query = sql.lock_waits_query

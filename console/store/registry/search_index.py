@@ -285,9 +285,10 @@ def _make_place_terms(prefecture_code: str, place: str) -> str:
 
 @lru_cache(32_768)
 def _make_street_terms(character_before: str, street: str) -> tuple[str, Sequence[tuple[str, int, int]]]:
-    """Return the terms of a street without its numbers, separated by spaces, and its numbers: for each one the
-    character before it in comparison form, and its start and end in the street. All digits of `street` are 0, so
-    that the cache has one entry for many streets. `character_before` is the character before the street.
+    """Return the search terms of a street without its numbers, separated by spaces, and the places of its numbers:
+    for each number the character before it in comparison form, and its start and end in the street. The caller has
+    replaced each digit of `street` by 0, so that streets with the same words share one entry of the cache.
+    `character_before` is the character before the street in the address.
     """
     numbers = [(_fold_character(match[1]), *match.span(2)) for match in _NUMBER_PATTERN.finditer(street)]
     return " ".join(list_address_terms(character_before + street)), numbers

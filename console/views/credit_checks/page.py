@@ -100,7 +100,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         width = self.contents_area.viewport().width()
         self.document_panels.fit_width(width - 2 * tokens().px("spacing", "page_margin"))
 
-    def list_focus_stops_below(self) -> tuple[QWidget, ...]:
+    def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 
     def list_helpful_actions(self, details: CreditCheckDetails) -> tuple[str, ...]:

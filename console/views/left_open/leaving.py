@@ -56,7 +56,8 @@ class LeaveConfirmation(QObject):
         return False
 
     def suppress_list(self) -> None:
-        """Never show the list in this window, because another dialog has already asked the person about leaving."""
+        """From now on, let the window close without the list of work left open, because another dialog has already
+        asked the person."""
         self._is_list_suppressed = True
 
     def _open_unfinished_dialog(self, leave: Callable[[], object], button_key: str) -> None:

@@ -138,8 +138,8 @@ class MoneyPage(RecordPage[MoneyView]):
         """Show the rows whose amounts add up to the amount of this part. `part_key` is the key of the part (a field
         of MoneyParts). Implemented by the pages that show the parts."""
 
-    def list_focus_stops_below(self) -> tuple[QWidget, ...]:
-        return (*super().list_focus_stops_below(), *self.money_panel.part_buttons.values())
+    def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:
+        return (*super().list_focus_stops_above_tabs(), *self.money_panel.part_buttons.values())
 
     def list_printed_lines(self, details: MoneyView) -> list[str]:
         amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []

@@ -335,7 +335,7 @@ class QueueFilterBar(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        """The controls of the sentence in the order in which they stand."""
+        """The controls of the filter bar that take the keyboard focus, in their tab order: from left to right."""
         return self.edit, *(chip for unit in self._sentence_units for chip in unit.chips), self.further_lists
 
     @Slot()

@@ -55,9 +55,9 @@ class QueueArrivals(QObject):
 
     def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
-        with the rows of `table`. Replace each row whose item has changed. Show on the button the number of items that
-        have no row in the table. If these are all items of the list, also mark the rows whose records have left it.
-        If the table is empty and there are new items, emit `reload_requested` in place of showing the button. If
+        with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show
+        the button that loads them, with their number; but if the table is empty, emit `reload_requested` and show no
+        button. If the list has no more items than were read, also mark the rows whose records have left the list. If
         the items can't be read, change nothing.
         """
 

@@ -562,8 +562,8 @@ class QueuesPage(Page):
         self._update_actions_and_position(selected_row)
 
     def _update_actions_and_position(self, selected_row: object) -> None:
-        """Let the actions of the page act on the selected record, and show its difference and its position in the
-        list."""
+        """Let the actions of the page act on the record of `selected_row`; on none if the row has no record. Show the
+        position of this row in the list, and how the sides of its record differ in the queue that compares them."""
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )

@@ -396,12 +396,12 @@ class RecordPage(Page, Generic[ViewT]):
             *self.head.focus_stops,
             *(tool for panel in self.sides_strip.panels for tool in panel.findChildren(PaintedButton)),
             *self.form.findChildren(KeyButton),
-            *self.list_focus_stops_below(),
+            *self.list_focus_stops_above_tabs(),
             *self.tabs.focus_stops,
             *self.action_bar.bar.findChildren(KeyButton),
         )
 
-    def list_focus_stops_below(self) -> tuple[QWidget, ...]:
+    def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:
         """Return the widgets between the explanation and the tabs that can have the focus, in tab order."""
         return ()
 

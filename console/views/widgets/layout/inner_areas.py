@@ -51,7 +51,7 @@ class InnerScrollAreas(QObject):
         """
         height = compute_height()
         if self._own_heights:
-            if self._list_height_inputs(height, available_height_px) == self._fitted_state:
+            if self._make_height_cache_key(height, available_height_px) == self._fitted_state:
                 return height
             self._restore_own_heights()
             height = compute_height()
@@ -62,10 +62,10 @@ class InnerScrollAreas(QObject):
             self._remove_bar(area)
             self._raise_heights(area)
         height = compute_height()
-        self._fitted_state = self._list_height_inputs(height, available_height_px)
+        self._fitted_state = self._make_height_cache_key(height, available_height_px)
         return height
 
-    def _list_height_inputs(self, height_px: int, available_height_px: int) -> object:
+    def _make_height_cache_key(self, height_px: int, available_height_px: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
         `fit` get equal values, the second one changes nothing. Without this comparison `fit` would run without end,
         because its own changes cause another call of it."""

@@ -348,8 +348,9 @@ class DialogFrame(QDialog):
             QTimer.singleShot(0, self, self.fit_size)
 
     def enable_main_button(self, hint: str = "") -> None:
-        """Enable the main button and show `hint` at the left of the footer. In the first 600 ms, and while the
-        action runs, the button stays disabled."""
+        """Enable the main button and show `hint` at the left of the footer. In the first 600 ms after the dialog has
+        opened the button stays disabled, and becomes enabled at their end. It also stays disabled while the action
+        runs."""
         self._disabled_reason = ""
         self.hint.show_text(hint)
         if self._is_acting_delay_over and not self._is_busy:
