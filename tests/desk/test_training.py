@@ -90,6 +90,42 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     assert read_number() == 1
 
 
+def test_a_read_that_ends_meanwhile_starts_nothing_twice(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer comes while the incident starts: the button is disabled until the start has ended, not for ever."""
+    read_gate, start_gate = Event(), Event()
+    read, start = TrainingService.read_overview, TrainingService.begin_incident
+    starts: list[str] = []
+
+    def read_late(service: TrainingService) -> TrainingOverview:
+        assert read_gate.wait(PATIENCE_SECONDS)
+        return read(service)
+
+    def start_late(service: TrainingService, key: str) -> TrainingOverview:
+        starts.append(key)
+        assert start_gate.wait(PATIENCE_SECONDS)
+        return start(service, key)
+
+    page = trainee.page(TrainingPage)
+    trainee.until(lambda: page.current_incident is not None)
+    trainee.rest()
+    monkeypatch.setattr(TrainingService, "read_overview", read_late)
+    monkeypatch.setattr(TrainingService, "begin_incident", start_late)
+    page.table.setFocus()
+    trainee.press("F5")
+    trainee.press("S")
+    applied: list[int] = []
+    page.table.rows.page_applied.connect(lambda: applied.append(1))
+    read_gate.set()
+    trainee.until(lambda: bool(applied))
+    assert not page.begin_button.isEnabled()
+    trainee.press("S")
+    start_gate.set()
+    trainee.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    trainee.rest()
+    assert len(starts) == 1
+    assert page.begin_button.isEnabled()
+
+
 def check(person: Person) -> TrainingPage:
     person.press("Alt+0")
     page = person.page(TrainingPage)

@@ -55,6 +55,7 @@ class TrainingPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
+        self._acting_button: KeyButton | None = None
         translate = context.translate
         self.head = self.make_page_head(translate("screen.training"), translate("training.sentence"))
         self.table = StaticTable(
@@ -127,9 +128,10 @@ class TrainingPage(Page):
 
     def _show_overview(self, view: TrainingOverview | None) -> None:
         self.mark_data_read()
-        self._enable_busy_buttons()
         self.incident_list.show_rows(view.incidents if view else ())
-        if view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):
+        if self._acting_button is self.check_button:
+            pass  # it is enabled or disabled when its own answer comes
+        elif view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):
             self.check_button.enable_button()
         else:
             self.check_button.disable_with_reason(self.context.translate("training.none_open"))
@@ -164,6 +166,8 @@ class TrainingPage(Page):
         verdict = words.format_training_verdict(incident, language)
         self.verdict.show_text(verdict)
         self.verdict.setVisible(bool(verdict))
+        if self._acting_button is not None:
+            return  # the buttons change when the answer to the action comes
         is_new = incident.state is TrainingState.NOT_BEGUN
         self.begin_button.show_text(self.context.translate("training.begin" if is_new else "training.start_again"))
         primary_button = {TrainingState.OPEN: self.check_button, TrainingState.RIGHT: self.next_button}.get(
@@ -192,21 +196,31 @@ class TrainingPage(Page):
         def act_on_training(services: "Console") -> TrainingOverview | None:
             return call_training(services.training) if services.training else None
 
+        if self._acting_button is not None:
+            self.show_key_refusal(self.context.translate("dialog.busy"))
+            return
+        self._acting_button = button
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
-            self.context.bind_services(act_on_training), self._show_overview, self._show_failure,
+            self.context.bind_services(act_on_training), self._show_result, self._show_failure,
             caller=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
         )  # fmt: skip
 
-    def _enable_busy_buttons(self) -> None:
-        for button, _ in self._button_actions:
-            if button.is_busy:
-                button.show_text(self.context.translate(_BUTTON_WORDING_KEY_BY_SHORTCUT[button.key]))
-                button.setEnabled(True)
+    def _show_result(self, view: TrainingOverview | None) -> None:
+        """Show the answer to an action. A read that ends while the action runs leaves its button disabled."""
+        self._end_action()
+        self._show_overview(view)
 
     def _show_failure(self, failure: Failure) -> None:
-        self._enable_busy_buttons()
+        self._end_action()
+        self._show_incident(self.table.current_item)
         self.show_key_refusal(self.context.format_failure(failure))
+
+    def _end_action(self) -> None:
+        button, self._acting_button = self._acting_button, None
+        if button is not None:
+            button.show_text(self.context.translate(_BUTTON_WORDING_KEY_BY_SHORTCUT[button.key]))
+            button.setEnabled(True)
 
     @Slot()
     def _select_next_unsolved_incident(self) -> None:
@@ -227,9 +241,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         icon_name, tone = _ICON_AND_TONE_BY_TRAINING_STATE[incident.state]
         return StateCell(translate(f"training.state.{incident.state}"), icon_name, tone)
 
-    longest_state = max(
-        (translate(f"training.state.{make_state_cell}") for make_state_cell in TrainingState), key=len
-    )
+    longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)
     return [
         Column("state", translate("column.state"), measure_column_width(longest_state, 56), make_state_cell, "state"),
         Column("incident", translate("training.column.incident"), 290,
