@@ -135,7 +135,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a list doesn't know of refunds",
         _RELATED,
-        "                refunds=payment_refunds,\n",
+        "                refunds=tuple(refunds_by_payment_id.get(payment.id, ())),\n",
         "",
     ),
     _mutant(

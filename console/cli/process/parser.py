@@ -272,13 +272,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     queue_names = (*QUEUE_NAMES, "views")
     queue_parser.add_argument("name", nargs="?", choices=queue_names, metavar="NAME", help=", ".join(queue_names))
     queue_parser.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
-    queue_parser.add_argument(
-        "--limit",
-        type=_make_integer_parser(1, MAX_LISTED_ROWS),
-        default=50,
-        metavar="N",
-        help=translate("cli.help.limit"),
-    )
+    _add_limit_option(queue_parser, translate)
     queue_parser.add_argument("--after", metavar="CURSOR", help=translate("cli.help.after"))
     queue_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     queue_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
@@ -479,9 +473,8 @@ def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
     _add_find_options(_add_command(commands, "find", translate), translate)
 
 
-def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
-    parser.add_argument("text", nargs="+", metavar="TEXT", help=translate("cli.help.search_text"))
-    parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
+def _add_limit_option(parser: _CommandLineParser, translate: Translate) -> None:
+    """Add the option `--limit`: the largest number of rows of the answer."""
     parser.add_argument(
         "--limit",
         type=_make_integer_parser(1, MAX_LISTED_ROWS),
@@ -489,6 +482,12 @@ def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
         metavar="N",
         help=translate("cli.help.limit"),
     )
+
+
+def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
+    parser.add_argument("text", nargs="+", metavar="TEXT", help=translate("cli.help.search_text"))
+    parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
+    _add_limit_option(parser, translate)
 
 
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -548,13 +547,7 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "audit", translate)
     list_parser = _add_command(subcommands, "list", translate, "audit.list")
-    list_parser.add_argument(
-        "--limit",
-        type=_make_integer_parser(1, MAX_LISTED_ROWS),
-        default=50,
-        metavar="N",
-        help=translate("cli.help.limit"),
-    )
+    _add_limit_option(list_parser, translate)
     list_parser.add_argument(
         "--before",
         type=_make_integer_parser(1, _LARGEST_ROW_ID),

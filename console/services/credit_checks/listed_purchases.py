@@ -91,13 +91,7 @@ def compare_denied_purchases(
     if not reader.capabilities.finds_purchases:
         return
     with context.database.read() as conn:
-        denied_checks = [
-            check
-            for check in credit_checks.find_by_number(conn, corporation_number)
-            if check.client_id == client_id
-            and check.error_code == RESOLVED_BY_PEOPLE_CAUSE
-            and check.state is CheckState.ERROR
-        ]
+        denied_checks = _find_denied_checks(conn, client_id, corporation_number)
         open_cases = credit_checks.find_denied_but_bought(conn, (corporation_number,)) if denied_checks else {}
         lost_purchases = lost_operations.list_denied_purchases(conn, client_id, corporation_number)
     if not (denied_checks or lost_purchases) or (client_id, corporation_number) in open_cases:
@@ -127,6 +121,24 @@ def compare_denied_purchases(
     perhaps_made = context.write(store_and_compare)
     if perhaps_made is not None:
         raise make_lost_purchase_error(perhaps_made)
+    _require_answer(outcome, denied_checks)
+
+
+def _find_denied_checks(conn: Connection, client_id: str, corporation_number: str) -> list[CreditCheck]:
+    """Return the client's credit checks of the corporation of which two people have decided that the purchase was not
+    made, in the order of `find_by_number`."""
+    return [
+        check
+        for check in credit_checks.find_by_number(conn, corporation_number)
+        if check.client_id == client_id
+        and check.error_code == RESOLVED_BY_PEOPLE_CAUSE
+        and check.state is CheckState.ERROR
+    ]
+
+
+def _require_answer(outcome: ListOutcome, denied_checks: Sequence[CreditCheck]) -> None:
+    """Raise provider_auth, rate_limited or provider_unreachable if AlarmBox has not answered the call for the list.
+    The error names the first denied credit check, if there is one."""
     code = find_part_error_code(outcome)
     if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
         facts: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}

@@ -244,11 +244,10 @@ class RelatedRecordCompleter:
         completed_payments = []
         for payment in records:
             order = order_by_id.get(payment.order_id) if payment.order_id is not None else None
-            payment_refunds = tuple(refunds_by_payment_id.get(payment.id, ()))
             relations = PaymentRelations(
                 order=order,
                 order_payments=tuple(payments_by_order_id.get(order.id, ())) if order is not None else (),
-                refunds=payment_refunds,
+                refunds=tuple(refunds_by_payment_id.get(payment.id, ())),
                 awaits_second_person=str(payment.id) in proposed_states,
                 proposed_state=proposed_states.get(str(payment.id)),
                 is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
@@ -257,16 +256,30 @@ class RelatedRecordCompleter:
                 contradicting_answer=contradicting_answers.get(payment.id),
                 lacks_second_person=str(payment.id) in ids_without_second_person,
             )
-            completed_payment = replace(payment, relations=relations)
-            may_advise_refund = _may_advise_refund(completed_payment, self._context.now())
-            if may_advise_refund or self._may_be_stopped_by_switch(completed_payment):
-                relations = replace(relations, read_only=find_switch(payment.provider))
-            if may_advise_refund:
-                refund_limits = read_limits(payment.currency)
-                refusal, _ = self._refund_requests.find_request_refusal(conn, payment, payment_refunds, refund_limits)
-                relations = replace(relations, refund_refusal=refusal)
-            completed_payments.append(replace(payment, relations=relations))
+            completed_payments.append(
+                self._add_stops_of_next_step(conn, replace(payment, relations=relations), find_switch, read_limits)
+            )
         return tuple(completed_payments)
+
+    def _add_stops_of_next_step(
+        self,
+        conn: Connection,
+        payment: Payment,
+        find_switch: ReadOnlySwitchFinder,
+        read_limits: Callable[[str], Limits],
+    ) -> Payment:
+        """Return the payment with what would stop the next step that its explanation advises: the read-only switch,
+        and the refusal of a request for a refund. `payment` has its other relations already.
+        """
+        relations = payment.relations or PaymentRelations()
+        may_advise_refund = _may_advise_refund(payment, self._context.now())
+        if may_advise_refund or self._may_be_stopped_by_switch(payment):
+            relations = replace(relations, read_only=find_switch(payment.provider))
+        if may_advise_refund:
+            refund_limits = read_limits(payment.currency)
+            refusal, _ = self._refund_requests.find_request_refusal(conn, payment, relations.refunds, refund_limits)
+            relations = replace(relations, refund_refusal=refusal)
+        return replace(payment, relations=relations)
 
     def _add_relations_to_waiting_refunds(
         self,
