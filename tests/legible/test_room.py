@@ -36,6 +36,7 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -65,7 +66,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             check_room(stage.find(QueuesPage).table, queue)
-            check_causes(stage.find(QueuesPage))
+            check_causes(stage, stage.find(QueuesPage))
         assert not stage.frame.sidebar.isVisible()
         menu = stage.frame.sidebar.build_menu()
         assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 10)]
@@ -76,7 +77,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         stage.settle()
         alerts = stage.find(AlertsPage)
         check_room(alerts.table, "alerts")
-        check_summaries(alerts)
+        check_summaries(stage, alerts)
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
         current_appearance().set_text_scale(1.0)
@@ -96,7 +97,15 @@ def check_room(table: FittedTable, name: str) -> None:
     assert table.columnViewportPosition(cause) + table.columnWidth(cause) <= table.viewport().width(), name
 
 
-def check_causes(page: QueuesPage) -> None:
+def settle_layout(stage: LegibleStage, label: TextLabel) -> None:
+    """Wait until the page has given the label the height of its text. A label whose text got another number of lines
+    makes the page compute its layout twice: once for the new text, once for the new height."""
+    stage.settle()
+    stage.until(lambda: not label.isVisible() or label.height() >= label.heightForWidth(label.width()))
+    stage.settle()
+
+
+def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
     """The whole cause of the current row can be read: in its cell, or else below the list. A column of corporation
     numbers shows them whole."""
     table, columns = page.table, {column.key: column for column in page.table.rows.columns}
@@ -104,12 +113,12 @@ def check_causes(page: QueuesPage) -> None:
         if row_number in table.rows.list_heading_rows():
             continue
         table.setCurrentIndex(table.rows.index(row_number, table.first_column))
-        QTest.qWait(1)
+        settle_layout(stage, page.difference_label)
         row, cause = table.current_item, columns["cause"]
         if table.is_cell_cut("cause", row):
             assert page.difference_line.isVisible(), (page.queue, cause.text(row))
             assert page.difference_label.plain == cause.text(row)
-            assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), (page.queue, cause.text(row))
+            stage.until(lambda: whole_rows(table) >= min(MIN_ROWS, table.rows.row_count))
         else:
             assert not page.difference_line.isVisible(), (page.queue, cause.text(row))
         for key in {"company", "corporation"} & set(columns):
@@ -119,21 +128,21 @@ def check_causes(page: QueuesPage) -> None:
     assert find_faults() == [], page.queue
 
 
-def check_summaries(page: AlertsPage) -> None:
+def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
     """The subject of each incident is shown whole, in its cell or else below the list, as is the sentence about it.
     The buttons below keep their place, and no amount is cut."""
     columns = {column.key: column for column in page.table.rows.columns}
     for row_number in range(page.table.rows.rowCount()):
         page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
-        QTest.qWait(1)
         label = page.summary_label
+        settle_layout(stage, label)
         assert label.accessibleName() == label.plain != ""
         assert label.heightForWidth(label.width()) <= label.height(), label.plain
         incident = page.table.current_item
         title = columns["cause"].text(incident)
         assert label.plain.startswith(title) == page.table.is_cell_cut("cause", incident), (title, label.plain)
         assert not page.table.is_cell_cut("sums", incident), title
-        assert whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count), label.plain
+        stage.until(lambda: whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count))
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
@@ -147,7 +156,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
         cut = 0
         for row_number in range(page.table.rows.rowCount()):
             page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
-            QTest.qWait(1)
+            stage.settle()
             group = page.table.current_item
             is_cut = page.table.is_cell_cut("cause", group)
             cut += is_cut
@@ -330,7 +339,7 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
         cut = 0
         for row_number in range(MIN_ROWS):
             page.table.setCurrentIndex(page.rows.index(row_number, page.table.first_column))
-            QTest.qWait(1)
+            stage.settle()
             entry = page.table.current_item
             is_cut = page.table.is_cell_cut("what", entry)
             cut += is_cut
