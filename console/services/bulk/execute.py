@@ -287,8 +287,8 @@ def make_lease_name(run_id: int) -> str:
 
 def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
     """Return the final state of a bulk run, and the reason of this state. All rows up to the run's limit (its column
-    `most`) have a result. The state is done, without a reason, if these are all rows of the run; otherwise it is
-    stopped, with the reason `most`.
+    `most`) have a result. If these are all rows of the run, the state is done and the reason None; otherwise the
+    state is stopped and the reason `most`.
     """
     return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 

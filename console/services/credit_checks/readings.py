@@ -208,7 +208,7 @@ def _is_column_unchanged(record: CreditCheck, name: str, value: object) -> bool:
 
 def _make_changed_column_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
     """Return the changed columns of a credit check for the audit entry, which the timeline shows: by column name,
-    the old and the new value as text."""
+    the old and the new value as text; None for a column that is empty (NULL)."""
 
     def format_value(value: object) -> str | None:
         return None if value is None else str(value)

@@ -193,9 +193,9 @@ class GuardedPipeline:
             raise
 
     def _begin_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
-        """Acquire the named lease of the operation if it needs one. On MariaDB the statement is sent together with
-        the first statement of the check. If the check refuses the operation, the lease is rolled back with the
-        transaction.
+        """Acquire the named lease of the operation; return None if the operation needs none. On MariaDB the
+        statement is sent together with the first statement of the check. If the check refuses the operation, the
+        lease is rolled back with the transaction.
         """
         context = self._context
         if operation.lease is None:

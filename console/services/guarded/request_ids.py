@@ -482,7 +482,8 @@ class RequestIdService:
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the state and the answer (`text`) of the ended act into the row of the request id. Return True if
-        this call still held the id (otherwise nothing is written), and the epoch of the Redis cache."""
+        this call still held the id (otherwise nothing is written), and the epoch of the Redis cache (None
+        without Redis)."""
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, self._context.now()))
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 

@@ -419,7 +419,8 @@ KeyT = TypeVar("KeyT")
 def _read_unfinished_payments(
     conn: Connection, records: Sequence[Order], lapsed_ids: LapsedIdsByKind
 ) -> dict[int | None, list[Payment]]:
-    """Return the payments of these orders that have an unknown outcome or that a person must look at, by order id."""
+    """Return the payments of these orders that have an unknown outcome or that a person must look at, by order id.
+    No key is None: each of these payments has an order."""
     order_ids = [order.id for order in records if order.payment_ids]
     order_payments = payments.find_by_orders(conn, order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
     return _group_items_by(

@@ -252,9 +252,9 @@ def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, ref
 
 
 def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | None]:
-    """Return the refund's state, certainty and operation id. At least one of these changes whenever the refund is
-    settled or sent again. Its version and its work are left out, because they can also change while people can still
-    decide about the refund."""
+    """Return the refund's state, certainty and operation id (None before the first attempt). At least one of these
+    changes whenever the refund is settled or sent again. Its version and its work are left out, because they can also
+    change while people can still decide about the refund."""
     return refund.state, refund.certainty, refund.operation_id
 
 

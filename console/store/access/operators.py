@@ -50,9 +50,9 @@ def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) 
 def find_with_switch(
     conn: Connection, person_name: str, *, includes_unlisted: bool = True
 ) -> tuple[Person | None, bool]:
-    """Return the same person as `find`, and True if the read-only switch for everything is on. For a person in the
-    table `operators` this takes one statement. If there is no such person, the switch may be off although it is
-    returned as on."""
+    """Return the same person as `find` (None if there is no such person), and True if the read-only switch for
+    everything is on. For a person in the table `operators` this takes one statement. Without a person the switch may
+    be off although it is returned as on."""
     person_query, any_operator_query = _make_queries_with_switch()
     row = conn.execute(person_query, {"person_name": person_name}).first()
     if row is not None:

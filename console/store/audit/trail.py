@@ -261,7 +261,8 @@ class AuditTrail:
         return head
 
     def _find_known_end(self, tx: Transaction) -> _ChainEnd | None:
-        """Return the last row of the chain as `tx` sees it, as far as this process knows."""
+        """Return the last row of the chain as `tx` sees it, as far as this process remembers it; None if the process
+        has to read it from the database."""
         uncommitted_end = self._uncommitted_end
         if uncommitted_end is not None and uncommitted_end[0] is tx:
             return uncommitted_end[1]

@@ -227,8 +227,9 @@ class ApprovalsPage(Page):
             self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """The widgets that may get the focus when the page opens: the list, or the button of the empty page. They
-        include no decision button, so that Enter never approves or rejects a request."""
+        """Return the widgets that may get the focus when the page opens: the list, or the button of the empty page.
+        A widget that is not shown is None. No decision button is among them, so that Enter never approves or rejects
+        a request."""
         is_empty_shown = self.content.currentWidget() is self.empty_state
         return (
             self.list_panel.card_list if self.list_panel.cards else None,

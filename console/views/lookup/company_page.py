@@ -321,7 +321,7 @@ class CompanyPanel(QWidget):
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in order of preference: the visible table
-        if it has rows, the purchase button, and the corporation number."""
+        (None if it has no rows), the purchase button, and the corporation number."""
         table = self._get_visible_table()
         return table if table.all_rows else None, self.buy_button, self.number_label
 

@@ -457,8 +457,8 @@ class Page(QWidget):
         calls this after `show_route`."""
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the widgets that may get the focus when the person opens the page, the best one first. The
-        subclass implements it."""
+        """Return the widgets that may get the focus when the person opens the page, the best one first; None for
+        a widget that can't get it now. The subclass implements the method."""
         return ()
 
     def take_focus(self) -> None:
