@@ -44,42 +44,42 @@ class TaskInterval:
 
 FULL_BATCH_INTERVAL = timedelta(seconds=2)
 """Time to the next run of a task after a run that worked on a full batch."""
-USUAL_INTERVAL = TaskInterval(60, "what is due to the minute is soon enough")
+USUAL_INTERVAL = TaskInterval(60, "a delay of up to one minute is short enough")
 """Interval of a task that has no entry in INTERVAL_OF_TASK."""
 INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
-    "spool_delivery": TaskInterval(15, "an answer that the database could not take keeps a record unknown"),
-    "lapsed_operations": TaskInterval(15, "a call whose process died is seen as unknown anyway; this settles it"),
-    "rows_by_others": TaskInterval(30, "another application writes at any time and tells nobody"),
+    "spool_delivery": TaskInterval(15, "until the stored answer is delivered, its record stays unknown"),
+    "lapsed_operations": TaskInterval(15, "people see such a call as unknown already; the task records that"),
+    "rows_by_others": TaskInterval(30, "the other application adds rows at any time without a message"),
     "probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
-    "refetches": TaskInterval(60, "what is missing was missing for a while", batch_size=BATCH_SIZE),
+    "refetches": TaskInterval(
+        60, "the first re-fetch is due after five minutes; one more minute does no harm", batch_size=BATCH_SIZE
+    ),
     "clock_jumps": TaskInterval(
-        60, "what a clock that was ahead has put off would be late by its jump", batch_size=BATCH_SIZE
+        60, "a clock that was ahead has set due times too late; the task corrects them", batch_size=BATCH_SIZE
     ),
-    "unconfirmed_notices": TaskInterval(
-        15, "the money is known to have arrived and isn't booked yet", batch_size=BATCH_SIZE
-    ),
+    "unconfirmed_notices": TaskInterval(15, "the notice reports money that isn't booked yet", batch_size=BATCH_SIZE),
     "payment_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
     "payment_polls": TaskInterval(
-        15, "the way in which a lost notice is made up for: a payer is waiting", batch_size=BATCH_SIZE
+        15, "if a notice was lost, a poll replaces it while the payer waits", batch_size=BATCH_SIZE
     ),
-    "payment_timeouts": TaskInterval(30, "a payment that expired holds stock", batch_size=BATCH_SIZE),
+    "payment_timeouts": TaskInterval(30, "an expired payment still has reserved stock", batch_size=BATCH_SIZE),
     "order_moves": TaskInterval(15, "a paid order waits to be shipped", batch_size=BATCH_SIZE),
     "set_aside_refunds": TaskInterval(
-        300, "people have three days to decide about what it asks for", batch_size=BATCH_SIZE
+        300, "people have three days to decide about the refund that the task requests", batch_size=BATCH_SIZE
     ),
     "refund_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
-    "refund_expiry": TaskInterval(300, "a limit of days"),
+    "refund_expiry": TaskInterval(300, "refund requests expire after days, not seconds"),
     "refund_submissions": TaskInterval(
         15, "an approved refund is sent when its cooling-off is over", batch_size=BATCH_SIZE
     ),
     "refund_polls": TaskInterval(15, "the first step of a poll's schedule is half a minute", batch_size=BATCH_SIZE),
-    "alert_rules": TaskInterval(60, "an inconsistency may heal within its grace"),
+    "alert_rules": TaskInterval(60, "a mismatch may disappear within the rule's grace period of some minutes"),
     "company_changes": TaskInterval(60, "a registry changes once a day; a new record is watched within a minute"),
-    "outbox": TaskInterval(5, "who waits for an alert waits for people already", batch_size=SHORT_BATCH_SIZE),
-    "reconciliation": TaskInterval(900, "a file that was announced can be fetched for two hours"),
-    "registry": TaskInterval(300, "a file that somebody puts down is looked for the same hour"),
-    "bulk_runs": TaskInterval(5, "somebody is looking at the progress", batch_size=SHORT_BATCH_SIZE),
-    "audit_roots": TaskInterval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
+    "outbox": TaskInterval(5, "programs that receive alerts shouldn't wait longer", batch_size=SHORT_BATCH_SIZE),
+    "reconciliation": TaskInterval(900, "an announced daily file can be fetched for two hours"),
+    "registry": TaskInterval(300, "a new file in the watched folder is imported within the hour"),
+    "bulk_runs": TaskInterval(5, "a person is watching the progress", batch_size=SHORT_BATCH_SIZE),
+    "audit_roots": TaskInterval(300, "a root is due one hour after the oldest audit row that no root covers"),
 }
 """Interval of each task, by the task's name. In tests the time scale divides the seconds."""
 RIGHT_OF_TASK: Mapping[str, str] = {
