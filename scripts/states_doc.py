@@ -14,46 +14,48 @@ from console.domain.transitions import tables as states
 PAGE = Path(__file__).parents[1] / "docs" / "states.md"
 _HEAD = """# States
 
-Made by `python -m scripts.states_doc` from `domain/transitions/tables.py` and `domain/tasks/retry_schedules.py` in
-`console`; a test keeps it in step.
+`python -m scripts.states_doc` writes this page from `domain/transitions/tables.py` and
+`domain/tasks/retry_schedules.py` in `console`; a test compares the page with these tables.
 
-Three axes, never one: the business state (what is it?), certainty (`known`, `unknown`: do we know?) and work
-(`none`, `scheduled`, `needs_review`: who does what next?). *Incomplete* is a bought check with something missing:
-derived, never a state.
+Each record has three separate facts: its state, its certainty (`known` or `unknown`) and its work, the next step
+(`none`, `scheduled` or `needs_review`). *Incomplete* is not a state: it is derived for a bought credit check of
+which a part is missing.
 """
 
 
-_RENEWAL = """A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome
-nobody knows stays `pending` with certainty `unknown`, and goes on holding the claim.
+_RENEWAL = """A renewal supersedes the earlier row. If the renewal ends in `error`, the earlier row is live again. A
+pending row with an unknown outcome stays `pending` with certainty `unknown`, and still holds the claim.
 """
-_LATE = """From `initializing` to `user_payment` the payer may still pay. A success that comes after the end
-(`expired`, `payment_failed`) is booked all the same, with its evidence; what the bank takes back is `reversed`.
-News that comes late, twice or out of order takes no step but these. A signed callback leads as far as
-`signature_verified`; a read completes.
+_LATE = """From `initializing` to `user_payment` the payer may still pay. A success that is reported after the end
+(`expired`, `payment_failed`) is booked with its evidence. If the bank takes the money back, the payment is
+`reversed`. Reports that come late, twice or out of order make only these transitions. A signed callback leads to
+`signature_verified` at most; only the provider's answer to our own call leads to `completed`.
 """
-_ORDER = """The console moves an order from `pending` to `paid`, to `cancelled` (its payments' time has passed) and to
-`refunded`; the shop does the rest.
+_ORDER = """The console moves an order from `pending` to `paid`, to `cancelled` (after the deadline of its payments)
+and to `refunded`; the shop makes the other transitions.
 """
-_REFUND = """`submitting` with certainty `unknown`: it may have happened. It goes back to `approved` only when
-nothing was sent, or when the provider's rule proves that nothing happened; the key stays.
-A payment has one refund at a time in {open}.
-Those and {further} hold their sum of it.
+_REFUND = """A refund that is `submitting` with certainty `unknown` may have been made. It returns to `approved`
+only if nothing was sent, or if the provider's rule proves that no refund was made; its idempotency key stays the
+same. A payment has at most one refund in the states {open}. Refunds in these states and in {further} reserve their
+sum of the payment.
 """
-_ASIDE = "What a notice brought beyond an account's limit. Its refund ended without effect: it is `open` again.\n"
-_LAPSE = "A `calling` operation whose lease ran out is read as `unknown` by every command at once.\n"
+_ASIDE = "The amount of a notice above an account's limit. If its refund fails, the set-aside is `open` again.\n"
+_LAPSE = "Every command reads a `calling` operation as `unknown` as soon as its lease has expired.\n"
 _SCHEDULES = """## Schedules
 
-- Unknown purchase, where the provider can list purchases: {probes}; then a person.
-  Without such a list a person is needed at once.
-- Incomplete check: {refetches}; then a person.
-- Unknown payment, or an order that could not follow: {payments}; then a person.
-- Payment that may still be paid: {polls}.
-- Payment whose time has passed, while nobody can tell whether it was paid: {timeouts}. Without end; it is not
-  expired by time.
-- Unknown refund: {refunds}; then a person. Never is it failed by time.
-- Approved refund that could not be sent: {sendings}; then a person.
-- Accepted refund: {accepted}; at Atom {slow}. Without end; after {patience} somebody is told.
-- Request for a refund without a decision: expires after {decision}.
+The times are the waits before each attempt, one after the other.
+
+- Probe of an unknown purchase, if the provider can list purchases: {probes}; then a person must look.
+  Without such a list a person must look at once.
+- Re-fetch of an incomplete credit check: {refetches}; then a person must look.
+- Probe of an unknown payment, or of an order that could not be changed: {payments}; then a person must look.
+- Poll of a payment that may still be paid: {polls}.
+- Probe of a payment after its deadline, while it isn't known whether it was paid: {timeouts}, without end. Such a
+  payment does not expire by time.
+- Probe of an unknown refund: {refunds}; then a person must look. Such a refund never fails by time.
+- Sending of an approved refund that could not be sent: {sendings}; then a person must look.
+- Poll of an accepted refund: {accepted}; at Atom {slow}; without end. After {patience} a case is opened.
+- A request for a refund without a decision expires after {decision}.
 """
 S = TypeVar("S", bound=StrEnum)
 
