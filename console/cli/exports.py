@@ -21,7 +21,9 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     """Write the list that the arguments name to a file, in the language of the command. Return the facts of the
     written file. Ctrl+C or SIGTERM cancels the export before its next page; then no file remains.
     """
-    request = ExportRequest(ListName(args.action), getattr(args, "subject", ""), getattr(args, "part", None) or "")
+    request = ExportRequest(
+        ListName(args.action), getattr(args, "subject", None) or "", getattr(args, "part", None) or ""
+    )
 
     def report_progress(row_count: int) -> None:
         interrupts.raise_if_interrupt_pending()

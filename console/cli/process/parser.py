@@ -178,11 +178,13 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse_unusable_texts(args: argparse.Namespace) -> None:
-    """Raise ConsoleError `usage` if an argument is not UTF-8, or if the name of a file or folder is empty or has a
-    null character. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts.
-    An empty name, such as of an unset variable of a shell, would mean the current folder.
+    """Raise ConsoleError `usage` if an argument is not UTF-8 or has a null character, or if the name of a file or
+    folder is blank. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts.
+    An empty name, such as of an unset variable of a shell, would mean the current folder; a file whose name is blank
+    is hard to find again.
 
-    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason.
+    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason. The
+    words of a search for corporations may have any character, because none of them changes what is searched for.
     """
     for name, value in vars(args).items():
         texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
@@ -191,10 +193,24 @@ def _refuse_unusable_texts(args: argparse.Namespace) -> None:
         if not all(map(_is_utf8, texts)):
             raise make_usage_error(f"{name}: the text is not UTF-8")
         is_path = name in _PATH_ARGUMENTS or (name == "to" and args.command != "incidents")
-        if is_path and any("\0" in text for text in texts):
+        if name != "text" and any("\0" in text for text in texts):
             raise make_usage_error(f"{name}: the text contains a null character")
-        if is_path and "" in texts:
+        if is_path and any(map(is_blank, texts)):
             raise make_usage_error(f"{name}: a name of a file or folder is needed")
+
+
+def is_blank(text: str) -> bool:
+    """Return True if the text has no visible character: it is empty, or has only blanks and invisible characters.
+    Bytes that are not UTF-8 count as visible, because they are refused for another reason."""
+    return _is_utf8(text) and not any(character.isprintable() and not character.isspace() for character in text)
+
+
+def _parse_identifier(text: str) -> str:
+    """Return the text: an id, a name or another text by which the command finds something. Raises ArgumentTypeError
+    for a blank one, such as of an unset variable of a shell, whose place in a sentence would be empty."""
+    if is_blank(text):
+        raise argparse.ArgumentTypeError("a value is needed")
+    return text
 
 
 def _is_utf8(text: str) -> bool:
@@ -271,9 +287,9 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     queue_parser = _add_command(commands, "queue", translate)
     queue_names = (*QUEUE_NAMES, "views")
     queue_parser.add_argument("name", nargs="?", choices=queue_names, metavar="NAME", help=", ".join(queue_names))
-    queue_parser.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
+    queue_parser.add_argument("--view", type=_parse_identifier, metavar="VIEW", help=translate("cli.help.queue_view"))
     _add_limit_option(queue_parser, translate)
-    queue_parser.add_argument("--after", metavar="CURSOR", help=translate("cli.help.after"))
+    queue_parser.add_argument("--after", type=_parse_identifier, metavar="CURSOR", help=translate("cli.help.after"))
     queue_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     queue_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
     queue_parser.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
@@ -281,7 +297,9 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     _add_record_kind_and_id_arguments(show_parser, translate)
     show_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
     evidence_parser = _add_command(commands, "evidence", translate, "evidence_packs")
-    evidence_parser.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
+    evidence_parser.add_argument(
+        "records", nargs="*", type=_parse_identifier, metavar="RECORD", help=translate("cli.help.evidence_records")
+    )
     # The queues of companies and notices contain no records.
     record_queue_names = [name for name in QUEUE_NAMES if name not in ("companies", "notices")]
     evidence_parser.add_argument(
@@ -294,7 +312,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
 
 def _add_record_kind_and_id_arguments(parser: _CommandLineParser, translate: Translate) -> None:
     parser.add_argument("kind", choices=RECORD_KINDS, metavar="KIND", help=", ".join(RECORD_KINDS))
-    parser.add_argument("id", metavar="ID", help=translate("cli.help.record_id"))
+    parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.record_id"))
 
 
 def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -317,7 +335,9 @@ def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> No
 
 def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> None:
     refetch_parser = _add_changing_command(commands, "refetch", translate)
-    refetch_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
+    refetch_parser.add_argument(
+        "id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id")
+    )
     refetch_parser.add_argument("--detail", action="store_true", help=translate("cli.help.only_detail"))
     refetch_parser.add_argument("--pdf", action="store_true", help=translate("cli.help.only_pdf"))
     _add_expected_version_option(refetch_parser, translate)
@@ -325,7 +345,12 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
     resolve_parser = _add_changing_command(commands, "resolve", translate)
     _add_record_kind_and_id_arguments(resolve_parser, translate)
     resolve_parser.add_argument(
-        "--as", dest="as_state", required=True, metavar="STATE", help=translate("cli.help.as_state")
+        "--as",
+        dest="as_state",
+        required=True,
+        type=_parse_identifier,
+        metavar="STATE",
+        help=translate("cli.help.as_state"),
     )
     resolve_parser.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
     resolve_parser.add_argument("--provider-id", metavar="ID", help=translate("cli.help.provider_id"))
@@ -349,19 +374,22 @@ def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> No
     import_parser = _add_changing_command(subcommands, "import", translate, "payment.import")
     import_parser.add_argument("provider", choices=provider_names, metavar="PROVIDER", help=", ".join(provider_names))
     import_parser.add_argument(
-        "merchant_payment_id", metavar="MERCHANT_PAYMENT_ID", help=translate("cli.help.merchant_payment_id")
+        "merchant_payment_id",
+        type=_parse_identifier,
+        metavar="MERCHANT_PAYMENT_ID",
+        help=translate("cli.help.merchant_payment_id"),
     )
     import_parser.add_argument("--corporation-number", metavar="N", help=translate("cli.help.payer_number"))
     import_parser.add_argument("--amount", metavar="A", help=translate("cli.help.amount"))
     import_parser.add_argument("--date", metavar="D", help=translate("cli.help.payment_date"))
     move_parser = _add_changing_command(subcommands, "move-order", translate, "payment.move_order")
-    move_parser.add_argument("id", metavar="ID", help=translate("cli.help.payment_id"))
+    move_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.payment_id"))
 
 
 def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
     parser = _add_changing_command(commands, "reconcile", translate)
     provider_help = ", ".join((*provider_registry.list_provider_names(), translate("cli.help.reconcile_provider")))
-    parser.add_argument("provider", metavar="PROVIDER", help=provider_help)
+    parser.add_argument("provider", type=_parse_identifier, metavar="PROVIDER", help=provider_help)
     for name in ("from", "to"):
         parser.add_argument(
             f"--{name}", dest=f"{name}_day", required=True, metavar="D", help=translate("cli.help.day")
@@ -379,7 +407,9 @@ def _add_reason_code_option(parser: argparse.ArgumentParser, translate: Translat
 def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "refund", translate)
     request_parser = _add_changing_command(subcommands, "request", translate, "refund.request")
-    request_parser.add_argument("payment", metavar="PAYMENT", help=translate("cli.help.payment_id"))
+    request_parser.add_argument(
+        "payment", type=_parse_identifier, metavar="PAYMENT", help=translate("cli.help.payment_id")
+    )
     request_parser.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
     request_parser.add_argument("--reason", metavar="T", help=translate("cli.help.reason_words"))
     _add_reason_code_option(request_parser, translate, RefundReason)
@@ -388,7 +418,7 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
     _add_expected_version_option(request_parser, translate)
     for name in ("approve", "reject", "withdraw"):
         decision_parser = _add_changing_command(subcommands, name, translate, f"refund.{name}")
-        decision_parser.add_argument("id", metavar="ID", help=translate("cli.help.refund_id"))
+        decision_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.refund_id"))
         if name == "reject":
             decision_parser.add_argument(
                 "--reason", required=True, metavar="T", help=translate("cli.help.reason_words")
@@ -401,17 +431,17 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     subcommands = _add_command_group(commands, "alerts", translate)
     _add_command(subcommands, "list", translate, "alerts.list")
     acknowledge_parser = _add_changing_command(subcommands, "ack", translate, "alerts.ack")
-    acknowledge_parser.add_argument("id", metavar="ID", help=translate("cli.help.alert_id"))
+    acknowledge_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.alert_id"))
     acknowledge_parser.add_argument("--note", metavar="T", help=translate("cli.help.note"))
     withdraw_parser = _add_changing_command(subcommands, "unack", translate, "alerts.unack")
-    withdraw_parser.add_argument("id", metavar="ID", help=translate("cli.help.alert_id"))
+    withdraw_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.alert_id"))
 
 
 def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "mentions", translate)
     _add_command(subcommands, "list", translate, "mentions.list")
     done_parser = _add_changing_command(subcommands, "done", translate, "mentions.done")
-    done_parser.add_argument("id", metavar="ID", help=translate("cli.help.mention_id"))
+    done_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.mention_id"))
 
 
 def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -419,7 +449,7 @@ def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) ->
     _add_command(subcommands, "list", translate, "views.list")
     save_parser = _add_changing_command(subcommands, "save", translate, "views.save")
     save_parser.add_argument("name", metavar="NAME", help=translate("cli.help.views.name"))
-    save_parser.add_argument("queue", metavar="QUEUE", help=", ".join(QUEUE_NAMES))
+    save_parser.add_argument("queue", type=_parse_identifier, metavar="QUEUE", help=", ".join(QUEUE_NAMES))
     save_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     save_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
     save_parser.add_argument("--columns", metavar="KEYS", default="", help=translate("cli.help.views.columns"))
@@ -428,7 +458,7 @@ def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) ->
     save_parser.add_argument("--replace", action="store_true", help=translate("cli.help.views.replace"))
     for name in ("rename", "delete", "restore"):
         parser = _add_changing_command(subcommands, name, translate, f"views.{name}")
-        parser.add_argument("id", metavar="ID", help=translate("cli.help.views.id"))
+        parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.views.id"))
         if name == "rename":
             parser.add_argument("name", metavar="NAME", help=translate("cli.help.views.new_name"))
 
@@ -443,12 +473,14 @@ def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> N
     list_parser = _add_command(subcommands, "list", translate, "incidents.list")
     list_parser.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
     show_parser = _add_command(subcommands, "show", translate, "incidents.show")
-    show_parser.add_argument("id", metavar="ID", help=translate("cli.help.incidents.id"))
+    show_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.incidents.id"))
     for name in ("take", "release", "hand-over", "snooze", "wake", "resolve", "reopen"):
         parser = _add_changing_command(subcommands, name, translate, f"incidents.{name.replace('-', '_')}")
-        parser.add_argument("id", metavar="ID", help=translate("cli.help.incidents.id"))
+        parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.incidents.id"))
         if name == "hand-over":
-            parser.add_argument("--to", required=True, metavar="NAME", help=translate("cli.help.incidents.to"))
+            parser.add_argument(
+                "--to", required=True, type=_parse_identifier, metavar="NAME", help=translate("cli.help.incidents.to")
+            )
         if name == "snooze":
             parser.add_argument("--until", required=True, metavar="T", help=translate("cli.help.incidents.until"))
         if name in ("hand-over", "snooze"):
@@ -494,8 +526,10 @@ def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None
     subcommands = _add_command_group(commands, "limits", translate)
     _add_command(subcommands, "list", translate, "limits.list")
     set_parser = _add_changing_command(subcommands, "set", translate, "limits.set")
-    set_parser.add_argument("name", metavar="NAME", help=translate("cli.help.limits.name"))
-    set_parser.add_argument("currency", metavar="CURRENCY", help=translate("cli.help.currency"))
+    set_parser.add_argument("name", type=_parse_identifier, metavar="NAME", help=translate("cli.help.limits.name"))
+    set_parser.add_argument(
+        "currency", type=_parse_identifier, metavar="CURRENCY", help=translate("cli.help.currency")
+    )
     set_parser.add_argument(
         "value", type=_make_integer_parser(0, LARGEST_LIMIT), metavar="N", help=translate("cli.help.limits.value")
     )
@@ -525,7 +559,11 @@ def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> Non
     close_parser = _add_command(subcommands, "close", translate, "report_close")
     close_parser.add_argument("--day", required=True, metavar="D", help=translate("cli.help.day"))
     close_parser.add_argument(
-        "--provider", required=True, metavar="PROVIDER", help=translate("cli.help.close_provider")
+        "--provider",
+        required=True,
+        type=_parse_identifier,
+        metavar="PROVIDER",
+        help=translate("cli.help.close_provider"),
     )
     close_parser.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
 
@@ -533,15 +571,21 @@ def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> Non
 def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "documents", translate)
     list_parser = _add_command(subcommands, "list", translate, "documents.list")
-    list_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
+    list_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id"))
     save_parser = _add_command(subcommands, "save", translate, "documents.save")
-    save_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
+    save_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id"))
     save_parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.pdf_file"))
-    save_parser.add_argument("--sha256", metavar="SHA256", help=translate("cli.help.version"))
+    save_parser.add_argument("--sha256", type=_parse_identifier, metavar="SHA256", help=translate("cli.help.version"))
     compare_parser = _add_command(subcommands, "compare", translate, "documents.compare")
-    compare_parser.add_argument("id", metavar="ID", help=translate("cli.help.credit_check_id"))
-    compare_parser.add_argument("--old", metavar="SHA256", help=translate("cli.help.old_version"))
-    compare_parser.add_argument("--new", metavar="SHA256", help=translate("cli.help.new_version"))
+    compare_parser.add_argument(
+        "id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id")
+    )
+    compare_parser.add_argument(
+        "--old", type=_parse_identifier, metavar="SHA256", help=translate("cli.help.old_version")
+    )
+    compare_parser.add_argument(
+        "--new", type=_parse_identifier, metavar="SHA256", help=translate("cli.help.new_version")
+    )
 
 
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -582,13 +626,15 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
     find_parser.add_argument("subject", metavar="TEXT", help=translate("cli.help.search_text"))
     find_parser.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
     bulk_parser = add_command("bulk")
-    bulk_parser.add_argument("subject", metavar="ID", help=translate("cli.help.bulk_id"))
+    bulk_parser.add_argument("subject", type=_parse_identifier, metavar="ID", help=translate("cli.help.bulk_id"))
     bulk_parser.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
     add_command("runs").add_argument(
-        "subject", nargs="?", default="", metavar="PROVIDER", help=translate("cli.help.runs_provider")
+        "subject", nargs="?", type=_parse_identifier, metavar="PROVIDER", help=translate("cli.help.runs_provider")
     )
     reconciliation_parser = add_command("reconciliation")
-    reconciliation_parser.add_argument("subject", metavar="RUN", help=translate("cli.help.run_id"))
+    reconciliation_parser.add_argument(
+        "subject", type=_parse_identifier, metavar="RUN", help=translate("cli.help.run_id")
+    )
     reconciliation_parser.add_argument(
         "--part", choices=RECONCILIATION_EXPORT_PARTS, metavar="PART", help=", ".join(RECONCILIATION_EXPORT_PARTS)
     )
@@ -625,7 +671,9 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
     merchant_parser.add_argument("--reason", required=True, metavar="TEXT", help=translate("cli.help.reason_words"))
     adopt_parser = _add_changing_command(database_subcommands, "adopt", translate, "db.adopt")
     adopt_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
-    adopt_parser.add_argument("--timezone", metavar="ZONE", help=translate("cli.help.timezone"))
+    adopt_parser.add_argument(
+        "--timezone", type=_parse_identifier, metavar="ZONE", help=translate("cli.help.timezone")
+    )
     adopt_parser.add_argument("--convert", action="store_true", help=translate("cli.help.convert"))
     adopt_parser.add_argument(
         "--accept-incomplete", action="store_true", help=translate("cli.help.accept_incomplete")
@@ -659,7 +707,9 @@ def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> No
 
 def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> None:
     sign_in_parser = _add_command(commands, "sign-in", translate, "sign_in")
-    sign_in_parser.add_argument("--user", metavar="NAME", help=translate("cli.help.account_name"))
+    sign_in_parser.add_argument(
+        "--user", type=_parse_identifier, metavar="NAME", help=translate("cli.help.account_name")
+    )
     _add_command(commands, "sign-out", translate, "sign_out")
     _add_command(commands, "whoami", translate)
     _add_command(commands, "forget-credentials", translate, "forget_credentials")

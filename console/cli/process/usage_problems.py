@@ -18,6 +18,7 @@ _KEY_BY_PATTERN = {
     r"argument (?P<name>\S+): ignored explicit argument (?P<value>.+)": "usage_problem.surplus",
     r"argument (?P<name>\S+): not allowed with argument (?P<other>\S+)": "usage_problem.together",
     r"argument (?P<name>\S+): a whole number from (?P<least>\d+) to (?P<most>\d+) is needed": "usage_problem.number",
+    r"argument (?P<name>\S+): a value is needed": "usage_problem.blank",
     r"(?P<name>--\S+): a whole number is needed": "usage_problem.any_number",
     r"(?P<name>--\S+): an id of the provider is needed": "usage_problem.provider_id",
     r"(?P<name>--\S+): a day is needed, like 2026-11-20": "usage_problem.day",
@@ -39,5 +40,7 @@ def format_usage_problem(problem: str, translator: "Translator") -> str:
     for pattern, key in _KEY_BY_PATTERN.items():
         match = re.fullmatch(pattern, problem, re.DOTALL)
         if match is not None:
-            return translator(key, **{name: value.replace("'", "") for name, value in match.groupdict().items()})
+            return translator(
+                key, **{name: value.replace("'", "").strip() for name, value in match.groupdict().items()}
+            )
     return problem

@@ -1,5 +1,6 @@
 """The words of the command line."""
 
+import argparse
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from console.cli.process.output import wants_json
 from console.cli.process.parser import HelpRequest, parse_arguments
 from console.domain.errors import ConsoleError
+from tests.cli.process.test_help_pages import PARSERS
 
 NUMBER = "1180301018771"
 
@@ -128,11 +130,49 @@ def test_what_is_asked_for_stays_as_it_was_typed() -> None:
         (("reports", "close", "--day", "2026-11-20", "--provider", "atom", "--out="), "a name of a file"),
         (("audit", "verify", "--pack="), "a name of a file"),
         (("purchase", NUMBER, "--client", "1", "--comment", "\udcff"), "not UTF-8"),
+        (("db", "backup", " "), "a name of a file"),
+        (("audit", "export", "\u3000"), "a name of a file"),
+        (("refund", "approve", ""), "ID: a value is needed"),
+        (("refund", "approve", " "), "ID: a value is needed"),
+        (("show", "operation", "\u3000\t"), "ID: a value is needed"),
+        (("alerts", "ack", "\u200b", "--note", "x"), "ID: a value is needed"),
+        (("queue", "--view", " "), "--view: a value is needed"),
     ],
 )
 def test_other_words_are_a_usage_error_that_says_what_is_wrong(given: tuple[str, ...], said: str) -> None:
     """Bad words are refused with the one thing that is wrong with them, before any setting is read."""
     assert said in str(refusal(*given).detail["problem"])
+
+
+VALUES_WITH_OWN_RULE = frozenset(
+    ("A", "COLUMN", "D", "FILE|TEXT", "KEYS", "LINK", "N", "NUMBER", "P", "T", "DIR", "FILE", "PACK", "TEXT")
+)
+"""Values whose own rule refuses a blank text with a more exact reason, or for which a blank text means none."""
+NAMES_WITH_OWN_RULE = frozenset(("request_id", "client", "provider_id", "views save", "views rename"))
+"""The same for single arguments, and for names of saved views."""
+
+
+def test_every_argument_that_names_something_refuses_blanks() -> None:
+    """An id of blanks would be a gap in the refusal: `Refund   was not found`. A new argument is checked, too."""
+    accepting = [
+        " ".join((*command, str(action.metavar)))
+        for command, parser in PARSERS
+        for action in parser._actions
+        if action.nargs != 0
+        and not action.choices
+        and action.metavar not in VALUES_WITH_OWN_RULE
+        and not NAMES_WITH_OWN_RULE & {action.dest, " ".join(command)}
+        and _accepts_blanks(action)
+    ]
+    assert accepting == []
+
+
+def _accepts_blanks(action: argparse.Action) -> bool:
+    try:
+        action.type(" ") if callable(action.type) else None
+    except argparse.ArgumentTypeError:
+        return False
+    return True
 
 
 def test_a_usage_error_shows_how_the_command_is_written() -> None:

@@ -27,6 +27,7 @@ COMMAND_LINES = (
     ("refund",),
     ("refund", "request", "5", "--amount", "1"),
     ("training", "--list", "--check"),
+    ("refund", "approve", " "),
 )
 
 
