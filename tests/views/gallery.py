@@ -126,7 +126,7 @@ def inputs() -> QWidget:
     wrong = Field("法人番号", role="data")
     wrong.edit.setText("2 0104 0190 7713")  # type: ignore[union-attr]  # a line
     wrong.show_error("検査数字が合いません。書類と見比べてください。")
-    amount = Field("返金額(円)", role="data", is_right_aligned=True)
+    amount = Field("返金額(円)", role="data", is_right_aligned=True, currency_symbol="¥")
     amount.edit.setText("12,500")  # type: ignore[union-attr]  # a line
     amount.show_error("返金可能額 ¥12,000 を超えています。")
     words = Field("理由の説明")

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.money import InvalidAmountText, Money, format_decimal, parse_money
+from console.domain.money import InvalidAmountText, parse_money
 from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_limit_unit
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import Field, LineEdit
 from console.wording import limit_words
+from console.wording.sentences import catalogue as wording
 
 
 def translate_limit_name(context: WindowContext, name: str) -> str:
@@ -45,7 +46,11 @@ class LimitDialog(FormDialog):
         self._limit = limit
         unit = get_limit_unit(limit.name)
         label_key = "dialog.limit.value" if unit is LimitUnit.AMOUNT else f"dialog.limit.{unit}"
-        self.value_field = Field(translate(label_key), is_right_aligned=True)
+        self.value_field = Field(
+            translate(label_key),
+            is_right_aligned=True,
+            currency_symbol=wording.get_currency_symbol(limit.currency) if unit is LimitUnit.AMOUNT else "",
+        )
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
         self.show_form()
@@ -57,7 +62,7 @@ class LimitDialog(FormDialog):
 
     def _format_value(self, value: int) -> str:
         return (
-            format_decimal(Money(value, self._limit.currency))
+            wording.format_amount_digits(value, self._limit.currency)
             if get_limit_unit(self._limit.name) is LimitUnit.AMOUNT
             else str(value)
         )

@@ -81,7 +81,12 @@ class RefundForm(QWidget):
     def _make_inputs(self) -> None:
         translate, currency = self._context.translate, self.plan.payment.currency
         amount_label = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
-        self.amount_field = Field(amount_label, role="figure", is_right_aligned=True)
+        self.amount_field = Field(
+            amount_label,
+            role="figure",
+            is_right_aligned=True,
+            currency_symbol=wording.get_currency_symbol(currency),
+        )
         self.full_amount_button = RadioButton(
             translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
         )
@@ -102,7 +107,7 @@ class RefundForm(QWidget):
         self.amount_edit, self.explanation_edit, self.ticket_edit = (
             _get_line_edit(field) for field in (self.amount_field, self.explanation_field, self.ticket_field)
         )
-        self.amount_edit.setText(format_decimal(Money(self.largest_requestable_minor, currency)))
+        self.amount_edit.setText(wording.format_amount_digits(self.largest_requestable_minor, currency))
         self.explanation_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         self.ticket_edit.setMaxLength(60)
 
@@ -387,7 +392,7 @@ class RefundForm(QWidget):
         """Put the whole refundable amount into the field if `is_full_amount`; otherwise give the field the focus."""
         if is_full_amount:
             self.amount_edit.setText(
-                format_decimal(Money(self.largest_requestable_minor, self.plan.payment.currency))
+                wording.format_amount_digits(self.largest_requestable_minor, self.plan.payment.currency)
             )
         else:
             self.amount_edit.setFocus()

@@ -31,6 +31,7 @@ from console.wording.sentences.formats import (
     TimeStyle,
     capitalize_first,
     format_amount,
+    format_amount_digits,
     format_bytes,
     format_corporation_number,
     format_count,
@@ -38,6 +39,7 @@ from console.wording.sentences.formats import (
     format_instant,
     format_instant_in_zones,
     format_short_instant,
+    get_currency_symbol,
     join_sentences,
     shorten_id,
     split_age_into_number_and_unit,
@@ -48,9 +50,9 @@ __all__ = [
     "LANGUAGES", "translate", "has_sentence", "format_error_message", "convert_amount_facts", "get_state_word",
     "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
     "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first", "split_age_into_number_and_unit",
-    "format_amount", "format_bytes", "format_count", "format_duration", "format_day", "format_instant",
-    "format_instant_in_zones", "format_short_instant", "format_corporation_number", "join_sentences",
-    "shorten_id",
+    "format_amount", "format_amount_digits", "format_bytes", "format_count", "format_duration", "format_day",
+    "format_instant", "format_instant_in_zones", "format_short_instant", "format_corporation_number",
+    "get_currency_symbol", "join_sentences", "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -101,11 +101,21 @@ def format_count(count: int, *, is_capped: bool = False) -> str:
 def format_amount(amount_minor: int, currency: str) -> str:
     """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with
     −. For other currencies, the text has the currency code and as many decimals as the currency."""
-    symbol, decimals = _SYMBOL_BY_CURRENCY.get(currency, f"{currency} "), get_minor_digits(currency)
+    symbol = _SYMBOL_BY_CURRENCY.get(currency, f"{currency} ")
+    return f"{_MINUS_SIGN if amount_minor < 0 else ''}{symbol}{format_amount_digits(amount_minor, currency)}"
+
+
+def format_amount_digits(amount_minor: int, currency: str) -> str:
+    """Return the digits of an amount in minor units, without sign and currency, such as `12,000` or `1,23,456.00`."""
+    decimals = get_minor_digits(currency)
     units, subunits = divmod(abs(amount_minor), 10**decimals)
     digits = _group_digits_in_indian_style(units) if currency == "INR" else f"{units:,}"
-    fraction = f".{subunits:0{decimals}d}" if decimals else ""
-    return f"{_MINUS_SIGN if amount_minor < 0 else ''}{symbol}{digits}{fraction}"
+    return f"{digits}.{subunits:0{decimals}d}" if decimals else digits
+
+
+def get_currency_symbol(currency: str) -> str:
+    """Return the symbol of a currency, such as `¥`; for a currency without one, its code."""
+    return _SYMBOL_BY_CURRENCY.get(currency, currency)
 
 
 def _group_digits_in_indian_style(number: int) -> str:

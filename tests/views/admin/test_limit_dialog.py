@@ -63,7 +63,7 @@ def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
     context.operator = "adm-g"
     with act_as("adm-g"):
         dialog = LimitDialog(context, waiting, parent)
-        assert dialog.value_field.text() == "60000"
+        assert dialog.value_field.text() == "60,000"
         dialog.submit_form()
         assert limit_of(desk).value == 60_000
 

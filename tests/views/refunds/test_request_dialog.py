@@ -70,7 +70,7 @@ def form(*hits: RiskSignal, **other: Any) -> RefundForm:
 def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     """No identifier is typed again; the reason alone is missing."""
     made = RefundForm(window_context(), plan(), None)
-    assert made.amount_edit.text() == "12000"
+    assert made.amount_edit.text() == "12,000"
     assert made.full_amount_button.isChecked()
     assert made.find_disabled_reason() == "Select a reason first."
     made.reason_list.setCurrentIndex(0)
@@ -86,6 +86,19 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
     assert made.remainder_label.plain == "Refundable after this request: ¥3,500"
 
 
+@pytest.mark.parametrize(("currency", "symbol"), [("JPY", "¥"), ("INR", "₹")])
+def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: str, symbol: str) -> None:
+    """At its left end, where even the longest amount doesn't reach it."""
+    made = RefundForm(window_context(), plan(payment=payment(currency=currency)), None)
+    made.setParent(parent)
+    made.show()
+    symbols = [label for label in made.amount_edit.findChildren(TextLabel) if label.isVisible()]
+    assert [label.plain for label in symbols] == [symbol]
+    made.amount_edit.setText("9" * 40)
+    made.amount_edit.setCursorPosition(0)
+    assert symbols[0].geometry().right() <= made.amount_edit.cursorRect().center().x()
+
+
 def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     """Over the prefilled sum, figure by figure: the choice of a part follows, and takes none of them away."""
     made = form()
@@ -96,9 +109,9 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     QTest.keyClicks(made.amount_edit, "8500")
     assert (made.amount_edit.text(), made.partial_amount_button.isChecked()) == ("8500", True)
     made.full_amount_button.click()
-    assert (made.amount_edit.text(), made.partial_amount_button.isChecked()) == ("12000", False)
+    assert (made.amount_edit.text(), made.partial_amount_button.isChecked()) == ("12,000", False)
     made.partial_amount_button.click()
-    assert made.amount_edit.selectedText() == "12000"
+    assert made.amount_edit.selectedText() == "12,000"
 
 
 def test_every_hit_needs_an_answer(the_look: object) -> None:
@@ -140,7 +153,7 @@ def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
     made = RefundForm(
         window_context(), plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)), ASIDE
     )
-    assert made.amount_edit.text() == "6000"
+    assert made.amount_edit.text() == "6,000"
     assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
     assert made.find_disabled_reason() == "Money set aside can only be refunded in full: ¥6,000."

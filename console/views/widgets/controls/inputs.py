@@ -29,6 +29,8 @@ _COMPLETION_LIST_KEYS = (
 )  # fmt: skip
 LONGEST_TYPED_CHARACTERS = 100_000
 """Most characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
+_SYMBOL_MARGIN_PX = 10
+"""Space at the left of a currency symbol inside an input, as wide as the border and padding of the input."""
 _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
@@ -88,10 +90,11 @@ class Field(QWidget):
         *,
         role: TextRoleName = "body",
         is_right_aligned: bool = False,
+        currency_symbol: str = "",
         parent: QWidget | None = None,
     ) -> None:
         """`label` is the text above the input. The typed text has the font of the text role `role`; for an amount,
-        it is right-aligned (`is_right_aligned`)."""
+        it is right-aligned (`is_right_aligned`), and `currency_symbol` stands inside the input, at its left end."""
         super().__init__(parent)
         self._role: TextRoleName = role
         self._announced_error = ""
@@ -107,7 +110,13 @@ class Field(QWidget):
         self._message_icon = IconLabel("square_bang", "bad", 12)
         self._message_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._message_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._inner_layout = make_row(None, gap_px=4, margins=(0, 0, 10, 0))
+        self._symbol_label = TextLabel(currency_symbol, "body", "muted")
+        self._symbol_label.setVisible(bool(currency_symbol))
+        self._symbol_label.is_decoration = True  # the label names the currency
+        self._symbol_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._inner_layout = make_row(
+            self._symbol_label, None, gap_px=4, margins=(_SYMBOL_MARGIN_PX if currency_symbol else 0, 0, 10, 0)
+        )
         self._inside_icon = IconLabel("check", "good", 14)
         self._inside_label = TextLabel("", "small", "good")
         if isinstance(self.edit, LineEdit):
@@ -149,8 +158,18 @@ class Field(QWidget):
         self._inside_icon.show_icon(icon_name, tone)
         self._inside_icon.setVisible(bool(text))
         self._inside_label.setVisible(bool(text))
-        if isinstance(self.edit, LineEdit):
-            self.edit.setTextMargins(0, 0, self._inner_layout.sizeHint().width() if text else 0, 0)
+        self._set_text_margins()
+
+    def _set_text_margins(self) -> None:
+        """Keep the typed text clear of the currency symbol at the left and of the text inside at the right."""
+        if not isinstance(self.edit, LineEdit):
+            return
+        gap_px = self._inner_layout.spacing()
+        has_symbol, has_text = self._symbol_label.isVisibleTo(self), self._inside_label.isVisibleTo(self)
+        symbol_px = self._symbol_label.sizeHint().width() + gap_px if has_symbol else 0
+        left_part_px = _SYMBOL_MARGIN_PX + symbol_px if has_symbol else 0
+        text_px = self._inner_layout.sizeHint().width() - left_part_px if has_text else 0
+        self.edit.setTextMargins(symbol_px, 0, text_px, 0)
 
     def lock(self, reason: str) -> None:
         """Disable the input. It shows a lock icon and, as placeholder, the text `reason`, which explains how to
@@ -184,6 +203,7 @@ class Field(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "edit"):
             self.edit.setFont(current_appearance().font(self._role, uses_figures_font=self._uses_figures_font))
+            self._set_text_margins()
 
 
 class MultiLineField(Field):
