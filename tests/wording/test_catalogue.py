@@ -317,6 +317,29 @@ def test_instants() -> None:
     assert (wording.format_instant(None), wording.format_day(date(2026, 1, 2))) == ("–", "2026-01-02")
 
 
+CLOCK_SENTENCES = sorted(key for key, text in wording.read_sentences("en").items() if ":clock}" in text)
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+@pytest.mark.parametrize("key", CLOCK_SENTENCES)
+def test_a_time_of_another_day_is_told_with_its_day(language: str, key: str) -> None:
+    """A read-only switch that was set on Friday is not "since 15:04:05" on Monday: that is read as today."""
+    names = wording.list_placeholder_names(wording.read_sentences(language)[key])
+    context = FileTextContext(language, lambda: NOW + timedelta(days=3))
+    told = context.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
+    assert "11-20 15:04" in told
+    assert "15:04:05" not in told.replace("2026-11-20 15:04:05 JST", "")
+    same_day = FileTextContext(language, lambda: NOW + timedelta(hours=8, minutes=55))
+    assert "15:04:05" in same_day.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
+
+
+def test_the_time_of_another_day_in_a_narrow_place() -> None:
+    """Without seconds: the status bar, and the records that were opened last."""
+    for later, told in ((timedelta(hours=1), "15:04"), (timedelta(days=1), "11-20 15:04")):
+        assert wording.format_minute_instant(NOW, NOW + later) == told
+
+
+
 @pytest.mark.parametrize(
     ("minor", "currency", "text"),
     [

@@ -93,7 +93,7 @@ def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     if reach.alarmbox_answer_seconds is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if reach.is_alarmbox_silent:
-        time_text = format_clock_time(reach.alarmbox_answered_at)
+        time_text = format_clock_time(reach.alarmbox_answered_at, context.now())
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
     return _make_provider_cell(context, name, reach.alarmbox_answer_seconds, reach.alarmbox_answered_at)
 
@@ -109,7 +109,7 @@ def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusC
             name,
             "warning",
             "care",
-            context.translate("status.unreachable_since", at=format_clock_time(gateway.answered_at)),
+            context.translate("status.unreachable_since", at=format_clock_time(gateway.answered_at, context.now())),
         )
     return _make_provider_cell(context, name, gateway.answer_seconds, gateway.answered_at)
 
@@ -121,7 +121,7 @@ def _make_provider_cell(
     the answer is older than OLD_ANSWER_AGE, the time of the answer. `answered_at` is None if the time isn't known.
     """
     if answered_at is not None and context.now() - answered_at > OLD_ANSWER_AGE:
-        time_text = format_clock_time(answered_at)
+        time_text = format_clock_time(answered_at, context.now())
         return StatusCellContent(
             provider_name, "dash", "muted", context.translate("status.answered_at", at=time_text)
         )

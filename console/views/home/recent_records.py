@@ -91,6 +91,6 @@ def _make_visit_line(context: WindowContext, visit: RecordVisit) -> CountLine:
     else:
         title = case_words.format_record_title(record, context)
         name = context.translate("home.recent_case", title=title, amount=case_words.format_record_amount(record))
-    name = context.translate("home.recent_at", at=wording.format_instant(visit.at, "clock")[:5], record=name)
+    name = context.translate("home.recent_at", at=wording.format_minute_instant(visit.at, context.now()), record=name)
     kind, id = case_words.make_record_ref(record)
     return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.icon_name, badge.tone)

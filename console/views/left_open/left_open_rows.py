@@ -40,7 +40,8 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
         return wording.format_short_instant(own_item.since, context.now())
 
     def format_until(own_item: LeftOpen) -> str:
-        return wording.format_instant(own_item.until, "clock") if own_item.until is not None else ""
+        until = own_item.until
+        return wording.format_clock_instant(until, context.now()) if until is not None else ""
 
     return [
         Column("why", translate("column.what"), 260, make_reason_cell, "state"),

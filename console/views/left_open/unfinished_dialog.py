@@ -733,9 +733,8 @@ def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[s
         )
 
     def format_since(lease_or_take: LeaseOrTake) -> str:
-        return wording.format_instant(
-            lease_or_take.taken_at if isinstance(lease_or_take, Take) else lease_or_take.since, "clock"
-        )
+        since = lease_or_take.taken_at if isinstance(lease_or_take, Take) else lease_or_take.since
+        return wording.format_clock_instant(since, context.now())
 
     return [
         Column("lease", translate("column.lease"), 280, format_lease),

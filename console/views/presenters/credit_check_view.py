@@ -37,8 +37,7 @@ The outcome is a word in the summary of the stored answer.
 def format_time_in_sentence(at: datetime, context: WindowContext) -> str:
     """Return an instant as text within a sentence: for an instant of today in Japan, the time with seconds;
     otherwise day and time, as format_time_in_column returns them."""
-    today = wording.format_instant(at, "day") == wording.format_instant(context.now(), "day")
-    return wording.format_instant(at, "clock") if today else format_time_in_column(at, context)
+    return wording.format_clock_instant(at, context.now())
 
 
 def format_time_in_column(at: datetime, context: WindowContext) -> str:

@@ -117,9 +117,10 @@ def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
     return context.translate(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
 
 
-def format_clock_time(at: datetime | None) -> str:
-    """Return the time of an instant in Japan (JST) as hours and minutes, such as `15:58`; "" for None."""
-    return wording.format_instant(at, "clock")[:5] if at else ""
+def format_clock_time(at: datetime | None, now: datetime) -> str:
+    """Return the time of an instant in Japan (JST) as hours and minutes, such as `15:58`; with its day, such as
+    `11-20 15:58`, if that is not the day of `now`; "" for None."""
+    return wording.format_minute_instant(at, now) if at else ""
 
 
 def format_company_name(record: CreditCheck, context: WindowContext) -> str:

@@ -354,7 +354,7 @@ class WindowContext(QObject):
     def translate(self, key: str, /, **placeholder_values: object) -> str:
         """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
         the placeholders in the text. An instant in the format `short` is written with its year if it isn't in the
-        current year.
+        current year, and an instant in the format `clock` with its day if it isn't of today in Japan.
         """
         return wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
 

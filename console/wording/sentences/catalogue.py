@@ -33,11 +33,13 @@ from console.wording.sentences.formats import (
     format_amount,
     format_amount_digits,
     format_bytes,
+    format_clock_instant,
     format_corporation_number,
     format_count,
     format_day,
     format_instant,
     format_instant_in_zones,
+    format_minute_instant,
     format_short_instant,
     get_currency_symbol,
     join_sentences,
@@ -51,8 +53,8 @@ __all__ = [
     "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
     "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first", "split_age_into_number_and_unit",
     "format_amount", "format_amount_digits", "format_bytes", "format_count", "format_duration", "format_day",
-    "format_instant", "format_instant_in_zones", "format_short_instant", "format_corporation_number",
-    "get_currency_symbol", "join_sentences", "shorten_id",
+    "format_instant", "format_instant_in_zones", "format_clock_instant", "format_minute_instant",
+    "format_short_instant", "format_corporation_number", "get_currency_symbol", "join_sentences", "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -116,7 +118,8 @@ def has_sentence(key: str) -> bool:
 def translate(key: str, language: str, /, **facts: object) -> str:
     """Return the text of a wording key in a language ("ja" or "en"), with its placeholders replaced by `facts`. A
     missing fact becomes –. If the fact `now` (the present instant) is given, an instant in the format `short` is
-    written with its year if that is not the year of `now`.
+    written with its year if that is not the year of `now`, and an instant in the format `clock` with its day if that
+    is not the Japanese day of `now`.
 
     If there is no text, log an error and return the key itself.
     """
@@ -411,6 +414,8 @@ class _SentenceFormatter(string.Formatter):
         match value:
             case datetime() if form == "short" and self._now is not None:
                 return format_short_instant(value, self._now)
+            case datetime() if form == "clock" and self._now is not None:
+                return format_clock_instant(value, self._now)
             case datetime():
                 return format_instant(
                     value, next((style for style in _PLACEHOLDER_TIME_STYLES if style == form), "full")

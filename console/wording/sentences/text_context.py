@@ -19,7 +19,8 @@ class TextContext(Protocol):
 
     def translate(self, key: str, /, **facts: object) -> str:
         """Return the text of a wording key in the language of this context, with its placeholders replaced by
-        `facts`. An instant in the format `short` is written with its year if it isn't in the current year."""
+        `facts`. An instant in the format `short` is written with its year if it isn't in the current year, and an
+        instant in the format `clock` with its day if it isn't of today in Japan."""
 
     def now(self) -> datetime:
         """Return the current instant, in UTC."""
