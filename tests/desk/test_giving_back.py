@@ -120,7 +120,8 @@ def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Co
 
 
 def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """The bar of the selection has the button beside Take; it ends the own takes among the selected records."""
+    """The bar of the selection has the button beside Take; it ends the person's own takes among the
+    selected records."""
     for number in ("1180301018771", "4000012090001"):
         buy_unknown(console, sandbox, number)
     person = sit()

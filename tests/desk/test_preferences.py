@@ -128,7 +128,7 @@ def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
     assert page.table.columnWidth(number) in (width, 0), "a narrow window may hide the column"
 
 
-@pytest.mark.embedded("each person of the test's server has a desk, and so a folder, of the own")
+@pytest.mark.embedded("each person of the test's server has their own desk, and so their own folder")
 def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplication) -> None:
     """Another person at the same desk gets the defaults, and the first one's choices stay."""
     person = sit()

@@ -339,7 +339,6 @@ def test_the_time_of_another_day_in_a_narrow_place() -> None:
         assert wording.format_minute_instant(NOW, NOW + later) == told
 
 
-
 @pytest.mark.parametrize(
     ("minor", "currency", "text"),
     [

@@ -30,7 +30,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "refund_submit": frozenset({OPERATOR, APPROVER, WORKER}),
     "audit_own": frozenset({OPERATOR, APPROVER}),
     "audit": frozenset({AUDITOR}),
-    "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # read the own entries, or those of all people
+    "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # read one's own entries, or those of all people
     "provider_authorise": frozenset({ADMIN, WORKER}),
     "registry_import": frozenset({WORKER}),
     "limits": frozenset({ADMIN}),

@@ -181,7 +181,7 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
 
 def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that a worker acts for every person. A person for whom no worker acts has the providers' credentials
-    on the own desk, and an account with many rights. A failure is only reported."""
+    on their desk, and an account with many rights. A failure is only reported."""
     person_names = operators.list_names_without_worker(conn)
     facts = {"people": person_names[:_MAX_LISTED_FAULTS], "count": len(person_names)}
     yield FitnessFinding("acting", not person_names, facts, stops_purchases=False)

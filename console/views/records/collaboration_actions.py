@@ -151,7 +151,7 @@ class CollaborationActions(QObject):
             button=buttons[0],
             second_button=buttons[1],
             is_announced=not is_own,
-        )  # a toast announces the own take
+        )  # a toast announces the person's own take
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
 

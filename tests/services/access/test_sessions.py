@@ -1,4 +1,4 @@
-"""Sign-ins as the audit trail tells them, and whether a password is the own one; on SQLite, which asks nobody."""
+"""The audit entries of sign-ins, and the check of a person's own password; on SQLite, which asks nobody."""
 
 import os
 from collections.abc import Iterator

@@ -136,7 +136,7 @@ def test_three_troubles_are_three_things(place: Place) -> None:
 
 
 def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
-    """On a fresh connection: the own one is right; a wrong one is not, and is audited."""
+    """On a new connection the person's own password is accepted; another one is refused and audited."""
     user, password, _ = parts(place)
     with signed_in(place, DrawerKeyring()) as console:
         assert console.sessions.confirm_password(password)

@@ -215,7 +215,7 @@ def told_of(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -
 def test_who_is_no_worker_covers_nothing(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, upto: int
 ) -> None:
-    """Somebody says in the own name that everything is covered. What comes later is covered all the same, its cut
+    """A person writes in their own name that everything is covered. What comes later is covered all the same, its cut
     tail is missed, and the root is told.
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
@@ -230,7 +230,7 @@ def test_who_is_no_worker_covers_nothing(
 
 
 def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """An old root of the worker's again, in the own chain, letter by letter: nothing is covered twice, or less."""
+    """An old root of the worker's again, copied into the person's own chain: nothing is covered twice, or less."""
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()

@@ -9,7 +9,7 @@ from tests.support.places import Place
 
 
 def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox) -> None:
-    """Through the views alone, while the own entry of the trail is young; an old entry shows nothing."""
+    """Through the views alone, while the person's own audit entry is young; an old entry shows nothing."""
     people = f"`{place.sql('SELECT DATABASE()')[0][0]}_people`"
     with place.opened(sandbox, person="worker", desk=1, **providers(sandbox.url)) as worker:
         payment = with_payer(place, worker, sandbox)
