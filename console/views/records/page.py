@@ -3,6 +3,7 @@ opens the previous and the next record of a list."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import shiboken6
@@ -423,9 +424,10 @@ class RecordPage(Page, Generic[ViewT]):
         `view`, the data as read now. The bar shows the person, the time and the action."""
         if not self.has_changed(earlier_view, view):
             return
-        last_entry = next(
-            (entry for entry in reversed(view.timeline) if not self.is_record_opened_entry(entry)), None
-        )
+        # An entry that the earlier view shows already is no change since: the newer ones may all be of this person.
+        known_entry = earlier_view.timeline[-1] if earlier_view.timeline else None
+        newer_entries = takewhile(lambda entry: entry != known_entry, reversed(view.timeline))
+        last_entry = next((entry for entry in newer_entries if not self.is_record_opened_entry(entry)), None)
         if last_entry is not None and last_entry.actor != self.context.operator:
             self.show_change(earlier_view, view, last_entry)
 
