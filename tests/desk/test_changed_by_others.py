@@ -1,14 +1,17 @@
 """Another person's change of a payment, a refund or an order: the bar shows what it was and what it is."""
 
+import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.sandbox.server import Sandbox
 from console.views.money.base_page import MoneyPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
-from console.views.runtime.routes import PaymentRoute, RefundRoute
+from console.views.runtime.routes import PaymentRoute, RefundRoute, make_route_to_record
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import Sit
@@ -45,6 +48,41 @@ def test_a_payment_shows_the_fields_before_and_after(
     sentence = show_difference(person, page)
     assert "Amount: ¥12,000 → ¥12,001" in sentence
     assert "Work: " in sentence
+
+
+@pytest.mark.parametrize("kind", ["payment", "refund"])
+def test_what_changes_nothing_is_no_change(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, kind: str
+) -> None:
+    """Somebody reads the record, sees its customer without masks, or tries what is refused: the page says of none of
+    them that the record has changed, and of no earlier event that it has just happened. A real change is told with
+    the person who made it.
+    """
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = ask(console, payment.id, 8_500)
+    person, record_id = sit(), payment.id if kind == "payment" else refund.id
+    person.frame.show_route(make_route_to_record(kind, record_id, (), "lookup"))
+    page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]
+    page = person.page(PaymentPage) if kind == "payment" else person.page(RefundPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    console.recovery.unmask(kind, record_id, "a call")
+    with seats.acting("lead-b") as lead:
+        lead.recovery.unmask(kind, record_id, "a call")
+        lead.recovery.read_record(kind, record_id)
+        with pytest.raises(ConsoleError):
+            lead.refunds.withdraw(refund.id)
+        with pytest.raises(ConsoleError):
+            lead.refunds.request(RefundRequest(payment.id, "8500", "returned"))
+    page.read_data_again()
+    person.rest()
+    assert "changed" not in page.list_bar_names()
+    with seats.acting("lead-b") as lead:
+        lead.recovery.add_note(kind, record_id, "seen")
+        lead.recovery.unmask(kind, record_id, "another call")
+    page.read_data_again()
+    person.until(lambda: "changed" in page.list_bar_names())
+    assert "lead-b at " in page._bar_by_name["changed"].sentence
 
 
 def test_a_refund_shows_who_has_decided(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:

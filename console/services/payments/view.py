@@ -7,6 +7,7 @@ from datetime import datetime
 
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.audit.actions import AuditAction
+from console.domain.audit.record_entries import find_last_writer
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment
@@ -14,7 +15,7 @@ from console.domain.payments.consistency import compare_sides, compute_money_par
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import PaymentState
-from console.domain.records import LeaseHolder, TimelineEntry
+from console.domain.records import LeaseHolder
 from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
 from console.services.annotations.annotations import read_annotations
@@ -74,7 +75,7 @@ class PaymentDetailsReader:
                 record=record,
                 explanation=explain_payment(record, now),
                 sides=compare_sides(
-                    record, order, relations.provider_meaning, now, writer_name=_find_last_writer(history)
+                    record, order, relations.provider_meaning, now, writer_name=find_last_writer(history)
                 ),
                 money=compute_money_parts(record, relations.refunds),
                 order=order,
@@ -150,14 +151,6 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
         for saga in group_sagas
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
     )
-
-
-def _find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
-    """Return the person or process of the newest entry of the payment's timeline, without the entries which say that
-    a person has opened its screen or unmasked its payer; None if there is no other entry.
-    """
-    readings = (AuditAction.PAYMENT_OPENED, AuditAction.PAYMENT_UNMASK)
-    return next((entry.actor for entry in reversed(history) if entry.what not in readings), None)
 
 
 def _require_payment(conn: Connection, payment_id: int) -> Payment:

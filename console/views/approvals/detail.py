@@ -351,7 +351,8 @@ class RefundRequestPanel(QScrollArea):
         if stale_sentence:
             reason_lines.addWidget(self._make_stale_answer_line(stale_sentence))
         box.setLayout(reason_lines)
-        box.setVisible(bool(count))
+        if not count:
+            box.hide()
         panel.setLayout(make_column(head, box, gap_px=8))
         return panel
 

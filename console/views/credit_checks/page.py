@@ -111,9 +111,6 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def has_changed(self, before: CreditCheckDetails, details: CreditCheckDetails) -> bool:
         return before.record.version != details.record.version
 
-    def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
-        return words.is_record_opened_entry(entry)
-
     def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
+from console.domain.audit.record_entries import find_last_writer
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
 from console.domain.recovery.decidable import is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails
@@ -59,9 +60,7 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
     # a renewal changes the record's badge, but not its stored state
     renewed_at = _find_last_event_time(details, AuditAction.CREDIT_CHECK_SUPERSEDED) if record.superseded_by else None
     since_instant = renewed_at or record.state_since
-    changed_by = next(
-        (entry.actor for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)), None
-    )
+    changed_by = find_last_writer(details.timeline)
     version = context.translate("record.side.version", version=record.version)
     return RecordSide(
         context.translate("record.side.ours"),

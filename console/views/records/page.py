@@ -3,14 +3,13 @@ opens the previous and the next record of a list."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
-from console.domain.audit.actions import AuditAction
+from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
@@ -421,23 +420,17 @@ class RecordPage(Page, Generic[ViewT]):
 
     def _show_change_since(self, earlier_view: ViewT, view: ViewT) -> None:
         """Show a bar if another person has changed the record between `earlier_view`, the data as read before, and
-        `view`, the data as read now. The bar shows the person, the time and the action."""
+        `view`, the data as read now. The bar shows the person, the time and the action. Somebody who only reads the
+        record, or whose attempt is refused, changes nothing."""
         if not self.has_changed(earlier_view, view):
             return
-        # An entry that the earlier view shows already is no change since: the newer ones may all be of this person.
-        known_entry = earlier_view.timeline[-1] if earlier_view.timeline else None
-        newer_entries = takewhile(lambda entry: entry != known_entry, reversed(view.timeline))
-        last_entry = next((entry for entry in newer_entries if not self.is_record_opened_entry(entry)), None)
+        new_entries = find_new_entries(earlier_view.timeline, view.timeline)
+        last_entry = next(filter(reports_event, reversed(new_entries)), None)
         if last_entry is not None and last_entry.actor != self.context.operator:
             self.show_change(earlier_view, view, last_entry)
 
     def has_changed(self, earlier_view: ViewT, view: ViewT) -> bool:
         return len(view.timeline) > len(earlier_view.timeline)
-
-    def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
-        """Return True if the audit entry only records that a person has opened the record, or has seen it without
-        masks."""
-        return entry.what.endswith("opened") or entry.what == AuditAction.PAYMENT_UNMASK
 
     def show_change(self, earlier_view: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records. If fields that people read

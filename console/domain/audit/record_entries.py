@@ -1,0 +1,49 @@
+"""What an entry in the history of a record reports: that the record was changed, another event, or a reading."""
+
+from collections.abc import Collection, Sequence
+
+from console.domain.audit.actions import AuditAction
+from console.domain.records import TimelineEntry
+
+_SUFFIXES_OF_READING_ACTIONS = (
+    ".opened", ".pdf_read", ".pdf_printed", ".pdf_saved", ".printed", ".listed", ".exported", ".show", ".unmask",
+)  # fmt: skip
+"""Endings of the actions whose audit entries only report that a person has read something or taken a copy of it."""
+_ACTIONS_BESIDE_THE_RECORD: Collection[str] = frozenset(
+    {
+        AuditAction.RECORD_NOTE,
+        AuditAction.RECORD_TAKE,
+        AuditAction.RECORD_GIVEN_UP,
+        AuditAction.MENTION_DONE,
+    }
+)
+_PREFIXES_BESIDE_THE_RECORD = ("alert.", "incident.")
+
+
+def reports_event(entry: TimelineEntry) -> bool:
+    """Return False if the entry only reports that somebody has read the record or taken a copy of it, or that an
+    attempt was refused: then nothing has happened to the record or beside it."""
+    return entry.result != "refused" and not entry.what.endswith(_SUFFIXES_OF_READING_ACTIONS)
+
+
+def find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
+    """Return the person or process of the newest entry that reports a change of the record itself; None if there is
+    none. Notes, takes and alerts are stored beside the record. `history` has the oldest entry first."""
+    return next(
+        (
+            entry.actor
+            for entry in reversed(history)
+            if reports_event(entry)
+            and entry.what not in _ACTIONS_BESIDE_THE_RECORD
+            and not entry.what.startswith(_PREFIXES_BESIDE_THE_RECORD)
+        ),
+        None,
+    )
+
+
+def find_new_entries(
+    earlier_history: Sequence[TimelineEntry], history: Sequence[TimelineEntry]
+) -> tuple[TimelineEntry, ...]:
+    """Return the entries of `history` that `earlier_history`, an earlier reading of the same record, doesn't have."""
+    earlier_keys = {(entry.at, entry.actor, entry.what, entry.result) for entry in earlier_history}
+    return tuple(entry for entry in history if (entry.at, entry.actor, entry.what, entry.result) not in earlier_keys)

@@ -1,0 +1,48 @@
+"""What entries of a record's history report: a change, another event, or a reading."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.audit.record_entries import find_last_writer, find_new_entries, reports_event
+from console.domain.records import TimelineEntry
+
+BOOKED = TimelineEntry(datetime(2026, 11, 20, tzinfo=UTC), "worker", "payment.booked")
+READINGS = (
+    "payment.opened", "payment.unmask", "credit-check.pdf_read", "credit-check.pdf_printed", "credit-check.pdf_saved",
+    "record.printed", "story.opened", "evidence_pack.exported", "operation.show",
+)  # fmt: skip
+BESIDE = ("record.note", "record.take", "record.given_up", "mention.done", "alert.raised", "incident.taken")
+
+
+def later(what: str, result: str = "done") -> TimelineEntry:
+    return replace(BOOKED, at=BOOKED.at + timedelta(hours=1), actor="lead-b", what=what, result=result)
+
+
+@pytest.mark.parametrize("what", READINGS)
+def test_a_reader_changes_nothing(what: str) -> None:
+    assert not reports_event(later(what))
+    assert find_last_writer((BOOKED, later(what))) == "worker"
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_stands_beside_a_record_is_an_event_and_no_change(what: str) -> None:
+    assert reports_event(later(what))
+    assert find_last_writer((BOOKED, later(what))) == "worker"
+
+
+def test_who_was_refused_has_not_written() -> None:
+    """A refused attempt to move the order made the refused person the writer of the payment's version."""
+    refused = later("payment.move_order", "refused")
+    assert not reports_event(refused)
+    assert find_last_writer((BOOKED, refused)) == "worker"
+    assert find_last_writer((BOOKED, later("payment.probed", "failed"))) == "lead-b"
+    assert find_last_writer((refused,)) is None
+
+
+def test_only_entries_that_came_since() -> None:
+    """Also one whose time is before the last known one: its transaction ended later."""
+    known, between = later("payment.probed"), replace(BOOKED, what="payment.moved")
+    assert find_new_entries((BOOKED, known), (BOOKED, between, known)) == (between,)
+    assert find_new_entries((BOOKED, known), (BOOKED, known)) == ()
