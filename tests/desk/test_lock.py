@@ -67,6 +67,27 @@ def unlock(seats: Seats, person: Person) -> None:
     person.until(lambda: not lock_of(person).is_locked)
 
 
+def test_the_title_of_a_locked_window_names_no_record(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Nor its state: the task bar and a screen reader tell the title to whoever passes. Also after the page behind
+    the cover has read its data again.
+    """
+    record = buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None and str(record.id) in person.window.windowTitle())
+    title = person.window.windowTitle()
+    assert "Unknown" in title
+    lock_of(person).lock_window()
+    locked(person)
+    locked_title = f"Locked · {title.rpartition(' · ')[2]}"
+    assert person.window.windowTitle() == locked_title
+    page.page_name_changed.emit()
+    assert person.window.windowTitle() == locked_title
+    lock_of(person).unlock_window()
+    assert person.window.windowTitle() == title
+
+
 def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console: Console) -> None:
     """Ctrl+L covers it all: no window, no text, no key but those of the form; Enter brings everything back."""
     record = buy(console, NUMBER)

@@ -101,6 +101,8 @@ class WindowFrame(CoveredWindow):
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
+        self.window_cover.cover_shown.connect(self._show_window_title)
+        self.window_cover.cover_removed.connect(self._show_window_title)
         self._toasts_held_back: list[Toast] = []
         self._build_bars()
         window.installEventFilter(self)
@@ -359,11 +361,13 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def _show_window_title(self) -> None:
-        """Set the window's title: the name of the page, the name of the program, and the environment."""
+        """Set the window's title: the name of the page, the name of the program, and the environment. While a cover
+        hides the window, its name stands in place of that of the page, which may name a record and its state."""
         translate = self.context.translate
         environment = translate(f"environment.{self.context.settings.environment}")
         program = translate("app.window_title", environment=environment)
-        page_name = self.current_page.page_name if self.current_page is not None else ""
+        cover, page = self.window_cover.cover, self.current_page
+        page_name = cover.accessibleName() if cover is not None else page.page_name if page is not None else ""
         self.window.setWindowTitle(" · ".join(part for part in (page_name, program) if part))
 
     @Slot()

@@ -16,7 +16,7 @@ class WindowCover(QObject):
     is covered is hidden too. Hidden dialogs keep their inputs.
 
     Signals:
-    - cover_shown: a cover hides the window from now on.
+    - cover_shown: a cover hides the window from now on, or another cover than before.
     - cover_removed: no cover hides the window any more.
     """
 
@@ -53,8 +53,7 @@ class WindowCover(QObject):
         self._hide_other_widgets()
         cover.show()
         cover.raise_()
-        if was_uncovered:
-            self.cover_shown.emit()
+        self.cover_shown.emit()
 
     def remove_cover(self) -> None:
         """Delete the cover, show the hidden widgets and windows again, and restore the focus. Do nothing if there
