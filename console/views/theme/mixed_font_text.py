@@ -36,6 +36,8 @@ _FIGURES_FONT_PATTERN = re.compile(
     re.ASCII,  # a figure also ends where kana or kanji follow without a space
 )
 _DIGITS_PATTERN = re.compile(r"(\d+)")
+_MINUS_SIGNS = "−-"
+_SIGN_OR_DIGITS_PATTERN = re.compile(rf"(^[{_MINUS_SIGNS}]|\d+)")
 _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 # As in lead-b and re-fetch.
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
@@ -91,9 +93,11 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Return an amount split into font runs: digits use the figures font; sign, currency, comma and point use the
-    text font, in which a comma leaves no gap."""
-    return tuple((piece, piece.isdigit()) for piece in _DIGITS_PATTERN.split(text) if piece)
+    """Return an amount split into font runs: digits and the minus sign use the figures font, in which the sign is as
+    wide as a digit; currency, comma and point use the text font, in which a comma leaves no gap."""
+    return tuple(
+        (piece, piece.isdigit() or piece in _MINUS_SIGNS) for piece in _SIGN_OR_DIGITS_PATTERN.split(text) if piece
+    )
 
 
 @lru_cache(maxsize=4096)

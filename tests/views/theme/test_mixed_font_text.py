@@ -29,7 +29,7 @@ from console.wording.sentences.line_breaks import WORD_JOINER
     [
         ("14:52:10 に読取(12 分前)", ["14:52:10"]),
         ("2026-11-20 15:04:05 JST", ["2026-11-20 15:04:05 JST"]),
-        ("番号 A-10442、返金 −¥500", ["A-10442", "500"]),
+        ("番号 A-10442、返金 −¥500", ["A-10442", "−", "500"]),
         ("2 0104 0190 7731 の与信", ["2 0104 0190 7731"]),
         ("lead-b が状態を変更", []),
         ("Re-fetch the PDF", []),
@@ -67,6 +67,15 @@ def test_a_comma_is_no_figure() -> None:
     parts = (("¥", False), ("12", True), (",", False), ("000", True))
     assert split_amount_font_runs("¥12,000") == parts
     assert split_font_runs("残り ¥12,000") == (("残り ", False), *parts)
+
+
+@pytest.mark.parametrize("sign", "−-")
+def test_a_minus_sign_is_as_wide_as_a_digit(sign: str) -> None:
+    """The text font has a minus sign as long as a dash; in the figures font, amounts below each other align."""
+    assert split_amount_font_runs(f"{sign}¥500") == ((sign, True), ("¥", False), ("500", True))
+    assert measure_font_runs(split_font_runs(f"{sign}¥500")) == pytest.approx(
+        measure_font_runs(split_font_runs("¥500")) + measure_font_runs((("0", True),))
+    )
 
 
 def test_what_is_elided_keeps_its_fonts() -> None:
