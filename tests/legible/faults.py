@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from console.views.pages.fitted_table import FittedTable
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
@@ -23,6 +24,7 @@ from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
 from tests.legible.line_ends import wrong_ends
 
 _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
+_NAMING_KEYS = ("company", "corporation", "name")
 _AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
 
 
@@ -50,8 +52,23 @@ def _faults_of_window(window: QWidget) -> Iterator[str]:
     for widget in window.findChildren(QWidget):
         if widget.isVisible():
             yield from _faults_of_place(widget)
+            if isinstance(widget, FittedTable):
+                yield from _faults_of_cut_sentences(widget)
             if isinstance(widget, TextLabel) and widget.wordWrap() and widget.plain:
                 yield from (f"{_name(widget)}: a line ends inside a phrase: {line!r}" for line in wrong_ends(widget))
+
+
+def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
+    """Yield a line for each sentence of the current row that its column cuts off, if no label beside the table shows
+    it whole. The columns of sentences are the stretched ones, except that of the company, whose number says the same.
+    """
+    row = table.current_item
+    for column in table.rows.columns if row is not None else ():
+        if column.is_stretched and column.kind in ("text", "state") and table.is_cell_cut(column.key, row):
+            text = column.text(row)
+            labels = (label for label in table.window().findChildren(TextLabel) if label.isVisible())
+            if column.key not in _NAMING_KEYS and not any(text in label.plain for label in labels):
+                yield f"{_name(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"
 
 
 def _fault_of_text(drawn: DrawnText) -> Iterator[str]:

@@ -14,6 +14,7 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.cut_text_line import CutTextLine
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters.columns import measure_column_width
@@ -76,29 +77,10 @@ class AuditPage(Page):
         self.add_content(self.head)
         self.add_content(toolbar)
         self.add_content(self.table, 1)
-        self.add_content(self._make_whole_text_line())
+        self.cut_text_line = CutTextLine(self.table, ("what",))
+        self.add_content(self.cut_text_line)
         self.add_key_hints()
         self.add_button_shortcut(self.verify_button)
-
-    def _make_whole_text_line(self) -> Surface:
-        """Return the line below the list with the whole sentence of the current entry, shown while its cell is too
-        narrow for it."""
-        self.whole_text_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
-        margin = tokens().px("spacing", "page_margin")
-        self.whole_text_line = Surface(edge="top")
-        self.whole_text_line.setLayout(make_row(self.whole_text_label, margins=(margin, 6, margin, 6)))
-        self.whole_text_line.hide()
-        self.table.current_changed.connect(self._show_whole_text)
-        self.table.columns_fitted.connect(self._show_whole_text)
-        return self.whole_text_line
-
-    @Slot()
-    def _show_whole_text(self) -> None:
-        entry = self.table.current_item
-        is_cut = entry is not None and self.table.is_cell_cut("what", entry)
-        column = next(column for column in self.rows.columns if column.key == "what")
-        self.whole_text_label.show_text(column.text(entry) if is_cut else "")
-        self.whole_text_line.setVisible(is_cut)
 
     def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:

@@ -19,6 +19,7 @@ from console.domain.bulk.records import (
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExporter
+from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters import bulk as bulk_words
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 BULK_ROW_COUNT_OPTIONS = (1, 5, 20, 100)
+_TABLE_MARGIN_PX = 12
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
 _HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
 _ROW_RESULT_FILTERS = (None, NOT_DONE_ROWS_FILTER)
@@ -82,7 +84,13 @@ class BulkPlanPage(QWidget):
         row_limit_row = make_row(list_label, self.row_limit_list, None, gap_px=8)
         self.setLayout(
             make_column(
-                action_label, note_label, row_limit_row, self.totals_label, self.duration_label, self.table, gap_px=8
+                action_label,
+                note_label,
+                row_limit_row,
+                self.totals_label,
+                self.duration_label,
+                _add_reason_line(self.table),
+                gap_px=8,
             )
         )
         self._show_limited_plan()
@@ -161,7 +169,14 @@ class BulkProgressPage(QWidget):
             gap_px=8,
         )
         self.setLayout(
-            make_column(self._bar_layout, self.progress_label, self.result_counts_label, line, self.table, gap_px=8)
+            make_column(
+                self._bar_layout,
+                self.progress_label,
+                self.result_counts_label,
+                line,
+                _add_reason_line(self.table),
+                gap_px=8,
+            )
         )
         self._filter_rows()
 
@@ -227,7 +242,7 @@ def _make_bulk_row_table(
         accessible_name,
         hideable_columns=_HIDEABLE_COLUMN_NAMES,
         naming_columns=_NAMING_COLUMN_NAMES,
-        margin_px=12,
+        margin_px=_TABLE_MARGIN_PX,
     )
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(row_count, _MAX_TABLE_ROWS))
@@ -235,6 +250,11 @@ def _make_bulk_row_table(
         current_appearance().row_height("header") + visible_rows * current_appearance().row_height() + 2
     )
     return table
+
+
+def _add_reason_line(table: FittedTable) -> QWidget:
+    """Return a widget with the table and, below it, the reason of the current row if the table cuts it off."""
+    return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX)
 
 
 def _make_bulk_row_columns(

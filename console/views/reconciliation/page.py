@@ -20,6 +20,7 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
@@ -126,7 +127,8 @@ class ReconcilePage(Page):
         ColumnWidthStorage(self.context, self.table, "reconcile")
         self.table_stack = QStackedWidget()
         self.empty_state: QWidget = QWidget()
-        self.table_stack.addWidget(self.table)
+        self._table_pane = add_cut_text_line(self.table, ("verdict", "cause"))
+        self.table_stack.addWidget(self._table_pane)
         self.table_stack.addWidget(self.empty_state)
 
     def _build_layout(self) -> None:
@@ -270,7 +272,7 @@ class ReconcilePage(Page):
             self.rows.read_again()
         else:
             self._shown_run_and_tab = run_part
-            self.table_stack.setCurrentWidget(self.table)
+            self.table_stack.setCurrentWidget(self._table_pane)
             self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_difference_reader(*run_part)))
 
     @Slot(int)
@@ -283,7 +285,7 @@ class ReconcilePage(Page):
         if self.rows.is_complete and self.rows.row_count == 0:
             self._show_empty_state()
         else:
-            self.table_stack.setCurrentWidget(self.table)
+            self.table_stack.setCurrentWidget(self._table_pane)
             if self.table.current_item is None:
                 self.table.go_to_first()
             if self._must_focus_table and self.focusWidget() is self.list_runs_button:
@@ -319,7 +321,7 @@ class ReconcilePage(Page):
 
     @property
     def current_difference(self) -> DifferenceItem | None:
-        row = self.table.current_item if self.table_stack.currentWidget() is self.table else None
+        row = self.table.current_item if self.table_stack.currentWidget() is self._table_pane else None
         return row if isinstance(row, DifferenceItem) else None
 
     @Slot(object)

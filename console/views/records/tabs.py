@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
 from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
+from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_column
@@ -68,7 +69,7 @@ class RecordTabs(QWidget):
             *kind_tabs,
             RecordTab("notes", self._note_list, (self._note_list,)),
             RecordTab("evidence", self._evidence_view, self._evidence_view.focus_stops),
-            RecordTab("audit", self._audit_table, (self._audit_table,)),
+            RecordTab("audit", add_cut_text_line(self._audit_table, ("what",)), (self._audit_table,)),
         )
         for tab in self._tabs:
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)

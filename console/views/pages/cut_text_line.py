@@ -1,0 +1,65 @@
+"""The line below a list that shows the texts which the columns of the list cut off."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from console.views.pages.fitted_table import FittedTable
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_column
+
+
+class CutTextLine(Surface):
+    """For the current row of a table: the whole text of each cell that its column cuts off, after the title of the
+    column. The line is hidden while the table shows all of these texts whole.
+
+    `column_keys` are the columns of sentences. `margin_px` is the distance from the left and the right edge.
+    """
+
+    def __init__(self, table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> None:
+        super().__init__(edge="top")
+        self._table, self._column_keys = table, tuple(column_keys)
+        self._labels: dict[str, tuple[TextLabel, TextLabel]] = {}
+        margin = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
+        grid = QGridLayout(self)
+        grid.setContentsMargins(margin, 6, margin, 6)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        titles = {column.key: column.title for column in table.rows.columns}
+        for row_index, key in enumerate(self._column_keys):
+            title_label = TextLabel(titles[key], "small", "muted")
+            text_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
+            grid.addWidget(title_label, row_index, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(text_label, row_index, 1)
+            self._labels[key] = title_label, text_label
+        self.hide()
+        table.current_changed.connect(self._show_cut_texts)
+        table.columns_fitted.connect(self._show_cut_texts)
+        table.rows.changed.connect(self._show_cut_texts)
+
+    def get_text(self, column_key: str) -> str:
+        """Return the text that is shown for this column; "" if its cell shows the whole text."""
+        return self._labels[column_key][1].plain
+
+    @Slot()
+    def _show_cut_texts(self) -> None:
+        row = self._table.current_item
+        columns = {column.key: column for column in self._table.rows.columns}
+        for key, labels in self._labels.items():
+            is_cut = row is not None and self._table.is_cell_cut(key, row)
+            labels[1].show_text(columns[key].text(row) if is_cut else "")
+            for label in labels:
+                label.setVisible(bool(labels[1].plain))
+        self.setVisible(any(text_label.plain for _, text_label in self._labels.values()))
+
+
+def add_cut_text_line(table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> QWidget:
+    """Return a widget with the table and, below it, the line for these columns. The table gets the widget's focus."""
+    widget = QWidget()
+    layout = make_column(table, CutTextLine(table, column_keys, margin_px=margin_px), gap_px=0)
+    layout.setStretch(0, 1)
+    widget.setLayout(layout)
+    widget.setFocusProxy(table)
+    return widget
