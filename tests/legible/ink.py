@@ -141,7 +141,7 @@ def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
     for label in root.findChildren(QLabel):
         if not label.isVisible() or not label.text():
             continue
-        shown = _ink_of_label(label)
+        shown = ink_of_label(label)
         if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
             continue
         whole = _ink_with_room(label)
@@ -157,7 +157,8 @@ def _is_cut(shown: QRect, whole: QSize, room: QRect) -> bool:
     return lacking > 1 or (lacking == 1 and not room.adjusted(1, 1, -1, -1).contains(shown))
 
 
-def _ink_of_label(label: QLabel) -> QRect:
+def ink_of_label(label: QWidget) -> QRect:
+    """Return the rectangle of the ink of a label or another widget that paints a text, in its own coordinates."""
     image = QImage(label.size(), QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
     label.render(image, QPoint(), QRegion(), QWidget.RenderFlag(0))
@@ -182,6 +183,6 @@ def _ink_with_room(label: QLabel) -> QRect:
             copy.resize(width, copy.heightForWidth(width) + 2 * _MARGIN_PX)
         else:
             copy.resize(copy.sizeHint() + QSize(_MARGIN_PX, _MARGIN_PX))
-        _roomy_inks[key] = _ink_of_label(copy)
+        _roomy_inks[key] = ink_of_label(copy)
         copy.deleteLater()
     return _roomy_inks[key]

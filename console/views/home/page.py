@@ -92,7 +92,7 @@ class HomePage(Page):
         translate = context.translate
         self.head = self.make_page_head(translate("screen.home"))
         self.add_content(self.head)
-        self.add_bar_container()
+        self.add_bar_container(gap_below_px=16)  # the distance between the panels
         self._own_column, self._provider_column = QWidget(self), QWidget(self)
         self.own_work_panel = CountPanel(translate("home.my_work"), self._own_column)
         self.first_tasks_panel = FirstTasksPanel(context, self._provider_column)

@@ -247,12 +247,13 @@ class BarContainer(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.gap_below_px = 8  # below the last bar
         self._box = make_column(gap_px=8)
         self.setLayout(self._box)
 
     def add_bar(self, bar: NotificationBar) -> None:
         margin = tokens().px("spacing", "page_margin")
-        self._box.setContentsMargins(margin, 8, margin, 8)
+        self._box.setContentsMargins(margin, 8, margin, self.gap_below_px)
         self._box.addWidget(bar)
 
     def remove_bar(self, bar: NotificationBar) -> None:
@@ -331,9 +332,11 @@ class Page(QWidget):
                 self._layout.addWidget(self.bars_below)
             self.bars_below.show()
 
-    def add_bar_container(self, layout: QBoxLayout | None = None) -> None:
+    def add_bar_container(self, layout: QBoxLayout | None = None, *, gap_below_px: int = 8) -> None:
         """Add the container of the notification bars that belong to the page's contents. It is placed below
-        everything that `layout` (by default the layout of the page) contains at the time of the call."""
+        everything that `layout` (by default the layout of the page) contains at the time of the call. `gap_below_px`
+        is the distance in px between its last bar and what stands below."""
+        self._bars_above.gap_below_px = gap_below_px
         (self._layout if layout is None else layout).addWidget(self._bars_above)
         self._bars_above.show()
 

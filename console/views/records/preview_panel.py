@@ -21,6 +21,7 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.base import (
+    BorderEdge,
     ElidedLabel,
     IconLabel,
     Surface,
@@ -99,9 +100,12 @@ class RecordPreview(Surface):
         content.setLayout(layout)
         layout.addWidget(self._make_header(item.record, content))
         layout.addWidget(self._make_state_section(item, content))
+        fact_list = self._make_facts(item.record, content)
         if isinstance(item.record, Payment):
-            layout.addWidget(self._make_sides_section(item.record, content))
-        layout.addWidget(self._make_facts_section(item.record, content))
+            side_list = self._make_sides(item.record, content)
+            side_list.align_values_with(fact_list)
+            layout.addWidget(_make_section(side_list, content, edge="bottom"))
+        layout.addWidget(_make_section(fact_list, content))
         self._event_column = make_column(gap_px=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
         event_panel = Surface(content, edge="top")
         event_panel.setLayout(self._event_column)
@@ -187,14 +191,13 @@ class RecordPreview(Surface):
         section.setLayout(layout)
         return section
 
-    def _make_sides_section(self, record: Payment, parent: QWidget) -> QWidget:
-        """Return a widget with the state of a payment in this database, at the provider and in the order. A state
+    def _make_sides(self, record: Payment, parent: QWidget) -> FactList:
+        """Return a list with the state of a payment in this database, at the provider and in the order. A state
         that contradicts another one is marked. The provider's own word for the state is left out, because it is a
         code."""
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
-        section = Surface(parent, edge="bottom")
-        fact_list = FactList(parent=section)
+        fact_list = FactList(parent=parent)
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
@@ -209,8 +212,7 @@ class RecordPreview(Surface):
             state_row.addWidget(amount_label, 0, Qt.AlignmentFlag.AlignTop)
             state_widget.setAccessibleName(side.format_spoken_text())
             fact_list.add_fact(side.name, state_widget)
-        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return section
+        return fact_list
 
     def _read_newest_events(self, record: ShownRecord) -> None:
         """Read the newest events of the record's timeline in the background, and show them unless the panel shows
@@ -301,15 +303,13 @@ class RecordPreview(Surface):
         button.clicked.connect(requested_signal)
         return bind_button_to_right(self._context, button, right_name)
 
-    def _make_facts_section(self, record: ShownRecord, parent: QWidget) -> QWidget:
-        section = QWidget(parent)
-        fact_list = FactList(parent=section)
+    def _make_facts(self, record: ShownRecord, parent: QWidget) -> FactList:
+        fact_list = FactList(parent=parent)
         if isinstance(record, CreditCheck):
             self._add_check_facts(record, fact_list)
         else:
             self._add_money_facts(record, fact_list)
-        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return section
+        return fact_list
 
     def _add_check_facts(self, record: CreditCheck, fact_list: FactList) -> None:
         context = self._context
@@ -350,6 +350,13 @@ class RecordPreview(Surface):
             ]
         for label, value in facts:
             fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wraps_lines=True, is_selectable=True))
+
+
+def _make_section(content: QWidget, parent: QWidget, *, edge: BorderEdge = "none") -> Surface:
+    """Return a section of the panel, with a line at this edge."""
+    section = Surface(parent, edge=edge)
+    section.setLayout(make_column(content, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
+    return section
 
 
 def _find_blocking_bar_wording_keys(record: ShownRecord) -> tuple[str, str] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -14,17 +15,19 @@ from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import ElidedLabel, TextLabel
-from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.base import ElidedLabel, TextLabel, make_column
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
 from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.display.record_parts import ExplanationForm, FactList, RecordSide, RecordSideStrip
-from console.views.widgets.window.notification_bars import ToastFrame, ToastStack
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
+from tests.legible.ink import ink_of_label
 from tests.support.hearing import listening
 
 Shown = Callable[[QWidget], QWidget]
@@ -154,6 +157,62 @@ def test_the_longest_label_of_facts_keeps_its_distance(
     longest, value = labels["Corporation number"], labels["2 9912 0206 3857"]
     end_of_label = longest.x() + longest.measure_line_width()
     assert value.x() >= end_of_label + 12 * scale - 1
+
+
+def find_baseline(label: QWidget, root: QWidget) -> int:
+    """Return where the letters of a text without descenders end, in px from the top of `root`."""
+    return label.mapTo(root, QPoint(0, 0)).y() + ink_of_label(label).bottom()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_facts_stand_at_equal_distances(show_widget: Shown, the_look: Appearance, scale: float) -> None:
+    """With and without a copy button, and each label at the height of its value."""
+    facts = FactList((("xxx", "xxx"), ("xxx", "xxx")))
+    for value in (CopyableId("xxx", "xxx", "Number"), CopyableId("xxx", "xxx", "Key"), TextLabel("xxx")):
+        facts.add_fact("xxx", value)
+    show_widget(facts)
+    the_look.set_text_scale(scale)
+    facts.resize(400, facts.sizeHint().height())
+    QApplication.processEvents()
+    labels = [label for label in facts.findChildren(TextLabel) if label.x() == 0 and label.parentWidget() is facts]
+    values = [label for label in facts.findChildren(TextLabel) if label not in labels]
+    baselines = [find_baseline(label, facts) for label in labels]
+    assert len({after - before for before, after in pairwise(baselines)}) == 1, baselines
+    for baseline, value in zip(baselines, values, strict=True):
+        assert abs(find_baseline(value, facts) - baseline) <= 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, the_look: Appearance, scale: float) -> None:
+    """At each text size, whichever list has the longest label."""
+    window, above, below = QWidget(), FactList((("Ours", "¥500"),)), FactList((("Number at the gateway", "0421"),))
+    above.align_values_with(below)
+    window.setLayout(make_column(above, below))
+    show_widget(window)
+    the_look.set_text_scale(scale)
+    window.resize(900, 200)
+    QApplication.processEvents()
+    places = {label.x() for label in window.findChildren(TextLabel) if label.plain in ("¥500", "0421")}
+    assert len(places) == 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, the_look: Appearance, scale: float) -> None:
+    bar = NotificationBar("xxx", "xxx", is_announced=False)
+    show_widget(bar)
+    the_look.set_text_scale(scale)
+    bar.resize(900, bar.sizeHint().height())
+    QApplication.processEvents()
+    bold, text = bar.findChildren(TextLabel)
+    assert find_baseline(bold, bar) == find_baseline(text, bar)
+
+
+def test_a_link_begins_where_a_label_begins(show_widget: Shown) -> None:
+    """In a column, or alone in a line below others, its first letter is not moved to the right."""
+    window, label, link = QWidget(), TextLabel("Open"), LinkButton("Open", has_arrow=True)
+    window.setLayout(make_column(label, link))
+    show_widget(window)
+    assert ink_of_label(link).left() == ink_of_label(label).left()
 
 
 def test_tabs_carry_their_counts() -> None:
@@ -433,7 +492,7 @@ def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
 
     qtbot.waitUntil(lambda: all(shown()))
     bar.resize(bar.sizeHint().width() + 60, bar.height())
-    bar.status_label.show_text("Searching... Esc ends the search.")
+    bar.status_label.show_text("Searching... Esc cancels the search.")
     qtbot.waitUntil(lambda: shown() == [True, True, False])
     qtbot.waitUntil(lambda: bar.status_label.width() >= bar.status_label.sizeHint().width())
     bar.status_label.show_text("")

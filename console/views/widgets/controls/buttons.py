@@ -366,7 +366,7 @@ class LinkButton(PaintedButton):
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
-        width = self._measure_text() + 4
+        width = self._measure_text() + 2
         width += current_appearance().icon_px(12) if self._has_arrow else 0
         width += measure_key_cap(self.key)[0] + 6 if self.key else 0
         return QSize(round(width), current_appearance().control_height("target_min"))
@@ -380,11 +380,11 @@ class LinkButton(PaintedButton):
         if self.underMouse() and self.isEnabled():
             text_colour = current_appearance().colour("accent_hover")
         painter.setPen(text_colour)
-        text_left = 2 if self._tone is None else 0  # an underlined figure begins where the label above it begins
-        draw_line_of_text(painter, text_left, self.height(), self.text(), self._role, is_bold=self._is_bold)
-        text_right = text_left + self._measure_text()
+        # The text begins at the left edge, as that of a label above it does.
+        draw_line_of_text(painter, 0, self.height(), self.text(), self._role, is_bold=self._is_bold)
+        text_right = self._measure_text()
         if self._tone is not None:
-            painter.fillRect(QRectF(text_left, self.height() - 1, text_right - text_left, 1), text_colour)
+            painter.fillRect(QRectF(0, self.height() - 1, text_right, 1), text_colour)
         if self._has_arrow:
             icon_px = current_appearance().icon_px(12)
             draw_cached_icon(

@@ -346,33 +346,62 @@ _FACT_GAP_PX = 12  # at text size 1
 
 class FactList(QWidget):
     """A list of labels (muted) and their values in two columns, for side panels and dialogs. `facts` are the first
-    lines, each as a pair of label and value."""
+    lines, each as a pair of label and value. All facts of one line have the same height: that of a value with a copy
+    button."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._lines: list[tuple[TextLabel, QWidget, QVBoxLayout]] = []
+        self._aligned_lists: tuple[FactList, ...] = (self,)
         self._form = _FactLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(4)
-        self._set_gap()
+        self._form.setVerticalSpacing(0)
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._fit_to_text_size()
         for label, value in facts:
             self.add_fact(label, TextLabel(value, wraps_lines=True, is_selectable=True))
 
-    def _set_gap(self) -> None:
-        """Set the gap between labels and values by the text size: a fixed one looks like a space between two words in
-        large text."""
+    def align_values_with(self, other: "FactList") -> None:
+        """Begin the values of both lists, which stand one below the other, at the same place."""
+        self._aligned_lists = other._aligned_lists = (self, other)
+        self._fit_to_text_size()
+
+    def _fit_to_text_size(self) -> None:
+        """Set the gap between labels and values by the text size, because a fixed one looks like a space between two
+        words in large text; and the heights and label widths of the lines."""
         self._form.setHorizontalSpacing(round(_FACT_GAP_PX * current_appearance().scale))
+        for line in self._lines:
+            _fit_fact_line(*line)
+        if len(self._aligned_lists) > 1:
+            labels = [label for fact_list in self._aligned_lists for label, _, _ in fact_list._lines]
+            width = max((label.measure_line_width() for label in labels), default=0)
+            for label in labels:
+                label.setMinimumWidth(max(_FORM_LABEL_WIDTH_PX, width))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self._set_gap()
+            self._fit_to_text_size()
 
     def add_fact(self, label: str, value: QWidget) -> None:
         """Add a label and its value at the end. For screen readers, the label names the value."""
         label_widget = _make_form_label(label)
         label_widget.setBuddy(value)
-        self._form.addRow(label_widget, value)
+        value_layout = make_column(value)
+        self._lines.append((label_widget, value, value_layout))
+        _fit_fact_line(label_widget, value, value_layout)
+        self._form.addRow(label_widget, value_layout)
+
+
+def _fit_fact_line(label: TextLabel, value: QWidget, value_layout: QVBoxLayout) -> None:
+    """Give a line of a FactList whose value is a text the height of a line with a button, and put its label at the
+    height of the value's first line."""
+    target_px = current_appearance().control_height("target_min")
+    extra_px = max(0, target_px - current_appearance().line_height("body"))
+    label.setContentsMargins(0, compute_half_leading_px("body") + extra_px // 2, 0, 0)
+    has_button = not isinstance(value, TextLabel) and value.sizeHint().height() >= target_px
+    above_px = 0 if has_button else extra_px // 2
+    value_layout.setContentsMargins(0, above_px, 0, 0 if has_button else extra_px - above_px)
 
 
 def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading_level: int = 2) -> QWidget:

@@ -12,7 +12,14 @@ from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, TextLabel, discard_widget, make_column, make_row
+from console.views.widgets.base import (
+    IconLabel,
+    TextLabel,
+    compute_half_leading_px,
+    discard_widget,
+    make_column,
+    make_row,
+)
 from console.views.widgets.controls.buttons import IconButton, KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
@@ -100,6 +107,8 @@ class NotificationBar(QFrame):
         self._text_layout.setDirection(top_to_bottom if is_text_below else side_by_side)
         self._text_layout.setSpacing(0 if is_text_below else 8)
         self._bold_label.set_wrapping(is_text_below or self._bold_label.measure_line_width() > available_width)
+        if not self._bold_label.wordWrap():  # on the baseline of the text beside it, which wraps
+            self._bold_label.setContentsMargins(0, compute_half_leading_px("body"), 0, 0)
         self._bold_label.setVisible(bool(self._bold_label.plain))  # an empty label would leave a gap before the text
         self._text_label.setVisible(bool(self._text_label.plain))
 
