@@ -73,7 +73,7 @@ class PdfComparisonPage(Page):
         self.page_index = 0
         self.title = TitleLabel()
         self.summary_label = TextLabel("", "body", "muted", wraps_lines=True)
-        self.page_position_label = TextLabel("", "data", "muted")
+        self.page_position_label = TextLabel("", "body", "muted")
         self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.old_version_label, self.new_version_label = (
             TextLabel("", "small", "muted", wraps_lines=True) for _ in range(2)

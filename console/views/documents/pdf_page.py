@@ -91,8 +91,8 @@ class PdfPage(Page):
         self._text_matches: list[tuple[int, int]] = []
         self.shows_text = self._has_read_text = False
         self.title = TitleLabel()
-        self.page_position_label = TextLabel("", "data", "muted")
-        self.zoom_label = TextLabel("", "data", "muted")
+        self.page_position_label = TextLabel("", "body", "muted")
+        self.zoom_label = TextLabel("", "body", "muted")
         self.match_position_label = TextLabel("", "small", "muted")
         self.page_view = PdfPageView(context.translate("pdf.page_image"))
         self.text_field = PdfTextField(context.translate("pdf.text_name"))

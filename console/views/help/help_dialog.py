@@ -51,6 +51,7 @@ class HelpDialog(DialogFrame):
             _make_term_columns(context),
             lambda term: term.name,
             translate("help.words"),
+            margin_px=12,
             get_group=self._make_row_group,
         )
         self._term_list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))

@@ -92,8 +92,10 @@ class DailyCloseSection(ReportSection):
         provider_label.setBuddy(self.provider_list)
         provider_choice = QWidget()
         provider_choice.setLayout(make_column(provider_label, self.provider_list, None, gap_px=4))
+        space_label = TextLabel("", "small")  # as high as the labels of the fields, at any text size
+        space_label.is_decoration = True
         button_area = QWidget()
-        button_area.setLayout(make_column(22, self.show_button, None, gap_px=0))
+        button_area.setLayout(make_column(space_label, self.show_button, None, gap_px=4))
         self.day_field.setMaximumWidth(180)
         header = Surface(edge="bottom")
         header_rows = make_column(

@@ -54,7 +54,7 @@ class UnlockForm(PasswordForm):
         locked_since_label = TextLabel(translate("lock.since", at=locked_since), "small", "muted", wraps_lines=True)
         heading = make_column(TextLabel(translate("lock.title"), "title"), locked_since_label, gap_px=2)
         person_name = make_column(
-            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(shown_name, "data", is_bold=True), gap_px=2
+            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(shown_name, is_bold=True), gap_px=2
         )
         person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person_list, gap_px=4)
         no_password_label = TextLabel(translate("lock.no_password"), "small", "muted", wraps_lines=True)
