@@ -75,9 +75,7 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
         )
         if since_instant
         else "",
-        source=context.translate(
-            "record.side.version_by", version=record.version, who=words.get_actor_name(changed_by, context)
-        )
+        source=context.translate("record.side.version_by", version=record.version, who=changed_by)
         if changed_by
         else version,
     )
