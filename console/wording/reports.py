@@ -56,7 +56,7 @@ def format_provider_success_summary(series: ProviderSeries, language: str) -> st
     """
     paid_count, unpaid_count = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
     share = format_percent(100 * paid_count / (paid_count + unpaid_count) if paid_count + unpaid_count else None)
-    return translate("reports.success.summary", language, percent=share, n=format_count(paid_count + unpaid_count))
+    return translate("reports.success.summary", language, percent=share, n=paid_count + unpaid_count)
 
 
 def format_provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ def test_words_and_json() -> None:
     trail = VerifiedTrail(1_204, AuditEntryPosition(3, at), AuditEntryPosition(1_210, at))
     english = format_verified_trail(trail, "en")
     assert english == (
-        "1,204 entries unbroken: first 3 at 2026-11-20 15:04:05 JST, last 1210 at 2026-11-20 15:04:05 JST."
+        "1,204 entries without a gap: from entry 3 (2026-11-20 15:04:05 JST) to entry 1210 (2026-11-20 15:04:05 JST)."
     )
     assert all(part in format_verified_trail(trail, "ja") for part in ("1,204", "2026-11-20 15:04:05 JST", "1210"))
     json = build_audit_verification_json(trail, lambda key, **_: key)

@@ -253,8 +253,8 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     assert "Daily close PayPay 2026-11-19" in first[0]
     assert "NOT YET FINAL: 2 outcomes are still unknown; no complete reconciliation covers this day." in first[0]
     assert "This is the first close of this day." in first[0]
-    for cells in ("Captured 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Captured 1 700.00 INR",
-                  "Captured less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
+    for cells in ("Paid in 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Paid in 1 700.00 INR",
+                  "Paid in less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
         assert cells in "\n".join(first), cells
     again, third = write("again.pdf"), write("third.pdf")
     assert again.read_bytes() == third.read_bytes()
@@ -278,7 +278,7 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
         ("reconciliation", ""): (None, "3 / 0"),
     }
     changed = "\n".join(pdf_text(write("changed.pdf")))
-    assert "JPY Captured 2 · ¥6,600 3 · ¥7,600" in changed
+    assert "JPY Paid in 2 · ¥6,600 3 · ¥7,600" in changed
     ((number,),) = place.sql("SELECT merchant_payment_id FROM payments WHERE id = 8")
     assert f"Unknown record Payment {number} –" in changed
     assert "Payment 8" not in changed

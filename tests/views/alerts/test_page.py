@@ -175,7 +175,7 @@ def test_what_can_be_done_with_the_current_one(the_look: object) -> None:
     closed = incident_of(LATE, state=IncidentState.CLOSED, closed_at=NOW)
     page._show_incident(closed)
     assert all(button.isHidden() for button in (page.take_button, page.resolve_button, page.snooze_button))
-    assert any("The money went back, or the order continues." in text for text in texts_of(page))
+    assert any("The money was returned, or the order continues." in text for text in texts_of(page))
 
 
 def test_no_alerts_say_so(the_look: object) -> None:
