@@ -49,7 +49,7 @@ from console.wording.sentences import catalogue as wording
 ModelIndex = QModelIndex | QPersistentModelIndex
 CardGroup = tuple[str, tuple[ApprovalCard, ...]]
 WaitingProposals = tuple[WaitingProposal, ...]
-_CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 20, 9, 14
+_CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 24, 9, 14  # texts begin below the title of the page
 _UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
