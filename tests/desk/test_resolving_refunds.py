@@ -8,6 +8,7 @@ from console.domain.records import Certainty
 from console.sandbox.server import Sandbox
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
+from console.views.presenters.drafts import format_draft_sentence
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute, RefundRoute
@@ -58,6 +59,23 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     assert view.record.certainty is Certainty.UNKNOWN
     (kept,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]
     assert kept.summary == "[provider_reply] Their support says that it went through."
+
+
+def test_a_draft_of_evidence_is_named_by_its_record(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """Home says what the draft is and which record it is about, and not the title of the dialog as well."""
+    refund, person = unknown(seats, sandbox), sit()
+    person.frame.show_route(RefundRoute(refund.id))
+    page = person.page(RefundPage)
+    person.until(lambda: page.view is not None)
+    person.press("E")
+    dialog = person.dialog(ResolveMoneyDialog)
+    dialog.form.kind_buttons["text"].setChecked(True)
+    dialog.form.text_field.edit.setPlainText("Their support says that it went through.")  # type: ignore[union-attr]  # an area
+    dialog.reject()
+    (draft,) = person.opening.context.person_values.list_drafts()
+    assert draft.title == f"Refund R-{refund.id}"
+    sentence = format_draft_sentence(draft, person.opening.context)
+    assert sentence.startswith(f"Draft: resolution with evidence, Refund R-{refund.id}, stopped at the form (")
 
 
 def asked_providers(person: Person) -> list[str]:

@@ -43,11 +43,13 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         *,
         title: str,
         subtitle: str,
+        draft_title: str,
         call_label: str,
         provider: str,
     ) -> None:
-        """`call_label` is the name of the decision in messages. `provider` is the name of the provider that the
-        service calls during the decision; "" if it calls none."""
+        """`draft_title` is the name of the record in lists of drafts (see `format_draft_title`). `call_label` is the
+        name of the decision in messages. `provider` is the name of the provider that the service calls during the
+        decision; "" if it calls none."""
         translate = context.translate
         super().__init__(
             title,
@@ -62,7 +64,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._call_label, self._provider = call_label, provider
         self.form.changed.connect(self._update_main_button)
         kind, id = case_words.get_subject_kind_and_id(record)
-        self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.get_draft_inputs)
+        self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), draft_title, form.get_draft_inputs)
         body: QWidget = form
         if self._draft.bar is not None:
             body = QWidget()

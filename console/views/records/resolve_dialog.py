@@ -147,6 +147,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             parent,
             title=_format_dialog_title(context, record),
             subtitle=self._subtitle_text,
+            draft_title=_get_draft_title(context, record),
             call_label=context.translate("act.resolve", id=record.id),
             provider=ALARMBOX,
         )
@@ -215,6 +216,13 @@ def _format_dialog_title(context: WindowContext, record: CreditCheck | Operation
     if isinstance(record, CreditCheck):
         return context.translate("dialog.resolve.title", id=record.id)
     return context.translate("dialog.resolve.title_operation", operation=record.id)
+
+
+def _get_draft_title(context: WindowContext, record: CreditCheck | Operation) -> str:
+    """Return the name of the record in lists of drafts, which show a credit check by its corporation number."""
+    if isinstance(record, CreditCheck):
+        return record.corporation_number
+    return context.translate("operation_screen.named", operation=record.id)
 
 
 def _format_dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:

@@ -132,6 +132,7 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
             parent,
             title=context.translate("dialog.resolve_money.title", title=self._record_title),
             subtitle=_format_dialog_subtitle(context, record),
+            draft_title=self._record_title,
             call_label=context.translate("act.resolve_case", title=self._record_title),
             provider="",
         )
