@@ -20,7 +20,7 @@ from console.views.presenters import records as case_words
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, make_column, make_icon_row, make_row
 from console.views.widgets.controls.buttons import KeyButton, PaintedButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
@@ -530,9 +530,7 @@ class RefundRequestPanel(QScrollArea):
             )
             line = QWidget()
             line.setLayout(
-                make_row(
-                    IconLabel(badge.icon_name, badge.tone, 14), TextLabel(refund_sentence, wraps_lines=True), gap_px=6
-                )
+                make_icon_row(badge.icon_name, badge.tone, 14, TextLabel(refund_sentence, wraps_lines=True))
             )
             lines.append(line)
         panel = QWidget()

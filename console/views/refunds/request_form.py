@@ -16,7 +16,16 @@ from console.views.purchase.form import add_label
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, discard_widget, make_column, make_row
+from console.views.widgets.base import (
+    IconLabel,
+    Surface,
+    TextLabel,
+    ToneBox,
+    discard_widget,
+    make_column,
+    make_icon_row,
+    make_row,
+)
 from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
@@ -234,11 +243,8 @@ class RefundForm(QWidget):
         return group
 
     def _make_risk_signal_line(self, risk_signal: RiskSignal) -> QWidget:
-        line = make_row(
-            IconLabel("look_alike", "care", 14),
-            TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wraps_lines=True),
-            gap_px=8,
-        )
+        sentence_label = TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wraps_lines=True)
+        line = make_icon_row("look_alike", "care", 14, sentence_label, gap_px=8)
         link = refund_words.make_risk_signal_link(risk_signal, self._context)
         if link is not None:
             link.clicked.connect(self._open_risk_signal)

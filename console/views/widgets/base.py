@@ -101,6 +101,11 @@ class TextLabel(QLabel):
         """True if the font of the label already has the text size that the person has chosen."""
         return self.font().pixelSize() == self._get_role_font().pixelSize()
 
+    @property
+    def role(self) -> TextRoleName:
+        """The text role of the label."""
+        return self._role
+
     def set_role(self, role: TextRoleName) -> None:
         """Use the font of another text role from now on."""
         self._role = role
@@ -270,6 +275,14 @@ class IconLabel(QWidget):
         side_px = current_appearance().icon_px(self._px)
         top = (self.height() - side_px) / 2
         draw_cached_icon(QPainter(self), self._icon_name, 0, top, side_px, current_appearance().colour(self._tone))
+
+
+def make_icon_row(icon_name: str, tone: Tone, size_px: int, label: TextLabel, *, gap_px: int = 6) -> QHBoxLayout:
+    """Return a layout with an icon of `size_px` px beside the first line of a label that may have several lines."""
+    row = make_row(gap_px=gap_px)
+    row.addWidget(IconLabel(icon_name, tone, size_px, line_role=label.role), 0, Qt.AlignmentFlag.AlignTop)
+    row.addWidget(label, 1)
+    return row
 
 
 def set_style_property(widget: QWidget, property_name: str, value: object) -> None:

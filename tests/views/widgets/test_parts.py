@@ -15,7 +15,7 @@ from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import ElidedLabel, TextLabel, make_column
+from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
@@ -205,6 +205,25 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, the_look: 
     QApplication.processEvents()
     bold, text = bar.findChildren(TextLabel)
     assert find_baseline(bold, bar) == find_baseline(text, bar)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_sign_of_an_error_stands_beside_its_first_line(
+    show_widget: Shown, the_look: Appearance, scale: float
+) -> None:
+    """Not between the lines of a sentence that is longer than its field is wide."""
+    field = Field("Amount")
+    field.show_error("At most this can be refunded.")
+    show_widget(field)
+    the_look.set_text_scale(scale)
+    field.setFixedWidth(round(120 * scale))
+    field.resize(field.width(), field.heightForWidth(field.width()))
+    QApplication.processEvents()
+    (sign,) = (icon for icon in field.findChildren(IconLabel) if icon.isVisible())
+    label = next(label for label in field.findChildren(TextLabel) if label.plain.startswith("At most"))
+    line_px = current_appearance().line_height("small")
+    assert label.height() >= 2 * line_px
+    assert abs(sign.geometry().center().y() - (label.y() + line_px / 2)) <= 2 * scale
 
 
 def test_a_link_begins_where_a_label_begins(show_widget: Shown) -> None:

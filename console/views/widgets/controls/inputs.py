@@ -107,7 +107,7 @@ class Field(QWidget):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.label = TextLabel(label, "small", "muted")
         self.label.setBuddy(self.edit)
-        self._message_icon = IconLabel("square_bang", "bad", 12)
+        self._message_icon = IconLabel("square_bang", "bad", 12, line_role="small")
         self._message_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._message_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._symbol_label = TextLabel(currency_symbol, "body", "muted")
@@ -124,6 +124,7 @@ class Field(QWidget):
             self._inner_layout.addWidget(self._inside_label)
             self.edit.setLayout(self._inner_layout)
         self.message_row = make_row(self._message_icon, self._message_label, gap_px=6)
+        self.message_row.setAlignment(self._message_icon, Qt.AlignmentFlag.AlignTop)  # beside the first line
         self.setLayout(make_column(self.label, self.edit, self.message_row, gap_px=4))
         self.show_text_inside("")
         self.show_hint("")
