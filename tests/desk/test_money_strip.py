@@ -1,14 +1,21 @@
 """The amounts below a payment: each opens its rows, and is copied as a plain number."""
 
+from typing import Any
+
 from PySide6.QtGui import QGuiApplication
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.views.money.base_page import MoneyPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
-from console.views.runtime.routes import PaymentRoute, RefundRoute
+from console.views.runtime.routes import OrderRoute, PaymentRoute, RefundRoute
 from console.views.widgets.base import TextLabel
+from console.wording.sentences.formats import format_instant
 from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.desk.test_evidence import order_of
 from tests.support.money_desks import ask, paid
 
 
@@ -76,3 +83,32 @@ def test_the_newest_note_stands_beside_the_facts(sit: Sit, console: Console, san
     refund_page = person.page(RefundPage)
     person.until(lambda: refund_page.view is not None)
     assert not any(text.startswith("Notes") for text in read_panel(refund_page))
+
+
+def test_the_panel_names_who_has_taken_the_record(sit: Sit, seats: Seats, console: Console, sandbox: Sandbox) -> None:
+    """On the pages of payments, orders and refunds; and until when. It says so if nobody has."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = ask(console, payment.id, 8_500)
+    order_id = order_of(seats)
+    person = sit()
+    for kind, route in (
+        ("payment", PaymentRoute(payment.id)),
+        ("order", OrderRoute(order_id)),
+        ("refund", RefundRoute(refund.id)),
+    ):
+        person.frame.show_route(route)
+        page = person.page(MoneyPage)
+        wait_for_taker(person, page, "Nobody")
+        take = console.recovery.take(kind, route.id)
+        page.refresh("taken")
+        wait_for_taker(person, page, f"op-a until {format_instant(take.until, 'clock')}")
+
+
+def wait_for_taker(person: Person, page: MoneyPage[Any], taker: str) -> None:
+    person.until(lambda: read_taker(page) == taker)
+
+
+def read_taker(page: MoneyPage[Any]) -> str:
+    """The text beside the label "Taken by"; "" if the record isn't read yet."""
+    texts = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
+    return texts[texts.index("Taken by") + 1] if "Taken by" in texts else ""

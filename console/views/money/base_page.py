@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout,
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
-from console.domain.tasks.records import Note
+from console.domain.tasks.records import Note, Take
 from console.views.money.tabs import MoneyTabs
 from console.views.money.unmasking import PayerUnmasking
 from console.views.presenters import money_view as money_facts
@@ -184,6 +184,15 @@ class MoneyPage(RecordPage[MoneyView]):
         widget is None if the provider has sent no code."""
         label = self.context.translate("field.gateway_code")
         return label, self.make_copyable_fact("gateway_code", record.provider_state)
+
+    def make_taker_fact(self, take: Take | None) -> tuple[str, str]:
+        """Return the label and the text with the person who has taken the record and the end of the take; for None,
+        the text says that nobody has taken it."""
+        translate = self.context.translate
+        if take is None:
+            return translate("column.taken_by"), translate("record.taker.nobody")
+        taker = get_actor_name(take.person, self.context)
+        return translate("column.taken_by"), translate("record.taker", who=taker, until=take.until)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

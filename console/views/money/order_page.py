@@ -70,6 +70,7 @@ class OrderPage(MoneyPage[OrderDetails]):
             (translate("field.currency"), record.currency),
             (translate("field.created_at"), wording.format_instant(record.created_at) if record.created_at else None),
             (translate("field.version"), str(record.version)),
+            self.make_taker_fact(details.taken),
         )
         self.show_facts_panel(translate("case.this_order"), facts, details.notes)
 

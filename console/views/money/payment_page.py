@@ -134,12 +134,13 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.make_code_fact(record),
             (translate("field.currency"), record.currency),
             (translate("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
+            self.make_taker_fact(details.taken),
         ]
         if expires_at:
             facts.insert(3, (translate("field.expires_at"), expires_at))
         if details.set_asides:
             set_aside_amount = wording.format_amount(record.set_aside_minor, record.currency)
-            facts.append((translate("money.part.set_aside"), set_aside_amount))
+            facts.insert(-1, (translate("money.part.set_aside"), set_aside_amount))
         self.show_facts_panel(translate("case.this_payment"), make_fact_list(*facts), details.notes)
 
     def list_helpful_actions(self, details: PaymentDetails) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ class RefundPage(MoneyPage[RefundDetails]):
             self.make_code_fact(record),
             (translate("field.sent"), self._format_sending_time(details)),
             (translate("field.version"), str(record.version)),
+            self.make_taker_fact(details.taken),
         )
         self.show_facts_panel(translate("case.this_refund"), facts, details.notes)
 
