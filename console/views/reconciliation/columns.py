@@ -85,13 +85,17 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         key=len,
     )
 
-    def make_count_column(column_name: str, get_count: Callable[[ReconciliationRunItem], int]) -> Column:
+    def make_count_column(
+        column_name: str,
+        get_count: Callable[[ReconciliationRunItem], int],
+        format_count: Callable[[int, ReconciliationRunItem], str] = words.format_run_count,
+    ) -> Column:
         title = translate(f"reconcile.part.{column_name}")
         return Column(
             column_name,
             title,
             max(72, measure_column_width(title, 20)),
-            lambda item: wording.format_count(get_count(item)),
+            lambda item: format_count(get_count(item), item),
             "amount",
         )
 
@@ -104,8 +108,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         Column("provider", translate("column.provider"), 96, lambda item: get_provider_name(item.provider, context)),
         Column("state", translate("column.state"),
                measure_column_width(longest_word, 16 + _STATE_ICON_AND_MARGINS_PX), make_state_cell, "state"),
-        make_count_column("rows", lambda item: item.compared_count),
-        make_count_column("agree", lambda item: item.matched),
+        make_count_column("rows", lambda item: item.compared_count, lambda count, _item: wording.format_count(count)),
+        make_count_column("agree", lambda item: item.matched, lambda count, _item: wording.format_count(count)),
         make_count_column("differ", lambda item: item.differing_count),
         make_count_column("only_ours", lambda item: item.missing_there),
         make_count_column("only_theirs", lambda item: item.imported),

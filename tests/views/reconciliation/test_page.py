@@ -13,6 +13,7 @@ from console.domain.reconciliation.service_results import RunState
 from console.domain.records import Person
 from console.domain.tasks.records import ReconciliationVerdict
 from console.views.presenters import reconciliation as words
+from console.views.reconciliation.columns import make_run_columns
 from console.views.reconciliation.page import ReconcilePage
 from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.context import Toast, WindowContext
@@ -20,6 +21,7 @@ from console.views.runtime.routes import PaymentRoute, ReconcileRoute, Reconcile
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.sentences.formats import NO_VALUE, format_count
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import window_context
 from tests.views.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileServices, difference, run, view
@@ -280,6 +282,17 @@ def test_who_only_reads(show_page: Show) -> None:
         assert not button.isEnabled()
         assert "op-c" in button.reason
     assert page.footer.open_button.isEnabled()
+
+
+@pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
+def test_the_list_leaves_open_what_a_failed_run_has_not_read(state: RunState, shown: str) -> None:
+    """As the page of the run does: a failed run has not read everything, so that there may be differences."""
+    item = run(2, state=state, different_amount=0, missing_there=0, imported=0)
+    cells = {column.key: column.cell(item) for column in make_run_columns(window_context())}
+    assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
+        ("differ", "only_ours", "only_theirs"), shown
+    )
+    assert cells["rows"] == format_count(item.compared_count)
 
 
 def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
