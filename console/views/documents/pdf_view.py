@@ -196,13 +196,17 @@ def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: Q
     own at the edge. On a small page, columns and signs are smaller. `mark_rect` and `sheet` are the rectangles of
     mark and page in px. The page is always white, so the colours are those of the light theme."""
     colour = QColor(tokens().get_colours("light")[mark.tone])
-    frame = mark_rect.adjusted(-2, -2, 2, 2)
-    painter.setPen(QPen(colour, 3 if mark.is_current else 1.5))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRect(frame)
+    pen_px = 3 if mark.is_current else 1.5
+    margin_px = pen_px / 2 + 1  # the pen, which is centred on the frame, covers no letter
+    frame = mark_rect.adjusted(-margin_px, -margin_px, margin_px, margin_px)
     fill = QColor(colour)
     fill.setAlpha(70 if mark.is_current else 36)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)  # black letters stay black
     painter.fillRect(frame, fill)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    painter.setPen(QPen(colour, pen_px))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(frame)
     full_width, height = (current_appearance().icon_px(side) for side in (_MARK_SIGN_COLUMN_WIDTH_PX, 24))
     width = min(full_width, sheet.width() * _SIGN_AREA_SHARE_OF_PAGE_WIDTH / max(len(signs), 1))
     font = QFont(current_appearance().font("caption"))

@@ -41,3 +41,27 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
         rows = range(round(middle) - 14, round(middle) + 14)
         margin = range(page_left + 2, page_left + round(page_width * LEFT_MARGIN))
         assert any(picture.pixelColor(x, y) != PAPER for x in margin for y in rows), "no sign"
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+def test_a_narrow_mark_leaves_its_letter_readable(qtbot: QtBot, is_current: bool) -> None:
+    """The frame of a mark around one digit covers no pixel of it, and the fill leaves black letters black."""
+    view = PdfPageView("page")
+    qtbot.addWidget(view)
+    view.resize(400, 500)
+    page = QImage(400, 560, QImage.Format.Format_RGB888)
+    page.fill(PAPER)
+    letter = range(200, 206), range(100, 110)
+    for x in letter[0]:
+        for y in letter[1]:
+            page.setPixelColor(x, y, QColor("black"))
+    box = (200 / 400, 100 / 560, 206 / 400, 110 / 560)
+    mark = PdfPageMark(box, "≠", "care", is_current)
+    view.show_marked_page(PageImage(400, 560, bytes(page.constBits())), 400, [mark], "page")
+    view.show()
+    qtbot.waitExposed(view)
+    sheet = view.widget()
+    assert sheet is not None
+    picture = sheet.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    dark = sum(picture.pixelColor(x, y).lightness() < 5 for x in range(sheet.width()) for y in range(sheet.height()))
+    assert dark == len(letter[0]) * len(letter[1])
