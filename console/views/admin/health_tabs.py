@@ -13,6 +13,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.service_results import HealthCheck
 from console.domain.tasks.intervals import is_overdue, is_running
 from console.domain.tasks.records import ScheduledTask
+from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
@@ -86,15 +87,15 @@ def make_health_check_columns(context: WindowContext) -> list[Column]:
 
 def make_due_task_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the tab with the worker's tasks: name, state, interval, the last and the next run,
-    and the last error."""
-    translate = context.translate
+    and the last error. The times have seconds, because many tasks run every few seconds."""
+    translate, time_width = context.translate, measure_column_width("2026-11-20 15:04:05 JST", 20)
 
     def make_state_cell(row: DueTaskRow) -> StateCell:
         icon_name, tone = _ICON_AND_TONE_BY_TASK_STATE[row.state]
         return StateCell(translate(f"admin.task.{row.state}"), icon_name, tone)
 
     def make_last_run_cell(row: DueTaskRow) -> str:
-        return translate("admin.at", at=row.task.ended_at) if row.task.ended_at is not None else ""
+        return wording.format_instant(row.task.ended_at) if row.task.ended_at is not None else ""
 
     return [
         Column(
@@ -106,9 +107,9 @@ def make_due_task_columns(context: WindowContext) -> list[Column]:
         Column("state", translate("column.state"), 130, make_state_cell, "state"),
         Column("every", translate("admin.column.every"), 110,
                lambda row: wording.format_duration(row.task.interval, context.language), "amount"),
-        Column("last", translate("admin.column.last_run"), 160, make_last_run_cell, "data"),
-        Column("next", translate("admin.column.next_run"), 160,
-               lambda row: translate("admin.at", at=row.task.next_at), "data"),
+        Column("last", translate("admin.column.last_run"), time_width, make_last_run_cell, "data"),
+        Column("next", translate("admin.column.next_run"), time_width,
+               lambda row: wording.format_instant(row.task.next_at), "data"),
         Column("error", translate("admin.column.last_error"), 200,
                lambda row: _format_last_error(row, context), is_stretched=True),
     ]  # fmt: skip

@@ -24,6 +24,15 @@ def test_what_needs_a_look_is_named() -> None:
     assert DueTaskRow(begun, is_overdue=False).state == "running"
 
 
+def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
+    """A task that runs every 5 s has two different times."""
+    now = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+    task = ScheduledTask("probes", timedelta(seconds=5), now + timedelta(seconds=5), now, now)
+    row = DueTaskRow(task, is_overdue=False)
+    cells = {column.key: column.cell(row) for column in make_due_task_columns(window_context())}
+    assert {cells["last"], cells["next"]} == {"2026-11-20 15:04:05 JST", "2026-11-20 15:04:10 JST"}
+
+
 @pytest.mark.parametrize("code", [*ErrorCode, "from_a_newer_version"])
 def test_an_error_is_told_in_words(code: str) -> None:
     """The table has the event without its code; the detail below has both. An unknown code is a program error."""
