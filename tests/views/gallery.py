@@ -216,7 +216,7 @@ def rows() -> QWidget:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
     columns = [
-        make_check_box_column(),
+        make_check_box_column("選択"),
         Column("what", "行の様子", 136, lambda item: item[0], is_muted=True),
         Column("order", "注文", 84, lambda item: "A-10442", "data"),
         Column("corporation", "法人", 172, lambda item: "みなも堂印刷", is_stretched=True),

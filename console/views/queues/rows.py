@@ -102,7 +102,11 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
     has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner_column = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner_column]
+    columns = [
+        make_check_box_column(context.translate("key.choose")),
+        *_make_record_columns(context, queue, is_grouped=has_groups),
+        owner_column,
+    ]
     optional_keys = {
         *_OPTIONAL_COLUMN_KEYS,
         *(("certainty",) if queue in _QUEUES_NAMED_AFTER_CERTAINTY else ()),

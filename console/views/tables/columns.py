@@ -52,8 +52,9 @@ class Column:
     the free width of the table: as much as its cells need, or all of it if it is the last column. With `is_muted`,
     its text has the muted colour. `spoken` returns the text for screen readers if it must differ from the cell's
     text; for "", the screen reader leaves the cell out. `full_text` returns the text that the cell abbreviates, such
-    as the instant of an age, for the tooltip and as the description of the cell. A table whose columns a person can
-    choose shows a column that `is_optional` only if the person has chosen it.
+    as the instant of an age, for the tooltip and as the description of the cell. `spoken_title` is the title for
+    screen readers if the column has none on screen. A table whose columns a person can choose shows a column that
+    `is_optional` only if the person has chosen it.
     """
 
     key: str
@@ -66,6 +67,7 @@ class Column:
     spoken: Callable[[Any], str] | None = None
     is_optional: bool = False
     full_text: Callable[[Any], str] | None = None
+    spoken_title: str = ""
 
     @property
     def is_right_aligned(self) -> bool:
@@ -115,6 +117,7 @@ def format_cell_as_plain_text(cell: Cell) -> str:
     return cell
 
 
-def make_check_box_column(width_px: int = 44) -> Column:
-    """Return the column of check boxes, with which the person selects rows. `width_px` is in px at text scale 1.0."""
-    return Column("check", "", width_px, lambda _: "", "check", spoken=lambda _: "")
+def make_check_box_column(spoken_title: str, width_px: int = 44) -> Column:
+    """Return the column of check boxes, with which the person selects rows. It has no title on screen; `spoken_title`
+    is its title for screen readers. `width_px` is in px at text scale 1.0."""
+    return Column("check", "", width_px, lambda _: "", "check", spoken=lambda _: "", spoken_title=spoken_title)

@@ -155,9 +155,10 @@ class PageCacheModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ItemRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
             return None
-        if role in (_ItemRole.DisplayRole, _ItemRole.AccessibleTextRole):
-            return self.columns[section].title
-        return None
+        column = self.columns[section]
+        if role == _ItemRole.AccessibleTextRole:
+            return column.spoken_title or column.title
+        return column.title if role == _ItemRole.DisplayRole else None
 
     def cell(self, row: int, column: int) -> Cell | RowGroup | None:
         """Return the value that a delegate paints at this position: the cell of a row, the RowGroup of a heading,

@@ -216,5 +216,7 @@ def list_visible_children(widget: QWidget) -> list[QWidget]:
 
 def _has_no_spoken_text(widget: QWidget) -> bool:
     """Return True for a widget that a screen reader skips: an icon beside a word, or an empty label."""
-    is_empty_label = isinstance(widget, QLabel) and not widget.text() and not widget.accessibleName()
-    return is_empty_label or getattr(widget, "is_decoration", False)
+    is_label = isinstance(widget, QLabel) and not widget.text()
+    is_text = getattr(widget, "accessible_role", None) == QAccessible.Role.StaticText
+    is_empty = (is_label or (is_text and not isinstance(widget, QLabel))) and not widget.accessibleName()
+    return is_empty or getattr(widget, "is_decoration", False)

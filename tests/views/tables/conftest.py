@@ -35,7 +35,7 @@ class Store:
 
 
 COLUMNS = (
-    make_check_box_column(),
+    make_check_box_column("Select"),
     Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min"), "age"),
     Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
     Column(

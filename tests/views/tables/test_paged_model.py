@@ -233,9 +233,10 @@ def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModel) -> Non
 
 @pytest.mark.parametrize("role", [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole])
 def test_headers_have_their_titles(watched_model: MakeModel, role: Qt.ItemDataRole) -> None:
-    """Each column is named, for eyes and for ears."""
-    model = watched_model(1).model
+    """Each column is named, for eyes and for ears; the one of the check boxes for ears alone."""
+    model, is_heard = watched_model(1).model, role == Qt.ItemDataRole.AccessibleTextRole
     assert model.headerData(2, Qt.Orientation.Horizontal, role) == "Record"
+    assert model.headerData(0, Qt.Orientation.Horizontal, role) == ("Select" if is_heard else "")
 
 
 steps = st.lists(

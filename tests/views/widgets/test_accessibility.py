@@ -172,6 +172,16 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
     assert names(node(window)) == ["hidden", "first", "second", "last"]
 
 
+def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
+    """A screen reader would stop at it and say nothing."""
+    window, elided = QWidget(), ElidedLabel("")
+    window.setLayout(make_row(TextLabel("Payer"), TextLabel(""), elided, Badge("", "question", "unknown")))
+    show(qtbot, window)
+    assert names(node(window)) == ["Payer"]
+    elided.show_text("****4040")
+    assert names(node(window)) == ["Payer", "****4040"]
+
+
 def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
     pages = QStackedWidget()
     for name in ("left", "shown"):
