@@ -1,14 +1,15 @@
-"""The focus is in sight on every screen and dialog: one visible widget has it, and its ring is drawn. The key that a
-button shows presses it.
+"""The focus is in sight on every screen and dialog: one visible widget has it, and its ring is drawn. It stays there
+when the page reads its data again, and no part of a window is ever shown as a window of its own, which would take it.
+The key that a button shows presses it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QWidget
 
 from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.routes import ReconcileRunsRoute
@@ -17,15 +18,36 @@ from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import Sit
 from tests.desk.rings import why_no_ring
 from tests.shots.bulk_scenes import BULK
+from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
+from tests.shots.registry_scenes import REGISTRY
+from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, UnpaintedStage
+from tests.shots.training_scenes import TRAINING
+from tests.shots.view_scenes import VIEWS
 from tests.support.furnished import furnished
 
-SCENES = {**MAIN, **MONEY, **RECONCILE, **REST, **BULK}
+SCENES = {
+    **MAIN, **MONEY, **RECONCILE, **REST, **BULK, **VIEWS, **REGISTRY, **REPORTS, **FURTHER, **TRAINING,
+}  # fmt: skip
 del SCENES["search"]  # its box is open only as long as its input has the focus: the line below it always stands
 del SCENES["menu"]  # a menu marks its entry and has no ring; the platform "offscreen" warns of its popup
+
+
+class StrayWindows(QObject):
+    """Notes each part of a window that is shown as a window of its own, because it has no parent yet."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        is_shown = event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow()
+        if is_shown and not isinstance(watched, QDialog | QMenu | QMainWindow):
+            self._note(f"{type(watched).__name__} was shown as a window of its own")
+        return False
 
 
 class WatchedStage(UnpaintedStage):
@@ -34,6 +56,8 @@ class WatchedStage(UnpaintedStage):
     def __init__(self, *how: object) -> None:
         super().__init__(*how)  # type: ignore[arg-type]  # as its base class
         self.faults: list[str] = []
+        self._stray_windows = StrayWindows(self.faults.append)
+        QApplication.instance().installEventFilter(self._stray_windows)  # type: ignore[union-attr]  # there is one
         self.window.activateWindow()
 
     def shoot(self, name: str) -> Path:
@@ -43,7 +67,29 @@ class WatchedStage(UnpaintedStage):
             self.faults.append(f"{name}: {fault}")
         if QApplication.activeModalWidget() is None:
             self.faults += (f"{name}: {cap}" for cap in caps_without_key(self.window))
+            self._read_again(name)
         return Path(name)
+
+    def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
+        """Not looked at: a menu has no ring."""
+
+    def _read_again(self, name: str) -> None:
+        """Have the page read its data again, as it does after another desk's change: the focus stays where it is, or
+        goes to what has taken the place of a list that was made anew."""
+        page = self.frame.current_page
+        if page is None or self.frame.window_cover.is_covered:
+            return
+        before = QApplication.focusWidget()
+        role = (type(before), before.accessibleName()) if before is not None else None
+        page.refresh("changed")
+        self.settle()
+        after = QApplication.focusWidget()
+        if after is None or (type(after), after.accessibleName()) != role:
+            self.faults.append(f"{name}: the focus went from {role} to {after} when the page was read again")
+
+    def close(self) -> None:
+        QApplication.instance().removeEventFilter(self._stray_windows)  # type: ignore[union-attr]  # there is one
+        super().close()
 
     def _is_active(self) -> bool:
         """A window manager gives the keyboard back to the window, or to the dialog over it."""

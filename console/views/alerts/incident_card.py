@@ -21,6 +21,7 @@ from console.views.widgets.base import (
     make_column,
     make_row,
     make_scroll_area,
+    set_visible_in_parent,
 )
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -84,7 +85,7 @@ class IncidentCard(Surface):
         state_label = TextLabel(
             incident_words.format_incident_state(incident, context.translate), "body", "care", wraps_lines=True
         )
-        state_label.setVisible(bool(state_label.plain))
+        set_visible_in_parent(state_label, bool(state_label.plain))
         owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wraps_lines=True)
         reason_label = TextLabel(
             alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), context),
@@ -92,7 +93,7 @@ class IncidentCard(Surface):
             wraps_lines=True,
             is_selectable=True,
         )
-        reason_label.setVisible(bool(reason_label.plain))
+        set_visible_in_parent(reason_label, bool(reason_label.plain))
         return title_label, subject_label, owner_label, state_label, reason_label
 
     def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:

@@ -20,7 +20,16 @@ from console.views.presenters import records as case_words
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, make_column, make_icon_row, make_row
+from console.views.widgets.base import (
+    IconLabel,
+    Surface,
+    TextLabel,
+    ToneBox,
+    make_column,
+    make_icon_row,
+    make_row,
+    set_visible_in_parent,
+)
 from console.views.widgets.controls.buttons import KeyButton, PaintedButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
@@ -351,8 +360,7 @@ class RefundRequestPanel(QScrollArea):
         if stale_sentence:
             reason_lines.addWidget(self._make_stale_answer_line(stale_sentence))
         box.setLayout(reason_lines)
-        if not count:
-            box.hide()
+        set_visible_in_parent(box, bool(count))
         panel.setLayout(make_column(head, box, gap_px=8))
         return panel
 

@@ -29,7 +29,7 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row
+from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -73,7 +73,7 @@ class BulkPlanPage(QWidget):
         list_label.setBuddy(self.row_limit_list)
         action_label = TextLabel(translate(f"bulk.what.{run.action.value}"), wraps_lines=True)
         note_label = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wraps_lines=True)
-        note_label.setVisible(run.words is not None)
+        set_visible_in_parent(note_label, run.words is not None)
         self.table = _make_bulk_row_table(
             context,
             _make_plan_columns(context, run.action),

@@ -4,7 +4,7 @@ disabled button stays visible and shows its reason, such as the names of the peo
 from PySide6.QtCore import QObject, Slot
 
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import TextLabel, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton
 
 
@@ -75,4 +75,4 @@ class DisabledReasonsLabel(TextLabel):
     def _show_reasons(self) -> None:
         reasons = dict.fromkeys(button.shown_reason for button in self._buttons if button.shown_reason)
         self.show_text("\n".join(reasons))
-        self.setVisible(bool(reasons))
+        set_visible_in_parent(self, bool(reasons))

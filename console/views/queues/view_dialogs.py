@@ -9,7 +9,7 @@ from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.base import TextLabel, make_column, set_visible_in_parent
 from console.views.widgets.controls.inputs import CheckBox, Field, LineEdit
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -48,7 +48,7 @@ class SaveViewDialog(DialogFrame):
         self.name_field = Field(translate("dialog.save_view.name"))
         self.team_box = CheckBox(translate("dialog.save_view.team"))
         self.replace_box = CheckBox(translate("dialog.save_view.replace"))
-        self.replace_box.setVisible(present_view is not None)
+        set_visible_in_parent(self.replace_box, present_view is not None)
         if present_view is not None:
             self.name_field.edit.setText(present_view.name)  # type: ignore[union-attr]  # a single-line input
             self.team_box.setChecked(present_view.is_team)

@@ -295,6 +295,16 @@ def set_style_property(widget: QWidget, property_name: str, value: object) -> No
         widget.update()
 
 
+def set_visible_in_parent(widget: QWidget, is_visible: bool) -> None:
+    """Show or hide a part of a window. A part that has no parent yet becomes visible together with its parent:
+    `setVisible` would show it as a window of its own for a moment, and this window would take the keyboard focus from
+    the window that the person works in."""
+    if is_visible and widget.parentWidget() is None:
+        widget.setAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide, False)
+    else:
+        widget.setVisible(is_visible)
+
+
 def make_scroll_area() -> QScrollArea:
     """Return a scroll area that scrolls only vertically. The widgets inside it can have the focus; the area itself
     can't."""

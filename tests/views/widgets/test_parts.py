@@ -15,7 +15,7 @@ from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column
+from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
@@ -525,3 +525,19 @@ def test_replaced_buttons_are_hidden_at_once(show_widget: Shown) -> None:
     show_widget(form)
     form.show_action_widgets(KeyButton("Probe"))
     assert [button.text() for button in form.findChildren(KeyButton) if button.isVisible()] == ["Probe"]
+
+
+@pytest.mark.parametrize("is_visible", [True, False])
+def test_a_part_is_never_a_window_of_its_own(qtbot: QtBot, is_visible: bool) -> None:
+    """Made, hidden and shown before it has a place in a window, it shows up with the window, or stays hidden."""
+    window, part = QWidget(), TextLabel("words")
+    qtbot.addWidget(window)
+    set_visible_in_parent(part, False)
+    set_visible_in_parent(part, True)
+    set_visible_in_parent(part, is_visible)
+    assert not part.isVisible()
+    window.setLayout(make_column(part))
+    window.show()
+    assert part.isVisible() == is_visible
+    set_visible_in_parent(part, not is_visible)
+    assert part.isVisible() != is_visible

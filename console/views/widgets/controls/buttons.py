@@ -12,7 +12,7 @@ from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import TextLabel, set_visible_in_parent
 
 ButtonKind = Literal["default", "primary", "danger", "tool", "inline", "search"]
 _HEIGHT_TOKEN_BY_KIND = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
@@ -312,7 +312,7 @@ class ReasonLabel(TextLabel):
     def _show_reason(self, reason: str) -> None:
         self.show_text(reason)
         if self._hides_itself:
-            self.setVisible(bool(reason))
+            set_visible_in_parent(self, bool(reason))
 
 
 class IconButton(PaintedButton):

@@ -41,6 +41,7 @@ from console.views.widgets.base import (
     make_column,
     make_row,
     make_scroll_area,
+    set_visible_in_parent,
 )
 from console.views.widgets.controls.buttons import IconButton, KeyButton, PaintedButton
 from console.views.widgets.controls.tabs import show_adjacent_tab
@@ -117,7 +118,7 @@ class DialogFrame(QDialog):
         self.cancel_button.setAutoDefault(True)
         self.cancel_button.clicked.connect(self.reject)
         self.main_button = KeyButton(main_button_text, kind=kind)
-        self.main_button.setVisible(bool(main_button_text))
+        set_visible_in_parent(self.main_button, bool(main_button_text))
         if self.submits_on_enter:
             self.main_button.show_key("Enter")
         self.main_button.reason_changed.connect(self._show_block_reason)
@@ -180,7 +181,7 @@ class DialogFrame(QDialog):
         self.setAccessibleName(title)
         self._title.show_text(title)
         self._subtitle.show_text(subtitle)
-        self._subtitle.setVisible(bool(subtitle))
+        set_visible_in_parent(self._subtitle, bool(subtitle))
 
     def show_content(self, content: QWidget) -> None:
         """Replace the content between title and footer, and set the height that it needs."""

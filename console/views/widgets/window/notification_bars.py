@@ -19,6 +19,7 @@ from console.views.widgets.base import (
     discard_widget,
     make_column,
     make_row,
+    set_visible_in_parent,
 )
 from console.views.widgets.controls.buttons import IconButton, KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -167,7 +168,7 @@ class FileButtons(QWidget):
     def show_path(self, path: str) -> None:
         """Set the path of the file that the two buttons use; "" hides the buttons."""
         self._path = path
-        self.setVisible(bool(path))
+        set_visible_in_parent(self, bool(path))
 
     @Slot()
     def _copy_path(self) -> None:
