@@ -79,6 +79,9 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
     """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal.
     `is_last_command`: the process ends after the command."""
     try:
+        # A window that SIGTERM ends has no answer, and the exit status of the signal until it has its own handler.
+        if is_last_command and arguments and "open" not in arguments:
+            interrupts.raise_at_sigterm()
         interrupts.release_held_interrupts()
         _run_command_or_window(arguments, writer, is_last_command=is_last_command)
     except (Exception, KeyboardInterrupt) as ending:
@@ -88,6 +91,9 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
         except KeyboardInterrupt:  # a second signal arrived before signals were ignored
             with interrupts.ignore_signals():
                 _write_failure(arguments, writer, ending)
+        interrupts.forget_interrupted_code()
+    if is_last_command:
+        interrupts.ignore_later_signals()
 
 
 def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:

@@ -53,11 +53,36 @@ _signal_state = _SignalState()
 
 
 def release_held_interrupts() -> None:
-    """Let Ctrl+C (SIGINT) act from now on. The program's entry point holds the signal back while modules are loaded.
-    If the person pressed Ctrl+C meanwhile, this call raises KeyboardInterrupt.
+    """Let Ctrl+C (SIGINT) and SIGTERM act from now on. The program's entry point holds these signals back while
+    modules are loaded. If the person pressed Ctrl+C meanwhile, this call raises KeyboardInterrupt.
     """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
+
+
+def raise_at_sigterm() -> None:
+    """Let SIGTERM raise KeyboardInterrupt like Ctrl+C from now on, unless the process ignores SIGTERM. The default
+    action would end the process without the answer of its command."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def ignore_later_signals() -> None:
+    """Ignore signals from now on: the process ends with the exit status of its answer."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows; Python reports a signal that comes meanwhile
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
+    for number in _HANDLED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def forget_interrupted_code() -> None:
+    """Let the process end with its own exit status after a KeyboardInterrupt that was caught.
+
+    Python notes an interrupt that ends code from a string, such as the methods of a dataclass while its module is
+    loaded. At the end of the process it then reports SIGINT as the cause (status 130), also if the exception was
+    caught. It forgets the note when it runs other code from a string.
+    """
+    eval("None")  # noqa: S307  # a constant
 
 
 def is_interrupt_pending() -> bool:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,14 +27,14 @@ class Finder:
             {action}
 
 sys.meta_path.insert(0, Finder())
-runpy.run_module("console", run_name="__main__", alter_sys=True)
 """
 """Does something at the moment when the program begins to load one of its modules, then goes on."""
+RUN_PROGRAM = 'runpy.run_module("console", run_name="__main__", alter_sys=True)\n'
 FIRST, IN_BETWEEN, LAST = "console.cli.main", "console.settings.settings", "console.cli.command_table"
 
 
 def run_with(terminal: Terminal, name: str, action: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
-    script = AT_LOADING.format(name=name, action=action)
+    script = AT_LOADING.format(name=name, action=action) + RUN_PROGRAM
     return _run(terminal, "-c", script, *words)
 
 
@@ -52,9 +53,10 @@ def _run(
 
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
-def test_ctrl_c_while_the_program_loads(terminal: Terminal, module: str) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_the_program_loads(terminal: Terminal, name: str, module: str) -> None:
     """One answer, without a traceback, whichever module is being loaded."""
-    action = "signal.raise_signal(signal.SIGINT)"
+    action = f"signal.raise_signal(signal.{name})"
     ended = run_with(terminal, module, action, "--json", "lookup", "1180301018771")
     assert (ended.returncode, ended.stderr) == (6, b"")
     assert json.loads(ended.stdout)["error"]["code"] == "interrupted"
@@ -62,6 +64,24 @@ def test_ctrl_c_while_the_program_loads(terminal: Terminal, module: str) -> None
     assert (ended.returncode, ended.stdout) == (6, b"")
     assert b"Traceback" not in ended.stderr
     assert ended.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_a_dataclass_is_made(terminal: Terminal, tmp_path: Path, name: str) -> None:
+    """The exit status of `python -m console` is that of the answer. Python gives 130, or the signal, if the interrupt
+    came in code from a string, of which the methods of a dataclass are made."""
+    action = f"""exec("signal.raise_signal(signal.{name})")"""
+    (tmp_path / "sitecustomize.py").write_text(AT_LOADING.format(name="console.app", action=action))
+    search_path = os.pathsep.join((str(tmp_path), *sys.path))
+    ended = _run(terminal, "-m", "console", "lookup", "1180301018771", PYTHONPATH=search_path)
+    assert (ended.returncode, ended.stdout) == (6, b"")
+    assert ended.stderr.count(b"\n") == 1
+
+
+def test_sigterm_while_the_window_loads(terminal: Terminal) -> None:
+    """A window has no answer: the process ends by the signal, or in good order."""
+    ended = run_with(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
+    assert ended.returncode in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
