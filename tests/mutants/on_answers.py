@@ -418,7 +418,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a field beside the list of purchases that nobody knows is passed over",
         (
             Change(
-                "console/providers/alarmbox/list_pages.py",
+                "console/providers/http/list_pages.py",
                 "    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_WITHOUT_PAGES\n",
                 "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_WITHOUT_PAGES\n",
             ),
@@ -429,7 +429,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a page that is full is taken for the whole list of purchases",
         (
             Change(
-                "console/providers/alarmbox/list_pages.py",
+                "console/providers/http/list_pages.py",
                 "        return value > row_count\n",
                 "        return value >= row_count\n",
             ),
@@ -744,8 +744,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/alarmbox/responses.py",
-                "        if outcome.kind in REFUSAL_CLASSES and _ID_IN_BODY_PATTERN.search(answer.body):\n",
-                "        if False:\n",
+                "        if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or",
+                "        if False and (_has_check_id(answer.body) or",
             ),
         ),
         ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_names_a_check_is_none",),
@@ -755,11 +755,57 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/paypay/responses.py",
-                "if is_made and verdict.kind in REFUSAL_CLASSES else verdict",
-                "if False else verdict",
+                "if call in PAYPAY_READING_CALLS else verdict.kind in REFUSAL_CLASSES\n",
+                "if call in PAYPAY_READING_CALLS else False\n",
             ),
         ),
         ("tests/providers/paypay/test_responses.py::test_a_refusal_that_contains_the_effect_is_none",),
+    ),
+    Mutant(
+        "not found with the payment in the answer counts as not found",
+        (
+            Change(
+                "console/providers/paypay/responses.py",
+                "        verdict.kind is OutcomeClass.NOT_FOUND if call in",
+                "        False if call in",
+            ),
+        ),
+        ("tests/providers/paypay/test_responses.py::test_not_found_with_the_thing_itself_is_no_answer",),
+    ),
+    Mutant(
+        "no data with a refund in the list counts as no refund",
+        (
+            Change(
+                "console/providers/atom/responses.py",
+                "        if code == _NO_DATA_CODE and any(",
+                "        if False and any(",
+            ),
+        ),
+        ("tests/services/refunds/test_earlier_refunds.py::test_no_data_with_the_refund_in_it_permits_no_other_one",),
+        "sqlite",
+    ),
+    Mutant(
+        "a list of refunds in another form is empty",
+        (
+            Change(
+                "console/providers/paypay/responses.py",
+                "    if list_pages.may_lack_rows(other_fields, len(rows)):\n",
+                "    if False:\n",
+            ),
+        ),
+        ("tests/providers/paypay/test_responses.py::test_refunds_that_cannot_be_read_leave_the_payment_readable",),
+    ),
+    Mutant(
+        "an answer that may say paid is silence",
+        (
+            Change(
+                "console/services/payments/start.py",
+                " and report is None and not _may_say_paid(outcome)\n",
+                " and report is None\n",
+            ),
+        ),
+        ("tests/services/payments/test_start_edges.py::test_an_answer_that_may_say_paid_gives_no_other_code",),
+        "sqlite",
     ),
     Mutant(
         "a listed purchase in another notation is another company's",

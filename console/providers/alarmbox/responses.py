@@ -1,15 +1,17 @@
 """Reads the report of a credit check from AlarmBox's answers and checks each field."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from typing import TypeVar
 
 from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_number
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
-from console.providers.alarmbox import list_pages
 from console.providers.alarmbox.pdf_extraction import decode_pdf, split_pdf
 from console.providers.credit_checks.provider import PdfAnswer
+from console.providers.http import list_pages
 from console.providers.http.response_classes import (
     LIST_STATUS_CLASSES,
     PURCHASE_STATUS_CLASSES,
@@ -19,11 +21,13 @@ from console.providers.http.response_classes import (
     AnswerConverter,
     UnusableAnswer,
     format_storable,
+    iterate_fields,
     make_answer_converter,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer
 
+T = TypeVar("T")
 LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
 _ID_IN_BODY_PATTERN = re.compile(rb'"credit_check_id"\s*:\s*"?[0-9]')
@@ -46,7 +50,55 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
 
     def convert_answer(answer: HttpAnswer) -> Outcome[CheckReport]:
         outcome = convert_by_status(answer)
-        if outcome.kind in REFUSAL_CLASSES and _ID_IN_BODY_PATTERN.search(answer.body):
+        if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or _shows_check(answer.body)):
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
+        return outcome
+
+    return convert_answer
+
+
+def _has_check_id(body: bytes) -> bool:
+    """True if the body of a refusal has the id of a credit check, also in damaged JSON, in UTF-16, or under a name
+    with escaped characters."""
+    if _ID_IN_BODY_PATTERN.search(body.replace(b"\0", b"")):
+        return True
+    return any(
+        name == "credit_check_id" and not isinstance(value, bool) and str(value).isdecimal()
+        for name, value in iterate_fields(_parse_refusal(body))
+    )
+
+
+def _shows_check(body: bytes) -> bool:
+    """True if the body of a refusal has the contents of a credit check: its result, or a date of it."""
+    return any(
+        name == "credit_check" and isinstance(value, dict) and _has_report_contents(value)
+        for name, value in iterate_fields(_parse_refusal(body))
+    )
+
+
+def _has_report_contents(check: dict[str, object]) -> bool:
+    days = (check.get("purchase_date"), check.get("expiration_date"))
+    return _read_result(check.get("result")) is not None or any(_read_day(day) is not None for day in days)
+
+
+def _parse_refusal(body: bytes) -> dict[str, object]:
+    """Return the JSON object in the body of a refusal; an empty one if there is none."""
+    try:
+        return parse_object(split_pdf(body)[0])
+    except (UnusableAnswer, UnreadableJson):
+        return {}
+
+
+def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
+    """Return the function that converts AlarmBox's answer about one credit check into an outcome. A refusal, or "not
+    found", with the contents of the credit check is UNKNOWN: a credit check that AlarmBox no longer shows may be
+    renewed."""
+    convert_by_status = make_answer_converter(READ_STATUS_CLASSES, read_body, make_evidence_text)
+
+    def convert_answer(answer: HttpAnswer) -> Outcome[T]:
+        outcome = convert_by_status(answer)
+        is_gone = outcome.kind in (OutcomeClass.NOT_FOUND, OutcomeClass.FAILED_DEFINITE)
+        if is_gone and _shows_check(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
         return outcome
 
@@ -60,7 +112,7 @@ def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
     def read_check_detail(body: bytes) -> CheckReport:
         return _read_own_report(credit_check_id, _get_credit_check(split_pdf(body)[0]))
 
-    return make_answer_converter(READ_STATUS_CLASSES, read_check_detail, make_evidence_text)
+    return _make_read_converter(read_check_detail)
 
 
 def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
@@ -76,7 +128,7 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
             return PdfAnswer(report, decode_pdf(pdf))
         raise UnusableAnswer("pdf_not_base64" if isinstance(file_data, str) else "pdf_missing")
 
-    return make_answer_converter(READ_STATUS_CLASSES, read_pdf_answer, make_evidence_text)
+    return _make_read_converter(read_pdf_answer)
 
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:

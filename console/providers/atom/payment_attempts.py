@@ -11,7 +11,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.envelopes import Fields, check_currency, get_code, get_object, parse_id, parse_rupees
 from console.providers.atom.signing import parse_ist
 from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_verdict
-from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON, UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
 
@@ -63,10 +63,17 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
 
 def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> AttemptVerdict:
     """Return the outcome and the report of an attempt that belongs to the payment of `question`. Another amount than
-    that of the question makes the class UNKNOWN."""
+    that of the question makes the class UNKNOWN. Raises UnusableAnswer for an attempt about which Atom has no data by
+    its code, but to which Atom or the bank has given an id."""
     code = get_code(attempt)
     if code not in PAYMENT_CODE_MEANINGS:
-        return find_verdict(AtomCall.PAYMENT, code), None
+        verdict = find_verdict(AtomCall.PAYMENT, code)
+        if verdict.kind is OutcomeClass.NOT_FOUND and (
+            parse_id(get_object(attempt, "payDetails").get("atomTxnId")) is not None
+            or read_bank_id(get_object(attempt, "payModeSpecificData"))
+        ):
+            raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
+        return verdict, None
     report = read_report(attempt, question.merchant_payment_id)
     if question.amount is not None and report.amount not in (None, question.amount):
         return make_unknown_verdict("other_amount"), report

@@ -34,6 +34,7 @@ from console.providers.atom.envelopes import (
 )
 from console.providers.atom.payment_attempts import choose_deciding_attempt, read_attempt_verdict, read_attempts
 from console.providers.atom.status_codes import (
+    PAYMENT_CODE_MEANINGS,
     SUCCESS_CODE,
     AtomCall,
     find_remark_verdict,
@@ -48,6 +49,7 @@ from console.providers.http.response_classes import (
     UnusableAnswer,
     format_storable,
     has_no_information,
+    iterate_fields,
 )
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.http.transport import HttpAnswer
@@ -60,6 +62,8 @@ from console.providers.payments.result_codes import (
 )
 
 _LONGEST_LISTED_KEY_CHARACTERS = 64
+_NO_DATA_CODE = "OTS0401"
+_REFUND_ENTRY_FIELDS = ("remarks", "prodRefundId", "refundTxnId")
 T = TypeVar("T")
 OutcomeAndContent = tuple[CodeOutcome, T | None]
 AnswerReader = Callable[[Fields], OutcomeAndContent[T]]
@@ -155,7 +159,7 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
     def read_payment_report(message: Fields) -> OutcomeAndContent[PaymentReport]:
         rows = read_attempts(message.get("payInstrument"))
         if not rows:
-            return find_verdict(AtomCall.PAYMENT, "OTS0401"), None
+            return _judge_missing_attempts(message), None
         attempts = [read_attempt_verdict(row, merch_id, question) for row in rows]
         own_attempts = [attempt for attempt in attempts if attempt is not None]
         if not own_attempts:
@@ -163,6 +167,16 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
         return choose_deciding_attempt(own_attempts, question)
 
     return read_payment_report
+
+
+def _judge_missing_attempts(message: Fields) -> CodeOutcome:
+    """Return the verdict of a TXNVERIFICATION answer without any attempt: that of the code of the whole answer, or
+    NOT_FOUND if it has no code. Raises UnreadableJson for a code about a payment's state, because no attempt has
+    it."""
+    code = get_code(message) if "responseDetails" in message else _NO_DATA_CODE
+    if code in PAYMENT_CODE_MEANINGS:
+        raise UnreadableJson("a state without an attempt")
+    return find_verdict(AtomCall.PAYMENT, code)
 
 
 def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
@@ -215,7 +229,7 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
         if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
         if not own_entries:
-            return find_verdict(AtomCall.REFUND_STATUS, "OTS0401"), None
+            return find_verdict(AtomCall.REFUND_STATUS, _NO_DATA_CODE), None
         if (
             len({(parse_id(row.get("refundTxnId")), find_remark_verdict(row.get("remarks"))) for row in own_entries})
             != 1
@@ -258,10 +272,14 @@ def make_refund_list_reader(
 
 def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAndContent[list[Fields]]:
     """Return the refunds in a REFUNDSTATUS answer. Return the meaning of its status code, and no refunds, if Atom
-    has not answered the question. Raises UnusableAnswer for an answer about another payment."""
+    has not answered the question. Raises UnusableAnswer for an answer about another payment, and for one that has no
+    data by its code but contains a refund."""
     fields = _require_only_payment(message)
     code = get_code(fields)
     if code != SUCCESS_CODE:
+        contents = iterate_fields(fields.get("refundStatusDetails"))
+        if code == _NO_DATA_CODE and any(name in _REFUND_ENTRY_FIELDS and value for name, value in contents):
+            raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
         return find_verdict(AtomCall.REFUND_STATUS, code), None
     if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, provider_payment_id):
         raise UnusableAnswer("other_payment")
@@ -329,17 +347,22 @@ def _make_refund_report(
 
 def _iterate_refunds(value: object) -> Iterator[Fields]:
     """Yield the refunds in `refundStatusDetails` of Atom's answer: a refund, a list of refunds, or objects that
-    contain these in `refundDetails` or `refundStatus`. Raises UnreadableJson for any other form."""
+    contain these in `refundDetails` or `refundStatus`. An object may be a refund and contain others. Raises
+    UnreadableJson for any other form."""
     if isinstance(value, list):
         for item in value:
             yield from _iterate_refunds(item)
-    elif not isinstance(value, dict):
+        return
+    if not isinstance(value, dict):
         raise UnreadableJson("no refunds")
-    elif "refundDetails" in value or "refundStatus" in value:
-        yield from _iterate_refunds(value.get("refundDetails", value.get("refundStatus")))
-    elif "remarks" in value or "prodRefundId" in value:
+    is_refund = "remarks" in value or "prodRefundId" in value
+    inner_values = [value[name] for name in ("refundDetails", "refundStatus") if name in value]
+    if is_refund:
         yield value
-    else:
+    for inner_value in inner_values:
+        if inner_value is not None:
+            yield from _iterate_refunds(inner_value)
+    if not is_refund and all(inner_value is None for inner_value in inner_values):
         raise UnreadableJson("no refund")
 
 

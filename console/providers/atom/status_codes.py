@@ -154,8 +154,9 @@ def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
 
 def find_remark_verdict(text: object) -> tuple[CodeOutcome, RefundState] | None:
     """Return class and reason of the outcome, and the refund state, that Atom's remark about a refund means; None
-    for an unlisted remark. Blanks at both ends and upper or lower case are ignored."""
-    return REFUND_REMARK_MEANINGS.get(text.strip().upper()) if isinstance(text, str) else None
+    for an unlisted remark. Blanks at both ends and upper or lower case of ASCII letters are ignored: `ß` is not SS.
+    """
+    return REFUND_REMARK_MEANINGS.get(text.strip().upper()) if isinstance(text, str) and text.isascii() else None
 
 
 def find_failure_cause(reason: str) -> FailureCause:

@@ -1,7 +1,7 @@
 """Conversion of an HTTP answer into an outcome: tables with the outcome class of each HTTP status, and a function
 that reads the body of an answer with status 2xx."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -39,7 +39,8 @@ REFUSAL_CLASSES = frozenset({OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, Ou
 """Outcome classes that mean, for a call with an effect, that nothing has happened at the provider."""
 REFUSED_BUT_MADE_REASON = "refused_but_made"
 """Reason of an answer that refuses a call by its status or code, but contains the object that the call would have
-created. The answer contradicts itself, so the outcome is UNKNOWN.
+created; and of an answer that says "not found" to a question, but contains what was asked for. The answer contradicts
+itself, so the outcome is UNKNOWN.
 """
 _REMARK_FIELDS = frozenset(
     {"message", "error", "errorMessage", "error_description", "code", "requestId", "request_id"}
@@ -61,6 +62,14 @@ def has_no_information(body: bytes) -> bool:
     except UnreadableJson:
         return False
     return {name for name, value in fields.items() if value is not None} <= _REMARK_FIELDS
+
+
+def iterate_fields(value: object) -> Iterator[tuple[str, object]]:
+    """Yield the name and the value of each field in a JSON value, at any depth."""
+    if isinstance(value, dict):
+        yield from value.items()
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from iterate_fields(part)
 
 
 class UnusableAnswer(Exception):

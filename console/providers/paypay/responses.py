@@ -16,7 +16,8 @@ from console.domain.payments.provider_messages import (
     RefundReport,
     StartedPayment,
 )
-from console.domain.provider_outcome import Outcome, SendingCertainty
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.providers.http import list_pages
 from console.providers.http.response_classes import (
     REFUSAL_CLASSES,
     REFUSED_BUT_MADE_REASON,
@@ -25,6 +26,7 @@ from console.providers.http.response_classes import (
     UnusableAnswer,
     format_storable,
     has_no_information,
+    iterate_fields,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer
@@ -35,8 +37,9 @@ from console.providers.payments.result_codes import (
     make_unknown_verdict,
 )
 from console.providers.paypay.result_codes import (
-    CREATED_ID_FIELD_BY_CALL,
+    CONTENT_FIELDS_BY_CALL,
     PAYMENT_STATE_MEANINGS,
+    PAYPAY_READING_CALLS,
     REFUND_STATE_MEANINGS,
     SUCCESSFUL_CODES_BY_CALL,
     PayPayCall,
@@ -95,7 +98,7 @@ def _read_content_and_verdict(
         envelope = parse_object(answer.body)
         code = _require_result_code(envelope)
         if (answer.status, code) not in SUCCESSFUL_CODES_BY_CALL[call]:
-            return None, _judge_other_code(call, answer.status, code, envelope.get("data"))
+            return None, _judge_other_code(call, answer.status, code, envelope)
         return read_content(envelope.get("data"))
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
@@ -105,13 +108,24 @@ def _read_content_and_verdict(
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
 
-def _judge_other_code(call: PayPayCall, status: int, code: str, data: object) -> CodeOutcome:
-    """Return the verdict of an answer that isn't a success, by HTTP status and result code. A refusal whose `data`
-    has the id of the code, payment or refund that the call would have created is UNKNOWN.
-    """
-    verdict, made_field = find_verdict(call, status, code), CREATED_ID_FIELD_BY_CALL.get(call)
-    is_made = made_field is not None and isinstance(data, dict) and data.get(made_field) is not None
-    return make_unknown_verdict(REFUSED_BUT_MADE_REASON) if is_made and verdict.kind in REFUSAL_CLASSES else verdict
+def _judge_other_code(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeOutcome:
+    """Return the verdict of an answer that isn't a success, by HTTP status and result code. If the answer refuses a
+    call with an effect, or says "not found" to a question, but contains the object of the call, it is UNKNOWN."""
+    verdict = find_verdict(call, status, code)
+    contents = {name: value for name, value in envelope.items() if name != "resultInfo"}
+    is_denial = (
+        verdict.kind is OutcomeClass.NOT_FOUND if call in PAYPAY_READING_CALLS else verdict.kind in REFUSAL_CLASSES
+    )
+    if is_denial and any(_is_content(call, name, value) for name, value in iterate_fields(contents)):
+        return make_unknown_verdict(REFUSED_BUT_MADE_REASON)
+    return verdict
+
+
+def _is_content(call: PayPayCall, name: str, value: object) -> bool:
+    """True if the field `name` with this value shows that PayPay has made, or has, the object of the call."""
+    if call is PayPayCall.REFUND and name == "status" and isinstance(value, str) and value in REFUND_STATE_MEANINGS:
+        return True
+    return name in CONTENT_FIELDS_BY_CALL.get(call, ()) and value not in (None, "")
 
 
 def make_evidence_text(answer: HttpAnswer) -> str:
@@ -194,13 +208,9 @@ def _read_charged_amount(payment_fields: Fields) -> Money | None:
     authorised payment may be captured in part, otherwise the amount of the payment. Return None if the answer has no
     amount. Raises UnusableAnswer or UnreadableJson for captures that can't be read.
     """
-    captures = payment_fields.get("captures")
-    rows = None if captures is None else _require_object(captures).get("data")
-    if not rows:
+    capture_rows = _read_rows(payment_fields.get("captures"))
+    if not capture_rows:
         return None if payment_fields.get("amount") is None else _parse_amount(payment_fields["amount"])
-    if not isinstance(rows, list):
-        raise UnreadableJson("no list")
-    capture_rows = [_require_object(row) for row in rows]
     minor_amounts = [
         _parse_amount(row.get("amount")).minor
         for row in capture_rows
@@ -242,17 +252,29 @@ def _read_refund_report(refund_fields: Fields) -> RefundReport:
 
 
 def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
-    """Read all refunds in PayPay's details of a payment. Return an empty tuple if there are none, None if any of
-    them can't be read."""
-    if value is None:
-        return ()
+    """Read all refunds in PayPay's details of a payment. Return an empty tuple if there are none, None if the list
+    may lack one or if any of them can't be read."""
     try:
-        rows = _require_object(value).get("data")
-        if rows is None:
-            return ()
-        return tuple(_read_refund_report(_require_object(row)) for row in rows) if isinstance(rows, list) else None
+        return tuple(map(_read_refund_report, _read_rows(value)))
     except (UnusableAnswer, UnreadableJson):
         return None
+
+
+def _read_rows(value: object) -> list[Fields]:
+    """Return the JSON objects of a list in PayPay's answer, which is an object with the field `data`. Return an empty
+    list if PayPay has sent none. Raises UnusableAnswer `list_incomplete` if the fields beside `data` don't show that
+    the list is whole, and UnreadableJson for any other form."""
+    if value is None:
+        return []
+    other_fields = dict(_require_object(value))
+    rows = other_fields.pop("data", None)
+    if rows is None:
+        rows = []
+    if not isinstance(rows, list):
+        raise UnreadableJson("no list")
+    if list_pages.may_lack_rows(other_fields, len(rows)):
+        raise UnusableAnswer("list_incomplete")
+    return [_require_object(row) for row in rows]
 
 
 def _require_result_code(envelope: Fields) -> str:

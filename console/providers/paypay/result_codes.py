@@ -44,12 +44,14 @@ SUCCESSFUL_CODES_BY_CALL: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
-CREATED_ID_FIELD_BY_CALL: Mapping[PayPayCall, str] = {
-    PayPayCall.CREATE_CODE: "codeId",
-    PayPayCall.REFUND: "merchantRefundId",
+CONTENT_FIELDS_BY_CALL: Mapping[PayPayCall, frozenset[str]] = {
+    PayPayCall.CREATE_CODE: frozenset({"codeId", "deeplink"}),
+    PayPayCall.PAYMENT: frozenset({"paymentId", "status"}),
+    PayPayCall.REFUND: frozenset({"merchantRefundId"}),
+    PayPayCall.REFUND_STATUS: frozenset({"status"}),
 }
-"""The field of an answer's `data` with the id of the object that the call has created, for calls with an effect on
-money.
+"""The fields with a value that an answer has only if PayPay has made, or has, the object of the call: the code, the
+payment or the refund. The ids of the question don't count in an answer to a question, because it may repeat them.
 """
 
 # For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.

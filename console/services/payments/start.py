@@ -23,6 +23,7 @@ from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import is_perhaps_paid_after_end
+from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
@@ -31,6 +32,7 @@ from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
 from console.services.payments.probe import (
+    ANSWER_MISMATCH_REASONS,
     PaymentProber,
     find_report,
     is_unpaid_outcome,
@@ -250,15 +252,15 @@ class _StartAttempt:
         """True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which was
         applied to the payment (None: the provider can't be asked). An answer must prove that an open payment is
         unpaid. A payment that has ended here was proven unpaid before, so no answer is needed; but if an answer says
-        that the payment is running, the result is False. The code of a payment that was open, or that expired by a
-        clock, must be deleted, unless the provider says that the payment has ended.
+        that the payment is running, or may say so and can't be read, the result is False. The code of a payment that
+        was open, or that expired by a clock, must be deleted, unless the provider says that the payment has ended.
         """
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
         report = None if outcome is None else find_report(outcome)
         if report is not None and report.state in ENDED_UNPAID_STATES:
             return True
-        has_ended = payment.state in ENDED_UNPAID_STATES and report is None
+        has_ended = payment.state in ENDED_UNPAID_STATES and report is None and not _may_say_paid(outcome)
         is_unpaid = has_ended or (outcome is not None and is_unpaid_outcome(outcome))
         return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))
 
@@ -474,6 +476,10 @@ PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, S
 
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 """States of a payment that has begun and that the payer can still pay."""
+_REASONS_WITHOUT_NEWS = frozenset({"provider_error", "bad_question", *ANSWER_MISMATCH_REASONS})
+"""Reasons of answers with HTTP status 200 that say nothing about the payment: Atom states its own errors so, and an
+answer about another payment opens a case, which stops the start by itself.
+"""
 
 
 def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
@@ -481,6 +487,16 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
     payment."""
     facts: InProgressDetail = {"record": payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
     return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": payment.begun_at})
+
+
+def _may_say_paid(outcome: Outcome[PaymentReport] | None) -> bool:
+    """True if the provider has answered the question about a payment, but its answer can't be used, such as one with
+    a state that is in no table, or "not found" together with the payment. Such an answer may say that the payment is
+    paid. An error of the provider, and a refusal of the question, say nothing."""
+    if outcome is None or outcome.kind is not OutcomeClass.UNKNOWN or outcome.reason in _REASONS_WITHOUT_NEWS:
+        return False
+    has_answered = outcome.status is not None and 200 <= outcome.status < 300
+    return has_answered or outcome.reason == REFUSED_BUT_MADE_REASON
 
 
 def _may_be_paid(conn: Connection, payment: Payment) -> bool:

@@ -128,7 +128,34 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
     assert paths == ["POST /ps/v1/credit_checks"]
 
 
-@pytest.mark.parametrize("body", [b"", {"credit_check": {"credit_check_id": None}}, {"error": "credit_check_id"}])
+@pytest.mark.parametrize("status", [400, 403, 422])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"credit_check":{"credit\\u005fcheck_id":12345}}',
+        {"errors": [{"credit_check_id": 12345}]},
+        {"credit_check": {"corporation_number": NUMBER, "result": "ok"}},
+        {"credit_check": [CHECK]},
+        json.dumps(BOUGHT).encode("utf-16"),
+    ],
+)
+def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, body: object) -> None:
+    """With an escaped name, in a list, without its id, or in another encoding: nobody knows."""
+    outcome = purchase(body, status)
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
+
+
+@pytest.mark.parametrize("ask", ["detail", "pdf"])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status: int) -> None:
+    """A check that AlarmBox no longer shows may be renewed; one that the same answer shows may not."""
+    outcome = answered(ASKS[ask], status, BOUGHT)
+    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
+
+
+@pytest.mark.parametrize("body", [b"", {"credit_check": {"credit_check_id": None}}, {"error": "credit_check_id"},
+                                  {"errors": {"credit_check": ["is invalid"], "credit_check_id": ["is blank"]}},
+                                  {"credit_check": None}, {"credit_check": "invalid"}])  # fmt: skip
 def test_a_refusal_without_an_id_counts(body: object) -> None:
     """The name of the field alone says nothing."""
     assert purchase(body, 422).kind is Kind.FAILED_DEFINITE

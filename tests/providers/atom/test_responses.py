@@ -339,7 +339,27 @@ def test_evidence_names_no_payer() -> None:
 def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> None:
     """Any success wins, then any that may still become one; a failure counts only when nothing else is left."""
     rows = [attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
+    for row, code in zip(rows, codes, strict=True):
+        if code == "OTS0401":
+            row.update({"payDetails": {}, "payModeSpecificData": {}})
     assert verified(*rows).kind is kind
+
+
+def test_no_data_about_an_attempt_that_atom_has_is_no_answer() -> None:
+    """By its code Atom has no such payment, but the attempt has Atom's or the bank's number of one."""
+    assert (verified(attempt("OTS0401")).kind, verified(attempt("OTS0401")).reason) == (U, "refused_but_made")
+    bank_only = attempt("OTS0401", {"atomTxnId": None})
+    assert verified(bank_only).reason == "refused_but_made"
+    assert verified(bank_only | {"payModeSpecificData": {}}).kind is N
+
+
+def test_an_empty_list_under_another_code_is_no_not_found() -> None:
+    """The code of the whole answer says why there is no attempt."""
+    assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0951")}).kind is U
+    assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0506")}).kind is A
+    for code in ("OTS0000", "OTS0551"):
+        assert told(AtomCall.PAYMENT, {"payInstrument": [], **details(code)}).kind is U
+    assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0401")}).kind is N
 
 
 def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
@@ -528,6 +548,48 @@ def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> N
     assert (outcome.kind, outcome.reason) == (U, "refused_but_made")
     entry["prodStatusCode"] = "OTS0600"
     assert told(AtomCall.REFUND, made, status).reason != "refused_but_made"
+
+
+OUR_ENTRY: Fields = {
+    "refundTxnId": 1519,
+    "refundAmt": 150.50,
+    "remarks": "REFUND PROCESSED",
+    "prodRefundId": ORDER.key,
+}
+
+
+@pytest.mark.parametrize("entry", [OUR_ENTRY, OUR_ENTRY | {"prodRefundId": "RFD-OTHER"}, {"remarks": "?"}])
+def test_no_data_with_a_refund_is_no_answer(entry: Fields) -> None:
+    """By its code Atom has no refund, by its contents there is one: nothing is sent because of it."""
+    listing = {"refundDetails": [{"prodName": "NSE", "refundStatus": [entry]}]}
+    outcome = told(AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **details("OTS0401")}})
+    assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
+    nothing: list[object] = [None, [], {}, {"refundDetails": []}, "NODATA"]
+    for empty in nothing:
+        said = {"payInstrument": {"refundStatusDetails": empty, **details("OTS0401")}}
+        assert told(AtomCall.REFUND_STATUS, said).kind is N
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        {"refundDetails": [], "refundStatus": [OUR_ENTRY]},
+        [OUR_ENTRY | {"refundStatus": []}],
+        {"refundDetails": None, "refundStatus": OUR_ENTRY},
+        OUR_ENTRY | {"refundDetails": []},
+    ],
+)
+def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
+    """Refunds in both fields, or beside an empty one, count."""
+    fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": listing, **details("OTS0000")}
+    assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
+
+
+@pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
+                                    "REFUND FA\u0131LED", "ＲＥＦＵＮＤ FAILED"])  # fmt: skip
+def test_letters_that_only_become_ours_settle_nothing(remark: str) -> None:
+    """`ß` becomes SS in capitals, `ſ` S and `ı` I: such a word is in no table."""
+    assert listed({"remarks": remark}).kind is U
 
 
 @pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])

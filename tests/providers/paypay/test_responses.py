@@ -205,6 +205,44 @@ def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, K
         assert told(call, status, envelope(code, {"field": "amount"})).kind is acts
 
 
+@pytest.mark.parametrize("status", [400, 401, 404, 429])
+def test_the_effect_is_found_wherever_a_refusal_contains_it(status: int) -> None:
+    """In a list, in an inner object or beside the data; also without its id, by a state or a link for the payer."""
+    code = {400: "INVALID_PARAMS", 401: "UNAUTHORIZED", 404: "OPA_CLIENT_NOT_FOUND", 429: "RATE_LIMIT"}[status]
+    refund_without_id = {"status": "CREATED", "acceptedAt": 1795161601}
+    made: list[object] = [[REFUND], {"refund": REFUND}, refund_without_id]
+    for data in made:
+        assert told(PayPayCall.REFUND, status, envelope(code, data)).reason == "refused_but_made"
+    assert told(PayPayCall.REFUND, status, envelope(code) | {"refund": REFUND}).reason == "refused_but_made"
+    codes: list[object] = [[CODE], {"code": CODE}, {"deeplink": CODE["deeplink"]}]
+    for data in codes:
+        assert told(PayPayCall.CREATE_CODE, status, envelope(code, data)).reason == "refused_but_made"
+    other: list[object] = [[], {"merchantRefundId": None}, {"status": 400}, {"detail": {"status": "INVALID"}}]
+    for data in other:
+        assert told(PayPayCall.REFUND, status, envelope(code, data)).reason != "refused_but_made"
+
+
+NOT_FOUND_ROWS = [
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", PAYMENT),
+    (PayPayCall.PAYMENT, 404, "SOMETHING_NEW", PAYMENT),
+    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", REFUND),
+]
+
+
+@pytest.mark.parametrize(("call", "status", "code", "found"), NOT_FOUND_ROWS)
+def test_not_found_with_the_thing_itself_is_no_answer(
+    call: PayPayCall, status: int, code: str, found: dict[str, Any]
+) -> None:
+    """By its code PayPay doesn't have it, by its data it does: nobody pays or refunds again because of it."""
+    shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
+    for data in shown:
+        outcome = told(call, status, envelope(code, data))
+        assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
+    nothing: list[object] = [None, {}, {"merchantPaymentId": "ORD-1"}, {"status": None, "paymentId": ""}]
+    for data in nothing:
+        assert told(call, status, envelope(code, data)).kind is N
+
+
 STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
 
 
@@ -438,7 +476,20 @@ def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, 
 
 
 @pytest.mark.parametrize(
-    "captures", ["none", [], {"data": "x"}, {"data": [1]}, captured(-1), {"data": [{"amount": 5}]}]
+    "captures",
+    [
+        "none",
+        [],
+        {"data": "x"},
+        {"data": [1]},
+        captured(-1),
+        {"data": [{"amount": 5}]},
+        {"data": ""},
+        {"data": 0},
+        {"data": {}},
+        {"items": captured(100)["data"]},
+        captured(3300) | {"total": 2},
+    ],
 )
 def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
     found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
@@ -460,7 +511,20 @@ def test_without_a_sum_of_ours_the_sum_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "refunds", [{"data": [REFUND | {"status": "?"}]}, {"data": {}}, [], "none", {"data": [None]}]
+    "refunds",
+    [
+        {"data": [REFUND | {"status": "?"}]},
+        {"data": {}},
+        [],
+        "none",
+        {"data": [None]},
+        # A list under another name, and one of several pages:
+        {"items": [REFUND]},
+        {"Data": [REFUND]},
+        {"data": [], "total": 1},
+        {"data": None, "nextCursor": "x"},
+        {"data": [REFUND], "hasNext": True},
+    ],
 )
 def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object) -> None:
     """An unreadable list of refunds is not an empty one."""
@@ -469,7 +533,7 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
     assert found.refunds is None
 
 
-@pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}])
+@pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_no_refunds(refunds: object) -> None:
     """None at all is none."""
     found = payment({"refunds": refunds}).found

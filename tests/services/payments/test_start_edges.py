@@ -205,6 +205,30 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene:
     assert again.payment.merchant_payment_id == "ORD-1-2"
 
 
+@pytest.mark.usefixtures("moved_server_clock")
+@pytest.mark.parametrize("ended", [False, True])
+def test_no_data_with_the_payment_in_it_gives_no_second_code(scene: Scene, clock: MovedClock, ended: bool) -> None:
+    """The payer has paid. By its code Atom's answer has no data about the payment, but it contains Atom's number of
+    it, whether the payment's time is over here or Atom had called it cancelled before."""
+    order = scene.order("ORD-1", 50_000, "INR")
+    first = scene.payments.start(order, "atom").payment
+    if ended:
+        scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+        assert scene.payments.probe(first.id).state == "payment_failed"
+    else:
+        clock.offset += timedelta(days=1, minutes=1)
+    scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
+    places = ("payInstrument", "payInstrument.0", "payInstrument.1")
+    no_data = {f"{place}.responseDetails.statusCode": "OTS0401" for place in places}
+    rule = scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
+    refused = refusal(lambda: scene.payments.start(order, "atom"))
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    assert len(scene.control.read_requests(call="atom_auth")) == 1
+    scene.control.clear_faults(rule)
+    assert refusal(lambda: scene.payments.start(order, "atom")).code == "already_decided"
+    assert scene.order_now("ORD-1").state == "paid"
+
+
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_what_failed_here_and_was_paid_after_that(scene: Scene, provider: str) -> None:
     """The failure was heard of, the success was not: the provider is asked about the first payment once more."""
@@ -227,6 +251,33 @@ def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scen
     refused = refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.start(order, "atom").payment.merchant_payment_id == "ORD-1-2"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"data.status": "COMPLETED "}, {"data.status": "SETTLED"}, {"data.amount.amount": "3300"}]
+)
+def test_an_answer_that_may_say_paid_gives_no_other_code(scene: Scene, fields: dict[str, str]) -> None:
+    """What failed here was paid after that, and PayPay says so in a form that is in no table."""
+    order = scene.order("ORD-1", 3300)
+    first = scene.payments.start(order, "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(first.id).state == "payment_failed"
+    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+    scene.control.add_fault("set_fields", call="paypay_payment", times=1, fields=fields)
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+
+
+@pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
+def test_an_error_of_atom_says_nothing_about_the_payment(scene: Scene, code: str) -> None:
+    """Atom states its errors under HTTP 200: they are silence, and what failed here is begun anew."""
+    order = scene.order("ORD-1", 50_000, "INR")
+    first = scene.payments.start(order, "atom").payment
+    scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(first.id).state == "payment_failed"
+    scene.control.add_fault(f"result:{code}", call="atom_verification", times="always")
     assert scene.payments.start(order, "atom").payment.merchant_payment_id == "ORD-1-2"
 
 

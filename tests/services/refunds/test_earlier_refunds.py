@@ -133,3 +133,44 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     else:
         assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     desk.agree(payment)
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_no_data_with_the_refund_in_it_permits_no_other_one(desk: RefundDesk, denied: bool) -> None:
+    """The first one was made, and its answer was lost. By its code Atom's answer has no data, but it contains the
+    refund: that is no answer. Nothing else is sent, whatever people decide.
+    """
+    payment = desk.paid("ORD1", 50_000, "atom")
+    first = desk.ask(payment, "100")
+    desk.control.add_fault("close_after_charge", call="atom_refund", times=1)
+    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
+    desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
+    if denied:
+        for person in ("op-e", "lead-b"):
+            desk.resolve(first, "failed", person)
+        second = desk.ask(payment, "120")
+        assert code_of(lambda: desk.approve(second, by="lead-c")) == "provider_answer_unusable"
+        desk.later(hours=1)
+        desk.due()
+    else:
+        for seconds in (61, 200, 3_600):
+            desk.later(seconds=seconds)
+            code_of(lambda: desk.probe(first))
+            desk.due()
+        assert desk.now(first).certainty is Certainty.UNKNOWN
+    assert len(desk.keys_at(payment)) == 1, "a second refund was sent"
+
+
+@pytest.mark.parametrize(
+    "refunds", [{"items": [{"merchantRefundId": "RFD-1"}]}, {"data": [], "total": 1}, {"data": [], "nextCursor": "x"}]
+)
+def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, refunds: dict[str, object]) -> None:
+    """PayPay may have made a refund that the database has lost, and its list has another form than the one that we
+    know: it isn't taken for an empty list."""
+    payment = desk.paid("ORD1", 50_000)
+    fields = {"data.status": "COMPLETED", "data.refunds": refunds}
+    desk.control.add_fault("set_fields", call="paypay_payment", times="always", fields=fields)
+    refund = desk.ask(payment, "120")
+    assert code_of(lambda: desk.approve(refund)) == "provider_answer_unusable"
+    assert desk.keys_at(payment) == []

@@ -1,6 +1,7 @@
-"""Find out if AlarmBox's list of purchases may lack rows. No I/O.
+"""Find out if a list in a provider's answer may lack rows, such as AlarmBox's list of purchases or PayPay's list of a
+payment's refunds. No I/O.
 
-How AlarmBox divides a long list into pages isn't published. So every field of the answer except the list is judged:
+How these providers divide a long list into pages isn't published. So every field beside the list is judged:
 
 - A field whose name has a word of paging (`total`, `next_page`, `limit`) must exclude further rows by its value.
 - A field whose name consists of words that say nothing about pages (`request_id`, `status`) must have a value that
@@ -49,14 +50,14 @@ _PAGE_HEADERS = frozenset({"x-count", "x-next", "x-prev", "x-has-next", "x-limit
 
 
 def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
-    """True if the list may be only a part of AlarmBox's purchases. `fields` are the fields of the answer's body
-    without the list, `row_count` is the number of rows in the list.
+    """True if the list may be only a part of the provider's rows. `fields` are the fields beside the list in its JSON
+    object, `row_count` is the number of rows in the list.
     """
     return not all(_excludes_further_rows(name, value, frozenset(), row_count) for name, value in fields.items())
 
 
 def may_lack_rows_by_headers(headers: Mapping[str, str], row_count: int) -> bool:
-    """True if the headers of the answer (names in lower case) say that the list may be only a part of the purchases.
+    """True if the headers of the answer (names in lower case) say that the list may be only a part of the rows.
     Only headers of paging are read, because other headers, such as those of a rate limit, use the same words."""
     relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
     return (
