@@ -782,7 +782,6 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/services/refunds/test_earlier_refunds.py::test_no_data_with_the_refund_in_it_permits_no_other_one",),
-        "sqlite",
     ),
     Mutant(
         "a list of refunds in another form is empty",
