@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.envelopes import Fields, check_currency, get_code, get_object, parse_id, parse_rupees
 from console.providers.atom.signing import parse_ist
@@ -88,8 +89,8 @@ def _belongs_to_other_payment(merchant_fields: Fields, question: PaymentQuestion
 
 def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: PaymentQuestion) -> AttemptVerdict:
     """Return the attempt that decides the payment's state: a successful one; otherwise one that can still succeed;
-    otherwise an unknown one; a failed one last. The ids that Atom has given to the other successful attempts
-    are in `further_captures` of its report.
+    otherwise an unknown one; a failed one last. The ids that Atom has given to the other successful attempts, also to
+    those of another amount, are in `further_captures` of its report.
 
     `question.provider_payment_id` is the Atom id under which the payment was captured, as far as we know. The class
     is UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id.
@@ -110,15 +111,16 @@ def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: Paymen
         return verdict, report
     if payment_id is not None and report.provider_payment_id not in (None, payment_id):
         return make_unknown_verdict("other_payment"), report
-    further_ids = {
-        _get_reported_payment_id(attempt)
-        for attempt in ranked_attempts[1:]
-        if attempt[0].kind is OutcomeClass.SUCCEEDED
-    } - {
+    further_ids = {_get_reported_payment_id(attempt) for attempt in attempts if _has_collected_money(attempt)} - {
         None,
-        _get_reported_payment_id(ranked_attempts[0]),
+        report.provider_payment_id,
     }
     return verdict, replace(report, further_captures=tuple(sorted(filter(None, further_ids))))
+
+
+def _has_collected_money(attempt: AttemptVerdict) -> bool:
+    """True if the payer has paid in this attempt, whatever its amount is."""
+    return attempt[1] is not None and attempt[1].state is PaymentState.PAYMENT_SUCCESS
 
 
 def _counts_for_payment_state(attempt: AttemptVerdict, payment_id: str | None) -> bool:

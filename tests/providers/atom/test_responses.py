@@ -381,6 +381,19 @@ def test_a_second_success_is_named() -> None:
     assert (known.provider_payment_id, known.further_captures) == ("7", ("11000000615892",))
 
 
+def test_a_second_success_of_another_amount_is_named() -> None:
+    """The payer paid twice, and the second sum differs: it must be seen as well."""
+    other = attempt(pay={"atomTxnId": 7, "amount": 400.00})
+    for question in (ATOM_QUESTION, replace(ATOM_QUESTION, provider_payment_id="11000000615892")):
+        for rows in ((attempt(), other), (other, attempt())):
+            outcome = verified(*rows, question=question)
+            assert outcome.kind is S
+            assert outcome.found is not None
+            assert (outcome.found.provider_payment_id, outcome.found.further_captures) == ("11000000615892", ("7",))
+    alone = verified(other)
+    assert (alone.kind, alone.reason) == (U, "other_amount")
+
+
 def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
     """Once its id is known, only that attempt can say that it failed."""
     known = replace(ATOM_QUESTION, provider_payment_id="5")
