@@ -39,6 +39,9 @@ from console.store.schema.column_types import EPOCH_START
 
 MAX_RECORDS_GROUPED_BY_CAUSE = 10_000
 """Largest number of records in each range of a queue that `count_records_by_cause` counts."""
+_SUM_PART_SIZE = 10**9
+"""Amounts are summed in two parts: multiples of this size, and the rest."""
+_PRECEDENCE_OF_DIVISION = 8  # as SQLAlchemy has it: a difference before it gets parentheses
 _LARGEST_ID = 2**63 - 1
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 SortValue = int | str | datetime
@@ -254,7 +257,8 @@ def _make_range_totals_query(
     kind_queries: RecordTableQueries, range_condition: ColumnElement[bool], lapsed_ids: AbstractSet[int]
 ) -> Select[Any]:
     """Return the query that counts the rows of one index range by cause and currency. For each pair it also returns
-    the sum of the amounts (minor units) and the earliest known instant at which a row got its present state."""
+    the sum of the amounts (minor units) in two parts, and the earliest known instant at which a row got its present
+    state. SQLite refuses a sum of more than 64 bits, which two orders of another program can have."""
     shown_columns = kind_queries.make_shown_columns(lapsed_ids)
     columns = (
         shown_columns.cause.label("cause"),
@@ -263,18 +267,31 @@ def _make_range_totals_query(
         kind_queries.state_since.label("since"),
     )
     counted_rows = select(*columns).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
-    sums = func.count(), func.sum(counted_rows.c.minor), _make_oldest_sql(counted_rows)
+    minor = counted_rows.c.minor
+    remainder = minor % _SUM_PART_SIZE
+    # `/` of SQLAlchemy divides with a fraction. This division leaves no remainder, so it is exact on every server.
+    divide = (minor - remainder).op("/", precedence=_PRECEDENCE_OF_DIVISION)
+    parts = func.sum(divide(_SUM_PART_SIZE)), func.sum(remainder)
+    sums = func.count(), *parts, _make_oldest_sql(counted_rows)
     return select(counted_rows.c.cause, counted_rows.c.currency, *sums).group_by(
         counted_rows.c.cause, counted_rows.c.currency
     )
 
 
 def _make_cause_total(
-    kind: str, cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
+    kind: str,
+    cause: str | None,
+    currency: str | None,
+    count: int,
+    sum_of_parts: Decimal | int,
+    sum_of_remainders: Decimal | int,
+    oldest: datetime | None,
 ) -> CauseTotal:
     """Return the total of one kind, cause and currency from a row of the query of totals. `cause` is None for records
-    without a cause, `currency` for records without an amount, `oldest` if no record has a time.
+    without a cause, `currency` for records without an amount, `oldest` if no record has a time. The sum of the
+    amounts is `sum_of_parts` times _SUM_PART_SIZE plus `sum_of_remainders`.
     """
+    sum_minor = int(sum_of_parts) * _SUM_PART_SIZE + int(sum_of_remainders)
     return CauseTotal(
-        kind, cause or None, currency, count, int(sum_minor), convert_to_aware_utc(oldest) if oldest else None
+        kind, cause or None, currency, count, sum_minor, convert_to_aware_utc(oldest) if oldest else None
     )

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, update
 
 from console.domain.payments.records import (
     Order,
@@ -288,3 +288,17 @@ def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: qu
                 if minor is not None and currency is not None:
                     sums[get_record_kind(row)][currency] += minor
             assert group.sums_minor_by_kind == sums
+
+
+def test_a_sum_of_more_than_64_bits(engine: Engine) -> None:
+    """A shop can write any amount into its orders; SQLite refuses the sum of two of the largest ones."""
+    minor_amounts = (2**63 - 1, 2**63 - 1, 2**63 - 1, -7, 1_999_999_999)
+    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+        place.unguard("orders")
+        with opened.write_without_retries() as tx:
+            for number, minor in enumerate(minor_amounts):
+                row = {"merch_txn_id": f"ORD-{number}", "total_amount": minor, "status": "pending", "currency": "JPY"}
+                tx.conn.execute(insert(payment_schema.orders).values(**row, work_state="needs_review"))
+        with opened.read() as conn:
+            (total,), is_capped = chosen_records.count_records_by_cause(conn, "review", {}, _choice(RecordFilter()))
+    assert (total.count, total.sum_minor, is_capped) == (5, sum(minor_amounts), False)
