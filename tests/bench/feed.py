@@ -1,5 +1,6 @@
-"""How soon a change is told to another desk that reads once a second, as the window does, beside a bare SELECT at the
-same moments; and what a reading costs when nothing has changed."""
+"""Measures the time until another desk that reads the change feed once a second, as the window does, sees a change,
+compared with a plain SELECT at the same moments; and the time of a read of the feed without changes.
+"""
 
 import random
 import time

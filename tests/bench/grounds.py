@@ -1,4 +1,6 @@
-"""Where payments and refunds are measured: databases on the disk, one engine after the other; a provider apart."""
+"""Databases for the measurements of payments and refunds: on the disk, one engine after the other, with the provider
+in a process of its own.
+"""
 
 import json
 import subprocess

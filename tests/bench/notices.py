@@ -51,7 +51,7 @@ def _on(engine: str, scene: Scene) -> Iterator[Row]:
 
 
 class Sent:
-    """How long each took, and all together, over several rounds (seconds)."""
+    """The time of each notice and of all notices together, over several rounds (seconds)."""
 
     def __init__(self) -> None:
         self._took: list[float] = []

@@ -1,4 +1,6 @@
-"""How others would buy once: look and then write, alone or around a lock in Redis. Peers, never for use."""
+"""Other ways to buy at most once, for comparison only: a read followed by a write, without a lock or with a lock in
+Redis. The program doesn't use them.
+"""
 
 import os
 import shutil

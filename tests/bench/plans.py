@@ -1,4 +1,4 @@
-"""How a database goes about each question that grows with the tables: the questions, and the steps of its plans."""
+"""The queries whose tables grow, and the steps of the query plans by which a database answers them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -245,7 +245,7 @@ def explained(database: Database, asked: Asked) -> list[str]:
 
 
 def steps(database: Database, ask: Ask) -> list[str]:
-    """How this database goes about it."""
+    """Return the steps of the plan by which this database answers the query."""
     return explained(database, heard(database, ask))
 
 

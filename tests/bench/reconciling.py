@@ -189,7 +189,7 @@ class Days:
         return self._first + timedelta(days=self._nth)
 
     def _content(self) -> bytes:
-        """As the provider would tell of that day."""
+        """Return the provider's daily file of the present day."""
         numbers = range(self._nth * self._each, (self._nth + 1) * self._each)
         return (_HEADER + "".join(map(self._line, numbers))).encode("cp932")
 

@@ -1,5 +1,6 @@
-"""How long a search of the corporation registry takes: texts drawn from its own names, readings and addresses, whole
-and in parts, frequent and rare, hits and misses."""
+"""Measures the duration of searches in the corporation registry, with texts drawn from its names, readings and
+addresses: complete and partial, frequent and rare, with and without matches.
+"""
 
 import random
 import sqlite3

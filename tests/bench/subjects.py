@@ -138,7 +138,9 @@ class Subject:
         return self._drive(self._page_sql)
 
     def cursor(self, queue: str, depth: float) -> str:
-        """Where the page at that depth of the queue begins: at that depth of all records with its work state."""
+        """Return the cursor of the page of `queue` that begins at `depth` (0 to 1, a fraction of the records that
+        have the queue's work state).
+        """
         work = {"unknown": "needs_review", "review": "needs_review"}.get(queue, "none")
         of_work = checks.c.seen_work == work
         in_order = (

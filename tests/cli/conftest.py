@@ -19,7 +19,7 @@ from tests.support.json_answers import require_described
 
 @dataclass(frozen=True)
 class Ending:
-    """How one command ended: exit status, what stood on stdout and stderr."""
+    """The result of one command: its exit status, the bytes of stdout and the text of stderr."""
 
     status: int
     out: bytes

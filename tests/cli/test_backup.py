@@ -886,7 +886,9 @@ def test_a_folder_whose_name_no_file_system_takes(terminal: Terminal) -> None:
 
 
 def test_links_in_a_circle(terminal: Terminal, tmp_path: Path) -> None:
-    """As the folder of a backup and as the file of the database: refused, and nothing is written."""
+    """A symbolic link that points to itself is refused as the folder of a backup and as the database file, and no
+    file is written.
+    """
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
     assert terminal.json("db", "backup", str(circle)).refused == (2, "bad_backup")

@@ -117,7 +117,7 @@ def test_an_impossible_client_is_unknown(terminal: Terminal, client: str) -> Non
 
 
 def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
-    """Where clients are named, only those exist."""
+    """If the setting CLIENTS lists clients, a purchase for another client is refused as `unknown_client`."""
     assert terminal.json("purchase", NUMBER, "--client", "3", CLIENTS="1,2").refused == (2, "unknown_client")
 
 
@@ -343,8 +343,8 @@ def test_doctor_tells_a_damaged_spool_apart_from_a_lost_database(terminal: Termi
 
 
 def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened: Terminal) -> None:
-    """As on a disk that became read-only. Nothing is restored by itself, and nothing was saved that could be looked
-    at; `doctor` names the place.
+    """If the database file can't be opened, commands end with `database_unreachable`, and the message doesn't say
+    that the connection was lost. `doctor` names the path.
     """
     place = Path(unopened.env["CONSOLE_HOME"]) / "console.db"
     place.mkdir(parents=True)
@@ -356,7 +356,7 @@ def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened: T
 
 
 def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> None:
-    """As every other command does."""
+    """`doctor` reports an unknown key of the profile with the same message, file and line as every other command."""
     profile = Path(terminal.env["CONSOLE_HOME"]) / "profile.toml"
     profile.write_text('language = "en"\nlangauge = "ja"\n', encoding="utf-8")
     refusal = terminal.json("lookup", NUMBER).error

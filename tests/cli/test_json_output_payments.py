@@ -152,7 +152,9 @@ def test_an_order_is_shown_with_its_payments() -> None:
 
 
 def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
-    """Where it stands, why and until when it waits, and each step; in a terminal too."""
+    """The JSON and the text of an order have the saga of its payment's deadline: the present step, the reason of the
+    wait, and the state of each step.
+    """
     names = ("ask_provider", "expire_payment")
     facts = {"done": {"ask_provider": AT.isoformat()}}
     saga = Saga(

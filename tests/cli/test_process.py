@@ -130,7 +130,7 @@ def test_a_relative_path_in_a_deleted_folder(
 
 
 def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
-    """Where the terminal can't show it, characters are escaped; nothing breaks."""
+    """On a terminal with ASCII only, Japanese characters are printed as escapes, and the command exits 0."""
     ended = run(terminal, "lookup", NUMBER, PYTHONIOENCODING="ascii", CONSOLE_LANGUAGE="ja")
     assert ended.returncode == 0
     assert ended.stdout.isascii()
@@ -413,7 +413,7 @@ def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, 
 
 
 def test_the_demo_ends_with_an_empty_pipe(terminal: Terminal) -> None:
-    """As cron starts it: it says what it does, and nothing stays behind."""
+    """With an empty standard input, as cron has, the demo says that it ended, exits 0 and deletes its home folder."""
     ended = run_demo_on(terminal, b"")
     assert ended.returncode == 0
     home = re.search(rb"/\S*support-console-demo-\w+", ended.stdout)

@@ -70,7 +70,9 @@ def test_without_a_registry_everything_is_as_before_and_says_what_would_be_there
 
 
 def test_the_facts_stand_beside_the_number(desk: Desk) -> None:
-    """As JSON to the letter, and as text with their date, publisher and licence."""
+    """`lookup` returns the corporation's registry facts in JSON exactly as published, and in text with their date,
+    publisher and licence.
+    """
     corporation = desk.terminal.json("lookup", OPEN).data["corporation"]
     promised = {
         "name": OPEN_NAME,
@@ -230,7 +232,9 @@ def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None:
-    """As `find` and `registry find`, in one text or several words, with a prefecture; those of ours come first."""
+    """`find` and `registry find` find a corporation by its name, reading or postcode, in one text or several words,
+    and within a prefecture; corporations with records here come first.
+    """
     terminal = desk.terminal
     (item,) = terminal.json("registry", "find", "架空商事").data["items"]
     promised = {"corporation_number": OPEN, "name": OPEN_NAME, "furigana": "カクウショウジ", "kind": "301"}

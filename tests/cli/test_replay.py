@@ -111,7 +111,7 @@ def test_a_payment_is_asked_about_by_the_day_of_its_provider(provider: str, day:
 
 
 def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
-    """As by `audit verify --pack`; so is what is no pack."""
+    """`replay` refuses a damaged pack, a missing file and a file that is no pack, like `audit verify --pack`."""
     broken = tmp_path / "broken.zip"
     shutil.copy(packs / "bought.zip", broken)
     data = bytearray(broken.read_bytes())

@@ -165,7 +165,9 @@ def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) 
 
 
 def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
-    """As at a desk that acts. Under a request id there is one more true answer: approved, and to be sent yet."""
+    """Check the ending of an approval as at a desk that acts. In team mode a repeated request id may also be answered
+    with "approved": then the refund is approved and not sent yet.
+    """
     if code == "approved":
         assert on.there(target.number) <= 1, where
     else:

@@ -191,7 +191,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
 
 
 def _running(console: Console) -> bool:
-    """Whether a call still counts as running: its process may be dead, but its lease is not over."""
+    """Return True while a call still counts as running: its process may be dead, but its lease has not expired."""
     with console.database.read() as conn:
         return len(journal.list_lapsed_operations(conn)) < truth.still_calling(console.database)
 

@@ -62,7 +62,7 @@ class Late:
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find(self) -> bool:
-        """Whether its record is there yet."""
+        """Return True, and store the id of the record, once the action's record exists."""
         on = self.on
         if self.action == "purchase":
             found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)

@@ -90,7 +90,7 @@ class Case:
 
     @property
     def left_something(self) -> bool:
-        """Whether its desk may know what others don't."""
+        """True if the spool of the killed desk may contain facts that the database lacks."""
         return self.sends or self.action == "delivery"
 
     def told(self, failpoint: str) -> dict[str, str]:
@@ -107,11 +107,11 @@ class Team:
     clock: MovedClock
 
     def there(self, case: Case) -> int:
-        """How many refunds of its payment the provider has taken on."""
+        """Return the number of refunds of the case's payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=case.number))
 
     def refund(self, case: Case) -> Refund:
-        """As it is now."""
+        """Return the newest refund of the case's payment with its present state."""
         found = newest(self.maker, case.payment)
         assert found is not None, f"the refund is gone: {case}"
         return found
@@ -258,8 +258,9 @@ def _ask_or_decide(case: Case, team: Team) -> None:
 
 
 def _age_sendings(place: Place, seconds: int) -> None:
-    """As if each refund had been sent so many seconds earlier: a repeat waits by the server's clock, which no test
-    can move."""
+    """Move the stored time of each sending of a refund back by `seconds`. A repeated sending waits by the server's
+    clock, which a test can't move.
+    """
     if place.engine != "sqlite":
         earlier = f"last_sent_at = last_sent_at - INTERVAL {seconds} SECOND, version = version + 1"
         place.sql(f"UPDATE refunds SET {earlier} WHERE last_sent_at IS NOT NULL")

@@ -39,7 +39,9 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
 
 
 def fails_at(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
-    """How the action ended that met the trouble at its n-th statement; None when it has no such statement."""
+    """Run the action with a fault at its n-th statement, check its ending, and return its code; None if the action
+    has no such statement.
+    """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = on.prepared(action)
     with on.desk(action) as console:

@@ -131,7 +131,7 @@ def tell(case: Case, console: Console) -> str:
 
 
 def count_sent(case: Case, sandbox: Sandbox) -> int:
-    """How often the provider has done it."""
+    """Return the number of times that the provider has executed the case's action."""
     if case.action == "purchase":
         return sandbox.control.count_charges(case.number)
     return int(

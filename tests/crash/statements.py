@@ -109,7 +109,7 @@ def _act(console: Console, action: str) -> str:
 
 
 def _check_ending(ending: str, fresh_charges: int, nth: int) -> None:
-    """If the answer says that nothing was sent, nothing was charged; if it says done, one charge was made."""
+    """Check that the provider charged nothing if the command's answer says that nothing was sent."""
     assert ending in NAMED | {"done"}, f"{ending} at place {nth}"
     if ending != "done" and EXIT_STATUS[ending] == 6:
         assert fresh_charges == 0, f"{ending}, but charged, at place {nth}"

@@ -37,7 +37,9 @@ class Stopped:
 
 
 def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
-    """That many buyers on one database, each for a client's number of its own; every second one is decided about."""
+    """Stop `sleepers` buyers on one database after the provider's answer, each for a number of its own; let two
+    people decide about every second purchase, then let the buyers continue, and return the counts of the endings.
+    """
     with Sandbox() as sandbox:
         told = place.told(sandbox.url, LEASES="off")
         with open_console(Settings.load(told)) as console:

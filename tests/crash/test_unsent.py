@@ -116,7 +116,7 @@ class Stage:
         return looks.payments.read_order(int(subject)).payments[0]
 
     def sent(self, action: str, subject: str) -> int:
-        """How often the provider has done it."""
+        """Return the number of times that the provider has executed the action."""
         if action == "purchase":
             return self.sandbox.control.count_charges(subject)
         if action == "submit":

@@ -1,4 +1,4 @@
-"""How each story goes, step by step."""
+"""The steps of each story of the simulated day."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -37,7 +37,7 @@ class Lives:
             yield f"{life.number} ({life.story.name})", self._life(life)
 
     def evening(self, *, is_closed: bool = False) -> None:
-        """When nobody buys any more; `is_closed`: and no worker is there either."""
+        """Let the operators ask about refunds after the last sale; `is_closed`: the workers have ended, too."""
         self._operators.ask_about_refunds(is_closed=is_closed)
 
     def _life(self, life: Life) -> Alive:
@@ -164,7 +164,9 @@ class Lives:
             yield from self._mended(purse)
 
     def _follows(self, purse: Purse) -> Generator[Step, None, bool]:
-        """Whether the order became paid; it may have been cancelled by time just before."""
+        """Wait until the order is paid or cancelled, and return True if it is paid. It may have been cancelled at its
+        deadline just before the payment.
+        """
         states: list[str] = []
 
         def ended(seen: Seen) -> bool:

@@ -84,7 +84,9 @@ class _Stuck:
         )
 
     def _moves(self, table: str, row: Row) -> bool:
-        """Whether it has ended, is moved on by itself, or waits for a person who knows of it."""
+        """Return True if the record has ended, is scheduled to continue automatically, or waits for a person who has
+        been told of it.
+        """
         if row["work_state"] == "scheduled":
             return self._to_come(row["work_at"])
         if row["work_state"] == "needs_review":
@@ -154,8 +156,9 @@ def _raised(facts: Facts) -> list[Row]:
 
 
 def _is_of_late_move(facts: Facts, alert: Row) -> bool:
-    """Whether the alert told of a paid order that the program had not moved within the grace, and has moved since.
-    On a busy machine the few real seconds of the grace go by before the worker has its turn."""
+    """Return True if the alert was about a paid order that the program had not set to paid within the grace period,
+    and has set since. On a busy machine the few real seconds of the grace period can pass before the worker runs.
+    """
     if alert["rule_id"] != "A" or alert["resolved_at"] is None:
         return False
     order = _order_by_number(facts)[str(alert["order_no"])]

@@ -122,7 +122,9 @@ class Payers:
             self._town.postman.hand_in(path, body, kind, sure=True)
 
     def in_time(self, purse: Purse) -> bool:
-        """Whether the code can be paid still, with room for a provider that is away right now."""
+        """Return True if the payer can still pay with the code, with a margin for a provider that can't be reached at
+        the moment.
+        """
         return purse.until is None or (purse.until - datetime.now(UTC)).total_seconds() > _MARGIN_SECONDS
 
 
@@ -178,7 +180,9 @@ class Operators:
         return refund
 
     def approve(self, refund: int) -> bool:
-        """Whether it is decided; how its sending ended is the console's to find out."""
+        """Approve the refund as the approver, and return True if it is decided afterwards, whatever its sending
+        results in.
+        """
         try:
             approve = self._town.approver.refunds.approve
             if self._town.day.asks:
@@ -214,7 +218,9 @@ class Operators:
 
 
 class Eyes:
-    """How payments stand, and what was told of their orders: for whoever waits for something."""
+    """Reads the states of payments, and the events that other programs received about their orders, for steps that
+    wait for them.
+    """
 
     def __init__(self, town: Town) -> None:
         self._town, self._read, self._lock = town, 0, Lock()

@@ -81,9 +81,9 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by,
-    `patience` how long anything is waited for before it counts as not having come, and after `closes` nothing is sold
-    any more. `asks`: the accounts of operator and approver may only read and ask, and the workers act for them.
+    """The size, speed and failures of a simulated day. Times are real seconds. The product divides its waits by
+    `scale`; a step waits at most `patience` seconds; no sale begins after `closes` seconds. With `asks` the accounts
+    of the operator and the approver are in team mode, and the workers act for them.
     """
 
     orders: int

@@ -149,7 +149,7 @@ def _post(port: int, letter: _Letter) -> int:
 
 
 class _Counter(BaseHTTPRequestHandler):
-    """Where the providers hand in."""
+    """The HTTP handler that receives the providers' notices and gives them to the postman."""
 
     server: Postman
 

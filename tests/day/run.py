@@ -73,7 +73,7 @@ def _live(day: Day, folder: Path, say: Say) -> Ended:
 
 @contextmanager
 def _told_on(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
-    """How far it is, now and then."""
+    """Print the progress of the day at intervals until the block ends."""
     over = Event()
 
     def tell() -> None:

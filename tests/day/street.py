@@ -47,8 +47,8 @@ class _Parked:
 
 
 class Street:
-    """As many lives at once as the day has room for; the next one begins when one ends. `trouble` collects what went
-    wrong: also that somebody waited in vain.
+    """Runs at most `day.under_way` stories at once; when one ends, the next one begins. `trouble` collects the
+    failures of stories, also waits that ended without the expected event.
     """
 
     def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, day: Day) -> None:

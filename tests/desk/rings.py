@@ -1,4 +1,4 @@
-"""Whether the focus is in sight, by the pixels of the window."""
+"""Checks by the pixels of the window that the focus can be seen."""
 
 from array import array
 

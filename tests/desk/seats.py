@@ -1,7 +1,6 @@
-"""Where the people of a window test sit: together at one embedded desk, or each at a desk that asks a worker.
-
+"""The desks of the people in a window test: all at one embedded desk, or each at a desk in team mode, with a worker.
 The same tests run both ways: `pytest tests/desk` embedded, `pytest tests/desk --through-worker` through a worker
-(`make window`). Those marked `both_ways` always do both.
+(`make window`). Those marked `both_ways` always run both ways.
 """
 
 from abc import ABC, abstractmethod

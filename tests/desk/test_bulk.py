@@ -70,7 +70,9 @@ def ended(person: Person, dialog: BulkDialog) -> None:
 
 
 def pdfs(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
-    """How often each PDF was handed out since it was missing."""
+    """Return, for each record, the number of times that AlarmBox has sent its PDF since the first time, when it was
+    missing.
+    """
     return [len(sandbox.control.read_requests("pdf", one.corporation_number)) - 1 for one in records]
 
 

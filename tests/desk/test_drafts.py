@@ -1,4 +1,6 @@
-"""Where a person was, and what was typed and not sent, is there again, even if the process died."""
+"""The last screen and text that was typed and not sent are restored at the next start, also after the process was
+killed.
+"""
 
 from console.app import Console
 from console.domain.payments.records import Payment

@@ -169,7 +169,7 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place
 
 
 def test_an_address_that_says_it_all_asks_nobody(arrive: Arrive, place: Place) -> None:
-    """As ever."""
+    """If the database address has the account and its password, the window opens at Home without a sign-in."""
     person = arrive(None, place.url())
     person.at_home()
     assert person.opening.context.operator == account(place)[0]

@@ -226,7 +226,7 @@ def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, waits: bool) -> None:
-    """Where nothing waits it says so and gives one way on; where something does, it is in the table."""
+    """If no record waits, Home says so and offers a button to the queues; if a record waits, the table shows it."""
     if waits:
         buy_unknown(console, sandbox, NUMBER)
     person = sit()

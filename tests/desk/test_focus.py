@@ -51,7 +51,7 @@ class StrayWindows(QObject):
 
 
 class WatchedStage(UnpaintedStage):
-    """Where a picture would be taken, it looks for the focus."""
+    """A stage of the pictures that checks the focus in place of taking a picture."""
 
     def __init__(self, *how: object) -> None:
         super().__init__(*how)  # type: ignore[arg-type]  # as its base class

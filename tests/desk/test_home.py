@@ -111,8 +111,9 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sandbox: Sandbox, scale: float) -> None:
-    """Where the list of records begins below the window, the first count has the focus: title, unfinished work and
-    counts are in sight. From there Tab leads to the list."""
+    """Home opens without scrolling at each text size: title, unfinished work and counts are visible. If the list of
+    records begins below the window, the first count has the focus, and Tab moves it to the list.
+    """
     buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.window.resize(1280, 800)

@@ -1,4 +1,4 @@
-"""How many keys the daily tasks take, with the keys that a person presses; typed text isn't counted.
+"""Counts the keys that the daily tasks need; typed text isn't counted.
 
 The tasks by person: operator (was it paid, a record of a queue, a re-fetch, a refund), lead (an approval, resolving),
 finance (a difference), auditor (an evidence pack), administrator (a limit), newcomer (the first answer).

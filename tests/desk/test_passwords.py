@@ -54,7 +54,7 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
 
 
 def decline(checker: Person, refund: Refund) -> RejectDialog:
-    """As far as the person comes without a password."""
+    """Decline the refund in the window up to the step that asks for the password, and return the dialog."""
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
     checker.until(page.reject_button.isEnabled)

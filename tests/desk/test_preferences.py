@@ -52,7 +52,7 @@ def written(person: Person) -> None:
 
 
 def forget_the_look(qapp: QApplication) -> None:
-    """As at the start of another process."""
+    """Reset the appearance to the one that a new process starts with."""
     install_appearance(qapp, theme="light")
 
 

@@ -136,7 +136,7 @@ class Stage:
         ]
 
     def moved_money(self) -> tuple[int, int]:
-        """How many purchases AlarmBox has charged, and how many refunds PayPay has."""
+        """Return the number of purchases that AlarmBox has charged, and the number of refunds that PayPay has."""
         control = self.sandbox.control
         return control.count_charges(), len(control.payments_control.read_refunds())
 

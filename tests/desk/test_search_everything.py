@@ -355,7 +355,9 @@ def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: st
 
 @pytest.mark.parametrize("is_picked", [False, True])
 def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_picked: bool) -> None:
-    """Whether the person clicks beside the box or picks an entry, and also if the search hasn't begun yet."""
+    """When the person closes the search box or picks an entry, its running search is interrupted, and a search that
+    hasn't begun yet doesn't begin.
+    """
     person = sit()
     palette = open_box(person)
     with endless_search(console) as (has_begun, endings):

@@ -285,8 +285,8 @@ def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
 def test_a_database_that_is_lost_is_told_and_comes_back(
     sit: Sit, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the database is lost, the page stays and is marked as old; when the database answers again, the mark goes
-    without a key press.
+    """The window loses its database: the page stays and a bar says that there is no connection. When the database
+    answers again, the bar disappears without a key press.
     """
     person = sit()
 

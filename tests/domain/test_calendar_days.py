@@ -92,7 +92,7 @@ def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypa
     ],
 )
 def test_there_and_back(name: str, written: datetime) -> None:
-    """As written in the zone, and as an instant."""
+    """A time without a zone that was written in a time zone is converted to UTC and back to the same time."""
     assert dates.convert_to_utc(written, name) == AT
     assert dates.convert_to_naive_local(AT, name) == written
     assert dates.convert_to_naive_local(AT, name).tzinfo is None

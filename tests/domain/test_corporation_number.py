@@ -87,7 +87,7 @@ def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
 
 @given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
-    """If any single digit was mistyped, the right number is among those offered."""
+    """A number with one mistyped digit has the original number among its suggestions."""
     number = compute_check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
     if not is_well_formed(typed):

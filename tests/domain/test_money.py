@@ -104,7 +104,7 @@ def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
     [(-1, "JPY"), (LARGEST_AMOUNT_MINOR + 1, "JPY"), (True, "JPY"), (1.0, "JPY"), (1, "USD"), (1, "")],
 )
 def test_money_that_cannot_be(minor: int, currency: str) -> None:
-    """There is no negative, endless, fractional or foreign money."""
+    """`Money` refuses amounts that are negative, too large, boolean or fractional, and unknown currencies."""
     with pytest.raises(InvalidAmountText):
         Money(minor, currency)
 

@@ -81,7 +81,9 @@ def fails_at(
     harm: Harm | None = None,
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """How the action ended that met the trouble at its n-th command; None when it has no such command."""
+    """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
+    the action has no such command.
+    """
     where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING
     assert isinstance(on.place, ServerPlace)
     node = on.place.database.nodes[0]

@@ -53,7 +53,7 @@ class Scene:
         return self.desk(self.place.url(), None, **extra)
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """As the schema account, on a connection of its own."""
+        """Execute the statements as the schema account on a separate connection, and return the rows of the last one."""
         return as_owner(self.place, *statements)
 
     def kill(self, session: int) -> None:
@@ -61,7 +61,7 @@ class Scene:
         self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
 
     def age(self, by: timedelta) -> None:
-        """As if the time by which leases are judged had gone on."""
+        """Move the stored end of each lease back by `by`, as if that time had passed on the clock of leases."""
         step = round(by.total_seconds() * 1000)
         self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
 
@@ -133,7 +133,7 @@ def scene(place: ServerPlace) -> Iterator[Scene]:
 
 
 def buy(console: Console, number: str) -> str:
-    """How it ended: done, or the code of the refusal."""
+    """Buy a credit check and return "done", or the code of the refusal."""
     try:
         console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
     except ConsoleError as named:
@@ -142,7 +142,9 @@ def buy(console: Console, number: str) -> str:
 
 
 def check_ending(ending: str, charges: int, where: str) -> None:
-    """If the answer says that nothing was sent, nothing was charged; if it says done, one charge was made."""
+    """Check that nothing was charged if the ending says that nothing was sent, and that exactly one charge was made
+    if it says "done".
+    """
     assert ending in NAMED | {"done"}, f"{ending} at {where}"
     if ending != "done" and EXIT_STATUS[ending] in (3, 6):
         assert charges == 0, f"{ending}, but charged, at {where}"

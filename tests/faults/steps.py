@@ -96,7 +96,9 @@ def fails_at(
     harm: Callable[[int], None] | None = None,
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """How the action ended that met the trouble at its n-th command; None when it has no such command."""
+    """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
+    the action has no such command.
+    """
     kind, lasting = _KINDS[trouble]
     where = f"{action}, {trouble} at {nth}"
     act = _ACTIONS[action]

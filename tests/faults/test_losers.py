@@ -124,8 +124,9 @@ def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> Non
     ids=["our sessions", "repeatable read"],
 )
 def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, ...], tries: int) -> None:
-    """Where a server guards snapshots, as MariaDB does by default from 11.6 on, our sessions read what is there now
-    and go on. A session that keeps its first snapshot gets 1020: read again, decided again, nothing lost.
+    """On a server that refuses writes on an outdated snapshot (MariaDB by default from 11.6 on), our sessions read
+    the present rows and continue. A session that keeps its first snapshot gets error 1020; the program then reads and
+    decides again, and no write is lost.
     """
     if place.engine == "mysql":
         pytest.skip("MySQL guards no snapshots")

@@ -37,7 +37,7 @@ def sessions(place: ServerPlace) -> list[int]:
 
 
 def works(database: Database, place: ServerPlace, name: str) -> bool:
-    """Whether a read and a write go through, without a second try by us."""
+    """Return True if a read and a write succeed without a second try by the test."""
     me = HoldingProcess(place.named("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(ONE) == 1

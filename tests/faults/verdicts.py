@@ -56,7 +56,9 @@ def tries_kept(place: ServerPlace, name: str) -> list[int]:
 
 
 def run(place: ServerPlace, count: int, kinds: tuple[Break, ...] = QUICK) -> Counter[str]:
-    """That many lost COMMITs: what the caller is told is what the server has, and nothing is there twice."""
+    """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
+    the state that the server has, and each row must exist once.
+    """
     tally: Counter[str] = Counter()
     with behind_proxy(place) as (proxy, database):
         who = place.named("op-a")

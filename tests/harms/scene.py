@@ -112,15 +112,15 @@ class Scene:
     # The truth
 
     def charges(self, number: str) -> int:
-        """How often AlarmBox has charged for this company."""
+        """Return the number of times that AlarmBox has charged for this company."""
         return self.sandbox.control.count_charges(number)
 
     def refunded(self, payment: Payment) -> int:
-        """How many refunds of this payment the provider has taken on."""
+        """Return the number of refunds of this payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=payment.merchant_payment_id))
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """As the schema account: the rows of the last statement."""
+        """Execute the statements as the schema account and return the rows of the last one."""
         rows: list[tuple[Any, ...]] = []
         with self.people.connect("owner") as line, line.cursor() as cursor:
             with suppress(pymysql.MySQLError):  # on a cluster: know what other nodes have acknowledged

@@ -141,7 +141,9 @@ def test_a_decision_about_a_lost_operation_is_kept(bench: Bench, state: str) -> 
 
 
 def sent(refund_id: int) -> tuple[str, str]:
-    """As the owner writes it, for no provider is asked here: the refund has come to its end, and frees its sum."""
+    """Return statements of the schema account that end the refund as withdrawn and release its sum, because no
+    provider is called in this test.
+    """
     return (
         f"UPDATE refunds SET status = 'withdrawn', version = version + 1 WHERE id = {refund_id}",
         f"UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = {FREE}",

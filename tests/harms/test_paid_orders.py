@@ -74,7 +74,7 @@ def of_payment(payment: Payment) -> Iterator[Way]:
 
 
 def sides(scene: Scene, payment: Payment) -> tuple[str, str]:
-    """How the payment and its order stand."""
+    """Return the states of the payment and of its order."""
     rows = scene.sql(
         "SELECT p.status, o.status FROM payments p JOIN orders o ON o.id = p.order_id"
         f" WHERE p.id = {payment.id} AND o.id = {payment.order_id}"

@@ -181,7 +181,7 @@ def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *,
 
 
 def _writes(bench: Bench, said: Said, taken: tuple[str, str], statement: Statement) -> bool:
-    """Whether the worker may store this, in a transaction that is undone."""
+    """Return True if the database lets the worker store this text, in a transaction that is rolled back."""
     try:
         _execute(bench, "worker", (*taken, *said.before, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:

@@ -150,8 +150,9 @@ def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
 
 
 def _is_cut(shown: QRect, whole: QSize, room: QRect) -> bool:
-    """Whether ink is missing. A text between two rows of pixels covers one row more or less than elsewhere; only ink
-    that ends within the label can differ so, as ink that is cut reaches its edge.
+    """Return True if a part of the text isn't visible. A text between two rows of pixels covers one row more or less
+    than elsewhere. Such a difference is allowed only inside the label, because a text that is cut off reaches the
+    label's edge.
     """
     lacking = max(whole.width() - shown.width(), whole.height() - shown.height())
     return lacking > 1 or (lacking == 1 and not room.adjusted(1, 1, -1, -1).contains(shown))

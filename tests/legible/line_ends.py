@@ -1,4 +1,4 @@
-"""Where the lines of a label that wraps end: between the phrases of its Japanese text, or inside one."""
+"""Finds the ends of lines in a label that wraps: between phrases of its Japanese text, or inside a phrase."""
 
 import re
 from functools import lru_cache

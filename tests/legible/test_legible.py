@@ -49,8 +49,8 @@ def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, seed:
 
 
 def test_every_screen_has_a_scene() -> None:
-    """Which pages and dialogs a scene must show is written down, and each that exists is. The looks at the scenes
-    fail where one is not shown.
+    """SCREENS lists every page and dialog of the program with the scene that shows it. The tests of the scenes fail
+    if a listed page or dialog isn't shown.
     """
     expected = [name for names in SCREENS.values() for name in names]
     assert sorted(expected) == sorted(kind.__name__ for kind in every_screen())

@@ -301,8 +301,8 @@ def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, scale: float) -> None:
-    """Whether it was there before the dialog or comes later, it is neither behind the dialog nor over its controls;
-    after the dialog it is back in the window.
+    """While a dialog is open, a toast from before or after its opening is shown in the dialog, not behind it and not
+    over its controls; after the dialog closes, the toast is shown in the window.
     """
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context

@@ -55,7 +55,9 @@ def tell(mutant: Mutant) -> bool:
 
 
 def run(mutant: Mutant) -> tuple[bool, str]:
-    """Whether one of its tests turned red, and which; the tests run in turn until one does."""
+    """Run the tests of the mutant in turn until one fails. Return True with the first failure, or False with the last
+    test's status.
+    """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         copy = copied(Path(name))
         for change in mutant.changes:

@@ -79,7 +79,7 @@ def test_each_name_exists() -> None:
 
 
 def test_each_name_is_in_its_file() -> None:
-    """Where a guide says in which file a name is, the file has it."""
+    """If a guide says that a name is in a file, the file contains the name."""
     found = 0
     for page in PAGES:
         for name, path in _NAME_IN_FILE.findall(re.sub(r"\s+", " ", page.read_text("utf-8"))):

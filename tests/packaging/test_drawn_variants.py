@@ -1,4 +1,6 @@
-"""Which variants of costly tests `make test` runs: one of each function or more, as many as fit into the time."""
+"""Tests the choice of the variants of expensive tests that `make test` runs: at least one of each function, and as
+many as fit into the time.
+"""
 
 import os
 import random

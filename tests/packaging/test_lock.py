@@ -16,7 +16,7 @@ def test_the_lock_is_in_step(text: str) -> None:
 
 
 def test_the_lock_of_the_site_is_in_step(text: str) -> None:
-    """Where both need a package, it has one version: both are installed into one environment."""
+    """A package in both lock files has the same version in both, because both are installed into one environment."""
     docs = lock.DOCS_LOCK.read_text(encoding="utf-8")
     assert list(lock.find_faults(docs, lock.docs_requirements())) == []
     pinned = dict(lock.pins(text))

@@ -78,7 +78,7 @@ def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
 
 
 def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
-    """Where it may not install, it names what is missing and stops with the command to type."""
+    """Without the rights of root, the script names the missing packages, prints the command to type and exits with 1."""
     env = with_tools(tmp_path, ldconfig="true", id="echo 1000", apt_get="echo must not run; exit 9")
     done = run("window", env=env)
     assert done.returncode == 1
@@ -101,7 +101,9 @@ def test_nothing_missing_is_silent() -> None:
 
 
 def test_servers_are_installed_and_none_starts(tmp_path: Path) -> None:
-    """As root on Debian the servers come, no service starts meanwhile, and the machine's own rule comes back."""
+    """As root on Debian, the script installs the servers and starts no service, and restores the machine's own rule
+    about services afterwards.
+    """
     policy, seen = tmp_path / "policy-rc.d", tmp_path / "seen"
     policy.write_text("its own rule")
     apt = f'[ $1 = update ] || {{ echo "$@" >{seen}; sh {policy}; echo $? >>{seen}; }}'
@@ -116,7 +118,7 @@ def test_servers_are_installed_and_none_starts(tmp_path: Path) -> None:
 
 
 def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
-    """Where there was none there is none afterwards, also when the installation failed."""
+    """On a machine without a rule about services, the script leaves none behind, also when the installation fails."""
     policy = tmp_path / "policy-rc.d"
     env = with_tools(tmp_path, id="echo 0", grep="exit 0", apt_get="exit 9")
     done = run("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})

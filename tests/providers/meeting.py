@@ -28,7 +28,7 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 def paypay(
     url: str, *, scale: float = 1.0, clock: Clock | None = None, rate_limiter: RateLimiter | None = None, **given: Any
 ) -> PayPay:
-    """As the sandbox knows us, unless other credentials are given."""
+    """Make a PayPay adapter with the sandbox's credentials; `given` replaces single ones."""
     known = {
         "api_key": credentials.PAYPAY_API_KEY,
         "api_secret": credentials.PAYPAY_API_SECRET,
@@ -58,7 +58,7 @@ def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
 
 
 def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
-    """As the sandbox knows us, unless fields of the merchant are given."""
+    """Make an Atom adapter with the sandbox's merchant; `changes` replaces single fields."""
     who = merchant(changes)
     config = AtomConfig(AtomUrls.from_origin(url, who.verification), who, NO_RETRIES)
     return make_atom_adapter(config, rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale(scale))

@@ -189,6 +189,6 @@ def floods(head: bytes, size: int) -> Script:
 
 
 def closed_port() -> int:
-    """Where nobody listens."""
+    """Return a port of this machine on which no program listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -75,7 +75,9 @@ def test_without_a_sign_in_every_command_says_what_to_do(server: Terminal, comma
 
 
 def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: DrawerKeyring) -> None:
-    """As one finding among the others; once somebody has, it says who."""
+    """Without a signed-in person, `doctor` reports that as one check and skips the checks that need the database.
+    After a sign-in the same check names the account.
+    """
     checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
     assert not checks["sign_in"]["ok"]
     assert "support-console sign-in" in checks["sign_in"]["next"]

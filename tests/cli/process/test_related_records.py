@@ -48,7 +48,9 @@ def test_a_probed_payment_is_told_with_its_refund(desk: PayingTerminal) -> None:
 
 
 def test_a_refusal_tells_the_record_that_stands_in_the_way(desk: PayingTerminal) -> None:
-    """As JSON in its details, as text below the sentence of the refusal."""
+    """A second refund request is refused because of an open refund. The JSON detail has that refund's record; the
+    text has its verdict and a command below the sentence of the refusal.
+    """
     payment = desk.paid()
     asked = desk.ask(payment).data
     refused = desk.ask(payment, "900")
@@ -75,7 +77,7 @@ def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTermina
 
 @pytest.mark.expects_log("the reading of relations breaks")
 def test_an_act_stays_done_if_its_explanation_fails(desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If reading the explanation fails after the act, the command exits 0 with the record and without an
+    """The refund was requested, but reading its explanation fails: the command exits 0 with the record and without an
     explanation.
     """
 

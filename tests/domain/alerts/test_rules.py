@@ -207,7 +207,9 @@ def test_money_of_this_very_instant_has_its_grace() -> None:
     ],
 )
 def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | None], over: bool) -> None:
-    """When we learned it, or else when it was paid, or else the row's last change; with none of them long ago."""
+    """The grace period of rule A counts from the time at which the payment was booked, or else from its payment time,
+    or else from its last change of state; without any of them it counts as over.
+    """
     assert (found(order(OrderState.PENDING), replace(payment(PaymentState.COMPLETED), **times)) is not None) is over  # type: ignore[arg-type]  # of each case
 
 

@@ -1,4 +1,4 @@
-"""Which verdict, why and next step payments and orders get; how they are worded is tested elsewhere."""
+"""Tests the verdict, the reason and the next step of payments and orders. Other tests check their wording."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Which verdict, why and next step a refund gets; how they are worded is tested elsewhere."""
+"""Tests the verdict, the reason and the next step of refunds. Other tests check their wording."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

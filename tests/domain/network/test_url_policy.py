@@ -1,4 +1,6 @@
-"""Which URLs a provider may have: https or this machine, and nothing that hides another host."""
+"""Tests the URLs that a provider may have: with https or on this machine, and without any part that hides another
+host.
+"""
 
 import pytest
 

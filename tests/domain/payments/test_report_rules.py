@@ -341,7 +341,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
 
 
 def test_reversed_and_paid_again_is_a_case() -> None:
-    """If it is said later than the reversal."""
+    """A report of a payment that is later than its reversal opens a case `contradicted`."""
     news = settled(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
     assert (news.case_rule, news.case_observed, news.is_newest) == (
         "contradicted",

@@ -1,4 +1,6 @@
-"""When there is something to decide about a record, and what keeps a decision or an order from going on."""
+"""Tests the conditions under which people can decide about a record, and the facts that exclude a decision or a
+change of the order.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -112,7 +114,9 @@ def test_the_steps_of_a_decision(before: PaymentState) -> None:
 def test_who_may_decide_that_a_payment_ended_so(
     before: PaymentState, target: PaymentState, certainty: Certainty, work: WorkState
 ) -> None:
-    """There must be a way; it is unknown, or waits for a person, or was paid and is said to be taken back."""
+    """People can decide a payment's outcome if the table of transitions has a way to it, and if the outcome is
+    unknown, the payment waits for a person, or a paid payment is to become reversed.
+    """
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
     why = find_payment_decision_refusal(payment, target)
     if target is not before and not find_decision_path(before, target):

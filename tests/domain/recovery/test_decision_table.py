@@ -98,8 +98,8 @@ def test_buying_again_is_ruled_out_until_it_is_known() -> None:
     ],
 )
 def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possible: set[str]) -> None:
-    """If the provider states an outcome, one person decides by it; if it states none, two people decide with
-    paper.
+    """If the provider states an outcome, one person can decide only that outcome; if it states none, two people can
+    decide with evidence.
     """
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
@@ -181,7 +181,9 @@ def test_nobody_to_ask() -> None:
 @pytest.mark.parametrize("state", CheckState)
 @pytest.mark.parametrize("number", [None, 12345])
 def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | None) -> None:
-    """If the provider gave it a number, and its viewing period isn't over."""
+    """A credit check can be re-fetched if it is a success with the provider's id and its viewing period isn't over;
+    otherwise the choice has a reason.
+    """
     check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
     bought = state is CheckState.SUCCESS and number is not None
     found = get_choice(ChoiceFacts(check, NOW, OPERATORS), "refetch")

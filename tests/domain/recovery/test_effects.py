@@ -115,7 +115,9 @@ def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
     ],
 )
 def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bool, after: str) -> None:
-    """If it is pending still, and the sum is enough, in its own currency."""
+    """The dry run of a completed payment sets the order to paid only if the order is pending and its payments cover
+    its sum in its currency.
+    """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
     effect = choice_effects.compute_payment_effect(facts(WAITS, order=order, is_order_covered=covered), P.COMPLETED)
     assert effect is not None

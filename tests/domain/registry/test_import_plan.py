@@ -1,4 +1,4 @@
-"""Which files of a folder are imported next."""
+"""Tests the choice of the files of a folder that are imported next."""
 
 from datetime import date
 

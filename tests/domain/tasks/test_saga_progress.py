@@ -1,4 +1,4 @@
-"""How each step of a saga stands, as people are shown it."""
+"""Tests the states of a saga's steps that people see."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -82,7 +82,9 @@ def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> N
 
 
 def test_each_step_says_since_when() -> None:
-    """When it was done or undone; of the last one when all was; of one that is stuck when it stopped, and why."""
+    """A finished step has the time at which it was done or undone, the last step the time at which the saga ended,
+    and a stuck step the time and the reason of the stop.
+    """
     done = make_saga_progress(saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), STEPS, NOW)
     assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
     assert done.current_step is None

@@ -505,7 +505,7 @@ UNCONFIRMED: dict[str, tuple[Fields, Fields, str]] = {
 
 @pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED.values(), ids=UNCONFIRMED)
 def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -> None:
-    """If a field of the answer doesn't belong to this refund, the outcome is unknown."""
+    """An answer to a refund with a field of another refund has an unknown outcome."""
     outcome = initiated(change, pay)
     assert (outcome.kind, outcome.reason) == (U, why)
 

@@ -94,7 +94,7 @@ def effect(kind: str) -> str:
 
 
 def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
-    """Which class, and why."""
+    """Return the outcome class and the reason of an outcome."""
     return outcome.kind, outcome.reason
 
 

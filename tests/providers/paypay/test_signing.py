@@ -46,7 +46,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 
 def signed_as_sent(server: RawServer, index: int) -> bool:
-    """Whether the header of a request fits the very bytes that came with it."""
+    """Return True if the signature in the header of a request is valid for exactly the bytes that were sent."""
     method, _, rest = server.requests[index].decode("utf-8", "replace").partition(" ")
     path = rest.split(" ")[0].partition("?")[0]
     header = server.header(index, "Authorization") or ""

@@ -63,7 +63,7 @@ def test_repeats_are_one_event_and_news_another() -> None:
     ],
 )  # fmt: skip
 def test_an_odd_hint_is_still_followed(change: dict[str, object]) -> None:
-    """As long as it names a payment, what else is odd is left out."""
+    """A hint that names a payment is accepted, and its other unusual fields are ignored."""
     found = hint(change)
     assert found.payment_id or found.merchant_payment_id
 
@@ -91,7 +91,9 @@ def test_what_is_no_notice(body: bytes) -> None:
 
 
 def test_nesting_has_a_limit() -> None:
-    """As many levels as the limit are read; one more is refused, whatever the Python reads."""
+    """A notice with the largest allowed nesting is read, and one with one more level is refused, whatever Python's
+    own limit is.
+    """
     deep: list[Any] = []
     for _ in range(MAX_JSON_DEPTH - 2):  # the notice and the innermost list are levels too
         deep = [deep]

@@ -23,7 +23,7 @@ def test_purchase_answer(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
-    """There is no deduplication: two requests for one number are two checks and two charges."""
+    """The sandbox charges each purchase: two requests for one number give two credit checks and two charges."""
     ids = [caller.buy(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER)]
     assert len(set(ids)) == 3
     assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER: 1}

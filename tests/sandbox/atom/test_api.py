@@ -230,7 +230,9 @@ def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
 
 
 def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """As a list, and in paise, where documents and samples differ."""
+    """With the two settings, the sandbox answers REFUNDSTATUS with a list and with an amount in paise, the forms in
+    which Atom's documents and samples differ.
+    """
     atom.refund(paid)
     control.change_settings(atom_sends_status_list=True, atom_sends_refund_in_paise=True)
     told = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]

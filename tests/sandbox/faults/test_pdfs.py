@@ -71,7 +71,7 @@ def test_nothing_to_spoil(caller: Caller, control: SandboxControl, fault: str) -
 
 
 def test_huge_file(caller: Caller, control: SandboxControl, bought: int) -> None:
-    """As big as asked for and well-formed to its last byte."""
+    """The fault `pdf_huge` sends a file of the requested size that is well-formed to its last byte."""
     control.add_fault("pdf_huge", size=5_000_000)
     file = decoded(caller.pdf(bought).check["pdf_file_data"])
     assert file is not None

@@ -141,7 +141,7 @@ def test_any_body(caller: Caller, control: SandboxControl, fault: str, charges: 
 
 
 def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
-    """As big as asked for, and valid JSON to whoever reads it all."""
+    """The fault `huge` sends an answer of the requested size that is valid JSON if it is read completely."""
     control.add_fault("huge", call="purchase", size=3 << 20)
     answer = caller.buy()
     assert len(answer.body) > 3 << 20

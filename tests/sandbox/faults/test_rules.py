@@ -1,4 +1,4 @@
-"""Which call meets which fault: matching, counting, chance, and rules that cannot be meant."""
+"""Tests which call gets which fault: matching, counting, random faults, and rules that are refused."""
 
 from typing import Any
 

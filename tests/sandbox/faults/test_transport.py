@@ -134,7 +134,7 @@ def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> Non
 
 
 def refuses(port: int) -> bool:
-    """Whether the system refuses a connection there."""
+    """Return True if the operating system refuses a connection to this port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS).close()
     except ConnectionRefusedError:

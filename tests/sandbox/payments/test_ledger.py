@@ -43,7 +43,7 @@ class Till:
         self.book.move_payment(self.payment, self.chance.choice(list(self.payment.provider_words.payment_words)))
 
     def refund(self) -> None:
-        """As the providers check it."""
+        """Refund a random amount if the checks of the providers allow it."""
         amount = self.chance.randint(1, 4000)
         if self.payment.is_captured and amount <= self.payment.remaining_minor:
             self.book.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
