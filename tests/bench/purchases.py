@@ -166,7 +166,7 @@ def _on_sqlite() -> Iterator[Row]:
 
 
 def _on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
-    """Yield the measurements on a server. GET_LOCK is compared only on MariaDB: on a cluster it locks one node only."""
+    """Yield the measurements on a server. GET_LOCK is compared only on MariaDB: it locks one node of a cluster."""
     naive = NaiveOnServer(connection)
     with bench_folder() as folder, redis(folder) as lock:
         took = side_by_side(_buyers(console, naive, lock), _PURCHASES)

@@ -53,7 +53,7 @@ class Scene:
         return self.desk(self.place.url(), None, **extra)
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Execute the statements as the schema account on a separate connection, and return the rows of the last one."""
+        """Execute the statements as the schema account on another connection, and return the last one's rows."""
         return as_owner(self.place, *statements)
 
     def kill(self, session: int) -> None:

@@ -78,7 +78,7 @@ def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
 
 
 def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
-    """Without the rights of root, the script names the missing packages, prints the command to type and exits with 1."""
+    """Without the rights of root, the script names the missing packages, prints the command and exits with 1."""
     env = with_tools(tmp_path, ldconfig="true", id="echo 1000", apt_get="echo must not run; exit 9")
     done = run("window", env=env)
     assert done.returncode == 1

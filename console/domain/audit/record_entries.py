@@ -1,4 +1,4 @@
-"""What an entry in the history of a record reports: that the record was changed, another event, or a reading."""
+"""Tells apart the entries in the history of a record: a change of the record, another event, or a reading."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""What entries of a record's history report: a change, another event, or a reading."""
+"""Entries of a record's history are told apart: a change, another event, or a reading."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -258,7 +258,7 @@ def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scen
     "fields", [{"data.status": "COMPLETED "}, {"data.status": "SETTLED"}, {"data.amount.amount": "3300"}]
 )
 def test_an_answer_that_may_say_paid_gives_no_other_code(scene: Scene, fields: dict[str, str]) -> None:
-    """What failed here was paid after that, and PayPay says so in a form that is in no table."""
+    """A payment that failed here was paid later, and PayPay reports this in a form that no table has."""
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
