@@ -51,7 +51,9 @@ def test_the_same_seed_makes_the_same_records() -> None:
 
 
 def test_two_thousand_records_of_every_kind() -> None:
-    """As many as asked for, oldest first; whatever a support person may meet is among them."""
+    """The generator makes 2,000 sample credit checks, oldest first, without events in the future, and with every kind
+    that support staff may see.
+    """
     made = generate_checks(1, NOW, describe)
     kinds = Counter(sample.kind for sample in made)
     assert len(made) == 2_000

@@ -1,4 +1,4 @@
-"""Where alerts are published, as a desk is told."""
+"""Tests the settings of the webhook and of Kafka to which alerts are published."""
 
 from pathlib import Path
 

@@ -200,7 +200,9 @@ def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, eno
 
 
 def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_path: Path) -> None:
-    """Where nothing can be written there is a clear refusal, and no key in the keyring."""
+    """If the data folder can't be written, reading the store key is refused with `storage_full`, and the keyring gets
+    no key.
+    """
     (tmp_path / "store-key.lock").mkdir()
     keyring = DrawerKeyring()
     with pytest.raises(ConsoleError) as caught:
@@ -231,7 +233,9 @@ def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("after", [b"", b"\n", b"\r\n"])
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, before: bytes, after: bytes) -> None:
-    """As service managers and containers hand it over; what editors add at its ends is no part of it."""
+    """A secret is read from the file that `CONSOLE_SECRET_…_FILE` names, without a byte order mark and a final
+    newline.
+    """
     content = before + b"sixteen-or-more-1" + after
     file = tmp_path / "key"
     file.write_bytes(content)
@@ -260,7 +264,7 @@ def test_a_secret_file_that_holds_none_is_refused(
 
 
 def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
-    """Which of the two would count is not guessed."""
+    """A secret that is set as a value and as a file is refused as `secret_twice`."""
     given = {"CONSOLE_SECRET_STORE_KEY": "a" * 16, "CONSOLE_SECRET_STORE_KEY_FILE": "/run/secrets/key"}
     error = refusal(lambda: SecretStore(given, tmp_path))
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_twice"}

@@ -230,7 +230,7 @@ def lock(stage: Stage) -> None:
 
 
 def sign_in(stage: Stage) -> None:
-    """As it is asked for, with three lines for the first time, and after a refusal; where there is no keyring."""
+    """Take pictures of the sign-in with and without a keyring, empty and after a refusal with the help open."""
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
         form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_store_password=can_keep)
         stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
@@ -244,7 +244,7 @@ def sign_in(stage: Stage) -> None:
 
 
 def unlock(stage: Stage) -> None:
-    """Where there are accounts."""
+    """Take a picture of the locked window on a server database, which asks for the password."""
     form = UnlockForm(stage.opening.context, stage.opening.context.now(), needs_password=True)
     stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
     form.focus_first_input()

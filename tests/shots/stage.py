@@ -25,7 +25,7 @@ W = TypeVar("W", bound=QWidget)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How the window is looked at: language, theme, size in px, density, text size."""
+    """The look of the window in a picture: language, theme, size (px), density and text scale."""
 
     language: str
     theme: ThemeName

@@ -140,7 +140,7 @@ class Session(QObject):
         self._began = 0.0
 
     def begin(self) -> None:
-        """As soon as the window has its first page and reads nothing."""
+        """Begin the session as soon as the window shows its first page and no reading is running."""
         if self._opening.controller is None or not self._opening.runner.is_idle():
             QTimer.singleShot(100, self, self.begin)
             return

@@ -82,7 +82,7 @@ class Desks(ABC):
         return seat
 
     def kill(self, seat: Seat) -> NoReturn:
-        """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
+        """End the desk like kill -9: from then on its process writes nothing, whatever its code tries while it ends."""
 
         killed = get_ident()
 

@@ -211,7 +211,9 @@ class TwoDesks(RuleBasedStateMachine):
         )
 
     def _told_apart(self, charge: Charge, record_id: int) -> bool:
-        """Whether the desk can see by itself that this id belongs elsewhere: another number, or a record has it."""
+        """Return True if the desk can know that the charge isn't this record's: it has another number, or another
+        record has its id.
+        """
         found = {row.id: row for row in self.world.rows()}
         return charge.number != found[record_id].number or any(row.provider_id == charge.id for row in found.values())
 

@@ -124,7 +124,7 @@ class RefundWorld(Desks):
         return next(row for row in self.rows() if row.id == refund_id)
 
     def is_late(self, key: str | None) -> bool:
-        """Whether an effect may still come at the provider."""
+        """Return True if the provider may still execute the refund with this key later."""
         return any(order.key == key for order in self.late)
 
     def take_effect(self, instruction: RefundInstruction) -> None:

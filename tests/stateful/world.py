@@ -136,5 +136,5 @@ class World(Desks):
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
 
     def is_over(self, charge: Charge) -> bool:
-        """Whether the purchase is no longer valid."""
+        """Return True if the validity of the purchase has ended."""
         return charge.day + VALIDITY < self.clock.today()

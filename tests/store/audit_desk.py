@@ -67,7 +67,9 @@ class ThreeChains:
             return verify_chains(conn, self.anchors)
 
     def tamper(self, *statements: str) -> None:
-        """As somebody with the file, or the schema account, and without our program would."""
+        """Execute the statements without the triggers of the audit trail, like a person with the database file or the
+        schema account.
+        """
         self.place.unguard("audit_log")
         self.place.sql(*statements)
 

@@ -72,7 +72,7 @@ def flate(data: bytes) -> bytes:
 
 
 def inflating(megabytes: int) -> bytes:
-    """That much white space out of a thousandth of it."""
+    """Return compressed data of about a thousandth of the size that inflates to `megabytes` megabytes of blanks."""
     packed = zlib.compressobj(9)
     first, other = (packed.compress(b" " * 1_000_000) + packed.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     return first + other * (megabytes - 1) + packed.flush()

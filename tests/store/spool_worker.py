@@ -35,7 +35,9 @@ def intent(operation_id: str, number: str = "7123456789012") -> Intent:
 
 
 def begin(spool: Spool, about: Intent) -> None:
-    """As a purchase does: prepared within tx1, calling before the first byte."""
+    """Store the intent and mark it as calling, in the order of a purchase: prepared within tx1, calling before the
+    first byte.
+    """
     spool.store_intent(about)
     assert spool.mark_calling(about.operation_id)
 

@@ -1,4 +1,4 @@
-"""Whether the suite runs on MySQL too: where a server is given, every test that runs on MariaDB runs there."""
+"""Tests that a run with a MySQL server runs every test there that runs on MariaDB."""
 
 from tests.support import server_fixtures
 from tests.support.servers import SqlServer

@@ -147,8 +147,8 @@ class Cluster:
         self._compare_accounts(lost)
 
     def _compare_accounts(self, returned: Sequence[Node]) -> None:
-        """If a returned node has damaged accounts, or fewer accounts than the other nodes, let it fetch a copy of all
-        data. Accounts are stored in Aria tables. After a kill these tables may lack changes from before the node's
+        """Let a returned node fetch a copy of all data if its accounts are damaged, or fewer than those of the other
+        nodes. Accounts are stored in Aria tables. After a kill these tables may lack changes from before the node's
         position, and the node doesn't request those changes again. Seen on a busy machine: one node refused the
         accounts of all databases that were made before. Aria's recovery may also leave an index that can be read but
         not changed: then each later GRANT failed on that node.

@@ -1,4 +1,6 @@
-"""Where lines of Japanese may end: phrases are found, words and numbers stay whole, and the text stays the same."""
+"""Tests the places where a line of Japanese may end: between phrases, never inside words and numbers, and without a
+change of the text.
+"""
 
 import pytest
 

@@ -40,7 +40,7 @@ _REFUSAL = (
 
 @dataclass
 class Deliveries:
-    """How long each try of a notice took by source (seconds), and what the tries that failed met."""
+    """The duration of each try of a notice by source (seconds), and the errors of failed tries."""
 
     took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LIMITS})
     again: Counter[str] = field(default_factory=Counter)

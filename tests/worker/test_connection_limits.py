@@ -31,7 +31,7 @@ HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
 
 
 def closed(line: socket.socket) -> bool:
-    """Whether the other side has closed it, with or without an answer; waits for that."""
+    """Wait until the receiver closes the connection, with or without an answer, and return True."""
     read_all(line)
     return True
 

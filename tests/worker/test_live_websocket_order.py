@@ -186,7 +186,7 @@ def test_a_flood_of_frames_is_cut_off(
 
 
 def cut_off(line: socket.socket, said: bytes) -> bool:
-    """Whether the other side ends it while this is said again and again."""
+    """Send `said` again and again until the receiver closes the connection, and return True."""
     with suppress(ConnectionError):
         while True:
             line.sendall(said)

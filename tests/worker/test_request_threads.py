@@ -1,4 +1,4 @@
-"""How long a worker pauses between two polls for requests of desks."""
+"""Tests the pause of a worker between two polls for desk requests."""
 
 import pytest
 

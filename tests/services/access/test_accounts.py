@@ -57,7 +57,7 @@ class Books:
         return self.server.connect(f"{short}.{self.mark}", password, self.owner.rpartition("/")[2])
 
     def may(self, short: str, password: str, statement: str) -> bool:
-        """Whether the account may do this; undone afterwards."""
+        """Return True if the account may execute the statement; the transaction is rolled back."""
         with self.connect(short, password) as connection, connection.cursor() as cursor:
             connection.begin()
             number = _number(lambda: cursor.execute(statement))

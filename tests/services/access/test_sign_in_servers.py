@@ -181,7 +181,7 @@ def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
 
 
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
-    """As ever: whole by itself."""
+    """A database address with account and password needs no keyring, and its password confirms decisions."""
     with open_console(settings(place.home, place.url(), None)) as console:
         me = console.sessions.read_identity()
         assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)

@@ -327,7 +327,7 @@ def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVe
 
 
 def rows_read(server: SqlServer, database: Database) -> int:
-    """How many rows the server has read for the owner of this database."""
+    """Return the number of rows that the server has read for the owner of this database."""
     sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account}'"
     return int(server.sql(sql)[0][0])
 

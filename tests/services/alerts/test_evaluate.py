@@ -200,7 +200,9 @@ def test_cases_are_listed_too(looks: Looks) -> None:
 
 
 def test_who_is_stopped_begins_there_again(looks: Looks) -> None:
-    """How far a run got is only kept when it has judged all that it had found."""
+    """A run of the alert rules that is stopped before it has judged all its orders doesn't store a new position, so
+    the next run begins at the same place.
+    """
     looks.run()
     looks.late()
     kept = looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")

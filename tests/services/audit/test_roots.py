@@ -107,8 +107,8 @@ def test_who_cuts_the_root_too_is_seen_by_the_worker(
 
 @pytest.mark.engines("sqlite")
 def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """If the hashes of a chain are repaired after an edit, the root still has the original hash, and the edit is
-    found.
+    """Somebody edits a chain and repairs its hashes: the audit root still has the original hash, so the row is
+    reported as replaced.
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         an_hour_later(place, hand_clock)

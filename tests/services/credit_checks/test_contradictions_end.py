@@ -95,7 +95,9 @@ def test_an_answer_that_agrees_again_ends_the_case(
 def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     console: Console, vendor: ConfusedVendor, ask: Callable[[Console, CreditCheck], None]
 ) -> None:
-    """That the report can be read says nothing about a second purchase."""
+    """A successful re-fetch or probe doesn't close a case about a second purchase, because it shows only that the
+    report can be read.
+    """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     contradict(console, record, "bought 7")
     ask(console, record)

@@ -72,7 +72,7 @@ def probe(console: Console, record: CreditCheck) -> tuple[str, object]:
 
 
 def forget(place: Place, record: CreditCheck) -> None:
-    """As a restored backup would leave the database."""
+    """Delete the record and its operation, as a restored older backup would."""
     place.sql(
         f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )

@@ -145,7 +145,7 @@ def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: Mo
 def test_a_failed_renewal_restores_the_old_record(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
-    """If the new credit check isn't bought, the old one stays live."""
+    """The provider refuses a renewal: the earlier credit check stays live."""
     old = buy(console)
     let_days_pass(400, sandbox, clock, place)
     sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)

@@ -26,7 +26,9 @@ def bought(console: Console) -> CreditCheck:
 
 
 def told(console: Console, record: CreditCheck) -> ConsoleError:
-    """How the re-fetch ended: refused with everything that the interface asks for."""
+    """Re-fetch the record, check that the refusal has every field that the interface promises, and return the
+    refusal.
+    """
     ending = refusal(lambda: console.credit_checks.refetch(record.id))
     assert ending.exit_status in (5, 6)
     assert isinstance(ending.detail["record"], CreditCheck)

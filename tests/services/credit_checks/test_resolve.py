@@ -130,7 +130,7 @@ def test_empty_evidence_is_none(console: Console, sandbox: Sandbox, empty: str) 
 
 
 def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
-    """Where the provider can't tell, a probe says so and nothing changes."""
+    """A probe at a provider without a list of purchases ends with `outcome_unknown` and charges nothing."""
     record = make_unknown(console, sandbox)
     assert code_of(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
     assert sandbox.control.count_charges(NUMBER) == 1

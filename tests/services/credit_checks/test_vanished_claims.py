@@ -41,7 +41,7 @@ def buy(console: Console, number: str = ONE, *, renew: bool = False) -> CreditCh
 
 
 def forget(place: Place, record: CreditCheck, *statements: str) -> None:
-    """As a restored backup or a lost commit would leave the database."""
+    """Execute statements that delete rows of the record, as a restored backup or a lost commit would."""
     place.sql(*(statement.format(record.id) for statement in statements))
 
 
@@ -149,7 +149,9 @@ def test_its_old_id_may_be_taken(console: Console, vendor: LedgerVendor, place: 
 
 
 def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """As error it takes two people with evidence; then the number is free."""
+    """To end a lost purchase as not bought, two people must decide with evidence; then the number can be bought
+    again.
+    """
     vendor.behaviour = "silent_before_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -211,7 +213,9 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
 
 
 def deny(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
-    """How the denial ended for each of the two people: the refusal's reason, None where it was taken."""
+    """Deny the operation as two people, and return the code and reason of each refusal; None for a decision that was
+    accepted.
+    """
     ends: list[str | None] = []
     for person in ("op-a", "lead-b"):
         with place.acting(console, person) as desk:

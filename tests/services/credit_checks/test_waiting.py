@@ -61,7 +61,7 @@ def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], place: P
 
 
 def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
-    """As soon as the one before it is done."""
+    """A purchase that waits for the lease of another purchase is made when that one has ended."""
     with place.opened(sandbox, person="op-b") as other:
 
         def progress(step: str) -> None:

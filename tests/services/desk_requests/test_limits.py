@@ -74,7 +74,9 @@ def test_the_second_administrator_sets_it(place: Place, sandbox: Sandbox) -> Non
 
 
 def test_two_names_on_a_file(tmp_path: Path) -> None:
-    """There is no password and no account on a file: two administrators by name."""
+    """On an embedded database, without accounts and passwords, two administrators with different names change a limit
+    together.
+    """
     told = environment(tmp_path, NOWHERE, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:
         for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):

@@ -347,8 +347,9 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
 
 
 def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Console) -> None:
-    """Where a session may set its own time, MySQL counts `time` from that. A statement that begins in the future is
-    ended, and who waits since 1970 has waited for as long as the lock was waited for."""
+    """On MySQL, where a session may set its own time, a statement that begins in the future is ended, and a session
+    that pretends to wait since 1970 counts only with its real wait for the lock. MariaDB refuses to set the time.
+    """
     assert isinstance(place, ServerPlace)
     ender = worker.blocking_session_ender
     with ExitStack() as stack:
@@ -395,7 +396,7 @@ def entries_about(place: Place, person: str) -> list[str]:
 
 
 def has_ended_session(place: Place, line: Any) -> bool:
-    """Whether the server has ended the session of this connection."""
+    """Return True if the server has ended the session of this connection."""
     assert isinstance(place, ServerPlace)
     with closing(owner(place)) as other, other.cursor() as cursor:
         cursor.execute(

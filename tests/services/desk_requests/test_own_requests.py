@@ -90,7 +90,7 @@ def test_a_withdrawal_is_one_however_often(place: Place, people: tuple[Console, 
 
 
 def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
-    """If the request is withdrawn, for example in another window of the person, the waiting window reports at once
+    """A person withdraws the request, for example in another window: the window that waits for it reports at once
     that certainly nothing was sent. The same request id may be used again.
     """
     desk, worker, _ = people

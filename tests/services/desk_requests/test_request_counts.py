@@ -1,4 +1,6 @@
-"""How many rows the database reads to count a person's requests: those of the last hours, however many are older."""
+"""Counts the rows that the database reads to count a person's requests: only those of the last two hours, however
+many older ones exist.
+"""
 
 from contextlib import ExitStack, closing
 from typing import Any

@@ -1,4 +1,6 @@
-"""How many packets a worker sends to its database for a purchase that a desk asks for: each is a round trip."""
+"""Counts the packets that a worker sends to its database for a purchase that a desk has requested; each packet is a
+round trip.
+"""
 
 import json
 from typing import Any

@@ -52,7 +52,9 @@ def refunded(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]
 
 
 def alike(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
-    """Whether events of that step and kind of record are there in this order, whatever is between them."""
+    """Return True if the timeline has events of these steps and kinds of record in this order, with any events
+    between them.
+    """
     rest = iter((one.event_kind.value, one.kind) for one in story.events)
     return all(any(found == one for found in rest) for one in wanted)
 
@@ -247,7 +249,7 @@ def test_what_is_not_there(quick: TimelineService, kind: str, id: int | str) -> 
 
 
 def test_reading_a_story_changes_nothing_in_it(quick: TimelineService) -> None:
-    """That somebody looked is in the trail, and not in the story."""
+    """The opening of a timeline is recorded in the audit trail and doesn't add an event to the timeline."""
     record = _bought(quick)
     before = quick.read_timeline("credit-check", record.id)
     quick._opening_log.flush()

@@ -47,7 +47,9 @@ def stops(console: Console) -> list[Alert]:
 
 
 def counts_on_all(reader: Console, place: Place) -> bool:
-    """Whether a desk that only read remembers the newest row: on a busy server that isn't on the disk at once."""
+    """Return True if the spool of a desk that only read has the newest audit row as its anchor. On a busy server that
+    isn't on the disk at once.
+    """
     database_rollback.find_database_rollback(reader._context)
     seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
     ((newest,),) = place.sql("SELECT MAX(id) FROM audit_log")

@@ -410,7 +410,9 @@ def test_answers_are_kept_value_for_value() -> None:
 
 
 def test_a_payer_is_kept_masked() -> None:
-    """As it is shown; what was masked once stays as it is."""
+    """The stored answer of an acting call has the payer masked, and an answer that was stored once doesn't change
+    when it is stored again.
+    """
     payment = Payment(
         id=1, order_id=None, provider="atom", merchant_payment_id="O-1", provider_payment_id=None,
         corporation_number=None, payer="payer@example.invalid", state=PaymentState.COMPLETED,

@@ -1,4 +1,4 @@
-"""How many statements a guarded purchase sends to its database, and in how many packets (decision 0056)."""
+"""Counts the statements and packets that a guarded purchase sends to its database (decision 0056)."""
 
 from threading import Event
 

@@ -1,4 +1,4 @@
-"""Which events concern whom: acts of other people and of the program, never one's own."""
+"""Tests which events concern which people: actions of other people and of the program, never the person's own."""
 
 import pytest
 

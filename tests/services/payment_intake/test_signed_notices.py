@@ -21,7 +21,9 @@ REFUSED = NoticeResult(is_refused=True)
 
 
 def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
-    """Where only a notice arrives it begins the payment and books it; the order follows."""
+    """A signed notice for an order without a payment creates the payment and books it, and the order becomes paid. A
+    second notice of the same event changes nothing.
+    """
     scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     result = scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
     assert (result.is_refused, result.done) == (False, "booked")

@@ -328,7 +328,9 @@ def test_what_the_provider_says_of_itself(
 
 
 def test_whoever_paid_is_written_once(scene: Scene) -> None:
-    """As far as the column goes; when it was paid is the provider's word, or else the time of the news."""
+    """The first report's payer is stored, cut to the length of the column, and a later report doesn't replace it. The
+    payment time is the provider's, or else the time of the report.
+    """
     payment = tell(scene, begun(scene, "ORD-1"), fact(P.USER_PAYMENT, 0, payer="p" * 300))
     after = paid(scene, payment, payer="somebody else", paid_at=START)
     assert (after.payer, after.paid_at) == ("p" * 255, START)

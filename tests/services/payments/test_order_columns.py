@@ -49,7 +49,9 @@ def test_of_atom_by_its_callback(scene: Scene) -> None:
 
 
 def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
-    """Where there are no numbers of Atom's, how it was paid is all; a source that only sends notices too."""
+    """For a payment at PayPay or of a source that only sends notices, the program writes only `payment_method` into
+    the order, because Atom's columns don't apply.
+    """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment.id
     assert columns(scene) == (None, None, None)

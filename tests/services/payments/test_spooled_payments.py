@@ -18,7 +18,7 @@ def begun(scene: Scene) -> Payment:
 
 
 def forget(scene: Scene, payment: Payment, *, journal: bool) -> str:
-    """As a restored backup would leave the database; the operation's id."""
+    """Delete the payment, and with `journal` its operation, as a restored backup would. Return the operation's id."""
     for table in ("payments", "operations"):
         scene.place.unguard(table)
     if journal:
@@ -290,7 +290,7 @@ def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: Scene, paid:
 
 
 def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: Scene) -> None:
-    """Where the gateway says itself that nobody paid, one person is enough."""
+    """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
     payment = begun(scene)
     scene.money.move_payment("paypay", "ORD-1", "expired")
     operation = forget(scene, payment, journal=True)

@@ -1,4 +1,4 @@
-"""Where payments begin and where they end: other providers, bad input, answers about something else."""
+"""Tests unusual starts and ends of payments: other providers, invalid input, answers about something else."""
 
 from contextlib import suppress
 from datetime import timedelta

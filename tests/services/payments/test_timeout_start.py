@@ -1,4 +1,4 @@
-"""When a payer's time is over, and which payments that is begun for."""
+"""Tests when the deadline of a payment has passed, and for which payments the timeout saga begins."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -36,7 +36,9 @@ def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: 
 
 @pytest.mark.parametrize(("late", "over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
 def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
-    """Where no time was set nothing is ever over."""
+    """At its deadline a payment has not timed out yet, one moment later it has. A payment without a deadline, or with
+    an unknown outcome, never times out.
+    """
     assert timeout_start.has_timed_out(PAYMENT, START + late) is over
     assert not timeout_start.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
     assert not timeout_start.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
@@ -117,7 +119,9 @@ def test_it_is_begun_once(scene: Scene) -> None:
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
 def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: bool, ends: bool, follows: bool) -> None:
-    """Where there is one that waits, and a time until which a payer may begin again."""
+    """After a payment ended unpaid, a saga begins at the step `cancel_order` only if an order waits and the payment
+    has a deadline until which its payer may begin again.
+    """
     of = scene.order("ORD-1", 3300) if order else None
     payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))

@@ -510,7 +510,7 @@ def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedCloc
 
 
 def test_a_persons_probe_expires_nothing(scene: Scene, clock: MovedClock) -> None:
-    """There is one way to the end of a payment's time; a probe only asks."""
+    """A person's probe after the deadline doesn't expire the payment; only the due task does."""
     payment = begun(scene)
     later(scene, clock, OVER)
     assert scene.payments.probe(payment.id).state in ("token_generated", "user_payment")
@@ -650,7 +650,9 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
 def test_what_goes_on_and_fails_again_is_told_again(
     scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As often as before, with gaps; then a new case."""
+    """A stuck saga that a probe continues and that fails again is tried as often as before, and then stops with a new
+    case.
+    """
     payment = stuck(scene, clock, monkeypatch)
     with monkeypatch.context() as broken:
         broken.setattr(stock_rows, "release_reservations", _broken)

@@ -53,7 +53,7 @@ def breaks_off(turn: AuditChainLock) -> None:
 
 
 def free(turn: AuditChainLock) -> bool:
-    """Whether another thread could have it."""
+    """Return True if another thread could acquire the lock."""
     return not turn._lock.locked()
 
 

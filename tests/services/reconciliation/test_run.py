@@ -524,7 +524,9 @@ def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currenc
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
 def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: Scene, fault: str, summary: str) -> None:
-    """Whether it ends the run or opens a case; a dry run writes nothing."""
+    """An answer of Atom that doesn't report a payment is stored as evidence, whether it ends the run or opens a case;
+    a dry run writes nothing.
+    """
     day = scene.context.now().astimezone(IST).date()
     scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
     payment = scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
@@ -634,7 +636,7 @@ def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPa
 def test_the_most_rows_that_may_be_refused(
     days: Days, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
 ) -> None:
-    """That many rows that are not believed are told one by one; one more spoils the whole file."""
+    """A file with MAX_REFUSED_ROWS refused lines is read and reports each of them; with one more line the run fails."""
     days.there("ORD-1")
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]

@@ -228,7 +228,9 @@ def test_credit_checks_that_wait_for_a_second_person(desk: Stage, who: str) -> N
 
 
 def test_credit_checks_whose_provider_has_no_list_call(desk: Stage) -> None:
-    """There is nothing to be asked; what is known can be compared."""
+    """With a provider that can't list purchases, the choices for unknown and bought credit checks are the same as the
+    service's decisions.
+    """
     desk.vendor.finds = False
     try:
         for state in ("unknown", "bought"):

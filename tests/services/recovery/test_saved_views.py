@@ -109,8 +109,9 @@ def test_own_views_are_the_makers_alone(scene: Scene) -> None:
 
 
 def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a page says, by one statement for each queue that has a view; what can't be understood chooses nothing
-    away; words and an unknown queue aren't counted; and a part of a long queue says that there may be more.
+    """The counts of saved views are those of their filters, read by one statement for each queue that has a view. A
+    condition that isn't understood excludes no record; views with search words or an unknown queue aren't counted; a
+    count of a part of a long queue says that there may be more.
     """
     for number, minor in enumerate((500, 1_500, 2_500)):
         payment = scene.payments.start(scene.order(f"ORD-{number}", minor), "paypay").payment

@@ -104,7 +104,7 @@ def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
 def test_refunds_that_fail_starve_no_later_one(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many as one run takes fail before they are sent: the next run sends the refund behind them."""
+    """A full batch of refunds fails before the sending: the next run of the due task sends the refund after them."""
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 2)
     control.add_fault("html", call=QUESTION, times="always")
     for number in ("ORD-1", "ORD-2"):
@@ -148,8 +148,8 @@ def test_a_fault_of_the_program_starves_no_later_one(
 def test_a_read_only_provider_starves_no_other_one(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many refunds as one run takes wait for a provider's read-only switch: those of the other provider are sent,
-    and the first ones as soon as the switch is off.
+    """A full batch of refunds waits for one provider's read-only switch: the refunds of the other provider are sent,
+    and the waiting ones as soon as the switch is off.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")

@@ -69,12 +69,16 @@ class Desks:
             desk.later(**span)
 
     def cooled_off(self, refund: Refund) -> None:
-        """As if it had been asked for an hour ago: nobody turns a server's clock."""
+        """Move the request time and the end of the cooling-off period of the refund back by one hour, because a test
+        can't move the server's clock.
+        """
         asked = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
         self.of("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
 
     def sent_earlier(self, refund: Refund, seconds: float) -> None:
-        """As if it had been sent so much earlier, in the console's own time: nobody turns a server's clock."""
+        """Move the sending time of the refund back by `seconds` of the console's scaled time, because a test can't
+        move the server's clock.
+        """
         span = seconds / self.of("owner").context.scale.factor
         earlier = f"last_sent_at = last_sent_at - INTERVAL {span} SECOND"
         self.of("owner").sql(f"UPDATE refunds SET {earlier}, version = version + 1 WHERE id = {refund.id}")

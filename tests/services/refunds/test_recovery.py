@@ -284,7 +284,7 @@ def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxC
 
 
 def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
-    """If a person resolves a refund as failed that the provider has made, the service refuses it and writes the
+    """A person resolves a refund as failed that the provider has made: the service refuses it and stores the
     provider's state.
     """
     payment, refund = unknown(desk, happened=True)

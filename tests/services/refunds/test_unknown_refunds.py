@@ -33,7 +33,7 @@ def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
 
 
 def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
-    """As a person at the provider's own page would."""
+    """Refund 100 minor units under each key directly at the provider, like a person on the provider's own page."""
     adapter = desk.vendors.get_adapter(payment.provider)
     for key in keys:
         order = RefundInstruction(

@@ -44,7 +44,9 @@ def run_for_days(console: Console, clock: HandClock) -> None:
 
 
 def lose_the_answer(place: Place) -> None:
-    """As a backup of the moment before the answer would leave the database; the desk still has the answer's id."""
+    """Reset the rows to the state before the provider's answer, as a restored backup would; the desk's spool still
+    has the answer's id.
+    """
     place.sql(
         f"UPDATE {CHECKS} SET status='pending', certainty='unknown', credit_check_id=NULL, work_state='scheduled',"
         " work_reason='unknown', work_at=created_at, work_attempts=0, error_code='lapsed'",

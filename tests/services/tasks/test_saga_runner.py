@@ -125,7 +125,7 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place
 
 @pytest.mark.expects_log("stays at two")
 def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """If a step fails, its writes are rolled back; the fault is logged, and the step is tried again later."""
+    """A step raises an error: its writes are rolled back, the fault is logged, and the step is tried again later."""
     bench.answers["two"] = RuntimeError("bug")
     saga = bench.runner.run(bench.start())
     assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)

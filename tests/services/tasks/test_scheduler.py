@@ -44,7 +44,7 @@ class Tasks:
         self.scheduler = self.made()
 
     def made(self) -> Scheduler:
-        """As another process has it."""
+        """Return a scheduler for the same tasks, as another process would create it."""
         return Scheduler(self.context, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
 
     def _probes(self) -> int:

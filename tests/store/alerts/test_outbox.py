@@ -28,7 +28,9 @@ def waiting(conn: Connection, limit: int = 9) -> list[str]:
 
 
 def test_kept_once(own_rows: Connection) -> None:
-    """As it was first told; it waits from that moment on."""
+    """An event is stored once with its first content and is due at once; a second event with the same id is not
+    stored.
+    """
     first = added(own_rows, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
     assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", LATER)

@@ -332,7 +332,7 @@ def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monk
 
 
 def _made(server: SqlServer, database: Database) -> dict[str, object]:
-    """When each trigger was made, to a hundredth of a second."""
+    """Return the creation time of each trigger, to a hundredth of a second."""
     about = f"WHERE trigger_schema = '{database.url.database}'"
     return dict(server.sql(f"SELECT trigger_name, created FROM information_schema.triggers {about}"))
 

@@ -28,7 +28,9 @@ def unwell(database: Database) -> dict[str, bool]:
 
 
 def test_a_fresh_server_is_fit(on_server: Database) -> None:
-    """As the migrations leave it, on a server that is set up as advised, but for the size of a transaction."""
+    """A database that the migrations created on a server with the advised settings passes every check except the one
+    of the largest transaction.
+    """
     assert {name for name in unwell(on_server) if name != "writeset"} == set()
 
 

@@ -67,7 +67,9 @@ def test_deferred_statements_travel_with_the_next(place: Place, database: Databa
 
 
 def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database: Database) -> None:
-    """Whether the next statement tells it or COMMIT: nothing of the transaction is there afterwards."""
+    """An error of a deferred statement is raised at the next statement or at COMMIT, and nothing of the transaction
+    is stored.
+    """
     with database.write_without_retries() as tx:
         tx.conn.execute(_INSERT_LEASE, lease_row(place, "taken"))
 
@@ -95,7 +97,9 @@ def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database
 
 
 def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Database) -> None:
-    """As if the statement had failed; the first error counts."""
+    """A wrong row count of a deferred statement is raised like an error of the statement, and nothing is stored; of
+    several errors the first is raised.
+    """
 
     def require_one_row(count: int) -> None:
         if count != 1:

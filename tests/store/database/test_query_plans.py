@@ -1,7 +1,7 @@
-"""How a database goes about each question: through an index, whatever the table's size.
+"""Tests that each query reads its table through an index, whatever the table's size.
 
-SQLite on an empty database without ANALYZE, as most desks have it, so that a plan rests on the schema alone. A server
-plans by what it knows of the rows: there it is a few thousand, as they would stand in a desk's tables.
+SQLite plans on an empty database without ANALYZE, as most desks have it, so that a plan depends on the schema alone.
+A server plans by its statistics of the rows: there the tables have a few thousand rows, as a desk's tables would.
 """
 
 import re
@@ -178,7 +178,9 @@ def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) ->
 
 @pytest.mark.parametrize("queue", PARTS)
 def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -> None:
-    """There too; a mere `ref` would begin at the queue's beginning."""
+    """A server also reads a later page of a queue as a range of an index; a plan of the kind `ref` would read from
+    the beginning of the queue.
+    """
     steps = plans.steps(on_mariadb, _later(queue))
     part, name = PARTS[queue]
     stretches = len(part.conditions_by_queue[name])

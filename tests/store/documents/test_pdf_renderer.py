@@ -33,7 +33,7 @@ def report() -> Iterator[PdfDocument]:
 
 
 def _dark(image: PageImage, box: tuple[float, float, float, float]) -> int:
-    """How many dark dots there are inside a box of fractions."""
+    """Return the number of dark pixels inside a box; the box's sides are fractions of the image."""
     left, top, right, bottom = box
     columns = range(int(left * image.width), int(right * image.width))
     rows = range(int(top * image.height), int(bottom * image.height))
@@ -41,7 +41,7 @@ def _dark(image: PageImage, box: tuple[float, float, float, float]) -> int:
 
 
 def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
-    """As wide as asked for, in the page's proportions, white where nothing is written."""
+    """A page is rendered with the requested width and the page's proportions, and is white where it has no text."""
     assert report.count_pages() == 1
     image = report.render_page(0, 800)
     assert image.width == 800
@@ -81,7 +81,7 @@ def test_words_are_found_whatever_their_form(report: PdfDocument, words: str, fo
 
 
 def test_text_is_read(report: PdfDocument) -> None:
-    """As the document has it."""
+    """The text of a page is read exactly as the document has it."""
     assert report.read_page_text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
 
 

@@ -29,7 +29,7 @@ _IN_PARTS = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 
 
 class BrokenOff(Exception):
-    """As if the process had been killed: the connection is closed and nothing more is sent."""
+    """Raised in place of a kill of the process: the connection is closed and nothing more is sent."""
 
 
 class Changes:

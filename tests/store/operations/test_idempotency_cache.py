@@ -94,7 +94,7 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> HandUptime:
 
 @pytest.fixture
 def hurried() -> None:
-    """How long an answer may take is what this is about."""
+    """Keep the real time limits of Redis, because these tests are about them."""
 
 
 @pytest.fixture(autouse=True)

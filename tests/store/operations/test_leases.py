@@ -77,7 +77,9 @@ def test_it_runs_out_by_the_databases_clock(
 
 
 def test_a_heartbeat_moves_its_end(databases: tuple[Database, ...], place: Place, hand_clock: HandClock) -> None:
-    """As long as its holder lives it stays taken; one that has run out can't be renewed, taken by another or not."""
+    """A renewed lease can't be acquired by another desk. An expired lease can't be renewed, whether another desk has
+    acquired it or not.
+    """
     here, there = databases
     mine = given(take(here, holder(place)))
     for _ in range(3):

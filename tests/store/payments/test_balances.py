@@ -27,7 +27,9 @@ class Sums:
     aside: int = 0
 
     def move(self, name: str, x: int) -> bool:
-        """As `_MOVES[name]` does; False and nothing done where a rule is broken."""
+        """Apply the same move as `_MOVES[name]` to these sums; return False and change nothing if it would break a
+        rule.
+        """
         after = Sums(self.captured, self.reserved, self.refunded, self.aside)
         match name:
             case "reserve":

@@ -140,9 +140,9 @@ def _page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> in
 
 
 def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Database) -> bool:
-    """Whether this one of the filters or orders is taken here: every second one. SQLite leaves out the ones that a
-    server takes, and the test with lapsed calls those that the test without takes. So each queue meets each of them
-    on each engine, and in each of these tests. The soak takes all.
+    """Return True if this filter or sort order is tested here; every second one is. SQLite leaves out those that a
+    server tests, and the test with lapsed calls tests those that the test without them leaves out. So each queue is
+    tested with each of them on some engine and in one of the two tests. The soak tests all.
     """
     return (turn + queues.QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
 

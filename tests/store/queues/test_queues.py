@@ -298,7 +298,7 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
 @EITHER
 @EACH
 def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """As many as the queue has, and the oldest of them."""
+    """The count and the oldest age of a queue are those of its rows."""
     with database.read() as conn:
         rows = [one for _, one in walk(conn, name, 1_000, lapsed)]
         assert queues.count_queue(conn, name, lapsed) == (

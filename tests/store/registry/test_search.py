@@ -337,7 +337,9 @@ def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("text", ["緑川", "緑川 霞が関", "みどりかわ緑川"])
 def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, text: str) -> None:
-    """If they are few: the index isn't read for whole names (their last two characters) and then for beginnings."""
+    """If few names begin with the text, one read of the index finds the whole names and the beginnings, and whole
+    names come first.
+    """
     own = "ミドリカワ緑川" if "みど" in text else "緑川"
     names = [own, f"合同会社{own}", f"{own}株式会社", f"{own}工務店"]
     names_of_parts = [f"ミドリカワ東京緑川第{index}" for index in range(150)]

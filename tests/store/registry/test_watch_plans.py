@@ -1,4 +1,4 @@
-"""How a server answers the watch of changed companies, with 100,000 of them: each question by an index."""
+"""Tests that a server with 100,000 watched corporations reads each query of the changed companies through an index."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -114,7 +114,9 @@ def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
 
 
 def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
-    """Where nothing can hold the answer, the caller hears it."""
+    """The storing of an answer without an intent raises an error, so that the caller knows that the answer isn't
+    stored.
+    """
     with pytest.raises(ConsoleError) as caught:
         spool.store_answer("nobody", ANSWER)
     assert caught.value.detail["problem"] == "answer_without_intent"
@@ -361,7 +363,9 @@ def test_in_a_copy_what_was_prepared_may_have_been_sent(tmp_path: Path, way: str
 def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a full disk keeps the states as they are, a prepared operation is not taken back either."""
+    """A full disk prevents the change of the states in a copied spool: a prepared operation is then not voided
+    either.
+    """
     spool.store_intent(intent("sent"))
     monkeypatch.setattr("console.store.spool.spool.find_file_identity", lambda _file: "elsewhere")
     monkeypatch.setattr(Spool, "_distrust_copy", lambda *_: None)

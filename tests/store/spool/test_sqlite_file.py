@@ -49,7 +49,7 @@ def _code(home: Path) -> tuple[str, object]:
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
-    """Where a file stands in the folder's place there is no room for a desk."""
+    """If a file has the name of the data folder, opening the spool is refused with `storage_full`."""
     (tmp_path / "home").write_text("a file")
     assert _code(tmp_path / "home")[0] == "storage_full"
 

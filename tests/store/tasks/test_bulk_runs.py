@@ -44,7 +44,7 @@ def test_frozen(own_rows: Connection, me: str) -> None:
 
 
 def test_more_than_a_page(own_rows: Connection, me: str) -> None:
-    """As many as a queue has; the rest of a page comes with the next one."""
+    """A bulk run may have more rows than one page; a cursor reads the rows of the next page."""
     run = frozen(own_rows, me, chosen(*range(1, 2_501)))
     assert run.size == 2_500
     page = bulk.list_rows(own_rows, run.id)

@@ -12,7 +12,9 @@ from console.views.app.garbage_collection import GarbageCollectionTimer
 
 
 def resume_tests() -> None:
-    """As in every process of tests that has shown a window: the collected tests are frozen, nothing collects."""
+    """Restore the garbage collector's state of a test process that has shown a window: the existing objects are
+    frozen, and automatic collection is off.
+    """
     gc.disable()
     gc.freeze()
 

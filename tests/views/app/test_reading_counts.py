@@ -1,4 +1,4 @@
-"""When a window reads the counts of waiting work anew, and for whom it shows them."""
+"""Tests when a window reads the counts of waiting work again, and for which people it shows them."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""When a window reads the read-only switches anew."""
+"""Tests when a window reads the read-only switches again."""
 
 import pytest
 from PySide6.QtWidgets import QApplication

@@ -175,5 +175,5 @@ def test_every_event_has_its_words(the_look: object, language: str) -> None:
 
 
 def test_a_machine_without_a_tray_says_so(the_look: object) -> None:
-    """As here, where Qt has no desktop."""
+    """Without a desktop, as in the tests, the tray for messages says that it isn't available."""
     assert not DesktopMessageTray(QObject()).is_available

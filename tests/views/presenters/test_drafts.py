@@ -1,4 +1,4 @@
-"""How a draft names its record."""
+"""Tests the name of the record that a draft shows."""
 
 from datetime import UTC, datetime
 

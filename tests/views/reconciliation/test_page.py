@@ -53,7 +53,7 @@ def figures(page: ReconcilePage) -> dict[str, str]:
 
 
 def requested_routes(at: WindowContext) -> list[Route]:
-    """Where somebody is sent from now on."""
+    """Return a list to which each route is added that the page requests from now on."""
     routes: list[Route] = []
     at.navigation_requested.connect(routes.append)
     return routes

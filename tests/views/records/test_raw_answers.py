@@ -19,7 +19,9 @@ ANSWER = EvidenceItem(
 def test_a_summary_without_room_in_its_row_stands_above_the_answer(
     qtbot: QtBot, the_look: object, language: Literal["ja", "en"]
 ) -> None:
-    """As wide as the tab is at 1280 px beside the panel of the payment, and wider: it is whole in one place."""
+    """The summary of an answer is shown completely in exactly one place, at each width of the tab: in its row, or
+    above the answer if the row has no room.
+    """
     context = window_context()
     context.change_language(language)
     tab = EvidenceView(context)

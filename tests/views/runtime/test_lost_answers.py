@@ -615,5 +615,5 @@ def written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
 
 
 def count_requests(seat: Seat) -> int:
-    """How many requests the providers have got."""
+    """Return the number of requests that the providers have received."""
     return len(seat.stage.sandbox.control.read_requests())

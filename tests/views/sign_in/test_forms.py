@@ -209,7 +209,9 @@ def test_the_first_time_names_whom_to_call(
 
 
 def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
-    """Where there are accounts; a wrong one is said and gone, and somebody else may come."""
+    """On a server database the locked window asks for the password, refuses an empty one, and clears a wrong one with
+    a message. Another person may sign in.
+    """
     form = unlock(qtbot, asks=True)
     assert form.focusWidget() is form.password_field.line_edit
     with qtbot.assertNotEmitted(form.submitted):

@@ -119,7 +119,7 @@ def test_a_row_that_went_takes_no_other_with_it(watched_model: MakeModel) -> Non
 
 
 def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModel) -> None:
-    """When the rest of the list is gone, so are its rows."""
+    """After a re-read of a list that has become shorter, the model removes the missing rows."""
     list_model = watched_model(3 * PAGE)
     walk(list_model.model, 3 * PAGE)
     for number in range(PAGE + 4, 3 * PAGE):
@@ -140,7 +140,7 @@ def test_a_newer_version_of_one_row_replaces_it(watched_model: MakeModel) -> Non
 
 
 def test_a_failure_keeps_what_is_shown(watched_model: MakeModel) -> None:
-    """When a re-read fails the rows stay, the failure is told, and nobody asks again by himself."""
+    """A failed re-read keeps the rows, emits the failure, and isn't repeated automatically."""
     list_model = watched_model(5)
     failures: list[Failure] = []
     list_model.model.failed.connect(failures.append)

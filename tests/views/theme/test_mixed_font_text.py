@@ -175,7 +175,9 @@ def test_a_name_turns_no_amount_round(the_look: object, mark: str) -> None:
 
 
 def test_an_amount_of_another_currency_has_its_decimals(the_look: object) -> None:
-    """As ISO 4217 says, and its point leaves no gap in the figures font."""
+    """An amount of any currency has the decimals of ISO 4217, and its decimal point leaves no gap in the font of
+    figures.
+    """
     amounts = [format_amount(249_900, currency) for currency in ("KWD", "USD", "KRW", "JPY", "INR")]
     assert amounts == ["KWD 249.900", "USD 2,499.00", "KRW 249,900", "¥249,900", "₹2,499.00"]
     assert split_font_runs("KWD 0.000") == (("KWD ", False), ("0", True), (".", False), ("000", True))

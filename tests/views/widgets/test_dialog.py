@@ -134,7 +134,7 @@ def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
 
 
 def test_what_takes_long_can_be_left(qtbot: QtBot) -> None:
-    """When the service goes on by itself, the dialog may be closed."""
+    """While the service continues without the window, the dialog can be closed."""
     _, dialog, outcomes, _ = opened(qtbot)
     dialog.set_busy("Asking...")
     dialog.allow_closing("Close", "No answer yet. It is being watched.")

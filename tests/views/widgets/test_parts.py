@@ -82,7 +82,9 @@ def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot)
 
 
 def test_the_ring_goes_with_the_focus(show_widget: Shown, qtbot: QtBot) -> None:
-    """There is one ring, around the button that has the focus; a text field has none but that of an error."""
+    """Exactly one focus ring is shown, around the button with the focus; a text field has no focus ring, only the
+    frame of an error.
+    """
     window = QWidget()
     button, field = KeyButton("Probe", parent=window), Field("Reason", parent=window)
     button.move(20, 20)
@@ -123,7 +125,7 @@ def test_a_differing_side_is_read_out() -> None:
 
 
 def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
-    """Whether it differs from the start, begins to or ends, the texts of all sides stand at the same height."""
+    """The texts of all sides of a record stay at the same height when a side begins or ceases to differ."""
     agree = RecordSide("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
     differs = replace(agree, is_different=True, differs_word="differs")
     strip = RecordSideStrip([agree, differs, agree], "Sides")
