@@ -773,6 +773,17 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ("tests/providers/paypay/test_responses.py::test_not_found_with_the_thing_itself_is_no_answer",),
     ),
     Mutant(
+        "a refusal of Atom that contains the refund counts as a refusal",
+        (
+            Change(
+                "console/providers/atom/responses.py",
+                "    if verdict.kind in REFUSAL_CLASSES and _contains_effect(call, plaintext):\n",
+                "    if False:\n",
+            ),
+        ),
+        ("tests/providers/atom/test_responses.py::test_the_effect_is_found_wherever_a_refusal_contains_it",),
+    ),
+    Mutant(
         "no data with a refund in the list counts as no refund",
         (
             Change(

@@ -1,5 +1,6 @@
 """Reads the report of a credit check from AlarmBox's answers and checks each field."""
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from console.providers.http.response_classes import (
     UnusableAnswer,
     format_storable,
     iterate_fields,
+    iterate_objects,
     make_answer_converter,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
@@ -69,22 +71,24 @@ def _has_check_id(body: bytes) -> bool:
 
 
 def _shows_check(body: bytes) -> bool:
-    """True if the body of a refusal has the contents of a credit check: its result, or a date of it."""
-    return any(
-        name == "credit_check" and isinstance(value, dict) and _has_report_contents(value)
-        for name, value in iterate_fields(_parse_refusal(body))
-    )
+    """True if the body of a refusal has the contents of a credit check at any depth: a date of it, or its result
+    together with the company."""
+    return any(map(_has_report_contents, iterate_objects(_parse_refusal(body))))
 
 
-def _has_report_contents(check: dict[str, object]) -> bool:
-    days = (check.get("purchase_date"), check.get("expiration_date"))
-    return _read_result(check.get("result")) is not None or any(_read_day(day) is not None for day in days)
+def _has_report_contents(fields: dict[str, object]) -> bool:
+    days = (fields.get("purchase_date"), fields.get("expiration_date"))
+    has_company = any(isinstance(fields.get(name), str) for name in ("corporation_number", "corporation_name"))
+    has_result = _read_result(fields.get("result")) is not None
+    return any(_read_day(day) is not None for day in days) or (has_company and has_result)
 
 
 def _parse_refusal(body: bytes) -> dict[str, object]:
-    """Return the JSON object in the body of a refusal; an empty one if there is none."""
+    """Return the JSON object in the body of a refusal, or an object that contains the list in it; an empty one for
+    any other body."""
     try:
-        return parse_object(split_pdf(body)[0])
+        text = split_pdf(body)[0].removeprefix(codecs.BOM_UTF8).strip()
+        return parse_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
     except (UnusableAnswer, UnreadableJson):
         return {}
 

@@ -18,7 +18,7 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, SendingCertainty
+from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.atom.aes import decrypt_padded
 from console.providers.atom.envelopes import (
     Fields,
@@ -93,11 +93,22 @@ def _read_verdict_and_content(
     call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> OutcomeAndContent[T]:
     """Return the verdict of an answer and the content that `read_content` reads from it (None without a usable
-    content). `plaintext` is the decrypted body, None if it couldn't be decrypted."""
+    content). `plaintext` is the decrypted body, None if it couldn't be decrypted. An answer that refuses a call with
+    an effect, and contains the effect, is UNKNOWN."""
+    verdict, content = _judge_answer(answer, call, plaintext, read_content)
+    if verdict.kind in REFUSAL_CLASSES and _contains_effect(call, plaintext):
+        return make_unknown_verdict(REFUSED_BUT_MADE_REASON), None
+    return verdict, content
+
+
+def _judge_answer(
+    answer: HttpAnswer, call: AtomCall, plaintext: bytes | None, read_content: AnswerReader[T]
+) -> OutcomeAndContent[T]:
+    """Return the verdict of an answer by its HTTP status or, with status 2xx, by its contents, and the content."""
     if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
-        return _judge_other_status(call, answer.status, plaintext, read_content), None
+        return find_status_verdict(call, answer.status), None
     if plaintext is None:
         return make_unknown_verdict("not_opened"), None
     try:
@@ -108,19 +119,22 @@ def _read_verdict_and_content(
         return make_unknown_verdict("unreadable"), None
 
 
-def _judge_other_status(
-    call: AtomCall, status: int, plaintext: bytes | None, read_content: AnswerReader[T]
-) -> CodeOutcome:
-    """Return the verdict of an answer with another HTTP status than 2xx. For a call with an effect, a refusal whose
-    contents say that the call has succeeded is UNKNOWN. `plaintext` is the decrypted body, None if it couldn't be
+def _contains_effect(call: AtomCall, plaintext: bytes | None) -> bool:
+    """True if an answer to a call with an effect contains what the call makes, at any depth: the token of a payment
+    page, or Atom's number or acceptance of a refund. `plaintext` is the decrypted body, None if it couldn't be
     decrypted."""
-    verdict = find_status_verdict(call, status)
-    has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
-    if has_effect and plaintext is not None and verdict.kind in REFUSAL_CLASSES:
-        with suppress(UnusableAnswer, UnreadableJson):
-            if read_content(parse_decrypted(plaintext))[0].kind in EFFECT_OUTCOME_CLASSES:
-                return make_unknown_verdict(REFUSED_BUT_MADE_REASON)
-    return verdict
+    if plaintext is None or call not in (AtomCall.AUTH, AtomCall.REFUND):
+        return False
+    try:
+        fields = list(iterate_fields(parse_decrypted(plaintext)))
+    except UnreadableJson:
+        return False
+    if call is AtomCall.AUTH:
+        return any(name == "atomTokenId" and value for name, value in fields)
+    return any(
+        (name == "refundTxnId" and value) or (name == "prodStatusCode" and value == SUCCESS_CODE)
+        for name, value in fields
+    )
 
 
 def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
@@ -191,9 +205,7 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
             row for row in _list_objects(pay_details.get("prodDetails")) if _read_refund_key(row) == instruction.key
         ]
         if code != SUCCESS_CODE:
-            is_made = any(row.get("prodStatusCode") == SUCCESS_CODE for row in own_entries)
-            verdict = find_verdict(AtomCall.REFUND, code)
-            return make_unknown_verdict(REFUSED_BUT_MADE_REASON) if is_made else verdict, None
+            return find_verdict(AtomCall.REFUND, code), None
         if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS_CODE:
             raise UnusableAnswer("refund_not_confirmed")
         return _find_refund_verdict(pay_details, own_entries[0], instruction), _make_refund_report(

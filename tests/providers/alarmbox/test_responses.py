@@ -136,6 +136,10 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
         {"errors": [{"credit_check_id": 12345}]},
         {"credit_check": {"corporation_number": NUMBER, "result": "ok"}},
         {"credit_check": [CHECK]},
+        [BOUGHT],
+        {"data": {"corporation_number": NUMBER, "result": "ng"}},
+        {"credit_check": [{"credit_check_id": None, "purchase_date": "2026-11-20"}]},
+        {"credit_check": {"inner": {"purchase_date": "2026-11-20"}}},
         json.dumps(BOUGHT).encode("utf-16"),
     ],
 )
@@ -155,7 +159,8 @@ def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status
 
 @pytest.mark.parametrize("body", [b"", {"credit_check": {"credit_check_id": None}}, {"error": "credit_check_id"},
                                   {"errors": {"credit_check": ["is invalid"], "credit_check_id": ["is blank"]}},
-                                  {"credit_check": None}, {"credit_check": "invalid"}])  # fmt: skip
+                                  {"credit_check": None}, {"credit_check": "invalid"}, {"result": "ng"}, [],
+                                  {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
 def test_a_refusal_without_an_id_counts(body: object) -> None:
     """The name of the field alone says nothing."""
     assert purchase(body, 422).kind is Kind.FAILED_DEFINITE

@@ -563,6 +563,21 @@ def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> N
     assert told(AtomCall.REFUND, made, status).reason != "refused_but_made"
 
 
+@pytest.mark.parametrize("status", [200, 401, 403])
+@pytest.mark.parametrize("entries", [
+    {"refundTxnId": 1519}, [[{"prodStatusCode": "OTS0000"}]],
+    [{"prodRefundId": "RFD-OTHER", "prodStatusCode": "OTS0000"}],
+])  # fmt: skip
+def test_the_effect_is_found_wherever_a_refusal_contains_it(entries: object, status: int) -> None:
+    """In one object, in a list of lists, or without our key; also beside an unreadable code."""
+    codes: list[Fields] = [details("OTS0504"), details("OTS0506"), {"responseDetails": [[]]}]
+    for code in codes:
+        refused = {"payInstrument": {"payDetails": {"prodDetails": entries}, **code}}
+        assert told(AtomCall.REFUND, refused, status).kind is U
+    token = {"inner": {"atomTokenId": 15000000033303}, "responseDetails": {"txnStatusCode": "OTS0600"}}
+    assert told(AtomCall.AUTH, token, status).reason == "refused_but_made"
+
+
 OUR_ENTRY: Fields = {
     "refundTxnId": 1519,
     "refundAmt": 150.50,
