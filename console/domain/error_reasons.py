@@ -336,7 +336,8 @@ class DatabaseUnreachableProblem(Reason):
     """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the database
     file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of the
     database file doesn't exist. FOLDER_NOT_WRITABLE: it can't be created, or this process may not create the file
-    in it. DATABASE_FILE_REPLACED: the file was moved or replaced while it was in use.
+    in it. FILE_NOT_WRITABLE: this process may not write to the database file, a file beside it, or its folder; SQLite
+    needs that also for reads. DATABASE_FILE_REPLACED: the file was moved or replaced while it was in use.
     TLS_UNVERIFIED: the server's certificate couldn't be verified.
     """
 
@@ -344,6 +345,7 @@ class DatabaseUnreachableProblem(Reason):
     CONNECTION_LOST = "connection_lost"
     NO_FOLDER = "no_folder"
     FOLDER_NOT_WRITABLE = "folder_not_writable"
+    FILE_NOT_WRITABLE = "file_not_writable"
     DATABASE_FILE_REPLACED = "taken_away"
     TLS_UNVERIFIED = "tls_unverified"
     TOO_MANY_CONNECTIONS = "too_many_connections"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from console.domain.errors import ConsoleError, ErrorCode
 
+SQLITE_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
+"""Suffixes of the files that SQLite creates beside a database file."""
 GROUP_AND_OTHERS_MODE_BITS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -47,6 +49,20 @@ def is_open_to_others(path: Path) -> bool:
         return os.name != "nt" and bool(path.stat().st_mode & GROUP_AND_OTHERS_MODE_BITS)
     except OSError:
         return False
+
+
+def may_write(path: Path) -> bool:
+    """Return True if this process may write to the file, or create files in the folder."""
+    mode = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def find_unwritable_path(sqlite_file: Path) -> Path | None:
+    """Return the first path to which this process may not write, of those that SQLite needs to open the file: its
+    folder, the file itself, and the files beside it. Return None if it may write to all that exist."""
+    side_files = (sqlite_file.with_name(sqlite_file.name + suffix) for suffix in SQLITE_SIDE_FILE_SUFFIXES)
+    paths = (sqlite_file.parent, sqlite_file, *side_files)
+    return next((path for path in paths if path.exists() and not may_write(path)), None)
 
 
 @contextmanager

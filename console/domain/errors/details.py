@@ -571,7 +571,7 @@ class ProviderAnswerUnusableDetail(_SharedFacts, total=False):
 
 class DatabaseUnreachableDetail(TypedDict, total=False):
     """Facts of the error `database_unreachable`: the problem, or the database's own message. `folder` or `file`
-    is the path of a database file that is missing or was replaced.
+    is the path of a database file that is missing, was replaced or can't be written.
     """
 
     problem: DatabaseUnreachableProblem | ForeignText

@@ -27,5 +27,5 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
     except OSError as trouble:
         raise ConsoleError(
-            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
+            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(trouble.strerror or str(trouble))}
         ) from trouble

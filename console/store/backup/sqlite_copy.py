@@ -15,7 +15,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckState, OperationState
-from console.settings.private_files import make_private_file, make_private_folder
+from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES, make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.schema.legacy_table import TABLE_NAME
@@ -25,7 +25,6 @@ from console.store.spool.sqlite_file import APPLICATION_ID, sync_folder, transla
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLockedDetail
 
-_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
 _PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
@@ -231,7 +230,7 @@ def _link_former_database(database: Path, former_file_name: str) -> Path:
 def _rename_side_files(database: Path, former_file: Path) -> None:
     """Rename the side files of a database that was damaged or has been deleted, so that they belong to `former_file`.
     They would damage the new database."""
-    for suffix in _SIDE_FILE_SUFFIXES:
+    for suffix in SQLITE_SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).rename(former_file.with_name(former_file.name + suffix))
 

@@ -19,6 +19,7 @@ from console.domain.error_reasons import DatabaseUnreachableProblem, LockedProbl
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import find_unwritable_path
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
@@ -46,6 +47,8 @@ _EXECUTED_REQUEST_KEY = "executed_request"
 _SET_EXECUTED_REQUEST_STATEMENT = text("SET @console_request = :request")
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
 _SERVER_BACKENDS = ("mysql", "mariadb")
+_FILE_ACCESS_CODES = (ErrorCode.DATABASE_UNREACHABLE, ErrorCode.READ_ONLY)
+"""Error codes of SQLite's messages "unable to open database file" and "attempt to write a readonly database"."""
 _log = logging.getLogger("console.store")
 
 T = TypeVar("T")
@@ -143,7 +146,7 @@ class Database:
                 with self._open_sqlite_transaction("BEGIN DEFERRED") as conn, self._make_interruptible(conn):
                     yield conn
         except (DBAPIError, NoConnectionFree, PendingRollbackError) as error:
-            _raise_console_error(error)
+            _raise_console_error(error, self.file)
             raise
         finally:
             self._report_transaction_change(-1)
@@ -195,7 +198,7 @@ class Database:
                         error, was_connected=self._has_connected, has_unanswered_commit=bool(lost_transactions)
                     )
                 ):
-                    _raise_console_error(error)
+                    _raise_console_error(error, self.file)
                     raise
                 _log.info("a transaction is run again: %s", error)
             time.sleep(random.uniform(_MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS))  # noqa: S311  # spreads competing writers
@@ -209,7 +212,7 @@ class Database:
             with self._write_transaction() as tx:
                 yield tx
         except DBAPIError as error:
-            _raise_console_error(error)
+            _raise_console_error(error, self.file)
             raise
         finally:
             self._report_transaction_change(-1)
@@ -425,9 +428,10 @@ def _is_any_committed(lost_transactions: list[Transaction], conn: Connection) ->
         return False
 
 
-def _raise_console_error(error: Exception) -> None:
+def _raise_console_error(error: Exception, database_file: Path | None) -> None:
     """Raise the ConsoleError that belongs to this error of a transaction. Return without an exception if the error
-    has no error code; the caller then raises the error itself."""
+    has no error code; the caller then raises the error itself. `database_file` is the file of an SQLite database,
+    None for a server."""
     if isinstance(error, RunAgain):
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from error
     if isinstance(error, NoConnectionFree):
@@ -439,5 +443,12 @@ def _raise_console_error(error: Exception) -> None:
             ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.CONNECTION_LOST}
         ) from error
     code = error_codes.find_error_code(error) if isinstance(error, DBAPIError) else None
+    if code in _FILE_ACCESS_CODES and database_file is not None:
+        unwritable_path = find_unwritable_path(database_file)
+        if unwritable_path is not None:
+            facts: DatabaseUnreachableDetail = {"file": str(unwritable_path), "cause": str(error.__cause__ or error)}
+            raise ConsoleError(
+                ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.FILE_NOT_WRITABLE, **facts}
+            ) from error
     if isinstance(error, DBAPIError) and code is not None:
         raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error

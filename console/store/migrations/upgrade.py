@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.error_reasons import DatabaseUnreachableProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.settings.private_files import make_private_folder
+from console.settings.private_files import make_private_folder, may_write
 from console.store.database.engine import Database, RunAgain
 from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
@@ -254,7 +254,7 @@ def _make_folder(database: Database) -> None:
 
 def _require_writable_folder(folder: Path) -> None:
     """Raise PermissionError if this process may not create files in the folder."""
-    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+    if not may_write(folder):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
-from console.store.database.engine import Database
+from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
@@ -259,3 +259,28 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: 
     for language in LANGUAGES:
         assert str(folder) in format_error_message(refused.value, language)
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "console.db"])
+def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) -> None:
+    """A folder or database file without the right to write is named. SQLite says "unable to
+    open database file", or what sounds like the console's own switch."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o777)
+    home.chmod(0o777)
+    database = Database(f"sqlite:///{home / 'console.db'}")
+    migrate.ensure_schema(database)
+    database.close()
+    for file in home.iterdir():
+        file.chmod(0o666)
+
+    def write_nothing(tx: Transaction) -> None:
+        migrate.write_meta(tx.conn, "any", "value")
+
+    with without_rights(home / name, 0o444 if name else 0o555), pytest.raises(ConsoleError) as refused:
+        database.write(write_nothing)
+    database.close()
+    assert (refused.value.code, refused.value.detail["problem"]) == ("database_unreachable", "file_not_writable")
+    assert refused.value.detail.get("file") == str(home / name)
+    for language in LANGUAGES:
+        assert str(home / name) in format_error_message(refused.value, language)
