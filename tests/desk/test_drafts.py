@@ -2,19 +2,40 @@
 killed.
 """
 
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
+
 from console.app import Console
+from console.domain.alerts.incidents import Incident
 from console.domain.payments.records import Payment
+from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
+from console.views.admin.switch_dialog import ReadOnlySwitchDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
+from console.views.alerts.incident_dialogs import (
+    HandOverIncidentDialog,
+    ReopenIncidentDialog,
+    ResolveIncidentDialog,
+    SnoozeIncidentDialog,
+)
+from console.views.alerts.page import AlertsPage
+from console.views.bulk.dialog import BulkDialog
+from console.views.bulk.request import BulkRequest
 from console.views.home.page import HomePage
 from console.views.money.payment_page import PaymentPage
+from console.views.presenters.incidents import make_main_alert_item
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute
+from console.views.runtime.routes import AdminRoute, AlertsRoute, HomeRoute, PaymentRoute, QueuesRoute, Route
+from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
+from tests.desk.test_incidents import raise_two
 from tests.desk.test_refunds import ask, at_payment, payment
 
 __all__ = ["payment"]
@@ -177,6 +198,95 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     dialog.main_button.click()
     other.no_dialog()
     assert other.opening.context.person_values.list_drafts() == ()
+
+
+TEXT = "asked Ms Sato; she calls back"
+
+
+def open_hand_over(person: Person, incident: Incident) -> DialogFrame:
+    return HandOverIncidentDialog(person.opening.context, incident, ("lead-b", "lead-c"), person.window)
+
+
+def open_acknowledgement(person: Person, incident: Incident) -> DialogFrame:
+    return AcknowledgeAlertsDialog(person.opening.context, make_main_alert_item(incident), person.window)
+
+
+def open_switch(person: Person, _incident: Incident) -> DialogFrame:
+    return ReadOnlySwitchDialog(person.opening.context, "paypay", person.window, is_on=True)
+
+
+def open_bulk_note(person: Person, _incident: Incident) -> DialogFrame:
+    request = BulkRequest(BulkAction.NOTE, 2, lambda _services: ())
+    return BulkDialog(person.opening.context, person.window, request)
+
+
+OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable[[Incident], Route]]] = {
+    "incident_hand_over": (open_hand_over, lambda incident: AlertsRoute(incident.id)),
+    **{
+        f"incident_{kind.name}": (
+            lambda person, incident, kind=kind: kind(person.opening.context, incident, person.window),  # type: ignore[misc]  # of this turn
+            lambda incident: AlertsRoute(incident.id),
+        )
+        for kind in (SnoozeIncidentDialog, ResolveIncidentDialog, ReopenIncidentDialog)
+    },
+    "acknowledge": (open_acknowledgement, lambda incident: AlertsRoute(incident.main_alert.id)),
+    "read_only_on": (open_switch, lambda _: AdminRoute()),
+    "bulk_note": (open_bulk_note, lambda _: QueuesRoute()),
+}
+
+
+def typed_text(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
+    """The input of a dialog into which people write a sentence."""
+    edits = [*dialog.findChildren(QPlainTextEdit), *dialog.findChildren(QLineEdit)]
+    return next(edit for edit in edits if edit.isVisible())
+
+
+@pytest.mark.parametrize("name", OPEN_DIALOG)
+def test_what_was_written_in_a_dialog_outlives_the_process(
+    seats: Seats, sit: Sit, payment: Payment, name: str
+) -> None:
+    """Home names the dialog and leads to its page, where the dialog has the text again."""
+    incident_id = raise_two(seats, payment)
+    open_dialog, make_route = OPEN_DIALOG[name]
+    person = sit()
+    incident = seats.acting_desk.incidents.read_incident(incident_id)
+    dialog = open_dialog(person, incident)
+    dialog.open()
+    edit = typed_text(dialog)
+    (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
+    dialog.reject()
+    crash(person)
+    again = sit()
+    (bar,) = home_bars(again)
+    assert again.opening.context.translate(f"draft.kind.{name}") in bar.accessibleName()
+    assert bar.button is not None
+    bar.button.click()
+    assert again.frame.current_route == make_route(incident)
+    dialog = open_dialog(again, incident)
+    dialog.open()
+    edit = typed_text(dialog)
+    assert (edit.toPlainText() if isinstance(edit, QPlainTextEdit) else edit.text()) == TEXT
+    dialog.reject()
+
+
+def test_a_stored_reason_is_no_draft_any_more(seats: Seats, sit: Sit, payment: Payment) -> None:
+    """Closed and opened again by keyboard, then sent."""
+    raise_two(seats, payment)
+    person = sit()
+    person.press("Alt+6")
+    page = person.page(AlertsPage)
+    person.until(lambda: page.current_incident is not None)
+    person.press("E")
+    person.dialog(ResolveIncidentDialog).note_field.edit.setPlainText(TEXT)  # type: ignore[union-attr]  # an area
+    person.press("Esc")
+    person.no_dialog()
+    person.press("E")
+    dialog = person.dialog(ResolveIncidentDialog)
+    assert dialog.note_field.text() == TEXT
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    person.no_dialog()
+    assert person.opening.context.person_values.list_drafts() == ()
 
 
 def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:

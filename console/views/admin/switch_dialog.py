@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
@@ -18,7 +19,8 @@ def translate_scope_name(context: WindowContext, scope: str) -> str:
 
 class ReadOnlySwitchDialog(FormDialog):
     """The dialog in which a person turns read-only on (if `is_on`) or off for `scope`: everything, or the name of one
-    provider. The person types a reason, which every person can read on the administration page."""
+    provider. The person types a reason, which every person can read on the administration page. The reason is kept as
+    a draft until the switch is set."""
 
     def __init__(self, context: WindowContext, scope: str, parent: QWidget, *, is_on: bool) -> None:
         translate, self._key_part = context.translate, "on" if is_on else "off"
@@ -30,7 +32,15 @@ class ReadOnlySwitchDialog(FormDialog):
         self._scope, self._is_on = scope, is_on
         self.reason_field = Field(translate("dialog.read_only.reason"))
         self.reason_field.show_hint(translate("dialog.read_only.reads"))
-        self.show_form()
+        self._draft = DialogDraft(
+            context,
+            self,
+            f"read_only_{self._key_part}-scope",
+            scope,
+            translate_scope_name(context, scope),
+            lambda: {"reason": self.reason_field},
+        )
+        self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self.reason_field.edit.textChanged.connect(self.update_submit_button)
         self.update_submit_button()
 
@@ -61,3 +71,8 @@ class ReadOnlySwitchDialog(FormDialog):
     def make_answer_toast(self, answer: ReadOnlySwitch) -> Toast:
         toast_key = "cli.read_only.on" if answer.is_on else "cli.read_only.off"
         return Toast(self.context.translate(toast_key, scope=answer.scope))
+
+    def show_answer(self, answer: ReadOnlySwitch) -> None:
+        """Delete the draft, because the switch is set, then show the toast and close the dialog."""
+        self._draft.delete()
+        super().show_answer(answer)

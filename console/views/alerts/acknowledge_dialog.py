@@ -9,6 +9,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.domain.tasks.records import Alert, AlertItem
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.context import Toast, WindowContext
@@ -29,7 +30,8 @@ class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident, with a note. The note is required only for
     the alert which says that the database has gone back to an earlier state. The acknowledgement closes this alert,
     and also an alert about a changed company; any other acknowledged alert stays open until the facts match again. A
-    sentence in the dialog says whether the alert will close."""
+    sentence in the dialog says whether the alert will close. The typed note is kept as a draft until the service has
+    stored the acknowledgement."""
 
     def __init__(
         self, context: WindowContext, alert_item: AlertItem, parent: QWidget, other_alerts: Sequence[Alert] = ()
@@ -56,9 +58,19 @@ class AcknowledgeAlertsDialog(DialogFrame):
         self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.note_field = MultiLineField(translate("dialog.acknowledge.words"), translate)
         self.note_field.show_hint(translate("dialog.acknowledge.reads"))
+        self._draft = DialogDraft(
+            context,
+            self,
+            "acknowledge-incident",
+            str(alert.id),
+            self._alert_title,
+            lambda: {"words": self.note_field},
+        )
+        draft_bar = [self._draft.bar] if self._draft.bar is not None else []
         content = QWidget()
         effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
-        content.setLayout(make_column(self.note_field, TextLabel(translate(effect_key), wraps_lines=True), gap_px=12))
+        effect_label = TextLabel(translate(effect_key), wraps_lines=True)
+        content.setLayout(make_column(*draft_bar, self.note_field, effect_label, gap_px=12))
         self.show_content(content)
         self.main_button.clicked.connect(self._acknowledge_alerts)
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:
@@ -93,11 +105,13 @@ class AcknowledgeAlertsDialog(DialogFrame):
         )
 
     def _show_acknowledged_toast(self, _alerts: tuple[Alert, ...]) -> None:
+        self._draft.delete()
         self.accept()
         self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._alert_title)
 
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()
+        self._draft.stop_storing()
         content.setLayout(
             make_column(
                 NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")

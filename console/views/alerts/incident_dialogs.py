@@ -1,6 +1,6 @@
 """The dialogs in which a person hands over, snoozes, resolves or reopens an incident."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import Incident
 from console.domain.alerts.snooze import find_snooze_ends
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import ActingCall, Toast, WindowContext
@@ -19,7 +20,8 @@ from console.views.widgets.controls.inputs import DropDownList, LineEdit, MultiL
 
 class IncidentDialog(FormDialog):
     """Base class of the dialogs in which a person acts on one incident. The form has a field for a note; a
-    subclass may add a drop-down list above this field. The service answers with the changed Incident."""
+    subclass may add a drop-down list above this field. The service answers with the changed Incident. The typed note
+    is kept as a draft until the service has executed the action."""
 
     gap_px = 8
     name = ""
@@ -43,7 +45,11 @@ class IncidentDialog(FormDialog):
         self.drop_down_list = self.make_drop_down_list()
         if self.drop_down_list is not None:
             self.drop_down_list.currentIndexChanged.connect(self.update_submit_button)
-        self.show_form()
+        incident_name = incident_texts.format_incident_name(incident, context)
+        self._draft = DialogDraft(
+            context, self, f"incident_{self.name}-incident", str(incident.id), incident_name, self._list_draft_inputs
+        )
+        self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self._submit_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         self._submit_shortcut.activated.connect(self.submit_form)
         self.update_submit_button()
@@ -51,6 +57,9 @@ class IncidentDialog(FormDialog):
     def make_drop_down_list(self) -> DropDownList | None:
         """Return the drop-down list above the field for the note; None if this dialog has no list."""
         return None
+
+    def _list_draft_inputs(self) -> Mapping[str, QWidget]:
+        return {"words": self.note_field}
 
     def find_first_focus(self) -> QWidget:
         return self.drop_down_list or self.note_field.edit
@@ -103,6 +112,11 @@ class IncidentDialog(FormDialog):
     def make_answer_toast(self, answer: Incident) -> Toast:  # each dialog has one sentence
         return Toast(self.context.translate(f"dialog.incident_{self.name}.done"))
 
+    def show_answer(self, answer: Incident) -> None:
+        """Delete the draft, because the note is stored, then show the toast and close the dialog."""
+        self._draft.delete()
+        super().show_answer(answer)
+
 
 class HandOverIncidentDialog(IncidentDialog):
     """The dialog in which a person hands an incident over to another owner, with a note. `owners` are the names of
@@ -122,6 +136,10 @@ class HandOverIncidentDialog(IncidentDialog):
         drop_down_list.addItems(self._owners)
         drop_down_list.setCurrentIndex(-1)
         return drop_down_list
+
+    def _list_draft_inputs(self) -> Mapping[str, QWidget]:
+        owner_list = {} if self.drop_down_list is None else {"owner": self.drop_down_list}
+        return {**super()._list_draft_inputs(), **owner_list}
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         owner = self._owners[self.drop_down_list.currentIndex()] if self.drop_down_list else ""

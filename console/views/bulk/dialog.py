@@ -14,6 +14,7 @@ from console.views.bulk import background_run
 from console.views.bulk.dialog_pages import BulkPlanPage
 from console.views.bulk.request import BulkRequest
 from console.views.bulk.run_dialog import BulkRunDialog
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
@@ -37,6 +38,7 @@ class BulkDialog(BulkRunDialog):
         self._request = request_or_run if isinstance(request_or_run, BulkRequest) else None
         self.plan_page: BulkPlanPage | None = None
         self.note_field: Field | None = None
+        self._draft: DialogDraft | None = None
         if isinstance(request_or_run, BulkRun):
             self.watch_run(request_or_run)
         elif request_or_run.action is BulkAction.NOTE:
@@ -50,16 +52,23 @@ class BulkDialog(BulkRunDialog):
 
     # -- text of a note
 
-    def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, draft_text: str = "") -> None:
-        """Show the widgets `widgets_above`, and below them the field for the note, which contains `draft_text` at
-        first."""
+    def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, typed_text: str = "") -> None:
+        """Show the widgets `widgets_above`, and below them the field for the note, which contains `typed_text` or, if
+        this is empty, the draft. The text is kept as a draft until the person confirms the run: an unconfirmed run is
+        discarded, with its note."""
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.note_field = MultiLineField(translate("dialog.note.words"), translate)
         if not isinstance(self.note_field.edit, LineEdit):
-            self.note_field.edit.setPlainText(draft_text)
             self.note_field.edit.textChanged.connect(self._update_note_button)
-        self.show_widgets_in_column(*widgets_above, self.note_field)
+        note_field, title = self.note_field, translate("screen.queues")
+        self._draft = DialogDraft(
+            self._context, self, "bulk_note-queues", "selection", title, lambda: {"words": note_field}
+        )
+        if typed_text and not isinstance(note_field.edit, LineEdit):
+            note_field.edit.setPlainText(typed_text)
+        draft_bar = [self._draft.bar] if self._draft.bar is not None and not widgets_above else []
+        self.show_widgets_in_column(*widgets_above, *draft_bar, self.note_field)
         self.set_main_button(translate("bulk.next"), self._create_run_with_note)
         self._update_note_button()
 
@@ -100,14 +109,16 @@ class BulkDialog(BulkRunDialog):
         )
 
     def _show_created_run(self, run: BulkRun) -> None:
+        if self._draft is not None:
+            self._draft.stop_storing()  # the field for the note is removed
         self.show_dry_run(run)
 
     def _show_creation_failure(self, failure: Failure) -> None:
-        context, typed_note = self._context, self.note_field.text() if self.note_field is not None else ""
+        context, typed_text = self._context, self.note_field.text() if self.note_field is not None else ""
         self.allow_acting_again(context.translate("action.close"))
         bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
-            self._show_note_form(self._request, bar, draft_text=typed_note)
+            self._show_note_form(self._request, bar, typed_text=typed_text)
             return
         self.show_title(context.translate("act.refused"))
         self.show_widgets_in_column(bar)
@@ -191,6 +202,8 @@ class BulkDialog(BulkRunDialog):
             self._context, run, max_rows, self.read_final_result, self.show_run_refusal
         )
         self.run_confirmed.emit()
+        if self._draft is not None:
+            self._draft.delete()
         self.plan_page = None
         self.watch_run(run)
 

@@ -2,7 +2,16 @@
 
 from console.domain.person_state.drafts import Draft
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, make_route_to_record
+from console.views.runtime.routes import (
+    AdminRoute,
+    AlertsRoute,
+    ApprovalsRoute,
+    LookupRoute,
+    OperationRoute,
+    QueuesRoute,
+    Route,
+    make_route_to_record,
+)
 from console.wording.sentences import catalogue as wording
 
 _RECORD_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
@@ -33,7 +42,9 @@ def format_draft_title(draft: Draft) -> str:
 
 
 def continue_draft(draft: Draft, context: WindowContext) -> None:
-    """Open the page of the draft's record, and on it the dialog with the inputs of the draft."""
+    """Open the page of the draft's record, and on it the dialog with the inputs of the draft. A decision about a
+    refund or an incident, the read-only switch and a note on selected records wait for the person to open their
+    dialog, which then has the inputs."""
     if draft.record_kind in _RECORD_KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_make_draft_route(draft))
@@ -46,4 +57,11 @@ def _make_draft_route(draft: Draft) -> Route:
         return ApprovalsRoute(int(draft.subject))
     if draft.record_kind in _RECORD_KINDS_WITH_PAGE:
         return make_route_to_record(draft.record_kind, int(draft.subject), (), "home")
+    match draft.record_kind:
+        case "incident":
+            return AlertsRoute(int(draft.subject))
+        case "scope":
+            return AdminRoute()
+        case "queues":
+            return QueuesRoute()
     return OperationRoute(draft.subject)
