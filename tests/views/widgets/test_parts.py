@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.theme.theme import Appearance, current_appearance
@@ -19,7 +19,7 @@ from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_c
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
-from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.controls.tabs import TabBar, show_adjacent_tab
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.display.record_parts import ExplanationForm, FactList, RecordSide, RecordSideStrip
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
@@ -543,3 +543,25 @@ def test_a_part_is_never_a_window_of_its_own(qtbot: QtBot, is_visible: bool) -> 
     assert part.isVisible() == is_visible
     set_visible_in_parent(part, not is_visible)
     assert part.isVisible() != is_visible
+
+
+def test_a_tab_without_input_leaves_the_focus_at_its_bar(show_widget: Shown) -> None:
+    """By whatever way the tab was changed: Qt would give the focus to the page of the tab, without name and ring."""
+    window, tabs, stack, edit = QWidget(), TabBar("Views"), QStackedWidget(), QPlainTextEdit()
+    empty = QWidget()
+    empty.setLayout(make_column(TextLabel("Nothing is here.")))
+    for word, page in (("Rows", edit), ("Documents", empty)):
+        tabs.add_tab(word)
+        stack.addWidget(page)
+    tabs.currentChanged.connect(stack.setCurrentIndex)
+    window.setLayout(make_column(tabs, stack))
+    show_widget(window)
+    edit.setFocus()
+    show_adjacent_tab(window, 1)
+    QApplication.processEvents()
+    assert tabs.hasFocus()
+    show_adjacent_tab(window, 1)
+    edit.setFocus()
+    tabs.setCurrentIndex(0)
+    QApplication.processEvents()
+    assert edit.hasFocus()

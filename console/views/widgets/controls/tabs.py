@@ -43,12 +43,24 @@ class TabBar(QTabBar):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self._set_arrow_icons()
+        self._focus_before_change: QWidget | None = None
         self.currentChanged.connect(self._report_opened_tab)
+        self.currentChanged.connect(self._keep_focus_visible, Qt.ConnectionType.QueuedConnection)
 
     @Slot()
     def _report_opened_tab(self) -> None:
+        self._focus_before_change = self.window().focusWidget()  # before the contents of the tabs are exchanged
         if self.isVisible():
             self.tab_opened.emit()
+
+    @Slot()
+    def _keep_focus_visible(self) -> None:
+        """Take the focus if the change of the tab has hidden the focused widget and the new tab has no widget that
+        accepts it: Qt would leave it at the new tab itself, which has no name and shows no ring."""
+        focus = self.window().focusWidget()
+        has_moved = focus is not self._focus_before_change
+        if self.isVisible() and has_moved and (focus is None or focus.focusPolicy() == Qt.FocusPolicy.NoFocus):
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def add_tab(self, title: str, count: str = "", *, data: object = None) -> int:
         """Add a tab with the name `title` and return its index. `count` is a text after the name, such as "1,000+";
