@@ -96,3 +96,25 @@ def test_a_refund_shows_who_has_decided(seats: Seats, sit: Sit, console: Console
     with seats.acting("lead-b") as lead:
         lead.refunds.reject(refund.id, "not ours")
     assert "State: " in show_difference(person, page)
+
+
+def test_a_change_before_the_page_was_opened_is_not_announced(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """The timeline grows by an entry of the person's own, such as that of the unmasked payer; the newest entry of
+    somebody else is older than the page."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    with seats.acting("lead-b") as lead:
+        lead.recovery.probe("payment", payment.id)
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    assert page.view is not None
+    entries = len(page.view.timeline)
+    console.recovery.unmask("payment", payment.id, "call of the payer")
+    page.refresh("person")
+    person.until(lambda: page.view is not None and len(page.view.timeline) > entries)
+    person.rest()
+    assert "changed" not in page.list_bar_names()
