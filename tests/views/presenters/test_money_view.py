@@ -188,6 +188,30 @@ def test_an_unknown_amount_is_violet_as_a_link_too(the_look: Appearance) -> None
     assert not has_colour(unknown, "accent")
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
+def test_all_amounts_stand_on_one_line(the_look: Appearance, scale: float) -> None:
+    """Links, amounts of zero and the refundable amount at the right end in the same row of pixels."""
+    the_look.set_text_scale(scale)
+    money = MoneyParts("JPY", 222, 0, 111, 0, 0, 0, 111)
+    panel = MoneyPanel("Where the money is", part_description="Shows the rows")
+    panel.show_money_parts(*money_facts.make_money_parts(money, window_context()))
+    panel.resize(round(1000 * scale), round(120 * scale))
+    panel.ensurePolished()
+    panel.grab()
+    amounts: list[QWidget] = [*panel.part_buttons.values(), panel.refundable_amount_label]
+    amounts += [label for label in panel.findChildren(TextLabel) if label.plain == "¥0"]
+    bottoms = {amount.mapTo(panel, QPoint(0, find_lowest_ink(amount))).y() for amount in amounts}
+    assert len(amounts) > 3
+    assert max(bottoms) - min(bottoms) <= scale / 2, bottoms  # a zero is rounder than a one at its foot
+
+
+def find_lowest_ink(amount: QWidget) -> int:
+    """The lowest row in px with ink, without the underline of a link: that of the digits, if there is no comma."""
+    image = amount.grab().toImage()
+    paper, columns = image.pixel(image.width() - 1, 0), range(image.width() - 1)
+    return next(y for y in range(image.height() - 3, -1, -1) if any(image.pixel(x, y) != paper for x in columns))
+
+
 @pytest.mark.parametrize("description", ["", "Shows the rows"])
 def test_the_paid_and_the_refundable_amount_alone_are_bold(
     the_look: Appearance, description: str, monkeypatch: pytest.MonkeyPatch

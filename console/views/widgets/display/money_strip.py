@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.mixed_font_text import draw_line_of_text
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import LinkButton, claim_copy_key
@@ -49,6 +50,33 @@ class MoneyPart:
     copied_text: str = ""
 
 
+class _AmountLabel(TextLabel):
+    """An amount that is no link. It is as high as one that is a link and is painted like it, so that all amounts of
+    the panel stand on one line."""
+
+    def __init__(self, text: str = "", *, tone: Tone = "text", is_bold: bool) -> None:
+        super().__init__(text, "figure", tone, is_bold=is_bold)
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(0, _compute_amount_height()))
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint().expandedTo(QSize(0, _compute_amount_height()))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, tone = QPainter(self), self.property("tone")
+        painter.setPen(current_appearance().colour(str(tone)))
+        is_right_aligned = bool(self.alignment() & Qt.AlignmentFlag.AlignRight)
+        left = self.width() - self.measure_line_width() if is_right_aligned else 0
+        draw_line_of_text(painter, left, self.height(), self.plain, "figure", is_bold=self.font().bold())
+
+
+def _compute_amount_height() -> int:
+    """Return the height in px of an amount in the panel."""
+    appearance = current_appearance()
+    return max(appearance.control_height("target_min"), appearance.line_height("figure"))
+
+
 class MoneyPartButton(LinkButton):
     """A link that shows the amount of a part and opens the rows whose amounts add up to it. Ctrl+C copies the amount
     as a plain number.
@@ -68,7 +96,7 @@ class MoneyPartButton(LinkButton):
         self.setToolTip(description)
 
     def sizeHint(self) -> QSize:
-        return super().sizeHint().expandedTo(QSize(0, current_appearance().line_height("figure")))
+        return super().sizeHint().expandedTo(QSize(0, _compute_amount_height()))
 
     def event(self, event: QEvent) -> bool:
         """Claim Ctrl+C, which the page would handle otherwise. Leave every other event to Qt. Return Qt's result."""
@@ -194,9 +222,9 @@ class MoneyPanel(Surface):
         self._shown_parts: tuple[MoneyPart, ...] = ()
         self._part_panels = QWidget()
         self.refundable_name_label = TextLabel("", "small", "muted")
-        self.refundable_amount_label = TextLabel("", "figure", is_bold=True)
+        self.refundable_amount_label = _AmountLabel(is_bold=True)
         for refundable_texts in (self.refundable_name_label, self.refundable_amount_label):
-            refundable_texts.setAlignment(Qt.AlignmentFlag.AlignRight)
+            refundable_texts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar = MoneyBar()
         self._part_row = make_row(self._part_panels, gap_px=16)
         self._part_row.addLayout(
@@ -262,7 +290,7 @@ def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_firs
     """Return the name and the amount of a part. `button` is the link that shows the amount; None if the amount is no
     link."""
     name_label = TextLabel(part.name, "small", "muted")
-    amount_label = button or TextLabel(part.amount_text, "figure", _find_amount_tone(part), is_bold=is_first_part)
+    amount_label = button or _AmountLabel(part.amount_text, tone=_find_amount_tone(part), is_bold=is_first_part)
     panel = QWidget()
     name_row = (
         make_row(name_label, None, gap_px=6)
