@@ -2,6 +2,7 @@
 beside the tabs is a panel with more data of the record."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from PySide6.QtCore import Qt, QTimer, Slot
@@ -9,6 +10,7 @@ from PySide6.QtGui import QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from console.domain.payments.consistency import compute_reversed_minor
+from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.tasks.records import Note, Take
@@ -184,6 +186,11 @@ class MoneyPage(RecordPage[MoneyView]):
         widget is None if the provider has sent no code."""
         label = self.context.translate("field.gateway_code")
         return label, self.make_copyable_fact("gateway_code", record.provider_state)
+
+    def format_fact_time(self, at: datetime | None, provider: str) -> str | None:
+        """Return a time of the record for the panel: in Japanese time and, on a line of its own, in the time zone of
+        the provider. Return None if `at` is None."""
+        return None if at is None else wording.format_instant_in_zones(at, get_time_zone(provider), separator="\n")
 
     def make_taker_fact(self, take: Take | None) -> tuple[str, str]:
         """Return the label and the text with the person who has taken the record and the end of the take; for None,

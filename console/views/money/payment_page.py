@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION, explain_refund
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.records import Certainty
@@ -112,17 +111,13 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     def fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
-        zone = get_time_zone(record.provider)
-        paid_at = wording.format_instant_in_zones(record.paid_at, zone) if record.paid_at else None
         expires_at = (
-            wording.format_instant_in_zones(record.expires_at, zone)
-            if record.expires_at and record.state not in PAID_STATES
-            else None
+            None if record.state in PAID_STATES else self.format_fact_time(record.expires_at, record.provider)
         )
         facts: list[tuple[str, str | QWidget | None]] = [
             (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.payer"), self.make_payer_label(record.payer)),
-            (translate("field.paid_at"), paid_at),
+            (translate("field.paid_at"), self.format_fact_time(record.paid_at, record.provider)),
             (
                 translate("field.merchant_payment_id"),
                 self.make_copyable_fact("merchant_payment_id", record.merchant_payment_id),

@@ -4,7 +4,6 @@ amounts, maker, checkers and actions."""
 from typing import TYPE_CHECKING
 
 from console.domain.access.permissions import is_same_person
-from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
@@ -14,7 +13,6 @@ from console.views.presenters.credit_checks import get_actor_name
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
 from console.wording import records as record_texts
-from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -88,7 +86,7 @@ class RefundPage(MoneyPage[RefundDetails]):
         if not record.sent_count or record.last_sent_at is None:
             return None
         key = "case.sent_once" if record.sent_count == 1 else "case.sent_again"
-        sending_time = wording.format_instant_in_zones(record.last_sent_at, get_time_zone(details.payment.provider))
+        sending_time = self.format_fact_time(record.last_sent_at, details.payment.provider)
         return self.context.translate(key, at=sending_time, n=record.sent_count)
 
     def open_money_part(self, part_key: str) -> None:

@@ -51,17 +51,17 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
     return local.strftime(_STRFTIME_FORMAT_BY_STYLE[style].replace("%Y", f"{local.year:04}"))  # %Y drops zeros
 
 
-def format_instant_in_zones(at: datetime | None, zone: timezone) -> str:
+def format_instant_in_zones(at: datetime | None, zone: timezone, separator: str = " · ") -> str:
     """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as
-    `2026-11-20 15:04:05 JST · 11:34:05 IST`; with the day of `zone` if it is another one. If `zone` is Japan's, the
-    text has the Japanese time alone. None becomes –."""
+    `2026-11-20 15:04:05 JST · 11:34:05 IST`; with the day of `zone` if it is another one. `separator` stands between
+    the two times. If `zone` is Japan's, the text has the Japanese time alone. None becomes –."""
     text = format_instant(at)
     if at is None or zone == JST:
         return text
     local = convert_to_local(at, zone)
     is_same_day = local.date() == convert_to_local(at, JST).date()
     day_text = "" if is_same_day else f"{format_day(local.date())} "
-    return f"{text} · {day_text}{local:%H:%M:%S} {zone.tzname(None)}"
+    return f"{text}{separator}{day_text}{local:%H:%M:%S} {zone.tzname(None)}"
 
 
 def format_short_instant(at: datetime, now: datetime) -> str:
