@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, Q
 from console.domain.access.permissions import is_same_person
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.domain.recovery.records import DecisionChoice
+from console.views.purchase.form import add_label
+from console.views.refunds.texts import arrange_side_by_side
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -55,7 +57,7 @@ class EvidenceForm(QWidget):
         self._context, self._proposer = context, proposer
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
         self.file_field = Field(context.translate("field.evidence_file"))
-        self.choose_button = KeyButton(context.translate("action.choose_file"), kind="tool")
+        self.choose_button = KeyButton(context.translate("action.choose_file"))
         self.text_field = MultiLineField(context.translate("field.evidence_text"), context.translate)
         self.reason_list = DropDownList(
             context.translate("field.reason"), placeholder=context.translate("dialog.refund.choose_reason")
@@ -105,13 +107,7 @@ class EvidenceForm(QWidget):
         content_by_step = {
             "evidence": self._make_evidence_step(),
             "outcome": self._make_result_step(),
-            "reason": make_column(
-                self.reason_text_field,
-                make_row(self.reason_list, None),
-                self._proposal_note,
-                gap_px=4,
-                margins=(0, 10, 0, 12),
-            ),
+            "reason": self._make_reason_step(),
             "effect": self._make_effect_step(),
         }
         for number, (name, content) in enumerate(content_by_step.items()):
@@ -129,9 +125,20 @@ class EvidenceForm(QWidget):
             grid.addWidget(content_area, number, 1)
         grid.setColumnStretch(1, 1)
 
+    def _make_reason_step(self) -> QLayout:
+        """Return the layout with the person's own words and the code of the reason, which the form proposes, so that
+        most people type the words alone."""
+        labelled_list = add_label(self._context.translate("field.reason"), self.reason_list)
+        layout = make_column(gap_px=4, margins=(0, 10, 0, 12))
+        layout.addLayout(
+            arrange_side_by_side(self.reason_text_field, labelled_list, stretched_widget=self.reason_text_field)
+        )
+        layout.addWidget(self._proposal_note)
+        return layout
+
     def _make_evidence_step(self) -> QLayout:
         file_row = make_row(self.file_field, self.choose_button, gap_px=8)
-        file_row.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
+        file_row.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignTop)
         number_area = _make_indented_column(self.number_field, *self._make_widgets_below_number())
         self._input_by_evidence_kind = {
             NUMBER_EVIDENCE: number_area,
