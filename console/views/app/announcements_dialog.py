@@ -114,7 +114,7 @@ def _make_announcement_columns(context: WindowContext) -> list[Column]:
     return [
         Column("when", translate("column.when"), 112, format_time, "data"),
         Column("sentence", translate("column.what"), 480, make_sentence_cell, "state", is_stretched=True),
-        Column("record", translate("column.record"), 120, format_record),
+        Column("record", translate("column.record"), 120, format_record, "data"),
     ]
 
 

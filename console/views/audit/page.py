@@ -170,7 +170,9 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
         Column("who", translate("column.who"), 96, lambda entry: record_words.get_actor_name(entry.who, context)),
         Column("what", translate("column.what"), 320, format_action, is_stretched=True),
-        Column("record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject),
+        Column(
+            "record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject, "data"
+        ),
         Column("result", translate("column.result"), 120, make_result_cell, "state"),
         Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),
     ]

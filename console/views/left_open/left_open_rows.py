@@ -50,6 +50,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
             translate("column.record"),
             220,
             lambda item: _format_subject(item, context, name_record),
+            "data",
             is_stretched=True,
         ),
         Column("since", translate("column.since"), 112, format_since, "data"),

@@ -29,7 +29,7 @@ def make_mention_columns(context: WindowContext, name_record: Callable[[str, str
         return name_record(mention.note.kind, str(mention.note.subject_id))
 
     return [
-        Column("record", translate("column.record"), 160, format_record),
+        Column("record", translate("column.record"), 160, format_record, "data"),
         Column("note", translate("column.note"), 300, format_note_in_one_line, is_stretched=True),
         Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.source}")),
         Column(

@@ -626,7 +626,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("since", translate("column.since"), 112, format_since, "data"),
-        Column("record", translate("column.record"), 150, format_record),
+        Column("record", translate("column.record"), 150, format_record, "data"),
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column(
@@ -770,6 +770,7 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
             translate("column.record"),
             150,
             lambda request: request_words.format_request_record(request, context, name_record),
+            "data",
         ),
         Column(
             "state",

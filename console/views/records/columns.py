@@ -157,6 +157,7 @@ def _make_record_id_column(factory: _RecordColumnFactory) -> Column:
         "record",
         measure_column_width(translate("record.short", id=88_888)),
         lambda record: translate("record.short", id=record.id),
+        "data",
     )
 
 

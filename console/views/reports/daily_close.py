@@ -322,7 +322,11 @@ def _make_unknown_record_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
     return [
         Column(
-            "record", translate("column.record"), 150, lambda row: close_words.format_unknown_record(row, language)
+            "record",
+            translate("column.record"),
+            150,
+            lambda row: close_words.format_unknown_record(row, language),
+            "data",
         ),
         Column("payment", translate("kind.payment"), 180, lambda row: row.number, "data", True),
         Column(

@@ -41,7 +41,10 @@ _SIGN_OR_DIGITS_PATTERN = re.compile(rf"(^[{_MINUS_SIGNS}]|\d+)")
 _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 # As in lead-b and re-fetch.
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
-_WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
+# Japanese words are runs of kana and kanji.
+_WORD_PATTERN = re.compile(
+    r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?|[\u3005\u3041-\u30ff\u4e00-\u9fff]+ ?)", re.ASCII
+)
 _DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _PAINTED_TEXT_BY_CHARACTER = {
     **dict.fromkeys(map(ord, "\n\r\t\v\f\x85\u2028\u2029"), " "),
@@ -102,10 +105,10 @@ def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Return an identifier split into font runs: whole words such as "Check", and the names of people, use the text
-    font; everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text
-    that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue, uses
-    only the text font, because a part of it may look like an identifier ("In progress").
+    """Return an identifier split into font runs: whole words such as "Check", Japanese words and names of people
+    use the text font, everything else the figures font. A shortened identifier (with "…") uses only the figures
+    font. A text that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a
+    queue, uses only the text font, because a part of it may look like an identifier ("In progress").
     """
     text = remove_direction_marks(text)
     if "…" in text:

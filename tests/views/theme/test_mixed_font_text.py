@@ -56,6 +56,19 @@ def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
     assert split_identifier_font_runs(words) == ((words, False),)
 
 
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("与信チェック 161", (("与信チェック ", False), ("161", True))),
+        ("決済 ORD-20261119-000022", (("決済 ", False), ("ORD-20261119-000022", True))),
+        ("Check 161", (("Check ", False), ("161", True))),
+    ],
+)
+def test_the_word_before_the_number_of_a_record_is_a_word(name: str, runs: object) -> None:
+    """In both languages; in the figures font, kana would be wider than in the sentence beside the table."""
+    assert split_identifier_font_runs(name) == runs
+
+
 @pytest.mark.parametrize("identifier", ["S-100028", "2 0104 0190 7731", "7f3c…d2a1", "-"])
 def test_identifiers_are_figures(identifier: str) -> None:
     """Identifiers, shortened ones and the mark of an empty cell stand in the figures font."""
