@@ -196,8 +196,8 @@ def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: Q
     own at the edge. On a small page, columns and signs are smaller. `mark_rect` and `sheet` are the rectangles of
     mark and page in px. The page is always white, so the colours are those of the light theme."""
     colour = QColor(tokens().get_colours("light")[mark.tone])
-    pen_px = 3 if mark.is_current else 1.5
-    margin_px = pen_px / 2 + 1  # the pen, which is centred on the frame, covers no letter
+    pen_px = 2 if mark.is_current else 1.5
+    margin_px = pen_px / 2 + 1.5  # the pen, which is centred on the frame, covers no letter
     frame = mark_rect.adjusted(-margin_px, -margin_px, margin_px, margin_px)
     fill = QColor(colour)
     fill.setAlpha(70 if mark.is_current else 36)
