@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
-from console.views.theme.mixed_font_text import draw_line_of_text
+from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import LinkButton, claim_copy_key
@@ -67,7 +67,8 @@ class _AmountLabel(TextLabel):
         painter, tone = QPainter(self), self.property("tone")
         painter.setPen(current_appearance().colour(str(tone)))
         is_right_aligned = bool(self.alignment() & Qt.AlignmentFlag.AlignRight)
-        left = self.width() - self.measure_line_width() if is_right_aligned else 0
+        text_width = measure_font_runs(split_font_runs(self.plain), "figure", is_bold=self.font().bold())
+        left = self.width() - text_width if is_right_aligned else 0
         draw_line_of_text(painter, left, self.height(), self.plain, "figure", is_bold=self.font().bold())
 
 
