@@ -351,7 +351,7 @@ class FactList(QWidget):
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._lines: list[tuple[TextLabel, QWidget, QVBoxLayout]] = []
+        self._lines: list[tuple[TextLabel, QVBoxLayout, bool]] = []  # label, layout of the value, has a button
         self._aligned_lists: tuple[FactList, ...] = (self,)
         self._form = _FactLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -388,18 +388,21 @@ class FactList(QWidget):
         label_widget = _make_form_label(label)
         label_widget.setBuddy(value)
         value_layout = make_column(value)
-        self._lines.append((label_widget, value, value_layout))
-        _fit_fact_line(label_widget, value, value_layout)
+        # Decided once: while the text size changes, this widget may learn of it before the value does.
+        target_px = current_appearance().control_height("target_min")
+        has_button = not isinstance(value, TextLabel) and value.sizeHint().height() >= target_px
+        line = label_widget, value_layout, has_button
+        self._lines.append(line)
+        _fit_fact_line(*line)
         self._form.addRow(label_widget, value_layout)
 
 
-def _fit_fact_line(label: TextLabel, value: QWidget, value_layout: QVBoxLayout) -> None:
-    """Give a line of a FactList whose value is a text the height of a line with a button, and put its label at the
-    height of the value's first line."""
+def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool) -> None:
+    """Give a line of a FactList whose value has no button (`has_button` False) the height of a line with a button,
+    and put its label at the height of the value's first line."""
     target_px = current_appearance().control_height("target_min")
     extra_px = max(0, target_px - current_appearance().line_height("body"))
     label.setContentsMargins(0, compute_half_leading_px("body") + extra_px // 2, 0, 0)
-    has_button = not isinstance(value, TextLabel) and value.sizeHint().height() >= target_px
     above_px = 0 if has_button else extra_px // 2
     value_layout.setContentsMargins(0, above_px, 0, 0 if has_button else extra_px - above_px)
 
