@@ -31,7 +31,7 @@ _FIGURES_FONT_PATTERN = re.compile(
     r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
     r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
     r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}(?:\.\d+)?\b"  # long numbers
-    r"|\*{4}\d{4}\b"  # a payer whose name is masked
+    r"|\*{4}[0-9A-Za-z]{1,4}\b"  # a masked text: a payer, a merchant
     r"|\bv\d+\b",  # versions
     re.ASCII,  # a figure also ends where kana or kanji follow without a space
 )

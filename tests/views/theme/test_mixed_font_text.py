@@ -39,6 +39,7 @@ from console.wording.sentences.line_breaks import WORD_JOINER
         ("AlarmBox（http://127.0.0.1:46507）", []),
         ("決済 ORD20261114000026 の返金", ["ORD20261114000026"]),
         ("支払者 ****7306", ["****7306"]),
+        ("merchant ****14 and ****ient (loopback)", ["****14", "****ient"]),
         ("変更: 20753.1: → 20753.2:", ["20753.1", "20753.2"]),
         ("", []),
     ],
