@@ -148,7 +148,8 @@ class DialogFrame(QDialog):
         close_button.clicked.connect(self.reject)
         header = QHBoxLayout()
         header.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
-        header.addLayout(make_column(self._title, self._subtitle, gap_px=0), 1)
+        # With the gap, the focus ring around the title stands clear of the letters below it.
+        header.addLayout(make_column(self._title, self._subtitle, gap_px=2), 1)
         header.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(is_raised=True, edge="top")
         footer_layout = QHBoxLayout(footer)
