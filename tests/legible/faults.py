@@ -24,7 +24,7 @@ from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
 from tests.legible.line_ends import wrong_ends
 
 _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
-_NAMING_KEYS = ("company", "corporation", "name")
+_KEYS_OF_NAMES = ("company", "corporation", "name", "people")
 _AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
 
 
@@ -60,14 +60,14 @@ def _faults_of_window(window: QWidget) -> Iterator[str]:
 
 def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
     """Yield a line for each sentence of the current row that its column cuts off, if no label beside the table shows
-    it whole. The columns of sentences are the stretched ones, except that of the company, whose number says the same.
+    it whole. The columns of sentences are the stretched ones, except those of names, which the record's page repeats.
     """
     row = table.current_item
     for column in table.rows.columns if row is not None else ():
         if column.is_stretched and column.kind in ("text", "state") and table.is_cell_cut(column.key, row):
             text = column.text(row)
             labels = (label for label in table.window().findChildren(TextLabel) if label.isVisible())
-            if column.key not in _NAMING_KEYS and not any(text in label.plain for label in labels):
+            if column.key not in _KEYS_OF_NAMES and not any(text in label.plain for label in labels):
                 yield f"{_name(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"
 
 
