@@ -58,3 +58,46 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: Sit, console: Console, sand
     by_number = [number for number, _ in sorted(zip(NUMBERS, ids, strict=True))]
     person.until(lambda: page.table.sort_mark == ("company", False))
     wait_for(person, page, [ids[NUMBERS.index(number)] for number in by_number])
+
+
+def test_the_sentence_states_what_is_typed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Enter, or leaving the field, moves the typed operators to the lists of the sentence; before, no list states
+    another condition than the typed one, which counts. What only looks like an operator is searched, and told."""
+    for number in NUMBERS:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    ids, chips = listed(page), page.filter.chip_by_list_name
+    chips["provider"].select_operator("provider:paypay")
+    page.filter.changed.emit()
+    wait_for(person, page, [])
+    person.press("Ctrl+F")
+    page.filter.edit.insert("ｐｒｏｖｉｄｅｒ：ａｌａｒｍｂｏｘ ")
+    person.type_in("status:unknown age:<9d amount:x owner:- ")
+    wait_for(person, page, ids)
+    assert chips["provider"].operator == ""
+    person.press("Return")
+    assert page.table.hasFocus()
+    assert page.filter.edit.text() == "amount:x"
+    assert {name: chip.operator for name, chip in chips.items() if chip.operator} == {
+        "provider": "provider:alarmbox",
+        "certainty": "certainty:unknown",
+        "age": "age:<9d",
+        "owner": "owner:-",
+    }
+    wait_for(person, page, ids)
+    person.press("Ctrl+F")
+    person.type_in("taken:me")
+    wait_for(person, page, [])
+    person.press("Tab")
+    assert (page.filter.edit.text(), chips["owner"].operator) == ("", "owner:me")
+    person.press("Ctrl+F")
+    person.press("Esc")
+    wait_for(person, page, ids)
+    person.press("Ctrl+F")
+    person.type_in("statu:known")
+    wait_for(person, page, [])
+    told = "statu:known is no condition. It is searched as text."
+    person.until(lambda: page.filter.match_count_label.text() == told)

@@ -26,6 +26,7 @@ FILTER_STATES = frozenset(
 LONGEST_FILTER_CHARACTERS = 1_000
 
 _OPERATOR_PATTERN = re.compile(r"([a-z]+):(\S+)", re.IGNORECASE)
+_OPERATOR_LIKE_PATTERN = re.compile(r"[^\W\d_]{1,32}:(?!//)\S*")
 _CODE_IN_FILTER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A code as the value of an operator, such as a state or a cause."""
 _CLIENT_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
@@ -50,6 +51,8 @@ _DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "h": timedelta(hours=1),
     "m": timedelta(minutes=1),
 }
+_UNIT_BY_JAPANESE: Mapping[str, str] = {"週間": "w", "週": "w", "日": "d", "時間": "h", "分": "m"}
+_JAPANESE_UNIT_PATTERN = re.compile("|".join(_UNIT_BY_JAPANESE))
 
 
 class InvalidFilterValue(ValueError):
@@ -83,6 +86,13 @@ def parse_filter(text: str) -> ParsedFilter:
             else:
                 record_filter = with_condition
     return ParsedFilter(record_filter, " ".join(words), tuple(problems))
+
+
+def list_operator_like_words(words: str) -> tuple[str, ...]:
+    """Return those of the typed words that have the form of an operator, such as `statu:unknown`. `words` are the
+    words of a ParsedFilter, so none of them is an operator with a value. The caller searches them as text, and must
+    tell this to the person, who may have meant a condition."""
+    return tuple(word for word in words.split() if _OPERATOR_LIKE_PATTERN.fullmatch(word))
 
 
 def add_filter_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
@@ -218,8 +228,8 @@ def parse_amount(text: str) -> AmountRange:
 
 
 def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Return the filter with the condition on the age, such as `>2d` or `1h..3d`."""
-    match = _AGE_PATTERN.fullmatch(text.lower())
+    """Return the filter with the condition on the age, such as `>2d`, `1h..3d` or `>2日`."""
+    match = _AGE_PATTERN.fullmatch(_JAPANESE_UNIT_PATTERN.sub(lambda unit: _UNIT_BY_JAPANESE[unit[0]], text.lower()))
     if match is None:
         raise InvalidFilterValue
     comparison, bound_number, unit, low_text, low_unit, high_text, high_unit = match.groups()

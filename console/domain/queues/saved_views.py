@@ -178,10 +178,16 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
 
 
 def split_filter(text: str) -> tuple[str, str]:
-    """Return the operators of a typed filter as one text, and all its other words as a second text."""
-    typed_words = text.split()
-    operators = [part for part in typed_words if _OPERATOR_PATTERN.fullmatch(part)]
-    return " ".join(operators), " ".join(part for part in typed_words if not _OPERATOR_PATTERN.fullmatch(part))
+    """Return the operators of a typed filter as one text in NFKC form, and all its other words, as typed, as a second
+    text."""
+    operators, other_words = list[str](), list[str]()
+    for word in text.split():
+        normalized_word = unicodedata.normalize("NFKC", word)
+        if _OPERATOR_PATTERN.fullmatch(normalized_word):
+            operators.append(normalized_word)
+        else:
+            other_words.append(word)
+    return " ".join(operators), " ".join(other_words)
 
 
 def find_view_by_name(views: Iterable[SavedView], view_name: str) -> SavedView | None:

@@ -6,6 +6,7 @@ also type operators into the field, including those that no list offers.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -14,7 +15,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from console.domain.queues.causes import CauseGroup
-from console.domain.queues.filter_text import ParsedFilter, parse_filter
+from console.domain.queues.filter_text import ParsedFilter, format_filter, parse_filter
 from console.domain.queues.filters import NO_OWNER
 from console.domain.queues.order import (
     DEFAULT_SORT_ORDER,
@@ -160,8 +161,9 @@ class QueueFilterBar(Surface):
         self.set_compact(is_compact=False)
         self._fit_width()
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_PAUSE_MS)
-        self._timer.timeout.connect(self.changed)
+        self._timer.timeout.connect(self._read_typed_text)
         self.edit.textEdited.connect(self._timer.start)
+        self.edit.editingFinished.connect(self.move_operators_to_lists)
         self.edit.installEventFilter(self)
         for chip in self.chip_by_list_name.values():
             chip.currentIndexChanged.connect(self._fit_lists_and_emit_changed)
@@ -298,6 +300,35 @@ class QueueFilterBar(Surface):
         self._show_needed_lists()
 
     @Slot()
+    def move_operators_to_lists(self) -> None:
+        """Take the operators out of the text field and select them in their lists, so that the sentence states every
+        condition. An operator whose value can't be read, and every other word, stays in the field. Emit `changed` if
+        the text form of the filter is another one now."""
+        remaining_words, text_before = [], self.text
+        for word in self.edit.text().split():
+            operator = _normalize_operator(word)
+            chip = self.chip_by_list_name.get(operator.partition(":")[0])
+            if chip is None or chip is self.chip_by_list_name["sort"]:
+                remaining_words.append(word)
+            else:
+                chip.select_operator(operator, filter_lists.format_filter_operator(operator, self._context))
+        if len(remaining_words) < len(self.edit.text().split()):
+            self.edit.setText(" ".join(remaining_words))
+            self._timer.stop()
+            self._show_needed_lists()
+            if self.text != text_before:
+                self.changed.emit()
+
+    @Slot()
+    def _read_typed_text(self) -> None:
+        """After a pause of the typing: deselect the condition of each list whose operator is typed in the field,
+        because the typed one counts; then emit `changed`."""
+        typed_names = {_normalize_operator(word).partition(":")[0] for word in self.edit.text().split()}
+        for name in typed_names & set(filter_lists.ALL_FILTER_LIST_NAMES):
+            self.chip_by_list_name[name].select_operator("")
+        self._fit_lists_and_emit_changed()
+
+    @Slot()
     def clear_filter(self) -> None:
         """Remove every condition and the typed text, and emit `changed`. The order stays."""
         self._requested_list_names.clear()
@@ -354,10 +385,12 @@ class QueueFilterBar(Surface):
         return super().eventFilter(watched, event)
 
     def _act_on_text_field_key(self, key: Qt.Key) -> bool:
-        """Act on a key in the text field: Esc removes every condition; Esc, Enter and Down emit `focus_released`.
-        Return True for these keys."""
+        """Act on a key in the text field: Esc removes every condition; Enter and Down move the typed operators to
+        their lists; all three emit `focus_released`. Return True for these keys."""
         if key == Qt.Key.Key_Escape and self.text:
             self.clear_filter()
+        elif key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.move_operators_to_lists()
         if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
             self.focus_released.emit()
             return True
@@ -372,3 +405,12 @@ def replace_me_in_owner_operator(operator: str, person: str) -> str:
     """Return `owner:` with the name of the acting person (`person`) if `operator` is the operator `owner:me`;
     otherwise return `operator` unchanged."""
     return f"owner:{person}" if operator.lower() == "owner:me" else operator
+
+
+def _normalize_operator(word: str) -> str:
+    """Return the operator that a typed word is, as the lists have it (`gw:` is `provider:`, full-width letters are
+    ordinary ones), also with the value `me`; "" if the word isn't an operator, or its value can't be read."""
+    own_records = unicodedata.normalize("NFKC", word).lower()
+    if own_records in ("owner:me", "taken:me"):
+        return "owner:me"
+    return format_filter(parse_filter(word).record_filter)

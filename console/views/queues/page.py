@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.queues.filter_text import list_operator_like_words
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter
 from console.domain.views.any_record import QueueItem
@@ -509,6 +510,9 @@ class QueuesPage(Page):
             return self.context.translate("queue.filter_problem", names=problems)
         if self.query.lists_whole_queue or self.by_cause:
             return ""
+        searched_as_text = list_operator_like_words(parsed_filter.words)
+        if searched_as_text:
+            return self.context.translate("queue.filter_as_text", names=searched_as_text)
         key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
         return self.context.translate(key, n=self.row_model.row_count)
 

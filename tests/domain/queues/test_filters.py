@@ -18,7 +18,12 @@ from console.domain.payments.records import (
     RefundRelations,
 )
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filter_text import FILTER_OPERATORS, format_filter, parse_filter
+from console.domain.queues.filter_text import (
+    FILTER_OPERATORS,
+    format_filter,
+    list_operator_like_words,
+    parse_filter,
+)
 from console.domain.queues.filters import (
     NO_FILTER,
     NO_OWNER,
@@ -155,6 +160,17 @@ def test_words_and_foreign_operators_stay_words() -> None:
     assert parse_filter("").record_filter == NO_FILTER
     assert not NO_FILTER
     assert parsed.record_filter
+
+
+def test_words_in_the_form_of_an_operator_are_named() -> None:
+    """They are searched as text, which the person must know: a condition may be meant."""
+    words = parse_filter("statu:unknown 状態：完了 provider: provider:atom 12:30 https://x RE:BORN").words
+    assert list_operator_like_words(words) == ("statu:unknown", "状態:完了", "provider:", "RE:BORN")
+
+
+@pytest.mark.parametrize(("text", "age"), [("age:>２日", ">2d"), ("age:1時間..3日", "1h..3d"), ("age:<1週間", "<1w")])
+def test_an_age_may_have_japanese_units(text: str, age: str) -> None:
+    assert format_filter(parse_filter(text).record_filter) == f"age:{age}"
 
 
 _CODES = st.frozensets(st.sampled_from(["paypay", "atom", "alarmbox"]), max_size=2)

@@ -72,6 +72,7 @@ def test_operators_and_words_are_stored_apart() -> None:
         "provider:atom amount:>5 amount:",
         "さくら A-17",
     )
+    assert split_filter("ｐｒｏｖｉｄｅｒ：ａｔｏｍ　Ａ－１７") == ("provider:atom", "Ａ－１７")
 
 
 @pytest.mark.parametrize(
