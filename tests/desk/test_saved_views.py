@@ -1,5 +1,7 @@
 """Saved views at a desk: named by the keyboard, opened from where people look, renamed, deleted and restored."""
 
+from PySide6.QtGui import QGuiApplication
+
 from console.app import Console
 from console.domain.links.link import Link
 from console.domain.queues.saved_views import ViewContent
@@ -124,3 +126,78 @@ def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: 
     assert page.filter.text == "kind:credit-check"
     person.frame.show_route(QueuesRoute(view=view.id + 99))
     person.until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)
+
+
+def copy_link(person: Person) -> str:
+    """The text that Ctrl+Shift+L copies."""
+    QGuiApplication.clipboard().clear()
+    person.press("Ctrl+Shift+L")
+    return QGuiApplication.clipboard().text()
+
+
+def test_a_copied_link_names_the_records_that_are_shown(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The link is that of the shown queue or view, by whatever way the person has come to it."""
+    buy_unknown(console, sandbox, NUMBERS[0])
+    view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
+    person = sit()
+    person.press("Alt+2")
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete)
+    assert copy_link(person) == "support-console:queue/review"
+    page.tabs.queue_chosen.emit("error")
+    assert copy_link(person) == "support-console:queue/error"
+    person.frame.show_route(QueuesRoute(view=view.id))
+    person.until(lambda: page.shown_saved_view.view is not None)
+    assert copy_link(person) == f"support-console:view/{view.id}"
+    page.filter.clear_filter()
+    assert copy_link(person) == "support-console:queue/unknown"
+    page.filter.show_filter("provider:alarmbox")
+    page.filter.changed.emit()
+    assert copy_link(person) == f"support-console:view/{view.id}"
+    page.tabs.queue_chosen.emit("error")
+    assert copy_link(person) == "support-console:queue/error"
+
+
+def test_a_view_comes_back_at_the_next_start(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The next window shows the view by its name, with the row that was current. A changed filter comes back changed,
+    and still says of which view."""
+    for number in NUMBERS:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.press("Alt+2")
+    page = person.page(QueuesPage)
+    page.tabs.show_queue("unknown")
+    page.tabs.queue_chosen.emit("unknown")
+    page.filter.show_filter("provider:alarmbox")
+    page.filter.changed.emit()
+    page.shown_saved_view.open_save_dialog()
+    dialog = person.dialog(SaveViewDialog)
+    dialog.name_field.edit.setText("mine")
+    person.until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    person.no_dialog()
+    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(listed(page)) == 3)
+    person.press("Down", 2)
+    row = page.current_row
+    assert row is not None
+    assert row.record.id == listed(page)[2]
+    person.rest()
+    person.close()
+
+    person = sit()
+    page = person.page(QueuesPage)
+    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(listed(page)) == 3)
+    assert page.filter.text == "provider:alarmbox"
+    person.until(lambda: page.current_row is not None and page.current_row.record.id == row.record.id)
+    assert page.sidebar_key.startswith("view/")
+    page.filter.show_filter("provider:alarmbox age:>9d")
+    page.filter.changed.emit()
+    person.until(lambda: page.head.sentence_label.plain == "Changed from your view: mine" and listed(page) == [])
+    person.rest()
+    person.close()
+
+    person = sit()
+    page = person.page(QueuesPage)
+    person.until(lambda: page.head.sentence_label.plain == "Changed from your view: mine")
+    person.until(lambda: page.row_model.is_complete and listed(page) == [])
+    assert page.filter.text == "provider:alarmbox age:>9d"

@@ -262,6 +262,13 @@ class WindowFrame(CoveredWindow):
         return self._history[-1].route if self._history else None
 
     @property
+    def shown_route(self) -> Route | None:
+        """The route to what the visible page shows at present; None before the first page is opened. It differs from
+        `current_route` if the person has chosen other contents on the page, such as another queue."""
+        route, page = self.current_route, self.current_page
+        return route if route is None or page is None else page.find_shown_route(route)
+
+    @property
     def current_page(self) -> Page | None:
         """The visible page; None before the services are open."""
         scroll_area = self.page_stack.currentWidget()

@@ -459,6 +459,11 @@ class Page(QWidget):
         """Restore a state that `get_screen_state` has returned earlier; ignore values that don't fit. The window
         calls this after `show_route`."""
 
+    def find_shown_route(self, route: Route) -> Route:
+        """Return the route that a link to the shown contents names. `route` is the route with which the window opened
+        the page; a page on which the person can choose other contents overrides this."""
+        return route
+
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the person opens the page, the best one first; None for
         a widget that can't get it now. The subclass implements the method."""

@@ -41,7 +41,7 @@ from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import QueuesRoute
+from console.views.runtime.routes import QueuesRoute, Route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -92,6 +92,10 @@ class QueuesPage(Page):
         super().__init__(context)
         self.queue = "review"
         self._stored_row_key: tuple[object, ...] | None = None
+        self._restored_view_id = 0
+        self._state_over_view: Mapping[str, Any] | None = None
+        """The stored state to restore once the view with the id `_restored_view_id` has been read, because the person
+        had changed the filter, order or grouping of the view; None if the view was shown unchanged."""
         self.by_cause = False
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
@@ -198,6 +202,7 @@ class QueuesPage(Page):
     # -- which list
 
     def show_route(self, route: object) -> None:
+        self._restored_view_id = 0
         if isinstance(route, QueuesRoute) and route.view:
             if not self._table_by_key:
                 self._show_list()
@@ -210,6 +215,14 @@ class QueuesPage(Page):
             self._show_queue(route.name)
         elif not self._table_by_key:
             self._show_list()
+
+    def find_shown_route(self, route: Route) -> Route:
+        """Return the route to the saved view whose records the page shows; if it shows none, or if the person has
+        changed its filter, order, columns or grouping, the route to the queue."""
+        view = self.shown_saved_view.view
+        if view is None or self.shown_saved_view.is_changed:
+            return QueuesRoute(self.queue)
+        return QueuesRoute(view=view.id)
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.tabs
@@ -226,9 +239,19 @@ class QueuesPage(Page):
             "sort": sort,
             "row": ref,
             "view": view,
+            "view_changed": self.shown_saved_view.is_changed,
         }
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        self._restore_list(state)
+        view = state.get("view")
+        if isinstance(view, int) and view > 0:
+            self._state_over_view = state if state.get("view_changed") is True else None
+            self._restored_view_id = view
+            self.shown_saved_view.open_view(view)
+
+    def _restore_list(self, state: Mapping[str, Any]) -> None:
+        """Show the queue with the filter, the order and the grouping of the stored state, and go to its row."""
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
         order = parse_sort_order(str(state.get("sort") or "")) or DEFAULT_SORT_ORDER
         self.set_grouping(is_by_cause=state.get("by_cause") is True)
@@ -256,6 +279,7 @@ class QueuesPage(Page):
     def _show_view(self, view: SavedView) -> None:
         """Show the records of a saved view. Ignore the parts of its filter, order or columns that this program
         doesn't understand, and show a bar that names them."""
+        content_before = self._make_view_content()
         parsed_view = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(parsed_view.problems)
@@ -267,7 +291,8 @@ class QueuesPage(Page):
             self.queue = view.content.queue
         self.set_grouping(is_by_cause=view.content.by_cause)
         self.columns.show_view_columns(view.content.columns)
-        self._show_list()
+        if view.id != self._restored_view_id or self._make_view_content() != content_before:
+            self._show_list()  # else the restored list has these records already, and goes to its stored row
         unknown_column_keys = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
         self.shown_saved_view.show_problems(
             (*parsed_view.problems, *unknown_column_keys, *(() if is_known else (view.content.queue,)))
@@ -276,8 +301,13 @@ class QueuesPage(Page):
     @Slot()
     def _show_view_name(self) -> None:
         """Show the name of the shown view in the header, and highlight its entry in the sidebar."""
-        if self.shown_saved_view.view is None:
+        view = self.shown_saved_view.view
+        if view is None:
             self.columns.show_view_columns(None)
+        elif view.id == self._restored_view_id:
+            state, self._state_over_view, self._restored_view_id = self._state_over_view, None, 0
+            if state is not None:
+                self._restore_list(state)
         self._show_head_sentence()
         self.screen_state_changed.emit()
 
@@ -368,7 +398,7 @@ class QueuesPage(Page):
         table.all_toggled.connect(self.selection.toggle_all)
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current_record)
-        model.page_applied.connect(self._show_rows)
+        model.page_applied.connect(partial(self._show_rows, model))
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
         model.selection_changed.connect(partial(self.selection.update_selection, model))
         model.failed.connect(self.show_reading_failure)
@@ -476,8 +506,11 @@ class QueuesPage(Page):
             self.new_arrivals.reset_arrivals()
             self.row_model.read_again()
 
-    @Slot()
-    def _show_rows(self) -> None:
+    def _show_rows(self, model: PagedModel) -> None:
+        """Show the rows that `model` has read. Do nothing if the page shows the list of another model now: its current
+        row must not be chosen before its own rows are read."""
+        if model is not self.row_model:
+            return
         self.mark_data_read()
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
