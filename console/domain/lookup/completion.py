@@ -4,8 +4,9 @@ the condition on an amount that a word of 2 to 9 digits can mean.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from console.domain.lookup.query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
@@ -15,7 +16,7 @@ from console.domain.queues.filters import NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40
-_MIN_NAME_CHARACTERS = 2
+_MIN_NAME_CHARACTERS, _MIN_ASCII_WORD_CHARACTERS = 2, 3
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
 _WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")
 STATES_BY_KIND: Mapping[str, tuple[str, ...]] = {
@@ -34,6 +35,7 @@ OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
     "provider": (),
     "amount": (">10000", ">50000", "10000..50000"),
     "age": (">1h", ">1d", ">3d", "<1d"),
+    "since": (),
     DAY_OPERATOR: (),
     "kind": RECORD_KINDS,
     "owner": ("me", NO_OWNER),
@@ -43,6 +45,14 @@ OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
 """The operators that are offered, with the values that are offered for each. An empty tuple means no values, except
 that `provider` offers the names of all providers.
 """
+
+
+_OPERATORS_WITH_VALUES_BY_WORD = ("status", "work", "provider", "kind")
+"""The operators whose values are offered for a typed word without an operator. The values of `certainty` aren't:
+those of `status` contain the unknown outcome."""
+WordLister: TypeAlias = Callable[[str, str], tuple[str, ...]]
+"""A function that returns the words in the person's language for an operator and its value ("" for the operator
+alone)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +78,80 @@ class Completion:
         return text[: self.start] + inserted_text + text[self.end :], self.start + len(inserted_text)
 
 
-def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
+def list_completions(text: str, cursor: int, list_words: WordLister | None = None) -> tuple[Completion, ...]:
     """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty if the word is
-    complete. If an operator has several values with commas between them, its last value is completed."""
+    complete. If an operator has several values with commas between them, its last value is completed. Full-width
+    letters are ordinary ones. With `list_words`, the typed word may also be the beginning of such a word in the
+    person's language, or a part of the words for an operator."""
     match = _LAST_WORD_PATTERN.search(text[:cursor])
     start = match.start() if match else cursor
-    word = text[start:cursor].lower().replace("：", ":")
-    completions = (
+    word = unicodedata.normalize("NFKC", text[start:cursor]).lower()
+    completions = dict.fromkeys(
         Completion(name, value, start, cursor)
-        for name, value in _list_word_completions(word)
+        for name, value in _list_word_completions(word, list_words or _list_no_words)
         if f"{name}:{value}" != word.strip()
     )
     return tuple(completions)[:MAX_COMPLETIONS]
 
 
-def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
+def _list_no_words(operator_name: str, value: str) -> tuple[str, ...]:
+    return ()
+
+
+def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[str, str]]:
     """Yield pairs of an operator and a value: the operators that begin with `word`, each with the value ""; the
-    completions of a word such as `status:pen`; or `amount` for a word that is a number of 2 to 9 digits.
+    completions of a word such as `status:pen`; or `amount` for a word that is a number of 2 to 9 digits. Then those
+    whose words in the person's language have `word`.
     """
     name, colon, values = word.partition(":")
     if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number
-        yield "amount", unicodedata.normalize("NFKC", word)
+        yield "amount", word
         return
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
+            yield from ((operator, "") for operator in _list_operators_with_word(name, list_words))
+            is_long_enough = len(name) >= (_MIN_ASCII_WORD_CHARACTERS if name.isascii() else _MIN_NAME_CHARACTERS)
+            for operator in _OPERATORS_WITH_VALUES_BY_WORD if is_long_enough else ():
+                yield from _list_value_completions(operator, name, list_words, is_by_code=False)
         return
+    operators = [name] if name in OFFERED_VALUES_BY_OPERATOR else _list_operators_with_word(name, list_words)
+    for operator in operators:
+        yield from _list_value_completions(operator, values, list_words)
+
+
+def _list_operators_with_word(word: str, list_words: WordLister) -> list[str]:
+    """Return the operators whose words in the person's language begin with `word` or, for a word with other letters
+    than ASCII, contain it: `状態` is a part of the words for `status:`."""
+    if len(word) < _MIN_NAME_CHARACTERS:
+        return []
+    return [
+        operator
+        for operator in OFFERED_VALUES_BY_OPERATOR
+        if any(
+            words.startswith(word) or (not word.isascii() and word in words)
+            for words in _fold_words(list_words(operator, ""))
+        )
+    ]
+
+
+def _list_value_completions(
+    operator: str, values: str, list_words: WordLister, *, is_by_code: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield pairs of the operator and its typed values, of which the last one is completed: to the values whose words
+    in the person's language begin with it and, with `is_by_code`, to the values that begin with it themselves."""
     earlier_text, comma, partial_value = values.rpartition(",")
-    offered_values = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
+    offered_values = list_known_providers() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
     if partial_value in offered_values:
         return
     earlier_values = earlier_text.split(",")
     for value in offered_values:
-        if value.startswith(partial_value) and value not in earlier_values:
-            yield name, f"{earlier_text}{comma}{value}"
+        has_word = bool(partial_value) and any(
+            words.startswith(partial_value) for words in _fold_words(list_words(operator, value))
+        )
+        if ((is_by_code and value.startswith(partial_value)) or has_word) and value not in earlier_values:
+            yield operator, f"{earlier_text}{comma}{value}"
+
+
+def _fold_words(words: tuple[str, ...]) -> Iterator[str]:
+    return (unicodedata.normalize("NFKC", one).lower() for one in words)

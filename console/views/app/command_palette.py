@@ -4,10 +4,11 @@ shows the results.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from console.domain.lookup.completion import list_completions
+from console.domain.lookup.completion import Completion, list_completions
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import SearchProblemKind
 from console.domain.lookup.results import SearchResult
@@ -27,7 +28,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.search_completions import group_completions
+from console.views.presenters.search_completions import group_completions, list_condition_words
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
@@ -140,7 +141,12 @@ class CommandPalette(QObject):
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
         this case the search box lists the completions first."""
         word = self._typed_text[: self.search_box.cursor_index].rpartition(" ")[2]
-        return ":" in word and bool(list_completions(self._typed_text, self.search_box.cursor_index))
+        return (":" in word or "：" in word) and bool(self._list_completions())
+
+    def _list_completions(self) -> tuple[Completion, ...]:
+        """Return the conditions that complete the word at the cursor."""
+        list_words = partial(list_condition_words, context=self._context)
+        return list_completions(self._typed_text, self.search_box.cursor_index, list_words)
 
     def _show_check_digit_result(self) -> None:
         """If the typed text is a corporation number, show it in groups of digits, and whether its check digit is
@@ -206,7 +212,7 @@ class CommandPalette(QObject):
             problems = tuple(
                 problem for problem in problems if problem.kind is not SearchProblemKind.UNKNOWN_OPERATOR
             )
-        if list_completions(self._typed_text, self.search_box.cursor_index):
+        if self._list_completions():
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._typed_text.split()[-1]
             problems = tuple(
@@ -292,11 +298,11 @@ class CommandPalette(QObject):
         """Return the groups with the conditions that complete the word at the cursor. Selecting an entry inserts it
         into the text. A plain number is completed to an amount only once its results are shown: until then, Enter
         must wait for the record with this number."""
-        text, cursor = self._typed_text, self.search_box.cursor_index
+        text = self._typed_text
         is_searched = self._searched_text == text
         completions = [
             completion
-            for completion in list_completions(text, cursor)
+            for completion in self._list_completions()
             if is_searched or not text[completion.start : completion.end].isdecimal()
         ]
         return [

@@ -47,6 +47,16 @@ def _get_last_value(completion: Completion) -> str:
     return completion.value.rpartition(",")[2]
 
 
+def list_condition_words(operator_name: str, value: str, context: WindowContext) -> tuple[str, ...]:
+    """Return the words in the window's language for an operator (`value` is "") or for its value. A state has one
+    word for each kind of record that can have it."""
+    if operator_name == "status" and value:
+        badges = tokens().badges
+        keys = (f"{family}.{value}" for family in _BADGE_FAMILIES_OF_STATES)
+        return tuple(badges[key].word(context.language) for key in keys if key in badges)
+    return (format_completion(Completion(operator_name, value, 0, 0), context),)
+
+
 def format_completion(completion: Completion, context: WindowContext) -> str:
     """Return the description of a completion in the window's language. For the name of an operator (`status:`), it
     describes the records that the operator selects; for an operator with a value, it is the word for the value.

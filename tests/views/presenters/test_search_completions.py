@@ -1,10 +1,14 @@
 """The groups in which the search box offers conditions."""
 
+from functools import partial
+
+import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.lookup.completion import STATES_BY_KIND, list_completions
-from console.views.presenters.search_completions import group_completions
+from console.views.presenters.search_completions import group_completions, list_condition_words
+from console.views.theme.design_tokens import Language
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup, ResultList
 from tests.views.invented_checks import window_context
 
@@ -46,3 +50,33 @@ def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, the
         assert results.viewport().rect().contains(results.visualRect(results.currentIndex())), row
         if row != 31:
             assert results.viewport().rect().contains(results.visualRect(results.model().index(row - 1, 0))), row
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "offered"),
+    [
+        ("ja", "ｓｔａｔｕｓ：ｕｎｋ", ["status:unknown"]),
+        ("ja", "status:結果", ["status:unknown"]),
+        ("ja", "状態：結果不明", ["status:unknown"]),
+        ("ja", "status:pending,結果", ["status:pending,unknown"]),
+        ("ja", "状態", ["status:", "age:", "since:"]),
+        ("ja", "結果不明", ["status:unknown"]),
+        ("ja", "要対応", ["work:needs_review"]),
+        ("ja", "work:要", ["work:needs_review"]),
+        ("en", "unk", ["status:unknown"]),
+        ("en", "Ｎｅｅｄｓ", ["work:needs_review"]),
+        ("en", "ｐｒｏｖｉｄｅｒ：ｐａｙ", ["provider:paypay"]),
+        ("en", "un", []),
+        ("ja", "結果不明の会社", []),
+    ],
+)
+def test_conditions_are_offered_for_the_words_of_the_screen(
+    the_look: object, language: Language, text: str, offered: list[str]
+) -> None:
+    """A person who reads "結果不明" types this, often with full-width letters: the condition is offered."""
+    context = window_context()
+    context.language = language
+    completions = list_completions(text, len(text), partial(list_condition_words, context=context))
+    assert [one.text for one in completions] == offered
+    for one in completions:
+        assert one.apply(text) == ((one.text + " ", len(one.text) + 1) if one.value else (one.text, len(one.text)))
