@@ -614,3 +614,14 @@ def test_a_search_with_a_result_begins_with_a_heading(terminal: Terminal) -> Non
     """A search by a condition alone has no line of the registry; its first line is the heading, and not empty."""
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     assert terminal("find", "client:1").out.decode().splitlines()[0] == "Credit checks"
+
+
+def test_a_filter_that_finds_nothing_says_nothing_about_the_queue(terminal: Terminal, sandbox: Sandbox) -> None:
+    """“No failed records” would be wrong beside a failed record that the filter leaves out."""
+    sandbox.control.add_fault("status:422", call="purchase", times=None)
+    assert terminal("queue", "error").out == b"No failed records.\n"
+    terminal.json("purchase", NUMBER, "--client", "1")
+    for words in (("--filter", "client:2"), ("--by-cause", "--filter", "client:2")):
+        assert terminal("queue", "error", *words).out == b"No matching records.\n"
+    shown = terminal("queue", "error", "--filter", "client:1").out
+    assert b"  In this state since " in shown

@@ -146,7 +146,7 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
     for which it waits and its next step.
     """
     if not page.items:
-        yield translator(f"queue.{page.queue}.empty")
+        yield format_empty_queue(page.queue, translator, has_filter=bool(getattr(page, "filter", "")))
         return
     items: Sequence[AnyQueueItem] = page.items
     for line, item in zip(_format_queue_lines(page, translator), items, strict=True):
@@ -157,6 +157,12 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
         yield translator(
             "cli.queue.more", queue=f"{page.queue}{_format_next_page_options(page)}", cursor=page.next_cursor
         )
+
+
+def format_empty_queue(queue: str, translator: Translator, *, has_filter: bool) -> str:
+    """Return the sentence about a page without records: with a filter, the queue may have other records, so the
+    sentence is about the filter alone."""
+    return translator("queue.filter_empty" if has_filter else f"queue.{queue}.empty")
 
 
 def _format_next_page_options(page: "AnyQueuePage") -> str:
@@ -204,10 +210,26 @@ def _format_explanation_lines(item: "AnyQueueItem", translator: Translator) -> I
     commands of its possible actions.
     """
     step = item.explanation.next_step
+    yield from _format_age_and_owner_lines(item, translator)
     yield from (f"{COLUMN_GAP}{line}" for line in _format_queue_item_detail_lines(item, translator) if line)
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
     yield from _format_company_action_lines(item, translator)
+
+
+def _format_age_and_owner_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+    """Yield the line that says since when a record is in its present state, and one with the person who has taken it;
+    nothing for a changed corporation or a notice."""
+    from console.domain.views.any_record import QueueItem
+
+    if isinstance(item, QueueItem):
+        if item.since is None:
+            yield f"{COLUMN_GAP}{translator('cli.queue.since_unknown')}"
+        else:
+            age = translator.compute_age(item.since)
+            yield f"{COLUMN_GAP}{translator('cli.queue.since', at=item.since, age=age)}"
+        if item.owner is not None:
+            yield f"{COLUMN_GAP}{translator('cli.queue.taken', who=item.owner)}"
 
 
 def _format_company_action_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from console.domain.clock import SystemClock
+from console.domain.clock import SystemClock, compute_age
 from console.domain.errors import ConsoleError
 
 if TYPE_CHECKING:  # the window starts through this module too, and each import delays its first frame
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from console.domain.records import TimelineEntry
 
@@ -47,6 +47,10 @@ class Translator:
         from console.wording.sentences import catalogue as wording
 
         return wording.NO_VALUE if at is None else wording.format_short_instant(at, self._clock.now())
+
+    def compute_age(self, at: "datetime") -> "timedelta | None":
+        """Return the time that has passed since the instant `at`."""
+        return compute_age(at, self._clock.now())
 
     def format_audit_entry(self, entry: "TimelineEntry") -> str:
         """Return the sentence that describes an audit entry in a timeline."""

@@ -43,12 +43,14 @@ class CauseGroup:
 @dataclass(frozen=True, slots=True)
 class CausePage:
     """The groups of a queue, the largest first. `is_capped` is True if a part of the queue has too many records to
-    count them all; then there may be more records and groups.
+    count them all; then there may be more records and groups. `is_filtered` is True if a filter leaves records of the
+    queue out.
     """
 
     queue: str
     groups: tuple[CauseGroup, ...]
     is_capped: bool = False
+    is_filtered: bool = False
 
 
 def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:

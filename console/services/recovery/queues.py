@@ -148,7 +148,7 @@ class QueueReader:
             totals, is_capped = chosen_records.count_records_by_cause(
                 conn, name, journal.list_lapsed_by_kind(conn), choice
             )
-        return CausePage(name, group_by_cause(totals), is_capped)
+        return CausePage(name, group_by_cause(totals), is_capped, bool(record_filter))
 
     def _make_queue_item(
         self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None
