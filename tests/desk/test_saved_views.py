@@ -172,7 +172,9 @@ def test_a_view_comes_back_at_the_next_start(sit: Sit, console: Console, sandbox
     page.filter.changed.emit()
     page.shown_saved_view.open_save_dialog()
     dialog = person.dialog(SaveViewDialog)
-    dialog.name_field.edit.setText("mine")
+    edit = dialog.name_field.edit
+    assert isinstance(edit, LineEdit)
+    edit.setText("mine")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.no_dialog()
