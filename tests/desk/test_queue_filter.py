@@ -99,5 +99,5 @@ def test_the_sentence_states_what_is_typed(sit: Sit, console: Console, sandbox: 
     person.press("Ctrl+F")
     person.type_in("statu:known")
     wait_for(person, page, [])
-    told = "statu:known is no condition. It is searched as text."
+    told = "Searched as text, because it isn't a condition: statu:known."
     person.until(lambda: page.filter.match_count_label.text() == told)
