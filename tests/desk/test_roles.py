@@ -125,6 +125,24 @@ def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> No
     )
 
 
+@pytest.mark.both_ways
+def test_a_permission_that_changes_while_the_window_is_open_is_learnt(seats: Seats, sit: Sit) -> None:
+    """By F5 at once, without a restart; otherwise when the window reads its counts again."""
+    person = sit("op-c")
+    person.frame.show_route(LookupRoute(FREE))
+    lookup = person.page(LookupPage)
+    person.rest()
+    assert lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy.")
+    with seats.past_the_console() as tx:
+        tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 1 WHERE name = 'op-c'")
+    person.press("F5")
+    person.until(lambda: not lookup.company_panel.buy_button.reason)
+    with seats.past_the_console() as tx:
+        tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
+    person.opening.controller.background_refresh._people_timer.timeout.emit()  # type: ignore[union-attr]  # it is open
+    person.until(lambda: lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy."))
+
+
 def test_half_a_decision_waits_for_another_approver(
     seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
 ) -> None:

@@ -1,7 +1,7 @@
 """The calls that an open window repeats in the background: the change feed every 1.5 s; the presence of workers
-and the read-only switches every 6 s; the counts and the saved views every two minutes; the due tasks every minute;
-the team's corporation registry every ten minutes. While no person uses the desk, the window reads the feed and
-the counts less often.
+and the read-only switches every 6 s; the counts, the saved views and the people with their roles every two minutes;
+the due tasks every minute; the team's corporation registry every ten minutes. While no person uses the desk, the
+window reads the feed, the counts, the views and the people less often.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Refund
 from console.domain.queues.saved_views import VIEW_KIND, ViewCount
+from console.domain.records import Person
 from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import DeskUpdate, FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem
@@ -33,7 +34,8 @@ While no worker is present, each reading reads all of them. A desk that sends it
 switches by a further statement only if one has changed.
 """
 WORK_COUNTS_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS = 120_000, 300_000
-"""Time between two readings of the counts and of the saved views, while a person is at the desk and while nobody is.
+"""Time between two readings of the counts, of the saved views and of the people, while a person is at the desk and
+while nobody is.
 The counts are also read after each change in the feed, and when the person returns to the desk. They must be read at
 this interval only because time alone or another program can also change them. One reading costs a server as much as
 thirty readings of the feed.
@@ -70,10 +72,12 @@ class BackgroundRefresh(QObject):
         self._feed_timer = self._make_timer(CHANGE_FEED_INTERVAL_MS, self.read_change_feed)
         self._counts_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self._read_counts_unless_running)
         self._saved_views_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_saved_views)
+        self._people_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_people)
         self._timers = [
             self._feed_timer,
             self._counts_timer,
             self._saved_views_timer,
+            self._people_timer,
             self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due_tasks),
             self._make_timer(REGISTRY_FETCH_INTERVAL_MS, self.fetch_registry),
         ]
@@ -82,6 +86,7 @@ class BackgroundRefresh(QObject):
         context.person_changed.connect(self._replace_saved_views)
         context.work_counts_outdated.connect(self.read_work_counts)
         context.saved_views_outdated.connect(self.read_saved_views)
+        context.people_outdated.connect(self.read_people)
 
     def _make_timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -119,7 +124,7 @@ class BackgroundRefresh(QObject):
         the feed and the counts now.
         """
         self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
-        for timer in (self._counts_timer, self._saved_views_timer):
+        for timer in (self._counts_timer, self._saved_views_timer, self._people_timer):
             timer.setInterval(WORK_COUNTS_INTERVAL_MS if is_attended else UNATTENDED_WORK_COUNTS_INTERVAL_MS)
         if is_attended:
             self._readings_until_presence_reading = 0
@@ -308,14 +313,32 @@ class BackgroundRefresh(QObject):
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())
 
-    # -- people and providers, read once
+    # -- people
+
+    @Slot()
+    def read_people(self) -> None:
+        """Read the operators with their roles, and store them in the context: an administrator may have changed a
+        role while the window is open. If they can't be read, the earlier ones stay."""
+        if not self._mark_call_running("people"):
+            return
+
+        def store_people_in_context(people: tuple[Person, ...]) -> None:
+            self._running_call_kinds.discard("people")
+            self._context.store_people(people)
+
+        self._context.run_read(
+            lambda services: services.people.list_people(),
+            store_people_in_context,
+            lambda _: self._running_call_kinds.discard("people"),
+            caller=self,
+        )
+
+    # -- credentials and providers, read once
 
     def _read_people_and_providers(self) -> None:
         """Read the operators, the credentials that this desk no longer needs, whether AlarmBox is configured, and the
         names of the payment providers; store them in the context."""
-        self._context.run_read(
-            lambda services: services.people.list_people(), self._context.store_people, lambda _: None, caller=self
-        )
+        self.read_people()
         self._context.run_read(
             lambda services: services.desk_status.list_unneeded_credentials(),
             self._store_leftover_credentials,

@@ -360,7 +360,8 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def reload_page(self) -> None:
-        """Read the data of the visible page again (F5 key)."""
+        """Read the data of the visible page again, and the people with their roles (F5 key)."""
+        self.context.people_outdated.emit()
         if self.current_page is not None:
             self.current_page.refresh("asked")
 

@@ -82,7 +82,8 @@ class WindowContext(QObject):
     - saved_views_changed: `saved_views` has a new value.
     - saved_views_outdated: the person has changed a saved view, so the saved views must be read again.
     - person_changed: another person acts from now on.
-    - people_changed: the list of operators has been read.
+    - people_changed: the list of operators or their roles has been read, and differs from the earlier one.
+    - people_outdated: the operators must be read again: the person refreshes the page, or a right was refused.
     - language_changed: `language` has a new value, so every widget must set its texts again.
     - sign_in_refused(object): the database has refused the account in use; the argument is the Failure.
     - command_requested(str): the window must run its command of this name, such as "search".
@@ -106,6 +107,7 @@ class WindowContext(QObject):
     saved_views_outdated = Signal()
     person_changed = Signal()
     people_changed = Signal()
+    people_outdated = Signal()
     language_changed = Signal()
     sign_in_refused = Signal(object)
     command_requested = Signal(str)
@@ -238,6 +240,8 @@ class WindowContext(QObject):
             self._running_attempts.discard(caller_and_attempt)
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
+            if failure is not None and failure.code == ErrorCode.NOT_ALLOWED:
+                self.people_outdated.emit()  # the role may have changed since the buttons were enabled
 
         def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
             bound_call = self.bind_services(self._bind_request_id(attempted_call, request_id, desk_request_wait))
@@ -557,10 +561,12 @@ class WindowContext(QObject):
     # -- status
 
     def store_people(self, people: tuple[Person, ...]) -> None:
-        """Store the operators that were read from the database. `people` is empty if the database has no
-        registered operators."""
+        """Store the operators that were read from the database, and emit `people_changed` if they differ from the
+        earlier ones. `people` is empty if the database has no registered operators."""
+        is_same = self.are_people_read and people == self.people
         self.people, self.are_people_read = people, True
-        self.people_changed.emit()
+        if not is_same:
+            self.people_changed.emit()
 
     def store_last_due_tasks_time(self) -> None:
         """Store the present time in `last_due_tasks_at`, because the due tasks have just run."""
