@@ -1,5 +1,5 @@
-"""The command `replay`. It gives the recorded answers of an evidence pack to this version of the program, and reports
-the answers from which this version derives another outcome than the pack has.
+"""The command `replay`. It gives the recorded answers of an evidence pack, or of each pack of a bundle, to this
+version of the program, and reports the answers from which this version derives another outcome than the pack has.
 
 The adapters of the providers connect to a local server (`console/sandbox/recorded_answers.py`), which sends the
 recorded answers. No provider, no database and no setting of this desk is used.
@@ -7,7 +7,7 @@ recorded answers. No provider, no database and no setting of this desk is used.
 
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -55,8 +55,8 @@ class ReplayDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Result of a replay: the numbers of operations and of replayed answers, the number of answers that could not
-    be replayed (`skipped`: the provider did not answer, or only a part of the answer was stored), and the
+    """Result of a replay: the numbers of different operations and of replayed answers, the number of answers that
+    could not be replayed (`skipped`: the provider did not answer, or only a part of the answer was stored), and the
     differences.
     """
 
@@ -78,12 +78,12 @@ class ReplayPackCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        from console.services.evidence.pack_verification import FileProblem
+        from console.services.evidence.pack_verification import FileProblem, iterate_packs
 
         writer.read_settings()
         verdict = require_intact_evidence_pack(args.pack)
         try:
-            result = replay_pack(Path(args.pack))
+            result = replay_packs(iterate_packs(Path(args.pack), verdict))
         except MalformedEvidencePack:
             failed_verification = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
             raise make_audit_broken_error(failed_verification, args.pack) from None
@@ -92,28 +92,34 @@ class ReplayPackCommand:
         )
 
 
-def replay_pack(pack: Path) -> ReplayResult:
-    """Replay the answers of an intact evidence pack, compare the outcomes with the recorded outcomes, and return the
-    result. Raises MalformedEvidencePack if the pack's contents don't have the form that this program writes."""
+def replay_packs(packs: Iterable[Path]) -> ReplayResult:
+    """Replay the answers of intact evidence packs of one database, compare the outcomes with the recorded outcomes,
+    and return the result. An answer that is in several packs, as the answers of a payment are in the pack of its
+    refund, is replayed once. Raises MalformedEvidencePack if the contents of a pack don't have the form that this
+    program writes."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
-    replayed_count, differences = 0, []
+    operations, evidence_ids = set[str](), set[int]()
+    replayed_count, skipped_count, differences = 0, 0, list[ReplayDifference]()
     with _open_replay_adapters() as adapters:
-        try:
-            journal = read_journal(pack)
-            prepared_calls = [(call, adapters.prepare_call(call)) for call in journal.calls]
-        except MALFORMED_PACK_ERRORS as error:
-            raise MalformedEvidencePack from error
-        for call, send_call in prepared_calls:
-            if send_call is None:
-                continue
-            outcome = adapters.repeat_call(call, send_call)
-            replayed_count += 1
-            if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
-                differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
-    return ReplayResult(
-        len(journal.operations), replayed_count, len(journal.calls) - replayed_count, tuple(differences)
-    )
+        for pack in packs:
+            try:
+                journal = read_journal(pack)
+                new_calls = [call for call in journal.calls if call.evidence not in evidence_ids]
+                prepared_calls = [(call, adapters.prepare_call(call)) for call in new_calls]
+            except MALFORMED_PACK_ERRORS as error:
+                raise MalformedEvidencePack from error
+            operations.update(journal.operations)
+            evidence_ids.update(call.evidence for call in new_calls)
+            for call, send_call in prepared_calls:
+                if send_call is None:
+                    skipped_count += 1
+                    continue
+                outcome = adapters.repeat_call(call, send_call)
+                replayed_count += 1
+                if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
+                    differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
+    return ReplayResult(len(operations), replayed_count, skipped_count, tuple(differences))
 
 
 class _ReplayAdapters:

@@ -75,6 +75,25 @@ def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: P
         assert told["operations"] == 1, pack.name
 
 
+def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The command `evidence` writes bundles. An answer that is in two of its packs is played once."""
+    desk = PayingTerminal(tmp_path / "home", sandbox)
+    desk.json("purchase", BOUGHT, "--client", "1")
+    payment = desk.paid("ORD-7", 3300)
+    refund = str(desk.ask(payment).data["id"])
+    desk.decide("approve", int(refund))
+    kinds = {"check": "credit-check/1", "payment": f"payment/{payment}", "refund": f"refund/{refund}"}
+    told = {}
+    for name, records in {**{name: [record] for name, record in kinds.items()}, "all": [*kinds.values()]}.items():
+        bundle = tmp_path / f"{name}.zip"
+        assert desk.json("evidence", *records, "--to", str(bundle)).status == 0
+        told[name] = replayed(bundle, tmp_path)
+        assert (told[name]["differ"], told[name]["skipped"]) == ([], 0), name
+    assert told["payment"]["answers"] <= told["refund"]["answers"]
+    assert told["all"]["answers"] == told["check"]["answers"] + told["refund"]["answers"]
+    assert told["all"]["operations"] == told["check"]["operations"] + told["refund"]["operations"]
+
+
 @pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
 def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
     """A red test here is a changed decision about money: an intended one needs a decision record."""

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -160,20 +160,38 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
         list(bundle_result.problems),
     )
     damaged_file_names = {problem.file for problem in problems}
+    for name, pack_path in _copy_packs_of_bundle(bundle, damaged_file_names):
+        pack_result = _verify_file(pack_path, None, (PACK_FORMAT_NAME,))
+        file_count, row_count = file_count + pack_result.file_count, row_count + pack_result.audit_row_count
+        problems += [
+            FileProblem(f"{name}/{problem.file}", problem.code, problem.row) for problem in pack_result.problems
+        ]
+    return PackVerification(file_count, row_count, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
+
+
+def iterate_packs(path: Path, verdict: PackVerification) -> Iterator[Path]:
+    """Yield the path of each evidence pack in the file `path`, for which `verify_pack` has returned the intact
+    `verdict`: the file itself, or a copy of each pack of a bundle. A copy exists until the next one is requested.
+    """
+    if verdict.about["form"] != BUNDLE_FORMAT_NAME:
+        yield path
+        return
+    with zipfile.ZipFile(path) as bundle:
+        for _, pack_path in _copy_packs_of_bundle(bundle, ()):
+            yield pack_path
+
+
+def _copy_packs_of_bundle(bundle: zipfile.ZipFile, omitted_file_names: Collection[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the name of each evidence pack of a bundle, without those in `omitted_file_names`, and the path of a
+    copy, which exists until the next one is requested."""
     for zip_entry in bundle.infolist():
-        if zip_entry.filename in damaged_file_names or not _PACK_NAME_PATTERN.fullmatch(zip_entry.filename):
+        if zip_entry.filename in omitted_file_names or not _PACK_NAME_PATTERN.fullmatch(zip_entry.filename):
             continue
         with tempfile.TemporaryDirectory() as folder:
             pack_path = Path(folder) / "copy.zip"
             with bundle.open(zip_entry) as member, pack_path.open("wb") as copy:
                 shutil.copyfileobj(member, copy, _CHUNK_BYTES)
-            pack_result = _verify_file(pack_path, None, (PACK_FORMAT_NAME,))
-        file_count, row_count = file_count + pack_result.file_count, row_count + pack_result.audit_row_count
-        problems += [
-            FileProblem(f"{zip_entry.filename}/{problem.file}", problem.code, problem.row)
-            for problem in pack_result.problems
-        ]
-    return PackVerification(file_count, row_count, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
+            yield zip_entry.filename, pack_path
 
 
 def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> JsonObject | None:
