@@ -82,7 +82,7 @@ class Desks(ABC):
         return seat
 
     def kill(self, seat: Seat) -> NoReturn:
-        """End the desk like kill -9: from then on its process writes nothing, whatever its code tries while it ends."""
+        """End the desk like kill -9: from then on the process writes nothing, whatever its code tries."""
 
         killed = get_ident()
 

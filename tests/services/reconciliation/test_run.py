@@ -636,7 +636,7 @@ def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPa
 def test_the_most_rows_that_may_be_refused(
     days: Days, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
 ) -> None:
-    """A file with MAX_REFUSED_ROWS refused lines is read and reports each of them; with one more line the run fails."""
+    """A file with MAX_REFUSED_ROWS refused lines is read, and each is reported; with one more line the run fails."""
     days.there("ORD-1")
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]

@@ -19,7 +19,7 @@ def _one_provider(desk: RefundDesk) -> None:
 
 
 def forget(desk: RefundDesk, payment: Payment) -> None:
-    """Delete the refund, its votes, its journal row and its reservation, like a cluster that lost its last commits."""
+    """Delete refund, votes, journal row and reservation, as if a cluster had lost its last writes."""
     for guard in ("refunds_delete", "approvals_delete", "payments_update"):
         desk.sql(f"DROP TRIGGER guard_{guard}")
     for table in ("refunds", "approvals", "operations"):

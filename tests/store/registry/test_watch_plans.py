@@ -1,4 +1,4 @@
-"""Tests that a server with 100,000 watched corporations reads each query of the changed companies through an index."""
+"""Tests that a server with 100,000 watched corporations answers each query of changed companies by an index."""
 
 from collections.abc import Iterator
 from contextlib import closing
