@@ -2,6 +2,7 @@
 those of the request.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -240,6 +241,10 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
         own_entries = [row for row in refund_entries if _read_refund_key(row) == instruction.key]
         if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
+        if not own_entries and any(
+            _is_in_other_notation(_read_refund_key(row), instruction) for row in refund_entries
+        ):
+            raise UnusableAnswer("other_id")
         if not own_entries:
             return find_verdict(AtomCall.REFUND_STATUS, _NO_DATA_CODE), None
         if (
@@ -390,6 +395,12 @@ def _require_only_payment(message: Fields) -> Fields:
     if len(rows) != 1:
         raise UnreadableJson("not one instrument")
     return rows[0]
+
+
+def _is_in_other_notation(key: str, instruction: RefundInstruction) -> bool:
+    """True if the key of a listed refund differs from ours only in small letters, full width or blanks, so that it
+    may be ours."""
+    return unicodedata.normalize("NFKC", key).strip().casefold() == instruction.key.casefold()
 
 
 def _list_objects(value: object) -> list[Fields]:

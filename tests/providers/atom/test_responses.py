@@ -613,6 +613,14 @@ def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
     assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
 
 
+@pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}", f"Ｒ{ORDER.key[1:]}", f"{ORDER.key}\n"])
+def test_a_key_that_differs_in_its_notation_may_be_ours(key: str) -> None:
+    """A refund under our key in small letters, with a blank or in full width is no proof that ours isn't there."""
+    outcome = listed({"prodRefundId": key})
+    assert (outcome.kind, outcome.reason) == (U, "other_id")
+    assert listed({"prodRefundId": key}, {}).kind is S
+
+
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
                                     "REFUND FA\u0131LED", "ＲＥＦＵＮＤ FAILED"])  # fmt: skip
 def test_letters_that_only_become_ours_settle_nothing(remark: str) -> None:
