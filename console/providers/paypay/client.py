@@ -33,6 +33,7 @@ from console.providers.paypay.responses import (
     make_paypay_answer_converter,
     make_refund_reader,
     make_started_payment_reader,
+    read_deleted_code,
     read_no_content,
 )
 from console.providers.paypay.result_codes import PayPayCall
@@ -255,7 +256,7 @@ class PayPay(PayPayReader):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
             _make_bodyless_request("DELETE", f"/v2/codes/{handle}"),
-            make_paypay_answer_converter(PayPayCall.DELETE_CODE, read_no_content),
+            make_paypay_answer_converter(PayPayCall.DELETE_CODE, read_deleted_code),
         )
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:

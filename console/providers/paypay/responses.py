@@ -165,6 +165,14 @@ def read_no_content(_: object) -> tuple[None, CodeOutcome]:
     return None, ANSWERED_VERDICT
 
 
+def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
+    """Return None and ANSWERED_VERDICT (success). Raises UnusableAnswer if the answer names a payment: the code that
+    it calls deleted has been paid."""
+    if any(name in CONTENT_FIELDS_BY_CALL[PayPayCall.DELETE_CODE] and value for name, value in iterate_fields(data)):
+        raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
+    return None, ANSWERED_VERDICT
+
+
 def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     """Return the function that reads the details of a payment. Ids and amount may be missing (an unpaid code has no
     ids), but must not differ from those of `question`.

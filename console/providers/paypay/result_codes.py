@@ -46,12 +46,14 @@ SUCCESSFUL_CODES_BY_CALL: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 
 CONTENT_FIELDS_BY_CALL: Mapping[PayPayCall, frozenset[str]] = {
     PayPayCall.CREATE_CODE: frozenset({"codeId", "deeplink"}),
+    PayPayCall.DELETE_CODE: frozenset({"paymentId"}),
     PayPayCall.PAYMENT: frozenset({"paymentId", "status"}),
     PayPayCall.REFUND: frozenset({"merchantRefundId"}),
     PayPayCall.REFUND_STATUS: frozenset({"status"}),
 }
 """The fields with a value that an answer has only if PayPay has made, or has, the object of the call: the code, the
-payment or the refund. The ids of the question don't count in an answer to a question, because it may repeat them.
+payment (also that of a deleted code) or the refund. The ids of the question don't count in an answer to a question,
+because it may repeat them.
 """
 
 # For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.

@@ -18,6 +18,7 @@ from console.providers.paypay.responses import (
     make_paypay_answer_converter,
     make_refund_reader,
     make_started_payment_reader,
+    read_deleted_code,
     read_no_content,
 )
 from console.providers.paypay.result_codes import (
@@ -48,7 +49,7 @@ STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
 ORDER, PAID = PAYPAY_ORDER, "04212345678901234567"
 READERS: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
-    PayPayCall.DELETE_CODE: read_no_content,
+    PayPayCall.DELETE_CODE: read_deleted_code,
     PayPayCall.PAYMENT: make_payment_reader(PAYPAY_QUESTION),
     PayPayCall.CANCEL: read_no_content,
     PayPayCall.REFUND: make_refund_reader(ORDER),
@@ -589,6 +590,16 @@ def test_a_link_that_is_none(url: object) -> None:
 def test_a_deleted_code_needs_no_data() -> None:
     """Deleting answers with nothing but its code."""
     assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS")).kind is Kind.SUCCEEDED
+    assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS", {"codeId": "04-1"})).kind is Kind.SUCCEEDED
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, "SUCCESS"), (404, "DYNAMIC_QR_NOT_FOUND")])
+def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
+    """The code is gone by PayPay's word, and the answer names the payment that was made with it: nobody gets another
+    code because of it."""
+    for data in (PAYMENT, {"payment": {"paymentId": PAID}}):
+        outcome = told(PayPayCall.DELETE_CODE, status, envelope(code, data))
+        assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
 
 # ---- evidence
