@@ -1,6 +1,7 @@
 """A bar of tabs with counts, and a line of 2 px in the accent colour under the current tab."""
 
 from math import ceil
+from typing import cast
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEvent, QTransform
@@ -57,7 +58,7 @@ class TabBar(QTabBar):
     def _keep_focus_visible(self) -> None:
         """Take the focus if the change of the tab has hidden the focused widget and the new tab has no widget that
         accepts it: Qt would leave it at the new tab itself, which has no name and shows no ring."""
-        focus = self.window().focusWidget()
+        focus = cast("QWidget | None", self.window().focusWidget())  # the stubs leave out None
         has_moved = focus is not self._focus_before_change
         if self.isVisible() and has_moved and (focus is None or focus.focusPolicy() == Qt.FocusPolicy.NoFocus):
             self.setFocus(Qt.FocusReason.OtherFocusReason)
