@@ -1,7 +1,7 @@
 """The administration page: read-only switches, limits of refunds, people with their roles, checks of the
 installation, tasks of the worker, and reason codes of refunds."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -137,6 +137,7 @@ class AdminPage(Page):
         self.add_content(self._make_footer())
         self.add_key_hints()
         self.tabs.currentChanged.connect(self._show_tab)
+        self.tabs.currentChanged.connect(self.screen_state_changed)
         self.bind_shortcut("O", partial(self.press_button, self.switch_button))
         self.bind_shortcut("C", partial(self.press_button, self.limit_button))
         set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
@@ -176,6 +177,13 @@ class AdminPage(Page):
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
+
+    def get_screen_state(self) -> Mapping[str, Any]:
+        return {"tab": _ADMIN_TAB_NAMES[self.tabs.currentIndex()]}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        if state.get("tab") in _ADMIN_TAB_NAMES:
+            self.tabs.setCurrentIndex(_ADMIN_TAB_NAMES.index(str(state["tab"])))
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         shown_widget = self.content_stack.currentWidget()

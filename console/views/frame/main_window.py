@@ -93,6 +93,8 @@ class WindowFrame(CoveredWindow):
         self.may_close: Callable[[], bool] = lambda: True
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
+        self._state_of_removed_page_by_route: dict[Route, Mapping[str, Any]] = {}
+        """For each route whose page `rebuild_bars_and_page` has removed, the state of that page."""
         self._scroll_areas: dict[Page, PageScrollArea] = {}
         self._history: list[_NavigationHistoryEntry] = []
         self.window_cover = WindowCover(window)
@@ -216,8 +218,15 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def rebuild_bars_and_page(self) -> None:
         """Build the bars and the visible page again in the context's language. Every other page is built again
-        when the person next opens it. The current route and the history stay."""
+        when the person next opens it. The current route, the history and the states of the pages (filter, tab,
+        selected row) stay."""
         self._leave_current_page()
+        newest_routes = {type(entry.route): entry.route for entry in self._history}
+        self._state_of_removed_page_by_route = {
+            newest_routes[kind]: page.get_screen_state()
+            for kind, page in self._pages.items()
+            if kind in newest_routes
+        }
         self._pages.clear()
         self._scroll_areas.clear()
         self._build_bars()
@@ -277,10 +286,13 @@ class WindowFrame(CoveredWindow):
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
         """Show the page of the route in place of the visible one, with `state` if it isn't None, and mark its sidebar
-        entry."""
+        entry. A page that is made for a route which a removed page had shown gets the state of that page."""
+        old_pages = [*self._pages.values()]
         page = self._find_or_make_page(route)
         if page is None:
             return
+        if state is None and page not in old_pages:
+            state = self._state_of_removed_page_by_route.pop(route, None)
         if page is not self.current_page:
             self._leave_current_page()
         area = self._scroll_areas[page]

@@ -1,7 +1,8 @@
 """The page of one reconciliation run: state, counts, compared files and differences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -147,6 +148,7 @@ class ReconcilePage(Page):
 
     def _connect_signals(self) -> None:
         self.tabs.currentChanged.connect(self._read_rows_of_selected_tab)
+        self.tabs.currentChanged.connect(self.screen_state_changed)
         self.run_header.checksum_copied.connect(self.action_handlers.show_copied_toast)
         self.table.opened.connect(self.open_current_payment)
         self.table.current_changed.connect(self._show_current_difference)
@@ -184,6 +186,14 @@ class ReconcilePage(Page):
             if is_other_run:
                 self._clear_run()
             self.refresh("entered")
+
+    def get_screen_state(self) -> Mapping[str, Any]:
+        return {"tab": self.tabs.data(self.tabs.currentIndex())}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        for tab_index in range(self.tabs.count()):
+            if self.tabs.data(tab_index) == state.get("tab"):
+                self.tabs.setCurrentIndex(tab_index)
 
     def _clear_run(self) -> None:
         """Remove the shown run and its bars from the page, because another run will be read."""

@@ -1,0 +1,44 @@
+"""The language is changed while somebody works: every text is in the new one, and the work stays where it was."""
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.admin.page import AdminPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import AdminRoute, CreditCheckRoute, QueuesRoute
+from tests.desk.conftest import Sit, buy_unknown
+from tests.support.desks import NUMBERS
+
+
+def test_filter_and_tabs_stay_when_the_language_changes(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Also those of the page to which the person goes back afterwards."""
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    context = person.opening.context
+    person.frame.show_route(QueuesRoute("unknown"))
+    queues = person.page(QueuesPage)
+    person.press("Ctrl+F")
+    person.type_in("client:999")
+    person.until(lambda: queues.row_model.is_complete and queues.row_model.row_count == 0)
+    context.change_language("ja")
+    queues = person.page(QueuesPage)
+    person.until(lambda: queues.row_model.is_complete)
+    assert (queues.filter.text, queues.row_model.row_count) == ("client:999", 0)
+
+    person.frame.show_route(CreditCheckRoute(record.id))
+    check = person.page(CreditCheckPage)
+    person.rest()
+    check.tabs.show_tab("audit")
+    context.change_language("en")
+    assert person.page(CreditCheckPage).tabs.current_name == "audit"
+    assert person.page(CreditCheckPage) is not check
+    person.frame.go_back()
+    assert person.page(QueuesPage).filter.text == "client:999"
+
+    person.frame.show_route(AdminRoute())
+    person.rest()
+    person.press("Ctrl+Tab", 2)
+    assert person.page(AdminPage).get_screen_state() == {"tab": "people"}
+    context.change_language("ja")
+    assert person.page(AdminPage).get_screen_state() == {"tab": "people"}
+    person.rest()
