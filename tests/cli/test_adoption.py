@@ -81,7 +81,7 @@ def test_in_words(shared: Terminal, language: str) -> None:
     [(("--timezone", "Nowhere/Land"), 2, "usage"), (("--dry-run", "--timezone", ""), 2, "usage")],
 )
 def test_bad_words(shared: Terminal, words: tuple[str, ...], status: int, code: str) -> None:
-    """Refused with nothing done."""
+    """`db adopt` refuses wrong arguments and changes nothing."""
     ending = shared.json("db", "adopt", *words)
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)
 

@@ -463,7 +463,7 @@ def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: s
 
 
 def test_an_operation_is_readable_too(terminal: Terminal) -> None:
-    """`show operation` for people."""
+    """`show operation` prints an operation as text."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     ending = terminal("show", "operation", bought["operation_id"])
     assert (ending.status, ending.err) == (0, "")

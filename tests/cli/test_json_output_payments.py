@@ -84,7 +84,7 @@ def test_a_payment_has_the_promised_fields() -> None:
     ("payer", "shown"), [(None, None), ("", None), ("abc", "****"), ("1234567", "****"), ("12345678", "****5678")]
 )
 def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
-    """The last four of a long text; nothing of a short one."""
+    """A masked payer shows the last four characters of a long text, and nothing of a short one."""
     assert o.mask_payer(payer) == shown
 
 
@@ -101,7 +101,7 @@ def test_a_refund_has_the_promised_fields() -> None:
 
 
 def test_a_lookup_lists_all_four_kinds() -> None:
-    """Each under its name."""
+    """The JSON of a lookup has orders, payments and refunds each under its own field."""
     found = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
     encoded = told(cli_json.build_lookup_json(found, translate))
     kinds = {name: [one["kind"] for one in encoded[name]] for name in ("orders", "payments", "refunds")}

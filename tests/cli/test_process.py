@@ -216,7 +216,7 @@ def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: San
 
 
 def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> None:
-    """One object when ready, an answering provider behind it, and status 0 after SIGTERM."""
+    """`sandbox` prints one JSON object when its server answers, and ends with status 0 after SIGTERM."""
     with started(terminal, "sandbox", "--json") as process:
         assert process.stdout is not None
         data = json.loads(process.stdout.readline())["data"]
@@ -231,7 +231,9 @@ def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> N
 
 
 def test_without_a_display_the_window_says_what_works(terminal: Terminal) -> None:
-    """No words and no display: a sentence on stderr, no traceback, no window."""
+    """Without a command and without a display the program prints a sentence on stderr, shows no traceback and opens
+    no window.
+    """
     without = {"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
     ended = run(terminal, **without)
     assert ended.returncode != 0

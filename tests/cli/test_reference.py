@@ -64,6 +64,8 @@ def test_each_object_is_closed_or_says_what_its_other_fields_are() -> None:
     ],
 )
 def test_what_is_not_described_fails(words: tuple[str, ...], answer: dict[str, Any]) -> None:
-    """An unknown field, a missing one, another type, an unknown code, an empty sentence."""
+    """The check against the schema fails for an unknown field, a missing field, another type, an unknown code and an
+    empty sentence.
+    """
     with pytest.raises(AssertionError):
         require_described(words, answer)

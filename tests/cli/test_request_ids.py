@@ -101,7 +101,7 @@ def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str
 
 
 def test_a_repeated_refusal(desk: PayingTerminal) -> None:
-    """Exit status, code, sentence and detail as the first time."""
+    """A repeated request id returns the first refusal with the same exit status, code, sentence and detail."""
     desk.control.add_fault("status:422", call="purchase", number=NUMBER)
     words = ("purchase", NUMBER, "--client", "1", *ID)
     first, again = desk.json(*words), desk.json(*words)

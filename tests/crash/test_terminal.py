@@ -91,7 +91,9 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
 
 
 def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
-    """Row and journal deleted after the purchase: refused from the desk's spool, and `resolve operation` heals it."""
+    """The record and its operation are deleted after the purchase: the desk refuses a second purchase because of its
+    spool, and `resolve operation` restores the record.
+    """
     status, bought = terminal.run("purchase", NUMBER, "--client", "1")
     assert (status, bought["state"]) == (0, "success")
     with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as file:

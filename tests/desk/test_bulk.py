@@ -371,7 +371,7 @@ def test_what_can_not_be_done_is_greyed_with_its_reason(
 
 
 def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
-    """All that match the text, and no others."""
+    """With a filter, *select all matches* freezes only the records that match the filter."""
     person = sit()
     page = queue(person)
     page.filter.edit.setText(lacking[1].corporation_number)

@@ -66,7 +66,9 @@ def companies_of(page: LookupPage) -> CompanyList:
 
 
 def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) -> None:
-    """Ctrl+K, the text, Enter on the company, Enter on its credit check: 3 keys beside the text."""
+    """A person opens a credit check from a part of the company's name with three keys besides the text: Ctrl+K, Enter
+    on the company, Enter on the credit check.
+    """
     have_registry(seats, tmp_path)
     check = buy(seats.console, OPEN)
     person = sit()

@@ -138,7 +138,9 @@ Arrive = Callable[..., Newcomer]
 
 
 def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
-    """Name, Tab, password, Enter. A wrong password is told and asked again; then the account is the operator."""
+    """A person signs in with name, Tab, password and Enter. After a wrong password the window asks again; after the
+    right one the account is the operator.
+    """
     keyring = DrawerKeyring()
     user, password = account(place)
     person = arrive(keyring)

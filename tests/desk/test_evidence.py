@@ -157,7 +157,9 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
 def test_every_record_page_has_both(
     seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Credit check, payment, order and refund: the story by key on the clipboard, the pack by key in a file."""
+    """On the page of a credit check, payment, order and refund, one key copies the timeline to the clipboard and
+    another writes the evidence pack to a file.
+    """
     check = buy(console, NUMBER)
     number = order_of(seats)
     payment = paid(console, sandbox, "ORD-1")

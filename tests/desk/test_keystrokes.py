@@ -127,7 +127,7 @@ def test_a_record_of_a_queue(person: CountingPerson) -> None:
 
 
 def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
-    """F, Tab, Enter: three."""
+    """A re-fetch takes three keys: F, Tab, Enter."""
     at_check(person, next(one for one in desk.of("incomplete") if one.missing_parts == ("pdf",)).id)
     person.press("F")
     dialog = person.dialog(RefetchDialog)
@@ -142,8 +142,9 @@ def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
 
 @pytest.mark.parametrize("kind", ["number", "file", "text"])
 def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path: Path) -> None:
-    """E, the evidence, its words, the words of the reason, Ctrl+Enter: six. The only result that the evidence carries
-    is selected, and the code of the reason is proposed. A statement is the words of the reason too.
+    """Resolving takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter. The dialog
+    selects the only result that the evidence allows and proposes the code of the reason. A statement also counts as
+    the text of the reason.
     """
     screen = tmp_path / "screen.txt"
     screen.write_text("20 purchases, not this one")
@@ -279,7 +280,7 @@ def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
 
 
 def test_a_note(person: CountingPerson, desk: Furnished) -> None:
-    """N, the words, Ctrl+Enter: two, as for a row of the reconciliation."""
+    """A note takes two keys besides its text, N and Ctrl+Enter, as for a row of the reconciliation."""
     payment = desk.paid("complete")[-3]
     at_payment(person, payment.id)
     person.press("N")
@@ -380,7 +381,7 @@ def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> No
 def test_an_evidence_pack(
     person: CountingPerson, desk: Furnished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl+K, the number, Enter, Ctrl+Shift+E: three, beside the name of the file."""
+    """An evidence pack takes three keys besides the number and the file name: Ctrl+K, Enter, Ctrl+Shift+E."""
     person.opening.context.change_operator("aud-e")
     person.rest()
     payment = desk.paid("complete")[-1]

@@ -47,7 +47,9 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
 
 
 def test_no_payer_on_paper(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A list, a record with its timeline, in both languages, and the pack of the same record."""
+    """A printed list, a printed record with its timeline and the evidence pack show the payer masked, in both
+    languages.
+    """
     payment = paid(console, sandbox, "ORD-1")
     name_payer(seats, payment.id)
     person = sit()

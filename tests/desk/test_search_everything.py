@@ -67,7 +67,7 @@ def entries(palette: CommandPalette) -> Iterator[ResultEntry]:
 
 
 def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
-    """A morning at the box, in one window."""
+    """A person finds records of all kinds with the search box, one search after the other in one window."""
     good, unknown = buy(seats.console, GOOD), buy_unknown(seats.console, sandbox, UNKNOWN)
     person = sit()
     palette = open_box(person)

@@ -20,7 +20,9 @@ Role = Qt.ItemDataRole
 
 
 def test_the_full_time_of_an_age_is_shown_for_the_current_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """Below the list, as the tooltip of the age and as its description for a screen reader."""
+    """The full time of the current row's age is shown below the list, as the tooltip of the age and as its
+    description for a screen reader.
+    """
     buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))

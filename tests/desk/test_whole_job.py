@@ -26,7 +26,7 @@ def shown(console: Console, id: int) -> CreditCheckDetails:
 
 @pytest.mark.both_ways
 def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """From the call to the settled record without a mouse."""
+    """A person finds, re-fetches and resolves records without a mouse."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
     person = sit()

@@ -97,7 +97,7 @@ def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sand
 
 
 def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """The same for the dialogs."""
+    """Every control of every dialog has an accessible name."""
     lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
     context, window = person.opening.context, person.window
@@ -199,7 +199,9 @@ def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> No
 
 
 def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
-    """From the title over strips and tabs to the content and the actions, then round again."""
+    """Tab moves the focus from the title over strips and tabs to the content and the actions, and then back to the
+    title.
+    """
     record = buy(console, NUMBER)
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -251,7 +253,9 @@ def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
 
 
 def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
-    """Ctrl+K, a number, Enter: the company. Full width is read; a wrong digit is told while typing."""
+    """Ctrl+K, a number and Enter open the company. The box reads full-width digits, and reports a wrong check digit
+    while the person types.
+    """
     buy(console, NUMBER)
     person = sit()
     assert person.opening.controller is not None

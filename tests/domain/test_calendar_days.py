@@ -67,7 +67,7 @@ def test_a_zone_that_is_none(name: str) -> None:
 
 @pytest.mark.parametrize("trouble", [zoneinfo.ZoneInfoNotFoundError("no table"), ValueError("odd"), OSError("gone")])
 def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no other zone."""
+    """On a machine without a table of time zones the program knows Japan's zone and refuses every other one."""
 
     def missing(_name: str) -> zoneinfo.ZoneInfo:
         raise trouble

@@ -162,7 +162,7 @@ def test_each_spelling_of_the_prefix(prefix: str) -> None:
 
 @pytest.mark.parametrize("digit", range(10))
 def test_full_width_digits_are_digits(digit: int) -> None:
-    """Each of the ten, and nothing beside them."""
+    """Each full-width digit is read as a digit, and the characters next to them in Unicode are refused."""
     number = compute_check_digit(str(digit) * 12) + str(digit) * 12
     assert parse_number("".join(chr(0xFF10 + int(one)) for one in number)).value == number
     with pytest.raises(InvalidCorporationNumber):

@@ -20,7 +20,9 @@ BY_STATUS = {
 
 @pytest.mark.parametrize("status", BY_STATUS)
 def test_scripts_tell_refusals_apart_by_their_status(status: int) -> None:
-    """2 bad input, 3 refused, 4 unknown, 5 the provider, 6 out of reach, 70 a bug of ours."""
+    """Each error code has its exit status: 2 bad input, 3 refused, 4 unknown, 5 the provider, 6 out of reach, 70 a
+    bug.
+    """
     codes = BY_STATUS[status].split()
     assert {code for code, found in EXIT_STATUS.items() if found == status} == set(codes)
     assert {ConsoleError(ErrorCode(code)).exit_status for code in codes} == {status}

@@ -115,7 +115,7 @@ def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckSta
     ],
 )
 def test_nothing_is_written_that_is_in_no_table(table: dict[object, frozenset[object]]) -> None:
-    """Every step of the table, and staying; no other one."""
+    """A transition is allowed if the table has it or if the state stays; every other one raises an error."""
     for before, targets in table.items():
         for after in table:
             if after in targets or after is before:
@@ -198,7 +198,7 @@ MINUTES = {
 
 @pytest.mark.parametrize("name", MINUTES)
 def test_how_long_each_schedule_waits(name: str) -> None:
-    """In minutes, as the runbook promises it."""
+    """The waits of each schedule, in minutes, are those that the documentation promises."""
     assert tuple(getattr(schedules, name)) == tuple(timedelta(minutes=step) for step in MINUTES[name])
 
 

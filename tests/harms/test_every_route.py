@@ -239,7 +239,9 @@ def said(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
 
 @pytest.mark.parametrize(("stage", "who"), [(one, who) for one in _ENGINES for who in ASKING], indirect=["stage"])
 def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
-    """Each table and view, each column, several values, every form; then sessions and the server."""
+    """A person in team mode tries every form of statement with several values on each column of each table and view,
+    then statements about sessions and the server: none changes a row of other people.
+    """
     names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["worker"]}
     before, wishes, tried, passed = stage.content(), stage.scene.sql(WISHES), 0, []
     with attacking(stage, who) as cursor:

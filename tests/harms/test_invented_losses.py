@@ -39,7 +39,9 @@ def _open_stops(scene: Scene) -> int:
 
 
 def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: Scene) -> None:
-    """First without a word in the trail; then each account with one."""
+    """The database refuses a reported loss without an audit entry, and refuses more than three reports of each
+    account that acts.
+    """
     _stop_without_a_word(harm_scene)
     for who in ACTING:
         _stop_again_and_again(harm_scene, who)

@@ -62,7 +62,9 @@ def test_two_administrators_change_it(bench: Bench) -> None:
 
 
 def test_nobody_changes_it_alone(bench: Bench) -> None:
-    """No person by any statement, no worker without a request, no worker with one administrator or with others."""
+    """The database refuses a change of a limit by a person, by a worker without a request, and by a worker with the
+    request of only one administrator or of other people.
+    """
     old = present(bench)
     for who in (*PEOPLE, "worker"):
         bench.refuses(who, SET)

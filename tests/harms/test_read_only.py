@@ -36,7 +36,9 @@ def asks(bench: Bench, who: str, word: str = "on", scope: str = "everything") ->
 
 
 def test_who_asked_for_it_has_set_it(bench: Bench) -> None:
-    """An approver or an administrator by a request, for this scope and this word; nobody else, nothing else."""
+    """A worker can set the read-only switch only with the request of an approver or administrator, for the requested
+    scope, value and reason, and in that person's name.
+    """
     for who in (*PEOPLE, "worker"):
         bench.refuses(who, setting(who.replace("-", "_")))
     for who in ("op-a", "aud-e"):

@@ -83,7 +83,9 @@ def _passes(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("drawn", [DRAWN, pytest.param(len(SETTINGS), marks=pytest.mark.soak)])
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_no_setting_lets_a_forbidden_statement_pass(people: Team, lines: Lines, who: str, drawn: int) -> None:
-    """Each setting alone, before each statement. A statement that a setting makes fail otherwise does no harm."""
+    """Each forbidden statement is still refused after each session setting. It does no harm if a setting makes the
+    statement fail with another error.
+    """
     before, cases, passed, settled = forbidden.contents(people), _refused_by_rules(people, lines, who), [], 0
     for setting in random.sample(SETTINGS, drawn):
         with lines.fresh(who) as line:

@@ -81,8 +81,8 @@ def contents(table: FittedTable, place: int) -> int:
 def test_identity_amount_and_cause_are_visible(
     qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
 ) -> None:
-    """At 100 % in a window of a usual size: neither hidden nor cut nor beyond the edge, in every table of every
-    screen. A sentence may end with "…", an identifier and an amount may not.
+    """In a window of a usual size at 100 %, every table shows identifier, amount and cause completely: not hidden,
+    not cut off, not beyond the edge. A sentence may end with "…", an identifier and an amount may not.
     """
     _look_at_tables(tmp_path, language, names, faults_of, USUAL_SIZES)
 

@@ -73,7 +73,9 @@ def every_screen() -> set[type[QWidget]]:
 
 @pytest.mark.parametrize("scale", SMALLER_SCALES)
 def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, seed: int, scale: float) -> None:
-    """A part of the screens at each size, in one of the languages, drawn anew with another seed."""
+    """No text is cut off at smaller text sizes. Each size tests some of the screens in one language; the seed draws
+    them.
+    """
     draw = random.Random(seed)
     drawn = draw.sample(list(SCENES), SCENES_PER_SCALE * len(SMALLER_SCALES))
     first = SMALLER_SCALES.index(scale) * SCENES_PER_SCALE

@@ -108,8 +108,9 @@ def control_name(control: QWidget) -> str:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Path, part: int, language: str) -> None:
-    """In the smallest usual window, on every screen. What is seen is not cut: `test_legible` looks at that. The text
-    grows once, because each change of its size costs as much as many screens.
+    """At the largest text in the smallest usual window, every control of every screen can still be reached.
+    `test_legible` checks that visible texts aren't cut off. The text grows once, because each change of its size
+    takes as long as many screens.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)

@@ -79,7 +79,7 @@ def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word:
 
 
 def test_the_model_of_japanese_phrases_is_in_it(program: Path) -> None:
-    """The one of Japanese, and no other language's."""
+    """The built application has the model of Japanese phrases, and no model of another language."""
     assert [file.name for file in (program.parent / "_internal" / "budoux" / "models").iterdir()] == ["ja.json"]
 
 
@@ -224,7 +224,9 @@ def test_the_terms_of_everything_are_in_it(program: Path) -> None:
 
 
 def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> None:
-    """By `doctor` and `--version`. A file of sentences that is gone stops no command from saying so."""
+    """`doctor` and `--version` name altered and missing files of the application, also if a file of sentences is
+    missing.
+    """
     folder = tmp_path / "copy"
     subprocess.run(["cp", "-a", "--reflink=auto", str(program.parent), str(folder)], check=True)
     copy, internal = folder / program.name, folder / "_internal"

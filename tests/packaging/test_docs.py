@@ -40,7 +40,7 @@ def named(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_path_exists(page: Path) -> None:
-    """From the repository's root, from `console/`, or beside the page."""
+    """Each path in a guide exists below the repository's root, below `console/`, or in the guide's folder."""
     places = (ROOT, ROOT / "console", page.parent)
     missing = [path for path in named(page) if not any((place / path).exists() for place in places)]
     assert missing == []

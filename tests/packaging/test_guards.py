@@ -38,7 +38,7 @@ def test_this_machine_is_local(host: str) -> None:
 
 @pytest.mark.expects_log("it logs what is to be collected")
 def test_a_warning_is_collected() -> None:
-    """Warnings of any logger, and nothing below."""
+    """The guard collects warnings and errors of every logger, and no messages of lower levels."""
     with guards.collected_warnings() as logged:
         logging.getLogger("console.store").warning("lease of %s ran out", "op-a")
         logging.getLogger("console.store").info("nothing")

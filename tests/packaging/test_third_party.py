@@ -14,7 +14,7 @@ from scripts.lock import LOCK, pins
 
 
 def test_what_runs_is_listed(tmp_path: Path) -> None:
-    """Each component with its pin; no tool of development."""
+    """The bill of materials lists each component with its pinned version, and no development tool."""
     assert third_party.main([str(tmp_path / "sbom.json")]) == 0
     bill = json.loads((tmp_path / "sbom.json").read_text())
     pinned = dict(pins(LOCK.read_text()))
@@ -69,7 +69,7 @@ def test_findings_are_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("status", "answer"), [(503, b""), (200, b"no"), (200, b'{"results": []}'), (200, b"[]")])
 def test_no_answer_is_no_good_news(status: int, answer: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    """Another status than for a clean bill."""
+    """Without an answer of the service, `make audit` ends with another exit status than without findings."""
     with service(status, answer) as url:
         assert audit.main(url) == 2
     assert "out of reach" in capsys.readouterr().out

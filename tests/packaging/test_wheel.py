@@ -99,7 +99,7 @@ def test_a_lookup_answers_in_both_languages(program: Path, tmp_path: Path, langu
 
 
 def test_one_version_everywhere(program: Path, wheel: Path, tmp_path: Path) -> None:
-    """`--version`, `doctor` and the wheel's name."""
+    """`--version`, `doctor` and the wheel's name have the same version."""
     assert run(program, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
     versions = json.loads(run(program, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__ == wheel.name.split("-")[1]

@@ -21,7 +21,9 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
 
 
 def test_effects_that_come_late(place: Place) -> None:
-    """Before the second answer, and after it: the same key again, one refund each."""
+    """A refund that the provider makes after the first or after the second answer "not found" is sent again with the
+    same key, and is made once.
+    """
     with stage(place) as on:
         tally = silences.late_effects(on, LATE)
         silences.checked(on)

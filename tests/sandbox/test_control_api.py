@@ -122,7 +122,7 @@ def test_reset(caller: Caller, control: SandboxControl) -> None:
     ],
 )
 def test_settings_that_do_not_exist(control: SandboxControl, settings: dict[str, object]) -> None:
-    """Refused with a reason."""
+    """The control API refuses unknown settings with a reason."""
     with pytest.raises(SandboxError):
         control.change_settings(**settings)
 

@@ -7,7 +7,9 @@ NUMBER = "1180301018771"
 
 
 def test_unfinished_lists_what_is_open(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Nothing at first; then the unknown purchase with its link, as JSON and as text; nothing for another person."""
+    """`unfinished` is empty at first. After a purchase without an answer it lists the credit check with its link, in
+    JSON and as text, only for the person who bought it.
+    """
     assert terminal.json("unfinished").data == {"items": []}
     assert terminal("unfinished").out.decode().strip()
     sandbox.control.add_fault("status_after_charge:500", call="purchase", number=NUMBER)

@@ -11,7 +11,9 @@ NUMBER = "1180301018771"
 
 
 def test_mentions_are_listed_and_done(terminal: Terminal) -> None:
-    """Nothing at first; then the note with its record and its link; nothing for another person; done once."""
+    """`mentions list` has the note that mentions the person, with its record and link, and nothing for another
+    person. `mentions done` ends the mention once.
+    """
     assert terminal.json("mentions", "list").data == {"mentions": []}
     record = terminal.json("purchase", NUMBER, "--client", "1").data
     with mock.patch.dict("os.environ", terminal.env), open_console(Settings.load(terminal.env)) as desk:

@@ -115,7 +115,7 @@ def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
 @pytest.mark.parametrize("end", [PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED])
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.PAID])
 def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
-    """C and nothing else, whether or not the order followed."""
+    """A payment that was paid after it had ended breaks only rule C, whether or not its order became paid."""
     finding = found(order(state), payment(PaymentState.COMPLETED, late_after=end))
     assert finding is not None
     assert finding.rule is AlertRule.PAID_TOO_LATE

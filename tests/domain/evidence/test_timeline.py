@@ -126,7 +126,9 @@ def test_what_is_hidden_is_masked_everywhere() -> None:
     [("abc", "abc"), ("abcd", "****"), ("abcdefg", "****"), ("abcdefgh", "****efgh"), ("abcdefghi", "****fghi")],
 )
 def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
-    """The last four characters of eight or more; fewer than four hide nothing."""
+    """A hidden word of eight characters or more shows its last four; a word of fewer than four characters isn't
+    hidden.
+    """
     assert mask_text(f"- {word} -", (word,)) == f"- {shown} -"
 
 

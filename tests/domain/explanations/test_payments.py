@@ -209,7 +209,9 @@ def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: date
 def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
     state: PaymentState, work: WorkState, reason: WorkReason | None
 ) -> None:
-    """In no state, and for no reason: neither a command, nor a button, nor a sentence that announces it."""
+    """The explanation of a payment whose provider can't be called never has the command, the button or the sentence
+    of a probe, in any state and for any reason.
+    """
     at = NOW if work is WorkState.SCHEDULED else None
     record = replace(DONE, state=state, work=Work(work, at, reason, 1), provider="bank")
     for certainty, provider_meaning in product(Certainty, (None, P.COMPLETED, P.PAYMENT_FAILED)):

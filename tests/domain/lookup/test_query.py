@@ -109,7 +109,9 @@ def test_the_date_alone_is_understood_beside_any_condition() -> None:
 
 
 def test_long_texts_are_cut_and_told() -> None:
-    """10 million characters, and 200 operators, cost no more than the first thousand."""
+    """A search text of 10 million characters or 200 operators is cut to the first thousand characters, and a problem
+    says so.
+    """
     for text in ("あ" * 10_000_000, " ".join(f"x{one}:y" for one in range(200)), "status:pending " * 200):
         query = parse_search(text, TODAY)
         assert len(query.words) <= LONGEST_SEARCH_CHARACTERS

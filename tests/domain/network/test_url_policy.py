@@ -74,7 +74,7 @@ BAD = {
 
 @pytest.mark.parametrize(("url", "origin"), GOOD.items())
 def test_good(url: str, origin: str) -> None:
-    """Origins over https, or on this machine, in their one normal form."""
+    """A URL with https or of this machine is accepted and converted to its one normal form."""
     check_base_url(url)
     assert str(parse_base_url(url)) == origin
 
@@ -134,8 +134,8 @@ def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
 
 
 def test_private_networks_are_admitted_by_name() -> None:
-    """A URL admits the named private network beside the public one, in every spelling of an address; it never admits
-    this machine.
+    """A URL admits public addresses and those of the named private network, in every spelling; it never admits
+    addresses of this machine.
     """
     base = parse_base_url("https://alerts.example.com", private=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")

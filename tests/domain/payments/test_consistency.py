@@ -44,7 +44,9 @@ def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | No
 
 
 def test_three_sides_that_agree() -> None:
-    """Ours, the provider's, the order's: always in this order, none of them empty."""
+    """The comparison of a payment has our side, the provider's and the order's, always in this order, each with its
+    values and without a difference.
+    """
     ours, provider, order = shown(PAID)
     assert [side.name for side in (ours, provider, order)] == ["ours", "provider", "order"]
     assert (ours.state, ours.minor, ours.version, ours.source) == ("completed", 3300, 4, "op-a")

@@ -102,7 +102,9 @@ STORIES = {
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("begun", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
 def test_a_story_ends_alike_in_every_order(name: str, begun: PaymentState) -> None:
-    """Every order of its facts, each of them once or twice: the same state, the same money, the same last word."""
+    """The reports of a payment lead to the same state, money and provider state in every order, whether each arrives
+    once or twice.
+    """
     payment, story = replace(BEGUN, state=begun), STORIES[name]
     straight = told(payment, story)
     for order in itertools.permutations((*story, *story)):

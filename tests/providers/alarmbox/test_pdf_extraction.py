@@ -174,8 +174,9 @@ def test_500_megabytes_are_cut_while_they_stream() -> None:
 
 
 def test_a_large_file_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
-    """22 MB of answer arrive whole. No single call of a parser or decoder gets more than a small part of them: such
-    a call holds the interpreter's lock, and the thread of the window would wait for it."""
+    """An answer of 22 MB is read completely. No single call of a parser or decoder gets more than a small part of it,
+    because such a call holds the interpreter's lock, and the window's thread would wait for it.
+    """
     sizes: list[int] = []
 
     def note_size(parse: Callable[..., object]) -> Callable[..., object]:

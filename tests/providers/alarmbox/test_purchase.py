@@ -42,7 +42,7 @@ def test_what_was_not_given_is_not_sent() -> None:
 
 
 def test_what_reads_send() -> None:
-    """Detail, file and list ask at the documented addresses."""
+    """The calls for detail, PDF and list use the documented addresses."""
     with serving(says(500)) as server:
         reader = alarmbox(server.url, finds=True).make_reader()
         reader.read_detail(12345)

@@ -336,7 +336,9 @@ ODD_SECRET = 'a/b+c&d"e= f'
     ],
 )
 def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None:
-    """In JSON, in a URL and in HTML, also one in another; a half character among the secrets harms nothing."""
+    """A secret is masked in an answer in the forms of JSON, URL and HTML, also in combinations of them. Half of a
+    surrogate pair among the secrets raises no error.
+    """
     page = f"100%25 &amp; x {form}? {form} y {form}z"
     assert mask_secrets(page, ("", "\ud800", "b+c", ODD_SECRET)) == "100%25 &amp; x ***? *** y ***z"
 

@@ -172,7 +172,7 @@ def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> No
 
 
 def test_an_outage_is_never_sent(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Connections refused: certain."""
+    """A purchase while connections are refused fails definitely, and nothing is charged."""
     box = vendor(control.url, tokens)
     bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     with control.outage_during():

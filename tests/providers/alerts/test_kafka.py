@@ -56,7 +56,7 @@ def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, 
 
 
 def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
-    """One partition per order, in turn, each with its id."""
+    """The events of one order arrive in one partition, in their order, each with its id."""
     kafka = KafkaAlertPublisher(brokers)
     sent = [message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
     assert [kafka.publish(one) for one in sent] == [None] * len(sent)

@@ -82,7 +82,7 @@ def test_what_is_cut_never_opens_to_the_whole(sealed: str, data: st.DataObject) 
 
 @given(st.binary(max_size=64) | st.text(max_size=64))
 def test_garbage_is_never_an_accident(garbage: bytes | str) -> None:
-    """Any bytes or text at all: a text or SealBroken, no other error."""
+    """The decryption of any bytes or text returns a text or raises DecryptionFailed, and no other error."""
     given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
     try:
         decrypt_text(given_text, KEY)
@@ -157,7 +157,7 @@ def test_signature_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("given_text", [None, "", 5, [], "0" * 128, "Ａ" * 128, "\ud800", True])
 def test_no_signature_is_no_match(given_text: object) -> None:
-    """Missing, short, foreign or of another type: not the same."""
+    """A missing, short or foreign signature, or one of another type, isn't equal to the right one."""
     assert not are_signatures_equal(compute_signature("key", "a"), given_text)
 
 

@@ -176,7 +176,7 @@ UNSIGNED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("body", UNSIGNED.values(), ids=UNSIGNED)
 def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
-    """Wrong, missing and foreign signatures, and anything changed under a good one."""
+    """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is refused."""
     assert refused(opened(body))
 
 
@@ -208,7 +208,7 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
     ],
 )
 def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: str) -> None:
-    """Fields of a wrong type under the old signature."""
+    """A callback with fields of a wrong type under the original signature is refused."""
     assert refused(opened(form(json.dumps(changed(change, where)))))
 
 

@@ -192,7 +192,7 @@ def coded(call: AtomCall, code: str) -> Outcome[Any]:
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_every_code(call: AtomCall) -> None:
-    """Each row of each table: its class. The tables hold nothing else."""
+    """The tables of codes have exactly the expected codes, and each code has its outcome class."""
     assert set(VERDICTS_BY_CALL[call]) == set(ROWS[call])
     assert {code: coded(call, code).kind for code in ROWS[call]} == ROWS[call]
 
@@ -477,7 +477,7 @@ def initiated(change: Fields | None = None, pay: Fields | None = None) -> Outcom
 
 
 def test_a_refund_is_accepted_by_its_product() -> None:
-    """Both codes, our key, our payment, our sum: accepted, under the provider's number."""
+    """A refund whose two codes, key, payment and sum are right is accepted under the provider's number."""
     outcome = initiated()
     assert outcome.kind is P
     assert outcome.found == RefundReport(
@@ -636,12 +636,14 @@ def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
 
 @pytest.mark.parametrize("amount", [150, 15051, 1505, 1.505, True, "15050", [], -150.5])
 def test_a_refund_of_another_sum(amount: object) -> None:
-    """Neither in rupees nor in paise: an alert, not a settlement."""
+    """A listed refund whose amount is wrong both in rupees and in paise has an unknown outcome."""
     assert listed({"refundAmt": amount}).kind is U
 
 
 def test_what_of_a_listing_settles_nothing() -> None:
-    """Twice the same key, a refund without one, another payment, or no listing at all."""
+    """A list of refunds settles nothing if it has the same key twice, a refund without a key, another payment, or
+    isn't a list.
+    """
     twice = listed({}, {"refundTxnId": 1520})
     assert (twice.kind, twice.reason) == (U, "listed_twice")
     assert listed({}, {"remarks": "REFUND FAILED"}).reason == "listed_twice"

@@ -155,7 +155,7 @@ def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> Non
     ],
 )
 def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
-    """Decided by the remark alone."""
+    """The remark of a listed refund alone decides its outcome class."""
     meeting = Meeting(control)
     control.change_settings(waits_for_manual_settling=True)
     meeting.refunded()
@@ -215,7 +215,7 @@ def notice(control: SandboxControl, **more: object) -> bytes:
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: str) -> None:
-    """A wrong signature or seal: one answer for all, nothing to believe, at most an order to ask about."""
+    """A callback with a wrong signature or encryption reports nothing; at most it names an order to ask about."""
     meeting = Meeting(control)
     callback = meeting.atom.parse_callback(notice(control, manner=manner))
     assert _nothing(callback)
@@ -223,7 +223,7 @@ def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: st
 
 
 def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
-    """Cut, of another merchant, or opened and sealed by somebody else: refused alike."""
+    """A callback that was cut, belongs to another merchant, or was encrypted again by somebody else is refused."""
     meeting = Meeting(control)
     good = notice(control)
     callback = meeting.atom.parse_callback(good)

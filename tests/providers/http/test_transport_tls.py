@@ -17,7 +17,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def test_tls_with_a_trusted_authority(authority: Authority) -> None:
-    """The right chain and name connect."""
+    """A server with a trusted chain and the right name is called."""
     with serving(says(200, BODY), tls=authority.server("127.0.0.1")) as server:
         assert send(transport(server.url, tls_context=authority.trusting())).status == 200
 
@@ -48,7 +48,7 @@ def test_plain_http_where_tls_was_expected() -> None:
 
 
 def test_old_tls_is_refused(authority: Authority) -> None:
-    """Nothing below TLS 1.2."""
+    """A server with a TLS version below 1.2 gets no request."""
     old = authority.server("127.0.0.1")
     old.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):

@@ -256,7 +256,7 @@ def test_atom_asks_by_sum_and_day() -> None:
 
 
 def test_capabilities() -> None:
-    """The capabilities that services ask for, so that they never ask for a provider's name."""
+    """The adapters of PayPay and Atom state their capabilities, which services use in place of the provider's name."""
     first, second = paypay("http://127.0.0.1:1").capabilities, atom("http://127.0.0.1:1").capabilities
     assert (first.keeps_idempotency_keys, second.keeps_idempotency_keys) == (True, False)
     assert (first.not_found_rule is not None, second.not_found_rule is not None) == (True, False)
@@ -275,7 +275,7 @@ WINDOWS = VECTORS["paypay_windows"]
 
 @pytest.mark.parametrize("vector", WINDOWS, ids=[v["id"] for v in WINDOWS])
 def test_windows(vector: dict[str, Any]) -> None:
-    """The last second of cancelling and of refunding, in Japanese days."""
+    """The deadlines of a cancellation and of a refund are the last seconds of Japanese days, and Atom has none."""
     vendor = paypay("http://127.0.0.1:1")
     paid_at = datetime.fromisoformat(vector["paid_at"])
     assert paid_at == datetime.fromtimestamp(vector["paid_at_epoch"], UTC)

@@ -43,7 +43,7 @@ def test_a_reader_opens_the_report() -> None:
 
 
 def test_cross_reference_table_is_right() -> None:
-    """Every offset in the table points at its object."""
+    """Every offset in the cross-reference table of the sandbox's PDF is the position of its object."""
     file = pdf.make_pdf_of_pages([["one"], ["two (with brackets) \\"], ["three"]])
     start = int(file.rsplit(b"startxref\n", 1)[1].split()[0])
     assert file[start:].startswith(b"xref")

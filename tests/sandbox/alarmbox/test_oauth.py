@@ -112,7 +112,7 @@ def test_tokens_can_be_ended_and_revoked(caller: Caller, control: SandboxControl
     ],
 )
 def test_refused_token_requests(stranger: Caller, form: dict[str, str], status: int, error: str) -> None:
-    """OAuth's own words and statuses."""
+    """The sandbox refuses wrong token requests with OAuth's own error codes and statuses."""
     answer = stranger.token(**form)
     assert (answer.status, answer.data) == (status, {"error": error})
 

@@ -49,7 +49,7 @@ def test_sealing_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
 def test_bad_seals(vector: dict[str, Any]) -> None:
-    """The text or one error, never garbage."""
+    """The sandbox decrypts a text or raises DecryptionFailed; it never returns wrong text."""
     keys = vector["password"], vector["salt"]
     if vector["expected"] == "DECRYPT_ERROR":
         with pytest.raises(DecryptionFailed):

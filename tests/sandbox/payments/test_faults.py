@@ -114,7 +114,7 @@ def test_other_amount(desk: Gateways, call: str, seen: str) -> None:
 
 @pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
 def test_amount_as_text(desk: Gateways, call: str, seen: str) -> None:
-    """Quoted."""
+    """With the fault `amount_as_text` the amounts in an answer are quoted texts."""
     desk.control.add_fault("amount_as_text", call=call)
     assert seen in desk.text(call)
 

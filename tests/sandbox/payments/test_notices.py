@@ -152,7 +152,7 @@ def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: st
     [("notice_other_key", known.ATOM_REQUEST_HASH_KEY), ("notice_bad_signature", ""), ("notice_no_signature", "")],
 )
 def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str, key: str) -> None:
-    """Signed with the wrong key, with nonsense, or not at all."""
+    """With these faults Atom's notice is signed with the wrong key, has an invalid signature, or has none."""
     begin(control, "atom")
     control.add_fault(fault)
     pay(control, "atom")
@@ -182,7 +182,7 @@ def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
     ],
 )
 def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str) -> None:
-    """Notices about something else; Atom's carry a good signature all the same."""
+    """With these faults a notice has other contents; Atom's still has a valid signature."""
     for provider in ("paypay", "atom"):
         begin(control, provider)
         control.add_fault(fault)
@@ -225,7 +225,7 @@ def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None
 
 
 def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
-    """Half a text, too much of it, and whatever else."""
+    """With these faults a notice is cut off, too large, or has other fields."""
     begin(control, "paypay")
     control.add_faults(
         {"action": "notice_cut"},
@@ -259,7 +259,7 @@ def test_nobody_there(control: SandboxControl, receiver: Receiver) -> None:
 
 
 def test_compose(control: SandboxControl) -> None:
-    """Texts for those who deliver by themselves."""
+    """The control API returns the text of a notice, so that a test can deliver it itself."""
     control.payments_control.register_payment("paypay", "P-1", 500)
     control.payments_control.register_payment("atom", "A-1", 500)
     kind, body = control.payments_control.compose_notice("paypay", "P-1", fields={"order_amount": 500})
@@ -300,7 +300,7 @@ def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver
 
 
 def test_reconciliation_addresses(sandbox: Sandbox, control: SandboxControl) -> None:
-    """Signed, and good for two hours."""
+    """The address of PayPay's daily file is signed and valid for two hours."""
     path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
     line = Caller(sandbox)
     assert line.call("GET", path).status == 200

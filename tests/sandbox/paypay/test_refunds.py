@@ -126,7 +126,7 @@ def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid:
 
 
 def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Until 23:59:59 of the 365th day in Japan."""
+    """The sandbox accepts a refund until 23:59:59 of the 365th day in Japan."""
     payment_id = control.payments_control.register_payment("paypay", "OLD", 300, at="2026-11-20T10:15:00+09:00")["id"]
     wanted = {
         "merchantRefundId": "W",

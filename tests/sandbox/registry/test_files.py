@@ -93,7 +93,7 @@ def test_mergers_form_chains_that_end_in_an_open_corporation(whole: list[Registr
 
 @pytest.mark.parametrize("encoding", ["utf-8", "shift_jis"])
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding) -> None:
-    """The same bytes again; other ones with another seed. Each edition in its own encoding."""
+    """The same seed writes the same bytes, another seed writes others, and each edition has its own encoding."""
     written = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()

@@ -494,7 +494,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
     ],
 )
 def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, instant: datetime) -> None:
-    """On both sides of the date line, in summer and in winter."""
+    """Dates of adopted rows are read in the given zone, on both sides of the date line, in summer and in winter."""
     with shared_database(None, home) as url:
         database = Database(url)
         in_their_zone(home, database, url, zone, written, instant)

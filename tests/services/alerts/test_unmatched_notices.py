@@ -57,8 +57,8 @@ def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
 
 
 def test_similar_records_are_shown_and_never_chosen(scene: Scene) -> None:
-    """The order with another number but this amount and day, and a record with its number, most alike first. None of
-    them changes, and nothing is assigned.
+    """An unmatched notice shows the orders with its amount and day and the records with its number, the most similar
+    first. None of these records changes, and the notice isn't assigned.
     """
     scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
     scene.order("ORD-8", 3300)

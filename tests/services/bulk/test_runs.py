@@ -105,7 +105,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
 
 
 def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> None:
-    """Row by row, and each with its reason."""
+    """The result and reason of each row of a bulk run are those of its dry run."""
     chosen = unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[1].id)
     with place.acting(console, "lead-b") as other:
@@ -179,7 +179,7 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
 
 
 def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -> None:
-    """The first 3 of the set; then all of it, none of them twice."""
+    """A run of the first three rows and a later run of all rows execute each row once."""
     run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     few = console.bulk.run(run.id, max_rows=3)
     assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
@@ -326,7 +326,7 @@ def test_killed_in_the_middle_of_a_row(place: Place, point: str) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_three_hundred_stopped_killed_and_resumed(place: Place) -> None:
-    """Stopped half-way, killed, resumed: each settled once."""
+    """A bulk run of 300 rows that is stopped, killed and continued settles each record once."""
     _through_a_death(place, 300, 150, 50, "after_bulk_row")
     assert len(settled(place)) == 300
     assert set(settled(place).values()) == {1}
@@ -383,7 +383,7 @@ def _told_how(pipe: object, folder: Path, told: dict[str, str], count: int, run_
 @pytest.mark.timeout(1800)  # 50 statements a row: a minute and a half alone, many where others use the disk
 @pytest.mark.engines("sqlite")
 def test_ten_thousand_stopped_killed_and_resumed(place: Place) -> None:
-    """The same at full size."""
+    """A bulk run of 10,000 rows that is stopped, killed and continued settles each record once."""
     _through_a_death(place, 10_000, 5_000, 1_000, "after_bulk_row")
     assert len(settled(place)) == 10_000
     assert set(settled(place).values()) == {1}

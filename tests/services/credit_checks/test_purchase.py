@@ -30,7 +30,7 @@ def only(console: Console, number: str = NUMBER) -> CreditCheck:
 
 
 def test_bought_and_complete(console: Console, sandbox: Sandbox) -> None:
-    """One charge, and a record with name, result, dates and a stored PDF."""
+    """A purchase makes one charge, and its record has name, result, dates and a stored PDF."""
     record = buy(console)
     assert (record.state, record.certainty, record.incomplete) == ("success", "known", ())
     assert console.credit_checks.read_pdf(record.id).startswith(b"%PDF-")
@@ -163,7 +163,7 @@ def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
 
 
 def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
-    """All desks of one database share a key."""
+    """A desk with another store key than the database's is refused before it sends anything."""
     with place.opened(sandbox) as console:
         buy(console)
     with place.opened(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
@@ -172,7 +172,9 @@ def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbo
 
 
 def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """Inserted with the original columns alone, in full width and with hyphens: still no second purchase."""
+    """A row that the other application inserted with the original columns, in full width and with hyphens, prevents a
+    second purchase.
+    """
     row = "(client_id, corporation_number) VALUES (1, '１-1803-0101 8771')"
     place.sql(f"INSERT INTO hansha_alarmbox_credit_checks {row}")
     error = refused(console)

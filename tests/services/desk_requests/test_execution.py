@@ -117,8 +117,8 @@ def test_a_request_that_waited_too_long_is_never_run(place: Place, people: tuple
 def test_an_answer_that_cannot_be_stored(
     people: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused twice: stored the third time. Refused for good: what has succeeded is told as done, an error by its
-    code, and never as a bug.
+    """An answer that the database refuses twice is stored at the third try. If it is always refused, a success is
+    reported as done and an error by its code, never as a bug.
     """
     desk, worker, _ = people
     sound, refused = requests.store_answer, [0]

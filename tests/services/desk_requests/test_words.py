@@ -22,7 +22,9 @@ ALERT = 77
 
 
 def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Each command with words, by the real services on both sides."""
+    """Each command with texts, executed by a worker with the real services, stores exactly the texts that the person
+    typed.
+    """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
     ask_only(place, "op-a", "lead-b")
     place.sql(

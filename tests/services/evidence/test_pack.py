@@ -206,7 +206,7 @@ def test_an_operators_pack_has_own_rows_alone(bench: Bench) -> None:
 
 
 def test_a_changed_byte_is_found_in_every_part(bench: Bench) -> None:
-    """Each file by its hash, the manifest by its own."""
+    """The verification of a pack names each file with a changed byte, and the manifest by its own hash."""
     path = Path(bench.pack().file)
     for name, content in parts(path).items():
         middle = len(content) // 2
@@ -273,7 +273,7 @@ def test_a_second_row_at_the_same_place_is_found(bench: Bench, is_first: bool) -
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + b"\0" * 18])
 def test_what_is_no_pack_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
-    """A verdict, never a crash."""
+    """The verification of a file that isn't a pack returns that it isn't intact, and raises no error."""
     file = tmp_path / "x.zip"
     file.write_bytes(content)
     assert not verify_pack(file).is_intact
@@ -598,7 +598,7 @@ def test_killed_while_writing_leaves_no_half_file(bench: Bench, point: str) -> N
 
 
 def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
-    """Order, payment and refund together, notices included; nothing of another order; payers masked."""
+    """The evidence pack of a refund has its order, payment and notices, nothing of another order, and masked payers."""
     mine, theirs = (_refunded(scene, number) for number in ("ORD-MINE", "ORD-THEIRS"))
     scene.place.unguard("payments")
     scene.place.unguard("payment_events")

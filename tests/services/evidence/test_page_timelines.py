@@ -10,7 +10,9 @@ from tests.support.payment_desks import Scene
 
 
 def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
-    """Of a payment, its order and its refund alike: the same events, in the same order and words."""
+    """The page of a payment, order or refund and its copied timeline have the same events in the same order and
+    words.
+    """
     order, payment, refund = refunded(scene)
     console = scene.console
     stories = {

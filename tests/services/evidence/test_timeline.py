@@ -97,7 +97,7 @@ def test_what_belongs_together_is_named(scene: Scene) -> None:
 
 
 def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
-    """From the order down to its refund, and from the refund up to its order."""
+    """The timeline of an order has its payment and refund, and the timeline of a refund has its payment and order."""
     order, payment, refund = refunded(scene)
     down = scene.console.recovery.read_timeline("order", order)
     up = scene.console.recovery.read_timeline("refund", refund.id)
@@ -177,7 +177,7 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
 
 
 def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
-    """Another order of the same day, its payment and refund: not a word of them, by number or by id."""
+    """The timeline of a record has no number and no id of another order, payment or refund of the same day."""
     order, payment, refund = refunded(scene, "ORD-MINE")
     other_order, other_payment, other_refund = refunded(scene, "ORD-THEIRS")
     strange = {("order", str(other_order)), ("payment", str(other_payment.id)), ("refund", str(other_refund.id))}
@@ -242,7 +242,7 @@ def test_a_cursor_of_nobody_is_refused(quick: TimelineService, cursor: str) -> N
     ("kind", "id"), [("credit-check", 99), ("payment", "x"), ("order", "９"), ("operation", "no"), ("strange", 1)]
 )
 def test_what_is_not_there(quick: TimelineService, kind: str, id: int | str) -> None:
-    """No such record, no such kind, no such form of an id."""
+    """The timeline of an unknown record, an unknown kind or an invalid id is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
         quick.read_timeline(kind, id)
     assert caught.value.code == "not_found"
@@ -261,7 +261,7 @@ def test_reading_a_story_changes_nothing_in_it(quick: TimelineService) -> None:
 
 
 def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
-    """All of them, in order, without holding more than a few pages of rows."""
+    """A timeline of 5,000 events is read in order without holding more than a few pages of rows in memory."""
     record, count = _bought(quick), 5_000
     _many(quick, record, count)
     context = quick._context

@@ -384,7 +384,7 @@ def test_other_texts_that_a_spreadsheet_changes_stay_texts(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1 1803 0101 8771", "12345", "7 parts", "R8", "Sat", "May", "A.", "R8-1"])
 def test_a_text_that_a_spreadsheet_leaves_alone_has_no_apostrophe(text: str) -> None:
-    """Digits in groups, whole numbers of up to eleven digits, and words alone."""
+    """Digits in groups, whole numbers of up to eleven digits, and words get no apostrophe in a CSV cell."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 

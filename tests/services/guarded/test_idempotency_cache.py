@@ -314,7 +314,9 @@ def test_an_epoch_from_the_future_does_not_count(
 def test_a_flush_loses_nothing(
     once: IdempotencyKeyService, other: IdempotencyKeyService, redis_server: RedisServer
 ) -> None:
-    """Emptied at any moment: in flight, done, asked again."""
+    """Redis is emptied during a call and after it: a second call is refused while the first runs, and gets its result
+    afterwards.
+    """
     first = begun(once)
     empty(redis_server)
     assert refusal(lambda: begun(other)).code == "in_progress"

@@ -152,7 +152,7 @@ def test_an_id_is_its_persons(place: Place, console: Console, vendor: LedgerVend
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
 def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
-    """Before anything else."""
+    """An invalid request id is refused as `usage` before anything is written or sent."""
     error = unchanged(place, vendor, lambda: buy(console, request_id=bad))
     assert isinstance(error, ConsoleError)
     assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
@@ -161,7 +161,7 @@ def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendo
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("good", ["a", "x" * 64, "A.b_c-9", "0"])
 def test_good_ids_are_taken(console: Console, good: str) -> None:
-    """1 and 64 characters."""
+    """Request ids of 1 and of 64 characters are accepted."""
     assert buy(console, request_id=good) == buy(console, request_id=good)
 
 

@@ -145,7 +145,7 @@ def _add_request_id(books: Connection, console: Console, name: str, refund: int,
 
 
 def test_another_person_s_request_is_not_found(console: Console, books: Connection) -> None:
-    """The same answer as for an id that nobody used."""
+    """A search for another person's request id finds as little as a search for an unused id."""
     payment = begun(books, "P-1")
     _add_request_id(books, console, "REQ-7", payment.id, "o-1")
     assert refs(console.lookup.search("REQ-8")) == set()

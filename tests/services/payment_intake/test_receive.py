@@ -209,7 +209,7 @@ def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> 
 
 
 def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
-    """Success for its sender, a case for us."""
+    """A notice about an unknown payment is accepted from its sender, stored as unmatched, and opens one case."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "repeated")

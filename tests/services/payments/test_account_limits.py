@@ -48,7 +48,7 @@ def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: Scene) -> 
 
 
 def test_nothing_is_counted_where_nothing_limits(scene: Scene) -> None:
-    """Neither for a payment of nobody in particular, nor for a corporation without an account."""
+    """A payment without a corporation, and one of a corporation without an account, change no account."""
     scene.account(ONE, 10_000)
     assert paid(scene, begun(scene, "ORD-1")).captured_minor == 3300
     assert paid(scene, begun(scene, "ORD-2", corporation_number=OTHER)).captured_minor == 3300
@@ -191,8 +191,8 @@ _STEPS = st.tuples(
 def test_an_account_contains_what_was_paid_and_did_not_go_back(
     scene: Scene, steps: list[tuple[tuple[str, ...], int, int]]
 ) -> None:
-    """After each step of any history of payments, refunds and reversals: neither more nor less. The second payment
-    exceeds the limit.
+    """After each step of any history of payments, refunds and reversals, the balance of the account is the sum that
+    was paid and not given back. The second payment exceeds the limit.
     """
     number = str(next(_NEW_NUMBERS))
     history = _History(scene, number)

@@ -138,7 +138,9 @@ def test_another_amount_that_was_taken_back_is_for_a_person(
 
 
 def test_one_payment_of_the_provider_is_one_of_ours(scene: Scene) -> None:
-    """The same provider's number under another payment: unknown, for a person, never booked twice."""
+    """If the provider reports the same number for a second payment, that payment becomes unknown and waits for a
+    person, and nothing is booked twice.
+    """
     first = paid(scene, begun(scene, "ORD-1"))
     second = tell(
         scene, begun(scene, "ORD-2"), fact(P.PAYMENT_SUCCESS, 2, provider_payment_id=first.provider_payment_id)

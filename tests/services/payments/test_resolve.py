@@ -225,7 +225,7 @@ def test_sides_that_disagree_are_marked(scene: Scene) -> None:
 
 
 def test_an_order_shows_its_payments(scene: Scene) -> None:
-    """All of them, newest first, with its own history."""
+    """An order shows its payments, newest first, and its own timeline; an unknown id is refused as `not_found`."""
     payment = paid(scene)
     view = scene.payments.read_order(payment.order_id or 0)
     assert [one.id for one in view.payments] == [payment.id]
@@ -394,7 +394,9 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
 
 @pytest.mark.engines("sqlite")
 def test_a_line_of_the_evidence_is_no_number(scene: Scene, other: Callable[[str], Other]) -> None:
-    """The first person named none; the words of the statement name none for them."""
+    """If the first person's evidence text contains a number but names none, the second person can't decide with a
+    number, only without one.
+    """
     payment = unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "number 77\nis the row of the settlement")

@@ -242,7 +242,9 @@ def test_the_second_lost_start_of_an_order_is_known_too(
 
 @pytest.mark.parametrize(("number", "known"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")])
 def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number: str, known: str) -> None:
-    """By its number, with any attempt. An order whose number begins alike is begun."""
+    """A lost start of a payment is found by its order's number, whatever attempt it was. The start of an order whose
+    number only begins alike is allowed.
+    """
     context, order = scene.context, scene.order(number, 3300)
     first, second = begun_twice(scene, order)
     operations = [forget(scene, payment, journal=True) for payment in (second, first)]
