@@ -657,16 +657,19 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
     restore. Return the result, and True if an earlier call with this request id has already restored the
     backup; then this call changes nothing. Without a request id (None) the backup is restored in every call.
     """
+    from console.domain.process import interrupts
     from console.services.backup import backup
 
     clock = SystemClock()
     if request_id is not None and (earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now())):
         return earlier, True
-    result = backup.restore(settings, folder, clock)
-    with open_console(settings) as console:
-        result = backup.record_restore(console._context, result)
-    if request_id is not None:
-        backup.store_restore_result(settings, result, request_id, clock.now())
+    with ExitStack() as last_steps:
+        # A signal waits from then on: the answer that nothing was changed would be wrong.
+        result = backup.restore(settings, folder, clock, lambda: last_steps.enter_context(interrupts.defer_signals()))
+        with open_console(settings) as console:
+            result = backup.record_restore(console._context, result)
+        if request_id is not None:
+            backup.store_restore_result(settings, result, request_id, clock.now())
     return result, False
 
 

@@ -6,19 +6,23 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sqlite3
 import stat
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import text
 
+from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
+from console.services.backup.backup import restore
+from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
 from console.store.documents.documents import LARGEST_BYTES, Documents
@@ -125,6 +129,45 @@ def test_a_desk_that_knows_nothing_restores(
     assert buy(other, LOST).refused == (3, "already_purchased")
     assert buy(other, NEW).status == 0
     assert sandbox.ledger.charge_count == 3
+
+
+@GAP
+def test_a_restore_that_was_killed_loses_no_purchase(
+    terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The restoring process is killed after it has exchanged the database file. The second restore replaces a
+    database that lacks the purchase already; the file that the first one has kept says it.
+    """
+    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+    lost = buy(terminal, LOST).data["operation_id"]
+    with monkeypatch.context() as killed:
+        killed.setattr("console.app.restore_backup", _restore_until_exchanged)
+        assert other("db", "restore", str(backup)).status == 6
+    restored = other.json("db", "restore", str(backup)).data
+    assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
+    (alert,) = other.json("alerts", "list").data["alerts"]
+    assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
+    assert buy(other, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert sandbox.ledger.charge_count == 2
+
+
+def _restore_until_exchanged(settings: Settings, folder: Path, _request_id: str | None) -> NoReturn:
+    """Restore the backup until the database file is exchanged and upgraded, and end there."""
+    restore(settings, folder, SystemClock())
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_exchange_waits_for_the_end(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """From the exchange of the database file on, a restore goes on to its end and says what it did: an answer that
+    nothing was changed would be wrong."""
+    monkeypatch.setattr("console.services.backup.backup.migrate.upgrade", lambda _: signal.raise_signal(number))
+    restored = terminal.json("db", "restore", str(backup))
+    assert restored.data["restored"] is True
+    assert "database.restored" in json.dumps(terminal.json("audit", "list").data)
 
 
 @GAP

@@ -5,10 +5,11 @@ key. It contains no data of the corporation registry, because these data are pub
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.services.guarded import database_rollback, request_ids
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME, ServiceContext
+from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
@@ -38,6 +40,8 @@ from console.store.spool.spool import Spool
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail, SchemaMismatchDetail
 
+_KEPT_FILE_SUFFIX = ".before-restore-"
+"""Beginning of the suffix of a database file that a restore has replaced; its time follows."""
 _KIND_OF_SQLITE_BACKUP, _KIND_OF_SERVER_BACKUP = "sqlite", "server"
 
 
@@ -153,7 +157,9 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
             raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, archive_name)
 
 
-def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
+def restore(
+    settings: Settings, folder: Path, clock: Clock, begin_last_steps: Callable[[], object] = lambda: None
+) -> RestoreResult:
     """Check the backup in `folder` with `check_backup`, replace this desk's database with it, and return the result.
     The earlier file of an SQLite database stays under another name; a server's database must be empty. Missing and
     damaged documents are restored; the other existing documents stay. An existing spool of this desk stays, because
@@ -163,15 +169,16 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     that no program uses, or the restored database without its upgrades. A repeated restore completes the interrupted
     one. On a server whose database was already loaded, a repeated restore is refused, because the database isn't
     empty; the command `upgrade` completes the restore there. No document is missing then, because the documents are
-    restored before the database. Raises bad_backup if a file of the backup is missing or altered, if the backup is of
-    another kind of database (SQLite or server) than this desk's, or if a server's database is not empty;
-    not_our_database if a database other than that of the backup is at this desk's database address; schema_mismatch
-    if a newer program made the backup; bad_profile (other_key) if this desk has another store key; database_locked
-    (in_use) if a process has the database file open.
+    restored before the database. `begin_last_steps` is called before an SQLite file is replaced, or after a server's
+    database was loaded: from then on the caller should not break the restore off. Raises bad_backup if a file of the
+    backup is missing or altered, if the backup is of another kind of database (SQLite or server) than this desk's, or
+    if a server's database is not empty; not_our_database if a database other than that of the backup is at this
+    desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if this desk
+    has another store key; database_locked (in_use) if a process has the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
-    kept_suffix = f".before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
+    kept_suffix = f"{_KEPT_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         if database.is_server != (manifest.kind == _KIND_OF_SERVER_BACKUP):
@@ -183,8 +190,10 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             kept_path = None
             if database.file is None:
                 _load_server_dump(database, folder, settings, manifest, clock.now())
+                begin_last_steps()
             else:
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
+                begin_last_steps()
                 kept_name = database.file.resolve().name + kept_suffix
                 kept_path = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
@@ -202,8 +211,9 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     database went back to an earlier state. Return a copy of `result` with the facts of these operations (at most 100)
     in `lost_operations`; it is empty if no operation is missing.
     """
-    if result.earlier_database_file is not None:
-        _store_lost_purchases(context, result.earlier_database_file)
+    # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
+    for kept_file in _list_kept_files(context):
+        _store_lost_purchases(context, kept_file)
     if context.database.is_server:
         database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
     rollback = database_rollback.find_database_rollback(context)
@@ -216,6 +226,20 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     context.write(write_epoch_and_audit_entry)
     return replace(
         result, lost_operations=() if rollback is None else tuple(rollback.make_refusal().detail["missing"])
+    )
+
+
+def _list_kept_files(context: ServiceContext) -> list[Path]:
+    """Return the files of this database that restores have replaced, the oldest first; none for a server."""
+    database_file = context.database.file
+    if database_file is None:
+        return []
+    database_file = database_file.resolve()
+    return sorted(
+        file
+        for file in database_file.parent.glob(f"{escape(database_file.name + _KEPT_FILE_SUFFIX)}*")
+        if not file.name.endswith(SQLITE_SIDE_FILE_SUFFIXES)
+        and sqlite_copy.find_database_id(file) == context.database_id
     )
 
 
