@@ -139,6 +139,9 @@ class GlobalSearch:
         for kind, further_ids in prefix_search.find_ids_by_prefix(conn, words, max_matches).items():
             ids_by_kind.setdefault(kind, set()).update(further_ids)
         ids_by_kind.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
+        shown_id = prefix_search.parse_shown_id(words)
+        if shown_id is not None:
+            ids_by_kind.setdefault(shown_id[0], set()).add(shown_id[1])
         for kind, record_id in self._find_record_of_own_request(conn, words):
             ids_by_kind.setdefault(kind, set()).add(record_id)
         return _MatchedRecordIds(ids_by_kind, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)

@@ -1,6 +1,7 @@
 """Search for orders, payments and refunds by the beginning of a number or of a payer. Each searched column is read
 from its own index."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -20,6 +21,9 @@ _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _LARGEST_CHARACTER = "\U0010ffff"
 _DASHES_TO_HYPHEN = str.maketrans(dict.fromkeys("‐‑‒–—―−─ー", "-"))
 """Characters that a Japanese keyboard or a word processor gives for a hyphen; ー is the key beside 0."""
+_LETTERS_AND_DIGITS_PATTERN = re.compile(r"([A-Za-z]{1,8})([0-9]{3,})")
+"""A number as people type it who leave out its hyphen: `S100042`."""
+_SHOWN_REFUND_PATTERN = re.compile(r"R-?([1-9][0-9]{0,17})")
 
 
 def _make_prefix_query(kind: str, column: Column[Any], parameter_prefix: str = "id") -> Select[Any]:
@@ -41,6 +45,7 @@ _NUMBER_PREFIX_QUERIES = (
     _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.merchant_payment_id),
     _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.provider_payment_id),
     _make_prefix_query(refunds.REFUND_KIND, refund_table.c.provider_refund_key),
+    _make_prefix_query(refunds.REFUND_KIND, refund_table.c.refund_txn_id),
 )
 _IDS_BY_NUMBER_PREFIX_QUERY = union_all(*_NUMBER_PREFIX_QUERIES)
 _IDS_BY_ANY_PREFIX_QUERY = union_all(
@@ -74,19 +79,33 @@ def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object
 def list_number_spellings(text: str) -> tuple[str, ...]:
     """Return the spellings in which a typed number or key of a record may be stored, the typed one first. The others
     are made from its NFKC form, in which full-width characters are ASCII. If that form has only ASCII characters, it
-    is also returned with hyphens in place of other dashes, in capitals and in small letters.
+    is also returned with hyphens in place of other dashes, in capitals and in small letters; with a digit, also with
+    hyphens in place of spaces, without spaces, and with a hyphen between its letters and its digits.
     """
     typed = unicodedata.normalize("NFKC", text)
     hyphenated = typed.translate(_DASHES_TO_HYPHEN)
     if not hyphenated.isascii():
         return (typed,)
-    return tuple(dict.fromkeys((typed, hyphenated, hyphenated.upper(), hyphenated.lower())))
+    divided = [hyphenated]
+    if any(character.isdecimal() for character in hyphenated):
+        divided += [hyphenated.replace(" ", "-"), hyphenated.replace(" ", "")]
+    without_hyphen = _LETTERS_AND_DIGITS_PATTERN.fullmatch(divided[-1])
+    if without_hyphen is not None:
+        divided.append("-".join(without_hyphen.groups()))
+    return tuple(dict.fromkeys((typed, *(form for one in divided for form in (one, one.upper(), one.lower())))))
+
+
+def parse_shown_id(text: str) -> tuple[str, int] | None:
+    """Return the kind and the id of a refund whose number on the screens (R-17) is `text`, in any of its spellings;
+    None if `text` is no such number."""
+    match = next(filter(None, map(_SHOWN_REFUND_PATTERN.fullmatch, list_number_spellings(text))), None)
+    return None if match is None else (refunds.REFUND_KIND, int(match[1]))
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
     """True if the text is the payer of a payment, or if a spelling of the text (`list_number_spellings`) is the order
-    number of an order, our payment number, the id that the provider gave to a payment, or the idempotency key of a
-    refund. Always False for a credit check.
+    number of an order, our payment number, the id that the provider gave to a payment or refund, the idempotency key
+    of a refund, or its number on the screens. Always False for a credit check.
     """
     spellings = list_number_spellings(text)
     if isinstance(record, CreditCheck):
@@ -97,4 +116,8 @@ def is_exact_match(record: QueuedRecord, text: str) -> bool:
         return (
             record.merchant_payment_id in spellings or record.provider_payment_id in spellings or record.payer == text
         )
-    return record.provider_refund_key in spellings
+    return (
+        record.provider_refund_key in spellings
+        or record.provider_refund_id in spellings
+        or parse_shown_id(text) == (refunds.REFUND_KIND, record.id)
+    )

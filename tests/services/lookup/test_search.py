@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from console.app import Console
 from console.domain.calendar_days import JST
@@ -21,6 +21,7 @@ from console.store.database.engine import Database
 from console.store.payments import orders, payments
 from console.store.refunds import refunds
 from console.store.schema.core import operations, request_ids
+from console.store.schema.payments import refunds as refund_table
 from tests.store.credit_checks.test_joined_reads import call
 from tests.store.money_rows import NOW, asked, begun, moved, paid
 from tests.support.desks import NUMBERS
@@ -63,6 +64,7 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
     payments.change_payment(books, other, NOW, certainty="unknown")
     refund = moved(books, asked(books, payment, 1_000), RefundState.APPROVED)
     refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    books.execute(update(refund_table).values(refund_txn_id="GR-4711"))
     operation: dict[str, Any] = call(refund.id, "refund.submit", "done") | {"subject_kind": "refund"}
     books.execute(insert(operations), operation)
     operation_id = operation["id"]
@@ -81,6 +83,9 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
         "ORD-1": ("payment", payment.id),
         "０４２１７７８８": ("payment", payment.id),
         "RFD-ABC": ("refund", refund.id),
+        "GR-4711": ("refund", refund.id),
+        f"R-{refund.id}": ("refund", refund.id),
+        f"ｒー{refund.id}": ("refund", refund.id),
         operation_id: ("operation", operation_id),
     }.items():
         assert search(text).exact == exact, text

@@ -112,9 +112,11 @@ def test_it_is_one_statement(rows: Connection) -> None:
 @pytest.mark.parametrize(
     ("typed", "kinds"),
     [
-        ("ORD-1", ["order"]), ("ORD-", ["order", "order"]), ("ＯＲＤ-1", ["order"]), ("110", ["order"]),
+        ("ORD-1", ["order"]), ("ORD-", ["order", "order", "order"]), ("ＯＲＤ-1", ["order"]), ("110", ["order"]),
         ("P-1", ["payment"]), ("0421", ["payment"]), ("架空", ["payment"]), ("架空太", ["payment"]),
-        ("RFD-", ["refund"]), ("ord", ["order", "order"]), ("ｒｆｄー", ["refund"]), ("p−1", ["payment"]),
+        ("RFD-", ["refund"]), ("ord", ["order", "order", "order"]), ("ｒｆｄー", ["refund"]), ("p−1", ["payment"]),
+        ("ORD 1", ["order"]), ("ｏｒｄ　１", ["order"]), ("110 0000 0417303", ["order"]), ("ORD2026", ["order"]),
+        ("gr 7", ["refund"]), ("ＧＲ-7", ["refund"]),
         ("RD-1", []), ("ORD-11", []), ("%", []), ("P_1", []), ("架空花", []),
     ],
 )  # fmt: skip
@@ -125,9 +127,11 @@ def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[st
     ordered(rows, "ORD-1")
     other = ordered(rows, "ORD-2")
     rows.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})
+    ordered(rows, "ORD-2026-7")
     payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
     refund = moved(rows, asked(rows, payment), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    rows.execute(text("UPDATE refunds SET refund_txn_id = 'GR-77' WHERE id = :id"), {"id": refund.id})
     found = beginnings.find_ids_by_prefix(rows, typed, 10)
     assert [kind for kind in ("order", "payment", "refund") for _ in found[kind]] == kinds
 
@@ -147,4 +151,7 @@ def test_called_just_so(rows: Connection) -> None:
     assert all(beginnings.is_exact_match(payment, name) for name in ("P-1", "Ｐ-１", "pー1", "04217", "架空太郎"))
     assert not any(beginnings.is_exact_match(payment, name) for name in ("P-", "0421", "架空", ""))
     assert beginnings.is_exact_match(order, "ORD-1")
-    assert not beginnings.is_exact_match(asked(rows, payment), "P-1")
+    refund = asked(rows, payment)
+    assert not beginnings.is_exact_match(refund, "P-1")
+    assert all(beginnings.is_exact_match(refund, f"{name}{refund.id}") for name in ("R-", "ｒー", "r ", "R"))
+    assert not beginnings.is_exact_match(refund, f"R-{refund.id}0")
