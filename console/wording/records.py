@@ -54,6 +54,29 @@ def get_work_badge_key(record: ShownRecord, now: datetime) -> str:
     return f"work.{explain_record(record, now).work}"
 
 
+def list_probed_changes(before: ShownRecord, after: ShownRecord, language: str) -> dict[str, tuple[str, str]]:
+    """Return the fields that a probe has changed, by their names: the texts before and after it."""
+    old, new = _list_probed_values(before, language), _list_probed_values(after, language)
+    return {name: (text, new[name]) for name, text in old.items() if text != new[name]}
+
+
+def _list_probed_values(record: ShownRecord, language: str) -> dict[str, str]:
+    """Return the texts of the fields that a probe may change, by the name of the field."""
+    values = {
+        "state": wording.get_badge_word(get_state_badge_key(record), language),
+        "certainty": wording.get_badge_word(f"certainty.{record.certainty}", language),
+    }
+    if isinstance(record, Payment | Refund):
+        values["gateway_code"] = record.provider_state or wording.NO_VALUE
+    if isinstance(record, Payment):
+        amounts = {"amount": record.provider_minor, "refunded": record.provider_refunded_minor}
+        values |= {
+            name: wording.NO_VALUE if minor is None else wording.format_amount(minor, record.currency)
+            for name, minor in amounts.items()
+        }
+    return values
+
+
 def get_unanswered_side_key_suffix(payment: Payment) -> str:
     """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't
     reported: `no_answer` if the payment's outcome is unknown, or if two people had to decide it, otherwise

@@ -1,5 +1,6 @@
 """Payments and orders from the terminal: every command and ending, over the simulated gateways, in words too."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,17 @@ def test_probe_of_a_payment(desk: PayingTerminal) -> None:
     with desk.control.outage_during():
         assert desk.json("probe", "payment", payment).refused == (6, "provider_unreachable")
     assert desk.json("show", "payment", payment).data["version"] == before
+
+
+def test_a_probe_says_what_it_has_changed(desk: PayingTerminal) -> None:
+    """The fields with their values before and after it, or that nothing has changed, with the time."""
+    payment = str(desk.paid(ATOM_ORDER, 50_000, "atom"))
+    unchanged = desk("probe", "payment", payment)
+    assert unchanged.status == 0
+    assert re.match(rb"No change at \d\d:\d\d:\d\d\.\n", unchanged.out)
+    desk.money.move_payment("atom", ATOM_ORDER, "reversed")
+    first_line = desk("probe", "payment", payment).out.decode().partition("\n")[0]
+    assert first_line.startswith("State: Completed → Reversed")
 
 
 def test_resolve_of_a_payment(desk: PayingTerminal) -> None:

@@ -3,14 +3,17 @@
 import os
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.records import AnyRecord
-from console.cli.process.command import Command, ServiceCommand, parse_provider_id
+from console.cli.json_output.records import AnyRecord, Translate
+from console.cli.process.command import Command, ServiceCommand, parse_provider_id, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
@@ -19,6 +22,7 @@ from console.settings.private_files import is_ordinary_file
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.views.any_record import ResolveResult
+    from console.wording.records import ShownRecord
 
 # File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
 _EVIDENCE_FILE_SUFFIXES = frozenset(
@@ -29,8 +33,30 @@ _EVIDENCE_FILE_SUFFIXES = frozenset(
 )  # fmt: skip
 
 
-def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> AnyRecord:
-    return console.recovery.probe(args.kind, args.id, request_id=args.request_id)
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """A record after a probe, and the same record before it (`record_before`). The latter is None for an operation
+    without a record, and for a record that could not be read before the probe."""
+
+    record: AnyRecord
+    record_before: "ShownRecord | None"
+
+
+def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> ProbeResult:
+    record_before = None
+    if args.kind != "operation":
+        with suppress(ConsoleError):  # the probe itself raises it, and writes the refusal into the audit trail
+            record_ref = args.kind, parse_row_id(args.kind, args.id)
+            record_before = console.lookup.read_records([record_ref]).get(record_ref)
+    return ProbeResult(console.recovery.probe(args.kind, args.id, request_id=args.request_id), record_before)
+
+
+def _build_probe_json(result: ProbeResult, translate: Translate) -> cli_json.JsonObject:
+    return cli_json.build_record_json(result.record, translate)
+
+
+def _format_probe_lines(result: ProbeResult, translator: Translator) -> Lines:
+    return cli_text.format_probe_lines(result.record, result.record_before, translator)
 
 
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
@@ -78,6 +104,6 @@ def _parse_evidence(argument: str) -> str | Path:
 
 
 OUTCOME_COMMANDS: Mapping[str, Command] = {
-    "probe": ServiceCommand(_probe_record, cli_json.build_record_json, cli_text.format_probe_lines),
+    "probe": ServiceCommand(_probe_record, _build_probe_json, _format_probe_lines),
     "resolve": ServiceCommand(_resolve_record, cli_json.build_resolution_json, cli_text.format_resolution_lines),
 }

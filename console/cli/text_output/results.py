@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
+    from console.wording.records import ShownRecord
 
     AnyQueuePage = QueuePage | ChangedCompanyPage | UnmatchedNoticePage
     AnyQueueItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
@@ -56,8 +57,18 @@ def format_refetch_lines(result: "RefetchResult", translator: Translator) -> Ite
     )
 
 
-def format_probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
-    """Yield the answer of the command `probe` as text: the record after the probe."""
+def format_probe_lines(
+    record: AnyRecord, record_before: "ShownRecord | None", translator: Translator
+) -> Iterator[str]:
+    """Yield the answer of the command `probe` as text: what the probe has changed, or that it has changed nothing,
+    and the record after it. `record_before` is the record before the probe; None if it isn't known."""
+    if type(record) is type(record_before):
+        from console.wording import records as record_words
+
+        changes = record_words.list_probed_changes(
+            cast("ShownRecord", record_before), cast("ShownRecord", record), translator.language
+        )
+        yield translator("record.changed", changes=changes) if changes else translator.format_no_change()
     yield translator("cli.probed")
     yield from format_explained_record(record, translator)
 

@@ -48,6 +48,10 @@ class Translator:
 
         return wording.NO_VALUE if at is None else wording.format_short_instant(at, self._clock.now())
 
+    def format_no_change(self) -> str:
+        """Return the sentence that a probe has changed nothing, with the present time."""
+        return self("record.no_change", at=self._clock.now())
+
     def compute_age(self, at: "datetime") -> "timedelta | None":
         """Return the time that has passed since the instant `at`."""
         return compute_age(at, self._clock.now())
