@@ -62,10 +62,9 @@ def list_probed_changes(before: ShownRecord, after: ShownRecord, language: str) 
 
 def _list_probed_values(record: ShownRecord, language: str) -> dict[str, str]:
     """Return the texts of the fields that a probe may change, by the name of the field."""
-    values = {
-        "state": wording.get_badge_word(get_state_badge_key(record), language),
-        "certainty": wording.get_badge_word(f"certainty.{record.certainty}", language),
-    }
+    values = {"state": wording.get_badge_word(get_state_badge_key(record), language)}
+    if not isinstance(record, Order):
+        values["certainty"] = wording.get_badge_word(f"certainty.{record.certainty}", language)
     if isinstance(record, Payment | Refund):
         values["gateway_code"] = record.provider_state or wording.NO_VALUE
     if isinstance(record, Payment):

@@ -156,6 +156,9 @@ def test_a_probe_says_what_it_has_changed(desk: PayingTerminal) -> None:
     unchanged = desk("probe", "payment", payment)
     assert unchanged.status == 0
     assert re.match(rb"No change at \d\d:\d\d:\d\d\.\n", unchanged.out)
+    order = desk.order("S-3", 3300)
+    desk.paid("S-3")
+    assert re.match(rb"(No change at |State: )", desk("probe", "order", str(order)).out)
     desk.money.move_payment("atom", ATOM_ORDER, "reversed")
     first_line = desk("probe", "payment", payment).out.decode().partition("\n")[0]
     assert first_line.startswith("State: Completed → Reversed")

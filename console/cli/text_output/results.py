@@ -65,9 +65,8 @@ def format_probe_lines(
     if type(record) is type(record_before):
         from console.wording import records as record_words
 
-        changes = record_words.list_probed_changes(
-            cast("ShownRecord", record_before), cast("ShownRecord", record), translator.language
-        )
+        before = cast("ShownRecord", record_before)  # of the same class as the record
+        changes = record_words.list_probed_changes(before, record, translator.language)
         yield translator("record.changed", changes=changes) if changes else translator.format_no_change()
     yield translator("cli.probed")
     yield from format_explained_record(record, translator)
