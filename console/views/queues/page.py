@@ -507,8 +507,8 @@ class QueuesPage(Page):
             self.row_model.read_again()
 
     def _show_rows(self, model: PagedModel) -> None:
-        """Show the rows that `model` has read. Do nothing if the page shows the list of another model now: the current
-        row of a list must not be chosen before its own rows are read."""
+        """Show the rows that `model` has read. Do nothing if the page shows the list of another model now: the
+        current row of a list must not be chosen before its own rows are read."""
         if model is not self.row_model:
             return
         self.mark_data_read()

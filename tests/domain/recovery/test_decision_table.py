@@ -167,7 +167,8 @@ def test_who_took_it_is_named() -> None:
 
 
 def test_nobody_to_ask() -> None:
-    """A probe is excluded if the provider has no list of purchases, or if this desk has no settings of the provider."""
+    """A probe is excluded if the provider has no list of purchases, or if this desk has no settings of the
+    provider."""
     assert (
         get_choice(
             ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"

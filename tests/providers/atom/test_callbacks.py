@@ -176,7 +176,8 @@ UNSIGNED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("body", UNSIGNED.values(), ids=UNSIGNED)
 def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
-    """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is refused."""
+    """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is
+    refused."""
     assert refused(opened(body))
 
 

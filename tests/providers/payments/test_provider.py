@@ -256,7 +256,8 @@ def test_atom_asks_by_sum_and_day() -> None:
 
 
 def test_capabilities() -> None:
-    """The adapters of PayPay and Atom state their capabilities, which services use in place of the provider's name."""
+    """The adapters of PayPay and Atom state their capabilities, which services use in place of the provider's
+    name."""
     first, second = paypay("http://127.0.0.1:1").capabilities, atom("http://127.0.0.1:1").capabilities
     assert (first.keeps_idempotency_keys, second.keeps_idempotency_keys) == (True, False)
     assert (first.not_found_rule is not None, second.not_found_rule is not None) == (True, False)

@@ -164,7 +164,8 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> None:
-    """No account can replace the merchant of a database or store a first one in another name, by command or by SQL."""
+    """No account can replace the merchant of a database or store a first one in another name, by command or by
+    SQL."""
     payment = sold(place, sandbox)
     know_others(sandbox)
     with opened_as_other(place, sandbox, person) as other:

@@ -598,7 +598,8 @@ def test_killed_while_writing_leaves_no_half_file(bench: Bench, point: str) -> N
 
 
 def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
-    """The evidence pack of a refund has its order, payment and notices, nothing of another order, and masked payers."""
+    """The evidence pack of a refund has its order, payment and notices, nothing of another order, and masked
+    payers."""
     mine, theirs = (_refunded(scene, number) for number in ("ORD-MINE", "ORD-THEIRS"))
     scene.place.unguard("payments")
     scene.place.unguard("payment_events")
