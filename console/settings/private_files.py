@@ -57,6 +57,11 @@ def may_write(path: Path) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
+def is_on_read_only_system(path: Path) -> bool:
+    """Return True if the file or folder is on a file system that is mounted read-only. Return False on Windows."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
 def find_unwritable_path(sqlite_file: Path) -> Path | None:
     """Return the first path to which this process may not write, of those that SQLite needs to open the file: its
     folder, the file itself, and the files beside it. Return None if it may write to all that exist."""

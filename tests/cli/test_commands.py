@@ -321,6 +321,18 @@ def failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
     return {check["name"]: check["message"] for check in checks if not check["ok"] and check["name"] != "switches"}
 
 
+def test_doctor_names_documents_that_cannot_be_written(terminal: Terminal, tmp_path: Path) -> None:
+    """The folder and the system's reason are named, not a want of space."""
+    (tmp_path / "file").write_text("no folder")
+    folder = tmp_path / "file" / "documents"
+    checks = terminal.json("doctor", DOCUMENTS_URL=folder.as_uri()).data["checks"]
+    (check,) = (check for check in checks if check["name"] == "documents")
+    assert check["ok"] is False
+    assert str(folder) in check["message"]
+    assert "Not a directory" in check["message"]
+    assert "permissions" in check["next"]
+
+
 def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
     """The doctor reports a store key that differs from the other desks' one, before a purchase refuses it."""
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0

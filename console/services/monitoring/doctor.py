@@ -203,6 +203,8 @@ class HealthCheckService:
             return f"error.bad_profile.{problem}", next_step
         if is_about_spool:
             return "doctor.spool.bad", next_step
+        if error.code == ErrorCode.STORAGE_FULL and name == "documents":
+            return "doctor.documents.unwritable", "error.storage_full.next"
         has_no_room = error.code == ErrorCode.STORAGE_FULL and name in _CHECKS_THAT_NEED_DATABASE
         if has_no_room or (error.code in _DATABASE_ERROR_CODES and name != "database"):
             return "doctor.unseen.bad", "doctor.unseen.next"
