@@ -260,6 +260,8 @@ def test_what_was_written_in_a_dialog_outlives_the_process(
     (bar,) = home_bars(again)
     assert again.opening.context.translate(f"draft.kind.{name}") in bar.accessibleName()
     assert bar.button is not None
+    assert bar.button.accessibleDescription() in bar.accessibleName()
+    assert bar.button.accessibleDescription() != ""
     bar.button.click()
     assert again.frame.current_route == make_route(incident)
     dialog = open_dialog(again, incident)

@@ -48,6 +48,7 @@ class DraftBarList(QObject):
         discard_button = KeyButton(translate("draft.discard"), kind="inline")
         for button, act in ((continue_button, self._continue_draft), (discard_button, self._discard_draft)):
             button.setProperty("draft", draft.name)
+            button.setAccessibleDescription(sentence)  # each draft has two buttons with these names
             button.clicked.connect(act)
         return NotificationBar(
             translate("home.unfinished"),
