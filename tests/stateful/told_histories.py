@@ -16,8 +16,9 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy.exc import IntegrityError
 
+from console.domain.errors import ConsoleError
 from console.domain.explanations.records import explain_record
-from console.domain.money import get_minor_digits
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY, Money, get_minor_digits
 from console.domain.payments.records import OrderState, Payment, RefundRequest
 from console.domain.payments.states import PaymentState
 from console.domain.records import PurchaseRequest
@@ -39,6 +40,7 @@ from tests.stateful.told_places import (
 )
 from tests.stateful.told_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
 from tests.support.choice_stage import Stage
+from tests.support.ledger_refunds import Entry
 from tests.support.payment_desks import BANK_KEY, signed
 
 HAPPENED = frozenset(
@@ -68,6 +70,9 @@ def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
         return f"{advised}: the only approver of this desk has proposed it"
     if reasons == {"reason.role", "reason.refund_own"} or reasons == {"reason.refund_own"}:
         return f"{advised}: the only approver of this desk has requested it"
+    may_act = set(view.explanation.roles_that_may_act)
+    if not any(person.roles & may_act for person in stage.console.people.list_people()):
+        return f"{advised}: nobody has the role"
     refused = {action.action: action.reason for action in view.actions}
     raise AssertionError(f"nobody can {advised} {kind} {record_id}: {refused}, {view.explanation}")
 
@@ -88,10 +93,15 @@ def _buy(stage: Stage, person: str, _kind: str, view: Any) -> str:
     return str(stage.by(person, lambda: stage.ending(lambda: stage.console.credit_checks.purchase(request))))
 
 
-def _approve(stage: Stage, _person: str, _kind: str, view: Any) -> str:
+def _reject(stage: Stage, person: str, _kind: str, view: Any) -> str:
+    reject = stage.console.refunds.reject
+    return str(stage.by(person, lambda: stage.ending(lambda: reject(view.record.id, "no"))))
+
+
+def _approve(stage: Stage, person: str, _kind: str, view: Any) -> str:
     """An approval asks the provider first; only its fresh answer may refuse what the page offered."""
     refund_id = view.record.id
-    ended = str(stage.by("lead-b", lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
+    ended = str(stage.by(person, lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
     is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
 
@@ -104,6 +114,7 @@ _FOLLOWED: dict[str, Callable[[Stage, str, str, Any], str]] = {
     "resolve": _resolve,
     "purchase": _buy,
     "approve": _approve,
+    "reject": _reject,
 }
 
 
@@ -136,13 +147,17 @@ class History:
     def _switch(self, scope: str, is_on: bool) -> str:
         """Somebody sets a read-only switch. What is told of the next steps changes with it; no row does."""
         before = told_places.stored_rows(self.stage, self.told)
-        with self.stage.console.acting_as("lead-b"):
-            self.stage.console.read_only_switches.set_switch(scope, is_on, "incident")
+        try:
+            with self.stage.console.acting_as("lead-b"):
+                self.stage.console.read_only_switches.set_switch(scope, is_on, "incident")
+        except ConsoleError as error:
+            return str(error.code)
         assert told_places.stored_rows(self.stage, self.told) == before
         return f"{scope} {'on' if is_on else 'off'}"
 
     def end(self) -> dict[Ref, Words]:
         """Read-only switches are ended, and the clock is put right. Return what each record is told as."""
+        self.stage.restore_surroundings()
         for switch in self.stage.console.read_only_switches.list_switches():
             if switch.is_on:
                 self._switch(switch.scope, is_on=False)
@@ -254,6 +269,61 @@ class PaymentHistory(History):
         """The due task that raises and resolves alerts."""
         with act_as(WORKER):
             return f"{AlertRuleEvaluator(self.stage.context).update_alerts()} alerts"
+
+    def _refund_elsewhere(self, minor: int) -> str:
+        """Somebody refunds a part of the payment in the provider's own pages."""
+        if self.payment.currency not in MINOR_DIGITS_BY_CURRENCY:
+            return "no currency of ours"
+        self.stage.ledger.entries.append(
+            Entry(
+                f"elsewhere-{next(_event_numbers)}",
+                f"elsewhere-{next(_event_numbers)}",
+                f"T-{self.payment.merchant_payment_id}",
+                Money(minor, self.payment.currency),
+                "done",
+            )
+        )
+        return str(minor)
+
+    def _refund_ends(self, standing: str) -> str:
+        """The provider ends the refunds of this payment that it has accepted."""
+        number = f"T-{self.payment.merchant_payment_id}"
+        mine = [one for one in self.stage.ledger.entries if one.payment == number and one.standing == "accepted"]
+        for entry in mine:
+            entry.standing = standing  # type: ignore[assignment]  # one of its words
+        return f"{len(mine)} {standing}"
+
+    def _outage(self, is_out: bool) -> str:
+        """No provider of payments can be read, or all can again."""
+        self.stage.ledger.readable = not is_out
+        return str(is_out)
+
+    def _hide_refunds(self, is_hidden: bool) -> str:
+        """The provider finds none of its refunds, or finds them again."""
+        self.stage.ledger.hides_refunds = is_hidden
+        return str(is_hidden)
+
+    def _tasks(self) -> str:
+        """A worker runs every task."""
+        try:
+            self.stage.console.scheduler.run_all()
+        except ConsoleError as error:
+            return str(error.code)
+        return "run"
+
+    def _roles(self, person: str, roles: tuple[str, ...]) -> str:
+        """A person gets other roles, or is disabled."""
+        self.stage.set_roles(person, roles)
+        return f"{person} {','.join(roles) or 'disabled'}"
+
+    def _limit(self, name: str, value: int) -> str:
+        self.stage.set_limit(name, self.payment.currency, value)
+        return name
+
+    def _refund_period(self, is_over: bool) -> str:
+        """The provider refunds payments of this age no more, or does again."""
+        self.stage.ledger.is_period_over = is_over
+        return str(is_over)
 
     def _probe(self) -> str:
         return self.stage.does("op-a", "payment", self.payment, "probe")

@@ -95,6 +95,7 @@ _TABLES = {
     "payment": "payments",
     "refund": "refunds",
 }
+_QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 _file_numbers = count(1)
 _RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result", "bulk.result.done.probe"))
 
@@ -429,7 +430,7 @@ def _check_head(line: str, view: Any, language: str) -> None:
     assert line == " / ".join(wording.get_badge_word(key, language) for key in badges), view.explanation
 
 
-# Queues, alerts, bulk results as CSV
+# Queues and their CSV, alerts, bulk results as CSV
 
 
 def check_lists(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
@@ -441,13 +442,14 @@ def check_lists(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
         present = {ref: words_of(explain_record(row, now)) for ref, row in rows.items()}
         check_told(stage, [Told(*ref) for ref in told if present[ref] != told[ref]])
         _check_queues(stage, present, rows)
+        _check_exported_queues(stage, rows, now)
         _check_alerts(stage, present)
     _check_bulk(stage, present)
 
 
 def _check_queues(stage: Stage, told: Mapping[Ref, Words], rows: Mapping[Ref, Any]) -> None:
     queued: dict[str, set[Ref]] = {}
-    for name in ("pending", "error", "incomplete", "unknown", "review", "refunds"):
+    for name in _QUEUES:
         items = stage.console.recovery.read_queue(name, 1_000).items
         queued[name] = {(_KINDS[type(item.record)], item.record.id) for item in items}
         for item in items:
@@ -457,6 +459,22 @@ def _check_queues(stage: Stage, told: Mapping[Ref, Words], rows: Mapping[Ref, An
     for ref, row in rows.items():
         if getattr(row, "certainty", None) is Certainty.UNKNOWN:
             assert ref in queued["unknown"], ref
+
+
+def _check_exported_queues(stage: Stage, rows: Mapping[Ref, Any], now: datetime) -> None:
+    """The file of a queue has the badges of each record's row."""
+    titles = [wording.translate(f"column.{name}", "en") for name in ("state", "certainty", "work")]
+    for name in _QUEUES:
+        request = ExportRequest(ListName.QUEUE, name)
+        with stage.console.acting_as("op-a"):
+            table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.context.now))
+            lines = [line for page in table.read_pages() for line in page]
+        read_cells = {column.title: column.read_cell for column in table.columns}
+        for line in lines:
+            row = rows.get((_KINDS[type(line.record)], line.record.id))
+            if row is not None:
+                words = [wording.get_badge_word(key, "en") for key in case_words.get_badge_keys(row, now)]
+                assert [read_cells[title](line) for title in titles] == words, (name, row)
 
 
 def _check_alerts(stage: Stage, told: Mapping[Ref, Words]) -> None:

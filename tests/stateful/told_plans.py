@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
+from console.domain.payments.limits import LIMIT_NAMES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState
@@ -103,6 +105,15 @@ PAYMENT_ACTS = st.one_of(
     _act("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
     _act("notice", *_NOTICES),
     _act("watch"),
+    _act("refund_elsewhere", _AMOUNTS),
+    _act("refund_ends", st.sampled_from(("done", "done", "void"))),
+    _act("outage", st.sampled_from((True, False))),
+    _act("hide_refunds", st.sampled_from((True, False))),
+    _act("tasks"),
+    _act("roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
+    _act("roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))),
+    _act("limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
+    _act("refund_period", st.sampled_from((True, False))),
     _act("clock", _JUMPS_MINUTES),
     _act("switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))),
 )
@@ -132,7 +143,7 @@ PAYMENT_PLANS = st.builds(
     st.sampled_from((*[PaymentState.COMPLETED] * 10, *PaymentState)),
     st.sampled_from((ProviderStatement.PAID, ProviderStatement.NOTHING, *ProviderStatement)),
     st.booleans(),
-    st.sampled_from(("paypay", "paypay", "paypay", "bank")),
+    st.sampled_from(("paypay", "paypay", "paypay", "bank", "atom")),
     st.lists(PAYMENT_ACTS, min_size=1, max_size=5),
     _CURRENCIES,
     st.sampled_from((True, True, True, False)),

@@ -2,7 +2,7 @@
 statements. Tests compare the decision table with the results of the services on these records.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -20,7 +20,10 @@ from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
 from console.domain.recovery.records import DecisionChoice, ProviderStatement
+from console.providers.payments.provider import PaymentCapabilities
 from console.settings.settings import Settings
+from console.store.access import operators
+from console.store.access.operators import StoredPerson
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 from tests.support.bulk_stage import numbers
@@ -64,9 +67,13 @@ class ConfiguredReader(LedgerReader):
 
     says: dict[str, ProviderStatement] = field(default_factory=dict)
 
+    @property
+    def capabilities(self) -> PaymentCapabilities:
+        return replace(super().capabilities, lists_refunds_with_payment=self.keeps_keys)
+
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         told = self.says.get(question.merchant_payment_id, ProviderStatement.NOTHING)
-        if told is ProviderStatement.NOTHING:
+        if told is ProviderStatement.NOTHING or not self.ledger.readable:
             return UNREADABLE
         if told is ProviderStatement.NOT_FOUND:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
@@ -79,6 +86,7 @@ class ConfiguredReader(LedgerReader):
             state,
             told is not ProviderStatement.WAITING,
             question.amount or Money(MINOR, "JPY"),  # a provider has no currency of a row that another program wrote
+            refunds=self.report_refunds(f"T-{number}") if told is ProviderStatement.PAID else (),
         )
         if told is ProviderStatement.OTHER_AMOUNT:
             report = replace(report, amount=Money(MINOR - 1, "JPY"))
@@ -109,6 +117,7 @@ class Stage:
         self.console: Console = open_console(settings, self.clock, self.vendor, open_payment_adapter=self._provider)
         self.context, self._next, self._numbers = self.console._context, count(1), iter(numbers(2_000))
         self.answers: list[Any] = []
+        self._first_limits: list[tuple[Any, ...]] = []
         for person in TEAM:
             self.console.people.add_person(person)
 
@@ -207,6 +216,39 @@ class Stage:
             with self.console.acting_as("lead-b"):
                 ending(lambda: self.console.refunds.approve(asked.id))
         return self.console.refunds.read_refund(asked.id).record
+
+    # Surroundings
+
+    def set_roles(self, name: str, roles: Iterable[str]) -> None:
+        """Give the person other roles; without a role the person is disabled."""
+        may_buy = next(person.may_buy for person in TEAM if person.name == name)
+        person = StoredPerson(Person(name, frozenset(roles), may_buy), not roles, False)
+        self.context.database.write(lambda tx: operators.save_person(tx.conn, person, self.context.now()))
+
+    def set_limit(self, name: str, currency: str, value: int) -> None:
+        """Set a limit of refunds in this currency, past its two administrators."""
+        with self.context.database.read() as conn:
+            stored = conn.exec_driver_sql("SELECT name, currency, value FROM limits").all()
+        self._first_limits = self._first_limits or [tuple(row) for row in stored]
+        self._write_limits([(name, currency, value)])
+
+    def _write_limits(self, rows: Sequence[tuple[Any, ...]], *, are_all: bool = False) -> None:
+        def write(tx: Transaction) -> None:
+            if are_all:
+                tx.conn.exec_driver_sql("DELETE FROM limits")
+            for row in rows:
+                tx.conn.exec_driver_sql("REPLACE INTO limits (name, currency, value) VALUES (?, ?, ?)", row)
+
+        self.context.database.write(write)
+
+    def restore_surroundings(self) -> None:
+        """Give everybody the first roles, the limits their first values, and let the providers answer again."""
+        for person in TEAM:
+            self.set_roles(person.name, sorted(person.roles))
+        if self._first_limits:
+            self._write_limits(self._first_limits, are_all=True)
+        ledger = self.ledger
+        ledger.readable, ledger.hides_refunds, ledger.is_period_over = True, False, False
 
     # People
 

@@ -5,6 +5,7 @@ refund.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from console.domain.money import Money
@@ -58,6 +59,10 @@ class RefundLedger:
 
     behaviour: Behaviour = "accepts"
     readable: bool = True
+    hides_refunds: bool = False
+    """The provider finds no refund for now, also none that it has accepted."""
+    is_period_over: bool = False
+    """The provider refunds none of its payments any more, because they were paid too long ago."""
     witness: Callable[[RefundInstruction], None] = lambda _order: None
     before: Callable[[], None] = lambda: None
     during: Callable[[], None] = lambda: None
@@ -119,7 +124,7 @@ class LedgerReader:
         self.ledger.outside()
         if not self.ledger.readable:
             return UNREADABLE
-        found = self.ledger.of(instruction.key)
+        found = [] if self.ledger.hides_refunds else self.ledger.of(instruction.key)
         if not found:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         return _answer(found[0])
@@ -128,8 +133,6 @@ class LedgerReader:
         self.ledger.outside()
         if not self.ledger.readable:
             return UNREADABLE
-        mine = [one for one in self.ledger.entries if one.payment == question.provider_payment_id]
-        refunds = tuple(report_of(one) for one in mine) if self.keeps_keys else ()
         report = PaymentReport(
             question.merchant_payment_id,
             question.provider_payment_id,
@@ -137,12 +140,18 @@ class LedgerReader:
             PaymentState.PAYMENT_SUCCESS,
             is_final=True,
             amount=question.amount,
-            refunds=refunds,
+            refunds=self.report_refunds(question.provider_payment_id),
         )
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report)
 
-    def find_refund_deadline(self, _paid_at: object) -> None:
-        return None
+    def report_refunds(self, provider_payment_id: str | None) -> tuple[RefundReport, ...]:
+        """Return the refunds that the provider states in a payment's details: `atom` states none."""
+        if not self.keeps_keys or self.ledger.hides_refunds:
+            return ()
+        return tuple(report_of(one) for one in self.ledger.entries if one.payment == provider_payment_id)
+
+    def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
+        return paid_at - timedelta(days=1) if self.ledger.is_period_over else None
 
     def find_cancel_deadline(self, _paid_at: object) -> None:
         return None
