@@ -216,7 +216,7 @@ def open_switch(person: Person, _incident: Incident) -> DialogFrame:
 
 
 def open_bulk_note(person: Person, _incident: Incident) -> DialogFrame:
-    request = BulkRequest(BulkAction.NOTE, 2, lambda _services: ())
+    request = BulkRequest(BulkAction.NOTE, lambda _services: (), 2)
     return BulkDialog(person.opening.context, person.window, request)
 
 
@@ -237,7 +237,7 @@ OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable
 
 def typed_text(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
     """The input of a dialog into which people write a sentence."""
-    edits = [*dialog.findChildren(QPlainTextEdit), *dialog.findChildren(QLineEdit)]
+    edits: list[QPlainTextEdit | QLineEdit] = [*dialog.findChildren(QPlainTextEdit), *dialog.findChildren(QLineEdit)]
     return next(edit for edit in edits if edit.isVisible())
 
 
