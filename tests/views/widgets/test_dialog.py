@@ -46,12 +46,15 @@ def test_escape_cancels(qtbot: QtBot) -> None:
 
 
 def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
-    """A dialog has a least height; its only bar isn't stretched to it."""
+    """Its only bar isn't stretched, and there is as much space below the bar as above it."""
     _, dialog, _, _ = opened(qtbot)
     bar = NotificationBar("", "Nothing was sent.")
     dialog.show_content(bar)
     qtbot.waitUntil(bar.isVisible)
     assert bar.height() == bar.minimumHeight()
+    content = bar.parentWidget()
+    assert content is not None
+    qtbot.waitUntil(lambda: content.height() - bar.geometry().bottom() - 1 == bar.y())
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)

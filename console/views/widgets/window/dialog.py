@@ -50,7 +50,7 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from console.views.widgets.window.overlay import OverlayLayer
 
 _DIALOG_MARGIN_PX = 20
-_MIN_CONTENT_HEIGHT_PX = 96
+_MIN_CONTENT_HEIGHT_PX = 96  # of a content that scrolls
 _DEFAULT_OUTCOME_TONE: Tone = "text"
 _INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 
@@ -233,7 +233,7 @@ class DialogFrame(QDialog):
             else parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height
         )
         content_height = self._inner_areas.fit(compute_content_height, available_height)
-        self._scroll_area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, available_height)))
+        self._scroll_area.setFixedHeight(min(content_height, max(_MIN_CONTENT_HEIGHT_PX, available_height)))
         dialog_layout.activate()
         self._resize_in_place(frame_height + self._scroll_area.height())
 
