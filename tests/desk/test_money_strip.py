@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication
 
 from console.app import Console
@@ -10,6 +11,7 @@ from console.views.money.base_page import MoneyPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.runtime.routes import OrderRoute, PaymentRoute, RefundRoute
+from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.formats import format_instant
 from tests.desk.conftest import Sit
@@ -58,6 +60,22 @@ def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Conso
     person.rest()
     refund_page.money_panel.part_buttons["paid"].click()
     assert person.page(PaymentPage).id == payment.id
+
+
+def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
+    sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """In a narrow window, the facts stand below the tabs, and begin where the title of the page begins."""
+    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    person = sit()
+    person.window.resize(1000, 720)
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    title, page_margin = page.facts_panel.findChildren(TextLabel)[0], tokens().px("spacing", "page_margin")
+    assert page.facts_panel.y() > page.tabs.y()
+    assert title.mapTo(page, QPoint()).x() == page.money_panel.mapTo(page, QPoint()).x() + page_margin
 
 
 def test_the_newest_note_stands_beside_the_facts(sit: Sit, console: Console, sandbox: Sandbox) -> None:

@@ -31,6 +31,8 @@ from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
 _MIN_WIDTH_WITH_FACTS_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
+_FACTS_MARGIN_PX = 16  # px, left and right of the facts beside the tabs
+_FACTS_EDGE_PX = 1  # px, the line left of the facts
 MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
@@ -153,7 +155,7 @@ class MoneyPage(RecordPage[MoneyView]):
         content = Surface(is_raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap_px=8)
         note_blocks = (self._make_note_block(notes[-1], len(notes)),) if notes else ()
-        content.setLayout(make_column(block, *note_blocks, None, gap_px=16, margins=(16, 12, 16, 12)))
+        content.setLayout(make_column(block, *note_blocks, None, gap_px=16))
         self.facts_panel.setWidget(content)
         self._place_facts()
 
@@ -207,8 +209,14 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def _place_facts(self) -> None:
         """Place the panel with the facts beside the tabs; in a narrow page below them, where the panel is as high as
-        its facts need."""
-        if self.width() >= _MIN_WIDTH_WITH_FACTS_PANEL_PX * current_appearance().scale:
+        its facts need and begins at the margin of the page."""
+        content = self.facts_panel.widget()
+        is_beside = self.width() >= _MIN_WIDTH_WITH_FACTS_PANEL_PX * current_appearance().scale
+        content_layout = content.layout() if content is not None else None
+        if content_layout is not None:
+            margin = _FACTS_MARGIN_PX if is_beside else tokens().px("spacing", "page_margin") - _FACTS_EDGE_PX
+            content_layout.setContentsMargins(margin, 12, margin, 12)
+        if is_beside:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
             self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
             self.facts_panel.setMinimumHeight(0)
@@ -216,7 +224,6 @@ class MoneyPage(RecordPage[MoneyView]):
         self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.TopToBottom)
         self.facts_panel.setMinimumWidth(0)
         self.facts_panel.setMaximumWidth(UNLIMITED_WIDTH_PX)
-        content = self.facts_panel.widget()
         if content is not None:
             self.facts_panel.setMinimumHeight(content.sizeHint().height())
 
