@@ -116,7 +116,7 @@ def test_the_panel_names_who_has_taken_the_record(sit: Sit, seats: Seats, consol
     ):
         person.frame.show_route(route)
         page = person.page(MoneyPage)
-        wait_for_taker(person, page, "Nobody")
+        wait_for_taker(person, page, "No one")
         take = console.recovery.take(kind, route.id)
         page.refresh("taken")
         wait_for_taker(person, page, f"op-a until {format_instant(take.until, 'clock')}")
