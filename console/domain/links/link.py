@@ -14,7 +14,9 @@ RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 QUEUE_NAMES = (
     "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
 )  # fmt: skip
-LINKED_SCREENS = ("home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides")
+LINKED_SCREENS = (
+    "home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides", "admin",
+)  # fmt: skip
 _TARGET_PATTERN_BY_KIND = {
     "record": re.compile(rf"({'|'.join(RECORD_KINDS)})/([1-9][0-9]{{0,17}})"),
     "operation": re.compile(r"()([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),

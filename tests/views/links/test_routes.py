@@ -3,6 +3,7 @@
 import pytest
 
 from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, Link
+from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY
 from console.views.links.routes import convert_link_to_route, find_link_to_route
 from console.views.runtime.routes import LookupRoute, PdfRoute, Route, make_route_to_record
 
@@ -19,6 +20,15 @@ def test_there_and_back(link: Link) -> None:
     route = convert_link_to_route(link)
     assert find_link_to_route(route) == link
     assert not getattr(route, "opens_purchase", False)
+
+
+@pytest.mark.parametrize("place", sorted(set(ROUTE_BY_SIDEBAR_KEY) - {"training"}))
+def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
+    """A training has its own data folder, which no colleague can open."""
+    route = ROUTE_BY_SIDEBAR_KEY[place]
+    link = find_link_to_route(route)
+    assert link is not None
+    assert convert_link_to_route(link) == route
 
 
 @pytest.mark.parametrize(
