@@ -162,7 +162,7 @@ def test_a_whole_profile(tmp_path: Path) -> None:
     ("atom.refund_status_url", "https://atom.example/決済"),
 ])  # fmt: skip
 def test_a_bad_value_names_its_key(tmp_path: Path, key: str, value: str) -> None:
-    """Refused with key and file, never with the value."""
+    """A wrong value in the profile is refused with its key and file; the message doesn't contain the value."""
     section, _, name = key.partition(".")
     with pytest.raises(ConsoleError) as caught:
         settings(tmp_path, f'[{section}]\n{name} = "{value}"\n')

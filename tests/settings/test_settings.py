@@ -185,7 +185,7 @@ def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: 
     ],
 )
 def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Path, section: str, url: str) -> None:
-    """Of every environment, and this machine."""
+    """The profile may name the provider's hosts of every environment, and this machine."""
     (tmp_path / "profile.toml").write_text(f'[{section}]\nurl = "{url}"\n')
     assert Settings.load(env).get_provider_url(section) is not None
 
@@ -300,7 +300,7 @@ def test_a_bad_value_names_its_variable_and_not_itself(env: dict[str, str], vari
 
 
 def test_what_is_no_redis_is_not_told_to_be_https(env: dict[str, str]) -> None:
-    """Its own problem, with a sentence about Redis."""
+    """A wrong Redis address is refused with a problem of its own, whose sentence is about Redis."""
     assert refusal(env | {"CONSOLE_REDIS_URL": "127.0.0.1:6379"})["problem"] == "redis_form"
 
 
@@ -317,7 +317,7 @@ def test_what_is_no_redis_is_not_told_to_be_https(env: dict[str, str]) -> None:
     ],
 )
 def test_where_redis_may_be(env: dict[str, str], url: str) -> None:
-    """On this machine in any way, elsewhere with TLS."""
+    """A Redis address may be on this machine with or without TLS, and elsewhere with TLS."""
     assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
 
 
@@ -344,7 +344,7 @@ def test_good_values(env: dict[str, str]) -> None:
 
 
 def test_which_clients_exist(env: dict[str, str]) -> None:
-    """Unset: any well-formed id. Set: those alone, and never an id of another form."""
+    """Without the setting CLIENTS every well-formed client id is accepted; with it only the listed ids are."""
     any_client = Settings.load(env)
     assert any_client.is_accepted_client("7")
     assert not any(map(any_client.is_accepted_client, ["0", "07", "", "1" * 19, "１", "7\n", "7 "]))
@@ -478,7 +478,7 @@ PROVIDER_URLS = [
 
 @pytest.mark.parametrize(("text", "origin"), PROVIDER_URLS)
 def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> None:
-    """https anywhere, http on this machine alone; an origin and nothing else."""
+    """A provider's URL must have https, or http on this machine, and must be an origin without a path."""
     given = env | {"CONSOLE_ALARMBOX_URL": text}
     if origin is None:
         assert refusal(given)["variable"] == "CONSOLE_ALARMBOX_URL"
@@ -487,7 +487,7 @@ def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> No
 
 
 def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> None:
-    """Neither a URL nor credentials: disabled."""
+    """A provider is disabled without a URL and credentials, and enabled with either."""
     without = load_settings(env, find_keyring=lambda: None)
     assert not any(map(without.is_enabled, ("alarmbox", "paypay", "atom")))
     secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}

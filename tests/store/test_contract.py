@@ -143,7 +143,9 @@ def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
 
 
 def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Place) -> None:
-    """Letter by letter, by record and by operation, oldest first; dated by the clock of the database."""
+    """Evidence is stored exactly as written, listed by record and by operation, oldest first, with the time of the
+    database's clock.
+    """
     here, there = databases
     who, operation = place.named("op-a"), str(uuid.uuid4())
 

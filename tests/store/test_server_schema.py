@@ -62,7 +62,9 @@ def _without_password(grant: str) -> str:
 
 
 def test_it_is_like_a_migrated_one(sql_server: SqlServer) -> None:
-    """In schema, rights and rows, except for the id of the database. An upgrade changes nothing but its lock."""
+    """A database copied from a description has the same schema, rights and rows as a migrated one, except for the
+    database's id. An upgrade changes only its lock.
+    """
     if not sql_server.is_mariadb:
         pytest.skip("on MySQL each database is migrated")
     with sql_server.database() as owner, sql_server.database() as other:

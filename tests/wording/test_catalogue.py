@@ -294,7 +294,7 @@ def test_every_outcome_class_has_words() -> None:
     ],
 )
 def test_ages(age: timedelta, ja: str, en: str) -> None:
-    """A number and a unit; hours up to two days."""
+    """An age has a number and a unit, and is given in hours up to two days."""
     assert (wording.format_age(age, "ja"), wording.format_age(age, "en")) == (ja, en)
 
 
@@ -354,7 +354,9 @@ def test_the_time_of_another_day_in_a_narrow_place() -> None:
     ],
 )
 def test_amounts(minor: int, currency: str, text: str) -> None:
-    """Whole minor units, no float on the way, Indian grouping for rupees, a true minus."""
+    """An amount is formatted from whole minor units without a float, with Indian grouping for rupees and a true minus
+    sign.
+    """
     assert wording.format_amount(minor, currency) == text
 
 

@@ -98,7 +98,9 @@ def test_codes_stand_beside_their_words_in_the_raw_answers() -> None:
 
 
 def test_a_state_is_written_alike_wherever_it_stands() -> None:
-    """In English with its capital, ours and a provider's: `Actual: Failed. Expected: Completed`."""
+    """In English every state, ours or a provider's, begins with a capital letter, as in `Actual: Failed. Expected:
+    Completed`.
+    """
     prefixes = ("state.", "provider_state.", "history_state.", "finding.bought", "finding.not_bought")
     words = {key: text for key, text in wording.read_sentences("en").items() if key.startswith(prefixes)}
     assert len(words) > 50
@@ -107,7 +109,9 @@ def test_a_state_is_written_alike_wherever_it_stands() -> None:
 
 @pytest.mark.parametrize("type", PAYMENT_STATE_BY_NOTICE_TYPE)
 def test_each_type_of_a_signed_notice_has_words(type: str) -> None:
-    """The queue of unmatched notices, its file and the timelines name it."""
+    """Each type of a signed notice has a word in both languages, used by the queue of unmatched notices, its file and
+    the timelines.
+    """
     assert [raw_parts(format_notice_type("bank", type, language)) for language in LANGUAGES] == [[], []]
 
 
@@ -151,7 +155,7 @@ def test_only_words_of_one_kind_are_translated() -> None:
 
 
 def test_the_other_value_tells_the_currency() -> None:
-    """An alert that stored the currency on one side only."""
+    """If an alert stores the currency on one side only, the amount of the other side is formatted with it."""
     assert wording.format_finding("completed 251000", "en", "COMPLETED 249900 INR") == "Completed ₹2,510.00"
 
 
@@ -221,7 +225,7 @@ def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, la
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CODES)
 def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
-    """With amounts in the currency of the record."""
+    """The sentence of each error has no raw fact, and its amounts have the currency of the record."""
     detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}
     text = wording.format_error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)
     assert [part for part in raw_parts(text) if part != "request_id"] == [], text
@@ -230,7 +234,7 @@ def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("reason", [*WorkReason, "A", "B", "C", "task_late", "provider_away", "undelivered_answer"])
 def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
-    """Alerts, queues and cases name them."""
+    """Each rule and reason that alerts, queues and cases show has a word in both languages."""
     key = wording.find_alert_rule_sentence_key(reason)
     assert key is not None
     assert raw_parts(wording.translate(key, language)) == []

@@ -65,7 +65,7 @@ def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
 
 @pytest.mark.parametrize("column", ["japanese", "code", "key"])
 def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
-    """No two terms share a Japanese word, a name in the code or a text on screen."""
+    """Each Japanese word, name in the code and text on screen belongs to one term of the glossary only."""
     values = [value for term in terms() if (value := getattr(term, column)) != NOTHING]
     assert sorted({value for value in values if values.count(value) > 1}) == []
 

@@ -78,7 +78,9 @@ def test_no_sentence_has_a_forbidden_word(word: str) -> None:
 
 
 def test_a_space_stands_between_japanese_and_latin_letters() -> None:
-    """One rule everywhere: PDF を取得, 24 時間, 8 回中 3 回目; no space beside Japanese punctuation."""
+    """A Japanese text has a space between Japanese and Latin letters or digits (PDF を取得, 24 時間), and none beside
+    Japanese punctuation.
+    """
     touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9]")
     spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTER_RANGES}] [{JAPANESE_LETTER_RANGES}]")
     for key, text in WORDS.items():

@@ -15,7 +15,7 @@ QUOTED = re.compile(r"「([^」\s][^」]*)」")
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
 def test_each_quoted_name_stands_on_a_screen(guide: Path) -> None:
-    """「…」 quotes a text of `resources/words/ja.json` to the letter."""
+    """Each text in 「…」 of the Japanese guide is exactly a text of `resources/words/ja.json`."""
     quoted = QUOTED.findall(guide.read_text("utf-8"))
     assert len(quoted) > 20
     assert [name for name in quoted if name not in set(read_sentences("ja").values())] == []

@@ -137,7 +137,7 @@ def test_every_error_code_has_words_and_is_raised() -> None:
 
 
 def test_every_reason_of_work_has_words() -> None:
-    """The enumeration and the family `work.reason` name the same reasons."""
+    """The enumeration WorkReason and the keys `work.reason.…` have the same reasons."""
     assert {f"work.reason.{reason}" for reason in WorkReason} == {
         key for key in WORDS if key.startswith("work.reason.")
     }

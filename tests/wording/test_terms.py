@@ -37,7 +37,7 @@ def test_a_word_has_one_meaning_and_a_meaning_one_word(language: Language) -> No
 
 
 def test_a_word_is_found_where_it_stands() -> None:
-    """An English word from its beginning, also as a plural; a Japanese one anywhere."""
+    """An English term is found at the beginning of a word, also as a plural, and a Japanese term at any place."""
     english = {term.name: term for term in list_terms("en")}
     japanese = {term.name: term for term in list_terms("ja")}
     assert is_term_in_text(english["refund"], "Three refunds wait", "en")

@@ -40,7 +40,7 @@ class Hand:
 
 
 def test_an_allowance_is_spent_and_fills_again() -> None:
-    """Only one household's, and with time."""
+    """The allowance of refusals is counted for each address separately, and fills again with time."""
     clock = Hand()
     kept = RefusalTokenBuckets(clock)
     for n in range(int(REFUSALS_PER_FULL_BUCKET)):

@@ -274,7 +274,7 @@ def test_the_largest_household_gives_way() -> None:
 
 
 def test_the_desk_is_told_where_to_listen(tmp_path: Path) -> None:
-    """Every option of the environment arrives."""
+    """Every receiver setting of the environment is read."""
     told = environment(
         tmp_path,
         "http://127.0.0.1:9",

@@ -82,7 +82,9 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
 
 @MEANT
 def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    """The code of an error of ours, and the number of the database's error behind it, without any text."""
+    """A log line of an exception has our error code and the number of the database's error behind it, without any
+    text.
+    """
     lost = OperationalError("UPDATE canary", {}, pymysql.err.OperationalError(1205, "canary"))
     with log_json_lines():
         try:

@@ -98,7 +98,7 @@ def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> 
 
 
 def test_nothing_of_anybody_is_told(scene: Scene, receiver: Running) -> None:
-    """No number, sum or name of a payer, company or order."""
+    """The live feed sends no number, sum or name of a payer, company or order."""
     order = scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
     with listening(receiver) as line:
         text = str(line.recv(LONG))
@@ -232,7 +232,9 @@ def _is_heard(receiver: Running, token: str) -> bool:
 @pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer x", ""])
 @pytest.mark.parametrize("first", [f"Bearer {TOKEN}", "Bearer x"])
 def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: str, second: str) -> None:
-    """Not even the same one twice: another reader might believe the other."""
+    """A handshake with two `Authorization` headers is refused, even with two equal ones, because another program
+    might read the other one.
+    """
     answer = receiver.say(
         b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
         b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -314,7 +316,7 @@ def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: p
 
 
 def test_who_does_not_read_is_dropped(scene: Scene) -> None:
-    """Nothing piles up for it, and the others hear everything."""
+    """A listener that doesn't read is disconnected, and the others still get every message."""
     with (
         serving(
             scene.taker, live_interval_seconds=0.001, max_live_queue_length=2, head_timeout_seconds=0.5

@@ -156,7 +156,7 @@ def test_a_first_message_that_is_no_text_opens_nothing(scene: Scene, receiver: R
 
 @pytest.mark.parametrize("headers", [BEARER, {}])
 def test_a_message_that_is_too_large_ends_it(scene: Scene, receiver: Running, headers: dict[str, str]) -> None:
-    """Of strangers and of listeners."""
+    """A message that is too large ends the connection, of a stranger and of a listener."""
     with listening(receiver, headers=headers) as line:
         line.send("x" * (door.MAX_LISTENER_MESSAGE_BYTES + 1))
         assert code_of(line) == 1009

@@ -111,7 +111,7 @@ def test_an_order_that_changed_is_not_gone_on_with(scene: Scene, change: str) ->
 
 
 def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
-    """Neither at the same provider nor at another one."""
+    """The start of a paid order is refused, at the same provider and at another one."""
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")

@@ -65,7 +65,9 @@ def under_way(scene: Scene, payment: Payment, kind: str, subject: str = "payment
 
 
 def test_those_whose_time_has_passed(scene: Scene) -> None:
-    """The longest over first; not at the last instant, nor without one, nor more than asked for."""
+    """Payments whose deadline has passed are listed, the oldest deadline first, at most as many as requested. A
+    payment at exactly its deadline, or without one, isn't listed.
+    """
     for number, minutes in (("C", 3), ("A", 1), ("B", 2), ("Z", None)):
         waiting(scene, number, minutes)
     assert over(scene, START + timedelta(minutes=1)) == []

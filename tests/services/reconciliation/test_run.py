@@ -188,7 +188,7 @@ def test_days_that_cannot_be_compared(days: Days, first: int, last: int) -> None
 
 @pytest.mark.engines("sqlite")
 def test_providers_that_are_none(days: Days) -> None:
-    """Neither a provider nor a source with a key here."""
+    """A reconciliation of an unknown provider, or of a source without a key here, is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
         days.run(provider="nobody")
     assert caught.value.code == "not_found"
@@ -377,7 +377,9 @@ def test_completed_here_and_failed_there(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_waiting_here_and_failed_there(days: Days) -> None:
-    """A fact, taken in."""
+    """A payment that waits here and failed at the provider becomes failed, and counts as different; in the next run
+    it counts as matched.
+    """
     days.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = days.here("ORD-1", paid=False)
     days.there("ORD-1", state="failed")
@@ -652,7 +654,7 @@ def test_the_most_rows_that_may_be_refused(
 
 @pytest.mark.engines("sqlite")
 def test_two_at_once(days: Days) -> None:
-    """One reconciliation of a provider at a time."""
+    """A second reconciliation of a provider is refused while the first one holds the lease."""
     plant(days)
     lease = acquire_lease(days.scene.context, "reconciliation_paypay")
     assert lease is not None
@@ -674,8 +676,8 @@ def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_dry_run_finds_a_payment_without_a_number(days: Days) -> None:
-    """People decided two payments without the provider's number. A row in the file has our number of one of them, so
-    that one isn't missing; the other is.
+    """People decided two payments without the provider's number. The file has our number of one of them, so only the
+    other one gets the verdict `missing_there`.
     """
     for number in ("ORD-1", "ORD-2"):
         days.here(number, theirs=days.there(number))

@@ -217,7 +217,7 @@ def test_unknown_purchases_that_may_be_denied(desk: Stage, who: str) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 def test_credit_checks_that_wait_for_a_second_person(desk: Stage, who: str) -> None:
-    """Not the same one again, and not another operator."""
+    """A proposed outcome can't be confirmed by the person who proposed it or by an operator, only by an approver."""
 
     def proposed() -> Any:
         record = desk.check("silent_before_charge")

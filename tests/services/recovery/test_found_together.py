@@ -62,7 +62,9 @@ def walked(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
 
 
 def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> None:
-    """One lookup: the credit check, the order, its payment and the refund; of another number nothing."""
+    """One lookup of a number returns its credit check, order, payment and refund; the lookup of another number
+    returns nothing.
+    """
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     payment = paid(books, order_id=ordered(books))
     refund = asked(books, payment)
@@ -75,7 +77,7 @@ def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> N
 
 
 def test_found_by_payer_and_key(console: Console, books: Connection) -> None:
-    """By the payer as written, by the beginning of a refund's key."""
+    """A search finds a payment by the beginning of its payer, and a refund by the beginning of its key."""
     payment = paid(books, payer="架空太郎")
     refund = moved(books, asked(books, payment), RefundState.APPROVED)
     refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")

@@ -90,7 +90,9 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
 @JUMPS
 @PROVIDERS
 def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: timedelta) -> None:
-    """Accepted before or during the jump, done at the provider: known here as soon as without a jump."""
+    """A refund that the provider accepted before or during a jump of the clock is known as completed as soon as
+    without a jump.
+    """
     desk.control.change_settings(waits_for_manual_settling=True)
     refunds = []
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):

@@ -37,7 +37,9 @@ def sent(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
 
 
 def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
-    """Shown, probed and resolved by its number: never a credit check of the same id."""
+    """The operation of a refund is shown, probed and resolved by its id, and never leads to a credit check with the
+    same id.
+    """
     _, refund = sent(desk, "close_after_charge")
     recovery, operation = desk.console.recovery, refund.operation_id or ""
     view = recovery.read_record("operation", operation)

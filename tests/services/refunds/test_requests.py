@@ -52,7 +52,9 @@ def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control:
     ],
 )
 def test_an_amount_that_is_none_is_bad_input(desk: RefundDesk, amount: str) -> None:
-    """Zero, negative, too fine, other digits than ASCII's and beyond 10^15: bad input, nothing written."""
+    """An amount that is zero, negative, too precise, above 10^15 or written with non-ASCII digits is refused as
+    `invalid_amount`, and nothing is written.
+    """
     payment = desk.paid()
     assert code_of(lambda: desk.ask(payment, amount)) == "invalid_amount"
     assert desk.payment(payment.id) == payment
@@ -62,7 +64,7 @@ def test_an_amount_that_is_none_is_bad_input(desk: RefundDesk, amount: str) -> N
     ("amount", "code"), [("150.505", "invalid_amount"), ("0.00", "invalid_amount"), ("150.50", "done")]
 )
 def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
-    """Two decimals in rupees, and no more."""
+    """An amount in rupees may have two decimals and not more."""
     payment = desk.paid("ORD1", 50_000, "atom")
     assert code_of(lambda: desk.ask(payment, amount)) == code
 
@@ -78,7 +80,9 @@ def test_no_more_than_what_is_left(desk: RefundDesk, amount: str, code: str) -> 
 
 
 def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
-    """A refund above the limit, and the sum above the person's limit of the day; another person, another sum."""
+    """A refund above the limit is refused, and so is one that exceeds the person's sum of the day; another person has
+    a sum of their own.
+    """
     big = desk.paid("BIG", 2_000_000)
     assert refusal_of(lambda: desk.ask(big, "1000001")).detail["reason"] == "per_refund"
     for n in range(3):
@@ -130,7 +134,9 @@ def test_one_open_refund_of_a_payment(desk: RefundDesk) -> None:
 
 
 def test_at_once_one_wins(desk: RefundDesk) -> None:
-    """Eight who ask at the same moment: one refund, one reservation, seven refusals."""
+    """Eight people request a refund of one payment at the same moment: one refund and one reservation are made, and
+    seven requests are refused.
+    """
     payment, start, told = desk.paid(), Barrier(8), list[str]()
 
     def ask(n: int) -> None:
@@ -287,7 +293,9 @@ def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
 
 
 def test_the_radar_is_kept_with_the_makers_words(desk: RefundDesk) -> None:
-    """Other payments of the same sum for the order, and earlier refunds of it: each hit with an answer."""
+    """The request stores each risk signal (another payment of the same sum, earlier refunds of the order) with the
+    requester's answer.
+    """
     payment = desk.paid(payer="payer-1")
     twin = desk.paid("ORD-1b", order=False)
     desk.sql("UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i", o=payment.order_id, i=twin.id)

@@ -57,7 +57,9 @@ def test_an_open_refund_is_named_once(desk: RefundDesk, amount: str, rule: str) 
 
 
 def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
-    """Fields of the payment and of its order, then and now."""
+    """A refund shows the fields of its payment and order that have changed since the request, with the old and the
+    new value.
+    """
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "1000")
     desk.sql("UPDATE orders SET status = 'shipped', version = version + 1")
@@ -67,7 +69,7 @@ def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
 
 
 def test_who_may_do_what(desk: RefundDesk) -> None:
-    """Never one's own, never without the role; after the decision nobody."""
+    """A person can't approve the own request and needs the role; after the decision no one can approve or withdraw."""
     desk.team()
     refund = desk.ask(desk.paid(), by="lead-d")
     for who, approve, withdraw in (

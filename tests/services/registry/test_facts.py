@@ -182,7 +182,9 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
 def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     console: Console, tmp_path: Path, place: Place
 ) -> None:
-    """An order, and by it a payment and its refund without a number of their own, alone and in a list."""
+    """An order, or a payment or refund of that order without a number of its own, makes the company one with records
+    here and gets its name, alone and in a list.
+    """
     give_registry(console, write_small_whole(tmp_path))
     for table in ("orders", "payments", "refunds"):
         place.unguard(table)

@@ -56,9 +56,9 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
 
 
 def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each currency on its own. A refund that was withdrawn after its approval was approved, a half
-    approved one was not; an unknown outcome is neither refunded nor failed; what was requested
-    before the period doesn't count.
+    """The picture of refunds counts each currency separately. A refund withdrawn after its approval counts as
+    approved, one with half of its votes doesn't; an unknown outcome counts neither as refunded nor as failed;
+    requests from before the period don't count.
     """
     rows = Rows(place)
     planted: list[tuple[str, dict[str, Any]]] = [

@@ -190,7 +190,9 @@ def test_a_right_incident_becomes_wrong_by_what_follows(console: Console) -> Non
 
 
 def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
-    """Neither a server, nor credentials, nor another address than that of its own providers."""
+    """A training uses no server database, no real credentials and no address except that of its own simulated
+    providers.
+    """
     base = {"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "en"}
     with pytest.raises(ConsoleError) as caught, open_training(Settings.load(base | {"CONSOLE_OPERATOR": "lead-d"})):
         pytest.fail("it began")

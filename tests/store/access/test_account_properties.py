@@ -36,7 +36,9 @@ def may_look(people: Team, owner: Database) -> None:
 
 
 def test_who_may_not_look_is_content(people: Team, owner: Database) -> None:
-    """On a server that listens on this machine alone."""
+    """On a server that accepts connections only from this machine, an account that may not read `mysql.user` reports
+    no fault.
+    """
     assert told(owner) == (True, [])
     person = Database(people.urls["lead-b"])
     assert told(person) == (True, [])
@@ -78,7 +80,9 @@ def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatc
     [("127.0.0.1", False), ("::1", False), ("*", True), ("", True), ("127.0.0.1,10.0.0.5", True), ("0.0.0.0", True)],
 )
 def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool) -> None:
-    """On loopback alone, or for everybody."""
+    """The check knows from `bind_address` whether the server accepts connections only on loopback or also from other
+    machines.
+    """
     told_by_server = {"bind_address": address, "skip_networking": "OFF"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
     with owner.read() as conn:

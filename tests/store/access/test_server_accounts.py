@@ -73,7 +73,7 @@ def test_the_locked_hold_nothing(maria: bool) -> None:
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_who_only_asks_is_bounded(maria: bool) -> None:
-    """The number of connections, and on MariaDB the time of a statement."""
+    """An account in team mode has a limit of connections, and on MariaDB a limit of a statement's time."""
     limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
     assert limits in statements(maria=maria, has_limits=True)[1]
     assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, has_limits=True)[1]) == maria

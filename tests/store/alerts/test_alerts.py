@@ -55,7 +55,9 @@ def test_seen_once(own_rows: Connection, me: str) -> None:
 
 
 def test_pages(own_rows: Connection) -> None:
-    """Open ones from the oldest on, all from the newest back, one rule's by themselves, and all of a record."""
+    """Pages of alerts list open ones from the oldest on, all from the newest on, those of one rule, and all of a
+    record.
+    """
     one, two, three = (raised(own_rows, order) for order in (1, 2, 3))
     other = raised(own_rows, rule=B)
     alerts.resolve(own_rows, two.id, NOW)

@@ -77,7 +77,9 @@ def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str
 
 
 def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Path) -> None:
-    """Every state of an order, with one payment or two in every state, late or not."""
+    """The query of candidates finds every order that breaks a rule, for each state of an order with one or two
+    payments in each state, late or not.
+    """
     file = tmp_path / "console.db"
     shutil.copy(empty_database, file)
     _fill(file)

@@ -80,7 +80,7 @@ def test_put_off(own_rows: Connection) -> None:
 
 
 def test_counted(own_rows: Connection) -> None:
-    """The number of waiting events, due or not, and the time of the oldest."""
+    """The outbox counts waiting events, due or not, and returns the time of the oldest."""
     assert outbox.count_unpublished(own_rows) == OutboxCounts(0, None)
     one = added(own_rows, "e1")
     added(own_rows, "e2", seconds=7)

@@ -71,7 +71,9 @@ def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
 
 
 def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
-    """Newest first, the next page below the last id, only one person's where asked; all oldest first."""
+    """A page of the audit trail has the newest entries first, and the next page begins below the last id. A page may
+    be restricted to one person; another query returns all entries, oldest first.
+    """
     desk.place.unguard("audit_log")  # several people by one account
     with desk.database.write_without_retries() as tx:
         for index in range(7):

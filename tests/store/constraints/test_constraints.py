@@ -393,7 +393,9 @@ def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
 
 
 def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> None:
-    """To the schema account for each role, and to a person for their own account."""
+    """The check reports missing and unnecessary rights: of each role to the schema account, and to
+    a person those of their own account.
+    """
     with team(sql_server, {"op-a": ("operator",)}) as made:
         role = f"`{made.database}/operator`"
         with made.connect("owner") as owner, owner.cursor() as cursor:

@@ -151,7 +151,9 @@ def test_a_second_approval(people: Team, desk: SqlClient) -> None:
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
 def test_a_request_of_a_maker_who_may_request_nothing_now(people: Team, desk: SqlClient, change: str) -> None:
-    """Neither a vote nor, after a vote from before, the approval."""
+    """If the requester has lost the right to request, the database refuses a vote, and after an earlier vote it
+    refuses the approval.
+    """
     maker, lead = people.names["op-b"], people.names["lead-b"]
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"SELECT maker FROM refunds WHERE id = {ASKED}")
@@ -265,7 +267,7 @@ def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
 
 
 def test_an_account(desk: SqlClient) -> None:
-    """Reserved, booked and given back, within its limit."""
+    """The worker may reserve, book and release sums of a company's account within its limit, and not above it."""
     back = money.changed("accounts", 1, balance_minor="balance_minor - 100")
     held = money.changed("accounts", 1, reserved_minor="reserved_minor + 100")
     assert desk("worker", back, held) == ""

@@ -81,7 +81,7 @@ def test_an_alert(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_watched_corporation(desk: SqlClient, who: str) -> None:
-    """Seen for the first time, and changed with a newer registry."""
+    """An account may store a watched corporation for the first time, and change its facts with a newer registry."""
     changed_facts = worker.watched_again(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
     assert desk(who, worker.watched_row(), changed_facts) == ""
 

@@ -123,7 +123,9 @@ def test_several_nodes_that_are_no_cluster_are_grave(sql_server: SqlServer) -> N
 
 
 def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
-    """Three nodes, all set up as advised."""
+    """A Galera cluster of three nodes with the advised settings passes every check except the one of the largest
+    transaction.
+    """
     database = Database(galera_cluster.nodes[0].fresh_database(), without_time_limit=True)
     migrate.upgrade(database)
     names = {finding.name: finding for finding in fitness.check_fitness(database)}

@@ -52,7 +52,7 @@ def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Pat
 
 @pytest.mark.parametrize("certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"])
 def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
-    """For another host, or of yesterday."""
+    """A server certificate for another host, or one that has expired, is refused."""
     server_fixtures.need("mariadb")
     with servers.mariadb(tls=certificate) as server:
         assert server.authority is not None

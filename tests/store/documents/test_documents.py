@@ -83,7 +83,7 @@ def test_any_bytes_of_any_bearable_size(documents: Documents, size: int) -> None
 
 
 def test_the_same_content_again_changes_nothing(documents: Documents, shelf: Shelf) -> None:
-    """From another process just as well."""
+    """Storing the same content again, also from another process, returns the same path and adds no file."""
     documents.store(PDF)
     assert Documents(shelf.url).store(PDF).path == PLACE
     assert shelf.names() == [PLACE]
@@ -121,7 +121,9 @@ def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest
 
 
 def test_two_desks_store_the_same_at_once(shelf: Shelf) -> None:
-    """Two processes, twenty documents each, the same ones in the same order."""
+    """Two processes store the same twenty documents at the same time in the same order: each document exists once and
+    can be read.
+    """
     said = processes.outcomes([processes.start("documents_worker.py", shelf.url) for _ in range(2)])
     assert len(set(said)) == 1
     kept = Documents(shelf.url)
@@ -130,7 +132,9 @@ def test_two_desks_store_the_same_at_once(shelf: Shelf) -> None:
 
 
 def test_a_damaged_document_is_never_shown_and_is_set_aside(documents: Documents, shelf: Shelf) -> None:
-    """Read: refused. Put again: the right content is there, and the damaged one beside it."""
+    """Reading a damaged document is refused. Storing the document again writes the right content and renames the
+    damaged file.
+    """
     documents.store(PDF)
     shelf.put(PLACE, b"%PDF-1.7 another report")
     assert _reason(documents, PLACE) == "damaged"
@@ -151,7 +155,7 @@ def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, shelf:
 
 
 def test_a_document_that_is_gone_is_missing(documents: Documents, shelf: Shelf) -> None:
-    """Never stored, or deleted: the same answer."""
+    """Reading a document that was never stored, or was deleted, is refused as missing."""
     assert _reason(documents, PLACE) == "missing"
     documents.store(PDF)
     shelf.delete(PLACE)

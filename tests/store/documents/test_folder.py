@@ -108,7 +108,9 @@ def test_a_folder_that_fails_to_reach_the_disk_is_told(documents: Documents, mon
 def test_a_file_server_that_went_away_is_said(
     documents: Documents, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Neither full nor missing: out of reach. And nothing is set aside for it."""
+    """While the file server can't be reached, reading and storing are refused as `documents_unreachable`, and no
+    document is set aside.
+    """
     documents.store(PDF)
     monkeypatch.setattr(os, "open", _refusing(number))
     for attempt in (lambda: documents.read(PLACE), lambda: documents.store(PDF)):
@@ -212,7 +214,7 @@ def test_traps_on_the_disk_are_not_walked_into(
 @pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
 @pytest.mark.parametrize("url", ["file:/a/b%20c", "file:///a/b%20c", "file://localhost/a/b%20c"])
 def test_every_spelling_of_a_folder_url(url: str) -> None:
-    """One, three slashes or localhost, percent-encoded."""
+    """A folder's URL may have one or three slashes or localhost, and percent-encoded characters."""
     assert DocumentFolder(url, lambda: False).root == Path("/a/b c")
 
 
@@ -248,7 +250,7 @@ except ConsoleError as full:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no file size limits here")
 def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> None:
-    """`storage_full`, no half file, no draft."""
+    """On a full disk storing is refused with `storage_full`, and no file remains."""
     said = subprocess.run([sys.executable, "-c", FULL, root.as_uri()], capture_output=True, text=True, check=True)
     assert said.stdout == "storage_full\n"
     assert not [file for file in root.rglob("*") if file.is_file()]

@@ -120,7 +120,7 @@ def test_a_turned_page_is_searched_as_it_is_shown() -> None:
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 100_000])
 def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> None:
-    """Never nothing, never more than 6 million dots or so."""
+    """A page rendered with any requested width has at least one pixel and at most 6.6 million."""
     image = report.render_page(0, width)
     assert 1 <= image.width * image.height <= 6_600_000
 
@@ -146,7 +146,7 @@ def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
-    """No crash, no child."""
+    """A missing PDF file is refused as unreadable, and no child process crashes."""
     with PdfDocument(tmp_path / "gone.pdf") as pages:
         assert _reason(pages.count_pages) == "unreadable"
 

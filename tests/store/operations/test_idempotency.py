@@ -119,7 +119,7 @@ def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int)
 
 
 def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
-    """Two hundred characters of it, and the operation's id behind."""
+    """A freed key of more than 200 characters is stored with its first 200 characters and the operation's id."""
     begun = begin(context, "k" * 210)
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, begun.operation_id, begun.key))
     assert [key for key, *_ in states(context)] == ["k" * 200 + f"#{begun.operation_id}"]

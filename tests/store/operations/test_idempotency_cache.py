@@ -147,7 +147,7 @@ def test_results_of_any_text(cache: RedisIdempotencyCache) -> None:
 def test_another_question_gets_no_answer(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
-    """Another fingerprint, key, epoch, database or store key: nothing but the way to the database."""
+    """A lookup with another fingerprint, key, epoch, database or store key finds no result."""
     kept(cache)
     assert cache.find_result(KEY, "9900 JPY").result is None
     assert cache.find_result(KEY + "0", PRINT).result is None
@@ -301,7 +301,7 @@ def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Re
 @pytest.mark.expects_log("a value that is too large to be an answer")
 @pytest.mark.usefixtures("hurried")
 def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    """A value of 50 MB: given up after 64 KB, within the time of an answer."""
+    """The reading of a value of 50 MB is given up after 64 KB, within the time limit of an answer."""
     with opened(own_server.url, caplog=caplog) as cache:
         kept(cache)
         plain.set(only_name(plain), b"d" + bytes(50_000_000))
@@ -325,7 +325,9 @@ STRANGE = {
 @pytest.mark.parametrize("why", STRANGE)
 @pytest.mark.usefixtures("hurried")
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
-    """For every answer, also a slow one: no result, no exception, no waiting, one line in the log."""
+    """A server that isn't Redis, also a slow one, gives no result and no error; the cache switches itself off with
+    one line in the log.
+    """
     with strange_server(STRANGE[why]) as url, opened(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
@@ -344,7 +346,7 @@ def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None
 
 @pytest.mark.parametrize("answer", [b":17\r\n", b"+OK\r\n", b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"$-1\r\n"])
 def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
-    """A number, a word, a list instead of an entry."""
+    """A number, a word or a list from Redis in place of an entry counts as no result."""
     with strange_server(answer) as url:
         cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()

@@ -28,7 +28,9 @@ def now(conn: Connection, account_id: int) -> Account:
 
 
 def test_starting_limits(rows: Connection) -> None:
-    """Yen and paise apart, seconds for the cooling-off; a currency without rows refunds nothing."""
+    """The first limits are separate for yen and paise, with the cooling-off period in seconds; in a currency without
+    rows nothing can be refunded.
+    """
     assert limits.read_limits(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
     assert limits.read_limits(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
     assert limits.read_limits(rows, "USD") == Limits("USD", 0, 0, 0, 0, 900)

@@ -25,7 +25,7 @@ def by_the_shop(conn: Connection, order: Order, status: str) -> None:
 
 
 def test_found_by_every_id(rows: Connection) -> None:
-    """By id, number and corporation, newest first, each with its payments."""
+    """An order is found by id, by number and by corporation, the newest first, with its payments."""
     one, other = ordered(rows), ordered(rows, "ORD-2")
     ids = tuple(begun(rows, f"P-{i}", order_id=one.id).id for i in range(3))
     found = orders.find_by_number(rows, "ORD-1")
@@ -81,7 +81,7 @@ def test_a_payment_moves_it(rows: Connection) -> None:
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
 def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
-    """For a person to look at, and never written over."""
+    """An order with an unknown state of the shop waits for a person, and the program refuses to change its state."""
     seen = ordered(rows)
     by_the_shop(rows, seen, word)
     now = orders.find(rows, seen.id)

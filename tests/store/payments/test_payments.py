@@ -38,7 +38,7 @@ def test_found_by_every_id(rows: Connection) -> None:
 
 
 def test_newest_first(rows: Connection) -> None:
-    """Several attempts at one order."""
+    """The payments of an order, and of a corporation, are listed newest first."""
     made = [begun(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
     assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == tuple(reversed(made))
 

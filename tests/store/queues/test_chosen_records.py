@@ -258,7 +258,7 @@ def _check_orders(
 
 
 def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
-    """Both together, page by page."""
+    """A queue that is sorted and filtered returns, page by page, the same records as one that is only filtered."""
     chosen = parse_filter("amount:>1000 age:>20h").record_filter
     with database.read() as conn:
         for name, column in product(("review", "unknown"), (SortColumn.AMOUNT, SortColumn.AGE)):

@@ -121,8 +121,8 @@ def test_it_is_one_statement(rows: Connection) -> None:
     ],
 )  # fmt: skip
 def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[str]) -> None:
-    """By order number, merchant's and provider's payment id, payer, refund key: in full width, with another dash
-    and in small letters too, without wildcards.
+    """Records are found by the beginning of an order number, a payment id of the merchant or provider, a payer or a
+    refund key, also in full width, with another dash and in small letters. Wildcards have no effect.
     """
     ordered(rows, "ORD-1")
     other = ordered(rows, "ORD-2")
@@ -137,7 +137,7 @@ def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[st
 
 
 def test_no_more_than_asked_for(rows: Connection) -> None:
-    """The first few by name, of each searched column."""
+    """The search returns the requested number of records by name for each searched column."""
     ids = [ordered(rows, f"ORD-{i}") for i in range(5)]
     payments_found = {paid(rows, "ORD-0", order_id=ids[0]).id, begun(rows, "ORD-1", provider="atom").id}
     found = beginnings.find_ids_by_prefix(rows, "ORD-", 3)

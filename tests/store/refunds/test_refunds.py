@@ -62,7 +62,7 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
 
 
 def test_one_key_for_life(rows: Connection) -> None:
-    """Written once, before sending; never another one, and never that of another refund."""
+    """The key of a refund is written once, before the sending; it can't be changed, and no other refund can have it."""
     refund = moved(rows, asked(rows, paid(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = anew(rows, refund.id)
@@ -162,7 +162,7 @@ def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> Non
 
 
 def test_sums_of_a_maker(rows: Connection) -> None:
-    """Of one currency, of one maker, since then."""
+    """The sums of requesters since a time are separate for each currency and each person."""
     asked(rows, paid(rows, "ORD-1"), 1_000)
     asked(rows, paid(rows, "ORD-2"), 2_000)
     asked(rows, paid(rows, "ORD-3"), 4_000, maker="op-b")

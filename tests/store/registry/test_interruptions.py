@@ -110,7 +110,7 @@ def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
 
 
 def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
-    """By name, at once."""
+    """While one import runs, a second one is refused at once as `in_progress`."""
     path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
     with hold_import_lock(registry), pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])

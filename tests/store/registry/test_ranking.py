@@ -25,6 +25,6 @@ def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, 
 
 
 def test_a_reading_without_letters_matches_nothing() -> None:
-    """The mark of repetition after a symbol: as a part of the address, not as the beginning of every name."""
+    """A mark of repetition after a symbol isn't a reading, so it doesn't match the beginning of every name."""
     named = CorporationTexts("1000000000000", "鬱", "", "", "", "")
     assert Ranking(parse_query("－々")).rank(named) is None

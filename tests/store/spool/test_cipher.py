@@ -37,7 +37,7 @@ def test_one_changed_byte_or_another_key_is_broken() -> None:
 
 @pytest.mark.parametrize("key", ["", "short", "15 characters..", "鍵" * 15])
 def test_a_short_key_is_refused(key: str) -> None:
-    """Fewer than 16 characters: named by its variable, never shown."""
+    """A store key of fewer than 16 characters is refused with the name of its variable, without the key."""
     with pytest.raises(ConsoleError) as caught:
         Cipher(key)
     assert caught.value.code == "bad_profile"
@@ -45,7 +45,9 @@ def test_a_short_key_is_refused(key: str) -> None:
 
 
 def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
-    """Same key text, same fingerprint; another text, another one; nothing of the key in it or in `repr`."""
+    """The same key text gives the same fingerprint, another text gives another one, and neither the fingerprint nor
+    `repr` contains the key.
+    """
     cipher = Cipher(KEY)
     assert cipher.fingerprint == Cipher(KEY).fingerprint != Cipher(KEY + " ").fingerprint
     assert len(cipher.fingerprint) == 32

@@ -57,7 +57,7 @@ def refund_intent(operation_id: str) -> Intent:
 
 
 def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
-    """Every field, its instant to the microsecond, and its claim standing."""
+    """A stored intent is read with every field, its time to the microsecond, and its claim."""
     begin(spool, intent("op-1"))
     found = spool.find("op-1")
     assert found is not None
@@ -144,7 +144,7 @@ def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, 
 
 
 def test_without_a_key_no_answer_is_kept_in_the_clear(tmp_path: Path) -> None:
-    """No key: refused with the variable's name."""
+    """Without a store key, the storing of an answer is refused with the name of the variable."""
     spool = Spool(tmp_path, None)
     begin(spool, intent("op-1"))
     with pytest.raises(ConsoleError) as caught:

@@ -40,7 +40,7 @@ def test_a_run(own_rows: Connection) -> None:
 
 
 def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
-    """In a row, with the code of the last one."""
+    """A task's row counts consecutive failures with the code of the last one; a success sets both back."""
     task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     for failures, trouble in enumerate(("provider_down", "busy"), 1):
         task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)

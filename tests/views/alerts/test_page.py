@@ -186,7 +186,9 @@ def test_no_alerts_say_so(the_look: object) -> None:
 
 
 def test_a_snooze_is_offered_until_moments_in_japan() -> None:
-    """Hours from now, and the next mornings at nine, each once."""
+    """The window offers to snooze an incident for some hours or until nine o'clock of the next mornings in Japan,
+    each time once.
+    """
     friday_evening = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     assert [(name, at.isoformat()) for name, at in find_snooze_ends(friday_evening)] == [
         ("one_hour", "2026-11-20T13:00:00+00:00"), ("four_hours", "2026-11-20T16:00:00+00:00"),

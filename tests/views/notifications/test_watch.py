@@ -126,7 +126,9 @@ def test_several_events_are_one_message(desk: Desk) -> None:
 
 
 def test_a_covered_window_says_nothing_of_the_record(desk: Desk) -> None:
-    """Locked, or without a person: neither kind nor number."""
+    """While the window is locked or nobody is signed in, a notification names neither the kind nor the number of the
+    record.
+    """
     desk.window_cover.show_cover(QWidget())
     desk.read(DECIDED)
     assert desk.texts == ["There is a new message for you. Unlock the console to read it."]

@@ -64,7 +64,9 @@ def test_the_last_column_takes_what_the_others_leave(the_look: object, qtbot: Qt
 
 
 def test_amounts_and_ages_keep_their_widths_in_a_wide_window(the_look: object, qtbot: QtBot) -> None:
-    """Before a last column of figures, the others share the room in proportion. Widths set by the person stay."""
+    """In a wide window the columns of texts share the free width in proportion; amounts, ages and columns with a
+    width set by the person keep theirs.
+    """
     columns = [
         Column("name", "Name", 100, str),
         Column("sum", "Sum", 100, lambda _: "¥1,000", "amount"),

@@ -133,7 +133,7 @@ def test_an_empty_list_is_heard(show_ids: Make) -> None:
 
 
 def test_ages_are_painted_anew_with_each_minute(the_look: object, qtbot: QtBot) -> None:
-    """Without a reading of the list."""
+    """The table repaints its ages each minute, without reading the list again."""
     context, painted = window_context(), []
 
     def format_age(line: Line) -> str:

@@ -145,7 +145,9 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     ],
 )
 def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
-    """Never buying for an unknown one."""
+    """The most useful action of a credit check is offered first, and never a purchase for one with an unknown
+    outcome.
+    """
     assert list_offered_actions(view(record)) == expected
 
 
@@ -155,7 +157,7 @@ def test_a_proposal_waits_for_the_second_person() -> None:
 
 
 def test_a_difference_is_told_in_words() -> None:
-    """Field by field, before and after; codes never reach the screen."""
+    """Changes of a record are described field by field with the old and new value in words; codes aren't shown."""
     sentence = facts.format_differences(LACKING, check(result="ng"), window_context())
     assert "Result: Medium risk → High risk" in sentence
     assert "PDF: – → copy cd.pdf" in sentence

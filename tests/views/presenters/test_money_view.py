@@ -36,7 +36,7 @@ from tests.views.invented_payments import EXPLAINED, ORDER, STRIP, payment, refu
 
 
 def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
-    """Ours, the gateway's, the order's: state, amount, when."""
+    """The sides of a payment are shown in the order ours, gateway, order, each with state, amount and age."""
     ours, gateway, order = money_facts.make_shown_sides(
         sides(), window_context(), provider="paypay", record=payment()
     )
@@ -47,7 +47,7 @@ def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
 
 
 def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
-    """Read out with the fields, not only framed."""
+    """A side that differs has a frame, and its spoken text names the fields that differ."""
     _, gateway, _ = money_facts.make_shown_sides(
         sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay", record=payment()
     )
@@ -153,7 +153,7 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
 
 
 def test_old_information_says_so() -> None:
-    """Beside its age."""
+    """A side with an old answer shows "old" beside its age."""
     _, gateway, _ = money_facts.make_shown_sides(
         sides(timedelta(hours=30), old=True), window_context(), provider="paypay", record=payment()
     )
@@ -161,7 +161,9 @@ def test_old_information_says_so() -> None:
 
 
 def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> None:
-    """Figures of the service, nothing added up here; each part in words too."""
+    """The money strip shows each part with the service's figure, computes none itself, and names each part for a
+    screen reader.
+    """
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     parts, rest = money_facts.make_money_parts(money, window_context())
     assert [part.amount_text for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
@@ -315,7 +317,7 @@ def test_the_refundable_amount_of_a_request_is_told_alike() -> None:
 
 
 def test_rupees_stay_rupees() -> None:
-    """Indian groups, two decimals."""
+    """Rupees are shown with Indian grouping and two decimals."""
     parts, _ = money_facts.make_money_parts(replace(STRIP, currency="INR", captured=12_345_600), window_context())
     assert parts[0].amount_text == "₹1,23,456.00"
 

@@ -149,7 +149,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: QueueFilterBar) 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_every_column_sorts(queue: str, the_look: object) -> None:
-    """But the check box."""
+    """A queue can be sorted by every column except the check box."""
     keys = {column.key for column in make_queue_columns(window_context(), queue)}
     assert keys - set(SORT_COLUMN_BY_COLUMN_KEY) == {"check"}
 

@@ -113,7 +113,7 @@ def test_only_compared(opened: Open) -> None:
 
 
 def test_refused(opened: Open) -> None:
-    """In words, in the dialog, and nothing more to press."""
+    """A refused run is explained in the dialog, and no button remains that could begin it again."""
     dialog, services, _ = opened(refusal="in_progress")
     dialog.main_button.click()
     assert len(services.runs_begun) == 1

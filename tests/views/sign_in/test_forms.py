@@ -147,7 +147,9 @@ def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
 
 
 def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
-    """Name, password, eye, staying signed in, the button, the link."""
+    """Tab moves the focus from name and password to the eye button, the box for staying signed in, the button and the
+    link.
+    """
     form = sign_in(qtbot)
     stops = [
         form.user_field.edit,
@@ -179,7 +181,7 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
 
 
 def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
-    """They unfold and fold, with whom to call below them."""
+    """The help of the sign-in unfolds three lines with the person to call, and folds them again."""
     form = sign_in(qtbot)
     form.help_button.click()
     assert form.help_label.isVisible()
@@ -252,7 +254,7 @@ def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize("asks", [True, False])
 def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, asks: bool) -> None:
-    """For whoever listens instead of looking."""
+    """Every control of the locked window has an accessible name for screen readers."""
     form = unlock(qtbot, asks=asks)
     assert form.accessibleName() == "Locked"
     for control in (

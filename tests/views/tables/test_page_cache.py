@@ -32,7 +32,7 @@ def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
 
 @given(old=rows)
 def test_nothing_new_means_no_step(old: Rows) -> None:
-    """Reading the same again repaints nothing."""
+    """A re-read with the same rows causes no change of rows, so nothing is repainted."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 

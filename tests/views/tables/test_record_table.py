@@ -191,7 +191,7 @@ def test_a_mark_says_that_a_row_was_changed(table: MakeTable) -> None:
 
 
 def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moving on by two rows paints those, not the whole list again."""
+    """Scrolling by two rows paints only these rows, not the whole list."""
     view = table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []

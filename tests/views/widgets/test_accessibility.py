@@ -124,8 +124,9 @@ def test_a_heading_tells_its_level(qtbot: QtBot, widget: object, level: int | No
 def test_words_tell_the_language_in_which_they_are_spoken(
     qtbot: QtBot, window_language: Language, text: str, spoken: str
 ) -> None:
-    """A Japanese reason in an English window, an English name in a Japanese one; titles and badges just the same. A
-    label follows its text and the window's language, whatever they were when it was first asked."""
+    """A text in the other language than the window's states its language to screen readers, also in titles and
+    badges. A label's language follows its text and the window's language after each change.
+    """
     widgets = TextLabel("before"), TextLabel("before", "title"), ElidedLabel(text), Badge(text, "question", "unknown")
     for widget in widgets:
         qtbot.addWidget(widget)

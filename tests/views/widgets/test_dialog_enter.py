@@ -93,7 +93,7 @@ def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
 
 
 def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
-    """From any input, and only a complete form."""
+    """In a form without risk, Enter submits from any input, and only if the form is complete."""
     dialog = opened(qtbot, SubmittingForm)
     assert dialog.main_button.key == "Enter"
     dialog.disable_main_button("Enter a name first.")
