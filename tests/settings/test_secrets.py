@@ -61,7 +61,7 @@ def test_a_secret_is_given_to_who_asks_by_name(full: dict[str, str]) -> None:
 def test_nothing_that_prints_or_copies_settings_shows_one(
     full: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No secret is contained in the settings' repr, str, format, asdict, vars, log line, copy or masked database URL."""
+    """The settings' repr, str, format, asdict, vars, log line, copy and masked database URL contain no secret."""
     settings = with_keyring(full, None)
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings, settings)

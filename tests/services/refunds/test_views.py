@@ -69,7 +69,9 @@ def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
 
 
 def test_who_may_do_what(desk: RefundDesk) -> None:
-    """A person can't approve the own request and needs the role; after the decision no one can approve or withdraw."""
+    """A person needs the role to approve and can't approve their own request; after the decision no one can approve
+    or withdraw.
+    """
     desk.team()
     refund = desk.ask(desk.paid(), by="lead-d")
     for who, approve, withdraw in (

@@ -94,7 +94,9 @@ def test_what_was_put_off_is_due(
 def test_a_bulk_run_goes_on(
     place: Place, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bulk run that was created before a jump of the clock and executed during and after it executes each row once."""
+    """A bulk run that was created before a jump of the clock, and executed during and after it, executes each row
+    once.
+    """
     off, vendor = [timedelta()], bulk_stage.vendor_of(4)
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     with place.desk(vendor, hand_clock) as console:

@@ -198,7 +198,7 @@ def test_a_kept_table_has_a_form() -> None:
 
 
 def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database, on_mariadb: Database) -> None:
-    """A view that masks a payer in its texts reads its own table by an index, and then joins the payment by its key."""
+    """A view that masks a payer in its texts reads its own table by an index and joins the payment by its key."""
     events = {
         f"{source.name} of a {kind}": lambda conn, kind=kind, source=source: list(source.walk_events(conn, kind, "5"))
         for kind in ("payment", "refund")

@@ -62,7 +62,7 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
 
 
 def test_one_key_for_life(rows: Connection) -> None:
-    """The key of a refund is written once, before the sending; it can't be changed, and no other refund can have it."""
+    """The key of a refund is written once, before the sending, and never changed; no other refund can have it."""
     refund = moved(rows, asked(rows, paid(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = anew(rows, refund.id)

@@ -37,7 +37,7 @@ def words(widget: RefundRequestPanel) -> list[str]:
 
 
 def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
-    """A refund request shows its risk signals above the automatic checks, each with the requester's answer below it."""
+    """A refund request shows its risk signals, with the requester's answer below each, above the automatic checks."""
     detail = RefundRequestPanel(window_context())
     detail.show_details(view(None, HIT))
     texts = words(detail)
