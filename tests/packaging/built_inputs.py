@@ -39,7 +39,7 @@ def digest() -> str:
 
 
 def are_kept() -> bool:
-    """Return True if a build with these inputs has passed its tests."""
+    """Return True if a build with the present inputs has passed its tests."""
     return KEPT.read_text(encoding="utf-8").strip() == digest()
 
 

@@ -244,7 +244,7 @@ def sign_in(stage: Stage) -> None:
 
 
 def unlock(stage: Stage) -> None:
-    """Take a picture of the locked window on a server database, which asks for the password."""
+    """Take a picture of the form that unlocks a window on a server database; it asks for the password."""
     form = UnlockForm(stage.opening.context, stage.opening.context.now(), needs_password=True)
     stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
     form.focus_first_input()

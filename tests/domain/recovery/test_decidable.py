@@ -114,8 +114,8 @@ def test_the_steps_of_a_decision(before: PaymentState) -> None:
 def test_who_may_decide_that_a_payment_ended_so(
     before: PaymentState, target: PaymentState, certainty: Certainty, work: WorkState
 ) -> None:
-    """People can decide a payment's outcome if the table of transitions has a way to it, and if the outcome is
-    unknown, the payment waits for a person, or a paid payment is to become reversed.
+    """People can decide a payment's outcome only if transitions lead to it. In addition the outcome must be unknown,
+    or the payment must wait for a person, or the decision must set a paid payment to reversed.
     """
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
     why = find_payment_decision_refusal(payment, target)

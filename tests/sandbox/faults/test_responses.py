@@ -94,7 +94,7 @@ def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandb
 
 @pytest.mark.parametrize("fault", NOT_CHARGED)
 def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
-    """With each of these faults the sandbox sends the fault's answer and charges nothing."""
+    """With each fault in NOT_CHARGED the sandbox sends the fault's answer and charges nothing."""
     control.add_fault(fault, call="purchase")
     assert NOT_CHARGED[fault](caller.buy())
     assert sandbox.ledger.charge_count == 0

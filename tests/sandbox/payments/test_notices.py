@@ -152,7 +152,9 @@ def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: st
     [("notice_other_key", known.ATOM_REQUEST_HASH_KEY), ("notice_bad_signature", ""), ("notice_no_signature", "")],
 )
 def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str, key: str) -> None:
-    """With these faults Atom's notice is signed with the wrong key, has an invalid signature, or has none."""
+    """Each fault of the signature makes Atom's notice signed with the wrong key, with an invalid signature, or
+    without one.
+    """
     begin(control, "atom")
     control.add_fault(fault)
     pay(control, "atom")
@@ -182,7 +184,7 @@ def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
     ],
 )
 def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str) -> None:
-    """With these faults a notice has other contents; Atom's still has a valid signature."""
+    """Each fault of the contents changes a field of a notice; Atom's notice still has a valid signature."""
     for provider in ("paypay", "atom"):
         begin(control, provider)
         control.add_fault(fault)
@@ -225,7 +227,9 @@ def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None
 
 
 def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
-    """With these faults a notice is cut off, too large, or has other fields."""
+    """The faults `notice_cut`, `notice_huge` and `notice_fields` cut a notice off, make it too large, or change its
+    fields.
+    """
     begin(control, "paypay")
     control.add_faults(
         {"action": "notice_cut"},

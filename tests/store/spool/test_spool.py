@@ -363,8 +363,8 @@ def test_in_a_copy_what_was_prepared_may_have_been_sent(tmp_path: Path, way: str
 def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk prevents the change of the states in a copied spool: a prepared operation is then not voided
-    either.
+    """A copied spool is on a full disk, so the program can't change the states of its operations: a prepared
+    operation still isn't voided.
     """
     spool.store_intent(intent("sent"))
     monkeypatch.setattr("console.store.spool.spool.find_file_identity", lambda _file: "elsewhere")

@@ -147,8 +147,8 @@ def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
 
 
 def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
-    """Tab moves the focus from name and password to the eye button, the box for staying signed in, the button and the
-    link.
+    """Tab moves the focus from the name to the password, the button that shows the password, the box for staying
+    signed in, the sign-in button and the link.
     """
     form = sign_in(qtbot)
     stops = [
