@@ -60,7 +60,7 @@ BYPASSES = {
     "preset approver": "approve: on somebody else's vote",
     "preset state": "refund: begin approved",
     "forged requester": "refund: ask in another's name",
-    "own approval": "approve: in the breath of asking",
+    "own approval": "approve: in the transaction of the request",
     "other's name": "approve: in another's name",
     "no approver": "approve: without a vote",
     "un-approve": "approve: undo it",
