@@ -8,7 +8,8 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyTotals
-from console.wording.sentences.catalogue import get_state_word, translate
+from console.wording.records import get_certainty_badge_key, get_state_badge_key, get_work_badge_key
+from console.wording.sentences.catalogue import get_badge_word, translate
 from console.wording.sentences.formats import format_corporation_number
 
 _KIND_BY_RECORD_CLASS: dict[type, str] = {
@@ -72,13 +73,13 @@ def _format_summary_lines(
     yield translate("company_page.summary.records", language, open=len(open_records), **record_counts)
     yield from (format_company_totals(totals, language) for totals in result.totals)
     for record in open_records:
-        kind = _KIND_BY_RECORD_CLASS[type(record)]
-        state_word = get_state_word(kind, record.state.value, language)
         yield translate(
             "company_page.summary.open",
             language,
-            kind=translate(f"kind.{kind}", language),
+            kind=translate(f"kind.{_KIND_BY_RECORD_CLASS[type(record)]}", language),
             name=_get_record_number(record),
-            state=state_word,
+            state=get_badge_word(get_state_badge_key(record), language),
+            certainty=get_badge_word(get_certainty_badge_key(record, now), language),
+            work=get_badge_word(get_work_badge_key(record, now), language),
         )
     yield translate("company_page.summary.at", language, at=now)

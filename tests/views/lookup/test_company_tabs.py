@@ -128,6 +128,22 @@ def test_totals_and_summary(qtbot: QtBot, the_look: object, language: Literal["j
         assert secret not in text
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("ja", "未解決: 与信チェック 17、情報不足、確認済、対応可能"),
+        ("en", "Open: Credit check 17: Incomplete, Confirmed, Action possible"),
+    ],
+)
+def test_the_summary_has_the_words_of_the_screen(
+    qtbot: QtBot, the_look: object, language: Literal["ja", "en"], line: str
+) -> None:
+    """State, certainty and work of an open record, in the words of its badges."""
+    view = view_of(qtbot, LookupService(), language)
+    view.copy_summary()
+    assert line in QGuiApplication.clipboard().text().split("\n")
+
+
 def test_a_long_name_of_a_company_wraps(qtbot: QtBot, the_look: object) -> None:
     """With the longest name of the registry the page fits into a small window."""
     view = view_of(qtbot, LookupService())
