@@ -62,11 +62,10 @@ def format_probe_lines(
 ) -> Iterator[str]:
     """Yield the answer of the command `probe` as text: what the probe has changed, or that it has changed nothing,
     and the record after it. `record_before` is the record before the probe; None if it isn't known."""
-    if type(record) is type(record_before):
+    if record_before is not None and type(record) is type(record_before):
         from console.wording import records as record_words
 
-        before = cast("ShownRecord", record_before)  # of the same class as the record
-        changes = record_words.list_probed_changes(before, record, translator.language)
+        changes = record_words.list_probed_changes(record_before, record, translator.language)
         yield translator("record.changed", changes=changes) if changes else translator.format_no_change()
     yield translator("cli.probed")
     yield from format_explained_record(record, translator)
