@@ -1,6 +1,7 @@
 """Money: an integer of minor units and a currency, and its exact decimal text. Floats are never used."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,8 @@ currencies, but another program may have stored a row with one of them.
 LARGEST_AMOUNT_MINOR = 10**15
 """Largest amount in minor units that Money accepts."""
 _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
+_GROUPED_AMOUNT_PATTERN = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})*,[0-9]{3})(?:\.[0-9]+)?")
+_SIGN_AND_UNIT_BY_CURRENCY: Mapping[str, tuple[str, str]] = {"JPY": ("¥", "円"), "INR": ("₹", "")}
 
 
 class InvalidAmountText(ValueError):
@@ -79,6 +82,19 @@ def parse_money(text: str, currency: str) -> Money:
     if match is None or len(match[2] or ".") - 1 > digits:
         raise InvalidAmountText("no plain amount")
     return make_money_from_number(Decimal(text), currency)
+
+
+def parse_typed_money(text: str, currency: str) -> Money:
+    """Return the amount that a person has typed or pasted into a field for an amount of this currency: also with
+    full-width digits, with the sign of the currency, and with commas that group the digits as in Japan or India.
+    Raises InvalidAmountText for any other text. `123,45` is refused: its comma may be a decimal comma.
+    """
+    plain_text = unicodedata.normalize("NFKC", text).strip()
+    sign, unit = _SIGN_AND_UNIT_BY_CURRENCY.get(currency, ("", ""))
+    plain_text = plain_text.removeprefix(sign).removesuffix(unit).strip()
+    if _GROUPED_AMOUNT_PATTERN.fullmatch(plain_text):
+        plain_text = plain_text.replace(",", "")
+    return parse_money(plain_text, currency)
 
 
 def make_money_from_number(value: int | Decimal, currency: str) -> Money:

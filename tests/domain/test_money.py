@@ -15,6 +15,7 @@ from console.domain.money import (
     format_shortest,
     make_money_from_number,
     parse_money,
+    parse_typed_money,
 )
 
 AMOUNTS = st.builds(Money, st.integers(0, LARGEST_AMOUNT_MINOR), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
@@ -127,3 +128,29 @@ def test_an_amount_in_no_currency_of_ours() -> None:
             parse_money(text, "USD")
         with pytest.raises(InvalidAmountText):
             make_money_from_number(Decimal(text), "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("8,500", "JPY", 8_500), ("８，５００", "JPY", 8_500), (" ¥8,500 ", "JPY", 8_500),
+        ("￥８５００", "JPY", 8_500), ("8500円", "JPY", 8_500), ("1,23,456.50", "INR", 12_345_650), ("₹ 150.50", "INR", 15_050),
+        ("1,234,567.00", "INR", 123_456_700), ("150.5", "INR", 15_050),
+    ],
+)  # fmt: skip
+def test_an_amount_may_be_pasted_as_it_is_shown(text: str, currency: str, minor: int) -> None:
+    assert parse_typed_money(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("123,45", "INR"), ("8,5", "JPY"), ("1,00", "JPY"), ("1,2345", "JPY"), (",100", "JPY"), ("100,", "JPY"),
+        ("1,,000", "JPY"), ("₹100", "JPY"), ("¥100", "INR"), ("100円", "INR"), ("100.0", "JPY"), ("-100", "JPY"),
+        ("1.234,50", "INR"), ("", "JPY"), ("¥", "JPY"),
+    ],
+)  # fmt: skip
+def test_a_comma_that_groups_no_digits_is_refused(text: str, currency: str) -> None:
+    """A decimal comma would make 123,45 a hundred times as much."""
+    with pytest.raises(InvalidAmountText):
+        parse_typed_money(text, currency)

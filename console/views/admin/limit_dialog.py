@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.money import InvalidAmountText, parse_money
+from console.domain.money import InvalidAmountText, parse_typed_money
 from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_limit_unit
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
@@ -70,11 +70,11 @@ class LimitDialog(FormDialog):
     def _parse_typed_value(self) -> int | None:
         """Return the typed value in the limit's unit (minor units for an amount); None if the text isn't a valid
         value of this limit."""
-        text = self.value_field.text().strip().replace(",", "")
         if get_limit_unit(self._limit.name) is not LimitUnit.AMOUNT:
+            text = self.value_field.text().strip().replace(",", "")
             return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_LIMIT else None
         try:
-            return parse_money(text, self._limit.currency).minor
+            return parse_typed_money(self.value_field.text(), self._limit.currency).minor
         except InvalidAmountText:
             return None
 

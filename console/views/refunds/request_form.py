@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from console.domain.error_reasons import ExceedsReason, LimitReason, WindowReason
-from console.domain.money import InvalidAmountText, Money, format_decimal, parse_money
+from console.domain.money import InvalidAmountText, Money, format_decimal, parse_typed_money
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
@@ -292,9 +292,8 @@ class RefundForm(QWidget):
     @property
     def entered_money(self) -> Money | None:
         """The amount that the person has typed; None if the text isn't a positive amount."""
-        amount_text = self.amount_edit.text().strip().replace(",", "")
         try:
-            money = parse_money(amount_text, self.plan.payment.currency)
+            money = parse_typed_money(self.amount_edit.text(), self.plan.payment.currency)
         except InvalidAmountText:
             return None
         return money if money.minor > 0 else None
