@@ -8,10 +8,12 @@ import pytest
 
 from console.app import Console, open_console
 from console.cli.json_output import results as cli_json
+from console.cli.refunds.limits import format_limit_list_lines
 from console.cli.servers.demo import DEMO_PEOPLE, render_sample_report_pdf
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo.samples import CheckSample, generate_checks, write_samples
+from console.domain.payments.limits import Limit
 from console.sandbox.alarmbox import companies as content
 from console.settings.settings import Settings
 from tests.support.desks import environment
@@ -56,3 +58,25 @@ def test_columns_stand_under_each_other() -> None:
     assert lines == ["a    与信  x", "bbb  ok", "           y"]
     assert list(cli_text.format_aligned_lines([])) == []
     assert list(cli_text.format_aligned_lines([("a\nb", "c")])) == ["a b  c"]
+
+
+@pytest.mark.parametrize(
+    ("language", "values"),
+    [
+        ("en", ("₹1,200.50", "10 minutes", "1 hour requested by admin-b", "Not set")),
+        ("ja", ("₹1,200.50", "10 分", "admin-b が 1 時間を申請中", "未設定")),
+    ],
+)
+def test_limits_are_printed_with_their_units(language: str, values: tuple[str, ...]) -> None:
+    """A limit is printed with its code, which `limits set` expects, its name and an amount or a duration, not with
+    the stored number of minor units or seconds."""
+    translator = Translator()
+    translator.language = language
+    limits = (
+        Limit("per_refund", "INR", 120_050),
+        Limit("cooling_off_seconds", "JPY", 600, 3600, "admin-b"),
+        Limit("second_checker_above", "JPY", None),
+    )
+    text = "\n".join(format_limit_list_lines(limits, translator))
+    assert all(part in text for part in (*values, *(limit.name for limit in limits))), text
+    assert all(number not in text for number in ("120050", "600", "3600")), text

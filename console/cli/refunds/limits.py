@@ -44,20 +44,37 @@ def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> Js
 
 
 def format_limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `limits list` as text, one line per limit."""
+    """Yield the answer of `limits list` as text, one line per limit: its code and currency, which `limits set`
+    expects, its name, its value with the unit, and a proposed value."""
     yield from format_aligned_lines(_make_limit_row(limit, translator) for limit in limits)
 
 
 def _make_limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
-    value = "-" if limit.value is None else str(limit.value)
-    if limit.proposed is None:
-        return limit.name, limit.currency, value, ""
+    from console.wording.limit_words import format_limit_name
+
+    proposal = (
+        ""
+        if limit.proposed is None
+        else translator(
+            "cli.limit.proposed", value=_format_value(limit, limit.proposed, translator), who=limit.proposed_by
+        )
+    )
     return (
         limit.name,
         limit.currency,
-        value,
-        translator("cli.limit.proposed", value=limit.proposed, who=limit.proposed_by),
+        format_limit_name(limit.name, translator.language),
+        _format_value(limit, limit.value, translator),
+        proposal,
     )
+
+
+def _format_value(limit: "Limit", value: int | None, translator: Translator) -> str:
+    """Return `value`, a value of the limit, with its unit; "Not set" for None."""
+    from console.wording.limit_words import format_limit_value
+
+    if value is None:
+        return translator("limit.not_set")
+    return format_limit_value(limit.name, value, limit.currency, translator.language)
 
 
 def format_limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
