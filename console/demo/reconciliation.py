@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -59,4 +59,4 @@ def _announce_daily_file(console: "Console", sandbox: "Sandbox", day: date) -> N
         "path": url,
         "requestedAt": "1",
     }
-    console.payments.receive_notice(PostedNotice("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))
+    console.payments.receive_notice(ReceivedNotice("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))

@@ -6,7 +6,7 @@ from typing import NoReturn
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NothingToResolveReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.records import Order, Payment, PaymentImport, PostedNotice
+from console.domain.payments.records import Order, Payment, PaymentImport, ReceivedNotice
 from console.domain.payments.service_results import (
     NoticeResult,
     OrderDetails,
@@ -85,12 +85,12 @@ class PaymentService:
             "payment import", request_id, (request,), lambda: self._payment_importer.import_payment(request)
         )
 
-    def receive_notice(self, post: PostedNotice) -> NoticeResult:
+    def receive_notice(self, post: ReceivedNotice) -> NoticeResult:
         """Check a provider's notice, store it, apply its report to the payment, and return the result for the sender.
         Raises database_unreachable if the database doesn't answer; the sender should then send the notice again."""
         return self._notice_receiver.receive_notice(post)
 
-    def check_notice(self, post: PostedNotice) -> CheckedNotice:
+    def check_notice(self, post: ReceivedNotice) -> CheckedNotice:
         """Check a provider's notice without reading the database, and return it with its remaining steps: the caller
         stores it, answers its sender, and queries the provider if necessary. A notice that is forged, malformed or
         too large raises nothing: it is returned as refused, and its remaining step writes the audit entry about that.

@@ -180,7 +180,7 @@ class RecoveryService:
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
-    def run_scheduled(self) -> tuple[TaskRun, ...]:
+    def run_due_tasks(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
         calls this each minute. If a worker acts for the person of this desk, run nothing and return an empty tuple.
         """

@@ -27,7 +27,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import ProviderTraits
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.domain.setting_problems import SettingProblem
 from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN
@@ -157,7 +157,7 @@ class Receiver:
             raise RequestRefused("source")
         require_unambiguous_request(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
-        posted_notice = PostedNotice(
+        posted_notice = ReceivedNotice(
             notice_source, body, _decode_headers(request), self._find_sender_address(request)
         )
         return await self._verify_threads.run(lambda: self._console.payments.check_notice(posted_notice))

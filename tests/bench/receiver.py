@@ -11,7 +11,7 @@ from functools import partial
 from threading import local
 from typing import Any
 
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from tests.bench.figures import Row, times
 from tests.bench.grounds import ROOT, places_on_disk
@@ -47,7 +47,7 @@ def _on(engine: str, scene: Scene, url: str) -> Iterator[Row]:
             booked.send(partial(ours.post, 200), some)
             again.send(partial(ours.post, 200), some)
             # From an address that true notices come from: any other one is soon cut off and hears no refusal.
-            refused.send(partial(ours.post, 400), [PostedNotice(post.source, post.body) for post in some])
+            refused.send(partial(ours.post, 400), [ReceivedNotice(post.source, post.body) for post in some])
             bare.send(partial(plain.post, 200), some)
     number, peer = str(NUMBER), f"bare Starlette + one INSERT {bare.told()}"
     for what, sent in (("booked", booked), ("come again", again), ("refused", refused)):
@@ -61,7 +61,7 @@ class Served:
     def __init__(self, port: int, opened: ExitStack) -> None:
         self._port, self._opened, self._threads = port, opened, local()
 
-    def post(self, status: int, post: PostedNotice) -> None:
+    def post(self, status: int, post: ReceivedNotice) -> None:
         """Raises AssertionError for another answer than this one."""
         line = self._line()
         line.request("POST", f"/notices/{post.source}", post.body, dict(post.headers))

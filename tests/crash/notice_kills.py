@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from console.app import Console
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import OrderState, Payment, PostedNotice
+from console.domain.payments.records import OrderState, Payment, ReceivedNotice
 from console.sandbox.server import Sandbox
 from console.store.payments import orders, payments
 from tests.crash.money_actors import act
@@ -45,7 +45,7 @@ class Case:
     source: str
     step: str
     number: str
-    post: PostedNotice
+    post: ReceivedNotice
 
 
 def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
@@ -82,10 +82,10 @@ def _prepared(place: Place, console: Console, sandbox: Sandbox, source: str, ste
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
     sandbox.control.payments_control.move_payment(source, ours, "paid", notify=False)
     _, body = sandbox.control.payments_control.compose_notice(source, ours)
-    return Case(source, step, number, PostedNotice(source, body, (), "127.0.0.1"))
+    return Case(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
 
 
-def _of_bank(number: str) -> PostedNotice:
+def _of_bank(number: str) -> ReceivedNotice:
     now = datetime.now(UTC)
     told = {
         "event_id": f"EV-{number}",

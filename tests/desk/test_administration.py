@@ -22,7 +22,7 @@ pytestmark = pytest.mark.both_ways
 
 def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
     """Each tab has the rows of its service, and none of them has a button."""
-    console.recovery.run_scheduled()  # nothing at a desk that asks a worker
+    console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
     person = sit()
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)

@@ -13,7 +13,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
 from tests.harms.scene import ROLES, Scene
@@ -94,7 +94,7 @@ def words(event: str, number: str, at: datetime | None = None) -> str:
     return json.dumps(told)
 
 
-def post_of(event: str, number: str, key: str = BANK_KEY) -> PostedNotice:
+def post_of(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
     return signed("bank", words(event, number).encode(), datetime.now(UTC), key)
 
 

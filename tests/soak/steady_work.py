@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
@@ -113,7 +113,7 @@ class SteadyWork:
             return False
         return True
 
-    def _notice(self, post: PostedNotice, times: int) -> None:
+    def _notice(self, post: ReceivedNotice, times: int) -> None:
         """Delivered so often; one that is answered otherwise comes again, as its sender would do."""
         for _ in range(times):
             assert self._worker is not None
@@ -160,7 +160,7 @@ class SteadyWork:
         self.done["requests"] += 1
 
 
-def deliver(worker: WorkerProcess, post: PostedNotice) -> int:
+def deliver(worker: WorkerProcess, post: ReceivedNotice) -> int:
     """A notice, as its sender would send it; the status of the answer."""
     path = PATHS.get(post.source, f"/notices/{post.source}")
     return said(worker, "POST", path, post.body, dict(post.headers))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 
 SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
 
@@ -89,8 +89,8 @@ class KaedeServer:
     def pay(self, number: str) -> None:
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
-    def notice(self, number: str, key: str = NOTICE_KEY) -> PostedNotice:
+    def notice(self, number: str, key: str = NOTICE_KEY) -> ReceivedNotice:
         """Return the callback about the present state of a payment, signed with `key`."""
         text = json.dumps(self.payments[number])
         made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-        return PostedNotice("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")
+        return ReceivedNotice("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")

@@ -12,7 +12,7 @@ from datetime import timedelta
 from threading import Lock
 
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.payment_desks import Scene
@@ -40,7 +40,7 @@ class Storm:
         return f"{len(took)} deliveries in {self.seconds:.1f} s: {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
-def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[PostedNotice]:
+def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[ReceivedNotice]:
     """Insert orders, and payments that have begun and were paid at the simulated provider. Return one notice about
     each. `banks`, `paypays` and `atoms` are the numbers of the three kinds.
     """
@@ -61,7 +61,7 @@ def _row(name: str) -> str:
     return f"('{name}', {minor}, '{currency}')"
 
 
-def _begun(scene: Scene, provider: str, name: str, order_id: int) -> PostedNotice:
+def _begun(scene: Scene, provider: str, name: str, order_id: int) -> ReceivedNotice:
     minor, currency = (RUPEES, "INR") if provider == "atom" else (YEN, "JPY")
     now = scene.context.now()
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
@@ -70,7 +70,7 @@ def _begun(scene: Scene, provider: str, name: str, order_id: int) -> PostedNotic
     return scene.post(provider, name)
 
 
-def rage(scene: Scene, posts: Sequence[PostedNotice], seed: int) -> Storm:
+def rage(scene: Scene, posts: Sequence[ReceivedNotice], seed: int) -> Storm:
     """Deliver each notice one to five times, in a random order, by SENDERS threads. A delivery that fails because the
     database can't be reached is repeated, as a provider would repeat it.
     """
@@ -79,7 +79,7 @@ def rage(scene: Scene, posts: Sequence[PostedNotice], seed: int) -> Storm:
     chance.shuffle(deliveries)
     storm, lock = Storm(), Lock()
 
-    def deliver(post: PostedNotice) -> None:
+    def deliver(post: ReceivedNotice) -> None:
         began, again = time.perf_counter(), 0
         while True:
             try:
@@ -116,7 +116,7 @@ def settle(scene: Scene) -> None:
         scene.run_due()
 
 
-def check(scene: Scene, posts: Sequence[PostedNotice]) -> None:
+def check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice is stored and booked exactly once, that its order is paid, that there are no open cases,
     and that no notice was refused.
     """
@@ -125,7 +125,7 @@ def check(scene: Scene, posts: Sequence[PostedNotice]) -> None:
     assert scene.payments.count_refused_notices() == 0
 
 
-def check_booked(scene: Scene, posts: Sequence[PostedNotice]) -> None:
+def check_booked(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice is booked exactly once, that all orders are paid, and that there are no open cases.
     Other notices may have been refused.
     """

@@ -17,7 +17,7 @@ from typing import Any
 
 from console.app import Console
 from console.domain.clock import SystemClock
-from console.domain.payments.records import Order, Payment, PostedNotice
+from console.domain.payments.records import Order, Payment, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.service_results import TaskRun
 from console.sandbox import SandboxControl
@@ -146,7 +146,7 @@ class Scene:
         with act_as(WORKER):
             return tuple(TaskRun(name, task()) for name, task in self.machinery.list_due_tasks())
 
-    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
+    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
         """Return the notice that the simulated provider would send about the present state of the payment `number`.
         `peer` is the address of the sender.
         """
@@ -155,7 +155,7 @@ class Scene:
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
         return self.payments.receive_notice(self.post(provider, number, **more))
 
-    def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> PostedNotice:
+    def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:
         """Return a signed notice of a bank about a payment of the order `order`. `amount` is in major units, as a
         text; `fields` replaces fields of the notice.
         """
@@ -173,18 +173,18 @@ class Scene:
         self.heartbeat.close()
 
 
-def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
+def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
     """Return the notice that the simulated provider would send about a payment. `money` is the control of the
     sandbox's payments.
     """
     _, body = money.compose_notice(provider, number, **more)
-    return PostedNotice(provider, body, (), peer)
+    return ReceivedNotice(provider, body, (), peer)
 
 
-def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> PostedNotice:
+def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> ReceivedNotice:
     stamp = str(int(at.timestamp()))
     made = hmac.new(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return PostedNotice(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")
+    return ReceivedNotice(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from console.app import open_console
 from console.domain.calendar_days import JST
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.records import Payment, PostedNotice
+from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -84,7 +84,7 @@ class Days:
             "requestedAt": "1",
         }
         result = self.scene.payments.receive_notice(
-            PostedNotice("paypay", json.dumps(told).encode(), (), "127.0.0.1")
+            ReceivedNotice("paypay", json.dumps(told).encode(), (), "127.0.0.1")
         )
         assert not result.is_refused
 

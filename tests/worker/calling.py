@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.app import Console
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from tests.support.waiting import PATIENCE_SECONDS
@@ -64,13 +64,13 @@ class Running:
     def get(self, path: str) -> Answer:
         return self.say(written("GET", path, b"", {"connection": "close"}))
 
-    def deliver(self, post: PostedNotice, **headers: str) -> Answer:
+    def deliver(self, post: ReceivedNotice, **headers: str) -> Answer:
         """A notice, as its sender would send it."""
         path = PATHS.get(post.source, f"/notices/{post.source}")
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
-def post_to(port: int, post: PostedNotice, seconds: float = LONG) -> int:
+def post_to(port: int, post: ReceivedNotice, seconds: float = LONG) -> int:
     """Deliver a notice to whoever listens there: the answer's status. Raises OSError, http.client.HTTPException."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:

@@ -18,7 +18,7 @@ from statistics import median
 from threading import Event, Lock, Thread
 from urllib.request import urlopen
 
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from tests.support import notice_storm
 from tests.support.payment_desks import Scene, paying
@@ -182,7 +182,7 @@ def _watched(worker: WorkerProcess, vitals: Vitals) -> Iterator[None]:
 # Real notices
 
 
-def _deliver(worker: WorkerProcess, posts: Sequence[PostedNotice], seconds: float, deliveries: Deliveries) -> None:
+def _deliver(worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: Deliveries) -> None:
     """Each at its time, by a sender that waits as long as its kind does and comes again."""
     begun, pause = time.monotonic(), Event()
     with ThreadPoolExecutor(32) as senders:
@@ -194,7 +194,7 @@ def _deliver(worker: WorkerProcess, posts: Sequence[PostedNotice], seconds: floa
             one.result()
 
 
-def _send(port: int, post: PostedNotice, deliveries: Deliveries) -> None:
+def _send(port: int, post: ReceivedNotice, deliveries: Deliveries) -> None:
     deadline = time.monotonic() + 4 * LONG
     while True:
         began, trouble = time.perf_counter(), None
@@ -222,7 +222,7 @@ def _settled(scene: Scene) -> bool:
     return int(waiting[0][0]) == 0
 
 
-def _check(scene: Scene, posts: Sequence[PostedNotice]) -> None:
+def _check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
     """Each once: its money, its event, its order; and no case."""
     notice_storm.check_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")

@@ -13,7 +13,7 @@ from console.demo.training.corporations import make_invented_number
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import OrderState, PaymentImport, PostedNotice, RefundRequest
+from console.domain.payments.records import OrderState, PaymentImport, ReceivedNotice, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
@@ -134,7 +134,7 @@ class SandboxWorld:
     def _receive_notice(self, notice: dict[str, Any]) -> None:
         """Pass a notice in PayPay's format to the console's service, as if the receiver had received it."""
         self._console.payments.receive_notice(
-            PostedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
+            ReceivedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
         )
 
     def _compute_day(self, days_ago: int) -> date:

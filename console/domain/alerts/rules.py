@@ -162,7 +162,8 @@ def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment])
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:
-    """True if the payment's refunds are smaller than its captured amount; also if neither amount is stored (0)."""
+    """True if the payment's refunds are smaller than its captured amount; also if
+    both are 0, because then the amounts aren't known."""
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 

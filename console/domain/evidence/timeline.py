@@ -51,7 +51,8 @@ class TimelineEvent:
     - `source` and `row` name the table and row in which the event is stored.
     - `operation_id`, `correlation` (the id of the work, as in the logs) and `session` (the process) group events.
     - `evidence` has the ids of the event's evidence.
-    - `after` is the time of the event's cause, if the cause was stored a moment later.
+    - `after` is the time of the event's cause, if the cause was stored a moment later than the event: the timeline
+      then shows the event after its cause.
     """
 
     at: datetime

@@ -407,7 +407,7 @@ class PaymentImport:
 
 
 @dataclass(frozen=True, slots=True)
-class PostedNotice:
+class ReceivedNotice:
     """A notice of the provider `source` as the receiver got it: the raw body, the headers with names in lower case,
     and the network address of the sender (`peer`).
     """

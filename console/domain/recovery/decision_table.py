@@ -307,7 +307,7 @@ _REFUND_CHOICE_RULE = ChoiceRule(
 )
 
 
-def _list_provider_read_evidence(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+def _list_evidence_of_provider_read(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     return (EvidenceKind.READ,)
 
 
@@ -317,13 +317,13 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe",
             "probe",
             (_find_probe_in_progress_reason, _find_unanswerable_probe_reason),
-            _list_provider_read_evidence,
+            _list_evidence_of_provider_read,
         ),
         ChoiceRule(
             "refetch",
             "refetch",
             (_find_not_refetchable_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
-            _list_provider_read_evidence,
+            _list_evidence_of_provider_read,
         ),
         ChoiceRule(
             "resolve.success",
@@ -334,7 +334,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
                 _find_call_running_or_leased_reason,
                 _make_already_proposed_rule("success"),
             ),
-            _list_provider_read_evidence,
+            _list_evidence_of_provider_read,
             lambda facts: is_left_open_by_other_application(_require_check(facts)),
             compute_effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
             target_state="success",
@@ -362,7 +362,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe",
             "probe",
             (_find_call_running_or_leased_reason, _find_unanswerable_probe_reason),
-            _list_provider_read_evidence,
+            _list_evidence_of_provider_read,
         ),
         _MOVE_ORDER_CHOICE_RULE,
         _make_payment_decision_rule(PaymentState.COMPLETED),
@@ -377,7 +377,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe",
             "probe",
             (_find_no_payment_reason, _find_call_running_or_leased_reason, _find_unanswerable_probe_reason),
-            _list_provider_read_evidence,
+            _list_evidence_of_provider_read,
         ),
         _MOVE_ORDER_CHOICE_RULE,
         ChoiceRule("resolve", "resolve", (_get_order_decided_by_payments_reason,)),
@@ -389,7 +389,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe",
             "probe",
             (_find_probe_in_progress_reason, _find_unanswerable_probe_reason),
-            _list_provider_read_evidence,
+            _list_evidence_of_provider_read,
         ),
         _make_refund_decision_rule(RefundState.COMPLETED),
         _make_refund_decision_rule(RefundState.FAILED),

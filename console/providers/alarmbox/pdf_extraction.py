@@ -84,7 +84,7 @@ def decode_pdf(pdf: PdfTextPosition) -> bytes:
     if not has_escapes and pdf.decoded_bytes > LARGEST_PDF_BYTES:
         raise UnusableAnswer("pdf_too_large")
     try:
-        content = _join_pdf(_decode_pieces(_iterate_text_pieces(pdf, has_escapes)))
+        content = _join_pdf(_decode_base64_pieces(_iterate_text_pieces(pdf, has_escapes)))
     except ValueError:
         raise UnusableAnswer("pdf_not_base64") from None
     if b"%%EOF" not in content[-_MAX_END_MARK_DISTANCE_BYTES:]:
@@ -108,7 +108,7 @@ def _join_pdf(decoded: Iterator[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def _decode_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
+def _decode_base64_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
     """Decode pieces of Base64 text and yield the bytes. Raises ValueError for text that isn't strict Base64."""
     undecoded_text, is_padded = b"", False
     for text in texts:

@@ -188,9 +188,9 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
 def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
     """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
     report has no such date. A date before the introduction of corporation numbers counts as missing: such a date
-    belongs to another calendar (0009-11-26 is in the ninth year of Reiwa), or is a placeholder. A date that lies
-    before the purchase of the credit check here counts as missing, too, unless the report also has an earlier
-    purchase date. With such a date the credit check would count as expired and be bought again at once.
+    belongs to another calendar (0009-11-26 is in the ninth year of Reiwa), or is a placeholder. An expiry
+    date before the purchase of the credit check here counts as missing, too, because the credit check would count as
+    expired and be bought again at once; it is valid only if the report's own purchase date lies before it.
     """
     last_valid_day = report.expiration_date
     if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:
@@ -481,10 +481,10 @@ def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tu
 def end_reading_contradiction(
     context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
 ) -> None:
-    """End the contradiction between a bought credit check and an earlier read of its detail or PDF. If `report`, from
-    the provider's newest answer, names the corporation of the credit check, close the case and schedule the re-fetch
-    of the missing parts. A case about the purchase itself stays open. Raises StaleRow if the credit check changes
-    meanwhile.
+    """Close the case that an earlier read of the detail or PDF has opened because its answer named another
+    corporation than the bought credit check, and schedule the re-fetch of the missing parts. This needs a `report`
+    from the provider's newest answer that names the credit check's own corporation; with another report, or None,
+    do nothing. A case about the purchase itself stays open. Raises StaleRow if the credit check changes meanwhile.
     """
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if (

@@ -260,7 +260,7 @@ def record_operation_lapse(
 
 
 def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Write an audit entry that the process of an operation without effect ended during the call to the provider.
-    The record stays unchanged."""
+    """Write an audit entry which says that the process of an operation without effect ended during the call to the
+    provider. The record stays unchanged."""
     audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
     context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

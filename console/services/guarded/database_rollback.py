@@ -365,14 +365,15 @@ def _write_rollback(
     earlier_resolved_alerts: frozenset[str],
     spool_entries: Sequence[SpoolEntry],
 ) -> tuple[DatabaseRollback | None, frozenset[str] | None]:
-    """Store the operations that the database has lost, and raise the alert if the loss is new or if a lost
-    operation that was not yet stored holds a claim. The loss is new if every resolved alert of the rule
-    `database_went_back` is one of `earlier_resolved_alerts`.
+    """Store the operations that the database has lost, and raise the alert `database_went_back` if the loss is new or
+    if a lost operation that was not yet stored holds a claim. The loss is new unless an alert of this rule has been
+    resolved since this desk read `earlier_resolved_alerts`: then a person has already checked the loss.
 
     `own_anchors` are the anchors of this desk, `spool_entries` the operations in its spool that the journal lacks.
-    `old_database_id` is the id of the database that was at this address before, None if it was this one. Return the
-    finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id is
-    unchanged. The finding is None if no alert is open.
+    `old_database_id` is the id of the database that was at this address before, None if it was this one.
+
+    Return (None, None) if nothing is lost: no anchor is missing and the database id is unchanged. Otherwise return
+    the open finding (None if its alert is resolved) and the ids of all resolved alerts of this rule.
     """
     from console.store.operations import lost_operations
 

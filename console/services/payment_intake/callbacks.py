@@ -8,7 +8,7 @@ and take the same time, because a due task looks for the payment later.
 from collections.abc import Callable
 from datetime import timedelta
 
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.payments.notices import CallbackReader, SignedCallback
@@ -44,7 +44,7 @@ class CallbackHandler:
         self._payment_providers = payment_providers
         self._payment_prober = payment_prober
 
-    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the callback in `post` without reading the database. Return a function that stores the callback and
         applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time in the
         future, and if the provider is not configured on this desk.

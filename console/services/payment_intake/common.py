@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from console.domain.audit.actions import AuditAction
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkReason
 from console.services.payments.apply_report import ReportEffectName
@@ -87,7 +87,7 @@ class NoticeEffect:
 class NoticeHandler(Protocol):
     """Interface of the handlers of notices; there is one handler class for each kind of source."""
 
-    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the notice without reading the database, so that forged notices put no load on the database. Return a
         function that stores the notice and applies its report; that function raises ConsoleError if the database
         fails.

@@ -13,7 +13,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
-from console.domain.payments.records import Payment, PostedNotice
+from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.providers.http.strict_json import UnreadableJson
@@ -56,7 +56,7 @@ class HintHandler:
         self._payment_prober = payment_prober
         self._networks = [ip_network(text) for text in hints.networks(context.settings.get_provider_settings(plugin))]
 
-    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
         stores the hint. Raises NoticeRefused if another address sent it, if it is malformed, or if its time is in the
         future."""

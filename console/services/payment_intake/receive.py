@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.provider_registry import NoticeKind, list_providers_as
-from console.domain.payments.records import Payment, PostedNotice
+from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
@@ -77,7 +77,7 @@ class NoticeReceiver:
         self._last_probed_id = {common.EVENT_QUEUED: 0, common.EVENT_REFUSED_UNANSWERED: 0}
         self._last_unmatched_id = 0
 
-    def receive_notice(self, post: PostedNotice) -> NoticeResult:
+    def receive_notice(self, post: ReceivedNotice) -> NoticeResult:
         """Check and store one notice, apply its report to the payment, and ask the provider if necessary. Return the
         result for the sender. Notices may arrive in any sequence and repeatedly.
 
@@ -89,7 +89,7 @@ class NoticeReceiver:
         result = checked_notice.store_notice()
         return checked_notice.ask_provider() if checked_notice.must_ask_provider else result
 
-    def check_notice(self, post: PostedNotice) -> CheckedNotice:
+    def check_notice(self, post: ReceivedNotice) -> CheckedNotice:
         """Check a notice without reading the database, and return the checked notice with the remaining steps. A
         receiver that must reply before the provider answers calls this method instead of `receive_notice`.
         """
@@ -117,7 +117,7 @@ class NoticeReceiver:
         return self._handlers.get(source_name, self._signed_notices)
 
     def _make_refusal_writer(
-        self, post: PostedNotice, refusal: NoticeRefused, must_store_before_reply: bool
+        self, post: ReceivedNotice, refusal: NoticeRefused, must_store_before_reply: bool
     ) -> Callable[[], NoticeEffect] | None:
         """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the
         write. The next written entry contains the number of refusals that were not written.
@@ -141,7 +141,7 @@ class NoticeReceiver:
         return write_refusal
 
     def _store_refusal(
-        self, tx: Transaction, post: PostedNotice, refusal: NoticeRefused, event_state: str, skipped_count: int
+        self, tx: Transaction, post: ReceivedNotice, refusal: NoticeRefused, event_state: str, skipped_count: int
     ) -> None:
         """Write the audit entry with the reason of the refusal, and store an event with the part of the notice that
         may be stored. `event_state` is the event's state; `skipped_count` is the number of earlier refusals that were

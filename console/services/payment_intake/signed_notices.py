@@ -18,7 +18,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, make_stored_money, parse_money
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.records import Order, Payment, PostedNotice
+from console.domain.payments.records import Order, Payment, ReceivedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -84,7 +84,7 @@ class SignedNoticeHandler:
         self._names_without_key: set[str] = set()
         self._sources_without_key: set[str] = set()
 
-    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
         the notice and applies its report. Raises NoticeRefused if one of these checks fails."""
         signature = self._verify_signature_header(post)
@@ -199,7 +199,7 @@ class SignedNoticeHandler:
             raise NoticeRefused("other_words")
         return notice
 
-    def _verify_signature_header(self, post: PostedNotice) -> str:
+    def _verify_signature_header(self, post: ReceivedNotice) -> str:
         """Return the signature header of a genuine and recent notice. Raises NoticeRefused for any other notice. All
         checks (key, signature, time) run before the refusal, so that the time until the refusal doesn't reveal its
         reason."""

@@ -161,7 +161,7 @@ class SagaRunner:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
                 saga = self._undo_step(saga) if UNDOING_FACT in saga.facts else self._run_step(saga)
         except StepTakenOver:
-            return self._read_saga(saga)
+            return self._reread_saga(saga)
         except Exception as error:
             code = error.code if isinstance(error, ConsoleError) else INTERNAL_ERROR_REASON
             _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == INTERNAL_ERROR_REASON)
@@ -232,9 +232,9 @@ class SagaRunner:
         try:
             return self._write_change(saga, change_saga)
         except StepTakenOver:
-            return self._read_saga(saga)
+            return self._reread_saga(saga)
 
-    def _read_saga(self, saga: Saga) -> Saga:
+    def _reread_saga(self, saga: Saga) -> Saga:
         with self._context.database.read() as conn:
             return sagas.find(conn, saga.id) or saga
 

@@ -126,8 +126,9 @@ def _make_default_role_statements(
 ) -> Iterator[AccountStatement]:
     """Yield the statement that sets the account's default role.
 
-    On MariaDB only the account itself or an administrator of the server may run it. There the default role is the
-    account's own role, whose name never changes. So the statement is yielded only together with a password.
+    MariaDB lets only the account itself, or an administrator of the server, run it. There the statement is yielded
+    only if the account gets a password now, with which the console can sign in as the account. Later runs don't need
+    it, because the default role, the account's own role, never changes its name.
     """
     if not is_mariadb:
         yield AccountStatement(f"SET DEFAULT ROLE ALL TO {quoted_account}")

@@ -108,7 +108,7 @@ class ArchiveWriter:
         the disk, and store its length and SHA-256 in `files`.
         """
         file = self._get_path(file_name)
-        _sync_file(file)
+        _flush_to_disk(file)
         self.files[file_name] = BackupFile(file.stat().st_size, hash_file(file))
 
     def add_content(self, name: str, content: bytes) -> None:
@@ -190,7 +190,7 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
     file.write_text(
         json.dumps({"sha256": content_hash, "content": content}, ensure_ascii=False, indent=1, sort_keys=True)
     )
-    _sync_file(file)
+    _flush_to_disk(file)
     for folder, _, _ in os.walk(writer.folder):
         sync_folder(Path(folder))
 
@@ -286,7 +286,7 @@ def hash_file(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _sync_file(file: Path) -> None:
+def _flush_to_disk(file: Path) -> None:
     """Write the file's content to the disk (fsync)."""
     with file.open("rb+") as content:
         os.fsync(content.fileno())

@@ -69,10 +69,12 @@ def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
 
 def are_unchanged_sql(*columns: str) -> str:
     """Return an SQL condition: the UPDATE changes none of these columns. Texts are compared byte by byte."""
-    return " AND ".join(f"{_make_binary_sql('NEW', name)} <=> {_make_binary_sql('OLD', name)}" for name in columns)
+    return " AND ".join(
+        f"{_make_bytewise_sql('NEW', name)} <=> {_make_bytewise_sql('OLD', name)}" for name in columns
+    )
 
 
-def _make_binary_sql(row: str, column: str) -> str:
+def _make_bytewise_sql(row: str, column: str) -> str:
     """Return SQL of the column in `row` (OLD or NEW). A text is cast to BINARY, so that it is compared byte by
     byte."""
     return f"CAST({row}.{column} AS BINARY)" if column in _TEXT_COLUMNS else f"{row}.{column}"

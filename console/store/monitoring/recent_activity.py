@@ -139,8 +139,8 @@ def read_figures_of_other_processes(
 
 
 def _parse_waited_seconds(detail: str) -> float | None:
-    """Return the time (seconds) that the detail of an audit entry has under WAITED_MS_KEY; None if there is none, or
-    if it is above LONGEST_WAIT_MS."""
+    """Return the time (seconds) for which a call waited for the provider's answer, as the detail of its audit entry
+    states it under WAITED_MS_KEY; None if there is none, or if it is above LONGEST_WAIT_MS."""
     if WAITED_MS_KEY not in detail:
         return None
     waited_ms = parse_detail(detail).get(WAITED_MS_KEY)

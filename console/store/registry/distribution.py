@@ -287,8 +287,8 @@ def _decompress(path: str, content: bytes) -> bytes:
 
 
 def _get_valid_digest(stored_file: StoredFile) -> str:
-    """Return the SHA-256 of the stored file, which is used as a file name. Raises ConsoleError `not_found` if the
-    manifest has another text in its place.
+    """Return the SHA-256 that the manifest states for the file; it is used as a file name. Raises ConsoleError
+    `not_found` if the stated text isn't a SHA-256.
     """
     if len(stored_file.sha256) != sha256().digest_size * 2 or not stored_file.sha256.isalnum():
         raise _make_damaged_error(stored_file.name)

@@ -150,7 +150,7 @@ def put_registry_in_use(folder: Path, day: date) -> None:
     registry is in use. The caller holds the import lock.
     """
     built_folder = make_building_path(folder)
-    _sync_file(built_folder)
+    _flush_to_disk(built_folder)
     sync_folder(built_folder.parent)
     name = f"{day:%Y%m%d}-{token_hex(4)}"
     built_folder.parent.rename(folder / name)
@@ -202,12 +202,12 @@ def _write_current(folder: Path, file_name: str) -> None:
     draft.unlink(missing_ok=True)
     make_private_file(draft)
     draft.write_text(file_name, encoding="ascii")
-    _sync_file(draft)
+    _flush_to_disk(draft)
     draft.replace(folder / CURRENT_REGISTRY_NAME)
     sync_folder(folder)
 
 
-def _sync_file(path: Path) -> None:
+def _flush_to_disk(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

@@ -292,9 +292,9 @@ class _EncodingFinder:
         return self._encoding or _UTF8
 
     def check_block(self, first_line: int, content: bytes) -> None:
-        """Check the next block of lines; `first_line` is the number of its first line. Raises ConsoleError
-        `bad_registry_file` if one of its lines isn't in the encoding that the first line with other characters than
-        ASCII has.
+        """Check the next block of lines; `first_line` is the number of its first line. The first line
+        of the file with non-ASCII characters decides the encoding. Raises ConsoleError `bad_registry_file` if a line
+        of the block isn't in this encoding.
         """
         if content.isascii():
             return

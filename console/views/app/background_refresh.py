@@ -371,7 +371,7 @@ class BackgroundRefresh(QObject):
             return
 
         def run_scheduled_tasks(services: "Console") -> tuple[TaskRun, ...] | None:
-            return None if services.desk_status.asks_worker else services.recovery.run_scheduled()
+            return None if services.desk_status.asks_worker else services.recovery.run_due_tasks()
 
         call = self._context.bind_services(run_scheduled_tasks, _WORKER_ACTOR_NAME)
         self._context.runner.run(

@@ -191,10 +191,14 @@ class FittedTable(RecordTable):
 
     def _share_free_width(self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int) -> None:
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
-        part of the table's width that no column uses yet. A column of `naming_columns` is first widened until it
-        shows a corporation number completely, which is an identifier; then columns that aren't stretched are widened,
-        then the stretched ones. If the column that names the record is stretched and wider than its contents, its
-        unused width is distributed, too; width that the other columns leave unused returns to it."""
+        part of the table's width that no column uses yet. The width is given in this order:
+
+        1. to each naming column (`naming_columns`) until it shows a corporation number completely;
+        2. to columns that aren't stretched;
+        3. to stretched columns.
+
+        A stretched naming column that is wider than its contents first gives up its unused width, and gets back the
+        part that no other column needs."""
         shown_columns = [
             (column_index, column)
             for column_index, column in enumerate(self.rows.columns)

@@ -42,9 +42,9 @@ def format_draft_title(draft: Draft) -> str:
 
 
 def continue_draft(draft: Draft, context: WindowContext) -> None:
-    """Open the page of the draft's record, and on it the dialog with the inputs of the draft. A decision about a
-    refund or an incident, the read-only switch and a note on selected records wait for the person to open their
-    dialog, which then has the inputs."""
+    """Open the page of the draft's record, and on it the dialog with the inputs of the draft. Exceptions are a
+    decision about a refund or an incident, the read-only switch and a note on selected records: for these only the
+    page opens, and the dialog has the inputs when the person opens it."""
     if draft.record_kind in _RECORD_KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_make_draft_route(draft))

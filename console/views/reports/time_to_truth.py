@@ -23,9 +23,9 @@ _SHOWN_DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
 
 @dataclass(frozen=True, slots=True)
 class _TimeToTruthRow:
-    """One row of the report's table. `kind` has the figures of one kind of record, such as refunds."""
+    """One row of the report's table: the figures of one kind of record, such as refunds."""
 
-    kind: TimeToTruth
+    figures: TimeToTruth
 
 
 def _compute_bar_height(duration: timedelta | None) -> float:
@@ -88,7 +88,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
 
     def make_count_column(key: str) -> Column:
         return make_number_column(
-            key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.kind, key), 100
+            key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.figures, key), 100
         )
 
     def make_time_column(key: str) -> Column:
@@ -96,7 +96,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
             key,
             translate(f"reports.time_to_truth.{key}"),
             110,
-            lambda row: report_words.format_report_duration(getattr(row.kind, key), context.language),
+            lambda row: report_words.format_report_duration(getattr(row.figures, key), context.language),
             "amount",
         )
 
@@ -105,7 +105,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
             "kind",
             translate("reports.time_to_truth.kind"),
             150,
-            lambda row: report_words.get_record_kind_name(row.kind.kind, context.language),
+            lambda row: report_words.get_record_kind_name(row.figures.kind, context.language),
             is_stretched=True,
         ),
         make_count_column("settled"),
@@ -123,6 +123,6 @@ REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     _make_chart_content,
     _make_time_columns,
     lambda report: [_TimeToTruthRow(kind) for kind in report.kinds],
-    lambda row: row.kind.kind if isinstance(row, _TimeToTruthRow) else None,
+    lambda row: row.figures.kind if isinstance(row, _TimeToTruthRow) else None,
     lambda report: not any(kind.settled or kind.open for kind in report.kinds),
 )

@@ -78,8 +78,8 @@ def escape_direction_marks(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def split_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font. Marks of
-    the direction of writing are left out."""
+    """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font (the
+    font of digits). Bidirectional control characters are left out."""
     text = remove_direction_marks(text)
     runs: list[FontRun] = []
     run_end = 0

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.services.payment_intake.receive import REFUSAL_BURST_SIZE
 from tests.support.payment_desks import Scene
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.engines("sqlite")
 def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
     """Each gets the one refusal; far fewer than came are written, and those that are say how many were not."""
     many = 3 * REFUSAL_BURST_SIZE
-    results = {scene.payments.receive_notice(PostedNotice("bank", b"{}")) for _ in range(many)}
+    results = {scene.payments.receive_notice(ReceivedNotice("bank", b"{}")) for _ in range(many)}
     assert [one.is_refused for one in results] == [True]
     written = scene.audited("payment.callback_refused")
     assert REFUSAL_BURST_SIZE <= written < many
     scene.machinery.payments._notice_receiver._refusal_limit = pace = TokenBucket(1, 0.0)
     assert (pace.take_token(0.0), pace.take_token(0.0), pace.take_token(0.0)) == (0, None, None)
     pace._tokens = 1.0
-    scene.payments.receive_notice(PostedNotice("bank", b"{}"))
+    scene.payments.receive_notice(ReceivedNotice("bank", b"{}"))
     newest = "SELECT detail FROM audit_log WHERE what = 'payment.callback_refused' ORDER BY id DESC LIMIT 1"
     assert json.loads(scene.place.sql(newest)[0][0])["passed_over"] == 2
 

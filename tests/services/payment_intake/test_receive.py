@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.domain.payments.records import PaymentImport, PostedNotice
+from console.domain.payments.records import PaymentImport, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import Certainty
 from console.services.payment_intake.hints import LATE_ANSWER_PERIOD
@@ -126,7 +126,7 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
         "state": "COMPLETED",
         "paid_at": "2026-11-20T03:00:00Z",
     }
-    result = scene.payments.receive_notice(PostedNotice("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
+    result = scene.payments.receive_notice(ReceivedNotice("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
     assert result.is_refused is False
     after = scene.payment(payment.id)
     assert (after.state, after.captured_minor) == ("user_payment", 0)
@@ -236,7 +236,7 @@ def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
         "path": "https://files.example/x?sig=canary-permission",
         "requestedAt": "1",
     }
-    post = PostedNotice("paypay", json.dumps(body).encode(), (), "127.0.0.1")
+    post = ReceivedNotice("paypay", json.dumps(body).encode(), (), "127.0.0.1")
     assert scene.payments.receive_notice(post).done == "kept"
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE body LIKE '%canary%'") == [(0,)]
 
@@ -302,7 +302,7 @@ def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> Non
     turned = good[:-1] + (b"1" if good.endswith(b"0") else b"0")
     bodies = [b"", b"encData=", good[:-2], good[:-32], turned, good[:200], b"encData=00", b"\xff" * 40,
               good + b"&encData=00", b"{}", good.replace(b"encData", b"encdata")]  # fmt: skip
-    results = {scene.payments.receive_notice(PostedNotice("atom", body)) for body in bodies}
+    results = {scene.payments.receive_notice(ReceivedNotice("atom", body)) for body in bodies}
     assert results == {REFUSED}
     assert scene.payment(payment_id).state == "token_generated"
     assert scene.payments.count_refused_notices() == len(bodies)

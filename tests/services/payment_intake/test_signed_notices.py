@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkState
 from console.services.process.failpoints import FailpointReached, Failpoints
@@ -178,12 +178,12 @@ def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(
     assert "unverified_notice" in scene.cases("notice")
 
 
-def posts_that_are_wrong(scene: Scene) -> dict[str, PostedNotice]:
+def posts_that_are_wrong(scene: Scene) -> dict[str, ReceivedNotice]:
     good = scene.bank("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
 
-    def altered(**changes: object) -> PostedNotice:
+    def altered(**changes: object) -> ReceivedNotice:
         return signed("bank", json.dumps(fields | changes).encode(), now)
 
     return {

@@ -49,10 +49,10 @@ def test_nothing_is_lost_or_done_twice(
         for number, wrong in zip(NUMBERS, (timedelta(), jump, timedelta()), strict=True):
             off[0] = wrong
             buy(console, number)
-            console.recovery.run_scheduled()
+            console.recovery.run_due_tasks()
         for _ in range(20):
             hand_clock.at += timedelta(hours=8)
-            console.recovery.run_scheduled()
+            console.recovery.run_due_tasks()
         found = [record(console, number) for number in NUMBERS]
         assert [charge.number for charge in vendor.charges] == list(NUMBERS)
         assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2

@@ -118,7 +118,7 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place
     assert bench.runner.run(again).next_at == until
     del bench.answers["two"]
     bench.clock.offset += timedelta(days=4)
-    ended = bench.runner.run(bench.runner.run(bench.runner._read_saga(saga)))
+    ended = bench.runner.run(bench.runner.run(bench.runner._reread_saga(saga)))
     assert ended.state is SagaState.DONE
     assert bench.trail(place).count("one") == 1
 
@@ -198,7 +198,7 @@ def test_a_compensation_is_gone_on_with(bench: Bench, place: Place, monkeypatch:
         patch.setattr(bench.context.failpoints, "reach", _stopping("before_undo_one"))
         with pytest.raises(KeyboardInterrupt):
             bench.runner.run(saga)
-    left = bench.runner._read_saga(saga)
+    left = bench.runner._reread_saga(saga)
     assert (left.state, left.step) == (SagaState.RUNNING, "one")
     assert bench.runner.run(left).state is SagaState.COMPENSATED
     assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]

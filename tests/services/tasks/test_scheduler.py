@@ -366,7 +366,7 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
         ok, late = found()
         assert not ok
         assert "probes" in str(late)
-        console.recovery.run_scheduled()
+        console.recovery.run_due_tasks()
         assert found() == (True, "-")
 
 

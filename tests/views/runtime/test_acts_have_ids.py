@@ -54,7 +54,7 @@ WITHOUT = {
         "read_queue", "count_queues", "list_unfinished_operations", "list_lease_holders", "list_takes",
         "list_proposals", "read_record", "read_timeline", "write_evidence_pack",
         "write_evidence_bundle", "list_queue_subjects", "find_choices", "read_causes", "read_last_events",
-        "run_scheduled",  # the program's timer, not a person's click
+        "run_due_tasks",  # the program's timer, not a person's click
         "read_unmasked",
     },
     "refunds": {"make_plan", "read_refund", "read_inbox", "read_summaries"},
