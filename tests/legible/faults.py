@@ -61,10 +61,12 @@ def _faults_of_window(window: QWidget) -> Iterator[str]:
 def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
     """Yield a line for each sentence of the current row that its column cuts off, if no label beside the table shows
     it whole. The columns of sentences are the stretched ones, except those of names, which the record's page repeats.
+    A column of states that the table hides, because others are more important, cuts off nothing.
     """
     row = table.current_item
-    for column in table.rows.columns if row is not None else ():
-        if column.is_stretched and column.kind in ("text", "state") and table.is_cell_cut(column.key, row):
+    for index, column in enumerate(table.rows.columns if row is not None else ()):
+        is_sentence = column.kind == "text" or (column.kind == "state" and not table.isColumnHidden(index))
+        if column.is_stretched and is_sentence and table.is_cell_cut(column.key, row):
             text = column.text(row)
             labels = (label for label in table.window().findChildren(TextLabel) if label.isVisible())
             if column.key not in _KEYS_OF_NAMES and not any(text in label.plain for label in labels):
