@@ -1,5 +1,6 @@
-"""Reads the change feed (table `changes`), which windows read once a second. A reader's mark (`FeedMark`) has the
-newest id that the reader got, the id up to which no further row can appear, and the ids above it that the reader got.
+"""Reads the change feed (table `changes`), which each window reads every 1.5 s, and less often while nobody uses the
+desk. A reader's mark (`FeedMark`) has the newest id that the reader got, the id up to which no further row can
+appear, and the ids above it that the reader got.
 
 A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a
 row with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also
