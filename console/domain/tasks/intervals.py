@@ -47,15 +47,19 @@ FULL_BATCH_INTERVAL = timedelta(seconds=2)
 USUAL_INTERVAL = TaskInterval(60, "a delay of up to one minute is short enough")
 """Interval of a task that has no entry in INTERVAL_OF_TASK."""
 INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
-    "spool_delivery": TaskInterval(15, "until the stored answer is delivered, its record stays unknown"),
+    "spool_delivery": TaskInterval(
+        15, "until an answer in the spool is written to the database, its record stays unknown"
+    ),
     "lapsed_operations": TaskInterval(15, "people see such a call as unknown already; the task records that"),
-    "rows_by_others": TaskInterval(30, "the other application adds rows at any time without a message"),
+    "rows_by_others": TaskInterval(
+        30, "another application adds rows to the table of credit checks without a message"
+    ),
     "probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
     "refetches": TaskInterval(
         60, "the first re-fetch is due after five minutes; one more minute does no harm", batch_size=BATCH_SIZE
     ),
     "clock_jumps": TaskInterval(
-        60, "a clock that was ahead has set due times too late; the task corrects them", batch_size=BATCH_SIZE
+        60, "records that a clock which was ahead has scheduled too late become due now", batch_size=BATCH_SIZE
     ),
     "unconfirmed_notices": TaskInterval(15, "the notice reports money that isn't booked yet", batch_size=BATCH_SIZE),
     "payment_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
@@ -63,9 +67,11 @@ INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
         15, "if a notice was lost, a poll replaces it while the payer waits", batch_size=BATCH_SIZE
     ),
     "payment_timeouts": TaskInterval(30, "an expired payment still has reserved stock", batch_size=BATCH_SIZE),
-    "order_moves": TaskInterval(15, "a paid order waits to be shipped", batch_size=BATCH_SIZE),
+    "order_moves": TaskInterval(
+        15, "an order that could not be set to paid isn't shipped until the task has done so", batch_size=BATCH_SIZE
+    ),
     "set_aside_refunds": TaskInterval(
-        300, "people have three days to decide about the refund that the task requests", batch_size=BATCH_SIZE
+        300, "the task requests refunds of set-asides; people then have three days to decide", batch_size=BATCH_SIZE
     ),
     "refund_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch_size=BATCH_SIZE),
     "refund_expiry": TaskInterval(300, "refund requests expire after days, not seconds"),
@@ -75,9 +81,11 @@ INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
     "refund_polls": TaskInterval(15, "the first step of a poll's schedule is half a minute", batch_size=BATCH_SIZE),
     "alert_rules": TaskInterval(60, "a mismatch may disappear within the rule's grace period of some minutes"),
     "company_changes": TaskInterval(60, "a registry changes once a day; a new record is watched within a minute"),
-    "outbox": TaskInterval(5, "programs that receive alerts shouldn't wait longer", batch_size=SHORT_BATCH_SIZE),
+    "outbox": TaskInterval(
+        5, "the task publishes alerts; other programs shouldn't wait longer for them", batch_size=SHORT_BATCH_SIZE
+    ),
     "reconciliation": TaskInterval(900, "an announced daily file can be fetched for two hours"),
-    "registry": TaskInterval(300, "a new file in the watched folder is imported within the hour"),
+    "registry": TaskInterval(300, "a new file appears about once a day, so its import may begin some minutes later"),
     "bulk_runs": TaskInterval(5, "a person is watching the progress", batch_size=SHORT_BATCH_SIZE),
     "audit_roots": TaskInterval(300, "a root is due one hour after the oldest audit row that no root covers"),
 }
