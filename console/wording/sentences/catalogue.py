@@ -142,10 +142,12 @@ def format_error_message(error: ConsoleError, language: str) -> str:
     several texts fit the error, the most specific one is used.
     """
     key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
-    return translate(key, language, place=_find_full_place(error.detail), **convert_amount_facts(error.detail))
+    return translate(
+        key, language, unwritable_path=_find_unwritable_path(error.detail), **convert_amount_facts(error.detail)
+    )
 
 
-def _find_full_place(detail: Mapping[str, object]) -> str | None:
+def _find_unwritable_path(detail: Mapping[str, object]) -> str | None:
     """Return the path that can't be written, of the detail of an error `storage_full`; None if it names none."""
     return next((place for fact in ("file", "path", "folder") if isinstance(place := detail.get(fact), str)), None)
 
@@ -178,7 +180,7 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
             yield from (f"{key}.{variant}.{kind}" for kind in kinds)
             yield f"{key}.{variant}"
     yield from (f"{key}.{kind}" for kind in kinds)
-    if error.code == ErrorCode.STORAGE_FULL and _find_full_place(detail):
+    if error.code == ErrorCode.STORAGE_FULL and _find_unwritable_path(detail):
         yield f"{key}.place.because" if detail.get("problem") else f"{key}.place"
     yield key
 
