@@ -44,7 +44,9 @@ def test_a_probed_payment_is_told_with_its_refund(desk: PayingTerminal) -> None:
     ):
         assert "Waiting for approval" in text.decode()
     lines = desk("probe", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()
-    assert desk("show", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()[:6] == lines[1:7]
+    assert lines[0].startswith("No change at ")
+    assert lines[1] == "The provider was asked. The record now:"
+    assert desk("show", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()[:6] == lines[2:8]
 
 
 def test_a_refusal_tells_the_record_that_stands_in_the_way(desk: PayingTerminal) -> None:
