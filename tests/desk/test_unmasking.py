@@ -88,20 +88,3 @@ def test_the_mask_comes_back_by_itself(seats: Seats, sit: Sit, console: Console,
     person.press("Ctrl+L")
     assert page.unmasking.texts is None
     assert payer_label(page).plain == MASKED
-
-
-def test_own_unmasking_shows_no_change_by_others(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    """The newest entry of another person is older than the page, so it is no change that the page has missed."""
-    payment = paid(console, sandbox, "ORD-1")
-    name_payer(seats, payment.id)
-    with seats.acting("lead-b") as lead:
-        lead.recovery.probe("payment", payment.id)
-    person = sit()
-    person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
-    person.rest()
-    unmask(person, page)
-    person.press("F5")
-    person.rest()
-    assert "changed" not in page.list_bar_names()
