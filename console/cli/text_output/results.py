@@ -154,8 +154,11 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
     """Yield the answer of the command `queue` as text: each record, changed corporation or notice, with the reason
     for which it waits and its next step.
     """
+    from console.domain.views.any_record import QueuePage
+
     if not page.items:
-        yield format_empty_queue(page.queue, translator, has_filter=bool(getattr(page, "filter", "")))
+        has_filter = isinstance(page, QueuePage) and page.filter != ""
+        yield format_empty_queue(page.queue, translator, has_filter=has_filter)
         return
     items: Sequence[AnyQueueItem] = page.items
     for line, item in zip(_format_queue_lines(page, translator), items, strict=True):

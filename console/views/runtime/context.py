@@ -234,14 +234,8 @@ class WindowContext(QObject):
         if caller_and_attempt in self._running_attempts:
             return
         self._running_attempts.add(caller_and_attempt)
-        began_at, request_id = self.monotonic(), self._attempt_request_ids.get_request_id(attempt)
-
-        def end_attempt(failure: Failure | None) -> None:
-            self._running_attempts.discard(caller_and_attempt)
-            self._attempt_request_ids.end_attempt(attempt, request_id, failure)
-            self._store_answer_time(provider, self.monotonic() - began_at, failure)
-            if failure is not None and failure.code == ErrorCode.NOT_ALLOWED:
-                self.people_outdated.emit()  # the role may have changed since the buttons were enabled
+        request_id = self._attempt_request_ids.get_request_id(attempt)
+        end_attempt = partial(self._end_attempt, caller_and_attempt, request_id, provider, self.monotonic())
 
         def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
             bound_call = self.bind_services(self._bind_request_id(attempted_call, request_id, desk_request_wait))
@@ -263,6 +257,22 @@ class WindowContext(QObject):
 
         ending = _AttemptEnding(self, caller, label, on_done, on_failed, make_toast, end_attempt, run_again)
         start_attempt(call, request_wait or RequestWait())
+
+    def _end_attempt(
+        self,
+        caller_and_attempt: tuple[QObject, Hashable],
+        request_id: str,
+        provider: str,
+        began_at: float,
+        failure: Failure | None,
+    ) -> None:
+        """Note that an attempt has ended, with `failure` or (None) with success: the same caller may begin it again.
+        `began_at` is its beginning by the clock `monotonic`."""
+        self._running_attempts.discard(caller_and_attempt)
+        self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
+        self._store_answer_time(provider, self.monotonic() - began_at, failure)
+        if failure is not None and failure.code == ErrorCode.NOT_ALLOWED:
+            self.people_outdated.emit()  # the role may have changed since the buttons were enabled
 
     def _bind_request_id(
         self, call: ActingCall[T], request_id: str, request_wait: RequestWait
