@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.drawn_variants import draw_variants, name_function, read_table
+from tests.support.drawn_variants import draw_variants, find_functions_without_turn, name_function, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
@@ -50,6 +50,30 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
     assert len(draw_variants(variants, COSTLY, random.Random(seed))) == 1
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_consecutive_seeds_run_every_function(seed: int) -> None:
+    """One half waits, in each of two runs the other one; the functions that are cheap or about money never wait."""
+    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY + n for n in range(10)}
+    others = {"tests/desk/test_a.py::test_cheap": CHEAP, "tests/harms/test_a.py::test_route": VERY_COSTLY}
+    first, second = (find_functions_without_turn(one, costly | others) for one in (seed, seed + 1))
+    assert first | second == set(costly)
+    assert not first & second
+    assert len(first) == len(second)
+    assert find_functions_without_turn(seed + 2, costly | others) == first
+
+
+def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> None:
+    waits = sorted(one for one, seconds in read_table().items() if one.startswith("tests/desk/") and seconds > 1)[:4]
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "tests" / "desk").mkdir(parents=True)
+    for function in waits:
+        file, _, name = function.partition("::")
+        with (tmp_path / file).open("a", encoding="utf-8") as written:
+            written.write(f"def {name}(): pass\n\n")
+    assert "2 passed, 2 deselected" in run_tests(tmp_path, "tests", "--draw-variants=1")
+    assert "4 passed" in run_tests(tmp_path, "tests")
+
+
 def test_the_order_of_collecting_draws_the_same() -> None:
     """The workers of one run must agree, and each collects in its own order."""
     backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
@@ -72,7 +96,7 @@ def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
         '@pytest.mark.nightly("why")\ndef test_at_night(): pass\n'
     )
     said = run_tests(tmp_path, file, "--draw-variants=1")
-    assert "variants of costly tests: drawn with seed 1; make nightly runs all" in said
+    assert "costly tests and their variants: drawn with seed 1; make nightly runs all" in said
     assert "2 passed, 3 deselected" in said
     assert "5 passed" in run_tests(tmp_path, file)
     path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))

@@ -60,6 +60,10 @@ def test_the_matrix_has_what_is_supported() -> None:
     assert values("database", job("databases")) == ["mariadb", "galera", "mysql"]
 
 
+def test_the_versions_of_python_run_both_halves_of_the_costly_tests() -> None:
+    assert "make test SEED=${{ strategy.job-index }} " in job("all")
+
+
 def test_its_runtime_is_the_one_that_is_named() -> None:
     """The pipeline takes the AppImage's runtime by its hash, the one of scripts/bundle/appimage.py."""
     assert f"/{RUNTIME_RELEASE}/" in job("packages")

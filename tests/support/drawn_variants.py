@@ -1,6 +1,8 @@
-"""Draws the variants of costly parametrised tests that `make test` runs; `make nightly` runs all of them.
+"""Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Every test function runs, except those marked with `nightly`. A function has a budget of processor seconds:
+Of the costly functions that are not about money one half runs if the seed is odd, the other half if it is even. All
+other functions run with each seed, except those marked with `nightly`. Of a function that runs, costly variants are
+drawn. A function has a budget of processor seconds:
 `_SECONDS`, `_SECONDS_OF_MONEY` or `_SECONDS_OF_GUARDS`. If its variants need more, as many of them are drawn as fit
 into the budget, at least one. Each next drawn variant has as many parameter values as possible that no earlier one
 has (a database, language or role). The values other than the database are the case of a variant. If all cases
@@ -16,7 +18,7 @@ import os
 import random
 import re
 from collections import defaultdict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 
@@ -40,6 +42,11 @@ _MONEY = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
+_SECONDS_WITHOUT_TURNS = 0.3
+"""A function of which one variant takes more processor seconds runs with every second seed, unless it is in one of
+the folders `_WITHOUT_TURNS`.
+"""
+_WITHOUT_TURNS = (*_MONEY, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """By engine, the average processor seconds of the database servers for one processor second of a test. A server
 serves several tests at once, so its seconds can't be measured for one test.
@@ -53,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     seed = config.getoption("--draw-variants")
-    return None if seed is None else f"variants of costly tests: drawn with seed {seed}; make nightly runs all"
+    return None if seed is None else f"costly tests and their variants: drawn with seed {seed}; make nightly runs all"
 
 
 @pytest.hookimpl(trylast=True)
@@ -74,9 +81,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         by_function[function].append(item.nodeid)
         if parts := item.get_closest_marker("parts_by_day"):
             seconds[function], part_counts[function] = 1.0, int(parts.args[0])
+    waiting = find_functions_without_turn(seed, {function: seconds.get(function, 0) for function in by_function})
     drawn = {
         name
         for function, variants in by_function.items()
+        if function not in waiting
         for name in draw_variants(
             variants,
             seconds.get(function, 0),
@@ -87,6 +96,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     }
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
     items[:] = [item for item in items if item.nodeid in drawn]
+
+
+def find_functions_without_turn(seed: int, seconds: Mapping[str, float]) -> set[str]:
+    """Return the functions that don't run with this seed: every second one of the costly ones that are not about
+    money, ordered by their seconds, so that both halves take about as long. Any two consecutive seeds run all
+    functions. `seconds` has the processor seconds of one variant, by function.
+    """
+    costly = (one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_WITHOUT_TURNS))
+    return set(sorted(costly, key=lambda one: (seconds[one], one))[seed % 2 :: 2])
 
 
 def _find_budget(function: str) -> float:
@@ -141,7 +159,9 @@ def _values(name: str) -> set[str]:
 
 
 def read_table() -> dict[str, float]:
-    """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`."""
+    """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`. Cheap functions, and
+    those with a single variant that run with each seed, are not in it.
+    """
     lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
     return {function: float(seconds) for seconds, function in lines}
 
@@ -196,7 +216,7 @@ class _Table:
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()
-            if len(seconds) > 1 and sum(seconds) > _SECONDS
+            if (len(seconds) > 1 and sum(seconds) > _SECONDS) or fmean(seconds) > _SECONDS_WITHOUT_TURNS
         )
         TABLE.write_text("".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8")
 
