@@ -88,7 +88,7 @@ from tests.support.money_desks import ask, paid
 
 VIEWS = Path(__file__).parents[2] / "console" / "views"
 HELD_REPEATS = 5
-_READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed")
+_READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed", "merchant.stored")
 D = TypeVar("D", bound=DialogFrame)
 
 
@@ -124,8 +124,8 @@ class Stage:
             self.toasts.append(toast)
 
     def trail(self) -> list[str]:
-        """The acts in the audit trail, oldest first; without readings, and without the worker's questions for the
-        password.
+        """The acts in the audit trail, oldest first; without readings, without the merchant that the first process
+        that calls a provider stores, and without the worker's questions for the password.
         """
         with self.seats.past_the_console() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
