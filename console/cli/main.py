@@ -91,7 +91,7 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
         except KeyboardInterrupt:  # a second signal arrived before signals were ignored
             with interrupts.ignore_signals():
                 _write_failure(arguments, writer, ending)
-        interrupts.forget_interrupted_code()
+        interrupts.reset_interrupt_exit_status()
     if is_last_command:
         interrupts.ignore_later_signals()
 

@@ -56,7 +56,7 @@ def read_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
     digits of other scripts.
     """
-    bare_text, is_prefix_stripped = _strip_prefix(
+    bare_text, is_prefix_stripped = _strip_invoice_prefix(
         text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION)
     )
     if not bare_text:
@@ -70,7 +70,7 @@ def read_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber
     return CorporationNumber(bare_text, is_prefix_stripped)
 
 
-def _strip_prefix(bare_text: str) -> tuple[str, bool]:
+def _strip_invoice_prefix(bare_text: str) -> tuple[str, bool]:
     """Remove the T of an invoice registration number (T and 13 digits). Return the digits and True; return any other
     text unchanged with False.
     """

@@ -42,7 +42,7 @@ class Money:
             raise InvalidAmountText("no currency of ours")
 
 
-def get_minor_digits(currency: str) -> int:
+def get_decimal_places(currency: str) -> int:
     """Return the number of decimal places of a currency, which may be one that Money refuses; 2 for an unknown
     one."""
     return MINOR_DIGITS_BY_CURRENCY.get(currency, _MINOR_DIGITS_BY_OTHER_CURRENCY.get(currency, 2))
@@ -64,7 +64,7 @@ def format_decimal(money: Money) -> str:
     return f"{major_units}.{minor_part:0{digits}}" if digits else str(major_units)
 
 
-def format_shortest(money: Money) -> str:
+def format_shortest_decimal(money: Money) -> str:
     """Return the amount as decimal text without zeros at the end of the fraction: `150.5`, `5`."""
     text = format_decimal(money)
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -15,7 +15,7 @@ from console.domain.payments.service_results import (
     StartResult,
 )
 from console.domain.records import Certainty
-from console.domain.recovery.decision_reasons import StatedReason, list_request_id_arguments
+from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.guarded.action import GuardedService
@@ -208,7 +208,7 @@ class PaymentService:
                 evidence,
                 provider_id,
                 expected_version,
-                *list_request_id_arguments(reason),
+                *list_reason_arguments(reason),
             ),
             lambda: self._payment_resolver.resolve(id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),

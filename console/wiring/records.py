@@ -20,7 +20,7 @@ from console.domain.queues.causes import CausePage
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
-from console.domain.recovery.decision_reasons import StatedReason, list_request_id_arguments
+from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
@@ -366,7 +366,7 @@ class RecoveryService:
                 evidence,
                 provider_text,
                 expected_version,
-                *list_request_id_arguments(reason),
+                *list_reason_arguments(reason),
             ),
             lambda: self._resolve_record(kind, id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, kind, id),

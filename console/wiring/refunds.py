@@ -6,7 +6,7 @@ from pathlib import Path
 from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundPlan, RefundRequestSummary
 from console.domain.payments.states import RefundState
-from console.domain.recovery.decision_reasons import StatedReason, list_request_id_arguments
+from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.views.any_record import ResolveResult
 from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import StepReporter
@@ -176,7 +176,7 @@ class RefundService:
                 evidence,
                 provider_id,
                 expected_version,
-                *list_request_id_arguments(reason),
+                *list_reason_arguments(reason),
             ),
             lambda: self._refund_resolver.resolve(id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, refunds.REFUND_KIND, id),

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import compare_sides
+from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
@@ -169,7 +169,7 @@ def _has_payment_amount_difference(
     """True if the amount of the provider or of the order contradicts our payment. `order` and `relations` are None if
     they weren't read; then they contradict nothing.
     """
-    sides = compare_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
+    sides = compare_payment_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
     return any("amount" in side.differs for side in sides)
 
 

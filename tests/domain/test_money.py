@@ -12,7 +12,7 @@ from console.domain.money import (
     InvalidAmountText,
     Money,
     format_decimal,
-    format_shortest,
+    format_shortest_decimal,
     make_money_from_number,
     parse_money,
     parse_typed_money,
@@ -24,7 +24,7 @@ AMOUNTS = st.builds(Money, st.integers(0, LARGEST_AMOUNT_MINOR), st.sampled_from
 @given(AMOUNTS)
 def test_text_and_back(money: Money) -> None:
     """The full and the short decimal text are read back to the last minor unit, as text and as number."""
-    for text in (format_decimal(money), format_shortest(money)):
+    for text in (format_decimal(money), format_shortest_decimal(money)):
         assert parse_money(text, money.currency) == money
         assert make_money_from_number(Decimal(text), money.currency) == money
     assert Decimal(format_decimal(money)) == Decimal(money.minor).scaleb(-MINOR_DIGITS_BY_CURRENCY[money.currency])
@@ -64,7 +64,7 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
 )
 def test_texts(money: Money, full: str, short: str) -> None:
     """Yen have no fraction, rupees two places; zeros before the point stay."""
-    assert (format_decimal(money), format_shortest(money)) == (full, short)
+    assert (format_decimal(money), format_shortest_decimal(money)) == (full, short)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "amounts are exported in minor units",
         "console/wording/exports/columns.py",
-        'return Decimal(amount_minor).scaleb(-get_minor_digits(currency or ""))',
+        'return Decimal(amount_minor).scaleb(-get_decimal_places(currency or ""))',
         "return Decimal(amount_minor)",
     ),
     _mutant(

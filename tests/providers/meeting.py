@@ -60,7 +60,7 @@ def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
 def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """Make an Atom adapter with the sandbox's merchant; `changes` replaces single fields."""
     who = merchant(changes)
-    config = AtomConfig(AtomUrls.from_origin(url, who.verification), who, NO_RETRIES)
+    config = AtomConfig(AtomUrls.make_urls_of_origin(url, who.verification), who, NO_RETRIES)
     return make_atom_adapter(config, rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale(scale))
 
 

@@ -19,7 +19,7 @@ from console.providers.http.response_classes import (
     make_answer_converter,
 )
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
-from console.providers.http.strict_json import parse_object
+from console.providers.http.strict_json import parse_json_object
 from console.providers.http.transport import HttpTransport
 
 
@@ -75,7 +75,7 @@ class ArticleCount(ArticleCountReader):
 
 def _report(body: bytes) -> CheckReport:
     """A search with its count; the count itself stays in the evidence, a verdict there is none."""
-    found = parse_object(body)
+    found = parse_json_object(body)
     search, count = found.get("search_id"), found.get("count")
     if type(search) is not int or type(count) is not int:
         raise UnusableAnswer("bad_id")

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
 from console.domain.explanations.records import explain_record
-from console.domain.money import MINOR_DIGITS_BY_CURRENCY, Money, get_minor_digits
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY, Money, get_decimal_places
 from console.domain.payments.records import OrderState, Payment, RefundRequest
 from console.domain.payments.states import PaymentState
 from console.domain.records import PurchaseRequest
@@ -334,7 +334,7 @@ class PaymentHistory(History):
     def _write_amount(self, minor: int) -> str:
         """The text of an amount in the payment's currency, as a person or a provider writes it. The currency may be
         one that this console doesn't handle."""
-        return format(Decimal(minor).scaleb(-get_minor_digits(self.payment.currency)), "f")
+        return format(Decimal(minor).scaleb(-get_decimal_places(self.payment.currency)), "f")
 
     def _request_refund(self, minor: int, person: str = "op-a") -> str:
         request = RefundRequest(self.payment.id, self._write_amount(minor), "returned", intended_repeat=True)

@@ -32,7 +32,7 @@ from console.providers.http.response_classes import (
     make_answer_converter,
 )
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
-from console.providers.http.strict_json import UnreadableJson, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport
 from console.providers.payments.notices import SignedCallback
 from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
@@ -118,7 +118,7 @@ class Line:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
         def judge(answer: HttpAnswer) -> Outcome[T]:
-            judged = make_answer_converter(table, lambda told: read(parse_object(told)))(answer)
+            judged = make_answer_converter(table, lambda told: read(parse_json_object(told)))(answer)
             kept = (judged.status, judged.evidence, judged.sha256)
             if judged.found is None:
                 return Outcome(judged.kind, judged.reason, SendingCertainty.YES, None, *kept)
@@ -173,12 +173,12 @@ class KaedeReader:
         """
         sha256 = hashlib.sha256(body).hexdigest()
         try:
-            told = parse_object(body)
+            told = parse_json_object(body)
             text = _text(told, "payment")
             made = hmac.new(self._line.secrets["NOTICE_KEY"].encode(), text.encode(), hashlib.sha256).hexdigest()
             if not hmac.compare_digest(made, _text(told, "signature")):
                 raise UnusableAnswer("signature")
-            report, verdict = _payment(parse_object(text.encode()))
+            report, verdict = _payment(parse_json_object(text.encode()))
         except (UnreadableJson, UnusableAnswer):
             evidence = f"{len(body)} bytes"
             return SignedCallback(False, None, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)

@@ -175,7 +175,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
     change.
     """
     from console.cli.json_output.registry import build_registry_match_json
-    from console.domain.registry.watched_facts import make_facts_object
+    from console.domain.registry.watched_facts import make_watched_facts_object
 
     change = item.change
     return {
@@ -185,8 +185,8 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
         "name": change.after.name,
         "alert_id": change.alert_id,
         "changed": sorted(change.changed_facts),
-        "before": dict(make_facts_object(change.before)),
-        "after": dict(make_facts_object(change.after)),
+        "before": dict(make_watched_facts_object(change.before)),
+        "after": dict(make_watched_facts_object(change.after)),
         "registry_date": change.registry_date.isoformat(),
         "successors": [build_registry_match_json(match) for match in item.related.successors] if item.related else [],
         "predecessors": [build_registry_match_json(match) for match in item.related.predecessors]

@@ -61,9 +61,9 @@ def _may_search_registry(text: str, number_error: ConsoleError) -> bool:
     incomplete number is not searched; the command refuses it.
     """
     from console.domain.error_reasons import NumberReason
-    from console.domain.lookup.registry_query import QueryKind, parse_query
+    from console.domain.lookup.registry_query import QueryKind, parse_registry_query
 
-    kind = parse_query(text).kind
+    kind = parse_registry_query(text).kind
     is_number = number_error.detail.get("reason") != NumberReason.OTHER_CHARACTER
     return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 

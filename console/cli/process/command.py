@@ -56,11 +56,11 @@ class ServiceCommand(Generic[ValueT]):
                 value = self.call_service(console, args, writer)
             except ConsoleError as refusal:
                 # The act has ended: no further signal cuts off the reading of the relations, or the answer.
-                with interrupts.defer_while_printing():
+                with interrupts.defer_signals_while_printing():
                     add_related_records_to_refusal(console, refusal)
                     writer.write_error(refusal)
                 return
-            with interrupts.defer_while_printing():
+            with interrupts.defer_signals_while_printing():
                 completed: ValueT = add_related_records_to_answer(console, value)
                 build_json, format_lines = self.build_json, self.format_lines
                 writer.write_answer(

@@ -81,7 +81,7 @@ class AnswerWriter:
         """Write the answer of a successful command. `build_json` returns the JSON object, `make_lines` returns the
         text lines; only one of the two is called.
         """
-        with interrupts.defer_while_printing():
+        with interrupts.defer_signals_while_printing():
             if self.is_json:
                 self._write_json({"ok": True, "data": build_json()}, 0)
             else:

@@ -14,7 +14,14 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, format_link
 from console.domain.queues.order import SortColumn, parse_sort_order
-from console.domain.queues.saved_views import VIEW_KIND, SavedView, ViewContent, ViewCount, parse_view, split_filter
+from console.domain.queues.saved_views import (
+    VIEW_KIND,
+    SavedView,
+    ViewContent,
+    ViewCount,
+    parse_view,
+    split_filter_text,
+)
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedVie
 def _parse_saved_view_content(args: Namespace) -> ViewContent:
     """Return the content of a saved view from the arguments. Raises ConsoleError `usage` for a filter or a sort
     order that can't be understood, so that the person corrects it before the view is saved."""
-    operators, words = split_filter(args.filter)
+    operators, words = split_filter_text(args.filter)
     columns = tuple(key for key in args.columns.split(",") if key)
     content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
     problems = parse_view(content, "me").problems

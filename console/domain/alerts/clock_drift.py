@@ -19,8 +19,9 @@ ALERT_LIFETIME = timedelta(days=1)
 """Time after which an alert is resolved although its desk was not measured again; the desk may be switched off."""
 
 
-def compute_subject_id(desk: str) -> int:
-    """Return the number of a desk as the subject of an alert: the CRC-32 of its id."""
+def compute_desk_subject_id(desk: str) -> int:
+    """Return the number by which an alert about a wrong clock names the desk, in the column `subject_id` of alerts:
+    the CRC-32 of the desk's id."""
     return crc32(desk.encode())
 
 

@@ -49,9 +49,9 @@ def make_alert_message(
     """Return the event with which other programs are informed that `alert` was raised or resolved. `facts` are
     further members of its body.
 
-    The event's id is derived from `database_id` and the alert's id and time. The alert's id alone isn't unique: a
-    database that was restored from a backup assigns the same ids again, and a receiver would drop the next alert as a
-    repetition.
+    The event's id is derived from `database_id`, the alert's id, the time at which the alert was raised, and
+    `event_name`. The alert's id alone isn't unique: a database that was restored from a backup assigns the same ids
+    again, and a receiver would ignore the next alert as an event that it already has.
     """
     id_source = f"{database_id} alert {alert.id} {alert.detected_at.isoformat()} {event_name}"
     event_id = str(uuid5(NAMESPACE_OID, id_source))

@@ -142,7 +142,8 @@ class Incident:
     - `resolution`: the step by which a person resolved it; None if nobody has
     - `closed_at`: the time at which its last alert was resolved; None while an alert is open
     - `action` on `action_record` (kind and id): the action that removes the cause; None if there is none
-    - `number`: the number of the payment or corporation that the action's alert is about; None for another record
+    - `number`: our payment number, or the corporation number, of the alert whose cause `action` removes; None if that
+      alert is about another record
     """
 
     id: int

@@ -22,8 +22,9 @@ QUEUE_BY_SUBJECT_ID: Mapping[int, str] = {crc32(name.encode()): name for name in
 """The name of each queue, by the number that represents the queue in the column `subject_id` of alerts."""
 
 
-def compute_subject_id(queue: str) -> int:
-    """Return the number of a queue as the subject of an alert: the CRC-32 of its name."""
+def compute_queue_subject_id(queue: str) -> int:
+    """Return the number by which an alert about an old record in a queue names the queue, in the column `subject_id`
+    of alerts: the CRC-32 of the queue's name."""
     return crc32(queue.encode())
 
 

@@ -93,7 +93,7 @@ def find_broken_rule(
     if (
         order.state is OrderState.PENDING
         and paid_payments
-        and grace_periods.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid_payments)))
+        and grace_periods.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_known_as_paid_since, paid_payments)))
     ):
         return BrokenRule(
             AlertRule.PAID_UNNOTICED,
@@ -167,7 +167,7 @@ def _has_unrefunded_money(payment: Payment) -> bool:
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
-def _get_instant_known_as_paid(payment: Payment) -> datetime:
+def _get_known_as_paid_since(payment: Payment) -> datetime:
     """Return the instant at which the console learned that the payment was paid. If this instant isn't stored,
     return the time of the payment, else the time of its last state change, else the earliest possible instant."""
     return payment.booked_at or payment.paid_at or payment.state_since or _EARLIEST_INSTANT

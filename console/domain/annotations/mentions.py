@@ -63,7 +63,7 @@ class NamesInNote:
     unknown_names: tuple[str, ...] = ()
 
 
-def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
+def find_mentioned_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     """Return the names after `@` in the text of a note. `names` are the names of the people who can be mentioned;
     `author`, the writer of the note, is not returned.
     """
@@ -106,7 +106,8 @@ def _find_name_starts(text: str) -> Iterator[int]:
 
 
 def _is_name_at(text: str, start_index: int, name: str) -> bool:
-    """True if the name stands at this position, and no further letter makes it a longer name or an address."""
+    """True if the text has the name at the position `start_index`, and the characters after it don't make it a longer
+    name or an e-mail address."""
     end = start_index + len(name)
     return (
         bool(name) and is_same_person(text[start_index:end], name) and not _NAME_CONTINUATION_PATTERN.match(text, end)

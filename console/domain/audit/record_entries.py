@@ -21,8 +21,8 @@ _PREFIXES_BESIDE_THE_RECORD = ("alert.", "incident.")
 
 
 def reports_event(entry: TimelineEntry) -> bool:
-    """Return False if the entry only reports that somebody has read the record or taken a copy of it, or that an
-    attempt was refused: then nothing has happened to the record or beside it."""
+    """True if the entry reports that something has happened to the record, or to its notes, takes or alerts. False if
+    it only reports that somebody has read the record or taken a copy of it, or that an attempt was refused."""
     return entry.result != "refused" and not entry.what.endswith(_SUFFIXES_OF_READING_ACTIONS)
 
 

@@ -141,8 +141,8 @@ def get_row_outcome(result: str | None, reason: str | None) -> str | None:
 
 
 def join_reason_and_person(reason: str, person: str | None) -> str:
-    """Return the text in which the reason of a row is stored: the code, then, unless `person` is None, a colon and
-    the person who causes the reason. The text is cut to 64 characters.
+    """Return the text in which the reason of a row is stored: the code of the reason, then, unless `person` is None,
+    a colon and the person of the reason, such as the one who has taken the record. The text is cut to 64 characters.
     """
     return f"{reason}:{person}"[:64] if person else reason[:64]
 

@@ -218,6 +218,8 @@ def make_withdrawal_id(request_id: str) -> str:
 
 
 def _make_uuid_version_7(milliseconds: int, low_bits: int) -> str:
+    """Return the UUID of version 7 whose first 48 bits are the time `milliseconds` (since 1970) and whose other bits,
+    except those of version and variant, are the bits of `low_bits` (at most 80 bits)."""
     uuid_number = milliseconds << 80 | low_bits
     uuid_number = uuid_number & ~(0xF << 76) | 0x7 << 76
     uuid_number = uuid_number & ~(0x3 << 62) | 0x2 << 62

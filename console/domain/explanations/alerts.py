@@ -51,7 +51,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
     A probe of a reversed payment isn't returned either, because its answer changes nothing. If no other action is
     left, the action is to open the payment, or the open refund.
     """
-    payment = _find_payment(payments, broken_rule)
+    payment = _find_payment_to_correct(payments, broken_rule)
     relations = payment.relations or PaymentRelations()
     show_command = f"support-console show payment {payment.id}"
     if broken_rule.rule is AlertRule.PAID_UNNOTICED:
@@ -86,14 +86,14 @@ def explain_alert(
     """Return the explanation of an alert about an order. `broken_rule` is the rule that the order breaks, `payments`
     are all payments of the order, `detected_at` is the time of the alert.
     """
-    payment = _find_payment(payments, broken_rule)
+    payment = _find_payment_to_correct(payments, broken_rule)
     action = find_alert_action(order, payments, broken_rule)
     facts = _make_explanation_facts(order, payments, payment, broken_rule, detected_at, now)
     step_code = f"next.order_alert_{broken_rule.rule}{action.suffix}"
     if action.suffix in ("_short", "_currency") and _can_request_refund(payment):
         step_code = f"{step_code}_or_refund"  # as the page of the payment advises
     step = NextStep(step_code, facts, action.command, "open_payment")
-    reason = f"why.order_alert_{broken_rule.rule}{_find_late_suffix(order, payment, broken_rule)}"
+    reason = f"why.order_alert_{broken_rule.rule}{_find_late_payment_suffix(order, payment, broken_rule)}"
     verdict = f"verdict.order_alert_{broken_rule.rule}"
     if action.suffix in ("_short", "_currency", "_callback"):
         verdict, reason = f"{verdict}{action.suffix}", f"{reason}{action.suffix}"
@@ -114,7 +114,7 @@ def _can_request_refund(payment: Payment) -> bool:
     )
 
 
-def _find_payment(payments: Sequence[Payment], broken_rule: BrokenRule) -> Payment:
+def _find_payment_to_correct(payments: Sequence[Payment], broken_rule: BrokenRule) -> Payment:
     """Return the payment of `payments` to which the corrective action of `broken_rule` is applied."""
     return next(candidate for candidate in payments if candidate.id == broken_rule.payment_id)
 
@@ -128,7 +128,7 @@ def _are_all_in_order_currency(order: Order, payments: Sequence[Payment]) -> boo
     return all(payment.currency == order.currency for payment in _list_paid_payments(payments))
 
 
-def _find_late_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
+def _find_late_payment_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
     """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_cancelled` if its
     order is cancelled, otherwise `_after` if the payment had expired or failed before. Return an empty text if
     `broken_rule` is another rule.

@@ -90,7 +90,7 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
     All lists and pages use this badge, so that a record has the same badge everywhere.
     """
     if isinstance(record, CreditCheck):
-        return _find_check_badge(record)
+        return _find_credit_check_badge(record)
     # imported late, because a list of credit checks doesn't need these modules
     from console.domain.payments.consistency import PAID_STATES
     from console.domain.payments.records import Order, Payment
@@ -105,7 +105,8 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
     return f"payment.{record.state.value}"
 
 
-def _find_check_badge(record: CreditCheck) -> str:
+def _find_credit_check_badge(record: CreditCheck) -> str:
+    """Return the key of the badge for a credit check's state, such as `credit_check.incomplete`."""
     if record.is_superseded:
         return "credit_check.superseded"
     if record.incomplete and record.state is CheckState.SUCCESS:

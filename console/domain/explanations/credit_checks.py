@@ -78,15 +78,17 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
         )
         return Explanation("verdict.duplicate", "why.duplicate", step, facts, DECIDING_ROLES)
     if record.certainty is Certainty.UNKNOWN:
-        return _explain_unknown(record, relations, facts)
+        return _explain_unknown_check(record, relations, facts)
     if record.state is CheckState.PENDING:
-        return _explain_pending(record, relations, facts)
+        return _explain_pending_check(record, relations, facts)
     if record.state is CheckState.ERROR:
-        return _explain_not_bought(record, relations, facts)
-    return _explain_success(record, relations, facts, now)
+        return _explain_unbought_check(record, relations, facts)
+    return _explain_purchased_check(record, relations, facts, now)
 
 
-def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
+def _explain_unbought_check(
+    record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
+) -> Explanation:
     """Return the explanation of a purchase that was not made, or was decided as not made while AlarmBox says
     otherwise. A purchase is advised only if no other record and no case that waits for a person blocks it."""
     is_denied = is_denied_but_bought(record)
@@ -136,7 +138,9 @@ def _make_explanation_facts(record: CreditCheck, now: datetime) -> Mapping[str, 
     }
 
 
-def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
+def _explain_unknown_check(
+    record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
+) -> Explanation:
     """Return the explanation of a credit check whose outcome is unknown."""
     roles = tuple(sorted(ROLES_BY_RIGHT["resolve"]))
     if record.work.reason == WorkReason.LAPSED:
@@ -146,11 +150,11 @@ def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapp
     else:
         reason = "why.no_answer"
     return Explanation(
-        "verdict.unknown", reason, _choose_next_step_of_unknown(record, relations, facts), facts, roles
+        "verdict.unknown", reason, _choose_step_of_unknown_check(record, relations, facts), facts, roles
     )
 
 
-def _choose_next_step_of_unknown(
+def _choose_step_of_unknown_check(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
     """Return the next step of a credit check whose outcome is unknown: a probe, a decision by people or, for a
@@ -166,6 +170,8 @@ def _choose_next_step_of_unknown(
 
 
 def _make_second_person_step(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:
+    """Return the next step of a credit check with a proposed outcome: a second person confirms it, or an
+    administrator gives somebody the role for that."""
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, f"support-console show credit-check {record.id}")
     outcome = "success --provider-id ID" if relations.proposed_state == CheckState.SUCCESS else "error"
@@ -181,7 +187,9 @@ def _choose_next_step_without_provider_id(
     return NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
 
 
-def _explain_pending(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
+def _explain_pending_check(
+    record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
+) -> Explanation:
     if record.work.reason == WorkReason.NUMBER_UNREADABLE:
         step = NextStep("next.have_it_corrected", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, DECIDING_ROLES)
@@ -192,7 +200,7 @@ def _explain_pending(record: CreditCheck, relations: CheckRelations, facts: Mapp
     return Explanation("verdict.pending", "why.running", step, facts)
 
 
-def _explain_success(
+def _explain_purchased_check(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object], now: datetime
 ) -> Explanation:
     """Return the explanation of a purchased credit check. It says that AlarmBox contradicts the record, that the
@@ -215,11 +223,15 @@ def _explain_success(
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, is_renewal=True), "renew")
         return Explanation("verdict.complete", "why.complete_expired", step, facts)
     return Explanation(
-        "verdict.incomplete", "why.incomplete", _choose_next_step_of_incomplete(record, facts, now), facts, roles
+        "verdict.incomplete",
+        "why.incomplete",
+        _choose_step_of_incomplete_check(record, facts, now),
+        facts,
+        roles,
     )
 
 
-def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
+def _choose_step_of_incomplete_check(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
     if record.viewing_over:
         if record.expired_at is not None and record.expired_at <= now:
             return NextStep(

@@ -44,6 +44,9 @@ def explain_notice(
 
 
 def _find_unmatched_reason(notice: UnmatchedNotice, same_number_records: Sequence[Order | Payment]) -> str:
+    """Return the wording key of the reason for which the notice belongs to no record here, such as
+    `why.notice_no_record`. `same_number_records` are the payments and orders here with the number that the notice
+    states."""
     if notice.proof is NoticeProof.NONE:
         return "why.notice_unverified"
     if not notice.order_no:

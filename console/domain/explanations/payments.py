@@ -25,7 +25,7 @@ from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
-    compare_sides,
+    compare_payment_sides,
     compute_order_difference_minor,
     compute_refundable_minor,
     compute_retained_minor,
@@ -50,7 +50,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import get_certainty
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
-from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_made, is_perhaps_paid_after_end
+from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_paid_after_end, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
@@ -239,7 +239,7 @@ def _may_be_paid(record: Payment) -> bool:
 
 
 def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
-    return compare_sides(record, relations.order, relations.provider_meaning, now)
+    return compare_payment_sides(record, relations.order, relations.provider_meaning, now)
 
 
 def _find_certainty_badge(
@@ -581,7 +581,7 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
     step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
     if _is_decision_overdue(refund, now):
         return Explanation(f"verdict.{code_suffix}", "why.refund_too_old", step, facts)
-    if is_perhaps_made(refund):
+    if is_refund_perhaps_made(refund):
         return Explanation(f"verdict.{code_suffix}_perhaps_made", "why.refund_perhaps_made", step, facts)
     refusal = refund.relations.approval_refusal if refund.relations is not None else None
     if refusal is not None:

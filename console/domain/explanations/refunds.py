@@ -18,7 +18,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
-from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_perhaps_made
+from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
@@ -48,7 +48,9 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
-    elif certainty is CertaintyBadge.KNOWN and (record.state is RefundState.SUBMITTING or is_perhaps_made(record)):
+    elif certainty is CertaintyBadge.KNOWN and (
+        record.state is RefundState.SUBMITTING or is_refund_perhaps_made(record)
+    ):
         certainty = CertaintyBadge.UNCONFIRMED
     explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_refund_work_badge(record, relations, explanation)
@@ -70,7 +72,7 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
     its state."""
     facts = _make_explanation_facts(record, now)
     if record.certainty is Certainty.UNKNOWN:
-        return _explain_unknown(record, relations, facts)
+        return _explain_unknown_refund(record, relations, facts)
     if record.work.state is WorkState.NEEDS_REVIEW:
         if relations.awaits_second_person:
             step = _make_second_person_step(record, relations, facts)
@@ -84,29 +86,30 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
         is_contradicted = record.work.reason == WorkReason.CONTRADICTED or (
             record.work.reason == WorkReason.ANSWER_DOES_NOT_FIT and record.state is not RefundState.SUBMITTED
         )
-        verdict = "verdict.refund_contradicted" if is_contradicted else _find_verdict(record)
+        verdict = "verdict.refund_contradicted" if is_contradicted else _find_refund_verdict(record)
         if is_contradicted:
             reason, facts = "why.refund_contradicted", {**facts, "observed": relations.contradicting_answer}
-        elif record.work.reason == WorkReason.NOT_SENT and record.error_code and not is_perhaps_made(record):
+        elif record.work.reason == WorkReason.NOT_SENT and record.error_code and not is_refund_perhaps_made(record):
             reason = "why.refund_not_sent"
         else:
             reason = "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))
     match record.state:
         case RefundState.REQUESTED:
-            return _explain_requested(record, relations, facts, now)
+            return _explain_requested_refund(record, relations, facts, now)
         case RefundState.APPROVED:
-            return _explain_approved(record, relations, facts, now)
+            return _explain_approved_refund(record, relations, facts, now)
         case RefundState.SUBMITTING:
             step = NextStep("next.refund_wait", facts, _format_show_command(record))
             return Explanation("verdict.refund_submitting", "why.refund_submitting", step, facts)
         case RefundState.SUBMITTED:
-            return _explain_accepted(record, facts, now)
-    return _explain_ended(record, relations, facts)
+            return _explain_accepted_refund(record, facts, now)
+    return _explain_ended_refund(record, relations, facts)
 
 
-def _find_verdict(record: Refund) -> str:
-    return f"verdict.refund_{record.state}{'_perhaps_made' * is_perhaps_made(record)}"
+def _find_refund_verdict(record: Refund) -> str:
+    """Return the verdict of a refund by its state: a wording key such as `verdict.refund_completed`."""
+    return f"verdict.refund_{record.state}{'_perhaps_made' * is_refund_perhaps_made(record)}"
 
 
 def _count_needed_approvals(record: Refund) -> int:
@@ -145,7 +148,7 @@ def _make_explanation_facts(record: Refund, now: datetime) -> Facts:
     }
 
 
-def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
+def _explain_unknown_refund(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
     """Return the explanation of a refund whose outcome is unknown."""
     reason = "why.refund_not_found" if record.not_found else "why.refund_no_answer"
     if relations.awaits_second_person:
@@ -168,7 +171,7 @@ def _make_second_person_step(record: Refund, relations: RefundRelations, facts: 
     return NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
 
 
-def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
+def _explain_requested_refund(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of a refund that waits for its approval."""
     if is_decision_time_over(record, now):
         step = NextStep("next.refund_expires", facts)
@@ -187,7 +190,7 @@ def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts,
     return Explanation("verdict.refund_requested", reason, step, facts, (APPROVER,))
 
 
-def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
+def _explain_approved_refund(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of an approved refund: stopped by a read-only switch, in its cooling-off period, or
     about to be sent."""
     command = f"support-console refund approve {record.id}"
@@ -198,20 +201,20 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
             "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
         )
         step = NextStep(next_step_code, facts, SWITCH_LIST_COMMAND)
-        return Explanation(_find_verdict(record), "why.refund_read_only", step, facts)
+        return Explanation(_find_refund_verdict(record), "why.refund_read_only", step, facts)
     if is_cooling_off:
         step = NextStep("next.refund_cooling_off", facts, _format_show_command(record))
         return Explanation("verdict.refund_approved", "why.refund_cooling_off", step, facts)
     step = NextStep("next.refund_sent_by_itself", facts, command, "submit")
-    if is_perhaps_made(record):
-        return Explanation(_find_verdict(record), "why.refund_perhaps_made", step, facts)
+    if is_refund_perhaps_made(record):
+        return Explanation(_find_refund_verdict(record), "why.refund_perhaps_made", step, facts)
     if record.sent_count and record.not_found:
         return Explanation("verdict.refund_approved", "why.refund_did_not_happen", step, facts)
     reason = "why.refund_not_sent" if record.error_code else "why.refund_approved"
     return Explanation("verdict.refund_approved", reason, step, facts)
 
 
-def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanation:
+def _explain_accepted_refund(record: Refund, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of a refund that the provider has accepted and not completed. After `_SLOW_REFUND_AGE`
     the explanation says that the provider is slow.
     """
@@ -222,13 +225,15 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
     return Explanation("verdict.refund_submitted", reason, step, facts)
 
 
-def _explain_ended(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
+def _explain_ended_refund(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
     """Return the explanation of a refund that has ended. If two people have decided the outcome, the explanation
     names them and not the gateway as the source of the outcome."""
     next_step_code = "next.nothing"
     if is_refused_for_good(record):
         next_step_code = "next.refund_final"
-    elif record.state in (RefundState.FAILED, RefundState.EXPIRED) and _is_amount_left(record, relations.payment):
+    elif record.state in (RefundState.FAILED, RefundState.EXPIRED) and _is_amount_requestable(
+        record, relations.payment
+    ):
         next_step_code = "next.refund_ask_anew"
     is_decided_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
@@ -248,7 +253,7 @@ def is_refused_for_good(record: Refund) -> bool:
     return record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS
 
 
-def _is_amount_left(record: Refund, payment: Payment | None) -> bool:
+def _is_amount_requestable(record: Refund, payment: Payment | None) -> bool:
     """True if the amount of an ended refund can be requested again: its payment is paid and still has this amount in
     the part from which the refund was requested (the set-aside or the refundable amount). Also True if the payment
     was not read.

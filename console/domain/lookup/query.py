@@ -156,8 +156,8 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
         builder.report(SearchProblemKind.TOO_LONG, "")
     typed_words = _SEPARATED_CURRENCY_SIGN_PATTERN.sub(r"\1", clean_text).split()
     for word in typed_words:
-        _read_word(builder, word, is_alone=len(typed_words) == 1)
-    _read_days_without_operator(builder)
+        _add_word(builder, word, is_alone=len(typed_words) == 1)
+    _add_days_without_operator(builder)
     return SearchQuery(
         clean_text, " ".join(builder.words), builder.record_filter, builder.days, tuple(builder.problems)
     )
@@ -176,7 +176,7 @@ def clean_search_text(text: str) -> str:
     return "".join(visible_characters).strip()
 
 
-def _read_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:
+def _add_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:
     """Add the typed word to `builder` as a condition, a problem or a word to search. An unknown operator that is
     the whole text (`is_alone`), or is written in capitals, may be a name or a number (RE:BORN): it is a problem
     and a word.
@@ -184,26 +184,26 @@ def _read_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> N
     word = unicodedata.normalize("NFKC", typed_word).translate(_HYPHEN_FOLDING)
     operator = _OPERATOR_PATTERN.fullmatch(word)
     if operator is not None:
-        is_known = _read_operator(builder, operator[1].lower(), operator[2], typed_word)
+        is_known = _add_operator_condition(builder, operator[1].lower(), operator[2], typed_word)
         if not is_known and (is_alone or operator[1].isupper()):
             builder.words.append(typed_word)
     elif _AMOUNT_LIKE_PATTERN.fullmatch(word):
-        _read_amount(builder, word, typed_word)
+        _add_amount_condition(builder, word, typed_word)
     elif _AMOUNT_COMPARISON_PATTERN.fullmatch(word):
         if _parse_days(word, builder.today) is not None:
-            _read_operator(builder, DAY_OPERATOR, word, typed_word)
+            _add_operator_condition(builder, DAY_OPERATOR, word, typed_word)
         else:
-            _read_amount(builder, word, typed_word)
+            _add_amount_condition(builder, word, typed_word)
     else:
         if _DAY_PATTERN.fullmatch(word):
             builder.days_without_operator.append((len(builder.words), word))
         builder.words.append(typed_word)
 
 
-def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: str) -> bool:
+def _add_operator_condition(builder: _SearchBuilder, name: str, value: str, typed_word: str) -> bool:
     """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or
-    would replace another value of an earlier condition. `typed_word` is the word as typed. If there is no operator
-    with this name, add a problem and return False.
+    would replace another value of an earlier condition, and return True. If there is no operator with this name, add
+    a problem and return False. `typed_word` is the word as typed.
     """
     if name in _DAY_OPERATOR_NAMES:
         days = _parse_days(value, builder.today)
@@ -242,7 +242,7 @@ def _replaces_condition(former_filter: RecordFilter, new_filter: RecordFilter) -
     )
 
 
-def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
+def _add_amount_condition(builder: _SearchBuilder, word: str, typed_word: str) -> None:
     """Add the condition on the amount that `word` (in NFKC form) states to `builder`, or a problem with `typed_word`
     if the amount is unclear or the text has another amount."""
     try:
@@ -270,10 +270,10 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 # -- days
 
 
-def _read_days_without_operator(builder: _SearchBuilder) -> None:
-    """Find the dates without an operator that are conditions. If the text has another condition, each such date
-    becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date longer than `11/20`
-    a problem is added, by which the screen explains how to search for the day.
+def _add_days_without_operator(builder: _SearchBuilder) -> None:
+    """Decide for each date without an operator in `builder` if it is a condition. If the text has another condition,
+    each such date becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date
+    longer than `11/20` a problem is added, by which the screen explains how to search for the day.
     """
     has_condition = bool(builder.record_filter) or builder.days is not None
     for place, word in builder.days_without_operator:

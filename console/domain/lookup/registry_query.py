@@ -91,18 +91,18 @@ class RegistryQuery:
     script_pieces: tuple[SearchWord, ...] = ()
 
 
-def parse_query(text: str) -> RegistryQuery:
+def parse_registry_query(text: str) -> RegistryQuery:
     """Return the query of the corporation registry that a typed text means. Any text is accepted; characters after
     the first 500 are ignored."""
     query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
-    number = find_number(query_text)
+    number = find_number_in_text(query_text)
     words = tuple(map(_read_word_or_half_post_code, query_text.split()))
     whole_word = _read_word(query_text)
     digits = "".join(query_text.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
     post_code = _read_post_code(query_text.strip())
     return RegistryQuery(
-        _find_kind(whole_word, number, post_code, len(digits) if is_digits else 0),
+        _find_query_kind(whole_word, number, post_code, len(digits) if is_digits else 0),
         number,
         digits if number is None and is_digits and _MIN_SEARCHED_DIGITS <= len(digits) < DIGIT_COUNT else "",
         post_code,
@@ -112,7 +112,7 @@ def parse_query(text: str) -> RegistryQuery:
     )
 
 
-def find_number(text: str) -> str | None:
+def find_number_in_text(text: str) -> str | None:
     """Return the corporation number (13 digits) in a typed text, also one without its check digit or together with
     words; None if there is none.
     """
@@ -136,7 +136,7 @@ def _divide_by_script(typed_text: str) -> list[str]:
     return long_pieces if len(long_pieces) > 1 and len(pieces) > len(typed_text.split()) else []
 
 
-def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digit_count: int) -> QueryKind:
+def _find_query_kind(whole_query: SearchWord, number: str | None, post_code: str, digit_count: int) -> QueryKind:
     """Return the kind of a query that has this corporation number (None: no number), this post code ("": no post
     code) and this number of digits.
     """

@@ -36,7 +36,7 @@ def extract_embedded_address(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def is_public(address: Address) -> bool:
+def is_public_address(address: Address) -> bool:
     """True for a public (global unicast) address. If the address contains an IPv4 address (a tunnel), the IPv4
     address decides, so that a tunnel into an internal network isn't public.
 
@@ -48,5 +48,5 @@ def is_public(address: Address) -> bool:
         if innermost not in _GLOBAL_UNICAST or innermost.teredo is not None:
             return False
         if (int(innermost) >> 32) & 0xFFFFFFFF in _ISATAP_INTERFACE_IDS:
-            return is_public(IPv4Address(int(innermost) & 0xFFFFFFFF))
+            return is_public_address(IPv4Address(int(innermost) & 0xFFFFFFFF))
     return innermost.is_global and not innermost.is_multicast

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.network.addresses import extract_embedded_address, is_public, is_this_machine
+from console.domain.network.addresses import extract_embedded_address, is_public_address, is_this_machine
 from console.domain.setting_problems import SettingProblem
 
 _HOST_LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
@@ -49,7 +49,7 @@ class BaseUrl:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
 
-    def admits_address(self, address: str) -> bool:
+    def allows_address(self, address: str) -> bool:
         """True if the program may connect to `address`, to which the host's name was resolved.
 
         For a loopback URL only addresses of this machine are allowed; for any other URL only public addresses and
@@ -58,12 +58,12 @@ class BaseUrl:
         parsed_address = ip_address(address.partition("%")[0])
         if self.is_loopback:
             return (getattr(parsed_address, "ipv4_mapped", None) or parsed_address).is_loopback
-        return is_public(parsed_address) or any(
+        return is_public_address(parsed_address) or any(
             extract_embedded_address(parsed_address) in network for network in self.private_networks
         )
 
 
-def check_base_url(url: str, setting_name: str = "provider_url") -> None:
+def require_allowed_base_url(url: str, setting_name: str = "provider_url") -> None:
     """Raise ConsoleError `bad_profile` if the URL isn't allowed. The error has the facts `variable` (the name of the
     setting) and `problem`, but not the URL.
     """
@@ -102,11 +102,12 @@ class _InvalidUrl(Exception):
 
 
 def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
+    """Return the origin of the URL, as `parse_base_url` does. Raises _InvalidUrl if the URL isn't allowed."""
     parts = _split_url(url)
     base_url = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
     if base_url.scheme != "https" and not (base_url.scheme == "http" and base_url.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
-    if not base_url.is_loopback and is_ip_address(base_url.host) and not base_url.admits_address(base_url.host):
+    if not base_url.is_loopback and is_ip_address(base_url.host) and not base_url.allows_address(base_url.host):
         raise _InvalidUrl(SettingProblem.PRIVATE_ADDRESS_IN_URL)
     return base_url
 

@@ -51,7 +51,7 @@ _AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
 }
 
 
-def compare_sides(
+def compare_payment_sides(
     payment: Payment,
     order: Order | None,
     provider_meaning: PaymentState | None,

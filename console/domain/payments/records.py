@@ -239,8 +239,9 @@ class PaymentRelations:
 
     @property
     def pending_refund(self) -> Refund | None:
-        """The refund of this payment that has not ended: first one with an unknown outcome, then one that is
-        requested, approved or being sent, then one that the provider has accepted. None if all have ended.
+        """The refund of this payment that has not ended; None if all have ended. Of several it is the one with an
+        unknown outcome, otherwise one that is requested, approved or being sent, otherwise one that the provider has
+        accepted.
         """
         return find_pending_refund(self.refunds)
 
@@ -301,15 +302,15 @@ _PENDING_REFUND_STATES = frozenset(
 
 
 def find_pending_refund(refunds: Iterable["Refund"]) -> "Refund | None":
-    """Return the refund that has not ended: first one with an unknown outcome, then one that is requested, approved
-    or being sent, then one that the provider has accepted. None if all have ended."""
+    """Return the refund that has not ended; None if all have ended. Of several, return one with an unknown outcome,
+    otherwise one that is requested, approved or being sent, otherwise one that the provider has accepted."""
     pending = [refund for refund in refunds if refund.state in _PENDING_REFUND_STATES]
     return min(pending, key=_make_refund_urgency_key, default=None)
 
 
 def _make_refund_urgency_key(refund: Refund) -> tuple[bool, bool]:
-    """Return the sort key by which `pending_refund` chooses a refund: one with an unknown outcome before one that is
-    requested, approved or being sent, and this before one that the provider has accepted."""
+    """Return the sort key by which `find_pending_refund` chooses a refund: one with an unknown outcome before one
+    that is requested, approved or being sent, and this before one that the provider has accepted."""
     return refund.certainty is Certainty.KNOWN, refund.state is RefundState.SUBMITTED
 
 

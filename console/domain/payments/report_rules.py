@@ -201,7 +201,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
     ):
         # People decided this payment without a number: the answer may be about this attempt or about another one.
         return _make_contradiction_effect(report)
-    if report_source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
+    if report_source is ReportSource.CALLBACK or _is_report_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a later read shows the state of this payment
     if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
@@ -209,7 +209,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 
 
-def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
+def _is_report_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
     """True if the report has a provider's payment id that isn't the stored one, also if none is stored."""
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 

@@ -267,9 +267,9 @@ class StartResult:
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
     """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will ask the
-    provider), unmatched (no payment or order of ours fits) or kept (only stored). `is_refused`: the notice was
-    rejected. The sender gets the same answer for every reason of a rejection; only the audit trail has the reason.
-    `payment_id` is None if no payment was found.
+    provider), unmatched (no payment or order of ours fits) or kept (only stored); None for a rejected notice.
+    `is_refused`: the notice was rejected. The sender gets the same answer for every reason of a rejection; only the
+    audit trail has the reason. `payment_id` is None if no payment was found.
     """
 
     is_refused: bool

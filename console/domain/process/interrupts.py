@@ -33,9 +33,9 @@ class _SignalState:
 
     `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the
     main thread. `defers_first_signal`: the first signal raises nothing. `has_begun`: the present command has opened a
-    `defer_signals` block. `is_answered`: the answer of the present command is written. `is_ending`:
-    `end_network_waits` is running. `open_blocks`: open `defer_signals` blocks of all threads. `call_endings`: for
-    each open `register_call_ending` block, its thread and the function that ends the thread's wait.
+    `defer_signals` block. `is_answered`: the present command has written its result. `is_ending`: `end_network_waits`
+    is running. `open_blocks`: open `defer_signals` blocks of all threads. `call_endings`: for each open
+    `register_call_ending` block, its thread and the function that ends the thread's wait.
     """
 
     def __init__(self) -> None:
@@ -75,12 +75,13 @@ def ignore_later_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def forget_interrupted_code() -> None:
-    """Let the process end with its own exit status after a KeyboardInterrupt that was caught.
+def reset_interrupt_exit_status() -> None:
+    """Let the process end with its own exit status, and not with 130, after a KeyboardInterrupt that was caught.
 
-    Python notes an interrupt that ends code from a string, such as the methods of a dataclass while its module is
-    loaded. At the end of the process it then reports SIGINT as the cause (status 130), also if the exception was
-    caught. It forgets the note when it runs other code from a string.
+    If a KeyboardInterrupt ends code that was made from a string, such as the methods of a dataclass while its module
+    is loaded, Python stores that, and at its end the process reports SIGINT as the cause (status 130), also if the
+    exception was caught. Python deletes this value when it runs other code from a string; this function runs such
+    code.
     """
     eval("None")  # noqa: S307  # a constant
 
@@ -170,7 +171,7 @@ def raise_at_signals() -> Iterator[None]:
 
 
 @contextmanager
-def defer_while_printing() -> Iterator[None]:
+def defer_signals_while_printing() -> Iterator[None]:
     """Defer signals while a command that writes or sends prints its result. A command that only reads can still be
     interrupted.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.domain.payments.consistency import compare_sides
+from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreement_reasons import DISAGREEMENT_REASONS_BY_KIND
@@ -49,5 +49,5 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
 def _compare_answered_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
     """Return those sides of the payment that exist and were read at least once, our payment first."""
     relations = payment.relations or PaymentRelations()
-    sides = compare_sides(payment, relations.order, relations.provider_meaning, now)
+    sides = compare_payment_sides(payment, relations.order, relations.provider_meaning, now)
     return tuple(side for side in sides if side.there and side.asked is not None)

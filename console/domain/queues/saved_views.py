@@ -123,12 +123,13 @@ def clean_view_name(text: str) -> str:
 
 
 def fold_view_name(view_name: str) -> str:
-    """Return the text by which names are compared: full-width and half-width, upper and lower case are equal."""
+    """Return the text by which names of views are compared: names that differ only in full or half width, or in upper
+    or lower case, have the same text."""
     folded_name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", view_name).casefold())
     return " ".join(folded_name.split())
 
 
-def make_name_claim(view_name: str, person: str | None) -> str:
+def make_view_name_claim(view_name: str, person: str | None) -> str:
     """Return the unique value of a view that isn't deleted, made from its compared name and its owner (`person`;
     None: the team). A unique index on it prevents two views of one owner with equal names."""
     scope = "" if person is None else person.strip().casefold()
@@ -177,7 +178,7 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_SORT_ORDER, tuple(problems))
 
 
-def split_filter(text: str) -> tuple[str, str]:
+def split_filter_text(text: str) -> tuple[str, str]:
     """Return the operators of a typed filter as one text in NFKC form, and all its other words, as typed, as a second
     text."""
     operators, other_words = list[str](), list[str]()

@@ -74,10 +74,10 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
         )
     if row.merchant_payment_id not in (None, payment.merchant_payment_id):
         return _DIFFERENT_STATE_ROW  # the provider's id is that of this payment, our number that of another one
-    return _compare_paid(payment, row) if row.state in PAID_STATES else _compare_unpaid(payment, row)
+    return _compare_paid_row(payment, row) if row.state in PAID_STATES else _compare_unpaid_row(payment, row)
 
 
-def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
+def _compare_paid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
     """Compare the stored payment with a row of a provider's history which states that the payment is paid, and
     return the result of the comparison."""
     was_paid = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
@@ -99,7 +99,7 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     )
 
 
-def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
+def _compare_unpaid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
     """Compare the stored payment with a row of a provider's history which states that the payment is unpaid, and
     return the result of the comparison. A row is true for its own time only: it doesn't contradict a payment that was
     paid later or, if the payment is still waiting, a newer statement of the provider.
@@ -121,9 +121,9 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
 def will_report_change_payment(
     payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource
 ) -> bool:
-    """True if it is worth applying the report to the payment: the report would change the payment's state, booked
-    amount, certainty or error code, or it has the provider's id that a paid payment lacks. The report came from
-    `report_source` and was true at the instant `at`.
+    """True if the report, applied to the payment, would change the payment's state, booked amount, certainty or error
+    code, or would give a paid payment the provider's id that it lacks. The report came from `report_source` and was
+    true at the instant `at`.
     """
     effect = compute_report_effect(payment, report, at, report_source)
     lacks_provider_id = payment.provider_payment_id is None and payment.state in PAID_STATES

@@ -87,7 +87,7 @@ def is_decidable_refund(refund: Refund) -> bool:
     return refund.certainty is Certainty.UNKNOWN or is_stuck
 
 
-def is_perhaps_made(refund: Refund) -> bool:
+def is_refund_perhaps_made(refund: Refund) -> bool:
     """True if an approved refund may have been made: its provider reports a similar refund as running, and that may
     be this refund, from an earlier attempt."""
     return refund.state is RefundState.APPROVED and refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
@@ -124,7 +124,7 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
         return "refund_not_maker"
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return "refund_decided"
-    if is_perhaps_made(refund):
+    if is_refund_perhaps_made(refund):
         return "refund_perhaps_sent"
     # The refund was sent, and the provider contradicts its state here.
     return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None

@@ -58,9 +58,9 @@ def parse_reason(summary: str) -> StatedReason | None:
     return StatedReason(DecisionReason(match[1]), match[2]) if match else None
 
 
-def list_request_id_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
-    """Return the arguments that the reason adds to the arguments of a call with a request id: one argument, or none
-    if the reason is None. So the call of a script without a reason has the same arguments as in earlier versions, and
-    can be repeated with the same request id.
+def list_reason_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
+    """Return the reason as further arguments of the call that makes the decision: one argument, or none if the reason
+    is None. A request id belongs to a call with its arguments. Because a call without a reason has the same arguments
+    as in earlier versions of the program, a script can repeat it with the same request id.
     """
     return () if reason is None else (reason,)

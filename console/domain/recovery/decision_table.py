@@ -213,16 +213,22 @@ def _needs_document(facts: ChoiceFacts) -> bool:
 
 
 def _require_check(facts: ChoiceFacts) -> CreditCheck:
+    """Return the record of the facts, which is a credit check. Another record is a bug of the program: raises
+    AssertionError."""
     assert isinstance(facts.record, CreditCheck)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
 def _require_payment(facts: ChoiceFacts) -> Payment:
+    """Return the record of the facts, which is a payment. Another record is a bug of the program: raises
+    AssertionError."""
     assert isinstance(facts.record, Payment)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
 def _require_refund(facts: ChoiceFacts) -> Refund:
+    """Return the record of the facts, which is a refund. Another record is a bug of the program: raises
+    AssertionError."""
     assert isinstance(facts.record, Refund)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 

@@ -47,9 +47,9 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     )
     changes_payment = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_change(facts.order, payment_after, is_covered=facts.is_order_covered)
+        _find_order_states(facts.order, payment_after, is_covered=facts.is_order_covered)
         if changes_payment
-        else _get_unchanged_order(facts.order)
+        else _get_unchanged_order_states(facts.order)
     )
     money_parts = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
     return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money_parts)
@@ -100,7 +100,7 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     )
 
 
-def _find_order_change(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
+def _find_order_states(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
     """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
     amounts cover its total; otherwise both are its present state. None without an order. `is_covered`: the order's
     payments that were paid before already cover its total.
@@ -114,8 +114,8 @@ def _find_order_change(order: Order | None, paid_payment: Payment, *, is_covered
     return order.state, OrderState.PAID if becomes_paid else order.state
 
 
-def _get_unchanged_order(order: Order | None) -> tuple[str, str] | None:
-    """Return the order's present state twice, as its state before and after a decision that leaves the order
+def _get_unchanged_order_states(order: Order | None) -> tuple[str, str] | None:
+    """Return the order's present state twice, as its states before and after a decision that leaves the order
     unchanged; None without an order."""
     return None if order is None else (order.state, order.state)
 

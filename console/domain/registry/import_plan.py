@@ -55,7 +55,7 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     following_files = _list_following_differences(differences, status.registry_date) if status else []
     reached_day = following_files[-1].day if following_files else status.registry_date if status else date.min
     whole_files = _choose_newest_whole_files(files)
-    if whole_files and (whole_files[0].day > reached_day or _can_complete_whole(whole_files, status)):
+    if whole_files and (whole_files[0].day > reached_day or _would_add_prefectures(whole_files, status)):
         return (*whole_files, *_list_following_differences(differences, whole_files[0].day))
     if following_files or status is None:
         return tuple(following_files)
@@ -85,7 +85,7 @@ def _choose_newest_whole_files(files: Collection[PublishedFile]) -> list[Publish
     return [file for file in newest_day_files if file.prefecture_code == NATION_CODE][:1] or newest_day_files
 
 
-def _can_complete_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
+def _would_add_prefectures(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
     """True if the registry in use is of the day of `whole_files` and was made without at least one of these files,
     so that an import of them adds prefectures."""
     if status is None or whole_files[0].day != status.registry_date:

@@ -49,7 +49,7 @@ def _list_national_holidays(year: int) -> frozenset[date]:
     fixed_holidays.add((9, _compute_equinox_day(year, 23.2488)))
     moved = _MOVED_HOLIDAYS.get(year, {})
     holidays = {date(year, *moved.get(day, day)) for day in fixed_holidays}
-    substitutes = {_find_next_free_day(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
+    substitutes = {_find_next_non_holiday(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
     between = {day + _ONE_DAY for day in holidays if day + 2 * _ONE_DAY in holidays}
     return frozenset(holidays | substitutes | between)
 
@@ -66,7 +66,7 @@ def _compute_equinox_day(year: int, offset: float) -> int:
     return int(offset + 0.242194 * (year - 1980)) - (year - 1980) // 4
 
 
-def _find_next_free_day(day: date, holidays: set[date]) -> date:
+def _find_next_non_holiday(day: date, holidays: set[date]) -> date:
     """Return the first day from `day` on that is not one of `holidays`: the substitute for a holiday on a Sunday."""
     while day in holidays:
         day += _ONE_DAY

@@ -109,7 +109,7 @@ class ComparisonForms(NamedTuple):
     second_readings: Mapping[int, str]
 
 
-def fold_all(texts: Sequence[str]) -> ComparisonForms:
+def fold_all_texts(texts: Sequence[str]) -> ComparisonForms:
     """Return the forms by which the search compares these texts (see `list_comparison_forms`). This is faster than
     one call of that function for each text, because all texts are translated and searched together."""
     lines = "\n".join(texts)

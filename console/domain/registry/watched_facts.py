@@ -65,7 +65,7 @@ class CompanyChange:
     @property
     def changed_facts(self) -> frozenset[ChangedFact]:
         """The facts in which `before` and `after` differ."""
-        return find_changes(self.before, self.after)
+        return find_changed_watched_facts(self.before, self.after)
 
 
 def make_watched_facts(corporation: Corporation) -> WatchedFacts:
@@ -81,7 +81,7 @@ def make_watched_facts(corporation: Corporation) -> WatchedFacts:
     )
 
 
-def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[ChangedFact]:
+def find_changed_watched_facts(before: WatchedFacts, after: WatchedFacts) -> frozenset[ChangedFact]:
     """Return the facts in which the states `before` and `after` of one corporation differ. For a corporation that is
     deleted only in `after`, this is DELETED alone; for one that is deleted only in `before`, REOPENED is among them;
     for one that is deleted in both, nothing."""
@@ -91,28 +91,29 @@ def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[Changed
     return find_changed_facts(before, after) | restored_facts
 
 
-def clear_closure(facts: WatchedFacts) -> WatchedFacts:
-    """Return the facts without closure and successor, as they were before the corporation was closed. The other
-    facts stay, because earlier values of them aren't known."""
+def remove_closure_and_successor(facts: WatchedFacts) -> WatchedFacts:
+    """Return the facts without closure and successor, as they were before the corporation was closed. The other facts
+    stay unchanged, because their earlier values aren't known."""
     return replace(facts, closure=None, successor=None)
 
 
-def compute_subject_id(corporation_number: str) -> int:
-    """Return the id of an alert's subject for a corporation number: the number as an integer. The first of the 13
-    digits is never 0, so `format_number_of_subject` returns the same number.
+def compute_corporation_subject_id(corporation_number: str) -> int:
+    """Return the number by which an alert about a changed corporation names the corporation, in the column
+    `subject_id` of alerts: the corporation number as an integer. The first of the 13 digits is never 0, so
+    `format_number_of_subject` returns the same corporation number.
     """
     return int(corporation_number)
 
 
 def format_number_of_subject(subject_id: int) -> str:
-    """Return the corporation number (13 digits) for the subject id of an alert about a changed corporation."""
+    """Return the corporation number (13 digits) of the `subject_id` that an alert about a changed corporation has."""
     return f"{subject_id:013d}"
 
 
 # Stored form
 
 
-def make_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
+def make_watched_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
     """Return the facts as a JSON object. The image ids and the deletion are left out if the corporation has none."""
     closure_object = facts.closure and {
         "date": facts.closure.day.isoformat(),
@@ -134,7 +135,7 @@ def make_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
 
 def format_facts(facts: WatchedFacts) -> str:
     """Return the facts as JSON text, in which form the database stores them."""
-    return json.dumps(make_facts_object(facts), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(make_watched_facts_object(facts), ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_facts(text: str) -> WatchedFacts:
@@ -182,7 +183,7 @@ def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str
     """Return the changes between `before` and `after` as one text for the alert's column `observed`. Each name and
     each address in it is cut to `max_characters` characters.
     """
-    changed_facts = find_changes(before, after)
+    changed_facts = find_changed_watched_facts(before, after)
     change_texts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, max_characters))]
     if ChangedFact.NAME in changed_facts:
         old_name, new_name = (_shorten_part(facts.name, max_characters) for facts in (before, after))

@@ -161,8 +161,8 @@ class DailyClose:
         """True if nothing of the day is open (`open_points` is empty)."""
         return not self.open_points
 
-    def add_changes(self, changes: tuple[DailyCloseChange, ...]) -> "DailyClose":
-        """Return a copy of the close that has `changes`, the changes since the first close of the day."""
+    def copy_with_changes(self, changes: tuple[DailyCloseChange, ...]) -> "DailyClose":
+        """Return a copy of the close with `changes` as the changes since the first close of the day."""
         return replace(self, changes=changes)
 
 

@@ -50,7 +50,7 @@ class AlarmBoxRequestSender:
             token_pair = self._get_usable_token_pair()
         except Exception as error:
             return _make_missing_token_outcome(error, has_effect=request.has_effect)
-        first_outcome = self._send_once(request, convert_answer, token_pair)
+        first_outcome = self._send_with_token(request, convert_answer, token_pair)
         if first_outcome.kind is not OutcomeClass.AUTH:
             return first_outcome
         try:
@@ -58,7 +58,7 @@ class AlarmBoxRequestSender:
         except Exception as error:
             return replace(first_outcome, reason=get_error_reason(error))
         with tracing.add_log_facts(retries=str(tracing.get_retry_count() + 1)):
-            return self._send_once(request, convert_answer, newer_pair)
+            return self._send_with_token(request, convert_answer, newer_pair)
 
     def _get_usable_token_pair(self) -> TokenPair:
         """Return the stored token pair; if it expires within five minutes, renew it first. If the renewal fails,
@@ -78,7 +78,7 @@ class AlarmBoxRequestSender:
     def _is_access_token_valid(self, token_pair: TokenPair, margin: timedelta) -> bool:
         return token_pair.expires_at is None or token_pair.expires_at > self._clock.now() + margin
 
-    def _send_once(
+    def _send_with_token(
         self, request: SingleRequest, convert_answer: AnswerConverter[T], token_pair: TokenPair
     ) -> Outcome[T]:
         return send_once(

@@ -67,7 +67,7 @@ class AlarmBoxReader:
         """Read the current report of a credit check by AlarmBox's id, and return the outcome with the report. If
         `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID), nothing is sent and
         the outcome has the reason `bad_id`."""
-        if not _is_valid_id(credit_check_id):
+        if not _is_valid_credit_check_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         request = _make_read_request(f"{_CREDIT_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
         return self._sender.send(request, make_detail_converter(credit_check_id))
@@ -76,7 +76,7 @@ class AlarmBoxReader:
         """Read the current report of a credit check together with its PDF, by AlarmBox's id, and return the outcome
         with both. If `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID),
         nothing is sent and the outcome has the reason `bad_id`."""
-        if not _is_valid_id(credit_check_id):
+        if not _is_valid_credit_check_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = f"{_CREDIT_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
         request = _make_read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
@@ -144,10 +144,12 @@ def _make_purchase_request(request: PurchaseRequest) -> SingleRequest:
     )
 
 
-def _make_read_request(path: str, budget_seconds: float, limit: int) -> SingleRequest:
-    return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget_seconds, limit)
+def _make_read_request(path: str, budget_seconds: float, largest_answer_bytes: int) -> SingleRequest:
+    """Return the HTTP request of a read. `budget_seconds` is the time budget of the whole call,
+    `largest_answer_bytes` the size limit of the answer."""
+    return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget_seconds, largest_answer_bytes)
 
 
-def _is_valid_id(credit_check_id: int) -> bool:
+def _is_valid_credit_check_id(credit_check_id: int) -> bool:
     """True if AlarmBox can have given this id to a credit check: it is from 1 to LARGEST_CREDIT_CHECK_ID."""
     return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_CREDIT_CHECK_ID

@@ -17,7 +17,7 @@ from console.providers.credit_checks.tokens import (
     TokenUnavailable,
 )
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.strict_json import UnreadableJson, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 
 OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
@@ -110,7 +110,7 @@ class AlarmBoxOAuth:
         answer = self._send_form(form)
         if 200 <= answer.status < 300:
             return _read_token_pair(answer, requested_at, old_refresh_token)
-        _require_refused_token(answer)
+        _require_token_refusal(answer)
         return None
 
     def _send_form(self, form: dict[str, str]) -> HttpAnswer:
@@ -145,7 +145,7 @@ def _read_token_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_tok
     the lifetime of the access token is counted from this instant. If the answer has no new refresh token, the pair
     keeps `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable."""
     try:
-        body = parse_object(answer.body)
+        body = parse_json_object(answer.body)
     except UnreadableJson:
         raise TokenAnswerLost("token_unreadable") from None
     access_token, refresh_token = body.get("access_token"), body.get("refresh_token") or old_refresh_token
@@ -169,7 +169,7 @@ def _parse_lifetime_seconds(value: object) -> int | None:
     return value
 
 
-def _require_refused_token(answer: HttpAnswer) -> None:
+def _require_token_refusal(answer: HttpAnswer) -> None:
     """Do nothing if the answer refuses the refresh token or the authorisation code that was sent. For any other
     answer raise CredentialsRefused (the OAuth client is refused) or TokenUnavailable (AlarmBox gives no token
     now, or the answer isn't usable).
@@ -179,7 +179,7 @@ def _require_refused_token(answer: HttpAnswer) -> None:
     if not 400 <= answer.status < 500:
         raise TokenAnswerLost(f"http_{answer.status}")
     try:
-        error = parse_object(answer.body).get("error")
+        error = parse_json_object(answer.body).get("error")
     except UnreadableJson:
         error = None
     if not isinstance(error, str) and answer.status != 401:

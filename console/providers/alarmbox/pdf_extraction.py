@@ -46,8 +46,8 @@ def split_pdf(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
     """Return the body with a short text in place of the PDF's Base64 text, and the position of this Base64 text.
 
     The field of the PDF is `pdf_file_data`. If it is missing, incomplete or not a string, the body is returned
-    unchanged and the position is None. Raises
-    UnusableAnswer `pdf_twice` if the body has two such fields, because it is unclear which field is valid.
+    unchanged and the position is None. Raises UnusableAnswer `pdf_twice` if the body has two such fields, because it
+    is unclear which field is valid.
     """
     start = _find_pdf_text_start(body, body.find(_PDF_FIELD_NAME))
     end = -1 if start is None else body.find(b'"', start)

@@ -21,12 +21,12 @@ from console.providers.http.response_classes import (
     REFUSED_BUT_MADE_REASON,
     AnswerConverter,
     UnusableAnswer,
-    format_storable,
+    format_storable_text,
     iterate_fields,
     iterate_objects,
     make_answer_converter,
 )
-from console.providers.http.strict_json import UnreadableJson, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
 
     def convert_answer(answer: HttpAnswer) -> Outcome[CheckReport]:
         outcome = convert_by_status(answer)
-        if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or _shows_check(answer.body)):
+        if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or _shows_check_contents(answer.body)):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
         return outcome
 
@@ -70,7 +70,7 @@ def _has_check_id(body: bytes) -> bool:
     )
 
 
-def _shows_check(body: bytes) -> bool:
+def _shows_check_contents(body: bytes) -> bool:
     """True if the body of a refusal has the contents of a credit check at any depth: a date of it, or its result
     together with the company."""
     return any(map(_has_report_contents, iterate_objects(_parse_refusal(body))))
@@ -79,7 +79,7 @@ def _shows_check(body: bytes) -> bool:
 def _has_report_contents(fields: dict[str, object]) -> bool:
     days = (fields.get("purchase_date"), fields.get("expiration_date"))
     has_company = any(isinstance(fields.get(name), str) for name in ("corporation_number", "corporation_name"))
-    has_result = _read_result(fields.get("result")) is not None
+    has_result = _read_check_result(fields.get("result")) is not None
     return any(_read_day(day) is not None for day in days) or (has_company and has_result)
 
 
@@ -88,7 +88,7 @@ def _parse_refusal(body: bytes) -> dict[str, object]:
     any other body."""
     try:
         text = split_pdf(body)[0].removeprefix(codecs.BOM_UTF8).strip()
-        return parse_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
+        return parse_json_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
     except (UnusableAnswer, UnreadableJson):
         return {}
 
@@ -102,7 +102,7 @@ def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         outcome = convert_by_status(answer)
         is_gone = outcome.kind in (OutcomeClass.NOT_FOUND, OutcomeClass.FAILED_DEFINITE)
-        if is_gone and _shows_check(answer.body):
+        if is_gone and _shows_check_contents(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
         return outcome
 
@@ -142,7 +142,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
     """
 
     def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
-        fields = parse_object(body)
+        fields = parse_json_object(body)
         rows = fields.pop("credit_checks", None)
         if not isinstance(rows, list):
             raise UnreadableJson("no list")
@@ -171,21 +171,21 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
 
 def _count_listed_rows(body: bytes) -> int:
     """Return the number of rows in a readable list of purchases, those of other corporation numbers included."""
-    rows = parse_object(body)["credit_checks"]
+    rows = parse_json_object(body)["credit_checks"]
     return len(rows) if isinstance(rows, list) else 0
 
 
 def make_evidence_text(body: bytes) -> str:
     """Return the text of an answer's body without the PDF. This text may be shown and stored."""
     try:
-        return format_storable(split_pdf(body)[0])
+        return format_storable_text(split_pdf(body)[0])
     except UnusableAnswer:
-        return format_storable(body.partition(b'"pdf_file_data"')[0])
+        return format_storable_text(body.partition(b'"pdf_file_data"')[0])
 
 
 def _get_credit_check(body: bytes) -> dict[str, object]:
     """Return the JSON object of the credit check in an answer's body. Raises UnreadableJson if there is none."""
-    check = parse_object(body).get("credit_check")
+    check = parse_json_object(body).get("credit_check")
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")
     return check
@@ -215,17 +215,17 @@ def _read_report(report_json: object) -> CheckReport:
     if purchase_date is not None and expiration_date is not None and expiration_date < purchase_date:
         expiration_date = None
     return CheckReport(
-        credit_check_id=_read_id(report_json.get("credit_check_id")),
-        corporation_number=_read_number(report_json.get("corporation_number")),
-        company_name=_read_name(report_json.get("corporation_name")),
-        result=_read_result(report_json.get("result")),
+        credit_check_id=_read_check_id(report_json.get("credit_check_id")),
+        corporation_number=_read_corporation_number(report_json.get("corporation_number")),
+        company_name=_read_company_name(report_json.get("corporation_name")),
+        result=_read_check_result(report_json.get("result")),
         purchase_date=purchase_date,
         expiration_date=expiration_date,
         expired=_read_flag(report_json.get("expired")),
     )
 
 
-def _read_id(value: object) -> int:
+def _read_check_id(value: object) -> int:
     """Return the id of a credit check, an integer that the database column can hold. Raises UnusableAnswer for any
     other value, also for True, 12345.0 and "12345".
     """
@@ -236,7 +236,7 @@ def _read_id(value: object) -> int:
     return value
 
 
-def _read_number(value: object) -> str | None:
+def _read_corporation_number(value: object) -> str | None:
     """Return the corporation number in a report of AlarmBox as text; None if it is missing or empty. A number in
     another notation (full-width digits, hyphens, a T before it) becomes 13 digits; any other value is returned
     unchecked. The callers compare it with the number of the credit check.
@@ -247,7 +247,7 @@ def _read_number(value: object) -> str | None:
     return number.value if isinstance(number, CorporationNumber) else number.normalized or str(value)
 
 
-def _read_name(value: object) -> str | None:
+def _read_company_name(value: object) -> str | None:
     """Return the complete company name in a report of AlarmBox; None if it is blank or no text. An unpaired
     surrogate, which JSON allows and the database can't store, becomes `?`."""
     if not isinstance(value, str) or not value.strip():
@@ -255,7 +255,7 @@ def _read_name(value: object) -> str | None:
     return value.encode("utf-8", "replace").decode()
 
 
-def _read_result(value: object) -> str | None:
+def _read_check_result(value: object) -> str | None:
     """Return the result in a report, one of _CHECK_RESULTS; None for any other value."""
     return value if isinstance(value, str) and value in _CHECK_RESULTS else None
 

@@ -55,7 +55,7 @@ def encrypt_text(text: str, key: bytes) -> str:
 def decrypt_text(encrypted_text: str, key: bytes) -> str:
     """Return the plaintext of a ciphertext (hex in upper or lower case) that was encrypted with the AES key `key`.
     Raises DecryptionFailed for every fault."""
-    plaintext, is_valid = decrypt_padded(encrypted_text, key)
+    plaintext, is_valid = decrypt_and_check_padding(encrypted_text, key)
     try:
         text = plaintext.decode()
     except UnicodeDecodeError:
@@ -65,9 +65,9 @@ def decrypt_text(encrypted_text: str, key: bytes) -> str:
     return text
 
 
-def decrypt_padded(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
-    """Return the decrypted bytes without padding, and True if the padding was valid. An invalid padding isn't
-    removed. For a ciphertext that can't be decrypted return empty bytes and False.
+def decrypt_and_check_padding(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
+    """Return the decrypted bytes, and True if their padding was valid. A valid padding is removed from the bytes, an
+    invalid one isn't. For a ciphertext that can't be decrypted return empty bytes and False.
 
     The function raises no exception, so that a caller can do all its other checks even after a fault.
     """

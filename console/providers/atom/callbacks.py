@@ -6,21 +6,21 @@ import hashlib
 
 from console.domain.money import format_decimal
 from console.domain.provider_outcome import OutcomeClass
-from console.providers.atom.aes import decrypt_padded, derive_key
+from console.providers.atom.aes import decrypt_and_check_padding, derive_key
 from console.providers.atom.envelopes import (
     Fields,
     extract_ciphertext,
-    get_code,
-    get_object,
+    get_object_field,
+    get_status_code,
     make_storable_text,
     parse_decrypted,
     parse_id,
     parse_rupees,
 )
-from console.providers.atom.payment_attempts import read_bank_id, read_report, read_sub_channel
+from console.providers.atom.payment_attempts import read_attempt_report, read_bank_id, read_sub_channel
 from console.providers.atom.request_bodies import AtomMerchant
 from console.providers.atom.signing import are_signatures_equal, compute_signature
-from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_verdict
+from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_code_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import SignedCallback
@@ -36,7 +36,7 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:
         return _make_refused_callback(None, f"{len(body)} bytes", sha256)
-    plaintext, is_valid = decrypt_padded(
+    plaintext, is_valid = decrypt_and_check_padding(
         extract_ciphertext(body), derive_key(merchant.response_key, merchant.response_salt)
     )
     evidence = make_storable_text(plaintext)
@@ -62,9 +62,9 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
     try:
         message = _read_payment_fields(plaintext)
         pay_details, payment_mode, merchant = (
-            get_object(message, "payDetails"),
-            get_object(message, "payModeSpecificData"),
-            get_object(message, "merchDetails"),
+            get_object_field(message, "payDetails"),
+            get_object_field(message, "payModeSpecificData"),
+            get_object_field(message, "merchDetails"),
         )
         payment_id = parse_id(merchant.get("merchTxnId"))
         ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), payment_id)]
@@ -74,7 +74,7 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
             return payment_id, (), None
         payment_values = (
             format_decimal(total_amount),
-            get_code(message),
+            get_status_code(message),
             read_sub_channel(payment_mode),
             read_bank_id(payment_mode),
         )
@@ -101,11 +101,11 @@ def _make_genuine_callback(
     """
     _, atom_id, order, _, code, *_ = signed_parts
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
-    verdict = find_verdict(AtomCall.PAYMENT, code)
+    verdict = find_code_verdict(AtomCall.PAYMENT, code)
     report, kind, reason = None, verdict.kind, verdict.reason
     if code in PAYMENT_CODE_MEANINGS:
         try:
-            report = read_report(_read_payment_fields(plaintext), order)
+            report = read_attempt_report(_read_payment_fields(plaintext), order)
         except UnusableAnswer as error:
             kind, reason = OutcomeClass.UNKNOWN, error.reason
         except UnreadableJson:

@@ -38,7 +38,7 @@ from console.providers.atom.responses import (
     make_refund_status_reader,
     make_token_reader,
 )
-from console.providers.atom.signing import find_ist_day
+from console.providers.atom.signing import find_india_day
 from console.providers.atom.status_codes import AtomCall
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import make_unsent_outcome
@@ -204,7 +204,7 @@ def _find_india_day(question: PaymentQuestion) -> date | None:
     which it was begun; None if `question` has neither."""
     if question.day is not None:
         return question.day
-    return None if question.begun_at is None else find_ist_day(question.begun_at)
+    return None if question.begun_at is None else find_india_day(question.begun_at)
 
 
 def _has_valid_ids(instruction: RefundInstruction) -> bool:

@@ -56,7 +56,7 @@ class AtomUrls:
         )
 
     @classmethod
-    def from_origin(cls, origin: str, verification: Verification = Verification.V1) -> Self:
+    def make_urls_of_origin(cls, origin: str, verification: Verification = Verification.V1) -> Self:
         """Return URLs that have the same origin (`https://host[:port]`) for all calls. `verification` is the version
         of the call TXNVERIFICATION.
         """
@@ -76,8 +76,8 @@ class AtomUrls:
             refund_status=f"{refund_status_host}/ots/payment/status",
         )
 
-    def map_by_call(self) -> Mapping[AtomCall, str]:
-        """Return the URL of each call to Atom, by call."""
+    def get_urls_by_call(self) -> Mapping[AtomCall, str]:
+        """Return the URLs of the calls to Atom: for each call its URL."""
         return {
             AtomCall.AUTH: self.auth,
             AtomCall.PAYMENT: self.verification,
@@ -99,7 +99,7 @@ class AtomRequestSender:
         self.clock = clock
         self.scale = scale
         self._rate_limiter = rate_limiter
-        self._addresses = {call: _split_url(url) for call, url in urls.map_by_call().items()}
+        self._addresses = {call: _split_url(url) for call, url in urls.get_urls_by_call().items()}
         self._transports = {
             origin: HttpTransport(origin, clock=clock, scale=scale, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS)
             for origin, _ in self._addresses.values()

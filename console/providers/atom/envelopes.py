@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from console.domain.money import InvalidAmountText, Money, make_money_from_number, parse_money
 from console.providers.atom.request_bodies import CURRENCY, ExactNumber, encode_json
 from console.providers.http.response_classes import UnusableAnswer
-from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
+from console.providers.http.strict_json import UnreadableJson, parse_json_object, require_storable_texts
 
 Fields = dict[str, object]
 _MAX_FORM_FIELDS = 16
@@ -27,7 +27,7 @@ def extract_ciphertext(body: bytes) -> str:
     try:
         text = body.decode("ascii").strip()
         if text.startswith("{"):
-            ciphertext = parse_object(body).get("encData")
+            ciphertext = parse_json_object(body).get("encData")
             return ciphertext if isinstance(ciphertext, str) else ""
         values = parse_qs(text, max_num_fields=_MAX_FORM_FIELDS).get("encData", [])
         return values[0] if len(values) == 1 else ""
@@ -38,8 +38,8 @@ def extract_ciphertext(body: bytes) -> str:
 def parse_decrypted(plaintext: bytes) -> Fields:
     """Return the JSON object in a decrypted message of Atom; numbers with a fraction become Decimal. Raises
     UnreadableJson if the message isn't a JSON object or the database can't store one of its texts."""
-    fields = parse_object(plaintext, _parse_decimal)
-    require_storable(fields)
+    fields = parse_json_object(plaintext, _parse_decimal)
+    require_storable_texts(fields)
     return fields
 
 
@@ -73,7 +73,7 @@ def _mask_field(name: str, value: object) -> object:
     return "***" if _MASKED_FIELDS_PATTERN.search(name) and value not in (None, "", [], {}) else _mask_value(value)
 
 
-def get_object(fields: Fields, name: str) -> Fields:
+def get_object_field(fields: Fields, name: str) -> Fields:
     """Return the JSON object in the field `name`; empty if the field is missing. Raises UnreadableJson if its
     value isn't a JSON object."""
     value = fields.get(name)
@@ -84,10 +84,10 @@ def get_object(fields: Fields, name: str) -> Fields:
     return value
 
 
-def get_code(fields: Fields, name: str = "statusCode") -> str:
+def get_status_code(fields: Fields, name: str = "statusCode") -> str:
     """Return the status code of an Atom message in upper case: the value of the field `name` in `responseDetails`.
     Raises UnreadableJson if there is no code."""
-    code = get_object(fields, "responseDetails").get(name)
+    code = get_object_field(fields, "responseDetails").get(name)
     if not isinstance(code, str) or not _ID_PATTERN.fullmatch(code.strip()):
         raise UnreadableJson("no code")
     return code.strip().upper()
@@ -119,7 +119,7 @@ def parse_rupees(value: object) -> Money | None:
     raise UnusableAnswer("bad_amount")
 
 
-def check_currency(pay_details: Fields) -> None:
+def require_rupees(pay_details: Fields) -> None:
     """Raise UnusableAnswer `other_currency` if the message states another currency than INR. A message without a
     currency is accepted.
     """

@@ -9,9 +9,16 @@ from typing import TypeAlias
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import OutcomeClass
-from console.providers.atom.envelopes import Fields, check_currency, get_code, get_object, parse_id, parse_rupees
-from console.providers.atom.signing import parse_ist
-from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_verdict
+from console.providers.atom.envelopes import (
+    Fields,
+    get_object_field,
+    get_status_code,
+    parse_id,
+    parse_rupees,
+    require_rupees,
+)
+from console.providers.atom.signing import parse_india_time
+from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_code_verdict
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON, UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
@@ -52,7 +59,7 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
     An unreadable attempt has the class UNKNOWN and no report; the other attempts of the answer still count.
     """
     try:
-        merchant = get_object(attempt, "merchDetails")
+        merchant = get_object_field(attempt, "merchDetails")
         if parse_id(merchant.get("merchId")) not in (None, merch_id) or _belongs_to_other_payment(merchant, question):
             return None
         return _read_own_attempt_verdict(attempt, question)
@@ -66,16 +73,16 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
     """Return the outcome and the report of an attempt that belongs to the payment of `question`. Another amount than
     that of the question makes the class UNKNOWN. Raises UnusableAnswer for an attempt about which Atom has no data by
     its code, but to which Atom or the bank has given an id."""
-    code = get_code(attempt)
+    code = get_status_code(attempt)
     if code not in PAYMENT_CODE_MEANINGS:
-        verdict = find_verdict(AtomCall.PAYMENT, code)
+        verdict = find_code_verdict(AtomCall.PAYMENT, code)
         if verdict.kind is OutcomeClass.NOT_FOUND and (
-            parse_id(get_object(attempt, "payDetails").get("atomTxnId")) is not None
-            or read_bank_id(get_object(attempt, "payModeSpecificData"))
+            parse_id(get_object_field(attempt, "payDetails").get("atomTxnId")) is not None
+            or read_bank_id(get_object_field(attempt, "payModeSpecificData"))
         ):
             raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
         return verdict, None
-    report = read_report(attempt, question.merchant_payment_id)
+    report = read_attempt_report(attempt, question.merchant_payment_id)
     if question.amount is not None and report.amount not in (None, question.amount):
         return make_unknown_verdict("other_amount"), report
     return PAYMENT_CODE_MEANINGS[code].verdict, report
@@ -138,16 +145,16 @@ def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
     return attempt[1].provider_payment_id if attempt[1] else None
 
 
-def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
+def read_attempt_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
     """Return the report of a payment attempt whose status code is in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or
     UnreadableJson for wrong contents."""
     code, pay_details, payment_mode, merchant = (
-        get_code(attempt),
-        get_object(attempt, "payDetails"),
-        get_object(attempt, "payModeSpecificData"),
-        get_object(attempt, "merchDetails"),
+        get_status_code(attempt),
+        get_object_field(attempt, "payDetails"),
+        get_object_field(attempt, "payModeSpecificData"),
+        get_object_field(attempt, "merchDetails"),
     )
-    check_currency(pay_details)
+    require_rupees(pay_details)
     times = (pay_details.get("txnCompleteDate"), merchant.get("merchTxnDate"))
     return PaymentReport(
         merchant_payment_id=merchant_payment_id,
@@ -157,11 +164,11 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
         is_final=PAYMENT_CODE_MEANINGS[code].is_final,
         amount=parse_rupees(pay_details.get("amount")),
         total=parse_rupees(pay_details.get("totalAmount")),
-        paid_at=next((at for at in map(parse_ist, times) if at and at.year <= _LATEST_PAYMENT_YEAR), None),
+        paid_at=next((at for at in map(parse_india_time, times) if at and at.year <= _LATEST_PAYMENT_YEAR), None),
         method=read_sub_channel(payment_mode) or None,
         bank_reference=read_bank_id(payment_mode) or None,
-        settlement=_parse_short_word(get_object(attempt, "settlementDetails").get("reconStatus")),
-        payer=_read_payer_contact(get_object(attempt, "custDetails")),
+        settlement=_parse_short_word(get_object_field(attempt, "settlementDetails").get("reconStatus")),
+        payer=_read_payer_contact(get_object_field(attempt, "custDetails")),
         refunds=None,  # Atom returns refunds only in an answer of its own
         has_payment_number=parse_id(merchant.get("merchTxnId")) is not None,
     )
@@ -181,7 +188,7 @@ def read_bank_id(payment_mode: Fields) -> str:
     """Return the bank's own id of the transaction; empty if it is missing. Raises UnreadableJson for a value that
     can't be an id.
     """
-    number = get_object(payment_mode, "bankDetails").get("bankTxnId")
+    number = get_object_field(payment_mode, "bankDetails").get("bankTxnId")
     if (number is not None and type(number) not in (str, int)) or len(str(number)) > 128:
         raise UnreadableJson("no bank id")
     return "" if number is None else str(number)

@@ -29,9 +29,9 @@ class RetryLimits:
     longest_pause_seconds: float = 60.0
     longest_total_seconds: float = 20.0
 
-    def compute_pause(self, request_count: int, random_fraction: float) -> float:
-        """Return the seconds to wait after the request number `request_count` (the first is 1); `random_fraction` is
-        a random number from 0 to 1.
+    def compute_pause_seconds(self, request_count: int, random_fraction: float) -> float:
+        """Return the seconds to wait after the request number `request_count` (the first is 1) and before the next
+        one; `random_fraction` is a random number from 0 to 1.
         """
         return min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** (request_count - 1)) * (
             0.75 + 0.25 * random_fraction
@@ -56,7 +56,7 @@ def ask_with_retries(
     for request_count in range(1, retry_limits.max_requests):
         with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask_provider()
-        pause = scale.scale_seconds(retry_limits.compute_pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
+        pause = scale.scale_seconds(retry_limits.compute_pause_seconds(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)

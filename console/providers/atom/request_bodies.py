@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from console.domain.money import Money, format_decimal
 from console.domain.payments.provider_messages import PaymentRequest, RefundInstruction
-from console.providers.atom.signing import AmountFormat, compute_signature, format_ist
+from console.providers.atom.signing import AmountFormat, compute_signature, format_india_time
 
 CURRENCY = "INR"
 
@@ -72,7 +72,7 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
             "userId": "",
             "password": merchant.password,
             "merchTxnId": request.merchant_payment_id,
-            "merchTxnDate": format_ist(request.requested_at),
+            "merchTxnDate": format_india_time(request.requested_at),
         },
         payDetails={
             **pay_details,

@@ -20,27 +20,27 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, SendingCertainty
-from console.providers.atom.aes import decrypt_padded
+from console.providers.atom.aes import decrypt_and_check_padding
 from console.providers.atom.envelopes import (
     Fields,
-    check_currency,
     extract_ciphertext,
-    get_code,
-    get_object,
+    get_object_field,
+    get_status_code,
     is_valid_id,
     make_storable_text,
     parse_decrypted,
     parse_id,
     parse_rupees,
+    require_rupees,
 )
 from console.providers.atom.payment_attempts import choose_deciding_attempt, read_attempt_verdict, read_attempts
 from console.providers.atom.status_codes import (
     PAYMENT_CODE_MEANINGS,
     SUCCESS_CODE,
     AtomCall,
+    find_code_verdict,
     find_remark_verdict,
     find_status_verdict,
-    find_verdict,
 )
 from console.providers.http.response_classes import (
     REFUSAL_CLASSES,
@@ -48,7 +48,7 @@ from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
     AnswerConverter,
     UnusableAnswer,
-    format_storable,
+    format_storable_text,
     has_no_information,
     iterate_fields,
 )
@@ -80,9 +80,9 @@ def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
-        plaintext, is_valid = decrypt_padded(extract_ciphertext(answer.body), key)
+        plaintext, is_valid = decrypt_and_check_padding(extract_ciphertext(answer.body), key)
         verdict, content = _read_verdict_and_content(call, answer, plaintext if is_valid else None, read_content)
-        evidence = _make_evidence(answer.body, plaintext if is_valid else None)
+        evidence = _make_evidence_text(answer.body, plaintext if is_valid else None)
         return Outcome(
             verdict.kind, verdict.reason, SendingCertainty.YES, content, answer.status, evidence, answer.sha256
         )
@@ -138,12 +138,12 @@ def _contains_effect(call: AtomCall, plaintext: bytes | None) -> bool:
     )
 
 
-def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
+def _make_evidence_text(body: bytes, plaintext: bytes | None) -> str:
     if plaintext is not None:
         return make_storable_text(plaintext)
     if b"encData" in body:
         return f"sealed, {len(body)} bytes, not opened"
-    return make_storable_text(body) if body.lstrip().startswith(b"{") else format_storable(body)
+    return make_storable_text(body) if body.lstrip().startswith(b"{") else format_storable_text(body)
 
 
 def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
@@ -153,11 +153,11 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
     """
 
     def read_started_payment(message: Fields) -> OutcomeAndContent[StartedPayment]:
-        fields = message if "responseDetails" in message else get_object(message, "payInstrument")
-        details = get_object(fields, "responseDetails")
-        code = get_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
+        fields = message if "responseDetails" in message else get_object_field(message, "payInstrument")
+        details = get_object_field(fields, "responseDetails")
+        code = get_status_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
         if code != SUCCESS_CODE:
-            return find_verdict(AtomCall.AUTH, code), None
+            return find_code_verdict(AtomCall.AUTH, code), None
         token = parse_id(fields.get("atomTokenId"))
         if token is None:
             raise UnusableAnswer("no_id")
@@ -188,10 +188,10 @@ def _judge_missing_attempts(message: Fields) -> CodeOutcome:
     """Return the verdict of a TXNVERIFICATION answer without any attempt: that of the code of the whole answer, or
     NOT_FOUND if it has no code. Raises UnreadableJson for a code about a payment's state, because no attempt has
     it."""
-    code = get_code(message) if "responseDetails" in message else _NO_DATA_CODE
+    code = get_status_code(message) if "responseDetails" in message else _NO_DATA_CODE
     if code in PAYMENT_CODE_MEANINGS:
         raise UnreadableJson("a state without an attempt")
-    return find_verdict(AtomCall.PAYMENT, code)
+    return find_code_verdict(AtomCall.PAYMENT, code)
 
 
 def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
@@ -201,12 +201,12 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
 
     def read_refund_report(message: Fields) -> OutcomeAndContent[RefundReport]:
         fields = _require_only_payment(message)
-        code, pay_details = get_code(fields), get_object(fields, "payDetails")
+        code, pay_details = get_status_code(fields), get_object_field(fields, "payDetails")
         own_entries = [
             row for row in _list_objects(pay_details.get("prodDetails")) if _read_refund_key(row) == instruction.key
         ]
         if code != SUCCESS_CODE:
-            return find_verdict(AtomCall.REFUND, code), None
+            return find_code_verdict(AtomCall.REFUND, code), None
         if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS_CODE:
             raise UnusableAnswer("refund_not_confirmed")
         return _find_refund_verdict(pay_details, own_entries[0], instruction), _make_refund_report(
@@ -219,7 +219,7 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
 def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: RefundInstruction) -> CodeOutcome:
     """Return ACCEPTED_VERDICT for Atom's entry about our refund, or the class UNKNOWN if the answer has another
     payment or amount than `instruction`, or no amount."""
-    check_currency(pay_details)
+    require_rupees(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, instruction.provider_payment_id):
         return make_unknown_verdict("other_payment")
     amounts = {
@@ -242,11 +242,11 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
         if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
         if not own_entries and any(
-            _is_in_other_notation(_read_refund_key(row), instruction) for row in refund_entries
+            _is_own_key_in_other_notation(_read_refund_key(row), instruction) for row in refund_entries
         ):
             raise UnusableAnswer("other_id")
         if not own_entries:
-            return find_verdict(AtomCall.REFUND_STATUS, _NO_DATA_CODE), None
+            return find_code_verdict(AtomCall.REFUND_STATUS, _NO_DATA_CODE), None
         if (
             len({(parse_id(row.get("refundTxnId")), find_remark_verdict(row.get("remarks"))) for row in own_entries})
             != 1
@@ -292,13 +292,13 @@ def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAn
     has not answered the question. Raises UnusableAnswer for an answer about another payment, and for one that has no
     data by its code but contains a refund."""
     fields = _require_only_payment(message)
-    code = get_code(fields)
+    code = get_status_code(fields)
     if code != SUCCESS_CODE:
         contents = iterate_fields(fields.get("refundStatusDetails"))
         if code == _NO_DATA_CODE and any(name in _REFUND_ENTRY_FIELDS and value for name, value in contents):
             raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
-        return find_verdict(AtomCall.REFUND_STATUS, code), None
-    if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, provider_payment_id):
+        return find_code_verdict(AtomCall.REFUND_STATUS, code), None
+    if parse_id(get_object_field(fields, "payDetails").get("atomTxnId")) not in (None, provider_payment_id):
         raise UnusableAnswer("other_payment")
     return ANSWERED_VERDICT, list(_iterate_refunds(fields.get("refundStatusDetails")))
 
@@ -397,7 +397,7 @@ def _require_only_payment(message: Fields) -> Fields:
     return rows[0]
 
 
-def _is_in_other_notation(key: str, instruction: RefundInstruction) -> bool:
+def _is_own_key_in_other_notation(key: str, instruction: RefundInstruction) -> bool:
     """True if the key of a listed refund differs from ours only in small letters, full width or blanks, so that it
     may be ours."""
     return unicodedata.normalize("NFKC", key).strip().casefold() == instruction.key.casefold()

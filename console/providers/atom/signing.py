@@ -5,7 +5,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
-from console.domain.money import Money, format_decimal, format_shortest
+from console.domain.money import Money, format_decimal, format_shortest_decimal
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 _TIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -21,7 +21,7 @@ class AmountFormat(StrEnum):
 
     def format_amount(self, money: Money) -> str:
         """Return the amount as text in this form: 150.50 rupees are "150.50" or "150.5"."""
-        return format_decimal(money) if self is AmountFormat.TWO_DECIMALS else format_shortest(money)
+        return format_decimal(money) if self is AmountFormat.TWO_DECIMALS else format_shortest_decimal(money)
 
 
 def compute_signature(hash_key: str, *parts: str) -> str:
@@ -37,17 +37,17 @@ def are_signatures_equal(computed_signature: str, received: object) -> bool:
     return hmac.compare_digest(computed_signature.encode(), received_signature.lower().encode("utf-8", "replace"))
 
 
-def format_ist(at: datetime) -> str:
+def format_india_time(at: datetime) -> str:
     """Return an aware time as Indian time in the form `yyyy-MM-dd HH:mm:ss`."""
     return at.astimezone(IST).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
-def find_ist_day(at: datetime) -> date:
+def find_india_day(at: datetime) -> date:
     """Return the calendar day in India at an aware time."""
     return at.astimezone(IST).date()
 
 
-def parse_ist(text: object) -> datetime | None:
+def parse_india_time(text: object) -> datetime | None:
     """Return the time in UTC that a text `yyyy-MM-dd HH:mm:ss` states in Indian time; a `T` may replace the blank.
     None for any other text.
     """

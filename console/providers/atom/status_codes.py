@@ -138,7 +138,7 @@ _FAILURE_CAUSE_BY_REASON: Mapping[str, FailureCause] = {
 }
 
 
-def find_verdict(call: AtomCall, code: str) -> CodeOutcome:
+def find_code_verdict(call: AtomCall, code: str) -> CodeOutcome:
     """Return class and reason of the outcome that a status code means in the answer to `call`; UNKNOWN for a code
     that isn't listed."""
     return VERDICTS_BY_CALL[call].get(code, UNLISTED_VERDICT)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.providers.http.strict_json import UnreadableJson, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def has_no_information(body: bytes) -> bool:
     if not text.startswith(("{", "[")):
         return "encData" not in text
     try:
-        fields = parse_object(body)
+        fields = parse_json_object(body)
     except UnreadableJson:
         return False
     return {name for name, value in fields.items() if value is not None} <= _REMARK_FIELDS
@@ -88,7 +88,7 @@ class UnusableAnswer(Exception):
         self.reason = reason
 
 
-def format_storable(body: bytes) -> str:
+def format_storable_text(body: bytes) -> str:
     """Return the part of an answer's body that may be stored: its text, at most 65,536 characters."""
     return body[: 4 * _LONGEST_EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_LONGEST_EVIDENCE_CHARACTERS]
 
@@ -96,7 +96,7 @@ def format_storable(body: bytes) -> str:
 def make_answer_converter(
     class_by_status: StatusTable,
     read_body: Callable[[bytes], T],
-    make_evidence: Callable[[bytes], str] = format_storable,
+    make_evidence: Callable[[bytes], str] = format_storable_text,
 ) -> AnswerConverter[T]:
     """Return a function that converts an HTTP answer into an outcome. For status 2xx, `read_body` reads the body. For
     any other status, the outcome class is that in `class_by_status`, or UNKNOWN if the status isn't there.

@@ -160,7 +160,7 @@ def send_once(
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
     an answer is UNKNOWN, unless the transport reports that no byte was sent."""
-    outcome = _send_once(transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields)
+    outcome = _send_without_event(transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields)
     if outcome.kind in _LOGGED_OUTCOME_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
         call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
@@ -168,7 +168,7 @@ def send_once(
     return outcome
 
 
-def _send_once(
+def _send_without_event(
     transport: HttpTransport,
     rate_limiter: RateLimiter,
     request: SingleRequest,
@@ -177,8 +177,8 @@ def _send_once(
     secrets: Iterable[str],
     hidden_fields: tuple[str, ...],
 ) -> Outcome[T]:
-    """Wait for `rate_limiter`, send the request and return its outcome, as `send_once` does, but write no event to
-    the log."""
+    """Wait for `rate_limiter`, send the request and return its outcome, as `send_once` does, but write no log event
+    about a failure."""
     try:
         rate_limiter.wait_for_start()
     except Exception as error:

@@ -62,7 +62,7 @@ class SocketGuard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        self._close_handle()
+        self._close_duplicate_handle()
 
     def connect(self, host: str, port: int, timeout_seconds: float) -> socket.socket:
         """Return a connected TCP socket. Each address of the host may take `timeout_seconds` seconds, all addresses
@@ -99,11 +99,11 @@ class SocketGuard:
         `timeout_seconds` or at the end of the budget, or the resolver's own error."""
         future_addresses: Future[Sequence[tuple[Any, ...]]] = Future()
         Thread(target=self._run_resolver, args=(future_addresses, host, port), daemon=True).start()
-        return self._await_result(
+        return self._await_addresses(
             future_addresses, self._clock.monotonic() + self._compute_time_left(timeout_seconds)
         )
 
-    def _await_result(
+    def _await_addresses(
         self, future_addresses: "Future[Sequence[tuple[Any, ...]]]", deadline: float
     ) -> Sequence[tuple[Any, ...]]:
         """Wait for the resolver's addresses and return them. The wait consists of short waits, so that an interrupt
@@ -116,7 +116,7 @@ class SocketGuard:
             except NotYet:
                 if future_addresses.done():  # the resolver itself timed out
                     raise
-                self._require_time()
+                self._require_time_left()
                 if seconds_left <= _POLL_INTERVAL_SECONDS:
                     raise
 
@@ -135,9 +135,9 @@ class SocketGuard:
             sock.settimeout(self._compute_time_left(timeout_seconds))
             self._store_duplicate_handle(sock)
             sock.connect(address)
-            self._require_time()
+            self._require_time_left()
         except BaseException:
-            self._close_handle()
+            self._close_duplicate_handle()
             sock.close()
             raise
         return sock
@@ -146,10 +146,10 @@ class SocketGuard:
         """Store a duplicate handle of the socket. TLS takes over the original handle; a shutdown of the duplicate
         still ends the connection."""
         with self._lock:
-            self._require_time()
+            self._require_time_left()
             self._handle = sock.dup()
 
-    def _close_handle(self) -> None:
+    def _close_duplicate_handle(self) -> None:
         """Close the duplicate handle of the socket."""
         with self._lock:
             if self._handle is not None:
@@ -161,13 +161,13 @@ class SocketGuard:
         the process was asked to end, or this thread has no permission to send.
         """
         if not self.has_begun:
-            self._require_permission()
+            self._require_sending_permission()
         with self._lock:
             if not self.has_begun:
-                self._require_time()
+                self._require_time_left()
             self.has_begun = True
 
-    def _require_permission(self) -> None:
+    def _require_sending_permission(self) -> None:
         """Raise TimeoutError if this thread has no permission to send, because its lease is over
         (`sending_permission`).
         """
@@ -175,7 +175,7 @@ class SocketGuard:
         if self.is_forbidden:
             raise TimeoutError("the lease was over before anything was sent")
 
-    def _require_time(self) -> None:
+    def _require_time_left(self) -> None:
         """Raise TimeoutError if the process was asked to end or the time budget is over."""
         if self.is_interrupted:
             raise TimeoutError("interrupted before anything was sent")
@@ -185,7 +185,7 @@ class SocketGuard:
     def _compute_time_left(self, timeout_seconds: float) -> float:
         """Return the seconds until the end of the time budget, at most `timeout_seconds`. Raises TimeoutError if no
         time is left or the process was asked to end."""
-        self._require_time()
+        self._require_time_left()
         seconds_left = min(timeout_seconds, self._deadline - self._clock.monotonic())
         if seconds_left <= 0:
             raise TimeoutError("the budget was spent before anything was sent")
@@ -197,15 +197,15 @@ class SocketGuard:
         """
         with self._lock:
             self.is_interrupted = True
-            self._shut_down()
+            self._shut_down_socket()
 
     def _shut_down_at_budget_end(self) -> None:
         """Record that the time budget is over, and shut the socket down. The timer of the budget calls this."""
         with self._lock:
             self.is_budget_over = True
-            self._shut_down()
+            self._shut_down_socket()
 
-    def _shut_down(self) -> None:
+    def _shut_down_socket(self) -> None:
         """Shut the socket down, so that every wait for it ends. Do nothing if the server has closed its side of
         the connection: nothing waits then, and the server's data can still be read."""
         if self._handle is None or _has_server_closed(self._handle):

@@ -17,7 +17,7 @@ class UnreadableJson(Exception):
     """
 
 
-def parse_object(body: bytes, convert_fraction: Callable[[str], object] | None = None) -> dict[str, object]:
+def parse_json_object(body: bytes, convert_fraction: Callable[[str], object] | None = None) -> dict[str, object]:
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `convert_fraction` converts the text of a number with
     a fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one with more
     than MAX_JSON_DEPTH levels.
@@ -36,11 +36,11 @@ def parse_object(body: bytes, convert_fraction: Callable[[str], object] | None =
         raise UnreadableJson("no JSON") from error
     if not isinstance(value, dict):
         raise UnreadableJson("no object")
-    _require_depth(value)
+    _require_allowed_depth(value)
     return value
 
 
-def _require_depth(value: dict[str, object]) -> None:
+def _require_allowed_depth(value: dict[str, object]) -> None:
     """Raise UnreadableJson if objects and lists are nested in each other on more than MAX_JSON_DEPTH levels."""
     # Up to Python 3.13, json.loads refuses about a thousand levels by itself; newer ones read tens of thousands.
     level: list[object] = [value]
@@ -53,7 +53,7 @@ def _require_depth(value: dict[str, object]) -> None:
         raise UnreadableJson("nested too deeply")
 
 
-def require_storable(value: object) -> None:
+def require_storable_texts(value: object) -> None:
     """Raise UnreadableJson if `value` contains a text that the database can't store: one with an unpaired
     surrogate or a NUL character.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console import __version__
 from console.domain.clock import Clock, TimeScale
-from console.domain.network.url_policy import Network, check_base_url, parse_base_url
+from console.domain.network.url_policy import Network, parse_base_url, require_allowed_base_url
 from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.failure_classes import AnswerTooLarge, TransportFailure, classify_exception
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from console.providers.http.requests_session import SingleCallAdapter
 
-__all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "check_base_url", "classify_exception"]
+__all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "require_allowed_base_url", "classify_exception"]
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10
@@ -139,13 +139,13 @@ class HttpTransport:
 
         if self._tls_context is None and self._base_url.scheme == "https":
             self._tls_context = load_system_tls_context()
-        socket_guard = SocketGuard(self._clock, budget_seconds, self._is_allowed, self._resolve_host)
+        socket_guard = SocketGuard(self._clock, budget_seconds, self._is_address_allowed, self._resolve_host)
         return SingleCallAdapter(socket_guard, self._tls_context), socket_guard
 
-    def _is_allowed(self, address: str) -> bool:
+    def _is_address_allowed(self, address: str) -> bool:
         """True if the program may connect to this IP address. With a configured proxy every address is allowed,
-        because the proxy is trusted; otherwise only the addresses that `BaseUrl.admits_address` allows."""
-        return self._proxy is not None or self._base_url.admits_address(address)
+        because the proxy is trusted; otherwise only the addresses that `BaseUrl.allows_address` allows."""
+        return self._proxy is not None or self._base_url.allows_address(address)
 
     def _make_timeouts(self, read_seconds: float) -> tuple[float, float]:
         """Return the connect timeout and the read timeout of a request in seconds, divided by the time scale."""

@@ -314,7 +314,7 @@ def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest
 
 
 def _make_bodyless_request(method: str, path: str) -> SingleRequest:
-    """Build a request without a body. `has_effect` is True unless `method` is GET."""
+    """Return a request without a body. `has_effect` is True unless `method` is GET."""
     return SingleRequest(
         method, path, BODYLESS_READ_TIMEOUT_SECONDS, BODYLESS_BUDGET_SECONDS, has_effect=method != "GET"
     )

@@ -24,11 +24,11 @@ from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
     AnswerConverter,
     UnusableAnswer,
-    format_storable,
+    format_storable_text,
     has_no_information,
     iterate_fields,
 )
-from console.providers.http.strict_json import UnreadableJson, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
     ANSWERED_VERDICT,
@@ -43,7 +43,7 @@ from console.providers.paypay.result_codes import (
     REFUND_STATE_MEANINGS,
     SUCCESSFUL_CODES_BY_CALL,
     PayPayCall,
-    find_verdict,
+    find_code_verdict,
 )
 
 T = TypeVar("T")
@@ -95,10 +95,10 @@ def _read_content_and_verdict(
     if 300 <= answer.status < 400:
         return None, make_unknown_verdict("redirect")
     try:
-        envelope = parse_object(answer.body)
+        envelope = parse_json_object(answer.body)
         code = _require_result_code(envelope)
         if (answer.status, code) not in SUCCESSFUL_CODES_BY_CALL[call]:
-            return None, _judge_other_code(call, answer.status, code, envelope)
+            return None, _judge_unsuccessful_answer(call, answer.status, code, envelope)
         return read_content(envelope.get("data"))
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
@@ -108,20 +108,20 @@ def _read_content_and_verdict(
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
 
-def _judge_other_code(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeOutcome:
+def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeOutcome:
     """Return the verdict of an answer that isn't a success, by HTTP status and result code. If the answer refuses a
     call with an effect, or says "not found" to a question, but contains the object of the call, it is UNKNOWN."""
-    verdict = find_verdict(call, status, code)
+    verdict = find_code_verdict(call, status, code)
     contents = {name: value for name, value in envelope.items() if name != "resultInfo"}
     is_denial = (
         verdict.kind is OutcomeClass.NOT_FOUND if call in PAYPAY_READING_CALLS else verdict.kind in REFUSAL_CLASSES
     )
-    if is_denial and any(_is_content(call, name, value) for name, value in iterate_fields(contents)):
+    if is_denial and any(_shows_object_of_call(call, name, value) for name, value in iterate_fields(contents)):
         return make_unknown_verdict(REFUSED_BUT_MADE_REASON)
     return verdict
 
 
-def _is_content(call: PayPayCall, name: str, value: object) -> bool:
+def _shows_object_of_call(call: PayPayCall, name: str, value: object) -> bool:
     """True if the field `name` with this value shows that PayPay has made, or has, the object of the call."""
     if call is PayPayCall.REFUND and name == "status" and isinstance(value, str) and value in REFUND_STATE_MEANINGS:
         return True
@@ -133,7 +133,7 @@ def make_evidence_text(answer: HttpAnswer) -> str:
     support finds the call.
     """
     request_id = answer.headers.get("x-request-id", "")
-    return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + format_storable(
+    return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + format_storable_text(
         answer.body
     )
 
@@ -180,7 +180,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
 
     def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
         payment_fields = _require_object(value)
-        state_meaning = PAYMENT_STATE_MEANINGS.get(_require_text(payment_fields.get("status")))
+        state_meaning = PAYMENT_STATE_MEANINGS.get(_get_text_or_empty(payment_fields.get("status")))
         if state_meaning is None:
             raise UnusableAnswer("unlisted_state")
         if payment_fields.get("merchantPaymentId") is not None:
@@ -195,7 +195,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
             provider_payment_id=payment_id,
-            provider_state=_require_text(payment_fields["status"]),
+            provider_state=_get_text_or_empty(payment_fields["status"]),
             state=state_meaning.state,
             is_final=state_meaning.is_final,
             amount=amount,
@@ -216,7 +216,7 @@ def _read_charged_amount(payment_fields: Fields) -> Money | None:
     authorised payment may be captured in part, otherwise the amount of the payment. Return None if the answer has no
     amount. Raises UnusableAnswer or UnreadableJson for captures that can't be read.
     """
-    capture_rows = _read_rows(payment_fields.get("captures"))
+    capture_rows = _read_listed_objects(payment_fields.get("captures"))
     if not capture_rows:
         return None if payment_fields.get("amount") is None else _parse_amount(payment_fields["amount"])
     minor_amounts = [
@@ -244,7 +244,7 @@ def make_refund_reader(instruction: RefundInstruction) -> DataReader[RefundRepor
 
 
 def _read_refund_report(refund_fields: Fields) -> RefundReport:
-    provider_word = _require_text(refund_fields.get("status"))
+    provider_word = _get_text_or_empty(refund_fields.get("status"))
     if provider_word not in REFUND_STATE_MEANINGS:
         raise UnusableAnswer("unlisted_state")
     key = _require_id(refund_fields.get("merchantRefundId"))
@@ -263,12 +263,12 @@ def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
     """Read all refunds in PayPay's details of a payment. Return an empty tuple if there are none, None if the list
     may lack one or if any of them can't be read."""
     try:
-        return tuple(map(_read_refund_report, _read_rows(value)))
+        return tuple(map(_read_refund_report, _read_listed_objects(value)))
     except (UnusableAnswer, UnreadableJson):
         return None
 
 
-def _read_rows(value: object) -> list[Fields]:
+def _read_listed_objects(value: object) -> list[Fields]:
     """Return the JSON objects of a list in PayPay's answer, which is an object with the field `data`. Return an empty
     list if PayPay has sent none. Raises UnusableAnswer `list_incomplete` if the fields beside `data` don't show that
     the list is whole, and UnreadableJson for any other form."""
@@ -298,7 +298,7 @@ def _require_object(value: object) -> Fields:
     return value
 
 
-def _require_text(value: object) -> str:
+def _get_text_or_empty(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 

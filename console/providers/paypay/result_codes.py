@@ -104,7 +104,7 @@ VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
 }
 
 
-def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
+def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     """Return class and reason of the outcome of an answer to `call` that isn't one of SUCCESSFUL_CODES_BY_CALL, by
     its HTTP status and result code. For a code that isn't listed it is UNKNOWN, but NOT_FOUND for the call PAYMENT
     with status 404."""

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 
 from console.domain.money import InvalidAmountText, Money, parse_money
-from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
+from console.providers.http.strict_json import UnreadableJson, parse_json_object, require_storable_texts
 from console.providers.payments.notices import Hint, OtherHint, ReconciliationFileHint, TransactionHint
 
 LARGEST_NOTICE_BYTES = 64 << 10
@@ -21,8 +21,8 @@ def read_notice(body: bytes) -> Hint:
     of PayPay."""
     if len(body) > LARGEST_NOTICE_BYTES:
         raise UnreadableJson("too large")
-    fields = parse_object(body)
-    require_storable(fields)
+    fields = parse_json_object(body)
+    require_storable_texts(fields)
     notice_type = fields.get("notification_type")
     if not isinstance(notice_type, str) or not 1 <= len(notice_type) <= 64 or not notice_type.isprintable():
         raise UnreadableJson("no type")

@@ -17,7 +17,7 @@ from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import StatusTable, make_answer_converter
 from console.providers.http.single_request import SingleRequest, send_once
 from console.providers.http.transport import MEBIBYTE, HttpTransport
-from console.providers.registry.responses import DifferencePart, read_corporations, read_part
+from console.providers.registry.responses import DifferencePart, read_corporations, read_difference_part
 
 REGISTRY_ORIGIN = "https://api.houjin-bangou.nta.go.jp"
 MAX_NUMBERS_PER_REQUEST = 10
@@ -63,11 +63,11 @@ class RegistryApi:
         parameters = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
         request = self._make_request("diff", parameters, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert_answer = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, part_number), _make_empty_evidence
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_difference_part(body, part_number), _make_empty_evidence
         )
         return send_once(self._transport, self._rate_limiter, request, convert_answer, headers={})
 
-    def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
+    def read_corporations(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
         """Read the present rows of up to MAX_NUMBERS_PER_REQUEST corporation numbers, without earlier facts of the
         corporations, and return the outcome with the corporations. A number that isn't assigned or was deleted has no
         corporation in the outcome.

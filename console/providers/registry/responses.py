@@ -33,7 +33,7 @@ class DifferencePart:
     lines: tuple[str, ...]
 
 
-def read_part(body: bytes, part_number: int) -> DifferencePart:
+def read_difference_part(body: bytes, part_number: int) -> DifferencePart:
     """Return the rows in the answer to a request for part `part_number` of a day's rows. Raises UnusableAnswer
     if the answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't
     be read."""

@@ -42,8 +42,8 @@ MAX_PURCHASE_COMMENT_LENGTH = 500
 class StoredCreditCheck:
     """One credit check of the simulated AlarmBox, purchased by a request or registered through the control API.
     `revision` is the version number of its PDF. `number` is the corporation number, `name` the company's name;
-    `result` is ok, hold or ng, None
-    without a result. `purchased` and `expires` are days in Japan, `expires` the last valid day.
+    `result` is ok, hold or ng, None without a result. `purchased` and `expires` are days in Japan, `expires` the last
+    valid day.
     """
 
     id: int

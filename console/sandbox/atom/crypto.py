@@ -43,6 +43,7 @@ def encrypt_text(text: str, key: str, salt: str) -> str:
 def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
     """Return the plaintext of a ciphertext (hex in upper or lower case) that was encrypted with the AES key derived
     from `key` and `salt`.
+
     Raises `DecryptionFailed` for every fault."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES

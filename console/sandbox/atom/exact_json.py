@@ -47,9 +47,9 @@ def decode_exact_json(text: str) -> JsonObject:
     return json_value
 
 
-def parse_paise(value: object) -> int | None:
-    """Convert an amount in rupees with up to two decimals to paise; return None for zero and for every other
-    value.
+def convert_to_paise(value: object) -> int | None:
+    """Return the amount in paise of a text in rupees, such as 15050 for "150.50"; None for zero, for a text with more
+    than two decimals, and for every other value.
     """
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,13}([.][0-9]{1,2})?", value, re.ASCII):
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.sandbox.atom.exact_json import is_day_text, parse_india_time, parse_paise
+from console.sandbox.atom.exact_json import convert_to_paise, is_day_text, parse_india_time
 from console.sandbox.atom.merchant import AtomMerchant
 from console.sandbox.http.messages import JsonObject, RequestRefused
 
@@ -71,7 +71,10 @@ def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> Paym
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
     if merchant_fields.get("merchId") != merchant.merch_id or merchant_fields.get("password") != merchant.password:
         raise RequestRefused(merchant.make_token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
-    amount, at = parse_paise(pay_fields.get("amount")), parse_india_time(merchant_fields.get("merchTxnDate"))
+    amount, at = (
+        convert_to_paise(pay_fields.get("amount")),
+        parse_india_time(merchant_fields.get("merchTxnDate")),
+    )
     number = merchant_fields.get("merchTxnId")
     wrong_field = _find_wrong_token_field(merchant, request, amount, at, number)
     if wrong_field or amount is None or at is None:
@@ -107,7 +110,7 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
     return (
         bool(rows)
         and len(named_rows) == len(rows)
-        and sum(parse_paise(r.get("prodAmount")) or 0 for r in rows) == amount
+        and sum(convert_to_paise(r.get("prodAmount")) or 0 for r in rows) == amount
     )
 
 
@@ -196,7 +199,7 @@ def _require_matching_merchant(merchant: AtomMerchant, merchant_fields: JsonObje
 def _parse_amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> int:
     if currency != "INR":
         raise merchant.make_refusal("OTS0508")
-    minor = parse_paise(amount)
+    minor = convert_to_paise(amount)
     if minor is None:
         raise merchant.make_refusal("OTS0509")
     return minor
@@ -213,7 +216,11 @@ def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, i
 def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
     """Return name, merchant's refund id and amount in paise of a product. Raises `RequestRefused` if one of them
     is wrong."""
-    name, refund_id, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
+    name, refund_id, amount = (
+        row.get("prodName"),
+        row.get("prodRefundId"),
+        convert_to_paise(row.get("prodRefundAmount")),
+    )
     if name != merchant.product:
         raise merchant.make_refusal("OTS0637")
     if not isinstance(refund_id, str) or not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, refund_id):

@@ -160,10 +160,10 @@ def compute_callback_signature(key: str, data: JsonObject) -> str:
         channel[0] if isinstance(channel, list) else channel,
         pay_mode["bankDetails"]["bankTxnId"] or "",
     )
-    return compute_signature_of_parts(key, (_format_plain_text(part) for part in parts))
+    return compute_signature_of_parts(key, (_format_signed_value(part) for part in parts))
 
 
-def _format_plain_text(value: object) -> str:
+def _format_signed_value(value: object) -> str:
     """Return a value of a callback as the text that the signature covers: the text that is written in the message.
     A float, which only tests insert, gets two decimals."""
     return (

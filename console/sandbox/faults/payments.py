@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
-from console.sandbox.atom.exact_json import JSON_NUMBER_MARK, format_amount, parse_paise
+from console.sandbox.atom.exact_json import JSON_NUMBER_MARK, convert_to_paise, format_amount
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.rules.registry import ATOM_CALLS, PAYPAY_CALLS, register_fault
@@ -55,7 +55,7 @@ def _register_changed_answer_fault(
 def _make_increased_amount(value: Any) -> Any:
     """Return the amount increased by one yen or one rupee."""
     if isinstance(value, str) and value.startswith(JSON_NUMBER_MARK):
-        return JSON_NUMBER_MARK + format_amount((parse_paise(value.removeprefix(JSON_NUMBER_MARK)) or 0) + 100)
+        return JSON_NUMBER_MARK + format_amount((convert_to_paise(value.removeprefix(JSON_NUMBER_MARK)) or 0) + 100)
     return value + 1 if isinstance(value, int) else value
 
 

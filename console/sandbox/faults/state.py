@@ -71,9 +71,9 @@ class SandboxState:
         self.ledger.record_fault(entry_id, fault)
         self.payment_ledger.record_fault(entry_id, fault)
 
-    def is_refused_as_too_fast(self, provider: str) -> bool:
-        """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to a
-        provider. Otherwise record the present call as accepted and return False."""
+    def refuse_if_too_fast(self, provider: str) -> bool:
+        """Return True if a call to the provider must be refused, because less than the setting `spacing_seconds` has
+        passed since its last accepted call. Otherwise record the present call as accepted and return False."""
         with self._pace_lock:
             now = time.monotonic()
             if now < self._next_start.get(provider, 0.0):

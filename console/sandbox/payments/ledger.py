@@ -57,9 +57,9 @@ class Refund:
 class Payment:
     """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant` is the merchant's id.
     `merchant_payment_id` is the id that the merchant has given to the payment; `id` is the id that the provider has
-    given to it, None until the payer begins to pay. `surcharge_minor` is the amount
-    that the payer pays in addition to the price; `details` are values that only one provider has. `earlier_attempts`
-    has a copy of the payment for each attempt to pay before the current one.
+    given to it, None until the payer begins to pay. `surcharge_minor` is the amount that the payer pays in addition
+    to the price; `details` are values that only one provider has. `earlier_attempts` has a copy of the payment for
+    each attempt to pay before the current one.
     """
 
     provider: str

@@ -16,7 +16,8 @@ MAX_NEW_ROWS_PER_DAY = 1_000_000
 
 
 def rename_company(row: RegistryRow, name: str, day: date, furigana: str = "") -> RegistryRow:
-    """Return the row after a change of the name on this day."""
+    """Return the row after a change of the name on this day. `furigana` is the reading of the new name in katakana;
+    "" for a name without a published reading."""
     return _change_row(row, "11", day, name=name, furigana=furigana, name_image_id="")
 
 
@@ -26,13 +27,13 @@ def move_company(row: RegistryRow, street: str, day: date, *, city: str | None =
 
 
 def close_company(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
-    """Return the row after the registration was closed on this day. `cause` is the
-    publisher's code of the reason for closing (column `closeCause`): "01" is the end of a liquidation."""
+    """Return the row after the registration was closed on this day. `cause` is the publisher's code of the reason for
+    closing (column `closeCause`): "01" is the end of a liquidation."""
     return _change_row(make_closed_row(row, cause, day.isoformat()), "21", day)
 
 
 def merge_company(row: RegistryRow, successor: str, day: date) -> RegistryRow:
-    """Return the row after the corporation was merged into `successor` on this day."""
+    """Return the row after the corporation was merged into the one with the number `successor` on this day."""
     merged_row = make_merged_row(row, successor, day)
     return _change_row(merged_row, "71", day, close_date=day.isoformat())
 

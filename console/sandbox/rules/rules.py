@@ -145,12 +145,12 @@ class FaultRulebook:
             return None
         with self._lock:
             for rule in self._rules.values():
-                if rule.matches(call) and (action := self._find_action_for_call(rule, call)):
+                if rule.matches(call) and (action := self._pick_action_for_call(rule, call)):
                     rule.met += 1
                     return rule.make_instruction(action)
         return None
 
-    def _find_action_for_call(self, rule: FaultRule, call: ProviderCall) -> str | None:
+    def _pick_action_for_call(self, rule: FaultRule, call: ProviderCall) -> str | None:
         """Count the call for the rule, and return the action that the rule gives to it; None if it gives none."""
         candidates = [action for action in rule.actions if can_apply_action_to_call(action, call)]
         if not candidates:

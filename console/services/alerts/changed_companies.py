@@ -28,13 +28,13 @@ from console.domain.registry.watched_facts import (
     EXPECTED_RESPONSE_TEXT,
     CompanyChange,
     WatchedFacts,
-    clear_closure,
-    compute_subject_id,
-    find_changes,
+    compute_corporation_subject_id,
+    find_changed_watched_facts,
     format_number_of_subject,
     format_observed_change,
-    make_facts_object,
     make_watched_facts,
+    make_watched_facts_object,
+    remove_closure_and_successor,
 )
 from console.domain.tasks.intervals import get_interval
 from console.domain.tasks.records import Alert
@@ -246,7 +246,7 @@ class ChangedCompanyAlerts:
         watched_corporations.store_facts(
             tx.conn, row, present_facts, registry_date, self._context.now(), facts_before=facts_before
         )
-        if find_changes(facts_before, present_facts):
+        if find_changed_watched_facts(facts_before, present_facts):
             count += self._raise_alert(tx, row.number, facts_before, present_facts, registry_date, successor_name)
         return count
 
@@ -323,7 +323,7 @@ class ChangedCompanyAlerts:
     def _find_open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
         """Return, by corporation number, the open alerts about changes of these corporations."""
         alerts_by_subject_id = alerts.read_open_alerts_of_subjects(
-            conn, CORPORATION_KIND, [compute_subject_id(number) for number in numbers]
+            conn, CORPORATION_KIND, [compute_corporation_subject_id(number) for number in numbers]
         )
         return {
             format_number_of_subject(subject_id): alert
@@ -346,7 +346,7 @@ class ChangedCompanyAlerts:
             tx.conn,
             CORPORATION_CHANGE_RULE,
             CORPORATION_KIND,
-            compute_subject_id(corporation_number),
+            compute_corporation_subject_id(corporation_number),
             None,
             observed,
             EXPECTED_RESPONSE_TEXT,
@@ -471,9 +471,9 @@ def _make_event_facts(
     """Return the facts for the outbox event of a changed corporation: the names of the changed facts, all facts
     before and after the change, and the registry date."""
     return {
-        "changed": sorted(find_changes(facts_before, present_facts)),
-        "before": make_facts_object(facts_before),
-        "after": make_facts_object(present_facts),
+        "changed": sorted(find_changed_watched_facts(facts_before, present_facts)),
+        "before": make_watched_facts_object(facts_before),
+        "after": make_watched_facts_object(present_facts),
         "registry_date": registry_date.isoformat(),
     }
 
@@ -509,11 +509,11 @@ def _find_earlier_facts(
     for number, first_day in first_days.items():
         closure = present_facts_by_number[number].closure
         if number not in earlier_facts and closure is not None and closure.day >= first_day:
-            earlier_facts[number] = clear_closure(present_facts_by_number[number])
+            earlier_facts[number] = remove_closure_and_successor(present_facts_by_number[number])
     return {
         number: facts
         for number, facts in earlier_facts.items()
-        if find_changes(facts, present_facts_by_number[number])
+        if find_changed_watched_facts(facts, present_facts_by_number[number])
     }
 
 

@@ -17,7 +17,7 @@ from console.domain.alerts.clock_drift import (
     LARGEST_DRIFT_SECONDS,
     LONGEST_MEASUREMENT_SECONDS,
     compute_clock_drift,
-    compute_subject_id,
+    compute_desk_subject_id,
     format_expected_drift,
     format_observed_drift,
 )
@@ -56,10 +56,13 @@ class ClockDriftAlerts:
         new_drifts = {
             desk: format_observed_drift(name, seconds)
             for desk, (name, seconds) in drifts.items()
-            if abs(seconds) > LARGEST_DRIFT_SECONDS and compute_subject_id(desk) not in subject_ids_of_open_alerts
+            if abs(seconds) > LARGEST_DRIFT_SECONDS
+            and compute_desk_subject_id(desk) not in subject_ids_of_open_alerts
         }
         ids_of_right_clocks = {
-            compute_subject_id(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LARGEST_DRIFT_SECONDS
+            compute_desk_subject_id(desk)
+            for desk, (_, seconds) in drifts.items()
+            if abs(seconds) <= LARGEST_DRIFT_SECONDS
         }
         earliest_detection = context.now() - ALERT_LIFETIME
         ended_alert_ids = [
@@ -93,7 +96,7 @@ class ClockDriftAlerts:
                 tx.conn,
                 ALERT_RULE,
                 CLOCK_KIND,
-                compute_subject_id(desk),
+                compute_desk_subject_id(desk),
                 None,
                 observed,
                 format_expected_drift(),

@@ -8,7 +8,7 @@ from console.domain.alerts.queue_age import (
     AGE_LIMITS,
     ALERT_RULE,
     QUEUE_KIND,
-    compute_subject_id,
+    compute_queue_subject_id,
     format_expected_age,
     format_observed_age,
 )
@@ -46,12 +46,12 @@ class QueueAgeAlerts:
         since_by_newly_old_queue = {
             name: since
             for name, since in since_by_old_queue.items()
-            if compute_subject_id(name) not in alert_id_by_subject_id
+            if compute_queue_subject_id(name) not in alert_id_by_subject_id
         }
         ended_alert_ids = [
             alert_id_by_subject_id[number]
             for name in AGE_LIMITS
-            if name not in since_by_old_queue and (number := compute_subject_id(name)) in alert_id_by_subject_id
+            if name not in since_by_old_queue and (number := compute_queue_subject_id(name)) in alert_id_by_subject_id
         ]
         if since_by_newly_old_queue or ended_alert_ids:
             context.write(lambda tx: self._write_alerts(tx, since_by_newly_old_queue, ended_alert_ids))
@@ -64,7 +64,7 @@ class QueueAgeAlerts:
         for name, since in since_by_queue.items():
             observed, expected = format_observed_age(name, since), format_expected_age(AGE_LIMITS[name])
             alerts.raise_alert(
-                tx.conn, ALERT_RULE, QUEUE_KIND, compute_subject_id(name), None, observed, expected, now
+                tx.conn, ALERT_RULE, QUEUE_KIND, compute_queue_subject_id(name), None, observed, expected, now
             )
         for alert_id in ended_alert_ids:
             alerts.resolve(tx.conn, alert_id, now)

@@ -1,7 +1,13 @@
 """The service `console.mentions`: list the notes that mention the acting person, and mark a mention as done."""
 
 from console.domain.access.permissions import has_right
-from console.domain.annotations.mentions import MAX_LISTED_MENTIONS, MENTION_KIND, Mention, MentionSource, find_names
+from console.domain.annotations.mentions import (
+    MAX_LISTED_MENTIONS,
+    MENTION_KIND,
+    Mention,
+    MentionSource,
+    find_mentioned_names,
+)
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
@@ -59,7 +65,7 @@ def find_mentioned_people(tx: Transaction, note_text: str, author: str) -> tuple
     if not any(sign in note_text for sign in "@＠﹫"):
         return ()
     names = [person.name for person in people.list_enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]
-    return find_names(note_text, names, author).people
+    return find_mentioned_names(note_text, names, author).people
 
 
 def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], mention_source: MentionSource) -> None:

@@ -339,11 +339,11 @@ def parse_notice(notice_source: str, body: bytes) -> SignedNotice:
     """Parse the body of a signed notice of `notice_source` and return its fields. Raises NoticeRefused if the body is
     malformed.
     """
-    from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
+    from console.providers.http.strict_json import UnreadableJson, parse_json_object, require_storable_texts
 
     try:
-        fields = parse_object(body)
-        require_storable(fields)
+        fields = parse_json_object(body)
+        require_storable_texts(fields)
         currency = fields.get("currency")
         if not isinstance(currency, str) or currency not in MINOR_DIGITS_BY_CURRENCY:
             raise UnreadableJson("no currency")

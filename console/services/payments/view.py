@@ -11,7 +11,7 @@ from console.domain.audit.record_entries import find_last_writer
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment
-from console.domain.payments.consistency import compare_sides, compute_money_parts
+from console.domain.payments.consistency import compare_payment_sides, compute_money_parts
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import PaymentState
@@ -74,7 +74,7 @@ class PaymentDetailsReader:
             details = PaymentDetails(
                 record=record,
                 explanation=explain_payment(record, now),
-                sides=compare_sides(
+                sides=compare_payment_sides(
                     record, order, relations.provider_meaning, now, writer_name=find_last_writer(history)
                 ),
                 money=compute_money_parts(record, relations.refunds),

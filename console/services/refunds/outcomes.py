@@ -16,7 +16,7 @@ from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
-from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_perhaps_made
+from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import (
     REFUND_POLL_WAITS,
@@ -280,7 +280,7 @@ def postpone_sending(
     if is_lasting:
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
     values = refunds.make_work_values(work)
-    if cause is not None and not is_perhaps_made(refund):
+    if cause is not None and not is_refund_perhaps_made(refund):
         values["error_code"] = cause[:64]
     refunds.change_refund(tx.conn, refund, context.now(), **values)
     if cause is not None:

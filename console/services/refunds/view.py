@@ -16,7 +16,7 @@ from console.domain.access.read_only import (
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
-from console.domain.payments.consistency import compare_refund_sides, compare_sides, compute_money_parts
+from console.domain.payments.consistency import compare_payment_sides, compare_refund_sides, compute_money_parts
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.service_results import (
     ApprovalInbox,
@@ -171,7 +171,7 @@ class RefundDetailsReader:
                 find_refund_state_of_provider_word(payment.provider, refund.provider_state),
                 now,
             ),
-            payment_sides=compare_sides(
+            payment_sides=compare_payment_sides(
                 payment,
                 refund_facts.order,
                 find_payment_state_of_provider_word(payment.provider, payment.provider_state),

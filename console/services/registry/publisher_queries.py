@@ -83,7 +83,7 @@ class PublisherQueries:
         if api is None:
             self._pause_queries(None, REGISTRY_ANSWER_LIFETIME_SECONDS)
             return
-        outcome = api.read_numbers([corporation_number])
+        outcome = api.read_corporations([corporation_number])
         if outcome.found is None:
             self._pause_queries(outcome.reason)
             return

@@ -66,7 +66,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     if first_entry is None:
         return close
     changes = compare_close_facts(first_entry.detail, make_close_facts(close))
-    return close.add_changes(_add_payment_numbers(conn, provider, changes))
+    return close.copy_with_changes(_add_payment_numbers(conn, provider, changes))
 
 
 def _add_payment_numbers(

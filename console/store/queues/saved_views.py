@@ -19,7 +19,7 @@ from console.domain.queues.saved_views import (
     VIEW_KIND,
     SavedView,
     ViewContent,
-    make_name_claim,
+    make_view_name_claim,
 )
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
@@ -104,7 +104,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
 
 def _make_claim(view: SavedView) -> str:
     """Return the hash of the view's name and owner (a person or the team)."""
-    return make_name_claim(view.name, None if view.is_team else view.maker)
+    return make_view_name_claim(view.name, None if view.is_team else view.maker)
 
 
 def _make_row(view: SavedView) -> dict[str, object]:

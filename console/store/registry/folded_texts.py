@@ -20,7 +20,7 @@ from console.domain.registry.legal_forms import remove_english_legal_form
 from console.domain.registry.spelling import (
     ComparisonForms,
     fold_address,
-    fold_all,
+    fold_all_texts,
     fold_text,
     list_comparison_forms,
     may_have_second_reading,
@@ -46,8 +46,8 @@ class FoldedColumns(NamedTuple):
 def fold_columns(columns: FileColumns) -> FoldedColumns:
     """Return the comparison forms of the names in a block of rows, and the places of the rows."""
     return FoldedColumns(
-        fold_all(columns.name),
-        fold_all(columns.furigana),
+        fold_all_texts(columns.name),
+        fold_all_texts(columns.furigana),
         list(map(add, columns.prefecture_name, columns.city_name)),
     )
 

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, RegistryQuery, parse_query
+from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, RegistryQuery, parse_registry_query
 from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,
@@ -342,7 +342,7 @@ def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T
     """Return the result of `search_query` for the typed text. If it is empty, return the result for the first other
     spelling of the text that finds something."""
     for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
-        if found := search_query(parse_query(spelling)):
+        if found := search_query(parse_registry_query(spelling)):
             return found
     return ()
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.queues.filter_text import list_operator_like_words
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order, parse_sort_order
-from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter
+from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter_text
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
@@ -268,7 +268,7 @@ class QueuesPage(Page):
     def _make_view_content(self) -> ViewContent:
         """Return the queue, filter, order, columns and grouping that the page shows, as the content of a saved
         view."""
-        operators, typed_words = split_filter(self.filter.text)
+        operators, typed_words = split_filter_text(self.filter.text)
         order = self.filter.sort_order
         sort = "" if order == DEFAULT_SORT_ORDER else format_sort_order(order)
         return ViewContent(

@@ -6,7 +6,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QCompleter, QListView
 
 from console.domain.access.permissions import has_right, is_same_person
-from console.domain.annotations.mentions import find_names, find_unfinished_name
+from console.domain.annotations.mentions import find_mentioned_names, find_unfinished_name
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.inputs import Field, MultiLineEdit
@@ -70,7 +70,8 @@ class MentionCompletion(QObject):
     def _describe_mentions(self, text: str) -> str:
         """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
         unknown."""
-        mentioned_names, translate = find_names(text, self._colleague_names, self._author), self._context.translate
+        mentioned_names = find_mentioned_names(text, self._colleague_names, self._author)
+        translate = self._context.translate
         sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []
         sentences += [translate("mention.unknown", name=name) for name in mentioned_names.unknown_names[:1]]
         return " ".join(sentences)

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.explanations.records import SECOND_PERSON_STEPS
-from console.domain.payments.consistency import compare_sides
+from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal, is_decidable_check
@@ -196,7 +196,7 @@ class RecordPreview(Surface):
         that contradicts another one is marked. The provider's own word for the state is left out, because it is a
         code."""
         relations = record.relations or PaymentRelations()
-        sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
+        sides = compare_payment_sides(record, relations.order, relations.provider_meaning, self._context.now())
         fact_list = FactList(parent=parent)
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.domain.exports.tables import CellKind, ExportColumn
-from console.domain.money import get_minor_digits
+from console.domain.money import get_decimal_places
 from console.wording.sentences.text_context import TextContext
 
 
@@ -58,4 +58,4 @@ def convert_amount_to_major_units(amount_minor: int | None, currency: str | None
     currency; two for an unknown or missing currency. Return None if `amount_minor` is None."""
     if amount_minor is None:
         return None
-    return Decimal(amount_minor).scaleb(-get_minor_digits(currency or ""))
+    return Decimal(amount_minor).scaleb(-get_decimal_places(currency or ""))

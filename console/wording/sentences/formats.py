@@ -7,7 +7,7 @@ from typing import Literal
 
 from console.domain.calendar_days import JST, compute_last_valid_day, convert_to_local
 from console.domain.corporation_number import group_digits
-from console.domain.money import get_minor_digits
+from console.domain.money import get_decimal_places
 
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
 NO_VALUE = "–"
@@ -123,7 +123,7 @@ def format_amount(amount_minor: int, currency: str) -> str:
 
 def format_amount_digits(amount_minor: int, currency: str) -> str:
     """Return the digits of an amount in minor units, without sign and currency, such as `12,000` or `1,23,456.00`."""
-    decimals = get_minor_digits(currency)
+    decimals = get_decimal_places(currency)
     units, subunits = divmod(abs(amount_minor), 10**decimals)
     digits = _group_digits_in_indian_style(units) if currency == "INR" else f"{units:,}"
     return f"{digits}.{subunits:0{decimals}d}" if decimals else digits

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.annotations.mentions import NamesInNote, find_names, find_unfinished_name
+from console.domain.annotations.mentions import NamesInNote, find_mentioned_names, find_unfinished_name
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-b.two", "山田", "Å.berg")
 RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
@@ -30,14 +30,14 @@ RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
     ],
 )
 def test_names_in_a_note(text: str, people: tuple[str, ...], unknown: tuple[str, ...]) -> None:
-    assert find_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
+    assert find_mentioned_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
 
 
 def test_ten_people_and_none_at_all() -> None:
     names = tuple(f"op-{number}" for number in range(10))
     text = " ".join(f"@{name}" for name in names)
-    assert find_names(text, names, "op-3").people == tuple(name for name in names if name != "op-3")
-    assert find_names(text, (), "op-3") == NamesInNote((), tuple(name for name in names if name != "op-3"))
+    assert find_mentioned_names(text, names, "op-3").people == tuple(name for name in names if name != "op-3")
+    assert find_mentioned_names(text, (), "op-3") == NamesInNote((), tuple(name for name in names if name != "op-3"))
 
 
 @pytest.mark.parametrize(

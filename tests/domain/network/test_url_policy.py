@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.network.url_policy import parse_base_url, parse_private_network
-from console.providers.http.transport import check_base_url
+from console.providers.http.transport import require_allowed_base_url
 
 GOOD = {
     "https://api.alarmbox.jp": "https://api.alarmbox.jp",
@@ -75,7 +75,7 @@ BAD = {
 @pytest.mark.parametrize(("url", "origin"), GOOD.items())
 def test_good(url: str, origin: str) -> None:
     """A URL with https or of this machine is accepted and converted to its one normal form."""
-    check_base_url(url)
+    require_allowed_base_url(url)
     assert str(parse_base_url(url)) == origin
 
 
@@ -83,7 +83,7 @@ def test_good(url: str, origin: str) -> None:
 def test_bad(url: str, problem: str) -> None:
     """Everything else is refused, naming the setting and the problem but never the URL, which may hold a secret."""
     with pytest.raises(ConsoleError) as caught:
-        check_base_url(url, "CONSOLE_ALARMBOX_URL")
+        require_allowed_base_url(url, "CONSOLE_ALARMBOX_URL")
     assert caught.value.code == "bad_profile"
     assert caught.value.detail == {"variable": "CONSOLE_ALARMBOX_URL", "problem": problem}
 
@@ -130,7 +130,7 @@ def test_bad(url: str, problem: str) -> None:
 )
 def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
     """A public name leads to public addresses, a loopback one stays here."""
-    assert parse_base_url(url).admits_address(address) is allowed
+    assert parse_base_url(url).allows_address(address) is allowed
 
 
 def test_private_networks_are_admitted_by_name() -> None:
@@ -140,6 +140,6 @@ def test_private_networks_are_admitted_by_name() -> None:
     base = parse_base_url("https://alerts.example.com", private=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")
     refused = ("10.20.1.5", "192.168.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1", "0.0.0.0")
-    assert [base.admits_address(address) for address in (*admitted, *refused)] == [True] * 3 + [False] * 7
+    assert [base.allows_address(address) for address in (*admitted, *refused)] == [True] * 3 + [False] * 7
     here = parse_base_url("http://127.0.0.1:1", private=[parse_private_network("10.20.0.0/24")])
-    assert [here.admits_address(address) for address in ("127.0.0.1", "10.20.0.5")] == [True, False]
+    assert [here.allows_address(address) for address in ("127.0.0.1", "10.20.0.5")] == [True, False]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.domain.payments.consistency import (
-    compare_sides,
+    compare_payment_sides,
     compute_money_parts,
     compute_order_difference_minor,
     is_order_covered,
@@ -40,7 +40,7 @@ ORDER = Order(
 
 
 def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS) -> Any:
-    return compare_sides(payment, order, told, NOW, writer_name="op-a")
+    return compare_payment_sides(payment, order, told, NOW, writer_name="op-a")
 
 
 def test_three_sides_that_agree() -> None:

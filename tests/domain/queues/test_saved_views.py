@@ -10,9 +10,9 @@ from console.domain.queues.saved_views import (
     ViewContent,
     clean_view_name,
     is_storable_view_content,
-    make_name_claim,
+    make_view_name_claim,
     parse_view,
-    split_filter,
+    split_filter_text,
 )
 
 
@@ -48,11 +48,17 @@ def test_hostile_text_is_no_name(text: str) -> None:
 
 def test_names_are_compared_without_width_case_and_person() -> None:
     """Two people may use one name, and so may a person and the team."""
-    same = {make_name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
+    same = {make_view_name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
     assert len(same) == 1
-    assert len({make_name_claim("x", None), make_name_claim("x", "op-a"), make_name_claim("x", "op-b")} | same) == 4
-    assert make_name_claim("x", "Op-A ") == make_name_claim("x", "op-a")
-    assert make_name_claim("straße", None) == make_name_claim("STRASSE", None)
+    assert (
+        len(
+            {make_view_name_claim("x", None), make_view_name_claim("x", "op-a"), make_view_name_claim("x", "op-b")}
+            | same
+        )
+        == 4
+    )
+    assert make_view_name_claim("x", "Op-A ") == make_view_name_claim("x", "op-a")
+    assert make_view_name_claim("straße", None) == make_view_name_claim("STRASSE", None)
 
 
 def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
@@ -68,11 +74,11 @@ def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
 
 
 def test_operators_and_words_are_stored_apart() -> None:
-    assert split_filter("さくら provider:atom A-17 amount:>5 amount:") == (
+    assert split_filter_text("さくら provider:atom A-17 amount:>5 amount:") == (
         "provider:atom amount:>5 amount:",
         "さくら A-17",
     )
-    assert split_filter("ｐｒｏｖｉｄｅｒ：ａｔｏｍ　Ａ－１７") == ("provider:atom", "Ａ－１７")
+    assert split_filter_text("ｐｒｏｖｉｄｅｒ：ａｔｏｍ　Ａ－１７") == ("provider:atom", "Ａ－１７")
 
 
 @pytest.mark.parametrize(

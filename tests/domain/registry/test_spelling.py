@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.lookup.registry_query import QueryKind, parse_query
+from console.domain.lookup.registry_query import QueryKind, parse_registry_query
 from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.other_spellings import list_other_spellings
@@ -60,8 +60,8 @@ def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
 
 @pytest.mark.parametrize("ka", "がケヶカヵけかゕゖｶｹ㋕㋘")
 def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
-    assert "霞ガ関" in parse_query(f"霞{ka}関").whole_name.names
-    assert parse_query("しずかな").whole_name.names == ("シズカナ",)
+    assert "霞ガ関" in parse_registry_query(f"霞{ka}関").whole_name.names
+    assert parse_registry_query("しずかな").whole_name.names == ("シズカナ",)
 
 
 @pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)
@@ -183,14 +183,14 @@ def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) ->
 def test_what_a_text_asks_for(
     text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, words: int
 ) -> None:
-    query = parse_query(text)
+    query = parse_registry_query(text)
     found = (query.kind, query.number, query.digits, query.post_code, len(query.words))
     assert found == (kind, number, digits, post_code, words)
 
 
 def test_a_voicing_mark_of_its_own_belongs_to_the_kana_before_it() -> None:
     """Some input methods write it so."""
-    assert parse_query("カ゛ーテ゛ンハ゜ーク") == parse_query("ガーデンパーク")
+    assert parse_registry_query("カ゛ーテ゛ンハ゜ーク") == parse_registry_query("ガーデンパーク")
 
 
 @pytest.mark.parametrize("typed", ["13", "東京都", "東京", "tokyo", "Tokyo", " TOKYO-to "])

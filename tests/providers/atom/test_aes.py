@@ -11,14 +11,20 @@ from hypothesis import strategies as st
 
 from console.domain.calendar_days import JST
 from console.domain.money import Money
-from console.providers.atom.aes import DecryptionFailed, decrypt_padded, decrypt_text, derive_key, encrypt_text
+from console.providers.atom.aes import (
+    DecryptionFailed,
+    decrypt_and_check_padding,
+    decrypt_text,
+    derive_key,
+    encrypt_text,
+)
 from console.providers.atom.signing import (
     AmountFormat,
     are_signatures_equal,
     compute_signature,
-    find_ist_day,
-    format_ist,
-    parse_ist,
+    find_india_day,
+    format_india_time,
+    parse_india_time,
 )
 from tests.providers.payments.parts import VECTORS, response_key
 
@@ -111,11 +117,11 @@ def test_paddings_that_are_none() -> None:
         return (turned.update(plain) + turned.finalize()).hex()
 
     for length in (0, *range(17, 256)):
-        assert decrypt_padded(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+        assert decrypt_and_check_padding(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
     for length in range(2, 17):
-        assert decrypt_padded(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
-    assert decrypt_padded(raw(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
-    assert decrypt_padded(raw(b"\x10" * 16), KEY) == (b"", True)
+        assert decrypt_and_check_padding(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+    assert decrypt_and_check_padding(raw(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
+    assert decrypt_and_check_padding(raw(b"\x10" * 16), KEY) == (b"", True)
 
 
 def test_a_key_is_derived_once() -> None:
@@ -181,9 +187,9 @@ def test_amount_formats(minor: int, two: str, short: str) -> None:
 def test_times_in_india(vector: dict[str, Any]) -> None:
     """An instant is written as it is in India, read back, and shown in Japan."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)
-    assert format_ist(at) == vector["merchTxnDate_auth"]
-    assert find_ist_day(at).isoformat() == vector["merchTxnDate_status"]
-    assert parse_ist(vector["merchTxnDate_auth"]) == at
+    assert format_india_time(at) == vector["merchTxnDate_auth"]
+    assert find_india_day(at).isoformat() == vector["merchTxnDate_status"]
+    assert parse_india_time(vector["merchTxnDate_auth"]) == at
     assert at.astimezone(JST).isoformat() == vector["jst"]
 
 
@@ -191,7 +197,7 @@ def test_times_in_india(vector: dict[str, Any]) -> None:
 def test_times_and_back(epoch: int) -> None:
     """Any second survives the way through India."""
     at = datetime.fromtimestamp(epoch, UTC)
-    assert parse_ist(format_ist(at)) == at
+    assert parse_india_time(format_india_time(at)) == at
 
 
 NO_TIMES = [
@@ -209,9 +215,9 @@ NO_TIMES = [
 @pytest.mark.parametrize("said", NO_TIMES)
 def test_a_time_that_is_none(said: object) -> None:
     """A time is never guessed."""
-    assert parse_ist(said) is None
+    assert parse_india_time(said) is None
 
 
 def test_a_day_in_india_is_not_a_day_in_japan() -> None:
     """Half past midnight in Japan is still yesterday evening in India."""
-    assert find_ist_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)
+    assert find_india_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)

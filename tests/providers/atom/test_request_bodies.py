@@ -123,7 +123,7 @@ UNFIT = ["", "payment", "http://payment.atomtech.in/x", "https://a/x?y=1", "http
 @pytest.mark.parametrize("url", UNFIT)
 def test_an_unfit_address_is_refused_at_once(url: str) -> None:
     """An address that is none, plain http, or one that hides more than a path."""
-    config = AtomConfig(replace(AtomUrls.from_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
+    config = AtomConfig(replace(AtomUrls.make_urls_of_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
         make_atom_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
     assert caught.value.code == "bad_profile"

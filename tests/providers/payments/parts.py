@@ -60,7 +60,7 @@ def paypay(url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 
 def atom(
     url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0, patience: RetryLimits = NO_RETRIES
 ) -> Atom:
-    config = AtomConfig(AtomUrls.from_origin(url), MERCHANT, patience)
+    config = AtomConfig(AtomUrls.make_urls_of_origin(url), MERCHANT, patience)
     return make_atom_adapter(config, rate_limiter=rate_limiter or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 

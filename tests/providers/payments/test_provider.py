@@ -329,8 +329,8 @@ def test_answers_are_not_asked_for_again(code: str) -> None:
 
 def test_pauses_double_and_end() -> None:
     """2, 4, 8 … up to 60 seconds, a quarter less by chance; all within the limit, scaled like every wait."""
-    assert [RetryLimits().compute_pause(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
-    assert RetryLimits().compute_pause(2, 0.0) == 3.0
+    assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
+    assert RetryLimits().compute_pause_seconds(2, 0.0) == 3.0
     troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)
     assert is_temporary_failure(troubled)
     asked: list[int] = []

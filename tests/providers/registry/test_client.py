@@ -51,7 +51,7 @@ def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
 
 def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
-    outcome = make_api(published.url).read_numbers([NUMBER, OTHER, invented.corporate_number])
+    outcome = make_api(published.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted
     assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER)
@@ -61,7 +61,7 @@ def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
 
 
 def test_the_application_id_is_sent_and_not_shown(published: Sandbox) -> None:
-    refused = make_api(published.url, "KwrongAppId00").read_numbers([NUMBER])
+    refused = make_api(published.url, "KwrongAppId00").read_corporations([NUMBER])
     assert (refused.kind, refused.reason) == (OutcomeClass.AUTH, "http_404")
     assert "KwrongAppId00" not in repr(RegistryConfig(None, "KwrongAppId00"))
     assert "KwrongAppId00" not in repr(refused)
@@ -124,7 +124,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 )
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
     with serving(says(200, body)) as server:
-        assert make_api(server.url).read_numbers([NUMBER]).found is None
+        assert make_api(server.url).read_corporations([NUMBER]).found is None
 
 
 STATUSES = [(400, OutcomeClass.FAILED_DEFINITE), (403, OutcomeClass.RATE_LIMITED), (404, OutcomeClass.AUTH)]

@@ -16,7 +16,12 @@ from console.sandbox.atom.crypto import (
     derive_key,
     encrypt_text,
 )
-from console.sandbox.atom.exact_json import format_india_day, format_india_time, parse_india_time, parse_paise
+from console.sandbox.atom.exact_json import (
+    convert_to_paise,
+    format_india_day,
+    format_india_time,
+    parse_india_time,
+)
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
@@ -97,7 +102,7 @@ def test_dates(vector: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_amounts(text: object, minor: int | None) -> None:
     """Decimal text with at most two places, above zero."""
-    assert parse_paise(text) == minor
+    assert convert_to_paise(text) == minor
 
 
 def test_auth(atom: AtomCaller, control: SandboxControl) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.lookup.registry_query import parse_query
+from console.domain.lookup.registry_query import parse_registry_query
 from console.domain.registry.spelling import fold_address, list_comparison_forms
 from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import fold_columns, fold_names, fold_streets, read_folded_address
@@ -70,7 +70,7 @@ def parts_of(fields: FileColumns) -> st.SearchStrategy[str]:
 @given(rows(), st.data())
 def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObject) -> None:
     columns = FileColumns(*((value,) for value in fields))
-    query = parse_query(data.draw(parts_of(columns)))
+    query = parse_registry_query(data.draw(parts_of(columns)))
     address = "".join((*columns.prefecture_name, *columns.city_name, *columns.street_number))
     texts = CorporationTexts(
         fields[1], columns.name[0], columns.furigana[0], columns.en_name[0], address or columns.address_outside[0],

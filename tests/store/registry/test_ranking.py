@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.lookup.registry_query import parse_query
+from console.domain.lookup.registry_query import parse_registry_query
 from console.domain.registry.spelling import fold_address, fold_text
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 
@@ -16,7 +16,7 @@ ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
 def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(address) - 1))
     part = address[start : data.draw(st.integers(start + 1, len(address)))]
-    query = parse_query(part)
+    query = parse_registry_query(part)
     if query.words or query.script_pieces or query.digits or query.number or query.post_code or not fold_text(part):
         return
     form = query.whole_name.address
@@ -27,4 +27,4 @@ def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, 
 def test_a_reading_without_letters_matches_nothing() -> None:
     """A mark of repetition after a symbol isn't a reading, so it doesn't match the beginning of every name."""
     named = CorporationTexts("1000000000000", "鬱", "", "", "", "")
-    assert Ranking(parse_query("－々")).rank(named) is None
+    assert Ranking(parse_registry_query("－々")).rank(named) is None

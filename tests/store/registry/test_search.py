@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from console.domain.lookup.registry_query import parse_query
+from console.domain.lookup.registry_query import parse_registry_query
 from console.domain.registry.spelling import fold_text
 from console.store.registry import search as search_module
 from console.store.registry import search_index
@@ -395,7 +395,7 @@ def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
     ],
 )
 def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: RegistryReader, text: str) -> None:
-    query = parse_query(text)
+    query = parse_registry_query(text)
 
     def find_ids(expression: str | None) -> set[int]:
         if expression is None:
@@ -418,12 +418,12 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
-    query = parse_query("ショウテン")
+    query = parse_registry_query("ショウテン")
     assert FullTextExpressions({}).make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
 
 
 def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
-    *_, expression = FullTextExpressions({}).list_expressions_of_all_ranks(parse_query("株式会社緑川電機"))
+    *_, expression = FullTextExpressions({}).list_expressions_of_all_ranks(parse_registry_query("株式会社緑川電機"))
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
 
@@ -465,7 +465,7 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
     assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
         "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,
     }  # fmt: skip
-    expression = FullTextExpressions(row_counts).make_expression(parse_query("サンライズ印刷"), Rank.PART)
+    expression = FullTextExpressions(row_counts).make_expression(parse_registry_query("サンライズ印刷"), Rank.PART)
     assert expression is not None
     assert '("ズ印" AND "印刷" AND "サン" AND "ンラ")' in expression
     texts = ("サンライズ印刷", "サンライズ", "ライズホーム", "サンライズ農園 千代田区")

@@ -8,7 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, CORPORATION_KIND, compute_subject_id
+from console.domain.registry.watched_facts import (
+    CORPORATION_CHANGE_RULE,
+    CORPORATION_KIND,
+    compute_corporation_subject_id,
+)
 from console.services.alerts.changed_companies import IDS_PER_PAGE, ROWS_PER_PAGE
 from console.store.alerts import alerts
 from console.store.database.engine import Database
@@ -21,7 +25,7 @@ from tests.support.servers import Server
 WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBERS = [filling.number_of(row) for row in range(1, ROWS_PER_PAGE + 1)]
-PLACED = [compute_subject_id(number) for number in NUMBERS]
+PLACED = [compute_corporation_subject_id(number) for number in NUMBERS]
 ASKED: dict[str, Ask] = {
     "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
     "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
