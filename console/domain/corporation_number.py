@@ -101,7 +101,7 @@ def are_well_formed(numbers: Iterable[str]) -> bool:
     return not any((int(number) + int(number[1::2])) % 9 or number[0] == "0" for number in numbers)
 
 
-def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
+def list_numbers_one_typing_error_away(typed_number: str) -> tuple[str, ...]:
     """Return the corporation numbers that a person may have meant by `typed_number`, in ascending order. Each is
     well-formed and differs from `typed_number` by one typing error: one wrong digit, two neighbouring digits that
     were swapped, one missing digit, or one digit too many. Empty if `typed_number` has fewer than 12 or more than 14
@@ -111,14 +111,14 @@ def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
         sorted(
             {
                 n
-                for n in _list_texts_with_one_typing_error(typed_number)
+                for n in _list_texts_one_typing_error_away(typed_number)
                 if len(n) == DIGIT_COUNT and n != typed_number and is_well_formed(n)
             }
         )
     )
 
 
-def _list_texts_with_one_typing_error(typed_number: str) -> set[str]:
+def _list_texts_one_typing_error_away(typed_number: str) -> set[str]:
     """Return the texts of 13 digits from which one typing error could have made `typed_number`. Their check digits
     may be right or wrong."""
     digit_count = len(typed_number)

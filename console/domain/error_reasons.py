@@ -385,7 +385,7 @@ class LimitReason(Reason):
     LIMIT_PER_REFUND = "per_refund"
 
 
-class WindowReason(Reason):
+class RefundWindowReason(Reason):
     """Reasons of the error `outside_window` (`detail.reason`): the provider's rule that the refund breaks.
     REFUND_COUNT_REACHED: the payment has the largest allowed number of refunds. NO_PARTIAL_REFUND: only the whole
     amount can be refunded. NO_SECOND_REFUND: a payment can be refunded once. REFUND_PERIOD_OVER: too much time has
@@ -484,7 +484,7 @@ class InternalErrorProblem(Reason):
     REFUND_INCOMPLETE = "refund_incomplete"
 
 
-RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | WindowReason
+RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | RefundWindowReason
 """The reason of an error about a refund that breaks a rule of refunds. The enumeration to which the reason belongs
 determines the error code.
 """

@@ -10,7 +10,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.process.command import parse_provider_id, parse_row_id
 from console.cli.text_output import record_details as cli_text_details
 from console.cli.text_output.translator import Translator
-from console.domain.error_reasons import WindowReason
+from console.domain.error_reasons import RefundWindowReason
 from console.domain.errors import ConsoleError
 from console.domain.payments import records as o
 from console.domain.payments import service_results as views
@@ -132,7 +132,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
     hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
     view = views.RefundDetails(
         REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,),
-        (views.RuleCheck(WindowReason.REFUND_PERIOD_OVER, True),),
+        (views.RuleCheck(RefundWindowReason.REFUND_PERIOD_OVER, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
     )  # fmt: skip
     encoded = told(cli_json.build_record_details_json(view, translate))

@@ -13,7 +13,7 @@ from console.domain.corporation_number import (
     compute_check_digit,
     group_digits,
     is_well_formed,
-    list_numbers_with_one_typing_error,
+    list_numbers_one_typing_error_away,
 )
 from console.domain.error_reasons import NumberReason
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -91,14 +91,14 @@ def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
     number = compute_check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
     if not is_well_formed(typed):
-        assert number in list_numbers_with_one_typing_error(typed)
+        assert number in list_numbers_one_typing_error_away(typed)
 
 
 @given(BASES, st.integers(0, 12))
 def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
     """A digit left out, wherever, is explained too."""
     number = compute_check_digit(base) + base
-    assert number in list_numbers_with_one_typing_error(number[:place] + number[place + 1 :])
+    assert number in list_numbers_one_typing_error_away(number[:place] + number[place + 1 :])
 
 
 def test_grouping() -> None:
@@ -176,20 +176,20 @@ def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place:
     """Neighbours that changed places, and a digit that was typed beside the others."""
     number = compute_check_digit(base) + base
     swapped = number[:swap] + number[swap + 1] + number[swap] + number[swap + 2 :]
-    assert swapped == number or is_well_formed(swapped) or number in list_numbers_with_one_typing_error(swapped)
-    assert number in list_numbers_with_one_typing_error(number[:place] + digit + number[place:])
+    assert swapped == number or is_well_formed(swapped) or number in list_numbers_one_typing_error_away(swapped)
+    assert number in list_numbers_one_typing_error_away(number[:place] + digit + number[place:])
 
 
 @pytest.mark.parametrize("typed", ["", "7", "70107050007", "701070500072512"])
 def test_more_than_one_slip_explains_nothing(typed: str) -> None:
-    assert list_numbers_with_one_typing_error(typed) == ()
+    assert list_numbers_one_typing_error_away(typed) == ()
 
 
 @pytest.mark.parametrize("typed", ["7010705000726", "701070500072", "70107050007255"])
 def test_what_one_slip_offers_is_well_formed_sorted_and_something_else(typed: str) -> None:
-    offered = list_numbers_with_one_typing_error(typed)
+    offered = list_numbers_one_typing_error_away(typed)
     assert offered
     assert list(offered) == sorted(set(offered))
     assert typed not in offered
     assert all(len(one) == 13 and is_well_formed(one) for one in offered)
-    assert list_numbers_with_one_typing_error("7010705000725").count("7010705000725") == 0
+    assert list_numbers_one_typing_error_away("7010705000725").count("7010705000725") == 0

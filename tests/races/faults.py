@@ -50,7 +50,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
 
 def _faults(sandbox: Sandbox, call: str) -> list[str]:
     """Every fault of the catalogue that a call can meet, with its arguments."""
-    kinds = [kind for kind in sandbox.control.read_catalogue() if not kind["calls"] or call in kind["calls"]]
+    kinds = [kind for kind in sandbox.control.read_fault_catalogue() if not kind["calls"] or call in kind["calls"]]
     names = [kind["name"] for kind in kinds if kind["name"] not in _KEPT_OUT]
     return [f"{name}:{argument}" if argument else name for name in names for argument in _ARGUMENTS.get(name, ("",))]
 

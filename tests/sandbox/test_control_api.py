@@ -57,7 +57,7 @@ def test_documentation_lists_every_fault() -> None:
 
 def test_catalogue(control: SandboxControl) -> None:
     """The table can be read by programs too."""
-    names = {fault["name"]: fault for fault in control.read_catalogue()}
+    names = {fault["name"]: fault for fault in control.read_fault_catalogue()}
     assert names.keys() == FAULT_BY_NAME.keys()
     assert names["status"]["argument"] == "required"
     assert names["pdf_missing"]["calls"] == ["pdf"]

@@ -228,7 +228,7 @@ def compute_incident_status(
     Without an open alert the incident is closed. A snooze or a resolution ends by a person's later WAKE, REOPEN,
     SNOOZE or RESOLVE, or if the incident has become worse since; a snooze also ends at its time.
     """
-    owner, owner_since = _find_owner(steps)
+    owner, owner_since = _find_owner_and_start(steps)
     last_step = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
     if not has_open_alert:
         return IncidentStatus(
@@ -256,7 +256,7 @@ def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | 
     return last_step if last_step is not None and last_step.action is IncidentAction.RESOLVE else None
 
 
-def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:
+def _find_owner_and_start(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:
     """Return the owner of the incident and the instant since which this person owns it; (None, None) without an
     owner."""
     owner: str | None = None
@@ -271,7 +271,7 @@ def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | N
     return owner, owner_since
 
 
-def measure_extent(alerts: Sequence[Alert], affected: AffectedRecords) -> IncidentExtent:
+def measure_incident_extent(alerts: Sequence[Alert], affected: AffectedRecords) -> IncidentExtent:
     """Return the extent of an incident with these alerts (at least one) and affected records. Sums of different
     currencies are never added."""
     sums: dict[str, int] = {}

@@ -87,10 +87,12 @@ class BulkPlan:
 
     def limit_to_first_rows(self, row_count: int) -> "BulkPlan":
         """Return the plan of the same bulk run for the first `row_count` rows only."""
-        return make_plan(self.run, self.rows[:row_count], self.seconds_per_row)
+        return make_bulk_plan(self.run, self.rows[:row_count], self.seconds_per_row)
 
 
-def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mapping[str | None, float]) -> BulkPlan:
+def make_bulk_plan(
+    run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mapping[str | None, float]
+) -> BulkPlan:
     """Return the plan of a bulk run from the forecasts of its rows. `seconds_per_row` is the time in seconds for one
     row, by provider; a provider that is missing in it needs no time. Providers are called in parallel, so the slowest
     provider determines the duration.

@@ -105,7 +105,7 @@ EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())
 """A page without events."""
 
 
-def merge_streams(
+def merge_event_streams(
     streams: Iterable[tuple[Iterable[TimelineEvent], datetime]],
 ) -> Iterator[tuple[datetime, TimelineEvent]]:
     """Merge streams of events into one sequence, sorted by moment. Yield each event with its moment: the event's own

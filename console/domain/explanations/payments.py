@@ -200,7 +200,7 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
     if has_unrefunded_amount(record) and is_order_open and record.state not in PAID_BY_CALLBACK_STATES:
-        return _explain_unmoved_order(record, relations, facts, now)
+        return _explain_order_not_set_to_paid(record, relations, facts, now)
     if pending_refund is not None:
         return _explain_pending_refund(pending_refund, relations, facts, now)
     if record.state in WAITING_STATES:
@@ -547,12 +547,14 @@ def _explain_review_of_order(
     order's present state determines the explanation.
     """
     if order.state is OrderState.PENDING and record.state in CONFIRMED_PAID_STATES:
-        return _explain_unmoved_order(record, relations, facts, now)
+        return _explain_order_not_set_to_paid(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
     return Explanation("verdict.payment_order_moved", "why.payment_order_moved", step, facts, DECIDING_ROLES)
 
 
-def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+def _explain_order_not_set_to_paid(
+    record: Payment, relations: PaymentRelations, facts: Facts, now: datetime
+) -> Explanation:
     """Return the explanation of a paid payment whose order is still pending. If the order's paid payments cover its
     total, the order can be moved to paid without a call to the provider; otherwise the shop must decide.
     """

@@ -137,7 +137,7 @@ class _SearchBuilder:
     days_without_operator: list[tuple[int, str]] = field(default_factory=list)
     """The dates without an operator: their places among `words`, and the dates in NFKC form."""
 
-    def report(self, kind: SearchProblemKind, word: str) -> None:
+    def add_problem(self, kind: SearchProblemKind, word: str) -> None:
         """Add a problem with the typed word, cut to 60 characters. Ignore a repeated problem, and problems after the
         first MAX_REPORTED_PROBLEMS."""
         problem = SearchProblem(kind, word[:60])
@@ -153,7 +153,7 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     clean_text = clean_search_text(text[:LONGEST_SEARCH_CHARACTERS])
     builder = _SearchBuilder(today, person)
     if len(text) > LONGEST_SEARCH_CHARACTERS:
-        builder.report(SearchProblemKind.TOO_LONG, "")
+        builder.add_problem(SearchProblemKind.TOO_LONG, "")
     typed_words = _SEPARATED_CURRENCY_SIGN_PATTERN.sub(r"\1", clean_text).split()
     for word in typed_words:
         _add_word(builder, word, is_alone=len(typed_words) == 1)
@@ -208,9 +208,9 @@ def _add_operator_condition(builder: _SearchBuilder, name: str, value: str, type
     if name in _DAY_OPERATOR_NAMES:
         days = _parse_days(value, builder.today)
         if days is None:
-            builder.report(SearchProblemKind.UNCLEAR_DAY, typed_word)
+            builder.add_problem(SearchProblemKind.UNCLEAR_DAY, typed_word)
         elif builder.days not in (None, days):
-            builder.report(SearchProblemKind.SECOND_DAY, typed_word)
+            builder.add_problem(SearchProblemKind.SECOND_DAY, typed_word)
         else:
             builder.days = days
         return True
@@ -219,15 +219,15 @@ def _add_operator_condition(builder: _SearchBuilder, name: str, value: str, type
     try:
         record_filter = add_filter_operator(builder.record_filter, f"{name}:{value or ':'}")
     except InvalidFilterValue:
-        builder.report(SearchProblemKind.UNKNOWN_VALUE, typed_word)
+        builder.add_problem(SearchProblemKind.UNKNOWN_VALUE, typed_word)
         return True
     if record_filter is None:
-        builder.report(SearchProblemKind.UNKNOWN_OPERATOR, typed_word)
+        builder.add_problem(SearchProblemKind.UNKNOWN_OPERATOR, typed_word)
         return False
     if builder.record_filter.amount not in (None, record_filter.amount):
-        builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
+        builder.add_problem(SearchProblemKind.SECOND_AMOUNT, typed_word)
     elif _replaces_condition(builder.record_filter, record_filter):
-        builder.report(SearchProblemKind.SECOND_VALUE, typed_word)
+        builder.add_problem(SearchProblemKind.SECOND_VALUE, typed_word)
     else:
         builder.record_filter = record_filter
     return True
@@ -248,12 +248,12 @@ def _add_amount_condition(builder: _SearchBuilder, word: str, typed_word: str) -
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
-        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
+        builder.add_problem(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
         return
     if builder.record_filter.amount not in (None, amount):
-        builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
+        builder.add_problem(SearchProblemKind.SECOND_AMOUNT, typed_word)
     elif _has_too_many_decimals(amount):
-        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
+        builder.add_problem(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
     else:
         builder.record_filter = replace(builder.record_filter, amount=amount)
 
@@ -280,11 +280,11 @@ def _add_days_without_operator(builder: _SearchBuilder) -> None:
         day, day_text = _parse_day(word, builder.today), builder.words[place]
         if not has_condition:
             if day is not None and len(word) > len("11/20"):
-                builder.report(SearchProblemKind.DAY_ALONE, day_text)
+                builder.add_problem(SearchProblemKind.DAY_ALONE, day_text)
         elif day is None:
-            builder.report(SearchProblemKind.UNCLEAR_DAY, day_text)
+            builder.add_problem(SearchProblemKind.UNCLEAR_DAY, day_text)
         elif builder.days not in (None, DayRange(day, day)):
-            builder.report(SearchProblemKind.SECOND_DAY, day_text)
+            builder.add_problem(SearchProblemKind.SECOND_DAY, day_text)
         else:
             builder.days = DayRange(day, day)
     if has_condition:
@@ -336,13 +336,13 @@ def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> 
     """Return the day that a match of `_DAY_PATTERN` or `_DAY_VALUE_PATTERN` names, None for no valid day. The names
     of its groups end with `group_number`. Without a year it is the latest such day that isn't after `today`."""
 
-    def read_part(name: str) -> int | None:
+    def read_number(name: str) -> int | None:
         text = match[f"{name}{group_number}"]
         return int(text) if text else None
 
-    year = read_part("year") or read_part("kanji_year")
-    month = read_part("month") or read_part("kanji_month") or read_part("short_month") or 0
-    day = read_part("day") or read_part("kanji_day") or read_part("short_day") or 0
+    year = read_number("year") or read_number("kanji_year")
+    month = read_number("month") or read_number("kanji_month") or read_number("short_month") or 0
+    day = read_number("day") or read_number("kanji_day") or read_number("short_day") or 0
     years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
     return next(
         (valid_day for valid_day in _list_valid_days(years, month, day) if year is not None or valid_day <= today),

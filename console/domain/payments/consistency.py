@@ -275,7 +275,7 @@ def is_final(payment: Payment) -> bool:
     return payment.state in FINAL_STATES and payment.certainty is Certainty.KNOWN
 
 
-def find_money_part(refund: Refund) -> str:
+def find_money_part_of_refund(refund: Refund) -> str:
     """Return the field of MoneyParts to which the amount of a refund belongs: "refunded", "on_its_way", "unknown" or
     "waiting". Return "" for a refund that has ended and has refunded nothing."""
     if refund.state is RefundState.COMPLETED:
@@ -292,8 +292,8 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
     sent) are separate parts. `refunds` are all refunds of the payment.
     """
-    accepted_minor = _sum_refunds(refund for refund in refunds if find_money_part(refund) == "on_its_way")
-    unknown_minor = _sum_refunds(refund for refund in refunds if find_money_part(refund) == "unknown")
+    accepted_minor = _sum_refunds(refund for refund in refunds if find_money_part_of_refund(refund) == "on_its_way")
+    unknown_minor = _sum_refunds(refund for refund in refunds if find_money_part_of_refund(refund) == "unknown")
     return MoneyParts(
         currency=payment.currency,
         captured=payment.captured_minor,

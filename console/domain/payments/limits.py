@@ -75,7 +75,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckerFacts:
+class SecondCheckerFacts:
     """The facts of a refund from which the rules decide if it needs a second approver. Amounts are in minor units:
     `today_minor` is the sum that the maker has requested today, without this refund. `time_since_paid` is the time
     since the payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of the
@@ -90,7 +90,7 @@ class CheckerFacts:
 
 
 def find_second_checker_reasons(
-    facts: CheckerFacts, above_minor: int, conditions: Mapping[str, int]
+    facts: SecondCheckerFacts, above_minor: int, conditions: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Return the names of the limits and conditions by which this refund needs a second approver; () if one approver
     is enough. `above_minor` is the limit `second_checker_above` in minor units. `conditions` has, by name, the value

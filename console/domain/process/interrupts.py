@@ -183,7 +183,7 @@ def stop_raising_at_signals() -> None:
     """Inside `handle_signals`, let no later signal raise anything: the answer of the command is written, and the
     process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
     their effect. Outside of `handle_signals`, do nothing."""
-    _signal_state.is_answered = _has_own_handler()
+    _signal_state.is_answered = _is_handler_installed()
 
 
 @contextmanager
@@ -256,7 +256,7 @@ def _handle_signal(number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
-def _has_own_handler() -> bool:
+def _is_handler_installed() -> bool:
     """True if `_handle_signal` is the present handler of at least one of _HANDLED_SIGNALS."""
     return any(signal.getsignal(number) is _handle_signal for number in _HANDLED_SIGNALS)
 
@@ -268,7 +268,7 @@ def _install_handlers(*, raises_again: bool, ignores_later: bool = False) -> Ite
     `raises_again`: raise the received signals again at the end. `ignores_later`: ignore signals at the end instead of
     restoring the earlier handlers.
     """
-    if _has_own_handler():
+    if _is_handler_installed():
         yield
         return
     earlier: dict[int, Callable[[int, FrameType | None], object] | int] = {}

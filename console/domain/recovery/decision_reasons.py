@@ -52,7 +52,7 @@ class PersonEvidence:
     reason: StatedReason | None = None
 
 
-def parse_reason(summary: str) -> StatedReason | None:
+def parse_stated_reason(summary: str) -> StatedReason | None:
     """Return the reason in the summary of a person's evidence; None if the summary has none."""
     match = _SUMMARY_PATTERN.fullmatch(summary)
     return StatedReason(DecisionReason(match[1]), match[2]) if match else None

@@ -160,7 +160,7 @@ def _make_already_proposed_rule(target: str) -> RefusalFinder:
     return find_own_proposal_reason
 
 
-def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
+def _find_order_not_movable_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
     if facts.payment is None:
         return "no_payment"
@@ -302,7 +302,10 @@ def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
 
 
 _MOVE_ORDER_CHOICE_RULE = ChoiceRule(
-    "move_order", "resolve", (_find_not_movable_reason,), compute_effect=choice_effects.compute_order_move_effect
+    "move_order",
+    "resolve",
+    (_find_order_not_movable_reason,),
+    compute_effect=choice_effects.compute_order_move_effect,
 )
 _REFUND_CHOICE_RULE = ChoiceRule(
     "refund",
@@ -491,10 +494,10 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 """Reasons that exclude a probe because the provider has no call for the question."""
 
 
-def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
-    """Return the action `name` of a screen; its field `allowed` is True if it is possible now by the rules of the
-    decision table. The action `resolve` is possible if at least one decision is. A probe is also possible if the
-    table excludes it only because the provider has no call for the question.
+def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
+    """Return the action `name` of a screen for the record in `facts`; its field `allowed` is True if the action is
+    possible now by the rules of the decision table. The action `resolve` is possible if at least one decision is. A
+    probe is also possible if the table excludes it only because the provider has no call for the question.
 
     If no decision is possible, the action has the first of these reasons that exists:
 

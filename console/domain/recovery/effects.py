@@ -35,7 +35,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     if facts.statement is ProviderStatement.EXPIRED and record.state in WAITING_STATES:
         target = PaymentState.EXPIRED
     newly_booked_minor = (
-        _compute_booked_amount(record, facts.statement)
+        _compute_booked_minor(record, facts.statement)
         if target is PaymentState.COMPLETED and record.state not in PAID_STATES
         else 0
     )
@@ -55,7 +55,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money_parts)
 
 
-def _compute_booked_amount(payment: Payment, statement: ProviderStatement) -> int:
+def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int:
     """Return the amount (minor units) that a decision books: the provider's stated amount if it is another one,
     otherwise the requested amount."""
     provider_minor = payment.provider_minor if statement is ProviderStatement.OTHER_AMOUNT else None

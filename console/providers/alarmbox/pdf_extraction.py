@@ -38,11 +38,11 @@ class PdfTextPosition:
 
     @property
     def placeholder(self) -> str:
-        """The short text by which `split_pdf` replaces the PDF's Base64 text."""
+        """The short text by which `separate_pdf_text` replaces the PDF's Base64 text."""
         return f"<pdf {self.decoded_bytes} bytes>"
 
 
-def split_pdf(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
+def separate_pdf_text(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
     """Return the body with a short text in place of the PDF's Base64 text, and the position of this Base64 text.
 
     The field of the PDF is `pdf_file_data`. If it is missing, incomplete or not a string, the body is returned

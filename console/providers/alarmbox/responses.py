@@ -10,7 +10,7 @@ from typing import TypeVar
 from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_number
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
-from console.providers.alarmbox.pdf_extraction import decode_pdf, split_pdf
+from console.providers.alarmbox.pdf_extraction import decode_pdf, separate_pdf_text
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http import list_pages
 from console.providers.http.response_classes import (
@@ -22,8 +22,8 @@ from console.providers.http.response_classes import (
     AnswerConverter,
     UnusableAnswer,
     format_storable_text,
-    iterate_fields,
-    iterate_objects,
+    iterate_nested_fields,
+    iterate_nested_objects,
     make_answer_converter,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
@@ -43,7 +43,7 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
     the id of a credit check."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
-        report = _read_report(_get_credit_check(split_pdf(body)[0]))
+        report = _read_report(_get_credit_check(separate_pdf_text(body)[0]))
         if report.corporation_number not in (None, corporation_number):
             raise UnusableAnswer("other_number")
         return report
@@ -66,14 +66,14 @@ def _has_check_id(body: bytes) -> bool:
         return True
     return any(
         name == "credit_check_id" and not isinstance(value, bool) and str(value).isdecimal()
-        for name, value in iterate_fields(_parse_refusal(body))
+        for name, value in iterate_nested_fields(_parse_refusal(body))
     )
 
 
 def _shows_check_contents(body: bytes) -> bool:
     """True if the body of a refusal has the contents of a credit check at any depth: a date of it, or its result
     together with the company."""
-    return any(map(_has_report_contents, iterate_objects(_parse_refusal(body))))
+    return any(map(_has_report_contents, iterate_nested_objects(_parse_refusal(body))))
 
 
 def _has_report_contents(fields: dict[str, object]) -> bool:
@@ -87,16 +87,18 @@ def _parse_refusal(body: bytes) -> dict[str, object]:
     """Return the JSON object in the body of a refusal, or an object that contains the list in it; an empty one for
     any other body."""
     try:
-        text = split_pdf(body)[0].removeprefix(codecs.BOM_UTF8).strip()
+        text = separate_pdf_text(body)[0].removeprefix(codecs.BOM_UTF8).strip()
         return parse_json_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
     except (UnusableAnswer, UnreadableJson):
         return {}
 
 
 def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
-    """Return the function that converts AlarmBox's answer about one credit check into an outcome. A refusal, or "not
-    found", with the contents of the credit check is UNKNOWN: a credit check that AlarmBox no longer shows may be
-    renewed."""
+    """Return the function that converts AlarmBox's answer about one credit check into an outcome; `read_body` reads
+    the body of an answer with status 2xx.
+
+    An answer that refuses the read, or says "not found", and yet has the contents of the credit check is UNKNOWN. If
+    it counted as a refusal, the credit check would count as no longer shown, and a person could buy a renewal."""
     convert_by_status = make_answer_converter(READ_STATUS_CLASSES, read_body, make_evidence_text)
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -114,7 +116,7 @@ def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
     report with another id than `credit_check_id` is UNKNOWN; a PDF in the answer is ignored."""
 
     def read_check_detail(body: bytes) -> CheckReport:
-        return _read_own_report(credit_check_id, _get_credit_check(split_pdf(body)[0]))
+        return _read_own_report(credit_check_id, _get_credit_check(separate_pdf_text(body)[0]))
 
     return _make_read_converter(read_check_detail)
 
@@ -124,7 +126,7 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
     another id than `credit_check_id`, or an incomplete PDF, is UNKNOWN."""
 
     def read_pdf_answer(body: bytes) -> PdfAnswer:
-        body_without_pdf, pdf = split_pdf(body)
+        body_without_pdf, pdf = separate_pdf_text(body)
         check = _get_credit_check(body_without_pdf)
         report = _read_own_report(credit_check_id, check)
         file_data = check.get("pdf_file_data")
@@ -178,7 +180,7 @@ def _count_listed_rows(body: bytes) -> int:
 def make_evidence_text(body: bytes) -> str:
     """Return the text of an answer's body without the PDF. This text may be shown and stored."""
     try:
-        return format_storable_text(split_pdf(body)[0])
+        return format_storable_text(separate_pdf_text(body)[0])
     except UnusableAnswer:
         return format_storable_text(body.partition(b'"pdf_file_data"')[0])
 

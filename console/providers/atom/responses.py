@@ -50,7 +50,7 @@ from console.providers.http.response_classes import (
     UnusableAnswer,
     format_storable_text,
     has_no_information,
-    iterate_fields,
+    iterate_nested_fields,
 )
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.http.transport import HttpAnswer
@@ -127,7 +127,7 @@ def _contains_effect(call: AtomCall, plaintext: bytes | None) -> bool:
     if plaintext is None or call not in (AtomCall.AUTH, AtomCall.REFUND):
         return False
     try:
-        fields = list(iterate_fields(parse_decrypted(plaintext)))
+        fields = list(iterate_nested_fields(parse_decrypted(plaintext)))
     except UnreadableJson:
         return False
     if call is AtomCall.AUTH:
@@ -294,7 +294,7 @@ def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAn
     fields = _require_only_payment(message)
     code = get_status_code(fields)
     if code != SUCCESS_CODE:
-        contents = iterate_fields(fields.get("refundStatusDetails"))
+        contents = iterate_nested_fields(fields.get("refundStatusDetails"))
         if code == _NO_DATA_CODE and any(name in _REFUND_ENTRY_FIELDS and value for name, value in contents):
             raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
         return find_code_verdict(AtomCall.REFUND_STATUS, code), None

@@ -64,17 +64,17 @@ def has_no_information(body: bytes) -> bool:
     return {name for name, value in fields.items() if value is not None} <= _REMARK_FIELDS
 
 
-def iterate_objects(value: object) -> Iterator[dict[str, object]]:
+def iterate_nested_objects(value: object) -> Iterator[dict[str, object]]:
     """Yield each JSON object in a JSON value, at any depth."""
     if isinstance(value, dict):
         yield value
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from iterate_objects(part)
+        yield from iterate_nested_objects(part)
 
 
-def iterate_fields(value: object) -> Iterator[tuple[str, object]]:
+def iterate_nested_fields(value: object) -> Iterator[tuple[str, object]]:
     """Yield the name and the value of each field in a JSON value, at any depth."""
-    for fields in iterate_objects(value):
+    for fields in iterate_nested_objects(value):
         yield from fields.items()
 
 

@@ -68,7 +68,7 @@ class TransactionHint:
 @dataclass(frozen=True, slots=True)
 class ReconciliationFileHint:
     """An unsigned notice that the provider's reconciliation file of one day can be downloaded from `url`, which
-    contains its own signature.
+    contains its own signature. `event_id` is the same for each repetition of the notice.
     """
 
     event_id: str

@@ -26,7 +26,7 @@ from console.providers.http.response_classes import (
     UnusableAnswer,
     format_storable_text,
     has_no_information,
-    iterate_fields,
+    iterate_nested_fields,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
@@ -116,7 +116,7 @@ def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelop
     is_denial = (
         verdict.kind is OutcomeClass.NOT_FOUND if call in PAYPAY_READING_CALLS else verdict.kind in REFUSAL_CLASSES
     )
-    if is_denial and any(_shows_object_of_call(call, name, value) for name, value in iterate_fields(contents)):
+    if is_denial and any(_shows_object_of_call(call, name, value) for name, value in iterate_nested_fields(contents)):
         return make_unknown_verdict(REFUSED_BUT_MADE_REASON)
     return verdict
 
@@ -168,7 +168,10 @@ def read_no_content(_: object) -> tuple[None, CodeOutcome]:
 def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
     """Return None and ANSWERED_VERDICT (success). Raises UnusableAnswer if the answer names a payment: the code that
     it calls deleted has been paid."""
-    if any(name in CONTENT_FIELDS_BY_CALL[PayPayCall.DELETE_CODE] and value for name, value in iterate_fields(data)):
+    if any(
+        name in CONTENT_FIELDS_BY_CALL[PayPayCall.DELETE_CODE] and value
+        for name, value in iterate_nested_fields(data)
+    ):
         raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
     return None, ANSWERED_VERDICT
 
@@ -201,7 +204,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
             amount=amount,
             total=amount,
             paid_at=parse_instant(payment_fields.get("acceptedAt")),
-            method=_join_methods(payment_fields.get("paymentMethods")),
+            method=_join_payment_methods(payment_fields.get("paymentMethods")),
             refunds=refund_reports,
             has_payment_number=payment_fields.get("merchantPaymentId") is not None,
         )
@@ -344,7 +347,7 @@ def parse_instant(value: object) -> datetime | None:
     return datetime.fromtimestamp(value, UTC)
 
 
-def _join_methods(methods: object) -> str | None:
+def _join_payment_methods(methods: object) -> str | None:
     """Return the names of the payment methods, joined by "+", because one payment may use points and another method;
     None without a method.
     """

@@ -102,7 +102,7 @@ class SimulatedAlarmBox:
         name = fields.get("corporation_name") or content.make_company_name(number)
         result = fields.get("result", content.get_credit_verdict(number))
         with self._lock:
-            check_id = int(fields.get("credit_check_id") or self._find_next_free_id())
+            check_id = int(fields.get("credit_check_id") or self._find_next_free_check_id())
             check = StoredCreditCheck(
                 check_id, number, purchase_day, expires, name, result, int(fields.get("revision", 1))
             )
@@ -113,7 +113,7 @@ class SimulatedAlarmBox:
         """Create a credit check of the corporation number, record its charge in the ledger, and return it."""
         today = self._state.clock.today()
         with self._lock:
-            check_id = self._find_next_free_id()
+            check_id = self._find_next_free_check_id()
             check = StoredCreditCheck(
                 check_id,
                 corporation_number,
@@ -127,7 +127,7 @@ class SimulatedAlarmBox:
         self._state.held_calls.notify_waiters()
         return check
 
-    def _find_next_free_id(self) -> int:
+    def _find_next_free_check_id(self) -> int:
         return next(number for number in self._check_ids if number not in self._checks)
 
     def list_checks_of_number(self, corporation_number: str) -> list[StoredCreditCheck]:

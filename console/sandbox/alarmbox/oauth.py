@@ -114,7 +114,7 @@ class TokenIssuer:
             pair = self._pair_by_access_token.get(token.strip()) if scheme.lower() == "bearer" else None
             if pair is None or pair.is_revoked or pair.access_expires_at <= self._clock.now():
                 raise make_oauth_refusal(401, "invalid_token")
-            self._revoke_previous(pair)
+            self._revoke_previous_pair(pair)
             return pair
 
     def expire_access_tokens(self, access_token: str | None = None) -> int:
@@ -191,7 +191,7 @@ class TokenIssuer:
 
     def _issue_pair_for_refresh_token(self, form: dict[str, str]) -> TokenPair:
         old_pair = self._require_pair_to_refresh(form)
-        self._revoke_previous(old_pair)
+        self._revoke_previous_pair(old_pair)
         return self._issue_pair(old_pair.client_id, old_pair.scope, old_pair)
 
     def _require_pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
@@ -218,7 +218,7 @@ class TokenIssuer:
             self._pair_by_access_token[pair.access_token] = pair
         return pair
 
-    def _revoke_previous(self, pair: TokenPair) -> None:
+    def _revoke_previous_pair(self, pair: TokenPair) -> None:
         """Make the refresh token of the previous pair invalid, and with the setting `revokes_old_access_token` also
         its access token.
         """

@@ -117,5 +117,5 @@ def make_large_pdf_base64(size_bytes: int) -> Iterator[bytes]:
 
 
 def compute_large_pdf_base64_length(size_bytes: int) -> int:
-    """Return the number of characters that `make_large_pdf_base64` yields."""
+    """Return the number of characters that `make_large_pdf_base64` yields for this size."""
     return 4 * ((18 + 9 + 3 * (max(0, size_bytes - 27) // 3)) // 3)

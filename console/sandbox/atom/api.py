@@ -65,7 +65,7 @@ class SimulatedAtom:
     def _make_auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         new_token = read_payment_token_request(merchant, data)
-        return self._make_call(
+        return self._make_provider_call(
             merchant, "auth", lambda: self._create_payment(merchant, new_token), new_token.merchant_payment_id
         )
 
@@ -125,17 +125,17 @@ class SimulatedAtom:
             is_list = self._state.settings.atom_sends_instrument_list or len(attempts) > 1
             return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
-        return self._make_call(merchant, "verification", answer_with_payment_status, query.number)
+        return self._make_provider_call(merchant, "verification", answer_with_payment_status, query.number)
 
     def _make_refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
         payment = self._get_payment_if_own(
-            merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
+            merchant, self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
         )
 
         def answer_with_refund_status() -> HttpReply:
             with self._payment_ledger.lock:
                 current_payment = self._get_payment_if_own(
-                    merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
+                    merchant, self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
                 )
                 if current_payment is None or not current_payment.refunds:
                     raise merchant.make_refusal("OTS0401")
@@ -147,7 +147,7 @@ class SimulatedAtom:
                 )
             return merchant.make_encrypted_reply(answer)
 
-        return self._make_call(
+        return self._make_provider_call(
             merchant,
             "refund_status",
             answer_with_refund_status,
@@ -163,7 +163,7 @@ class SimulatedAtom:
             raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
         new_refund = read_refund_request(merchant, request_data)
         act = self._make_refund_action(merchant, new_refund)
-        return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
+        return self._make_provider_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 
     def _make_refund_action(self, merchant: AtomMerchant, new_refund: RefundRequest) -> Callable[[], HttpReply]:
         """Return a function that executes a refund request and returns Atom's answer. Each accepted request makes
@@ -172,7 +172,7 @@ class SimulatedAtom:
         def refund_payment() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._get_payment_if_own(
-                    merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+                    merchant, self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
                 )
                 if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
                     raise merchant.make_refusal("OTS0401")
@@ -196,7 +196,7 @@ class SimulatedAtom:
         """Return the payment if it belongs to the merchant; None if it belongs to another one, or for None."""
         return payment if payment and payment.merchant == merchant.merch_id else None
 
-    def _make_call(
+    def _make_provider_call(
         self,
         merchant: AtomMerchant,
         name: str,
@@ -204,7 +204,7 @@ class SimulatedAtom:
         number: str,
         payment: str | None = None,
     ) -> ProviderCall:
-        answer = _make_code_reply_function(merchant, name)
+        answer = _make_status_code_reply_function(merchant, name)
         return ProviderCall(
             PROVIDER_NAME,
             f"{PROVIDER_NAME}_{name}",
@@ -216,7 +216,7 @@ class SimulatedAtom:
         )
 
 
-def _make_code_reply_function(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
+def _make_status_code_reply_function(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
     """Return a function that makes an answer to the call `name` with a given status code of Atom. Faults call it.
     Its second argument has the `fields` of the fault's rule; the field `status` sets the HTTP status."""
 

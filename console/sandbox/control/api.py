@@ -48,7 +48,7 @@ class ControlApi:
             ("GET", "state"): self._read_state,
             ("GET", "ledger"): self._read_ledger,
             ("GET", "requests"): self._read_requests,
-            ("GET", "catalogue"): self._read_catalogue,
+            ("GET", "catalogue"): self._read_fault_catalogue,
             ("GET", "faults"): lambda _: make_json_reply({"rules": self._state.fault_rules.export_json()}),
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -63,7 +63,7 @@ class ControlApi:
             ("POST", "outage"): self._begin_outage,
             ("DELETE", "outage"): self._end_outage,
             ("GET", "wait"): self._wait_until_reached,
-            ("POST", "registry/whole"): self._publish_whole,
+            ("POST", "registry/whole"): self._publish_whole_registry,
             ("POST", "registry/differences"): self._publish_difference,
             **self._payments.endpoints(),
         }
@@ -83,7 +83,7 @@ class ControlApi:
                 "settings": asdict(state.settings),
                 "tokens": state.tokens.export_json(),
                 "charges": state.ledger.charge_count,
-                "calls": state.call_log.count_by_call(),
+                "calls": state.call_log.count_calls_by_name(),
                 "rules": state.fault_rules.export_json(),
                 "held": state.held_calls.export_json(),
             }
@@ -99,7 +99,7 @@ class ControlApi:
         )
         return make_json_reply({"requests": entries})
 
-    def _read_catalogue(self, _: HttpRequest) -> HttpReply:
+    def _read_fault_catalogue(self, _: HttpRequest) -> HttpReply:
         rows = [
             {
                 "name": kind.name,
@@ -190,7 +190,7 @@ class ControlApi:
         checks = [self._alarmbox.register_check(fields) for fields in request.read_json()["checks"]]
         return make_json_reply({"credit_checks": [make_credit_check_fields(check) for check in checks]}, 201)
 
-    def _publish_whole(self, request: HttpRequest) -> HttpReply:
+    def _publish_whole_registry(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
         first_rows = [RegistryRow(**row) for row in body.get("planted", [])]
         day = date.fromisoformat(body["day"])

@@ -49,7 +49,7 @@ class SandboxControl:
         """Remove one fault rule, or all (None); return the number of removed rules."""
         return int(self._call_sandbox("DELETE", "faults", query={"id": rule_id})["cleared"])
 
-    def read_catalogue(self) -> list[dict[str, Any]]:
+    def read_fault_catalogue(self) -> list[dict[str, Any]]:
         """Return the table of all faults that the sandbox can simulate."""
         return list(self._call_sandbox("GET", "catalogue")["faults"])
 
@@ -143,7 +143,8 @@ class SandboxControl:
 
     @contextmanager
     def outage_during(self, duration_seconds: float = 3_600.0) -> Iterator[None]:
-        """Make the sandbox refuse all connections while the block runs, for at most `duration_seconds`."""
+        """A context manager: the sandbox refuses all connections while the block runs, for at most
+        `duration_seconds`."""
         connection = http.client.HTTPConnection(self._netloc, timeout=120)
         try:
             self._call_sandbox("POST", "outage", {"seconds": duration_seconds}, connection=connection)

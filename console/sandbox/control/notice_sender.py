@@ -148,7 +148,7 @@ class NoticeSender:
                           deliver_notice=self._deliver_notice)  # fmt: skip
         instruction = self._state.fault_rules.pick_fault(call) or FaultInstruction(NO_FAULT)
         thread = Thread(
-            target=self._apply_fault,
+            target=self._send_with_fault,
             args=(CallInProgress(call, instruction, NoticeConnection(), self._state),),
             daemon=True,
         )
@@ -170,7 +170,7 @@ class NoticeSender:
             notice_objects = [asdict(sent_notice) for sent_notice in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": notice_objects}
 
-    def _apply_fault(self, call_in_progress: CallInProgress) -> None:
+    def _send_with_fault(self, call_in_progress: CallInProgress) -> None:
         """Send a notice with its fault, then count it as handled and wake the waiting threads. Runs in the notice's
         own thread."""
         try:

@@ -71,7 +71,7 @@ class PaymentControl:
         """
         body = request.read_json()
         provider = body["provider"]
-        merchant = str(body.get("merchant") or self._find_newest_merchant(provider))
+        merchant = str(body.get("merchant") or self._get_newest_merchant_id(provider))
         created_at = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
         payment = Payment(provider, merchant, str(body["number"]), _require_amount(body["amount_minor"]),
                           "JPY" if provider == "paypay" else "INR", "NONE", created_at,
@@ -103,7 +103,7 @@ class PaymentControl:
             refund.id = str(fields["id"])
         self._payment_ledger.move_refund(refund, fields.get("state", "completed"))
 
-    def _find_newest_merchant(self, provider: str) -> str:
+    def _get_newest_merchant_id(self, provider: str) -> str:
         """Return the id of the merchant that was registered last at this provider."""
         return {
             "paypay": self._state.paypay_keys.newest_merchant_id,

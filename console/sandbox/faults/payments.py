@@ -167,7 +167,7 @@ def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
 
 
 @register_fault("no_data", "a success without contents", "happens", CALLS_THAT_REPEAT_IDS)
-def remove_contents(call_in_progress: CallInProgress) -> None:
+def remove_answer_contents(call_in_progress: CallInProgress) -> None:
     def remove_content(data: JsonObject) -> None:
         if "payInstrument" in data:
             data["payInstrument"] = []
@@ -198,7 +198,7 @@ def execute_refund_twice(call_in_progress: CallInProgress) -> None:
 
 
 @register_fault("other_seal", "an answer sealed with the key of requests", "happens", ATOM_CALLS)
-def encrypt_with_request_key(call_in_progress: CallInProgress) -> None:
+def encrypt_answer_with_request_key(call_in_progress: CallInProgress) -> None:
     reply = call_in_progress.execute_call()
     merchant = call_in_progress.state.atom_merchants.find_merchant_of_form(reply.body)
     if merchant is not None:
@@ -225,6 +225,6 @@ def answer_encrypted_json(call_in_progress: CallInProgress) -> None:
 
 
 @register_fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM_CALLS)
-def cut_encrypted_text(call_in_progress: CallInProgress) -> None:
+def cut_encrypted_answer(call_in_progress: CallInProgress) -> None:
     reply = call_in_progress.execute_call()
     call_in_progress.send_reply(reply.replace_body(reply.body[: len(reply.body) * 2 // 3 | 1]))

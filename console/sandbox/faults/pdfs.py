@@ -50,19 +50,19 @@ def answer_number_as_pdf(call_in_progress: CallInProgress) -> None:
 
 
 @register_fault("pdf_bad_base64", "pdf_file_data that is no Base64", "happens", PDF_CALLS)
-def answer_bad_base64(call_in_progress: CallInProgress) -> None:
+def answer_bad_pdf_base64(call_in_progress: CallInProgress) -> None:
     replace_pdf(
         call_in_progress, lambda check: check["pdf_file_data"][:40] + "*?\u3042!" + check["pdf_file_data"][40:]
     )
 
 
 @register_fault("pdf_cut_base64", "Base64 that ends in the middle of a group", "happens", PDF_CALLS)
-def cut_base64(call_in_progress: CallInProgress) -> None:
+def cut_pdf_base64(call_in_progress: CallInProgress) -> None:
     replace_pdf(call_in_progress, lambda check: check["pdf_file_data"][: 4 * 50 + 1])
 
 
 @register_fault("pdf_executable", "an executable instead of a PDF", "happens", PDF_CALLS)
-def answer_executable(call_in_progress: CallInProgress) -> None:
+def answer_executable_as_pdf(call_in_progress: CallInProgress) -> None:
     replace_pdf(call_in_progress, lambda _: _encode_base64(WINDOWS_EXECUTABLE_CONTENT))
 
 
@@ -87,7 +87,7 @@ def answer_pdf_without_eof(call_in_progress: CallInProgress) -> None:
     PDF_CALLS,
     argument_rule="optional",
 )
-def answer_other_report(call_in_progress: CallInProgress) -> None:
+def answer_pdf_of_other_report(call_in_progress: CallInProgress) -> None:
     replace_pdf(
         call_in_progress,
         lambda check: _encode_base64(_make_pdf_of_revision(check, int(call_in_progress.instruction.argument or 2))),

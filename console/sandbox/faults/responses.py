@@ -108,7 +108,7 @@ _register_changed_answer_fault("no_infos", "no infos", _make_field_removal("info
 @register_fault(
     "fields", "the ordinary answer with `fields` put over it", "happens", CREDIT_CHECK_CALLS, option_names=("fields",)
 )
-def answer_replaced_fields(call_in_progress: CallInProgress) -> None:
+def answer_with_replaced_fields(call_in_progress: CallInProgress) -> None:
     change_checks_in_answer(call_in_progress, lambda check: check.update(call_in_progress.instruction.fields))
 
 

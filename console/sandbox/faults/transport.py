@@ -128,7 +128,7 @@ def answer_truncated_body(call_in_progress: CallInProgress) -> None:
 
 
 @register_fault("chunked_cut", "a chunked body that ends in the middle of a chunk", "happens")
-def answer_cut_chunk(call_in_progress: CallInProgress) -> None:
+def answer_with_cut_chunk(call_in_progress: CallInProgress) -> None:
     reply = call_in_progress.execute_call()
     first_half = reply.body[: len(reply.body) // 2]
     call_in_progress.send_and_close(

@@ -79,7 +79,7 @@ class CallLog:
         with self._lock:
             return self._counts[call] if call else self._counts.total()
 
-    def count_by_call(self) -> dict[str, int]:
+    def count_calls_by_name(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
 

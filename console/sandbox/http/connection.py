@@ -57,7 +57,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         body = self._read_body()
         if body is None:
             return
-        address = self._parse_address()
+        address = self._parse_request_url()
         if address is None:
             return
         query = dict(parse_qsl(address.query, keep_blank_values=True))
@@ -65,7 +65,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         request = HttpRequest(self.command, address.path, query, headers, body, self.number, self.turn)
         self.server.answer_request(request, self)
 
-    def _parse_address(self) -> SplitResult | None:
+    def _parse_request_url(self) -> SplitResult | None:
         """Return the parts of the request's address. If it is malformed, answer 400 and return None."""
         try:
             return urlsplit(self.path)

@@ -98,7 +98,7 @@ class SandboxListener(SandboxServer):
         with self._lock:
             open_connections = set(self._open_connections)
         for connection in open_connections:
-            _shut_down(connection)
+            _shut_down_connection(connection)
         deadline = time.monotonic() + STOP_WAIT_SECONDS
         for thread in list(self._connection_threads):
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -164,7 +164,7 @@ class SandboxListener(SandboxServer):
             log.error("the sandbox failed on a request", exc_info=error)
 
 
-def _shut_down(connection: socket.socket) -> None:
+def _shut_down_connection(connection: socket.socket) -> None:
     """Shut both directions of a connection down; do nothing if it is closed already."""
     try:
         connection.shutdown(socket.SHUT_RDWR)

@@ -155,7 +155,7 @@ class PaymentLedger:
         with self.lock:
             return self._execute_due_changes(self._payments.get((provider, number)))
 
-    def find_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
+    def find_payment_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
         """Return the payment to which the provider has given the id `provider_id`; None if there is none."""
         with self.lock:
             return self._execute_due_changes(self._payment_by_provider_id.get((provider, provider_id)))
@@ -215,7 +215,7 @@ class PaymentLedger:
             if payment.cancel_requested_at and provider_state in provider_words.captured_states:
                 provider_state = provider_words.failed_state
             if payment.id is None and provider_state not in provider_words.unpaid_states:
-                self._assign_id(payment)
+                self._assign_provider_id(payment)
             payment.state = provider_state
             if provider_state in provider_words.captured_states:
                 self._capture_payment(payment)
@@ -314,7 +314,7 @@ class PaymentLedger:
         self._refunds[refund.serial] = refund
         self._refunds_by_key[refund.key].append(refund)
 
-    def _assign_id(self, payment: Payment) -> None:
+    def _assign_provider_id(self, payment: Payment) -> None:
         """Give the payment the provider's next free payment id, because the payer begins to pay."""
         numbers = self._payment_id_counters[payment.provider]
         ids = (payment.provider_words.make_payment_id(number) for number in numbers)

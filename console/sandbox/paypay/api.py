@@ -19,7 +19,7 @@ from console.sandbox.paypay.requests import (
     read_refund_request,
 )
 from console.sandbox.paypay.responses import (
-    make_code_data,
+    make_payment_code_data,
     make_payment_data,
     make_refund_data,
     make_result_refusal,
@@ -59,7 +59,7 @@ class SimulatedPayPay:
     def _make_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_code = read_payment_code_request(request)
-        return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
+        return self._make_provider_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
 
     def _create_code(self, merchant: str, new_code: PaymentCodeRequest) -> HttpReply:
         """Add a payment for the requested code and return the answer with the code. Raises `RequestRefused` if the
@@ -70,7 +70,7 @@ class SimulatedPayPay:
                 payment = self._payment_ledger.add_payment(self._make_code_payment(merchant, new_code))
             elif not self._state.settings.paypay_repeats_first_code or payment.merchant != merchant:
                 raise make_result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
-            return make_result_reply("SUCCESS", make_code_data(payment), status=201)
+            return make_result_reply("SUCCESS", make_payment_code_data(payment), status=201)
 
     def _make_code_payment(self, merchant: str, new_code: PaymentCodeRequest) -> Payment:
         """Return the new payment of a requested code, in the state CREATED."""
@@ -97,7 +97,7 @@ class SimulatedPayPay:
                 self._payment_ledger.move_payment(payment, "gone")
             return make_result_reply("SUCCESS")
 
-        return self._make_call("delete_code", delete_code, payment.merchant_payment_id if payment else None)
+        return self._make_provider_call("delete_code", delete_code, payment.merchant_payment_id if payment else None)
 
     # -- payments
 
@@ -113,7 +113,7 @@ class SimulatedPayPay:
                 raise make_result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
             return make_result_reply("SUCCESS", make_payment_data(payment))
 
-        return self._make_call("payment", answer_with_code_details, number)
+        return self._make_provider_call("payment", answer_with_code_details, number)
 
     def _make_payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
@@ -124,7 +124,7 @@ class SimulatedPayPay:
                 raise make_result_refusal("RESOURCE_NOT_FOUND")
             return make_result_reply("SUCCESS", make_payment_data(payment))
 
-        return self._make_call("payment", answer_with_payment_details, match[1])
+        return self._make_provider_call("payment", answer_with_payment_details, match[1])
 
     def _make_cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
@@ -137,7 +137,7 @@ class SimulatedPayPay:
                 self._accept_cancellation(payment)
             return make_result_reply("REQUEST_ACCEPTED")
 
-        return self._make_call("cancel", cancel_payment, match[1])
+        return self._make_provider_call("cancel", cancel_payment, match[1])
 
     def _accept_cancellation(self, payment: Payment) -> None:
         """Accept the request to cancel a payment; a repeated request has no further effect.
@@ -173,9 +173,9 @@ class SimulatedPayPay:
     def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_refund = read_refund_request(request)
-        payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+        payment = self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
         number = payment.merchant_payment_id if payment else None
-        return self._make_call(
+        return self._make_provider_call(
             "refund", lambda: self._refund_intake.accept_refund(merchant, new_refund), new_refund.key, number
         )
 
@@ -184,7 +184,7 @@ class SimulatedPayPay:
         payment_id = request.query.get("paymentId")
         if not payment_id:
             raise make_result_refusal("MISSING_REQUEST_PARAMS")
-        payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
+        payment = self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
 
         def answer_with_refund_details() -> HttpReply:
             refund = self._refund_intake.find_refund(merchant, match[1], payment_id)
@@ -192,7 +192,7 @@ class SimulatedPayPay:
                 raise make_result_refusal("NO_SUCH_REFUND_ORDER")
             return make_result_reply("SUCCESS", make_refund_data(*refund))
 
-        return self._make_call(
+        return self._make_provider_call(
             "refund_details", answer_with_refund_details, match[1], payment.merchant_payment_id if payment else None
         )
 
@@ -200,9 +200,11 @@ class SimulatedPayPay:
 
     def _make_recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         file = self.recon_files.require_file_of_url(match[1], request.query.get("sig", ""))
-        return self._make_call("recon", lambda: HttpReply(200, self.recon_files.make_content(file), "text/csv"))
+        return self._make_provider_call(
+            "recon", lambda: HttpReply(200, self.recon_files.make_content(file), "text/csv")
+        )
 
-    def _make_call(
+    def _make_provider_call(
         self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None, payment: str | None = None
     ) -> ProviderCall:
         return ProviderCall(
@@ -212,11 +214,11 @@ class SimulatedPayPay:
             number,
             payment=payment or number,
             too_fast_reply=RATE_LIMIT_REPLY,
-            answer_with_code=_make_code_reply,
+            answer_with_code=_make_result_code_reply,
         )
 
 
-def _make_code_reply(code: str, more_fields: JsonObject) -> HttpReply:
+def _make_result_code_reply(code: str, more_fields: JsonObject) -> HttpReply:
     """Return an answer with a given result code; faults call this function. `more_fields` has the `fields` of the
     fault's rule: `status` sets the HTTP status, `codeId` the code id."""
     return make_result_reply(code, status=more_fields.get("status"), code_id=more_fields.get("codeId"))

@@ -47,7 +47,8 @@ class ReconciliationFileMaker:
         return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._sign_name(name, expiry_epoch)}"
 
     def require_file_of_url(self, name: str, signature: str) -> ReconciliationFile:
-        """Return the reconciliation file that a signed URL names.
+        """Return the reconciliation file that a signed URL names. `name` is the file's name in the path of the URL,
+        `signature` the value of its parameter `sig`.
 
         Raises `RequestRefused`, 403, if the signature is invalid or has expired.
         """

@@ -55,7 +55,7 @@ def read_payment_code_request(request: HttpRequest) -> PaymentCodeRequest:
     details = {name: body[name] for name in stored_fields if name in body}
     details["isAuthorization"] = body.get("isAuthorization", False)
     return PaymentCodeRequest(
-        body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details
+        body["merchantPaymentId"], _require_yen_amount(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details
     )
 
 
@@ -74,7 +74,7 @@ def read_refund_request(request: HttpRequest) -> RefundRequest:
     )
     if not is_well_formed:
         raise make_result_refusal("INVALID_PARAMS")
-    amount = _require_yen(body["amount"], "INVALID_PARAMS", "00200015")
+    amount = _require_yen_amount(body["amount"], "INVALID_PARAMS", "00200015")
     return RefundRequest(body["merchantRefundId"], body["paymentId"], amount, body["requestedAt"], reason)
 
 
@@ -104,7 +104,7 @@ def _has_valid_requested_time(body: JsonObject) -> bool:
     return type(value) is int and 0 < value < 10**11
 
 
-def _require_yen(value: Any, code: str, code_id: str | None = None) -> int:
+def _require_yen_amount(value: Any, code: str, code_id: str | None = None) -> int:
     """Return the amount in whole yen of PayPay's JSON object for an amount. Raises `RequestRefused` with the result
     code `code` for any other value; `code_id` replaces the usual number of this code, unless it is None.
     """

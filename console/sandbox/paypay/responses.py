@@ -100,7 +100,7 @@ def convert_to_epoch_seconds(at: datetime | None) -> int | None:
     return None if at is None else int(at.timestamp())
 
 
-def make_code_data(payment: Payment) -> JsonObject:
+def make_payment_code_data(payment: Payment) -> JsonObject:
     """Return the data of PayPay's answer to "create code" for this payment."""
     key = payment.details["codeId"].replace("-", "")
     return payment.details | {
@@ -126,7 +126,7 @@ def make_payment_data(payment: Payment) -> JsonObject:
         "acceptedAt": convert_to_epoch_seconds(payment.captured_at or payment.begun_at),
         "refunds": {"data": refunds} if refunds else None,
         "captures": None,
-        "revert": _make_revert_data(payment),
+        "revert": _make_cancellation_data(payment),
         "merchantPaymentId": payment.merchant_payment_id,
         "amount": make_yen_amount(payment.amount_minor, payment.currency),
         "requestedAt": payment.details.get("requestedAt", convert_to_epoch_seconds(payment.created_at)),
@@ -138,7 +138,7 @@ def make_payment_data(payment: Payment) -> JsonObject:
     }
 
 
-def _make_revert_data(payment: Payment) -> JsonObject | None:
+def _make_cancellation_data(payment: Payment) -> JsonObject | None:
     """Return the data about the cancellation of a payment; None if none was requested."""
     if payment.cancel_requested_at is None:
         return None

@@ -50,12 +50,12 @@ class SimulatedRegistry:
     def routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated Web-API."""
         return (
-            make_route("GET", "/4/num", self._make_num_call),
-            make_route("GET", "/4/diff", self._make_diff_call),
+            make_route("GET", "/4/num", self._make_number_call),
+            make_route("GET", "/4/diff", self._make_difference_call),
             make_route("GET", "/4/name", self._make_name_call),
         )
 
-    def _make_num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _make_number_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
         numbers = query.get("number", "").split(",")
         _refuse_unless(len(numbers) <= MAX_NUMBERS_PER_REQUEST, "011", "法人番号は10件以内で指定してください。")
@@ -70,16 +70,16 @@ class SimulatedRegistry:
             rows = [row for rows in rows_by_number for row in (rows if query.get("history") == "1" else rows[-1:])]
             return self._make_reply(query, rows)
 
-        return self._make_call("registry_num", answer_number_query, numbers[0])
+        return self._make_provider_call("registry_num", answer_number_query, numbers[0])
 
-    def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _make_difference_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
         first_day, last_day = _read_query_day(query, "from"), _read_query_day(query, "to")
         _refuse_unless(first_day >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
         _refuse_unless(first_day <= last_day, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
         _refuse_unless(last_day - first_day < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
         has_place_and_kind = _make_place_and_kind_filter(query)
-        return self._make_call(
+        return self._make_provider_call(
             "registry_diff",
             lambda: self._make_reply(
                 query, filter(has_place_and_kind, self._published.iterate_rows_between(first_day, last_day))
@@ -97,9 +97,11 @@ class SimulatedRegistry:
                 query, (row for row in rows if has_matching_name(row) and has_place_and_kind(row))
             )
 
-        return self._make_call("registry_name", answer_name_query)
+        return self._make_provider_call("registry_name", answer_name_query)
 
-    def _make_call(self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None) -> ProviderCall:
+    def _make_provider_call(
+        self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None
+    ) -> ProviderCall:
         return ProviderCall(PROVIDER_NAME, name, make_reply, number, too_fast_reply=_make_error_reply(403))
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:

@@ -104,7 +104,7 @@ class InventedRegistry:
     def make_number_at(self, position: int) -> str:
         """Return the corporation number of the row at this position."""
         segment = self._segments[bisect_right(self._starts, position) - 1]
-        return _make_segment_number(segment, (position - segment.start) * segment.stride)
+        return _make_number_in_segment(segment, (position - segment.start) * segment.stride)
 
     def find_position(self, number: str) -> int | None:
         """Return the position of the row with this corporation number; None if there is none."""
@@ -246,7 +246,7 @@ def _make_numbers_of_rows(segment: _NumberSegment, first_row: int, end_row: int)
     ]
 
 
-def _make_segment_number(segment: _NumberSegment, middle_digits: int) -> str:
+def _make_number_in_segment(segment: _NumberSegment, middle_digits: int) -> str:
     """Return the number of the segment's row whose digits between prefecture and ending are `middle_digits`."""
     return _make_numbers_of_rows(segment, middle_digits // segment.stride, middle_digits // segment.stride + 1)[0]
 
@@ -267,7 +267,7 @@ def _draw_street_endings(seed: int) -> list[str]:
     results are cached.
     """
     random_source = random.Random(f"{seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
-    return [_draw_street(random_source) for _ in range(4_093)]
+    return [_draw_street_ending(random_source) for _ in range(4_093)]
 
 
 @lru_cache(maxsize=4)
@@ -300,7 +300,7 @@ def _draw_dates_of_row(random_source: random.Random, last_day: date) -> tuple[st
     )
 
 
-def _draw_street(random_source: random.Random) -> str:
+def _draw_street_ending(random_source: random.Random) -> str:
     """Return a random end of an address: block, lot and house in full-width digits, sometimes with a building."""
     block, lot, house = random_source.randrange(1, 9), random_source.randrange(1, 40), random_source.randrange(1, 30)
     text = random_source.choice(

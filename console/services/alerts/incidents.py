@@ -17,7 +17,7 @@ from console.domain.alerts.incidents import (
     IncidentState,
     IncidentStep,
     compute_incident_status,
-    measure_extent,
+    measure_incident_extent,
     split_into_incidents,
 )
 from console.domain.audit.actions import AuditAction
@@ -115,7 +115,7 @@ class IncidentService:
         return sum(
             compute_incident_status(
                 _list_steps_of_incident(alert_group, steps),
-                measure_extent(alert_group, records.get(cause, AffectedRecords())),
+                measure_incident_extent(alert_group, records.get(cause, AffectedRecords())),
                 now,
                 has_open_alert=True,
             ).state
@@ -339,7 +339,7 @@ class IncidentService:
         items: Mapping[int, AlertItem],
         affected: AffectedRecords,
     ) -> Incident:
-        extent = measure_extent(alert_group, affected)
+        extent = measure_incident_extent(alert_group, affected)
         steps_of_incident = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = compute_incident_status(

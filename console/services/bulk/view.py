@@ -12,7 +12,7 @@ from console.domain.bulk.records import (
     RowForecast,
     RowResult,
     get_row_outcome,
-    make_plan,
+    make_bulk_plan,
 )
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner
@@ -130,7 +130,7 @@ class BulkRunReader:
             if progress is not None:
                 progress(len(forecasts))
         providers = {forecast.provider for forecast in forecasts}
-        return make_plan(
+        return make_bulk_plan(
             run, forecasts, {name: self._actions.get_shortest_row_seconds(run.action, name) for name in providers}
         )
 

@@ -11,7 +11,13 @@ from itertools import islice
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage, mask_event, merge_streams
+from console.domain.evidence.timeline import (
+    EARLIEST_INSTANT,
+    TimelineEvent,
+    TimelinePage,
+    mask_event,
+    merge_event_streams,
+)
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
@@ -156,7 +162,7 @@ def walk_events(
         for subject in related_records.record_keys
         for source in list_history_sources(subject[0])
     ]
-    return (mask_event(event, hidden_texts) for _, event in merge_streams(streams))
+    return (mask_event(event, hidden_texts) for _, event in merge_event_streams(streams))
 
 
 def read_newest_events(
@@ -170,7 +176,9 @@ def read_newest_events(
         for subject in related_records.record_keys[:RECORDS_ON_SCREEN]
         for events in history.read_newest_events(conn, *subject, limit)
     ]
-    events = deque((mask_event(event, related_records.payer_names) for _, event in merge_streams(streams)), limit)
+    events = deque(
+        (mask_event(event, related_records.payer_names) for _, event in merge_event_streams(streams)), limit
+    )
     return TimelinePage(
         kind, str(id), tuple(events), hidden_texts=related_records.payer_names, names=related_records.number_by_key
     )

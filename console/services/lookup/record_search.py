@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from console.domain.corporation_number import list_numbers_with_one_typing_error
+from console.domain.corporation_number import list_numbers_one_typing_error_away
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -232,7 +232,7 @@ class Lookup:
 
     def _list_similar_numbers(self, number_error: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (
-            list_numbers_with_one_typing_error(number_error.normalized)
+            list_numbers_one_typing_error_away(number_error.normalized)
             if number_error.reason in ("CHECK_DIGIT", "LENGTH") and number_error.normalized
             else ()
         )

@@ -17,7 +17,7 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState
 from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
-from console.domain.recovery.decision_table import find_allowed_action, list_all_choices
+from console.domain.recovery.decision_table import list_all_choices, make_allowed_action
 from console.domain.recovery.records import (
     ChoiceFacts,
     DecisionChoice,
@@ -216,7 +216,7 @@ class DecisionChoiceReader:
         person; None if no person is named. Raises not_found if there is no such record.
         """
         facts = self.read_facts_in_transaction(conn, kind, record_id, person)
-        return tuple(find_allowed_action(facts, name) for name in names)
+        return tuple(make_allowed_action(facts, name) for name in names)
 
 
 def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment | None:

@@ -18,8 +18,8 @@ from console.domain.error_reasons import (
     NotAllowedReason,
     PossibleRepeatReason,
     RefundRule,
+    RefundWindowReason,
     UsageProblem,
-    WindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCapturedDetail, InvalidAmountDetail, PossibleRepeatDetail
@@ -67,16 +67,16 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     InProgressReason.OTHER_REFUND_OPEN: "refund_open",
     InProgressReason.OTHER_REFUND_CONTRADICTED: "refund_contradicted",
     ExceedsReason.MORE_THAN_REFUNDABLE: "refund_nothing_left",
-    WindowReason.NO_SECOND_REFUND: "refund_repeated",
-    WindowReason.REFUND_COUNT_REACHED: "refund_count",
-    WindowReason.REFUND_PERIOD_OVER: "refund_window_over",
+    RefundWindowReason.NO_SECOND_REFUND: "refund_repeated",
+    RefundWindowReason.REFUND_COUNT_REACHED: "refund_count",
+    RefundWindowReason.REFUND_PERIOD_OVER: "refund_window_over",
 }
 """For each rule that stays broken if the person requests a smaller amount: the last part of its wording key,
 `reason.…`.
 """
 _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
     **_REASON_KEY_OF_REQUEST_RULE,
-    WindowReason.NO_PARTIAL_REFUND: "refund_partial",
+    RefundWindowReason.NO_PARTIAL_REFUND: "refund_partial",
     LimitReason.LIMIT_PER_REFUND: "refund_over_limit",
     NotAllowedReason.MAKER_NOT_ACTIVE: "refund_maker_inactive",
 }

@@ -13,13 +13,13 @@ from console.domain.error_reasons import (
     LimitReason,
     NotAllowedReason,
     RefundRule,
-    WindowReason,
+    RefundWindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments import limits as limit_rules
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.limits import CheckerFacts
+from console.domain.payments.limits import SecondCheckerFacts
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import RefundState
@@ -46,7 +46,7 @@ _ERROR_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
     InProgressReason: ErrorCode.IN_PROGRESS,
     LimitReason: ErrorCode.OVER_LIMIT,
     NotAllowedReason: ErrorCode.NOT_ALLOWED,
-    WindowReason: ErrorCode.OUTSIDE_WINDOW,
+    RefundWindowReason: ErrorCode.OUTSIDE_WINDOW,
 }
 """The error code for each type of rule. The broken rule itself is the error's detail.reason."""
 
@@ -208,11 +208,11 @@ def check_refund_rules(
         *_check_other_refunds(facts, reader, is_before_request=is_before_request),
         *request_checks,
         RuleCheck(
-            WindowReason.NO_PARTIAL_REFUND,
+            RefundWindowReason.NO_PARTIAL_REFUND,
             capabilities.allows_partial_refunds or amount_minor == payment.captured_minor,
             {"minor": amount_minor},
         ),
-        RuleCheck(WindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
+        RuleCheck(RefundWindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
         RuleCheck(
             LimitReason.LIMIT_PER_REFUND,
             amount_minor <= refund_limits.per_refund,
@@ -268,12 +268,12 @@ def _check_request_rules(
             {"left": requestable_minor, "minor": amount_minor},
         ),
         RuleCheck(
-            WindowReason.NO_SECOND_REFUND,
+            RefundWindowReason.NO_SECOND_REFUND,
             capabilities.allows_repeated_refunds or not facts.accepted_refund_count,
             {"earlier": facts.accepted_refund_count},
         ),
         RuleCheck(
-            WindowReason.REFUND_COUNT_REACHED,
+            RefundWindowReason.REFUND_COUNT_REACHED,
             capabilities.max_refunds is None or facts.accepted_refund_count < capabilities.max_refunds,
             {"most": capabilities.max_refunds},
         ),
@@ -335,7 +335,7 @@ def find_second_checker_reasons(
     refunds within PAYER_HISTORY_PERIOD; `now` is the time by the database's clock.
     """
     payment, refund_limits = facts.payment, facts.limits
-    checker_facts = CheckerFacts(
+    checker_facts = SecondCheckerFacts(
         provider=payment.provider,
         amount_minor=amount_minor,
         today_minor=facts.today_minor,

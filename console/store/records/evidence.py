@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
-from console.domain.recovery.decision_reasons import PersonEvidence, parse_reason
+from console.domain.recovery.decision_reasons import PersonEvidence, parse_stated_reason
 from console.store.database.deferred_statements import execute_later
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
@@ -133,7 +133,7 @@ def add_proof(
     digest = hashlib.sha256(proof.content).hexdigest()
     if proof.reason is None:
         # A text such as "[not_listed] …" states no reason: the person was not asked for a code.
-        summary = f" {text[:200]}" if parse_reason(text[:200]) else text[:200]
+        summary = f" {text[:200]}" if parse_stated_reason(text[:200]) else text[:200]
     else:
         summary = proof.reason.format_summary()
     row = _make_row(subject, operation_id, PERSON_SOURCE, actor, digest, summary, text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timezone
 
 from console.domain.calendar_days import JST
-from console.domain.payments.consistency import find_money_part
+from console.domain.payments.consistency import find_money_part_of_refund
 from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
@@ -58,7 +58,9 @@ class MoneyTabs(RecordTabs):
         amount (a field of MoneyParts)."""
         self.show_tab("refunds")
         self.focus_content()
-        self._list_by_tab_name["refunds"].table.go_to_item(lambda refund: find_money_part(refund) == part_key)
+        self._list_by_tab_name["refunds"].table.go_to_item(
+            lambda refund: find_money_part_of_refund(refund) == part_key
+        )
 
     def show_view(
         self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]

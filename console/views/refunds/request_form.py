@@ -7,7 +7,7 @@ from itertools import pairwise
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
-from console.domain.error_reasons import ExceedsReason, LimitReason, WindowReason
+from console.domain.error_reasons import ExceedsReason, LimitReason, RefundWindowReason
 from console.domain.money import InvalidAmountText, Money, format_decimal, parse_typed_money
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
@@ -36,7 +36,7 @@ EXACT_LOOKALIKE_RULE = "exact_lookalike"
 hours.
 """
 _ALWAYS_SHOWN_REFUND_RULES = frozenset(
-    {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
+    {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, RefundWindowReason.REFUND_PERIOD_OVER}
 )
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
 _PLAN_REQUEST_DELAY_MS = 350

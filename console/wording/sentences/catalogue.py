@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
-from console.domain.recovery.decision_reasons import parse_reason
+from console.domain.recovery.decision_reasons import parse_stated_reason
 from console.resource_paths import resources_dir
 from console.wording.sentences import findings
 from console.wording.sentences.formats import (
@@ -296,7 +296,7 @@ def format_evidence_summary(summary: str, language: str) -> str:
 def format_stated_reason(summary: str, language: str) -> str:
     """Return the reason in the summary of a person's evidence as the word for its code and the person's words; "" if
     the summary has none."""
-    reason = parse_reason(summary)
+    reason = parse_stated_reason(summary)
     if reason is None:
         return ""
     word = translate(f"decision_reason.{reason.code}", language)

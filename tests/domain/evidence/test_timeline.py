@@ -15,7 +15,7 @@ from console.domain.evidence.timeline import (
     TimelinePage,
     get_event_kind,
     mask_text,
-    merge_streams,
+    merge_event_streams,
 )
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ def event(
 
 
 def rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
-    return [(one.source, one.row) for _, one in merge_streams((stream, EARLIEST_INSTANT) for stream in streams)]
+    return [(one.source, one.row) for _, one in merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams)]
 
 
 def test_sources_are_merged_by_time() -> None:
@@ -48,7 +48,8 @@ def test_at_one_moment_causes_come_before_effects() -> None:
         TimelineEventKind.BEGUN,
     ]
     told = [
-        one.event_kind for _, one in merge_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)
+        one.event_kind
+        for _, one in merge_event_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)
     ]
     assert told == steps[::-1]
 
@@ -78,11 +79,11 @@ def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]
 def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
     """A stream that goes on with the moment it had reached is placed as if it had never been interrupted."""
     streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
-    whole = list(merge_streams((stream, EARLIEST_INSTANT) for stream in streams))
+    whole = list(merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams))
     read = [one for _, one in whole[:cut]]
     rest = [[one for one in stream if one not in read] for stream in streams]
     reached = [max([EARLIEST_INSTANT, *(one.at for one in read if one in stream)]) for stream in streams]
-    assert list(merge_streams(zip(rest, reached, strict=True))) == whole[cut:]
+    assert list(merge_event_streams(zip(rest, reached, strict=True))) == whole[cut:]
 
 
 def test_it_is_read_no_further_than_it_is_told() -> None:
@@ -95,7 +96,7 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
             taken += 1
             yield event("a", taken, taken)
 
-    assert len(list(islice(merge_streams([(endless(), EARLIEST_INSTANT)]), 10))) == 10
+    assert len(list(islice(merge_event_streams([(endless(), EARLIEST_INSTANT)]), 10))) == 10
     assert taken <= 11
 
 

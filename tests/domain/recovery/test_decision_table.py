@@ -11,9 +11,9 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
 from console.domain.recovery.decision_table import (
     CHOICE_RULES_BY_KIND,
-    find_allowed_action,
     get_choice,
     list_all_choices,
+    make_allowed_action,
 )
 from console.domain.recovery.records import (
     ChoiceFacts,
@@ -295,8 +295,8 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
 def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
     """Its answer says that nobody can be asked; an auditor is told which role may ask."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL)
-    assert find_allowed_action(facts, "probe").allowed
-    assert find_allowed_action(replace(facts, person=None), "probe").allowed
+    assert make_allowed_action(facts, "probe").allowed
+    assert make_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))
-    refused = find_allowed_action(auditor, "probe")
+    refused = make_allowed_action(auditor, "probe")
     assert (refused.allowed, refused.reason) == (False, "reason.role")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.error_reasons import WindowReason
+from console.domain.error_reasons import RefundWindowReason
 from console.domain.payments.states import RefundState
 from console.services.refunds.rules import check_refund_rules, read_facts
 from tests.support.refund_desks import RefundDesk, refusal_of
@@ -43,7 +43,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
         seen = read_facts(desk.context, conn, payment, "op-a")
     assert seen.now == until + after
     found = check_refund_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_before_request=True)
-    assert {check.rule: check.holds for check in found}[WindowReason.REFUND_PERIOD_OVER] is holds
+    assert {check.rule: check.holds for check in found}[RefundWindowReason.REFUND_PERIOD_OVER] is holds
 
 
 def test_one_of_two_approvals_sends_nothing(desk: RefundDesk) -> None:
