@@ -49,8 +49,8 @@ def get_decimal_places(currency: str) -> int:
 
 
 def make_stored_money(minor: int, currency: str) -> Money | None:
-    """Return the amount of a database row as Money; None if Money refuses the amount or currency, which another
-    program may have stored."""
+    """Return the amount `minor` (minor units) of a database row as Money; None if Money refuses the amount or
+    currency, which another program may have stored."""
     try:
         return Money(minor, currency)
     except InvalidAmountText:

@@ -251,15 +251,15 @@ class ConsoleError(Exception):
 def make_outcome_error(
     code: ErrorCode, detail: _d.ProviderAnswerFacts, *, exit_status: int | None = None
 ) -> ConsoleError:
-    """Return the error for an unsuccessful call to a provider. The caller has derived `code` from the call's outcome.
-    `exit_status` None means the usual exit status of the code.
+    """Return the error for an unsuccessful call to a provider, with the facts `detail`. The caller has derived `code`
+    from the call's outcome. `exit_status` None means the usual exit status of the code.
     """
     return rebuild_error(code, detail, exit_status=exit_status)
 
 
 def rebuild_error(code: ErrorCode, detail: Mapping[str, object], *, exit_status: int | None = None) -> ConsoleError:
-    """Return an error with facts that were read from a database or copied from another error. mypy can't check the
-    types of such facts. `exit_status` None means the usual exit status of the code.
+    """Return an error with facts (`detail`) that were read from a database or copied from another error. mypy can't
+    check the types of such facts. `exit_status` None means the usual exit status of the code.
     """
     make_error: Callable[..., ConsoleError] = ConsoleError
     return make_error(code, detail, exit_status=exit_status)

@@ -100,8 +100,8 @@ def _list_no_words(operator_name: str, value: str) -> tuple[str, ...]:
 
 def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[str, str]]:
     """Yield pairs of an operator and a value: the operators that begin with `word`, each with the value ""; the
-    completions of a word such as `status:pen`; or `amount` for a word that is a number of 2 to 9 digits. Then those
-    whose words in the person's language have `word`.
+    completions of a word such as `status:pen`; or `amount` for a word that is a number of 2 to 9 digits. Then yield
+    the pairs whose words in the person's language have `word`; `list_words` returns these words.
     """
     name, colon, values = word.partition(":")
     if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number
@@ -122,7 +122,7 @@ def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[
 
 def _list_operators_with_word(word: str, list_words: WordLister) -> list[str]:
     """Return the operators whose words in the person's language begin with `word` or, for a word with other letters
-    than ASCII, contain it: `状態` is a part of the words for `status:`."""
+    than ASCII, contain it: `状態` is a part of the words for `status:`. `list_words` returns these words."""
     if len(word) < _MIN_NAME_CHARACTERS:
         return []
     return [
@@ -139,7 +139,8 @@ def _list_value_completions(
     operator: str, values: str, list_words: WordLister, *, is_by_code: bool = True
 ) -> Iterator[tuple[str, str]]:
     """Yield pairs of the operator and its typed values, of which the last one is completed: to the values whose words
-    in the person's language begin with it and, with `is_by_code`, to the values that begin with it themselves."""
+    in the person's language (from `list_words`) begin with it and, with `is_by_code`, to the values that begin with
+    it themselves."""
     earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
     if partial_value in offered_values:

@@ -295,7 +295,8 @@ def _add_days_without_operator(builder: _SearchBuilder) -> None:
 def _parse_days(value: str, today: date) -> DayRange | None:
     """Return the days that the value of a search operator (the text after `date:`) means: a day, `a..b`, or a
     comparison sign and a day, such as `>2026-01-31`; `~` before a day adds the day before it and the day after it,
-    because a day from another time zone or from memory may be wrong by one. None if the value is none of these.
+    because a day from another time zone or from memory may be wrong by one. None if the value is none of these. A day
+    without a year is the latest such day that isn't after `today`.
     """
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:

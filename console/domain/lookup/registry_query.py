@@ -138,7 +138,8 @@ def _divide_by_script(typed_text: str) -> list[str]:
 
 def _find_query_kind(whole_query: SearchWord, number: str | None, post_code: str, digit_count: int) -> QueryKind:
     """Return the kind of a query that has this corporation number (None: no number), this post code ("": no post
-    code) and this number of digits.
+    code) and this number of digits. Without these, the length of `whole_query` (the whole text as one word)
+    determines the kind.
     """
     if number is not None:
         return QueryKind.NUMBER

@@ -64,8 +64,8 @@ class BaseUrl:
 
 
 def require_allowed_base_url(url: str, setting_name: str = "provider_url") -> None:
-    """Raise ConsoleError `bad_profile` if the URL isn't allowed. The error has the facts `variable` (the name of the
-    setting) and `problem`, but not the URL.
+    """Raise ConsoleError `bad_profile` if the URL isn't allowed. `setting_name` is the name of the setting that has
+    the URL. The error has the facts `variable` (this name) and `problem`, but not the URL.
     """
     parse_base_url(url, setting_name)
 

@@ -90,8 +90,8 @@ def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
 
 
 def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
-    """Return the provider's side of a payment, from its last stored statement. Without a statement the side has no
-    differences.
+    """Return the provider's side of a payment, from its last stored statement. `provider_meaning` is the state that
+    the statement means, None if the provider has stated none. Without a statement the side has no differences.
     """
     answered_at = payment.told_at
     return ComparedSide(

@@ -147,7 +147,8 @@ def _compute_success_effect(
 def _compute_repeated_success_effect(
     payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
-    """Return the effect of a report of success about a payment that is already paid."""
+    """Return the effect of a report from `report_source` that a payment was paid which is paid already. `is_newer`:
+    the report is newer than the stored statement."""
     provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
     if provider_id is not None and stored_id is not None and provider_id != stored_id:
         return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=provider_id, is_newest=False)
@@ -233,7 +234,8 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, report_sour
 
 
 def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
-    """Return the effect of a report that contradicts the payment's state: a case for a person, and no change."""
+    """Return the effect of a report that contradicts the payment's state: a case for a person, and no change.
+    `is_newest`: the report is newer than the stored statement."""
     return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
 
 

@@ -101,9 +101,9 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
 
 
 def _find_order_states(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
-    """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
-    amounts cover its total; otherwise both are its present state. None without an order. `is_covered`: the order's
-    payments that were paid before already cover its total.
+    """Return the order's state before and after a decision by which its payment gets the state of `paid_payment`: a
+    pending order becomes paid if the paid amounts cover its total; otherwise both are its present state. None without
+    an order. `is_covered`: the order's payments that were paid before already cover its total.
     """
     if order is None:
         return None

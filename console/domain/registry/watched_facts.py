@@ -172,9 +172,10 @@ def _require_text(value: object) -> str:
 
 
 def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
-    """Return the changes as the text `observed` of an alert: parts with codes, dates and names. The part about the
-    closure comes first. `successor_name` is the name of the corporation into which the changed corporation was
-    merged. Names and addresses are cut if the text would be too long for its column."""
+    """Return the changes from the facts `before` to the facts `after` as the text `observed` of an alert: parts with
+    codes, dates and names. The part about the closure comes first. `successor_name` is the name of the corporation
+    into which the changed corporation was merged; "" if it wasn't merged or the name isn't known. Names and addresses
+    are cut if the text would be too long for its column."""
     texts = (_join_changes(before, after, successor_name, length) for length in _TRIED_NAME_LENGTHS)
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 
@@ -195,8 +196,9 @@ def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str
 
 
 def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
-    """Return the part of an alert's text that says that the corporation was closed, merged, reopened or deleted,
-    or that its successor changed; "" if none of these is in `changed_facts`."""
+    """Return the part of an alert's text that says that the corporation was closed, merged, reopened or deleted, or
+    that its successor changed; "" if none of these is in `changed_facts`. `after` are the present facts,
+    `successor_name` is the name of the successor."""
     if ChangedFact.DELETED in changed_facts:
         return "company deleted"
     if ChangedFact.REOPENED in changed_facts:

@@ -67,8 +67,9 @@ class TimeToTruthReport:
 def compute_time_to_truth(
     kind: str, unknowns: Iterable[UnknownOutcome], schedule: timedelta, now: datetime, *, is_complete: bool = True
 ) -> TimeToTruth:
-    """Return the figures about the unknown outcomes of one kind of record at the instant `now`. `schedule` is the
-    time from a call to its last automatic probe. `is_complete` is False if not all operations were read."""
+    """Return the figures about the unknown outcomes (`unknowns`) of one kind of record at the instant `now`.
+    `schedule` is the time from a call to its last automatic probe. `is_complete` is False if not all operations were
+    read."""
     cases = list(unknowns)
     times = sorted(case.settled_at - case.started_at for case in cases if case.settled_at is not None)
     ages = [now - case.started_at for case in cases if case.settled_at is None]

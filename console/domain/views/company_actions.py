@@ -35,6 +35,7 @@ def list_company_actions(
 ) -> tuple[CompanyAction, ...]:
     """Return the actions on a changed corporation: the acknowledgement, a renewal for each client whose live credit
     check can be renewed at the instant `now` (or one with the reason against it), and the look-up of the successor.
+    `live_checks` are the live credit checks of the corporation.
     """
     acknowledge_action = CompanyAction(
         ACKNOWLEDGE_ACTION, f"support-console alerts ack {change.alert_id} --note TEXT"
@@ -43,8 +44,8 @@ def list_company_actions(
 
 
 def _list_renewal_actions(live_checks: Sequence[CreditCheck], now: datetime) -> Iterator[CompanyAction]:
-    """Yield a renewal for each credit check that can be renewed; if there is none, one excluded renewal with the
-    reason."""
+    """Yield a renewal for each of the live credit checks that can be renewed; if none can be, yield one renewal that
+    is not possible, with the reason."""
     excluded_renewal = CompanyAction(RENEW_ACTION, reason="reason.no_live_check")
     is_possible = False
     for check in live_checks:

@@ -115,8 +115,9 @@ class AlarmBox(AlarmBoxReader):
 def make_alarmbox_adapter(
     config: AlarmBoxConfig, *, tokens: TokenStore, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale
 ) -> AlarmBox:
-    """Return the adapter of AlarmBox for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for
-    an invalid URL.
+    """Return the adapter of AlarmBox for this configuration. `tokens` stores its access and refresh token.
+    `rate_limiter` keeps the minimum time between two calls, `scale` divides the durations in tests. Nothing is sent.
+    Raises ConsoleError `bad_profile` for an invalid URL.
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale)
     sender = AlarmBoxRequestSender(config, tokens=tokens, rate_limiter=rate_limiter, transport=transport, clock=clock)

@@ -76,8 +76,8 @@ class WebhookAlertPublisher:
 
 
 def compute_signature(key: str, epoch_seconds: int, body: bytes) -> str:
-    """Return the value of the header `X-Alert-Signature` for a body; `epoch_seconds` is the time in seconds since
-    1970 (UTC).
+    """Return the value of the header `X-Alert-Signature` for a body that is signed with the secret `key`;
+    `epoch_seconds` is the time in seconds since 1970 (UTC).
     """
     mac = hmac.new(key.encode(), f"{epoch_seconds}.".encode() + body, "sha256").hexdigest()
     return f"t={epoch_seconds},v1={mac}"

@@ -95,9 +95,9 @@ def _read_payment_fields(plaintext: bytes) -> Fields:
 def _make_genuine_callback(
     plaintext: bytes, signed_parts: tuple[str, ...], evidence: str, sha256: str
 ) -> SignedCallback:
-    """Return the SignedCallback for a callback with a valid signature. The signed status code decides the outcome.
-    If the payment's report is needed and can't be read, the outcome is UNKNOWN and the callback still counts as
-    genuine.
+    """Return the SignedCallback for a callback with a valid signature. The signed status code decides the outcome. If
+    the payment's report is needed and can't be read, the outcome is UNKNOWN and the callback still counts as genuine.
+    `evidence` is the text that may be stored, `sha256` the hash of the body as received.
     """
     _, atom_id, order, _, code, *_ = signed_parts
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()

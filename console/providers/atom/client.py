@@ -192,8 +192,8 @@ class Atom(AtomReader):
 
 
 def make_atom_adapter(config: AtomConfig, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale) -> Atom:
-    """Return the adapter of Atom for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
-    invalid URL.
+    """Return the adapter of Atom for this configuration. `rate_limiter` keeps the minimum time between two calls,
+    `scale` divides the durations in tests. Nothing is sent. Raises ConsoleError `bad_profile` for an invalid URL.
     """
     sender = AtomRequestSender(config.urls, config.merchant, rate_limiter=rate_limiter, clock=clock, scale=scale)
     return Atom(sender, config.retry_limits)

@@ -120,8 +120,8 @@ def parse_rupees(value: object) -> Money | None:
 
 
 def require_rupees(pay_details: Fields) -> None:
-    """Raise UnusableAnswer `other_currency` if the message states another currency than INR. A message without a
-    currency is accepted.
+    """Raise UnusableAnswer `other_currency` if `pay_details`, the object `payDetails` of a message, states another
+    currency than INR. A message without a currency is accepted.
     """
     if pay_details.get("txnCurrency") not in (None, "", CURRENCY):
         raise UnusableAnswer("other_currency")

@@ -54,7 +54,7 @@ def read_attempts(instrument: object) -> list[Fields]:
 
 def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuestion) -> AttemptVerdict | None:
     """Return the outcome (class and reason) and the report of one attempt; None if the attempt belongs to another
-    payment or another merchant.
+    payment or to another merchant than `merch_id`, our merchant id at Atom.
 
     An unreadable attempt has the class UNKNOWN and no report; the other attempts of the answer still count.
     """
@@ -146,8 +146,8 @@ def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
 
 
 def read_attempt_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
-    """Return the report of a payment attempt whose status code is in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or
-    UnreadableJson for wrong contents."""
+    """Return the report of an attempt to pay the payment with our payment number `merchant_payment_id`. The attempt's
+    status code must be in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or UnreadableJson for wrong contents."""
     code, pay_details, payment_mode, merchant = (
         get_status_code(attempt),
         get_object_field(attempt, "payDetails"),
@@ -175,8 +175,9 @@ def read_attempt_report(attempt: Fields, merchant_payment_id: str) -> PaymentRep
 
 
 def read_sub_channel(payment_mode: Fields) -> str:
-    """Return the payment channel in Atom's field `subChannel`, which is a text or a list with the channel as its
-    first element; empty if it is missing. Raises UnreadableJson for any other value."""
+    """Return the payment channel in the field `subChannel` of Atom's object `payModeSpecificData` (`payment_mode`).
+    The field is a text or a list with the channel as its first element; empty if it is missing. Raises UnreadableJson
+    for any other value."""
     value = payment_mode.get("subChannel")
     channel = (value[0] if value else None) if isinstance(value, list) else value
     if not isinstance(channel, str | None) or len(channel or "") > 64:
@@ -185,8 +186,8 @@ def read_sub_channel(payment_mode: Fields) -> str:
 
 
 def read_bank_id(payment_mode: Fields) -> str:
-    """Return the bank's own id of the transaction; empty if it is missing. Raises UnreadableJson for a value that
-    can't be an id.
+    """Return the bank's own id of the transaction from Atom's object `payModeSpecificData` (`payment_mode`); empty if
+    it is missing. Raises UnreadableJson for a value that can't be an id.
     """
     number = get_object_field(payment_mode, "bankDetails").get("bankTxnId")
     if (number is not None and type(number) not in (str, int)) or len(str(number)) > 128:

@@ -136,8 +136,8 @@ def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> 
 
 
 def make_refund_status_text(merchant: AtomMerchant, provider_payment_id: str) -> str:
-    """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of a payment. Its password is in
-    Base64; the request isn't signed.
+    """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of the payment to which Atom has
+    given the id `provider_payment_id`. Its password is in Base64; the request isn't signed.
     """
     return _make_request_text(
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},

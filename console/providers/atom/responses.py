@@ -105,7 +105,9 @@ def _read_verdict_and_content(
 def _judge_answer(
     answer: HttpAnswer, call: AtomCall, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> OutcomeAndContent[T]:
-    """Return the verdict of an answer by its HTTP status or, with status 2xx, by its contents, and the content."""
+    """Return the verdict of an answer, and its content (None without a usable one). The HTTP status decides or, with
+    status 2xx, `read_content`, which reads the decrypted body. `plaintext` is this body, None if it couldn't be
+    decrypted."""
     if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
@@ -168,7 +170,8 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
 
 def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
     """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt
-    the outcome is NOT_FOUND. If all attempts belong to other payments, the answer is unusable.
+    the outcome is NOT_FOUND. If all attempts belong to other payments, or to other merchants than `merch_id`, the
+    answer is unusable.
     """
 
     def read_payment_report(message: Fields) -> OutcomeAndContent[PaymentReport]:
@@ -217,8 +220,9 @@ def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundRep
 
 
 def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: RefundInstruction) -> CodeOutcome:
-    """Return ACCEPTED_VERDICT for Atom's entry about our refund, or the class UNKNOWN if the answer has another
-    payment or amount than `instruction`, or no amount."""
+    """Return ACCEPTED_VERDICT for Atom's entry about our refund (`own_entry`), or the class UNKNOWN if the answer has
+    another payment or amount than `instruction`, or no amount. `pay_details` has the fields of the whole answer.
+    Raises UnusableAnswer for another currency."""
     require_rupees(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, instruction.provider_payment_id):
         return make_unknown_verdict("other_payment")
@@ -288,9 +292,10 @@ def make_refund_list_reader(
 
 
 def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAndContent[list[Fields]]:
-    """Return the refunds in a REFUNDSTATUS answer. Return the meaning of its status code, and no refunds, if Atom
-    has not answered the question. Raises UnusableAnswer for an answer about another payment, and for one that has no
-    data by its code but contains a refund."""
+    """Return the refunds in a REFUNDSTATUS answer about the payment to which Atom has given the id
+    `provider_payment_id`. Return the meaning of its status code, and no refunds, if Atom has not answered the
+    question. Raises UnusableAnswer for an answer about another payment, and for one that has no data by its code but
+    contains a refund."""
     fields = _require_only_payment(message)
     code = get_status_code(fields)
     if code != SUCCESS_CODE:

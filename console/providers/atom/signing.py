@@ -25,13 +25,14 @@ class AmountFormat(StrEnum):
 
 
 def compute_signature(hash_key: str, *parts: str) -> str:
-    """Return Atom's signature of a message: HMAC-SHA512 over the concatenated parts, as lower-case hex."""
+    """Return Atom's signature of a message: HMAC-SHA512 with the key `hash_key` over the concatenated parts, as
+    lower-case hex."""
     return hmac.digest(hash_key.encode(), "".join(parts).encode(), "sha512").hex()
 
 
 def are_signatures_equal(computed_signature: str, received: object) -> bool:
-    """True if both signatures are equal, without regard to upper and lower case. The comparison takes constant
-    time.
+    """True if the received signature equals the computed one, without regard to upper and lower case; False for a
+    received value that is no text. The comparison takes constant time.
     """
     received_signature = received if isinstance(received, str) else ""
     return hmac.compare_digest(computed_signature.encode(), received_signature.lower().encode("utf-8", "replace"))

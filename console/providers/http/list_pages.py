@@ -57,8 +57,9 @@ def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
 
 
 def may_lack_rows_by_headers(headers: Mapping[str, str], row_count: int) -> bool:
-    """True if the headers of the answer (names in lower case) say that the list may be only a part of the rows.
-    Only headers of paging are read, because other headers, such as those of a rate limit, use the same words."""
+    """True if the headers of the answer (names in lower case) say that the list of `row_count` rows may be only a
+    part of the provider's rows. Only headers of paging are read, because other headers, such as those of a rate
+    limit, use the same words."""
     relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
     return (
         ("link" in headers and not (relations and relations <= _RELATIONS_WITHOUT_PAGES))
@@ -73,8 +74,8 @@ def _is_page_header(name: str) -> bool:
 
 
 def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str], row_count: int) -> bool:
-    """True if the value of the field `name` shows that there are no other rows than those of the list. `outer_words`
-    are the words of paging in the name of the object that contains the field.
+    """True if the value of the field `name` shows that there are no other rows than the `row_count` rows of the list.
+    `outer_words` are the words of paging in the name of the object that contains the field.
     """
     if value is None or value in ("", [], {}):
         return True

@@ -205,8 +205,8 @@ def _send_without_event(
 
 
 def make_unsent_outcome(reason: str, *, has_effect: bool) -> Outcome[T]:
-    """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if the request `has_effect`, because
-    certainly nothing happened at the provider; UNKNOWN for a read.
+    """Return the outcome, with this reason, of a request that wasn't sent: FAILED_DEFINITE if the request
+    `has_effect`, because certainly nothing happened at the provider; UNKNOWN for a read.
     """
     return Outcome(OutcomeClass.FAILED_DEFINITE if has_effect else OutcomeClass.UNKNOWN, reason, SendingCertainty.NO)
 

@@ -148,7 +148,8 @@ class HttpTransport:
         return self._proxy is not None or self._base_url.allows_address(address)
 
     def _make_timeouts(self, read_seconds: float) -> tuple[float, float]:
-        """Return the connect timeout and the read timeout of a request in seconds, divided by the time scale."""
+        """Return the connect timeout and the read timeout (`read_seconds`) of a request in seconds, divided by the
+        time scale."""
         return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)
 
 

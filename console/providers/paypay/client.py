@@ -295,8 +295,8 @@ class PayPay(PayPayReader):
 
 
 def make_paypay_adapter(config: PayPayConfig, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale) -> PayPay:
-    """Return the adapter of PayPay for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
-    invalid URL.
+    """Return the adapter of PayPay for this configuration. `rate_limiter` keeps the minimum time between two calls,
+    `scale` divides the durations in tests. Nothing is sent. Raises ConsoleError `bad_profile` for an invalid URL.
     """
     transport = HttpTransport(
         config.base_url, clock=clock, scale=scale, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS

@@ -110,7 +110,7 @@ class DailyFileReader:
 
     def _read_line(self, key: str, line: bytes) -> HistoryRow | RefusedRow:
         """Return the accepted row of a line, or a refused row with the code of the reason: the line is invalid, or
-        the same row came before."""
+        the same row came before. `key` identifies the row in the file."""
         cells: Mapping[str, str] = {}
         try:
             cells = self._split_cells(line)
@@ -136,8 +136,8 @@ class DailyFileReader:
         return {name: cell.strip() for name, cell in zip(self._header, cells, strict=True) if name in _READ_COLUMNS}
 
     def _parse_row(self, key: str, cells: Mapping[str, str]) -> HistoryRow:
-        """Return the history row that the cells of a line state. Raises _RefusedLine with the code of the first wrong
-        cell."""
+        """Return the history row that the cells of a line state; `key` identifies the row in the file. Raises
+        _RefusedLine with the code of the first wrong cell."""
         _require_condition(not any(cell.startswith(_FORMULA_PREFIXES) for cell in cells.values()), "formula")
         payment_id, merchant_payment_id = cells[_PAYMENT_COLUMN], cells[_MERCHANT_PAYMENT_COLUMN] or None
         _require_condition(

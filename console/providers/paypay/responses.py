@@ -109,8 +109,9 @@ def _read_content_and_verdict(
 
 
 def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeOutcome:
-    """Return the verdict of an answer that isn't a success, by HTTP status and result code. If the answer refuses a
-    call with an effect, or says "not found" to a question, but contains the object of the call, it is UNKNOWN."""
+    """Return the verdict of an answer that isn't a success, by HTTP status and result code. `envelope` is the JSON
+    object of the whole answer. If the answer refuses a call with an effect, or says "not found" to a question, but
+    contains the object of the call, it is UNKNOWN."""
     verdict = find_code_verdict(call, status, code)
     contents = {name: value for name, value in envelope.items() if name != "resultInfo"}
     is_denial = (

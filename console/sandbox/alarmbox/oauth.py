@@ -73,7 +73,8 @@ class TokenIssuer:
                 self._store_pair(TokenPair(client_id, scope, None, refresh_token, self._clock.now()))
 
     def issue_code(self, client_id: str, redirect_uri: str, scope: str) -> str:
-        """Return a new authorization code, which is valid once within ten minutes.
+        """Return a new authorization code for the OAuth client, redirect URI and scope (OAuth's text of the granted
+        rights). The code is valid once within ten minutes.
 
         Raises `RequestRefused`, 401, for an unknown OAuth client.
         """

@@ -14,7 +14,8 @@ def make_report_pdf(
     corporation_number: str, check_id: int, revision: int, purchase_time_text: str, result: str
 ) -> bytes:
     """Return the report of the credit check with the id `check_id` as a two-page PDF in ASCII: the corporation
-    number, the time of the purchase and the result. Another revision has another text and so another hash.
+    number, the time of the purchase (`purchase_time_text`) and the result. Another revision has another text and so
+    another hash.
     """
     cover = [
         "CREDIT CHECK (invented sample)",

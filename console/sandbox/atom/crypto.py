@@ -60,7 +60,7 @@ def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
 
 
 def compute_signature_of_parts(key: str, parts: Iterable[str]) -> str:
-    """Return the HMAC-SHA512 over the concatenated parts, as lower-case hex."""
+    """Return the HMAC-SHA512 with the text `key` over the concatenated parts, as lower-case hex."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.hmac import HMAC
 

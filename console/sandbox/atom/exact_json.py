@@ -30,7 +30,8 @@ def make_marked_rupee_number(amount_minor: int) -> str:
 
 
 def encode_exact_json(data: object) -> str:
-    """Return the data as JSON text; texts made by `make_marked_rupee_number` become numbers."""
+    """Return the data as JSON text. Texts that begin with JSON_NUMBER_MARK, such as those of
+    `make_marked_rupee_number`, become numbers."""
     return MARKED_NUMBER_PATTERN.sub(r"\1", json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 

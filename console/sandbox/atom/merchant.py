@@ -77,8 +77,8 @@ class AtomMerchant:
         return self.make_encrypted_reply({"payInstrument": {"responseDetails": make_response_details(code)}}, status)
 
     def make_token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
-        """Return an encrypted answer that has a status code and no other contents, in the format of AUTH, where the
-        names of fields begin with `txn`.
+        """Return an encrypted answer that has a status code with its description, and no other contents, in the
+        format of AUTH, where the names of fields begin with `txn`. `status` is the HTTP status.
         """
         details = {
             "txnStatusCode": code,

@@ -145,8 +145,8 @@ def make_callback_data(payment: Payment) -> JsonObject:
 
 
 def compute_callback_signature(key: str, data: JsonObject) -> str:
-    """Return the signature of a callback. It covers the merchant id, Atom's and the merchant's payment id, the total,
-    the status code, the channel and the bank's id.
+    """Return the signature of a callback, made with the hash key `key`. It covers the merchant id, Atom's and the
+    merchant's payment id, the total, the status code, the channel and the bank's id.
     """
     contents = data["payInstrument"]
     pay_fields, pay_mode = contents["payDetails"], contents["payModeSpecificData"]

@@ -59,7 +59,8 @@ class CallInProgress:
 
     def stream_reply(self, reply: HttpReply, content_length: int, chunks: Iterable[bytes]) -> None:
         """Write an answer piece by piece, so that the answer is never completely in memory; stop if the caller
-        disconnects. `content_length` is the stated Content-Length in bytes.
+        disconnects. `reply` has the status and the headers, `chunks` are the pieces of the body. `content_length` is
+        the stated Content-Length in bytes.
         """
         if self.caller_connection.write(reply.make_head_bytes(content_length)):
             for piece in chunks:

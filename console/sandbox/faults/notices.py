@@ -40,8 +40,8 @@ def _get_notice_and_sender(
 def _register_changed_notice_fault(
     name: str, answer_description: str, change_notice: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Register a fault that changes the contents of a notice. If the provider signs its notices, the signature fits
-    the changed contents. `answer_description` describes the notice that the receiver gets.
+    """Register a fault for which `change_notice` changes the contents of a notice. If the provider signs its notices,
+    the signature fits the changed contents. `answer_description` describes the notice that the receiver gets.
     """
 
     def send_changed_notice(call_in_progress: CallInProgress) -> None:

@@ -41,7 +41,7 @@ def _register_changed_answer_fault(
     calls: tuple[str, ...] = CALLS_THAT_REPEAT_IDS,
 ) -> None:
     """Register a fault that changes the fields with these names in the correct answer. `answer_description` describes
-    the answer that the caller gets.
+    the answer that the caller gets; `calls` are the names of the calls to which the fault can be applied.
     """
 
     def send_changed_answer(call_in_progress: CallInProgress) -> None:

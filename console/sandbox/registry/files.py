@@ -33,9 +33,10 @@ def write_whole_file(
     first_rows: Iterable[RegistryRow] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Write a whole file of the registry, for the nation or for one prefecture (its code of two digits), and return
-    its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. The file has the rows `first_rows`, then
-    `rows` invented corporations. Memory doesn't grow with `rows`. If `should_stop` returns True, the file ends there.
+    """Write a whole file of the registry into `folder`, for the nation or for one prefecture (its code of two
+    digits), and return its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. The file has the rows
+    `first_rows`, then `rows` invented corporations, which are the same for the same `seed`. Memory doesn't grow with
+    `rows`. If `should_stop` returns True, the file ends there.
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
     place_in_name = next(

@@ -55,7 +55,8 @@ WEB_API_FIELD_NAMES = tuple(
 def make_company_row(
     number: str, name: str, *, furigana: str = "", assignment_day: date = date(2015, 10, 5)
 ) -> RegistryRow:
-    """Return the row of an open company in Tokyo with this number and name, for a test or for the demo."""
+    """Return the row of an open company in Tokyo with this number and name, for a test or for the demo. `furigana` is
+    the reading of the name in katakana; "" for none. `assignment_day` is the day on which the number was assigned."""
     day = assignment_day.isoformat()
     kind = "305" if "合同会社" in name else "302" if "有限会社" in name else "301"
     return RegistryRow(

@@ -60,8 +60,8 @@ def make_closed_row(row: RegistryRow, cause: str, closing_day: str) -> RegistryR
 
 
 def _compute_day_before(day: date, random_number: int, assignment_day_text: str) -> str:
-    """Return a day (YYYY-MM-DD) up to 3,000 days before `day`, selected by `random_number`, but not before the day of
-    assignment."""
+    """Return a day (YYYY-MM-DD) up to 3,000 days before `day`, selected by `random_number`, but not before the day on
+    which the number was assigned (`assignment_day_text`)."""
     return max((day - timedelta(days=random_number * 7 % 3_000)).isoformat(), assignment_day_text)
 
 
@@ -71,7 +71,8 @@ def _make_closing_alteration(cause: str) -> "_RowAlteration":
 
 
 def _give_name_image(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row with an image of its name, and with a similar name in characters or without any."""
+    """Return the row with an image of its name, and with a similar name in characters or without any; `random_number`
+    selects which."""
     return row._replace(name_image_id=f"{10_000_000 + random_number}", name=row.name if random_number % 2 else "")
 
 
@@ -83,7 +84,8 @@ def _give_address_image(row: RegistryRow, random_number: int, _day: date) -> Reg
 
 
 def _add_english_name(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row with a name and address in English too. Some names have quotation marks."""
+    """Return the row with a name and address in English too. For some values of `random_number` the name has
+    quotation marks."""
     first_word, second_word = (
         FIRST_WORDS_OF_NAMES[random_number % len(FIRST_WORDS_OF_NAMES)],
         SECOND_WORDS_OF_NAMES[random_number * 7 % len(SECOND_WORDS_OF_NAMES)],
@@ -109,8 +111,8 @@ def _hide_from_search(row: RegistryRow, _random_number: int, _day: date) -> Regi
 
 
 def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row of a corporation abroad, without an address in Japan or with one in addition to the foreign
-    address.
+    """Return the row of a corporation abroad. For an even `random_number` it has no address in Japan, for an odd one
+    it has one in addition to the foreign address.
     """
     name, kana, english, address = FOREIGN_CORPORATION_NAMES[random_number % len(FOREIGN_CORPORATION_NAMES)]
     foreign_row = row._replace(
@@ -141,7 +143,8 @@ def _make_public_body(row: RegistryRow, random_number: int, _day: date) -> Regis
 
 
 def _give_one_word_name(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row with a name of one word; a few names have 150 characters, the publisher's maximum."""
+    """Return the row with a name of one word, which `random_number` selects; a few names have 150 characters, the
+    publisher's maximum."""
     first_word = FIRST_WORDS_OF_NAMES[random_number % len(FIRST_WORDS_OF_NAMES)]
     if random_number % 50 == 0:
         words = "".join(FIRST_WORDS_OF_NAMES[(random_number + n) % len(FIRST_WORDS_OF_NAMES)].text for n in range(90))

@@ -263,8 +263,8 @@ sum.
 @lru_cache(maxsize=4)
 def _draw_street_endings(seed: int) -> list[str]:
     """Return the ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
-    a building. Drawing them takes longer than writing a file of a few hundred rows, so the last four different
-    results are cached.
+    a building. The same `seed` gives the same ends. Drawing them takes longer than writing a file of a few hundred
+    rows, so the last four different results are cached.
     """
     random_source = random.Random(f"{seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
     return [_draw_street_ending(random_source) for _ in range(4_093)]
