@@ -62,7 +62,8 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 
 
 def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
-    """Return the explanation of a credit check, without badges, by the first circumstance that needs attention."""
+    """Return the explanation of a credit check, without badges, by the first of these that applies: it was renewed,
+    it duplicates another one, its outcome is unknown, its purchase is pending, it was not bought, it was bought."""
     facts = _make_explanation_facts(record, now)
     if record.is_superseded and relations.lost_renewal == record.id:
         step = NextStep("next.find_lost_renewal", facts, f"support-console show credit-check {record.id}")

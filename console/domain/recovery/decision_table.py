@@ -95,7 +95,7 @@ def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
     return UnknownReason.NO_LIST_CALL if isinstance(facts.record, CreditCheck) else UnknownReason.NO_READ_CALL
 
 
-def _find_not_set_up_reason(facts: ChoiceFacts) -> str | None:
+def _find_provider_not_set_up_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a choice because this desk has no settings for the provider, or None."""
     return "provider_not_set_up" if facts.question_possibility is QuestionPossibility.NOT_SET_UP else None
 
@@ -294,7 +294,7 @@ def _make_payment_decision_rule(target: PaymentState) -> ChoiceRule:
 def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
     rules = (
         _find_undecidable_refund_reason,
-        _find_not_set_up_reason,
+        _find_provider_not_set_up_reason,
         _find_call_running_or_leased_reason,
         _make_already_proposed_rule(target.value),
     )
@@ -331,7 +331,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         ChoiceRule(
             "refetch",
             "refetch",
-            (_find_not_refetchable_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
+            (_find_not_refetchable_reason, _find_provider_not_set_up_reason, _find_call_running_or_leased_reason),
             _list_evidence_of_provider_read,
         ),
         ChoiceRule(
@@ -339,7 +339,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "resolve",
             (
                 _find_undecidable_check_reason,
-                _find_not_set_up_reason,
+                _find_provider_not_set_up_reason,
                 _find_call_running_or_leased_reason,
                 _make_already_proposed_rule("success"),
             ),
@@ -362,7 +362,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             lambda facts: choice_effects.compute_check_effect(facts, CheckState.ERROR),
             "error",
         ),
-        ChoiceRule("buy", "purchase", (_find_bought_or_claimed_reason, _find_not_set_up_reason)),
+        ChoiceRule("buy", "purchase", (_find_bought_or_claimed_reason, _find_provider_not_set_up_reason)),
         _TAKE_CHOICE_RULE,
         _NOTE_CHOICE_RULE,
     ),

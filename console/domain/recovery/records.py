@@ -132,8 +132,8 @@ class ChoiceFacts:
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
     """Effect of a choice, as pairs (value before the choice, value after it). `order` has the states of a payment's
-    order and `money` the parts of the payment's money; each is None if the effect doesn't state it, as `order` for
-    a refund."""
+    order and `money` the parts of the payment's money; each is None if the effect doesn't state it: the effect on a
+    refund, for example, states no `order`."""
 
     state: tuple[str, str]
     certainty: tuple[str, str]

@@ -13,7 +13,7 @@ from console.providers.atom.envelopes import (
     get_object_field,
     get_status_code,
     make_storable_text,
-    parse_decrypted,
+    parse_decrypted_message,
     parse_id,
     parse_rupees,
 )
@@ -85,7 +85,7 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
 
 def _read_payment_fields(plaintext: bytes) -> Fields:
     """Return the JSON object about the payment in a decrypted callback."""
-    instruments = parse_decrypted(plaintext).get("payInstrument")
+    instruments = parse_decrypted_message(plaintext).get("payInstrument")
     instrument = instruments[0] if isinstance(instruments, list) and len(instruments) == 1 else instruments
     if not isinstance(instrument, dict):
         raise UnreadableJson("no instrument")

@@ -35,7 +35,7 @@ def extract_ciphertext(body: bytes) -> str:
         return ""
 
 
-def parse_decrypted(plaintext: bytes) -> Fields:
+def parse_decrypted_message(plaintext: bytes) -> Fields:
     """Return the JSON object in a decrypted message of Atom; numbers with a fraction become Decimal. Raises
     UnreadableJson if the message isn't a JSON object or the database can't store one of its texts."""
     fields = parse_json_object(plaintext, _parse_decimal)
@@ -52,9 +52,9 @@ def _parse_decimal(text: str) -> Decimal:
 
 def make_storable_text(plaintext: bytes) -> str:
     """Return a decrypted message of Atom as text that may be stored: its JSON, cut to a maximum length, in which
-    `***` replaces payer data and secrets; for a message that `parse_decrypted` can't read, only its size."""
+    `***` replaces payer data and secrets; for a message that `parse_decrypted_message` can't read, only its size."""
     try:
-        return encode_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE_CHARACTERS]
+        return encode_json(_mask_value(parse_decrypted_message(plaintext)))[:_LONGEST_EVIDENCE_CHARACTERS]
     except (UnreadableJson, RecursionError):
         return f"{len(plaintext)} bytes, no JSON"
 

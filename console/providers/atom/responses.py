@@ -28,7 +28,7 @@ from console.providers.atom.envelopes import (
     get_status_code,
     is_valid_id,
     make_storable_text,
-    parse_decrypted,
+    parse_decrypted_message,
     parse_id,
     parse_rupees,
     require_rupees,
@@ -115,7 +115,7 @@ def _judge_answer(
     if plaintext is None:
         return make_unknown_verdict("not_opened"), None
     try:
-        return read_content(parse_decrypted(plaintext))
+        return read_content(parse_decrypted_message(plaintext))
     except UnusableAnswer as error:
         return make_unknown_verdict(error.reason), None
     except UnreadableJson:
@@ -129,7 +129,7 @@ def _contains_effect(call: AtomCall, plaintext: bytes | None) -> bool:
     if plaintext is None or call not in (AtomCall.AUTH, AtomCall.REFUND):
         return False
     try:
-        fields = list(iterate_nested_fields(parse_decrypted(plaintext)))
+        fields = list(iterate_nested_fields(parse_decrypted_message(plaintext)))
     except UnreadableJson:
         return False
     if call is AtomCall.AUTH:

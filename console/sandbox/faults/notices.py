@@ -29,8 +29,8 @@ def _require_notice_call(call_in_progress: CallInProgress) -> NoticeCall:
 def _get_notice_and_sender(
     call_in_progress: CallInProgress,
 ) -> tuple[SimulatedNotice, Callable[[SimulatedNotice], HttpReply]]:
-    """Return the notice of the call in progress, and the function that sends a notice. Raises TypeError if the call
-    has none."""
+    """Return the notice of the call in progress, and the function that sends a notice. Raises TypeError for a call
+    that sends no notice."""
     call = _require_notice_call(call_in_progress)
     if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")

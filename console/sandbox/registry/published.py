@@ -29,8 +29,8 @@ class _WholeAndDifferences:
 
 
 class PublishedRegistry:
-    """The publications of one sandbox. At its start these are FIRST_WHOLE_FILE_ROW_COUNT invented corporations and no
-    difference."""
+    """The corporation registry that one sandbox has published: a whole registry, and the differences after it. At the
+    start of the sandbox these are FIRST_WHOLE_FILE_ROW_COUNT invented corporations and no difference."""
 
     def __init__(self) -> None:
         self._lock = Lock()
