@@ -27,13 +27,13 @@ class PersonalEventKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PersonalEvent:
     """One event that concerns a person. `key` is unique; the same event has the same key each time the events are
-    read.
+    read. No name of a payer and no text that a person has written is part of an event, because the person's desktop
+    shows the event.
 
     - `act`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
     - `number`: the number that people use for the record, such as our number of the payment; None if it has none or
-      it was not read. No name of a payer and no text that a person has written is part of an event, because the
-      person's desktop shows the event.
+      it was not read.
     """
 
     kind: PersonalEventKind

@@ -62,13 +62,13 @@ def release_held_interrupts() -> None:
 
 def raise_at_sigterm() -> None:
     """Let SIGTERM raise KeyboardInterrupt like Ctrl+C from now on, unless the process ignores SIGTERM. The default
-    action would end the process without the answer of its command."""
+    action would end the process before its command has written its result."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def ignore_later_signals() -> None:
-    """Ignore signals from now on: the process ends with the exit status of its answer."""
+    """Ignore signals from now on: the process ends with the exit status of its command's result."""
     if hasattr(signal, "pthread_sigmask"):  # not on Windows; Python reports a signal that comes meanwhile
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
     for number in _HANDLED_SIGNALS:
@@ -140,7 +140,7 @@ def defer_signals() -> Iterator[None]:
 def handle_signals(*, defers_first_signal: bool, is_last_command: bool = False) -> Iterator[None]:
     """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C. With `is_last_command` (the
     process ends after the command) signals are ignored after the block, so that the exit status stays that of the
-    answer.
+    command's result.
 
     With `defers_first_signal` (for commands that write or send) the first signal raises nothing; the command checks
     `is_interrupt_pending`, ends soon and reports its result. Without `defers_first_signal`, and for a second signal
@@ -180,7 +180,7 @@ def defer_signals_while_printing() -> Iterator[None]:
 
 
 def stop_raising_at_signals() -> None:
-    """Inside `handle_signals`, let no later signal raise anything: the answer of the command is written, and the
+    """Inside `handle_signals`, let no later signal raise anything: the command has written its result, and the
     process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
     their effect. Outside of `handle_signals`, do nothing."""
     _signal_state.is_answered = _is_handler_installed()

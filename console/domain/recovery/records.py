@@ -151,7 +151,7 @@ class DecisionChoice:
     - `needs_second_person`: True if the choice needs a second person.
     - `possible_evidence`: the kinds of evidence that the choice accepts.
     - `effect`: the effect of the completed choice; None if only the provider's answer determines it.
-    - `warning`: a wording code that the person must confirm first.
+    - `warning`: the wording code of a sentence that the person must confirm first; None if there is none.
     """
 
     name: str

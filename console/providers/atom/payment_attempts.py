@@ -71,8 +71,8 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
 
 def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> AttemptVerdict:
     """Return the outcome and the report of an attempt that belongs to the payment of `question`. Another amount than
-    that of the question makes the class UNKNOWN. Raises UnusableAnswer for an attempt about which Atom has no data by
-    its code, but to which Atom or the bank has given an id."""
+    that of the question makes the class UNKNOWN. Raises UnusableAnswer for an attempt that contradicts itself: its
+    code says that Atom has no data about it, but it has an id of Atom or of the bank."""
     code = get_status_code(attempt)
     if code not in PAYMENT_CODE_MEANINGS:
         verdict = find_code_verdict(AtomCall.PAYMENT, code)

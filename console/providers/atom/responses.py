@@ -294,8 +294,8 @@ def make_refund_list_reader(
 def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAndContent[list[Fields]]:
     """Return the refunds in a REFUNDSTATUS answer about the payment to which Atom has given the id
     `provider_payment_id`. Return the meaning of its status code, and no refunds, if Atom has not answered the
-    question. Raises UnusableAnswer for an answer about another payment, and for one that has no data by its code but
-    contains a refund."""
+    question. Raises UnusableAnswer for an answer about another payment, and for one whose code says that there is no
+    data although it contains a refund."""
     fields = _require_only_payment(message)
     code = get_status_code(fields)
     if code != SUCCESS_CODE:
