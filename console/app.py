@@ -293,9 +293,9 @@ class Console:
         merchants of those providers for which the database has none yet. A worker calls this at its start, before it
         runs a task or takes a request.
         """
-        from console.services.process.merchants import list_bound_providers, require_own_merchant
+        from console.services.process.merchants import list_providers_with_merchant, require_own_merchant
 
-        for provider in list_bound_providers():
+        for provider in list_providers_with_merchant():
             if not self.settings.list_missing_secret_names(provider):
                 require_own_merchant(self._context, provider)
 

@@ -48,7 +48,7 @@ def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) ->
     subjects = {f"payment {difference.payment_id}" for difference in report.differences}
     # The run has ended: if the payment numbers can't be read, its answer has the keys of the rows.
     with suppress(ConsoleError):
-        return ReportWithPaymentNumbers(report, console.lookup.find_numbers(subjects))
+        return ReportWithPaymentNumbers(report, console.lookup.find_record_numbers(subjects))
     return ReportWithPaymentNumbers(report, {})
 
 

@@ -107,9 +107,11 @@ def make_export_table(
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     name = request.subject
     if name == _CHANGED_COMPANIES_QUEUE:
-        return _ExportList(lists.make_changed_company_columns(context), lambda: _read_company_pages(services))
+        return _ExportList(lists.make_changed_company_columns(context), lambda: _read_changed_company_pages(services))
     if name == NOTICE_QUEUE:
-        return _ExportList(lists.make_unmatched_notice_columns(context), lambda: _read_notice_pages(services))
+        return _ExportList(
+            lists.make_unmatched_notice_columns(context), lambda: _read_unmatched_notice_pages(services)
+        )
     if name not in QUEUE_NAMES:
         allowed_names = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed_names})
@@ -131,7 +133,7 @@ def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> R
             return
 
 
-def _read_company_pages(services: ExportReadServices) -> RowPages:
+def _read_changed_company_pages(services: ExportReadServices) -> RowPages:
     after: str | None = None
     while True:
         page = services.alerts.read_company_queue(_ROWS_PER_EXPORT_PAGE, after)
@@ -141,7 +143,7 @@ def _read_company_pages(services: ExportReadServices) -> RowPages:
             return
 
 
-def _read_notice_pages(services: ExportReadServices) -> RowPages:
+def _read_unmatched_notice_pages(services: ExportReadServices) -> RowPages:
     after: str | None = None
     while True:
         page = services.notices.read_page(_ROWS_PER_EXPORT_PAGE, after, with_candidates=False)

@@ -168,7 +168,7 @@ class PaymentService:
                 raise
             return self._details_reader.read_order(id).record
 
-    def resolve_order(self, id: int) -> NoReturn:
+    def refuse_to_resolve_order(self, id: int) -> NoReturn:
         """Refuse to decide an order: always raises nothing_to_resolve, because only the order's payments can be
         decided; or not_found if no order has this id, not_allowed if the acting person has no right to decide
         outcomes."""

@@ -31,7 +31,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     Raises bad_profile if a needed setting is missing; the error names its variable.
     """
     if not context.asks_worker:
-        return _make_acting_alarmbox(context)[0]
+        return _make_alarmbox_and_token_store(context)[0]
     # The worker has the credentials; this desk reads the capabilities alone.
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
     from console.services.credit_checks.provider_tokens import ProviderCallRefuser
@@ -51,11 +51,11 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
     """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens that
     result. Sends nothing. Raises bad_profile if a needed setting is missing; the error names its variable."""
-    adapter, tokens = _make_acting_alarmbox(context)
+    adapter, tokens = _make_alarmbox_and_token_store(context)
     return adapter.oauth_calls, tokens
 
 
-def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, AuthorisedTokenStore]":
+def _make_alarmbox_and_token_store(context: "ServiceContext") -> "tuple[AlarmBox, AuthorisedTokenStore]":
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
     from console.providers.alarmbox.oauth import OUT_OF_BAND_REDIRECT_URI
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, DatabaseTokenStore

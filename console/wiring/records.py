@@ -395,7 +395,7 @@ class RecoveryService:
                     _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version, reason
                 )
             case "order":
-                self._services.payments.resolve_order(_parse_record_id(kind, id))
+                self._services.payments.refuse_to_resolve_order(_parse_record_id(kind, id))
         number = _parse_provider_credit_check_id(provider_id)
         return self._services.purchase_resolver.resolve(
             _parse_credit_check_id(kind, id), target_state, evidence, number, expected_version, reason

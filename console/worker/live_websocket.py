@@ -358,7 +358,7 @@ class LiveFeedEndpoint:
 
     def _write_refusal(self, reason: str, origin: str | None, skipped_count: int) -> None:
         with self._console.acting_as("worker"):
-            self._console.live_feed.record_refusal(reason, origin, skipped_count)
+            self._console.live_feed.audit_refused_listener(reason, origin, skipped_count)
 
     async def _receive_token(self, websocket: WebSocket) -> str | None:
         """Return the token in the listener's first message, which is `{"token": "…"}` or the token alone. Return

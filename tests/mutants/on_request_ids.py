@@ -80,8 +80,8 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "if answer is not None and _is_final_answer(answer):", "if answer is None:",
         f"{_FAULTS}::test_storing_the_answer_fails"),
     _mutant("who approved hears of the sending by others", _RECORDS,
-        "            if operation is None:\n                return CallAnswer(refund) if _is_checker(context, refund)"
-        " else None\n",
+        "            if operation is None:\n"
+        "                return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None\n",
         "", f"{_FAULTS}::test_an_approval_is_told_whatever_becomes_of_its_refund"),
     _mutant("any class is made of a kept answer", "console/services/guarded/answer_serialization.py",
         '    if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():\n',

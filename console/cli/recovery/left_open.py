@@ -30,7 +30,7 @@ class _LeftOpenList(NamedTuple):
 
 def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> _LeftOpenList:
     items = console.left_open.list_items(console.person_state.read_drafts())
-    return _LeftOpenList(items, console.lookup.find_numbers({f"{item.kind} {item.id}" for item in items}))
+    return _LeftOpenList(items, console.lookup.find_record_numbers({f"{item.kind} {item.id}" for item in items}))
 
 
 def _build_left_open_json(left_open: _LeftOpenList, translate: Translate) -> JsonObject:

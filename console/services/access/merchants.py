@@ -14,7 +14,7 @@ from console.services.process.context import WORKER, ServiceContext
 from console.services.process.merchants import (
     PROVIDER_KIND,
     StoredMerchant,
-    list_bound_providers,
+    list_providers_with_merchant,
     make_stored_merchant,
 )
 from console.store.access.open_provider_work import count_open_records
@@ -64,8 +64,8 @@ class MerchantService:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.MERCHANT_CHANGE, provider[:40], kind=PROVIDER_KIND):
             if not context.database.is_server and context.operator is not None:
-                context.require_role("schema")
-            if provider not in list_bound_providers():
+                context.require_right_despite_read_only("schema")
+            if provider not in list_providers_with_merchant():
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PROVIDER_KIND, "id": provider[:40]})
             if not 0 < len(reason) <= LONGEST_REASON_CHARACTERS:
                 raise ConsoleError(

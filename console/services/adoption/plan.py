@@ -112,12 +112,12 @@ class _RowCounter:
         self.rows += 1
         self.by_status[state] += 1
         self.success_without_id += state == CheckState.SUCCESS and provider_id is None
-        number = parse_stored_number(stored_number)
+        number = parse_stored_corporation_number(stored_number)
         if number is None:
             self.unreadable += 1
             if len(self.unreadable_rows) < MAX_LISTED_EXAMPLES:
                 self.unreadable_rows.append(
-                    UnreadableCorporationNumber(record_id, format_stored_number(stored_number)[:64])
+                    UnreadableCorporationNumber(record_id, format_stored_corporation_number(stored_number)[:64])
                 )
             return
         self.normalised += number != str(stored_number)
@@ -149,10 +149,10 @@ class _RowCounter:
         )
 
 
-def parse_stored_number(stored_number: object) -> str | None:
+def parse_stored_corporation_number(stored_number: object) -> str | None:
     """Return the 13 digits of a stored corporation number in any notation; None if the value doesn't have 13
     digits. A wrong check digit is accepted, because the unique index over claims does not check it."""
-    text = format_stored_number(stored_number)
+    text = format_stored_corporation_number(stored_number)
     if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
@@ -161,7 +161,7 @@ def parse_stored_number(stored_number: object) -> str | None:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 
 
-def format_stored_number(stored_number: object) -> str:
+def format_stored_corporation_number(stored_number: object) -> str:
     """Return a corporation number, as another application has stored it, as text; empty for NULL."""
     return "" if stored_number is None else str(stored_number)
 

@@ -13,7 +13,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import LockedProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.services.adoption.plan import format_stored_number, parse_stored_number
+from console.services.adoption.plan import format_stored_corporation_number, parse_stored_corporation_number
 from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
 from console.store.alerts import cases
@@ -111,7 +111,7 @@ class AdoptionRun:
         if self._lock is not None:
             migrate.renew_constraints(self._database, self._lock.require_held)
         self._reach_failpoint("before_adopt_end")
-        self._write_and_count(self._finish_adoption)
+        self._change_rows_and_add_counts(self._finish_adoption)
         return self._make_result()
 
     def _run_remaining_steps(self) -> bool:
@@ -144,7 +144,7 @@ class AdoptionRun:
                     before_claim_index=self._mark_duplicates_before_index_creation,
                 )
             except DatabaseFailure as error:
-                _raise_known_error(error)
+                _raise_as_console_error(error)
                 raise
             self._steps.append(step.name)
             self._reach_failpoint("after_adopt_index" if step.name.startswith("index") else "after_adopt_columns")
@@ -174,19 +174,19 @@ class AdoptionRun:
 
     def _process_id_range(self, from_id: int, last_id: int) -> None:
         for after_id, up_to_id in self._split_id_range(from_id, last_id, ROW_IDS_PER_RANGE * 10):
-            self._normalise_numbers(after_id, up_to_id)
+            self._normalise_corporation_numbers(after_id, up_to_id)
         self._reach_failpoint("after_adopt_numbers")
         self._mark_all_duplicates()
         self._reach_failpoint("after_adopt_duplicates")
         for after_id, up_to_id in self._split_id_range(from_id, last_id, ROW_IDS_PER_RANGE):
-            self._write_and_count(partial(self._adopt_remaining_rows, after_id, up_to_id))
+            self._change_rows_and_add_counts(partial(self._adopt_remaining_rows, after_id, up_to_id))
             self._reach_failpoint("after_adopt_rows")
 
     def _split_id_range(self, after_id: int, last_id: int, ids_per_range: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
             return list(adopt_rows.list_id_ranges(conn, after_id, last_id, ids_per_range))
 
-    def _write_and_count(self, change_rows: Callable[[Transaction], ChangeCounts]) -> None:
+    def _change_rows_and_add_counts(self, change_rows: Callable[[Transaction], ChangeCounts]) -> None:
         """Run `change_rows` in a short transaction. After the COMMIT, add the counts that `change_rows` returned to
         the totals of the run."""
         if self._lock is not None:
@@ -205,20 +205,22 @@ class AdoptionRun:
             raise adopt_table.DuplicateLiveRows from None
         return Counter(taken_in=count)
 
-    def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
+    def _normalise_corporation_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
             rows = adopt_rows.list_unnormalised_rows(conn, after_id, up_to_id)
         for chunk in _split_into_chunks(rows, ROWS_PER_TRANSACTION):
-            self._write_and_count(partial(self._normalise_numbers_of_rows, chunk))
+            self._change_rows_and_add_counts(partial(self._normalise_corporation_numbers_of_rows, chunk))
 
-    def _normalise_numbers_of_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
-        return sum((self._normalise_number(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
+    def _normalise_corporation_numbers_of_rows(
+        self, rows: tuple[tuple[int, object], ...], tx: Transaction
+    ) -> ChangeCounts:
+        return sum((self._normalise_corporation_number(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
-    def _normalise_number(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
-        number = parse_stored_number(stored_number)
+    def _normalise_corporation_number(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
+        number = parse_stored_corporation_number(stored_number)
         if number is None:
-            return self._mark_unreadable(tx, record_id, stored_number)
-        if number == format_stored_number(stored_number):
+            return self._mark_row_unreadable(tx, record_id, stored_number)
+        if number == format_stored_corporation_number(stored_number):
             return _NO_CHANGE_COUNTS
         try:
             if not adopt_rows.write_normalised_number(tx.conn, record_id, stored_number, number, self._read_clock()):
@@ -229,7 +231,7 @@ class AdoptionRun:
         self._write_audit_entry_of_row(tx, record_id, stored_number, None)
         return Counter(respelled=1)
 
-    def _mark_unreadable(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
+    def _mark_row_unreadable(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
         """Mark the row as one whose corporation number can't be read, and open a case about it. Return the counts; no
         changes if the row was marked before."""
         if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
@@ -237,7 +239,7 @@ class AdoptionRun:
         facts = (
             credit_checks.CREDIT_CHECK_KIND,
             record_id,
-            format_stored_number(stored_number),
+            format_stored_corporation_number(stored_number),
             "13 digits",
             self._read_clock(),
         )
@@ -249,7 +251,7 @@ class AdoptionRun:
         with self._database.read() as conn:
             duplicate_rows = adopt_rows.find_duplicates(conn)
         for chunk in _split_into_chunks(tuple(duplicate_rows), ROWS_PER_TRANSACTION):
-            self._write_and_count(partial(self._mark_duplicates, chunk))
+            self._change_rows_and_add_counts(partial(self._mark_duplicates, chunk))
 
     def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
         """Mark these rows as duplicates of live rows, open a case about each, and return the counts. Each row is (id,
@@ -275,14 +277,14 @@ class AdoptionRun:
         """
         after_id, last_id = 0, self._read_highest_id()
         while rows := self._list_unadopted_rows(after_id, last_id):
-            self._write_and_count(partial(self._compare_rows_with_live, rows))
+            self._change_rows_and_add_counts(partial(self._compare_rows_with_live_rows, rows))
             after_id = rows[-1][0]
 
     def _list_unadopted_rows(self, after_id: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
         with self._database.read() as conn:
             return adopt_rows.list_unadopted_rows(conn, after_id, up_to_id, ROWS_PER_TRANSACTION)
 
-    def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
+    def _compare_rows_with_live_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
         """Compare each of these rows (id, stored corporation number) with the live row that has the same claim
         (`_compare_with_live_row`). Return the counts of the changes."""
         return sum((self._compare_with_live_row(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
@@ -292,7 +294,10 @@ class AdoptionRun:
         `_make_claim_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
         bought always keeps it. `stored_number` is the corporation number as it is stored, in any notation. Return the
         counts of the changes."""
-        counts, number = self._normalise_number(tx, record_id, stored_number), parse_stored_number(stored_number)
+        counts, number = (
+            self._normalise_corporation_number(tx, record_id, stored_number),
+            parse_stored_corporation_number(stored_number),
+        )
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or counts["duplicates"]:
             return counts
@@ -358,7 +363,7 @@ class AdoptionRun:
         reason: str | None,
         further_facts: dict[str, object] | None = None,
     ) -> None:
-        facts = {"written": format_stored_number(stored_number)[:64], **(further_facts or {})}
+        facts = {"written": format_stored_corporation_number(stored_number)[:64], **(further_facts or {})}
         self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 
     def _read_clock(self) -> datetime:
@@ -427,7 +432,7 @@ def _refuse_foreign_index(error: UniqueViolation) -> None:
         ) from error
 
 
-def _raise_known_error(error: DatabaseFailure) -> None:
+def _raise_as_console_error(error: DatabaseFailure) -> None:
     """Raise the ConsoleError that corresponds to this error of the database. Return normally if no ConsoleError
     corresponds to it."""
     code = error_codes.find_error_code(error)

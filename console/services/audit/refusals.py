@@ -60,7 +60,7 @@ def audit_refusals(
             raise
 
 
-def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
+def make_lease_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
     """Return the facts about the holder of a lease for the detail of the error in_progress: the holder (person, desk,
     host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None and the
     end is left out.

@@ -37,11 +37,11 @@ class AuditRootWriter:
         if age is None or abs(age) < context.scale.scale_seconds(AUDIT_ROOT_INTERVAL_SECONDS):
             return 0
         head_count = 0
-        while written_heads := context.write(lambda tx: self._write_next_heads(tx, newest_id)):
+        while written_heads := context.write(lambda tx: self._write_next_chain_heads(tx, newest_id)):
             head_count += written_heads
         return head_count
 
-    def _write_next_heads(self, tx: Transaction, newest_id: int) -> int:
+    def _write_next_chain_heads(self, tx: Transaction, newest_id: int) -> int:
         """Write audit roots with the heads of the chains that have entries after the last root, up to the entry with
         the id `newest_id`, in the caller's transaction. Return the number of heads; 0 if a root covers all these
         entries already."""

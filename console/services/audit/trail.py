@@ -82,7 +82,7 @@ class AuditService:
             raise ConsoleError(
                 ErrorCode.AUDIT_BROKEN, {"rows": result.row_count, "first_bad": first_bad[0], "why": first_bad[1]}
             )
-        return VerifiedTrail(result.row_count, *map(_make_position, (result.first_row, result.last_row)))
+        return VerifiedTrail(result.row_count, *map(_make_entry_position, (result.first_row, result.last_row)))
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
         """Write the audit entries that the acting person may read to the new CSV file `path`; return their number.
@@ -122,6 +122,6 @@ def _make_csv_cells(entry: AuditEntry) -> tuple[str, ...]:
     return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)
 
 
-def _make_position(row: tuple[int, str] | None) -> AuditEntryPosition | None:
+def _make_entry_position(row: tuple[int, str] | None) -> AuditEntryPosition | None:
     """Return the position of a row, given as its id and its stored time; None for None."""
     return None if row is None else AuditEntryPosition(row[0], datetime.fromisoformat(row[1]).replace(tzinfo=UTC))

@@ -40,7 +40,7 @@ from console.store.spool.spool import Spool
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail, SchemaMismatchDetail
 
-_KEPT_FILE_SUFFIX = ".before-restore-"
+_REPLACED_FILE_SUFFIX = ".before-restore-"
 """Beginning of the suffix of a database file that a restore has replaced; its time follows."""
 _KIND_OF_SQLITE_BACKUP, _KIND_OF_SERVER_BACKUP = "sqlite", "server"
 
@@ -62,8 +62,9 @@ class RestoreResult:
     """The result of a restore. `earlier_database_file`: path of the database file that the restore replaced, under
     its new name; None if there was none; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the
     backup has none); `documents`: number of documents that were restored; `schema_before`: version of the backup's
-    schema if the restore upgraded it; `lost_operations`: facts of the operations that are in this desk's spool and
-    not in the restored database (see `database_rollback`).
+    schema if it differs from this program's version, so that an upgrade is necessary; otherwise None;
+    `lost_operations`: facts of the operations that are in this desk's spool and not in the restored database (see
+    `database_rollback`).
     """
 
     backup: VerifiedBackup
@@ -139,14 +140,14 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _KIND_OF_SERVER_BACKUP or archive.DUMP_FILE not in manifest.files:
         raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
-    _require_restorable(folder, manifest)
+    _require_restorable_backup(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
         _require_same_database(database, spool, manifest)
     return VerifiedBackup(folder, manifest, _compare_store_key(settings, manifest))
 
 
-def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
+def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:
     """Raise bad_backup if the spool or a document of the backup can't be restored."""
     if archive.SPOOL_FILE in manifest.files:
         sqlite_copy.require_usable_spool(folder / archive.SPOOL_FILE)
@@ -178,13 +179,13 @@ def restore(
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
-    kept_suffix = f"{_KEPT_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
+    replaced_file_suffix = f"{_REPLACED_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         if database.is_server != (manifest.kind == _KIND_OF_SERVER_BACKUP):
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
-            spool_outcome = _restore_spool(folder, manifest, spool_file, kept_suffix)
+            spool_outcome = _restore_spool(folder, manifest, spool_file, replaced_file_suffix)
             # before the database: after a server's database is loaded, a second restore is refused
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept_path = None
@@ -194,7 +195,7 @@ def restore(
             else:
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
                 begin_last_steps()
-                kept_name = database.file.resolve().name + kept_suffix
+                kept_name = database.file.resolve().name + replaced_file_suffix
                 kept_path = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
@@ -212,7 +213,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     in `lost_operations`; it is empty if no operation is missing.
     """
     # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
-    for kept_file in _list_kept_files(context):
+    for kept_file in _list_replaced_database_files(context):
         _store_lost_purchases(context, kept_file)
     if context.database.is_server:
         database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
@@ -229,7 +230,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     )
 
 
-def _list_kept_files(context: ServiceContext) -> list[Path]:
+def _list_replaced_database_files(context: ServiceContext) -> list[Path]:
     """Return the files of this database that restores have replaced, the oldest first; none for a server."""
     database_file = context.database.file
     if database_file is None:
@@ -237,7 +238,7 @@ def _list_kept_files(context: ServiceContext) -> list[Path]:
     database_file = database_file.resolve()
     return sorted(
         file
-        for file in database_file.parent.glob(f"{escape(database_file.name + _KEPT_FILE_SUFFIX)}*")
+        for file in database_file.parent.glob(f"{escape(database_file.name + _REPLACED_FILE_SUFFIX)}*")
         if not file.name.endswith(SQLITE_SIDE_FILE_SUFFIXES)
         and sqlite_copy.find_database_id(file) == context.database_id
     )
@@ -381,17 +382,17 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
         server_dump.drop_restore_mark(conn)
 
 
-def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, kept_suffix: str) -> str:
+def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, replaced_file_suffix: str) -> str:
     """Restore the spool of the backup to `spool_file` if this desk has no spool. Return the outcome as in
     `RestoreResult.spool`: `kept`, `restored` or `none`. Side files that a deleted spool has left get a name with
-    `kept_suffix`."""
+    `replaced_file_suffix`."""
     if spool_file.exists():
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
         return "none"
     # again, because earlier versions of the program didn't do it when they made the backup
     prepare = spools.mark_prepared_as_calling
-    kept_name = spool_file.name + kept_suffix
+    kept_name = spool_file.name + replaced_file_suffix
     sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, kept_name, prepare)
     return "restored"
 
@@ -440,6 +441,8 @@ def _require_same_database(database: Database, spool: Spool, manifest: BackupMan
 
 
 def _find_present_database_id(database: Database) -> str | None:
+    """Return the id of the database that is at this desk's database address now; None if no database with an id is
+    there."""
     if database.file is not None:
         return sqlite_copy.find_database_id(database.file)
     try:
@@ -451,6 +454,8 @@ def _find_present_database_id(database: Database) -> str | None:
 
 
 def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
+    """Compare this desk's store key with the fingerprint in the backup, and return the result as in
+    `VerifiedBackup.store_key`. Raises bad_profile if this desk has another store key."""
     if manifest.store_key is None:
         return "unused"
     try:
@@ -471,14 +476,14 @@ def _restore_documents(documents: Documents, folder: Path, manifest: BackupManif
     number."""
     present_paths = set(documents.list_paths())
     missing_paths = [
-        path for path in manifest.documents if path not in present_paths or not _is_readable(documents, path)
+        path for path in manifest.documents if path not in present_paths or not _is_document_readable(documents, path)
     ]
     for path in missing_paths:
         documents.put_back(path, (folder / archive.DOCUMENTS_FOLDER_NAME / path).read_bytes())
     return len(missing_paths)
 
 
-def _is_readable(documents: Documents, path: str) -> bool:
+def _is_document_readable(documents: Documents, path: str) -> bool:
     """Return True if the stored document can be read and is undamaged."""
     try:
         documents.read(path)

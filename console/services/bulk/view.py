@@ -43,7 +43,7 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             return require_run(conn, run_id)
 
-    def read_item(self, run_id: int) -> BulkRunItem:
+    def read_run_with_holder(self, run_id: int) -> BulkRunItem:
         """Return the bulk run of this id with the present holder of its lease. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

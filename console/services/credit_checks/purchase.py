@@ -154,7 +154,7 @@ class CreditCheckPurchaseService:
         try:
             return parse_number(text, allows_dummies=self._context.settings.allows_test_numbers).value
         except InvalidCorporationNumber as invalid:
-            invalid.detail["candidates"] = list(self._lookup.find_similar_numbers(text))
+            invalid.detail["candidates"] = list(self._lookup.find_similar_corporation_numbers(text))
             raise
 
     def _validate_purchase_request(self, request: PurchaseRequest) -> PurchaseRequest:

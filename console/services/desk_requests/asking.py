@@ -33,8 +33,8 @@ from console.domain.process import interrupts
 from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
 from console.services.desk_requests.own_requests import (
     LISTED_REQUEST_AGE_SECONDS,
-    find_status_and_version,
-    read_answer,
+    find_exit_status_and_version,
+    parse_stored_answer,
     withdraw,
 )
 from console.services.desk_requests.waiting import get_current_wait
@@ -245,7 +245,7 @@ class RemoteRequestIdService(RequestIdService):
         repeated the answer to an earlier call with the same request id, call `mark_request_as_repeated`. Raises
         the error of `_make_unreadable_answer_error` if a worker of another version has written the answer."""
         try:
-            answer, is_repetition = read_answer(text)
+            answer, is_repetition = parse_stored_answer(text)
         except ValueError:
             raise self._make_unreadable_answer_error(request, text) from None
         if is_repetition:
@@ -261,7 +261,7 @@ class RemoteRequestIdService(RequestIdService):
         """Return the error about an answer that this program can't read, because a worker of another version has
         written it: outcome_unknown if the worker doesn't know the outcome; otherwise possible_repeat (reason
         `answer_unreadable`), with the request's record if it had one before, and with both versions."""
-        exit_status, worker_version = find_status_and_version(text)
+        exit_status, worker_version = find_exit_status_and_version(text)
         if exit_status == EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]:
             return _make_unanswered_error()
         detail: PossibleRepeatDetail = {

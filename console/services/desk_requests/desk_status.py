@@ -50,8 +50,9 @@ class DeskStatusService:
         with the position for the next call. If `after_mark` is None (the first call), return no records. Executes one
         short SQL statement if nothing has changed.
 
-        If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is
-        present, and the newest setting of a read-only switch.
+        If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is present,
+        and the id of the newest stored setting of a read-only switch, by which a window notices that a switch has
+        changed.
         """
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:

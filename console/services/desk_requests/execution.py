@@ -29,7 +29,7 @@ from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
 from console.services.desk_requests.locked_requests import LockedRequests
-from console.services.desk_requests.own_requests import read_answer
+from console.services.desk_requests.own_requests import parse_stored_answer
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
@@ -376,7 +376,7 @@ class RequestExecutor:
             try:
                 with self._context.database.read() as conn:
                     content = requests.read_file(conn, taken_request)
-                file = None if content is None else _write_file(stack, content)
+                file = None if content is None else _write_temporary_file(stack, content)
                 arguments = read_arguments(
                     taken_request.arguments_json, self._form_by_command[taken_request.action].argument_types, file
                 )
@@ -399,7 +399,7 @@ def _make_malformed_request_error() -> ConsoleError:
     )
 
 
-def _write_file(stack: ExitStack, content: bytes) -> Path:
+def _write_temporary_file(stack: ExitStack, content: bytes) -> Path:
     """Write the content to a temporary file, which exists until the end of `stack`, and return its path."""
     path = Path(stack.enter_context(TemporaryDirectory())) / "evidence"
     path.write_bytes(content)
@@ -418,7 +418,7 @@ def _make_answer_without_values(text: str) -> str:
     an error, the short answer has the error's code without its detail. If `text` contains a success, the short answer
     is the error possible_repeat, which says that the answer wasn't stored.
     """
-    answer, is_repetition = read_answer(text)
+    answer, is_repetition = parse_stored_answer(text)
     if answer.error is None:
         replacement = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
     else:

@@ -30,7 +30,7 @@ def withdraw(context: ServiceContext, desk_request_id: str) -> bool:
     return True
 
 
-def read_answer(text: str) -> tuple[CallAnswer, bool]:
+def parse_stored_answer(text: str) -> tuple[CallAnswer, bool]:
     """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer
     to an earlier call with the same request id. Raises ValueError if `text` is no stored answer."""
     content = json.loads(text)
@@ -40,10 +40,10 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
         raise ValueError("not an answer of a desk request") from malformed
 
 
-def find_status_and_version(text: str) -> tuple[int | None, str | None]:
-    """Read two values from an answer that `read_answer` refuses, and return them: the exit status of the answer's
-    error, and the version of the worker's program; None for a value that the answer lacks. The version is a short
-    text without control characters.
+def find_exit_status_and_version(text: str) -> tuple[int | None, str | None]:
+    """Read two values from an answer that `parse_stored_answer` refuses, and return them: the exit status of the
+    answer's error, and the version of the worker's program; None for a value that the answer lacks. The version is a
+    short text without control characters.
     """
     try:
         content = json.loads(text)
@@ -85,7 +85,7 @@ class OwnDeskRequestService:
 
 def _make_own_request(stored_request: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
     try:
-        answer = CallAnswer() if stored_request.result is None else read_answer(stored_request.result)[0]
+        answer = CallAnswer() if stored_request.result is None else parse_stored_answer(stored_request.result)[0]
     except ValueError:  # a worker of another version wrote it
         answer = CallAnswer()
     is_unanswered = is_from_this_desk and stored_request.state is OwnRequestState.ENDED

@@ -27,7 +27,7 @@ from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, 
 from console.services.audit import refusals
 from console.services.evidence import pack_text
 from console.services.evidence.pack_archive import PackWriter, encode_json, encode_json_list
-from console.services.evidence.pack_audit_rows import VerifiableAuditEntries
+from console.services.evidence.pack_audit_rows import VerifiableAuditEntryWriter
 from console.services.evidence.pack_text import TimelineTextWriter
 from console.services.evidence.timeline import (
     RelatedRecords,
@@ -227,7 +227,7 @@ class _PackDraft:
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
             with closing(PackWriter(file, self.last_event_at)) as pack:
-                audit_entries = VerifiableAuditEntries(
+                audit_entries = VerifiableAuditEntryWriter(
                     self._context, self._conn, self._related_records.record_keys, self._only_person
                 )
                 self._add_answers(pack)
@@ -245,7 +245,7 @@ class _PackDraft:
                 pack.close_with_manifest(self._make_manifest_fields(audit_entries))
         return len(pack.file_digests), tuple(str(part["name"]) for part in self._omitted_files)
 
-    def _make_manifest_fields(self, audit_entries: VerifiableAuditEntries) -> dict[str, object]:
+    def _make_manifest_fields(self, audit_entries: VerifiableAuditEntryWriter) -> dict[str, object]:
         return {
             "kind": self._timeline.kind,
             "id": self._timeline.id,
@@ -317,7 +317,7 @@ class _PackDraft:
         These texts contain no secrets, because the program removes secrets before it stores an answer.
         """
         for name, content in self._iterate_answer_parts():
-            if self._fits_into_pack(pack, name, len(content)):
+            if self._accept_or_omit_file(pack, name, len(content)):
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
@@ -351,7 +351,7 @@ class _PackDraft:
                 self._add_to_omitted_files(f"documents/unnamed-{unnamed_count}.pdf", document.bytes, "bad_hash", None)
                 continue
             name = f"documents/{document.sha256}.pdf"
-            if not self._fits_into_pack(pack, name, document.bytes, document.sha256):
+            if not self._accept_or_omit_file(pack, name, document.bytes, document.sha256):
                 continue
             try:
                 pack.add_file(name, [self._context.documents.read(document.path)])
@@ -364,7 +364,7 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
-    def _fits_into_pack(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
+    def _accept_or_omit_file(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
         """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name`, with
         its SHA-256 if it is known, to the files that were left out, and return False.
         """

@@ -43,10 +43,10 @@ class PackWriter:
 
     def __init__(self, file: BinaryIO, file_date: datetime, format_name: str = PACK_FORMAT_NAME) -> None:
         self._zip, self._format_name = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), format_name
-        self.set_date(file_date)
+        self.set_file_date(file_date)
         self.file_digests: list[FileDigest] = []
 
-    def set_date(self, file_date: datetime) -> None:
+    def set_file_date(self, file_date: datetime) -> None:
         """Set the date of the files that are added to the ZIP from now on. A date that a ZIP file can't store
         becomes 1 January 1980."""
         utc_date = file_date.astimezone(UTC)

@@ -11,7 +11,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.spool.spool import ChainHead
 
 
-class VerifiableAuditEntries:
+class VerifiableAuditEntryWriter:
     """Writes the audit entries of an evidence pack as lines of JSON. Each line is an object with one of these
     keys:
 

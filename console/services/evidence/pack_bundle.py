@@ -129,7 +129,7 @@ class EvidenceBundleWriter:
         return bundled_packs
 
     def _add_index(self, bundle: PackWriter, bundled_packs: Sequence[_BundledPack]) -> None:
-        bundle.set_date(_find_last_event_time(bundled_packs))
+        bundle.set_file_date(_find_last_event_time(bundled_packs))
         for language in ("en", "ja"):
             lines = (_make_index_line(bundled_pack, language) for bundled_pack in bundled_packs)
             bundle.add_file(f"index.{language}.txt", lines)
@@ -150,7 +150,7 @@ class EvidenceBundleWriter:
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
             if bundle.size + size > self._max_bytes:
                 return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
-            bundle.set_date(content.until)
+            bundle.set_file_date(content.until)
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
     def _publish_bundle(self, draft: UnfinishedFile, bundled_packs: Sequence[_BundledPack]) -> WrittenBundle:

@@ -130,7 +130,7 @@ class TimelineService:
         self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, related_records.record.id)
         page_events = events[:page_size]
         if len(events) > page_size:
-            read_position = _advance_position(page_events, read_position)
+            read_position = _advance_read_position(page_events, read_position)
         next_cursor = _format_cursor(read_position) if len(events) > page_size else None
         return TimelinePage(
             kind,
@@ -309,7 +309,7 @@ def _parse_record_id(kind: str, id: int | str) -> int:
 # Cursor
 
 
-def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
+def _advance_read_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
     """Return the read position after one page of a timeline: for each stream of events, the time and id of its last
     event on the page. `events` are the events of the page, and `position` is the read position before the page."""
     new_position = dict(position)

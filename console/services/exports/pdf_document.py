@@ -197,7 +197,7 @@ class _DocumentLayout:
 
     # -- text
 
-    def _split_by_font(self, text: str) -> Iterator[tuple["_Font", str]]:
+    def _split_text_by_font(self, text: str) -> Iterator[tuple["_Font", str]]:
         """Yield the parts of a text, each with the font that has its characters: one of the two fonts which the
         program contains."""
         for is_in_second, run in groupby(text, lambda character: character in _CHARACTERS_OF_SECOND_FONT):
@@ -212,7 +212,7 @@ class _DocumentLayout:
 
     def _measure_text(self, text: str, font_size: float) -> float:
         return (
-            sum(font.measure_width(character) for font, run in self._split_by_font(text) for character in run)
+            sum(font.measure_width(character) for font, run in self._split_text_by_font(text) for character in run)
             * font_size
         )
 
@@ -232,7 +232,7 @@ class _DocumentLayout:
     def _place_text(self, text: str, font_size: float, x: float, y: float, page: Any = None) -> None:
         """Write one line of text on a page of the PDF. `x` is its left end and `y` its base line, in points from
         the lower left corner of the page; `font_size` is the font size in points. `page` None: the last page."""
-        for font, run in self._split_by_font(text):
+        for font, run in self._split_text_by_font(text):
             if run.strip():
                 part = self._pdfium_functions.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, font_size)
                 self._pdfium_functions.FPDFText_SetText(part, _encode_utf16(run))

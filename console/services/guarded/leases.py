@@ -43,7 +43,7 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
     if lease is None:
         with context.database.read() as conn:
             holder = leases.find_holder(conn, name)
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **refusals.make_holder_detail(holder)})
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **refusals.make_lease_holder_detail(holder)})
     with keep_lease_renewed(context, lease):
         yield lease
 

@@ -25,7 +25,7 @@ from console.domain.process.log_events import LogEvent
 from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON, allow_sending_while
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import LeaseHolder
-from console.services.audit.refusals import make_holder_detail
+from console.services.audit.refusals import make_lease_holder_detail
 from console.services.guarded import database_fitness, database_rollback
 from console.services.guarded.idempotency import refuse_repeated_key
 from console.services.guarded.operation import (
@@ -143,7 +143,7 @@ class GuardedPipeline:
                 return self._write_claim(operation, context.clock.monotonic() - started_at)
             except _LeaseHeldByOther as conflict:
                 if not operation.waits_for_lease:
-                    raise ConsoleError(ErrorCode.IN_PROGRESS, make_holder_detail(conflict.holder)) from None
+                    raise ConsoleError(ErrorCode.IN_PROGRESS, make_lease_holder_detail(conflict.holder)) from None
             progress("waiting")
             self._await_free_lease(operation, deadline)
 
@@ -253,7 +253,7 @@ class GuardedPipeline:
             if holder is None:
                 return
             if context.clock.monotonic() >= deadline:
-                raise ConsoleError(ErrorCode.LEASE_TIMEOUT, make_holder_detail(holder))
+                raise ConsoleError(ErrorCode.LEASE_TIMEOUT, make_lease_holder_detail(holder))
             context.clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 1.5, _LONGEST_LEASE_POLL_PAUSE_SECONDS)
 

@@ -291,7 +291,7 @@ class RequestIdService:
     def _refuse_running_call(self, request: RequestKey, row: RequestIdUse) -> None:
         """Raise in_progress while the first call holds the request id's lease, or while its operation is still
         calling the provider."""
-        holder, since = refusals.make_holder_detail(row.holder).get("holder"), row.holder.since
+        holder, since = refusals.make_lease_holder_detail(row.holder).get("holder"), row.holder.since
         if not row.has_live_lease:
             with self._context.database.read() as conn:
                 operation = journal.find_with_state_after_lapse(conn, row.operation_id or "")

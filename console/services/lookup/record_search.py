@@ -57,7 +57,7 @@ class Lookup:
         try:
             number = parse_number(text, allows_dummies=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber as invalid:
-            invalid.detail["candidates"] = list(self._list_similar_numbers(invalid))
+            invalid.detail["candidates"] = list(self._list_similar_corporation_numbers(invalid))
             raise
         self._context.ask_publisher(number.value)
         reader_name = self._context.reader_name
@@ -198,7 +198,7 @@ class Lookup:
             records_by_key = {ref: any_record.find(conn, *ref, lapsed_ids) for ref in record_keys}
         return {ref: record for ref, record in records_by_key.items() if record is not None}
 
-    def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
+    def find_record_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number that people use
         for the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
         to read."""
@@ -208,16 +208,16 @@ class Lookup:
         with self._context.database.read() as conn:
             return any_record.read_numbers_of_subjects(conn, subjects)
 
-    def find_similar_numbers(self, text: str) -> tuple[str, ...]:
+    def find_similar_corporation_numbers(self, text: str) -> tuple[str, ...]:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
         is a valid number. Raises not_allowed if the acting person has no right to read."""
         try:
             parse_number(text)
         except InvalidCorporationNumber as invalid:
-            return self._list_similar_numbers(invalid)
+            return self._list_similar_corporation_numbers(invalid)
         return ()
 
-    def find_sample_number(self) -> str | None:
+    def find_sample_corporation_number(self) -> str | None:
         """Return the corporation number of the newest credit check of a training, or else of its newest payment, for
         a newcomer to look up; None if no training is running or no record has a number. Raises not_allowed if the
         acting person has no right to read.
@@ -230,7 +230,7 @@ class Lookup:
             self._context.find_reading_person(conn)
             return credit_checks.find_newest_number(conn) or payments.find_newest_number(conn)
 
-    def _list_similar_numbers(self, number_error: InvalidCorporationNumber) -> tuple[str, ...]:
+    def _list_similar_corporation_numbers(self, number_error: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (
             list_numbers_one_typing_error_away(number_error.normalized)
             if number_error.reason in ("CHECK_DIGIT", "LENGTH") and number_error.normalized

@@ -24,7 +24,7 @@ from console.services.monitoring.versions import SchemaVersions, read_versions
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME
 from console.services.process.merchants import (
     StoredMerchant,
-    list_bound_providers,
+    list_providers_with_merchant,
     make_other_merchant_error,
     make_stored_merchant,
 )
@@ -120,9 +120,9 @@ class HealthCheckService:
             ("merchants", self._check_merchants),
             ("lease_clock", self._check_lease_clock),
             ("tasks", self._check_tasks),
-            ("went_back", self._check_rollback),
-            *((("cache", self._check_cache),) if self._settings.redis_url else ()),
-            *((("publishing", self._check_publishing),) if self._settings.alerts.publisher_kind else ()),
+            ("went_back", self._check_database_rollback),
+            *((("cache", self._check_redis_cache),) if self._settings.redis_url else ()),
+            *((("publishing", self._check_alert_publishing),) if self._settings.alerts.publisher_kind else ()),
             *((("registry", self._check_registry),) if self._has_corporation_registry() else ()),
             ("switches", self._check_test_switches),
         )
@@ -342,6 +342,8 @@ class HealthCheckService:
         return {"ok": name is not None, "operator": name or "-"}
 
     def _check_sign_in(self) -> _CheckFacts:
+        """Check that this process has a complete sign-in for the database, and report the account, the address and
+        the source of the sign-in."""
         sign_in = self._settings.sign_in
         sign_in.database_url()
         return {"operator": sign_in.user, "place": sign_in.database_address, "source": sign_in.account_source}
@@ -403,7 +405,7 @@ class HealthCheckService:
         stored_facts = migrate.ensure_schema(self._database)
         return stored_facts["database_id"], {
             provider: StoredMerchant.parse(stored_facts[migrate.MERCHANT_NAME_PREFIX + provider])
-            for provider in list_bound_providers()
+            for provider in list_providers_with_merchant()
             if migrate.MERCHANT_NAME_PREFIX + provider in stored_facts
         }
 
@@ -442,7 +444,7 @@ class HealthCheckService:
         facts: _CheckFacts = {"late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
         return {**facts, "ok": not overdue_names} if stored_tasks else {**facts, "verdict": "none"}
 
-    def _check_rollback(self) -> _CheckFacts:
+    def _check_database_rollback(self) -> _CheckFacts:
         """Check that the database still has the audit entries whose anchors are in this desk's spool, and that
         operations aren't stopped by an open alert of the rule `database_went_back`.
         """
@@ -469,9 +471,11 @@ class HealthCheckService:
         return {"ok": finding is None and not missing_count, **facts}
 
     def _check_lease_clock(self) -> _CheckFacts:
+        """Report the time since this machine started, in seconds. The ages of leases are measured by it. This check
+        always passes."""
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
-    def _check_cache(self) -> _CheckFacts:
+    def _check_redis_cache(self) -> _CheckFacts:
         """Check that Redis answers. A failure is only advice: the program also works without Redis, and still never
         repeats an operation."""
         from console.store.operations.redis_client import is_usable
@@ -479,7 +483,7 @@ class HealthCheckService:
         url = self._settings.redis_url or ""
         return {"ok": is_usable(url), "url": mask_password(url)}
 
-    def _check_publishing(self) -> _CheckFacts:
+    def _check_alert_publishing(self) -> _CheckFacts:
         """Check that the publisher of alerts is configured completely, and that no alert has waited too long in
         the outbox.
         """

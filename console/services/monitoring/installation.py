@@ -47,7 +47,7 @@ def find_installed_folder() -> Path | None:
     """
     if getattr(sys, "frozen", False):
         return None if sys.platform == "darwin" else Path(sys.executable).resolve().parent
-    program = _find_program()
+    program = _find_installed_wheel()
     return Path(str(program.locate_file(""))).resolve() if program is not None else None
 
 
@@ -57,7 +57,7 @@ def check_installation() -> InstallationComparison | None:
     of other failures.
     """
     folder = find_installed_folder()
-    program = None if getattr(sys, "frozen", False) else _find_program()
+    program = None if getattr(sys, "frozen", False) else _find_installed_wheel()
     if folder is None:
         return None
     return _check_installed_wheel(program) if program is not None else check_installed_files(folder)
@@ -86,7 +86,7 @@ def check_installed_files(folder: Path) -> InstallationComparison:
     return InstallationComparison(len(hash_by_path), tuple(altered_paths), tuple(missing_paths))
 
 
-def _find_program() -> metadata.Distribution | None:
+def _find_installed_wheel() -> metadata.Distribution | None:
     """Return the installed wheel that the running program comes from. Return None in a clone of the source
     repository: its modules are not in the folder to which `pip install --editable` writes the metadata.
     """
@@ -109,11 +109,11 @@ def _check_installed_wheel(program: metadata.Distribution) -> InstallationCompar
         except metadata.PackageNotFoundError:
             missing_names.append(name)
             continue
-        result = _compare_with_record(library)
+        result = _compare_with_wheel_record(library)
         compared += result.files
         if result.damaged_paths:
             altered_names.append(name)
-    own = _compare_with_record(program)
+    own = _compare_with_wheel_record(program)
     return InstallationComparison(
         compared + own.files, (*own.altered, *sorted(altered_names)), (*own.missing, *sorted(missing_names))
     )
@@ -134,7 +134,7 @@ def _list_required_names(program: metadata.Distribution) -> Iterator[str]:
             waiting += metadata.distributions(name=match[0])
 
 
-def _compare_with_record(distribution: metadata.Distribution) -> InstallationComparison:
+def _compare_with_wheel_record(distribution: metadata.Distribution) -> InstallationComparison:
     """Compare the files of one distribution with the hashes in its RECORD. A distribution without one, such as a
     system's own package, has no compared files."""
     compared, altered_paths, missing_paths = 0, list[str](), list[str]()

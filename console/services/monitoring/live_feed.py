@@ -37,8 +37,10 @@ _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
-    """The fields of a changed record that the worker sends to other programs in its live feed. A field is None if
-    the record was not read or doesn't have the field."""
+    """The fields of a changed record that the worker sends to other programs in its live feed. `work` is the state of
+    the record's next step and `reason` the reason of it; `since` is the instant (UTC) at which the record got its
+    present state, which only records of a queue have. A field is None if the record was not read or doesn't have the
+    field."""
 
     kind: str
     id: int
@@ -80,7 +82,7 @@ class LiveFeedReader:
         }
         return LiveFeedSnapshot(counts, items)
 
-    def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
+    def audit_refused_listener(self, reason: str, peer: str | None, skipped_count: int) -> None:
         """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is
         the listener's network address; `skipped_count` is the number of listeners that were refused since the
         last such entry without an entry of their own.

@@ -152,15 +152,15 @@ _LOCAL_WORKER = Person(WORKER, frozenset({WORKER}), may_buy=False)
 
 @dataclass
 class ServiceContext:
-    """The service context of one process on one desk. All services share the same object, so it contains no state
-    of a single service.
+    """The service context of one process on one desk. All services share the same object, so it contains no state of
+    a single service.
 
     `database_id` is the id of the database; `stored_facts` are the values of `console_meta` at the start of the
     process, by name; `accepted_merchants` has the digest of the stored merchant for each provider that this process
     may call (`services/process/merchants.py`). `scale` divides every duration for which the process waits (1 except
-    in tests and demos). `failpoints` are the points at which a test stops this process.
-    `fitness_checked_until` is the monotonic time (seconds) until which the check of the
-    database's settings need not be repeated. `session` is the id of this process in the audit trail; `program` is
+    in tests and demos). `failpoints` are the points at which a test stops this process. `fitness_checked_until` is
+    the monotonic time (seconds) until which the check of the database's settings need not be repeated. `session` is
+    the id of this process in the audit trail; `host` is the name of the machine, at most 64 characters; `program` is
     the program's name that the database server shows for its connections.
     """
 
@@ -407,7 +407,7 @@ class ServiceContext:
         """
         name = self.operator
         if action not in STOPPED_RIGHTS or name is None:
-            return self.require_role(action)
+            return self.require_right_despite_read_only(action)
         from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
 
         if not self._is_local_worker:
@@ -418,18 +418,18 @@ class ServiceContext:
                 if self._is_local_worker
                 else people.find_with_switch(conn, name, includes_unlisted=self.admits_unlisted_names)
             )
-            person = _require_role_for(action, _require_known_person(name, found_person))
+            person = _require_right_of_roles(action, _require_known_person(name, found_person))
             if may_be_stopped:
                 refuse_if_read_only(conn)
         return person
 
-    def require_role(self, action: str) -> Person:
+    def require_right_despite_read_only(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action` (a purchase also needs the
         person's flag `may_buy`), also while a read-only switch stops this action. Raises no_operator if no name is
         set, and not_allowed if the name is unknown or the person's roles lack the right; the caller writes the audit
         entry about the refusal.
         """
-        return _require_role_for(action, self.read_person())
+        return _require_right_of_roles(action, self.read_person())
 
     def record_audit(
         self,
@@ -530,7 +530,7 @@ def require_reader(name: str, person: Person | None) -> Person:
     return person
 
 
-def _require_role_for(action: str, person: Person) -> Person:
+def _require_right_of_roles(action: str, person: Person) -> Person:
     """Return `person`. Raises not_allowed if the person's roles lack the right `action`."""
     if has_right(person, action):
         return person

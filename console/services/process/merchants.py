@@ -55,7 +55,7 @@ class StoredMerchant:
         return f"{self.environment} {self.masked_id} {self.digest} {self.stored_by}"
 
 
-def list_bound_providers() -> tuple[str, ...]:
+def list_providers_with_merchant() -> tuple[str, ...]:
     """Return the names of the providers whose merchant a database stores: that of credit checks, and all payment
     providers."""
     return (CREDIT_CHECK_PROVIDER, *list_provider_names())

@@ -58,8 +58,9 @@ class HistoryRowApplier:
     def apply_row(
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> ReconciliationDifference | None:
-        """Compare a row about a payment with our payment, and write the result. Return the difference; None if the
-        row agrees with our payment, or if we have no such payment and the row doesn't require one.
+        """Compare a row about a payment with our payment, and write the result. If the row says that the payment is
+        paid, and our database has no such payment, insert the payment. Return the difference; None if the row agrees
+        with our payment, or if the payment in the row is unpaid and our database doesn't have it.
 
         `source_kind` is the kind of the row's source. `row_source` is the name of the file or notice that contains
         the row; it is stored in the evidence.
@@ -80,8 +81,9 @@ class HistoryRowApplier:
         """Compare a row of a provider's history with our payment, which the caller has read, and write the result.
         The caller has made `sourced_report` from the row.
 
-        If `payment` is None, our database has no such payment; it is imported if the comparison requires that.
-        Return the difference; None if the row agrees with our payment, or if no import is required.
+        If `payment` is None, our database has no such payment: a payment that the row reports as paid is inserted, an
+        unpaid one is ignored. Return the difference; None if the row agrees with our payment, or if an unpaid payment
+        was ignored.
         """
         finding, own_text = compare_row(payment, row), format_own_state(payment)
         if payment is None and finding.row_action is RowAction.IMPORT:
@@ -162,7 +164,7 @@ class HistoryRowApplier:
             )
 
     @payments.run_again_if_stale()
-    def open_missing_case(
+    def open_case_of_missing_record(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> ReconciliationDifference:
         """Open a case about a payment of ours that the provider doesn't have (in its complete history or by its
@@ -223,7 +225,7 @@ def _find_provider_state_name(row: HistoryRow) -> str:
     return row.word if row.word.isascii() else api_name_by_state.get(row.state, row.word)
 
 
-def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
+def make_refused_row_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
     """Return the difference for a row that was rejected. `key` is the key of the row, `reason` the code of the
     reason, `provider_id` the id in the row that the provider gave to the payment (None: the row has none)."""
     return ReconciliationDifference(

@@ -29,7 +29,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource, store_answer
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_difference
+from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_row_difference
 from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -107,7 +107,7 @@ class OwnRecordComparison:
         ):
             if payment is None:
                 return False
-            if payment.state in PAID_STATES and not history.has_payment(payment):
+            if payment.state in PAID_STATES and not history.has_paid_payment(payment):
                 self._write_missing_payment(
                     run_journal,
                     _format_position(_get_paid_at(payment), payment.id),
@@ -133,7 +133,7 @@ class OwnRecordComparison:
         )
 
         def open_case(tx: Transaction) -> ReconciliationDifference:
-            return self._row_applier.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
+            return self._row_applier.open_case_of_missing_record(tx, payment.id, expected.row_key, observed, own_text)
 
         run_journal.write_row(key, expected, open_case)
 
@@ -221,7 +221,7 @@ class OwnRecordComparison:
 
     # Providers without a history
 
-    def compare_with_answers(
+    def compare_with_provider_answers(
         self,
         provider: str,
         run_journal: ReconciliationRunJournal,
@@ -245,13 +245,13 @@ class OwnRecordComparison:
         ):
             if payment is None or not any(iterate_until_stopped((True,))):
                 return False
-            self._compare_payment_answer(
+            self._compare_payment_with_answer(
                 provider, run_journal, payment, _format_position(_get_begun_at(payment), payment.id)
             )
             run_journal.store_progress()
         return True
 
-    def _compare_payment_answer(
+    def _compare_payment_with_answer(
         self, provider: str, run_journal: ReconciliationRunJournal, payment: Payment, key: str
     ) -> None:
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(payment)
@@ -357,7 +357,7 @@ class OwnRecordComparison:
 def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
     """Count our payment as a row that can't be compared; `reason` is the code of the reason. The run goes on, because
     each later run would end at this row, too."""
-    difference = make_refused_difference(key, reason, payment.merchant_payment_id)
+    difference = make_refused_row_difference(key, reason, payment.merchant_payment_id)
     run_journal.write_row(key, difference, lambda _tx: difference)
 
 

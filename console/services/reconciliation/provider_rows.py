@@ -102,7 +102,7 @@ class ProviderHistoryComparison:
         """
         if row.merchant_payment_id is not None:
             with log_and_suppress(f"importing {row.merchant_payment_id}"):
-                self._ignore_failures(
+                self._ask_ignoring_failures(
                     lambda: self._payment_importer.import_payment(
                         PaymentImport(provider, row.merchant_payment_id or "")
                     )
@@ -113,9 +113,9 @@ class ProviderHistoryComparison:
         difference.
         """
         with log_and_suppress(f"asking about refund {refund.id}"):
-            self._ignore_failures(lambda: self._probe_refund(refund.id))
+            self._ask_ignoring_failures(lambda: self._probe_refund(refund.id))
 
-    def _ignore_failures(self, ask_provider: Callable[[], object]) -> None:
+    def _ask_ignoring_failures(self, ask_provider: Callable[[], object]) -> None:
         """Call `ask_provider`, and ignore every ConsoleError except one that reports a bug of this program."""
         try:
             ask_provider()
@@ -170,7 +170,7 @@ class _HistoryRowBatch:
                 self._compare_refund(row, row.refund)
 
     def _record_refused_row(self, key: str, reason: str, provider_id: str | None) -> None:
-        difference = apply_row.make_refused_difference(key, reason, provider_id)
+        difference = apply_row.make_refused_row_difference(key, reason, provider_id)
         self._run_journal.write_row(key, difference, lambda _tx: difference)
 
     def _find_payment(self, row: HistoryRow) -> Payment | None:

@@ -191,7 +191,7 @@ class ReconciliationService:
     ) -> None:
         span = _make_utc_span(provider, first_day, last_day)
         if history is None:
-            self._own_record_comparison.compare_with_answers(provider, run_journal, span, None)
+            self._own_record_comparison.compare_with_provider_answers(provider, run_journal, span, None)
         elif (
             self._provider_history_comparison.compare(provider, history, run_journal, None) and history.is_complete()
         ):
@@ -205,7 +205,7 @@ class ReconciliationService:
             self._context, make_lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING
         ) as lease:
             run = self._context.write(lambda tx: self._open_run(tx, provider, first_day, last_day, files))
-            return self._make_report(self._run_remaining(StoredReconciliationRun(self._context, run, lease)))
+            return self._make_report(self._run_remaining_phases(StoredReconciliationRun(self._context, run, lease)))
 
     def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
         """Download and store the provider's daily files from `first_day` to `last_day` for a new run. Return no
@@ -234,7 +234,7 @@ class ReconciliationService:
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
                 return run
-        phase = OWN_ROWS_PHASE if _is_queried_by_payment(provider) else PROVIDER_ROWS_PHASE
+        phase = OWN_ROWS_PHASE if _lacks_history(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
             tx.conn, provider, first_day, last_day, context.make_holder().operator, now, phase
         )
@@ -247,17 +247,19 @@ class ReconciliationService:
         )
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
-    def _run_remaining(self, stored_run: StoredReconciliationRun) -> ReconciliationRun:
+    def _run_remaining_phases(self, stored_run: StoredReconciliationRun) -> ReconciliationRun:
         """Execute the phases that the run has not completed, beginning at the run's stored position. Return the
         ended run.
         """
         run = stored_run.run
         span = _make_utc_span(run.provider, run.from_day, run.to_day)
-        history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
+        history = self._open_history(run.provider, run.from_day, run.to_day, self._read_daily_file_contents(run))
         if history is None:
             return (
                 stored_run.end_run(self._write_audit_entry_at_end)
-                if self._own_record_comparison.compare_with_answers(run.provider, stored_run, span, run.position)
+                if self._own_record_comparison.compare_with_provider_answers(
+                    run.provider, stored_run, span, run.position
+                )
                 else stored_run.run
             )
         try:
@@ -286,7 +288,7 @@ class ReconciliationService:
             return stored_run.run
         return stored_run.end_run(self._write_audit_entry_at_end)
 
-    def _read_contents(self, run: ReconciliationRun) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
+    def _read_daily_file_contents(self, run: ReconciliationRun) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
         """Return, by day, the SHA-256 of each daily file of the run and a function that reads the file's content.
         Empty for a provider without daily files."""
         file_store = self._daily_file_stores.get(run.provider)
@@ -301,8 +303,8 @@ class ReconciliationService:
         self, provider: str, first_day: date, last_day: date, contents: Mapping[date, tuple[str, Callable[[], bytes]]]
     ) -> HistorySource | None:
         """Return the provider's history of these days; None if the provider has no history. `contents` are the daily
-        files as `_read_contents` returns them; a history made of notices doesn't use them."""
-        if _is_queried_by_payment(provider):
+        files as `_read_daily_file_contents` returns them; a history made of notices doesn't use them."""
+        if _lacks_history(provider):
             return None
         if (files := self._daily_file_stores.get(provider)) is not None:
             return FileHistory(files.daily, files.merchant_id, contents)
@@ -382,6 +384,8 @@ class ReconciliationService:
         return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
 
     def _run_as_due_task(self, provider: str, first_day: date, last_day: date) -> int:
+        """Reconcile the provider's days for a due task. Return 1 if the run ended; if it failed, log the error and
+        return 0."""
         has_ended = False
         with skip_failures(f"reconciliation of {provider} {first_day.isoformat()}"):
             self.run(provider, first_day, last_day)
@@ -389,6 +393,8 @@ class ReconciliationService:
         return int(has_ended)
 
     def _find_due_days(self) -> list[tuple[str, date, date]]:
+        """Return the days that the due task must reconcile now, as (provider, first day, last day): those of
+        unfinished runs, and each comparable day that no run has compared yet."""
         due_days = []
         for provider in self._list_reconcilable_providers():
             with self._context.database.read() as conn:
@@ -428,14 +434,12 @@ class ReconciliationService:
             day = now.astimezone(get_time_zone(provider)).date() - timedelta(days=1)
             begins_at, until = _make_utc_span(provider, day, day)
             find_events = (
-                our_records.list_begun_payments
-                if _is_queried_by_payment(provider)
-                else our_records.list_events_of_source
+                our_records.list_begun_payments if _lacks_history(provider) else our_records.list_events_of_source
             )
             return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
 
 
-def _is_queried_by_payment(provider: str) -> bool:
+def _lacks_history(provider: str) -> bool:
     """True if the provider has no history, so that the reconciliation asks it about each of our payments."""
     plugin = find_provider(provider)
     return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT

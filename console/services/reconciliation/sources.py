@@ -50,7 +50,7 @@ class HistorySource(Protocol):
         """
         ...
 
-    def has_payment(self, payment: Payment) -> bool:
+    def has_paid_payment(self, payment: Payment) -> bool:
         """True if the history reports this payment as paid."""
         ...
 
@@ -120,7 +120,7 @@ class FileHistory:
         self._read_all_files()
         return self._refused_count == 0
 
-    def has_payment(self, payment: Payment) -> bool:
+    def has_paid_payment(self, payment: Payment) -> bool:
         """True if the files report our payment as paid: by the id that the provider gave to the payment, or by our
         payment number if the payment has no such id. Reads all files first, unless all have been read already.
         """
@@ -157,7 +157,7 @@ class NoticeHistory:
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key` (None: all rows); the stored notices are read
         page by page."""
-        page_position = _parse_position(last_key) if last_key else (self._begins_at, 0)
+        page_position = _parse_notice_position(last_key) if last_key else (self._begins_at, 0)
         while page := self._read_notice_page(page_position):
             yield from filter(None, map(self._make_row_of_notice, page))
             page_position = page[-1].at, page[-1].event.id
@@ -188,7 +188,7 @@ class NoticeHistory:
         """Return True: the notices are stored here, so all of them can be read."""
         return True
 
-    def has_payment(self, payment: Payment) -> bool:
+    def has_paid_payment(self, payment: Payment) -> bool:
         """True if a stored notice reports the payment as paid."""
         with self._context.database.read() as conn:
             events = payment_events.find_by_payment(conn, payment.id)
@@ -207,6 +207,6 @@ class NoticeHistory:
         """Do nothing: a list of notices holds no resource. Part of the interface `HistorySource`."""
 
 
-def _parse_position(key: str) -> our_records.PagePosition:
+def _parse_notice_position(key: str) -> our_records.PagePosition:
     at, _, number = key.partition("|")
     return datetime.fromisoformat(at), int(number)

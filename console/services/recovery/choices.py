@@ -36,7 +36,7 @@ from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
-from console.services.recovery.provider_statement import find_last_statement
+from console.services.recovery.provider_statement import find_last_provider_statement
 from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequestService
 from console.store.credit_checks import credit_checks
@@ -97,7 +97,7 @@ class DecisionChoiceReader:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, question_possibility = self._context.now(), self._can_ask_about_payment(probed_payment)
+        now, question_possibility = self._context.now(), self._find_question_possibility_of_payment(probed_payment)
         running_operation = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -116,7 +116,7 @@ class DecisionChoiceReader:
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
             question_possibility=question_possibility,
-            statement=find_last_statement(record, now)
+            statement=find_last_provider_statement(record, now)
             if question_possibility is QuestionPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
             open_proposal=self._find_open_proposal(conn, kind, record_id),
@@ -149,14 +149,14 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            question_possibility=self._can_ask_about_credit_checks(),
+            question_possibility=self._find_question_possibility_of_purchase(),
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _can_ask_about_credit_checks(self) -> QuestionPossibility:
+    def _find_question_possibility_of_purchase(self) -> QuestionPossibility:
         """Return whether this desk can ask AlarmBox about a purchase with an unknown outcome: YES, NO_CALL (AlarmBox
         has no call for it), or NOT_SET_UP (this desk has no usable settings for AlarmBox)."""
         try:
@@ -165,7 +165,7 @@ class DecisionChoiceReader:
             return QuestionPossibility.NOT_SET_UP
         return QuestionPossibility.YES if finds_purchases else QuestionPossibility.NO_CALL
 
-    def _can_ask_about_payment(self, payment: Payment | None) -> QuestionPossibility:
+    def _find_question_possibility_of_payment(self, payment: Payment | None) -> QuestionPossibility:
         """Return whether this desk can ask the provider about the payment: YES, NO_CALL (the provider has no call for
         it, or `payment` is None), or NOT_SET_UP (this desk has no usable settings for the provider)."""
         if payment is None:

@@ -212,12 +212,12 @@ class OperationRecovery:
                 },
             )
         return (
-            self._deny_lost_start(entry, operation, person_evidence, person.name)
+            self._deny_lost_payment_start(entry, operation, person_evidence, person.name)
             if is_start
             else self._deny_lost_refund(entry, operation, person_evidence, person.name)
         )
 
-    def _deny_lost_start(
+    def _deny_lost_payment_start(
         self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost payment was not paid. The provider is asked first: if it reports the
@@ -381,6 +381,9 @@ class OperationRecovery:
     def _insert_lost_credit_check(
         self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport
     ) -> int:
+        """Insert the credit check of the spool entry again, with the provider's `report`, and return its id. Raises
+        already_purchased if the corporation has another live credit check of the same client that had not expired
+        when the lost purchase was sent."""
         context, intent = self._context, entry.intent
         client_id, number = intent.client_id or "", intent.corporation_number or ""
         live_check = credit_checks.find_live(tx.conn, client_id, number)

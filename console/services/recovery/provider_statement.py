@@ -24,7 +24,7 @@ _STATEMENT_OF_PAYMENT_STATE: Mapping[PaymentState, ProviderStatement] = {
 }
 
 
-def find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
+def find_last_provider_statement(payment: Payment, now: datetime) -> ProviderStatement:
     """Return the provider's last statement about the payment, as it is stored in the payment's row.
     `ProviderStatement.NOTHING` if no statement is stored, or if it is too old to rely on at the time `now`.
     """

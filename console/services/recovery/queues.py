@@ -121,9 +121,9 @@ class QueueReader:
         return [take.person if take is not None else None for take in owners]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
-        """Return for each record how our record, the provider and the order disagree about it: the values of one open
-        alert or case about this, if there is one, and for a payment also the state and amount that each of the three
-        states."""
+        """Return for each record the values by which its sides disagree: those of one open alert or case about the
+        disagreement, if there is one. For a payment also return the state and the amount that each side has (our
+        record, the provider, the order)."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(get_record_kind(record), []).append(record.id)

@@ -37,7 +37,7 @@ from console.services.guarded import second_person
 from console.services.payments import timeout_start
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
 from console.services.process.context import ServiceContext
-from console.services.recovery.provider_statement import find_last_statement
+from console.services.recovery.provider_statement import find_last_provider_statement
 from console.services.refunds.request import RefundRequestService
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -186,14 +186,14 @@ class RelatedRecordCompleter:
                 relations=_make_order_relations(
                     order,
                     order_payments,
-                    self._find_lasting_alert(order, order_payments, open_alerts.get(order.id, ())),
+                    self._find_alert_of_broken_rule(order, order_payments, open_alerts.get(order.id, ())),
                     [refund for id in order.payment_ids for refund in refunds_by_payment_id.get(id, ())],
                     [saga for id in order.payment_ids for saga in sagas_by_payment_id.get(id, ())],
                     unfinished_payments.get(order.id, ()),
                 ),
             )
 
-    def _find_lasting_alert(
+    def _find_alert_of_broken_rule(
         self, order: Order, order_payments: tuple[Payment, ...], open_alerts: Sequence[Alert]
     ) -> Alert | None:
         """Return the open alert of the order whose rule the order still breaks; None if there is no such alert."""
@@ -257,11 +257,11 @@ class RelatedRecordCompleter:
                 lacks_second_person=str(payment.id) in ids_without_second_person,
             )
             completed_payments.append(
-                self._add_stops_of_next_step(conn, replace(payment, relations=relations), find_switch, read_limits)
+                self._add_refusals_of_next_step(conn, replace(payment, relations=relations), find_switch, read_limits)
             )
         return tuple(completed_payments)
 
-    def _add_stops_of_next_step(
+    def _add_refusals_of_next_step(
         self,
         conn: Connection,
         payment: Payment,
@@ -308,7 +308,9 @@ class RelatedRecordCompleter:
         """
         if proposed_state is None:
             return False
-        return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))
+        return is_decision_denied(
+            PaymentState(proposed_state), find_last_provider_statement(payment, self._context.now())
+        )
 
     def _can_read_payments(self, provider: str) -> bool:
         """True if the provider has a call that reads a payment; False if it only sends notices. Also True if the
@@ -453,19 +455,19 @@ def _make_order_relations(
         is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas),
         is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
         pending_refund=find_pending_refund(order_refunds),
-        unknown_payment=_find_unknown_payment(order, unfinished_payments),
-        reviewed_payment=_find_reviewed_payment(unfinished_payments),
+        unknown_payment=_find_payment_with_unknown_outcome(order, unfinished_payments),
+        reviewed_payment=_find_payment_to_review(unfinished_payments),
     )
 
 
-def _find_unknown_payment(order: Order, unfinished_payments: Iterable[Payment]) -> Payment | None:
+def _find_payment_with_unknown_outcome(order: Order, unfinished_payments: Iterable[Payment]) -> Payment | None:
     """Return the payment with an unknown outcome; None if there is none, or if the order is not pending."""
     if order.state is not OrderState.PENDING:
         return None
     return next((payment for payment in unfinished_payments if payment.certainty is Certainty.UNKNOWN), None)
 
 
-def _find_reviewed_payment(unfinished_payments: Iterable[Payment]) -> Payment | None:
+def _find_payment_to_review(unfinished_payments: Iterable[Payment]) -> Payment | None:
     """Return the payment that a person must look at; None if there is none."""
     return next((payment for payment in unfinished_payments if payment.work.state is WorkState.NEEDS_REVIEW), None)
 

@@ -108,7 +108,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
             operation, _ = _find_operation(conn, request_id_use)
             refund = refund_records.require_refund(conn, refund_id)
             if operation is None:
-                return CallAnswer(refund) if _is_checker(context, refund) else None
+                return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
                 refund_records.refuse_running_submission(conn, refund)
         if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
@@ -247,7 +247,7 @@ def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | R
     return CallAnswer(error=make_outcome_error(code, {"record": record, "reason": operation.reason, "status": None}))
 
 
-def _is_checker(context: ServiceContext, refund: Refund) -> bool:
+def _is_acting_person_checker(context: ServiceContext, refund: Refund) -> bool:
     return any(is_same_person(context.make_holder().operator, checker) for checker in refund.checkers)
 
 

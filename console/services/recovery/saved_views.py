@@ -202,7 +202,7 @@ class SavedViewService:
     def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
         self._require_storable_view(tx.conn, view)
         stored_view = replace(view, id=saved_views.add_view(tx.conn, view))
-        self._record_view_audit(tx, AuditAction.VIEW_SAVED, stored_view)
+        self._write_audit_entry_of_view(tx, AuditAction.VIEW_SAVED, stored_view)
         return stored_view
 
     def _change_view_once(
@@ -242,7 +242,7 @@ class SavedViewService:
         if changed_view.deleted_at is None:
             self._require_storable_view(tx.conn, changed_view)
         saved_views.replace_view(tx.conn, changed_view)
-        self._record_view_audit(tx, action, changed_view)
+        self._write_audit_entry_of_view(tx, action, changed_view)
         return changed_view
 
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
@@ -258,7 +258,7 @@ class SavedViewService:
         if sum(other_view.is_team == view.is_team for other_view in other_views) >= max_views:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": max_views})
 
-    def _record_view_audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
+    def _write_audit_entry_of_view(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}
         self._context.record_audit(tx, action, view.id, facts, kind=VIEW_KIND)
 

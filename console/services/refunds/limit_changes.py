@@ -33,7 +33,7 @@ class RefundLimitService:
         """Return the limits of all currencies, each with the value that an administrator has proposed, if any.
         Raises not_allowed if the acting person is not an administrator. A read-only switch doesn't stop reading.
         """
-        self._context.require_role("limits")
+        self._context.require_right_despite_read_only("limits")
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             return limit_changes.list_limits(conn, now, includes_unlisted=self._context.admits_unlisted_names)

@@ -44,7 +44,7 @@ def read_facts(context: ServiceContext, conn: Connection, corporation_number: st
         lambda: (reader.read_successor_chain(corporation_number), reader.list_predecessors(corporation_number))
     )
     successors, predecessors = related_corporations or ((), ())
-    our_numbers = _find_numbers_of_our_records(conn, (*successors, *predecessors))
+    our_numbers = _find_numbers_with_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(
         corporation_number,
         registry_date,
@@ -110,7 +110,7 @@ def _read_registry_unless_damaged(read_from_registry: Callable[[], ResultT]) -> 
         return None
 
 
-def _find_numbers_of_our_records(conn: Connection, corporations: Sequence[Corporation]) -> Mapping[str, bool]:
+def _find_numbers_with_our_records(conn: Connection, corporations: Sequence[Corporation]) -> Mapping[str, bool]:
     if not corporations:
         return {}
     from console.store.registry import our_records

@@ -130,7 +130,7 @@ class RegistryService:
                 lambda: import_files(self._context, paths, self._watch_companies, on_progress, should_stop),
             )
 
-    def fetch_published(self) -> RegistryStatus | None:
+    def fetch_published_registry(self) -> RegistryStatus | None:
         """Replace this desk's registry with the registry that a worker of the team has published in the documents
         folder or bucket. Return its status; None if there is no newer registry, or if the database is not on a
         server. A signal that asks the process to end stops the copying; the next call continues it. Raises

@@ -65,7 +65,7 @@ class RegistryUpdater:
         """
         is_server, documents = self._context.database.is_server, self._context.documents
         if is_server:  # another worker's registry may be newer; then it is used
-            self._fetch_published(documents)
+            self._fetch_published_registry(documents)
         watched_folder = self._context.settings.registry_folder
         count = (
             0 if watched_folder is None else self._import_watched_files(WatchedFolder(watched_folder, self._folder))
@@ -75,7 +75,7 @@ class RegistryUpdater:
             publish_registry(self._folder, documents)
         return count
 
-    def _fetch_published(self, documents: Documents) -> None:
+    def _fetch_published_registry(self, documents: Documents) -> None:
         """Fetch the registry that a worker of the team has published in the documents. If its manifest is damaged,
         publish this worker's own registry in its place; if this worker has no registry, raise the error about the
         damaged manifest.
@@ -122,7 +122,7 @@ class RegistryUpdater:
         for day in days if api is not None else ():
             if self._should_stop():
                 break
-            path = self._fetch_day(api, day) if api is not None else None
+            path = self._fetch_difference_of_day(api, day) if api is not None else None
             if path is None:
                 self._next_query_at = now + self._context.scale.scale_delta(WAIT_FOR_UNPUBLISHED_DAY)
                 break
@@ -133,7 +133,7 @@ class RegistryUpdater:
             count += 1
         return count
 
-    def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
+    def _fetch_difference_of_day(self, api: "RegistryApi", day: date) -> Path | None:
         """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format, and
         return the file's path; None if the publisher has not published the day yet. Raises provider_unreachable if
         the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the call;

@@ -28,9 +28,9 @@ class ClockJumpCorrection:
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
             future_dated_rows = future_dated_work.find_future_dated(conn, latest, BATCH_SIZE)
-        return sum(self._make_due(row) for row in iterate_until_stopped(future_dated_rows))
+        return sum(self._make_row_due(row) for row in iterate_until_stopped(future_dated_rows))
 
-    def _make_due(self, row: FutureDatedRow) -> int:
+    def _make_row_due(self, row: FutureDatedRow) -> int:
         """Make the row due now and return 1. Return 0 if another process has changed the row since it was read,
         because that process has then scheduled it again."""
         context, count = self._context, 0

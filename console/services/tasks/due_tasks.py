@@ -50,7 +50,7 @@ DueTask = tuple[str, Callable[[], int]]
 _log = logging.getLogger("console.worker")
 
 
-class _RowFinder(Protocol):
+class _ForeignRowFinder(Protocol):
     """Interface of a function that finds at most `limit` rows that another application has written."""
 
     def __call__(self, conn: Connection, *, limit: int) -> tuple[queues.ForeignRow, ...]: ...
@@ -111,7 +111,7 @@ class DueTasks:
         context, operation_id = self._context, entry.intent.operation_id
         service = self._actions[entry.intent.action]
         kind = service.action.kind
-        if not self._may_deliver(entry, kind):
+        if not self._may_deliver_answer(entry, kind):
             return 0
         if entry.answer is None:
             _log.error("operation %s: its kept answer needs another store key", operation_id)
@@ -134,7 +134,7 @@ class DueTasks:
         context.spool.mark_delivered(operation_id)
         return 1
 
-    def _may_deliver(self, entry: SpoolEntry, kind: str) -> bool:
+    def _may_deliver_answer(self, entry: SpoolEntry, kind: str) -> bool:
         """Return False if an open case about the spooled answer waits for a person. If a person has acknowledged
         the case, close it and return True, so that the delivery is tried again. `kind` is the kind of the
         record that the answer is about.
@@ -274,7 +274,7 @@ class DueTasks:
         finders = (queues.find_new_foreign_rows, queues.find_changed_foreign_rows)
         return sum(self._adopt_found_rows(partial(find_rows, up_to_id=up_to_id)) for find_rows in finders)
 
-    def _adopt_found_rows(self, find_rows: _RowFinder) -> int:
+    def _adopt_found_rows(self, find_rows: _ForeignRowFinder) -> int:
         """Adopt the rows that `find_rows` finds, in batches, until it finds no row that this call has not tried, or
         the task must stop. Return the number of adopted rows."""
         adopted_ids, failed_ids = set[int](), set[int]()
@@ -286,7 +286,7 @@ class DueTasks:
             has_rows = len(adopted_ids) + len(failed_ids) > tried_count
         return len(adopted_ids)
 
-    def _adopt_row_batch(self, find_rows: _RowFinder, adopted_ids: set[int], failed_ids: set[int]) -> None:
+    def _adopt_row_batch(self, find_rows: _ForeignRowFinder, adopted_ids: set[int], failed_ids: set[int]) -> None:
         """Adopt up to ROWS_PER_TRANSACTION of the rows that `find_rows` finds, except those in `adopted_ids` and
         `failed_ids`, in one transaction. If the transaction fails, adopt each row in a transaction of its own. Add
         the ids of the adopted rows to `adopted_ids`. Add the ids of the other rows to `failed_ids`, so that the next
@@ -314,9 +314,9 @@ class DueTasks:
         failed_ids |= changed_ids
 
     def _adopt_row_alone(self, row: tuple[int, str, str]) -> bool:
-        """Adopt one row in a transaction of its own, and return True. `row` has the arguments of `_adopt_row` after
-        the transaction. If another process has adopted the row, or if its adoption fails (the error is logged),
-        return False."""
+        """Adopt one row in a transaction of its own, and return True. `row` has the arguments that `_adopt_row` needs
+        besides the transaction: the id, the written corporation number and its form for comparisons. If another
+        process has adopted the row, or if its adoption fails (the error is logged), return False."""
         results: list[bool] = []
         with skip_failures("a row written by another application"):
             results.append(self._adopt_row_in_transaction(row))
@@ -348,7 +348,7 @@ class DueTasks:
         if is_readable:  # an unreadable number stays as it was written
             columns["corporation_number"] = number
         is_duplicate = holder_id is not None or record.duplicate_of is not None
-        work = _choose_adopted_work(record, is_readable=is_readable, is_duplicate=is_duplicate)
+        work = _choose_work_of_adopted_row(record, is_readable=is_readable, is_duplicate=is_duplicate)
         columns |= {"status": record.state, **credit_checks.make_work_values(work)}
         credit_checks.change_record(tx.conn, record, now, **columns)
         if record.work.reason == WorkReason.NUMBER_UNREADABLE:
@@ -363,7 +363,7 @@ class DueTasks:
         return True
 
 
-def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
+def _choose_work_of_adopted_row(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
     """Return the work of an adopted credit check. A person must review a duplicate (`is_duplicate`), a row whose
     corporation number can't be read (`is_readable` is False), and a row without AlarmBox's id that may have been
     bought; every other row has no work.

@@ -162,13 +162,13 @@ class Scheduler:
         database account that may not run tasks, and database_unreachable if the database doesn't answer.
         """
         pass_began_at = self._context.now()
-        due_names = self._list_due_names(early_margin)
+        due_names = self._list_due_task_names(early_margin)
         if not due_names:
             return ()
         runs: list[_TaskRun] = []
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._exclude_money_tasks(_select_permitted_names(due_names, person)):
+            for name in self._exclude_money_tasks(_select_permitted_task_names(due_names, person)):
                 if should_stop() or interrupts.is_interrupt_pending():
                     break
                 run = self._end_and_begin_run(run, name, should_stop, lambda task: self._is_due(task, early_margin))
@@ -191,7 +191,7 @@ class Scheduler:
         runs: dict[str, _TaskRun | None] = {}
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._exclude_money_tasks(_select_permitted_names(self._tasks, person)):
+            for name in self._exclude_money_tasks(_select_permitted_task_names(self._tasks, person)):
                 if interrupts.is_interrupt_pending():
                     break
                 run = runs[name] = self._end_and_begin_run(run, name) or self._wait_and_begin_run(name)
@@ -220,7 +220,7 @@ class Scheduler:
             is_stopped = anchors.find_open_rollback_alert_id(conn) is not None
         return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names
 
-    def _list_due_names(self, early_margin: timedelta) -> list[str]:
+    def _list_due_task_names(self, early_margin: timedelta) -> list[str]:
         """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
         holds. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
@@ -378,7 +378,7 @@ class Scheduler:
             _log.warning("task %s: its lease could not be given up", run.name, exc_info=True)
 
 
-def _select_permitted_names(names: Collection[str], person: Person) -> list[str]:
+def _select_permitted_task_names(names: Collection[str], person: Person) -> list[str]:
     """Return the names of the tasks that a desk of this person may run."""
     return [name for name in names if name not in RIGHT_OF_TASK or has_right(person, RIGHT_OF_TASK[name])]
 

@@ -38,7 +38,7 @@ class InventedApprover:
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             requests = [
-                (refund.id, self._must_decline(conn, refund))
+                (refund.id, self._must_decline_refund(conn, refund))
                 for refund in refunds.list_waiting_for_decision(conn, now, _MAX_APPROVER_DECISIONS)
                 if refund.maker == person
             ]
@@ -62,7 +62,7 @@ class InventedApprover:
         except ConsoleError as refusal:
             _log.info("the invented approver was refused: %s", refusal.code)
 
-    def _must_decline(self, conn: Connection, refund: Refund) -> bool:
+    def _must_decline_refund(self, conn: Connection, refund: Refund) -> bool:
         payment = payments.find(conn, refund.payment_id)
         attempts = self._scores.read_attempts().items()
         keys_of_payment = {

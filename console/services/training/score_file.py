@@ -23,8 +23,9 @@ _RUN_VALUE_NAMES = ("id", "database", "url")
 @dataclass(frozen=True, slots=True)
 class IncidentAttempt:
     """A person's present attempt at one incident. `number` is the number of attempts so far. `facts` are the facts
-    about the attempt's records; they are valid only in the training with the id `run`. `checked_at` is ISO
-    text. `solved_at_attempt` is the number of the first attempt with the verdict `right`; 0 if there is none.
+    about the attempt's records; they are valid only in the training with the id `run`. `verdict` is the last verdict,
+    such as `right`, and `checked_at` its time (ISO text); both are "" before the first verdict. `solved_at_attempt`
+    is the number of the first attempt with the verdict `right`; 0 if there is none.
     """
 
     number: int = 0

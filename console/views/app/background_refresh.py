@@ -400,7 +400,7 @@ class BackgroundRefresh(QObject):
         thread. After a failure the desk keeps its present copy, and the next call tries again."""
         if not self._context.settings.sign_in.is_server or not self._mark_call_running("registry"):
             return
-        call = self._context.bind_services(lambda services: services.registry.fetch_published())
+        call = self._context.bind_services(lambda services: services.registry.fetch_published_registry())
         self._context.runner.run(
             call, self._end_registry_fetch, self._end_registry_fetch, caller=self, lane="long", is_cancellable=True
         )

@@ -242,7 +242,7 @@ class UnfinishedWorkDialog(DialogFrame):
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
             own_requests = services.own_requests.list_recent()
-            number_by_record = services.lookup.find_numbers(
+            number_by_record = services.lookup.find_record_numbers(
                 _list_subjects_of_rows(leases_and_takes, own_items, mentions, own_requests)
             )
             return UnfinishedWorkLists(

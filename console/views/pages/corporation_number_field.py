@@ -141,7 +141,7 @@ class CorporationNumberField(QWidget):
     def _read_sample_number(self) -> None:
         if self._context.is_ready:
             self._context.run_read(
-                lambda services: services.lookup.find_sample_number(),
+                lambda services: services.lookup.find_sample_corporation_number(),
                 self._look_up_sample_number,
                 lambda _: None,
                 caller=self,
@@ -163,7 +163,7 @@ class CorporationNumberField(QWidget):
         text = self.text
         if self._context.is_ready:
             self._context.run_read(
-                lambda services: services.lookup.find_similar_numbers(text),
+                lambda services: services.lookup.find_similar_corporation_numbers(text),
                 lambda numbers: self._show_suggestions(numbers if text == self.text else ()),
                 lambda _: None,
                 caller=self,

@@ -42,7 +42,7 @@ class NoteDialog(FormDialog):
         )
         self._draft = DialogDraft(context, self, draft_kind, str(id), draft_title, lambda: {"words": self.note_field})
         context.run_read(
-            lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
+            lambda services: services.lookup.find_record_numbers({f"{kind} {id}"}),
             self._set_draft_title,
             lambda _: None,  # the draft keeps the word for the kind of the record as its title
             caller=self,

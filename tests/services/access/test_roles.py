@@ -28,7 +28,7 @@ Act = Callable[[Console, Path], object]
 LOOKING: dict[str, Act] = {
     "lookup": lambda desk, _: desk.lookup.find_records(NUMBER),
     "search": lambda desk, _: desk.lookup.search(NUMBER[:5]),
-    "find_similar_numbers": lambda desk, _: desk.lookup.find_similar_numbers(NUMBER[:-1] + "9"),
+    "similar_numbers": lambda desk, _: desk.lookup.find_similar_corporation_numbers(NUMBER[:-1] + "9"),
     "show": lambda desk, _: desk.recovery.read_record("credit-check", 1),
     "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
     "queue": lambda desk, _: desk.recovery.read_queue("review"),

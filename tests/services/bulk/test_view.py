@@ -84,7 +84,7 @@ def test_the_list_of_runs(console: Console) -> None:
     heard: list[tuple[str | None, int]] = []
 
     def look(_now: BulkProgress) -> None:
-        holder = console.bulk.read_item(left.id).holder
+        holder = console.bulk.read_run_with_holder(left.id).holder
         heard.append((holder.operator if holder else None, console.bulk.count_unfinished()))
 
     assert [one.run.id for one in console.bulk.list_overview()] == [left.id, done.id]
@@ -92,7 +92,7 @@ def test_the_list_of_runs(console: Console) -> None:
     assert console.bulk.count_unfinished() == 0
     console.bulk.run(left.id, progress=look)
     assert heard == [(console._context.make_holder().operator, 1)] * 2
-    assert console.bulk.read_item(left.id).holder is None
+    assert console.bulk.read_run_with_holder(left.id).holder is None
 
 
 def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console) -> None:
@@ -103,7 +103,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
         run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
     )
     assert (left.state, left.done) == ("running", 2)
-    assert console.bulk.read_item(run.id).holder is None
+    assert console.bulk.read_run_with_holder(run.id).holder is None
     with act_as(WORKER if not console.database.is_server else None):
         assert console.bulk.continue_unfinished_runs() == FEW - 2
     assert console.bulk.read_run(run.id).state == "done"

@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process.interrupts import Interrupted
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.desk_requests.own_requests import read_answer
+from console.services.desk_requests.own_requests import parse_stored_answer
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
 from tests.support.asking import ask_only, executing
@@ -141,7 +141,7 @@ def test_an_answer_that_cannot_be_stored(
         with desk.database.read() as conn:
             stored = requests.read_progress(conn, request)
         assert stored is not None
-        answer = read_answer(stored.result or "")[0]
+        answer = parse_stored_answer(stored.result or "")[0]
         told.append(answer.value or (answer.error and answer.error.code))
     assert told == ["sound", "possible_repeat", "already_decided"]
 

@@ -37,17 +37,17 @@ def test_a_workers_registry_reaches_the_desks(
         write_whole_file(folders[0], WHOLE_DAY, 50, 1, first_rows=[OURS])
         assert {run.task: run.count for run in first.recovery.run_due()}["registry"] == 1
         assert person.registry.read_status() is None
-        fetched = person.registry.fetch_published()
+        fetched = person.registry.fetch_published_registry()
         assert fetched is not None
         assert (fetched.registry_date, fetched.rows) == (WHOLE_DAY, 51)
-        assert person.registry.fetch_published() is None
+        assert person.registry.fetch_published_registry() is None
         found = person.registry.find_corporation(OURS.corporate_number)
         assert found is not None
         write_difference_file(
             folders[1], MON, 5, 1, whole_rows=50, changes=[rename_company(OURS, "架空物産株式会社", MON)]
         )
         assert {run.task: run.count for run in second.recovery.run_due()}["registry"] == 1
-        fetched = person.registry.fetch_published()
+        fetched = person.registry.fetch_published_registry()
         assert fetched is not None
         assert fetched.registry_date == MON
         renamed = person.registry.find_corporation(OURS.corporate_number)
@@ -59,13 +59,13 @@ def test_a_workers_registry_reaches_the_desks(
         manifest = place.documents / "registry.json"
         manifest.write_bytes(manifest.read_bytes()[:-9])
         with pytest.raises(ConsoleError):
-            person.registry.fetch_published()
+            person.registry.fetch_published_registry()
         clock.offset += timedelta(hours=1)
         second.recovery.run_due()
-        assert person.registry.fetch_published() is None
+        assert person.registry.fetch_published_registry() is None
 
 
 @pytest.mark.engines("sqlite")
 def test_a_desk_alone_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     with place.opened(sandbox, clock) as console:
-        assert console.registry.fetch_published() is None
+        assert console.registry.fetch_published_registry() is None

@@ -23,7 +23,8 @@ WITHOUT = {
     },
     "audit": {"list_entries", "verify_trail"},
     "bulk": {
-        "make_plan", "read_item", "count_results", "list_overview", "list_rows_with_records", "count_unfinished",
+        "make_plan", "read_run_with_holder", "count_results", "list_overview", "list_rows_with_records",
+        "count_unfinished",
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
@@ -34,8 +35,8 @@ WITHOUT = {
     "incidents": {"count_waiting_incidents", "list_incidents", "list_possible_owners", "read_incident"},
     "left_open": {"list_items"},
     "lookup": {
-        "read_documents", "read_history", "read_notes", "find_records", "read_records", "find_similar_numbers",
-        "find_numbers", "find_sample_number", "search",
+        "read_documents", "read_history", "read_notes", "find_records", "read_records",
+        "find_similar_corporation_numbers", "find_record_numbers", "find_sample_corporation_number", "search",
     },
     "mentions": {"list_open"},
     "notifications": {"list_events"},
@@ -58,7 +59,7 @@ WITHOUT = {
         "read_unmasked",
     },
     "refunds": {"make_plan", "read_refund", "read_inbox", "read_summaries"},
-    "registry": {"fetch_published"},  # a copy of public data is fetched by the program's timer
+    "registry": {"fetch_published_registry"},  # a copy of public data is fetched by the program's timer
     "reports": {
         "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
         "read_daily_close", "list_providers",

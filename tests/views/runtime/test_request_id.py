@@ -34,7 +34,7 @@ class NotesAlone:
     def lookup(self) -> "NotesAlone":
         return self
 
-    def find_numbers(self, _subjects: Collection[str]) -> Mapping[str, str]:
+    def find_record_numbers(self, _subjects: Collection[str]) -> Mapping[str, str]:
         return {}
 
     def acting_as(self, _name: str | None) -> Any:
