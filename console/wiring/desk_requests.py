@@ -275,7 +275,7 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
     )
 
 
-def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+def _make_read_only_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of a change of a read-only switch: the switch and its new position."""
     scope, is_on, _ = arguments
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
@@ -329,7 +329,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "mention done": DeskRequestForm((int,), _make_facts_function_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestForm((), _make_empty_facts),
     "limits set": DeskRequestForm((str, str, int), _make_limit_facts),
-    "read-only set": DeskRequestForm((str, bool, str), _make_switch_facts),
+    "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),
     "bulk run": DeskRequestForm((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),

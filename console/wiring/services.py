@@ -53,7 +53,7 @@ from console.wiring.record_readers import RecordReaders
 from console.wiring.records import RecordServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
-if TYPE_CHECKING:  # see `_registry_updates` and `_write_pdf`
+if TYPE_CHECKING:  # see `_registry_updater` and `_write_pdf`
     from console.domain.exports.tables import ExportDocument
     from console.services.registry.updates import RegistryUpdater
 
@@ -275,7 +275,7 @@ class ServiceBuilder:
                 *payment_builder.list_due_tasks(),
                 *refund_builder.list_due_tasks(),
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),
-                ("registry", lambda: self._registry_updates.import_new_files()),
+                ("registry", lambda: self._registry_updater.import_new_files()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
                 ("alert_rules", AlertRuleEvaluator(self._context).update_alerts),
                 ("company_changes", self.watch_companies),
@@ -291,7 +291,7 @@ class ServiceBuilder:
         return ChangedCompanyAlerts(self._context).update_alerts()
 
     @cached_property
-    def _registry_updates(self) -> "RegistryUpdater":
+    def _registry_updater(self) -> "RegistryUpdater":
         """The service that keeps the corporation registry up to date. Its modules are imported when it runs for
         the first time.
         """

@@ -283,7 +283,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/adoption/run.py",
-                "            _refuse_foreign_index(error)\n            raise RunAgain from None\n",
+                "            _raise_if_foreign_index_refused(error)\n            raise RunAgain from None\n",
                 "            raise RunAgain from None\n",
             ),
         ),

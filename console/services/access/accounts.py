@@ -143,7 +143,7 @@ class DatabaseAccountService:
         ]
         if not dry_run:
             _refuse_implicit_changes(changes)
-        statements = self._apply_to_server(changes, dry_run=dry_run) if server else ()
+        statements = self._apply_changes_to_server(changes, dry_run=dry_run) if server else ()
         if not dry_run:
             context.write(lambda tx: self._write_operator_rows(tx, changes))
         return AppliedAccounts(
@@ -204,7 +204,7 @@ class DatabaseAccountService:
 
     # On a server
 
-    def _apply_to_server(self, changes: Sequence[_AccountChange], *, dry_run: bool) -> tuple[str, ...]:
+    def _apply_changes_to_server(self, changes: Sequence[_AccountChange], *, dry_run: bool) -> tuple[str, ...]:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
@@ -288,11 +288,11 @@ class _AccountStatementExecutor:
         if self._dry_run:
             return
         if account and statement.runs_as_account:
-            self._run_as_account(account, statement)
+            self._run_statement_as_account(account, statement)
         else:
-            _run_with_explained_refusal(self._conn, lambda: statement.run(self._conn))
+            _run_statement_with_explained_refusal(self._conn, lambda: statement.run(self._conn))
 
-    def _run_as_account(self, account: DesiredAccount, statement: AccountStatement) -> None:
+    def _run_statement_as_account(self, account: DesiredAccount, statement: AccountStatement) -> None:
         """Execute the SQL statement on a new connection that signs in as `account`. This also proves that the
         account can sign in."""
         url = self._database.url.set(username=account.name, password=account.password, database="")
@@ -348,7 +348,7 @@ def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) 
         )
 
 
-def _run_with_explained_refusal(conn: Connection, run_statement: Callable[[], None]) -> None:
+def _run_statement_with_explained_refusal(conn: Connection, run_statement: Callable[[], None]) -> None:
     """Call `run_statement`, which executes one SQL statement of `db accounts apply`. If the server refuses the
     statement for lack of rights, raise not_allowed with the needed rights. The earlier statements stay executed, and
     a repeated run of the command completes the file. Other errors of the database are raised unchanged."""

@@ -49,7 +49,7 @@ class Adoption:
         transactions. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
-        _require_adoptable(self._database, allows_conversion=allows_conversion)
+        _require_no_obstacles(self._database, allows_conversion=allows_conversion)
         migrate.upgrade(self._database)
         with upgrade_lock.hold_upgrade_lock(self._database) as lock:
             zone_in_force = self._begin_adoption(requested_zone)
@@ -102,7 +102,7 @@ def _require_known_time_zone(zone_name: str | None) -> str | None:
     return zone_name
 
 
-def _require_adoptable(database: Database, *, allows_conversion: bool) -> None:
+def _require_no_obstacles(database: Database, *, allows_conversion: bool) -> None:
     """Raise schema_mismatch if obstacles prevent the adoption, and the errors of `require_adoptable_table`."""
     obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.require_adoptable_table(database))
     refusal = find_adoption_refusal(obstacles, allows_conversion=allows_conversion)

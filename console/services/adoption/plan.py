@@ -128,7 +128,7 @@ class _RowCounter:
             self.repeated_claims[claim] += 1
         self.claim_hashes.add(hash(claim))
 
-    def make_row_count(self) -> AdoptionRowCounts:
+    def make_row_counts(self) -> AdoptionRowCounts:
         """Return the counts of all rows that `count_row` has counted."""
         most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[
             :MAX_LISTED_EXAMPLES
@@ -240,7 +240,7 @@ def count_rows(database: Database, table: LegacyTable) -> AdoptionRowCounts:
         for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), ROW_IDS_PER_RANGE):
             for row in adopt_rows.read_original_rows(conn, after_id, upto, has_status="status" in table.columns):
                 counter.count_row(row)
-    return counter.make_row_count()
+    return counter.make_row_counts()
 
 
 def is_database_in_cluster(database: Database) -> bool:

@@ -201,7 +201,7 @@ class AdoptionRun:
         try:
             count = adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock())
         except UniqueViolation as error:
-            _refuse_foreign_index(error)
+            _raise_if_foreign_index_refused(error)
             raise adopt_table.DuplicateLiveRows from None
         return Counter(taken_in=count)
 
@@ -329,7 +329,7 @@ class AdoptionRun:
         try:
             credit_checks.change_record(tx.conn, record, self._read_clock(), **column_values)
         except UniqueViolation as error:
-            _refuse_foreign_index(error)
+            _raise_if_foreign_index_refused(error)
             raise RunAgain from None
         except credit_checks.StaleRow:  # the other application has changed the row meanwhile
             raise RunAgain from None
@@ -386,10 +386,10 @@ def accept_incomplete_rows(context: ServiceContext) -> int:
             ids = adopt_rows.list_incomplete_ids(conn, ROW_IDS_PER_RANGE)
         if not ids:
             return count
-        count += context.write(partial(_accept_incomplete_rows, context, ids))
+        count += context.write(partial(_accept_chunk_of_incomplete_rows, context, ids))
 
 
-def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
+def _accept_chunk_of_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
     accepted_count = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
     facts = {"rows": accepted_count, "from": ids[0], "to": ids[-1]}
     context.record_audit(
@@ -414,7 +414,7 @@ def _split_into_chunks(rows: tuple[T, ...], rows_per_chunk: int) -> list[tuple[T
     return [rows[start : start + rows_per_chunk] for start in range(0, len(rows), rows_per_chunk)]
 
 
-def _refuse_foreign_index(error: UniqueViolation) -> None:
+def _raise_if_foreign_index_refused(error: UniqueViolation) -> None:
     """Raise schema_mismatch (detail.problem cannot_be_adopted) with the name of the index, if a unique index of
     another application refused a change; a repeated change would be refused again. Return normally for an index of
     this program.

@@ -104,7 +104,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             writer.add(archive.SPOOL_FILE)
         with database.read() as conn:  # after the copy, so that no document of its records is left out
             named_paths = evidence.list_document_paths(conn)
-        unreadable_paths = _copy_documents(open_documents(settings.documents_url, database), writer, named_paths)
+        unreadable_paths = _copy_documents_to_backup(
+            open_documents(settings.documents_url, database), writer, named_paths
+        )
         manifest = BackupManifest(
             version=console.__version__,
             schema=state["schema"],
@@ -332,7 +334,9 @@ def _require_full_access(database: Database) -> None:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.RIGHT_MISSING})
 
 
-def _copy_documents(documents: Documents, writer: ArchiveWriter, named_paths: frozenset[str]) -> tuple[str, ...]:
+def _copy_documents_to_backup(
+    documents: Documents, writer: ArchiveWriter, named_paths: frozenset[str]
+) -> tuple[str, ...]:
     """Copy all documents to the backup, and return the paths of the documents that can't be read because they are
     damaged, or because they are missing although a record names them (`named_paths`)."""
     copied_paths = set()

@@ -118,8 +118,8 @@ class BulkActionRunner:
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
         """Return the shortest time that one row of a bulk run can take, in seconds: the minimum time between two
-        calls to the provider, multiplied by the number of calls that the action makes for a row. `provider` is None
-        for records without a payment provider.
+        calls to the provider, multiplied by the number of calls that the action makes for a row. It is 0 for an
+        action without a call, and for a record without a provider (`provider` is None).
         """
         return self.get_call_spacing_seconds(provider) * _MAX_PROVIDER_CALLS_PER_ROW.get(action, 0)
 

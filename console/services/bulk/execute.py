@@ -145,10 +145,10 @@ class BulkExecutor:
             if not rows:
                 self._end_run(executed_run, *_find_final_state(executed_run.run))
                 return
-            if not self._run_page(executed_run, rows):
+            if not self._run_rows_of_page(executed_run, rows):
                 return
 
-    def _run_page(self, executed_run: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
+    def _run_rows_of_page(self, executed_run: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
         """Execute `rows` of the bulk run one after the other. Return False if the run was stopped or paused
         meanwhile."""
         for row in cancellation.iterate_until_stopped(rows):
@@ -179,7 +179,7 @@ class BulkExecutor:
         executed_run.execution.progress(
             BulkProgress(sum(executed_run.row_counts.values()), executed_run.run.most, dict(executed_run.row_counts))
         )
-        return self._count_refusal(executed_run, forecast, outcome)
+        return self._count_provider_refusal(executed_run, forecast, outcome)
 
     def _execute_row_action(
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
@@ -196,11 +196,11 @@ class BulkExecutor:
             self._context.failpoints.reach("after_bulk_row")
         else:
             return self._context.write(
-                lambda tx: self._store_result(
+                lambda tx: self._store_row_result(
                     tx, executed_run, row, actions.run_local_action(tx, executed_run.run, row)
                 )
             )
-        return self._context.write(lambda tx: self._store_result(tx, executed_run, row, outcome))
+        return self._context.write(lambda tx: self._store_row_result(tx, executed_run, row, outcome))
 
     def _call_provider(self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         try:
@@ -226,7 +226,7 @@ class BulkExecutor:
             raise _LeaseLost from None
         tx.call_after_commit(lambda: setattr(executed_run, "run", marked_run))
 
-    def _store_result(
+    def _store_row_result(
         self, tx: Transaction, executed_run: _ExecutedRun, row: BulkRow, outcome: RowOutcome
     ) -> RowOutcome:
         self._renew_lease(tx, executed_run)
@@ -243,7 +243,7 @@ class BulkExecutor:
         ):
             raise _LeaseLost
 
-    def _count_refusal(self, executed_run: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
+    def _count_provider_refusal(self, executed_run: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
         """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_PROVIDER_REFUSALS, pause the bulk
         run and return False; otherwise return True."""
         provider = forecast.provider or ""

@@ -105,7 +105,7 @@ class RemoteRequestIdService(RequestIdService):
         """
         if command not in self._form_by_command:
             return act()
-        request, file_content = self._make_request(command, request_id, arguments)
+        request, file_content = self._make_desk_request(command, request_id, arguments)
         with self._context.database.read() as conn:
             if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
@@ -158,10 +158,10 @@ class RemoteRequestIdService(RequestIdService):
                     database.write(insert_request)
         except ConsoleError as error:
             if error.detail.get("problem") == DatabaseUnreachableProblem.COMMIT_UNANSWERED:
-                raise _make_unanswered_error() from error
+                raise _make_unanswered_request_error() from error
             raise
 
-    def _make_request(
+    def _make_desk_request(
         self, command: str, request_id: str | None, arguments: tuple[object, ...]
     ) -> tuple[NewDeskRequest, bytes | None]:
         """Return the desk request to store, and the content of the file among `arguments`, None if they have no
@@ -205,7 +205,7 @@ class RemoteRequestIdService(RequestIdService):
         )
         last_response_at, has_lapsed = clock.monotonic(), False
         while not interrupts.is_interrupt_pending():
-            stored_progress = self._read_progress(desk_request_id)
+            stored_progress = self._read_request_progress(desk_request_id)
             if stored_progress is not None and not (stored_progress.is_abandoned or stored_progress.is_lapsed):
                 last_response_at = clock.monotonic()
             if stored_progress is not None and request_wait is not None:
@@ -238,7 +238,7 @@ class RemoteRequestIdService(RequestIdService):
             pause_seconds = min(pause_seconds * 1.2, LONGEST_ANSWER_POLL_SECONDS)
         if interrupts.is_interrupt_pending() and self._withdraw_request(desk_request_id):
             raise interrupts.Interrupted
-        raise _make_unanswered_error()
+        raise _make_unanswered_request_error()
 
     def _return_or_raise_answer(self, request: NewDeskRequest, text: str) -> Any:
         """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
@@ -263,7 +263,7 @@ class RemoteRequestIdService(RequestIdService):
         `answer_unreadable`), with the request's record if it had one before, and with both versions."""
         exit_status, worker_version = find_exit_status_and_version(text)
         if exit_status == EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]:
-            return _make_unanswered_error()
+            return _make_unanswered_request_error()
         detail: PossibleRepeatDetail = {
             "reason": PossibleRepeatReason.ANSWER_UNREADABLE,
             "command": request.action,
@@ -287,7 +287,7 @@ class RemoteRequestIdService(RequestIdService):
         except ConsoleError:
             return False
 
-    def _read_progress(self, desk_request_id: str) -> DeskRequestProgress | None:
+    def _read_request_progress(self, desk_request_id: str) -> DeskRequestProgress | None:
         """Return the present state of the desk request with this id; None if the database doesn't answer."""
         try:
             with self._context.database.read() as conn:
@@ -298,7 +298,7 @@ class RemoteRequestIdService(RequestIdService):
             return None
 
 
-def _make_unanswered_error() -> ConsoleError:
+def _make_unanswered_request_error() -> ConsoleError:
     """Return the error outcome_unknown about a desk request whose answer this desk didn't get: a worker may still
     execute the request."""
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING})

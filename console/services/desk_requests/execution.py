@@ -336,14 +336,14 @@ class RequestExecutor:
         before the command has started.
         """
         with act_for_requester(taken_request), watch_for_repeated_request() as repeats:
-            answer = self._run_command_for_answer(taken_request)
+            answer = self._run_command_and_make_answer(taken_request)
             while _is_earlier_call_running(taken_request, answer):
                 interrupts.raise_if_interrupt_pending()
                 self.clock.sleep(self.scale.scale_seconds(REQUEST_RETRY_SECONDS))
-                answer = self._run_command_for_answer(taken_request)
+                answer = self._run_command_and_make_answer(taken_request)
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 
-    def _run_command_for_answer(self, taken_request: TakenDeskRequest) -> CallAnswer:
+    def _run_command_and_make_answer(self, taken_request: TakenDeskRequest) -> CallAnswer:
         try:
             return CallAnswer(self._run_command(taken_request))
         except ConsoleError as error:

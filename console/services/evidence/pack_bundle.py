@@ -160,7 +160,7 @@ class EvidenceBundleWriter:
         )
         size, digest = draft.compute_sha256()
 
-        def record_export(tx: Transaction) -> None:
+        def write_audit_entries_of_export(tx: Transaction) -> None:
             facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}
             context.record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
             for bundled_pack in written_packs:
@@ -173,7 +173,7 @@ class EvidenceBundleWriter:
                 }
                 context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)
 
-        context.write(record_export)
+        context.write(write_audit_entries_of_export)
         draft.publish()
         omitted_names = [bundled_pack.digest.name for bundled_pack in bundled_packs if bundled_pack.is_left_out]
         omitted_names += [

@@ -215,7 +215,7 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
 def _read_related_records(
     conn: Connection, record: AnyRecord, lapsed_ids: Mapping[str, frozenset[int]]
 ) -> tuple[AnyRecord, ...]:
-    def read_as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
+    def read_record_as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
         related_record = None if id is None else any_record.find(conn, kind, id, lapsed_ids)
         return () if related_record is None else (related_record,)
 
@@ -231,13 +231,13 @@ def _read_related_records(
             )[:MAX_RELATED_RECORDS]
             return (*order_payments, *(refund for payment in order_payments for refund in list_refunds(payment)))
         case Payment():
-            return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *list_refunds(record))
+            return (*read_record_as_tuple(orders.ORDER_KIND, record.order_id), *list_refunds(record))
         case Refund():
-            payment = read_as_tuple(payments.PAYMENT_KIND, record.payment_id)
+            payment = read_record_as_tuple(payments.PAYMENT_KIND, record.payment_id)
             order_id = next(
                 (candidate.order_id for candidate in payment if isinstance(candidate, Payment)), record.order_id
             )
-            return (*read_as_tuple(orders.ORDER_KIND, order_id), *payment)
+            return (*read_record_as_tuple(orders.ORDER_KIND, order_id), *payment)
     return ()
 
 

@@ -73,7 +73,7 @@ class Lookup:
                     conn, joined_read.credit_checks, *money_groups
                 )
                 corporation_facts = self._read_registry_facts(conn, number.value)
-                totals = self._sum_money(conn, number.value) if joined_read.has_orders_or_payments else ()
+                totals = self._sum_amounts(conn, number.value) if joined_read.has_orders_or_payments else ()
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
@@ -95,7 +95,7 @@ class Lookup:
             totals,
         )
 
-    def _sum_money(self, conn: Connection, corporation_number: str) -> "tuple[CompanyTotals, ...]":
+    def _sum_amounts(self, conn: Connection, corporation_number: str) -> "tuple[CompanyTotals, ...]":
         """Return the corporation's amounts, one total for each currency (minor units): paid and refunded within
         TOTALS_PERIOD, and the refunds that are accepted or have an unknown outcome now.
 

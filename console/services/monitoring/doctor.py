@@ -103,33 +103,33 @@ class HealthCheckService:
             ("privacy", self._check_folder_privacy),
             ("room", self._check_free_space),
             *(
-                (("sign_in", self._check_sign_in), ("contact", self._check_contact))
+                (("sign_in", self._check_sign_in), ("contact", self._check_help_contact))
                 if self._settings.sign_in.is_server
                 else ()
             ),
             ("database", self._check_schema),
             ("documents", self._check_documents),
             ("store_key", self._check_store_key),
-            ("operator", self._check_operator),
+            ("operator", self._check_operator_name),
             *(
                 (("worker", self._check_worker), ("credentials", self._check_leftover_credentials))
                 if self._asks_worker is True
                 else ()
             ),
-            ("alarmbox", self._check_alarmbox),
+            ("alarmbox", self._check_alarmbox_settings),
             ("merchants", self._check_merchants),
             ("lease_clock", self._check_lease_clock),
-            ("tasks", self._check_tasks),
+            ("tasks", self._check_overdue_tasks),
             ("went_back", self._check_database_rollback),
             *((("cache", self._check_redis_cache),) if self._settings.redis_url else ()),
             *((("publishing", self._check_alert_publishing),) if self._settings.alerts.publisher_kind else ()),
-            *((("registry", self._check_registry),) if self._has_corporation_registry() else ()),
+            *((("registry", self._check_corporation_registry),) if self._has_corporation_registry() else ()),
             ("switches", self._check_test_switches),
         )
         try:
             return (
                 *(self._run_check(name, check) for name, check in checks),
-                *map(self._check_gateway, provider_registry.list_provider_names()),
+                *map(self._check_gateway_secrets, provider_registry.list_provider_names()),
             )
         finally:
             self._opened_resources.close()
@@ -326,7 +326,7 @@ class HealthCheckService:
             facts["names"] = (*leftovers.entries, *leftovers.variables)
         return facts
 
-    def _check_operator(self) -> _CheckFacts:
+    def _check_operator_name(self) -> _CheckFacts:
         """Check that the acting person has a name: the database account on a server, otherwise the configured
         name. Raises bad_profile if a server's account has no name or a sign-in is missing.
         """
@@ -348,7 +348,7 @@ class HealthCheckService:
         sign_in.database_url()
         return {"operator": sign_in.user, "place": sign_in.database_address, "source": sign_in.account_source}
 
-    def _check_contact(self) -> _CheckFacts:
+    def _check_help_contact(self) -> _CheckFacts:
         """Check that the settings have the name and the telephone number of the person to call for help, which the
         sign-in shows. The check always passes; a missing name or number is reported as advice.
         """
@@ -357,7 +357,7 @@ class HealthCheckService:
             return {"name": name, "telephone": telephone}
         return {"verdict": "advice"}
 
-    def _check_alarmbox(self) -> _CheckFacts:
+    def _check_alarmbox_settings(self) -> _CheckFacts:
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         url, is_enabled = self._settings.get_provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
@@ -409,7 +409,7 @@ class HealthCheckService:
             if migrate.MERCHANT_NAME_PREFIX + provider in stored_facts
         }
 
-    def _check_gateway(self, name: str) -> HealthCheck:
+    def _check_gateway_secrets(self, name: str) -> HealthCheck:
         """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it
         is not configured.
         """
@@ -427,7 +427,7 @@ class HealthCheckService:
             return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
-    def _check_tasks(self) -> _CheckFacts:
+    def _check_overdue_tasks(self) -> _CheckFacts:
         """Check that no due task is overdue. The check passes if no task has ever run, or if this person may not
         read the tasks: its text then says that none is known."""
         migrate.ensure_schema(self._database)
@@ -506,7 +506,7 @@ class HealthCheckService:
         """True if this desk has a corporation registry, or a watched folder for the registry's files."""
         return self._settings.registry_folder is not None or (self._settings.home / "registry").is_dir()
 
-    def _check_registry(self) -> _CheckFacts:
+    def _check_corporation_registry(self) -> _CheckFacts:
         """Check that the watched folder of the registry's files can be read, and report the registry date. The
         check passes if no file was imported yet.
         """

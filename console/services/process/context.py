@@ -467,7 +467,7 @@ class ServiceContext:
         given_facts: Mapping[str, object] = detail or {}
         # The facts of a refusal name no payers, and the refused person may have no right to read the record.
         if result != "refused":
-            given_facts = _mask_payers(tx.conn, kind, subject_id, given_facts)
+            given_facts = _mask_payers_in_facts(tx.conn, kind, subject_id, given_facts)
         facts = {**given_facts, **correlation_facts, **request_facts}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
         self.audit.record_all(tx, (entry,))
@@ -502,7 +502,7 @@ class ServiceContext:
             )
 
 
-def _mask_payers(
+def _mask_payers_in_facts(
     conn: Connection, kind: str, subject_id: int | str | None, detail: Mapping[str, object]
 ) -> Mapping[str, object]:
     """Return the facts of an audit entry about this record with the payers of its payments masked in them; unchanged

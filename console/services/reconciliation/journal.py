@@ -133,13 +133,13 @@ class StoredReconciliationRun:
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):
             counts[difference.verdict if difference else ReconciliationVerdict.MATCHED] += 1
-        return self._save_position(tx, counts, position=key)
+        return self._save_run_progress(tx, counts, position=key)
 
     def store_progress(self) -> None:
         """Store the counts and the position if they have changed since the last write."""
         if self._match_count or self._position != self.run.position:
             counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
-            self.run = self._context.write(lambda tx: self._save_position(tx, counts, position=self._position))
+            self.run = self._context.write(lambda tx: self._save_run_progress(tx, counts, position=self._position))
             self._match_count = 0
             self._context.failpoints.reach("after_reconcile_batch")
 
@@ -147,23 +147,23 @@ class StoredReconciliationRun:
         """Store the counts, and begin the phase `phase` of the run at its first row. `phase` is OWN_ROWS_PHASE,
         which follows PROVIDER_ROWS_PHASE."""
         self.store_progress()
-        self.run = self._context.write(lambda tx: self._save_position(tx, Counter(), phase=phase, position=None))
+        self.run = self._context.write(lambda tx: self._save_run_progress(tx, Counter(), phase=phase, position=None))
         self._position = None
 
     def fail_run(self, reason: str) -> None:
         """Set the run's state to failed, with this reason code. A failed run is never continued."""
         self.run = self._context.write(
-            lambda tx: self._save_position(tx, Counter(), state=reconciliations.RUN_FAILED, reason=reason[:64])
+            lambda tx: self._save_run_progress(tx, Counter(), state=reconciliations.RUN_FAILED, reason=reason[:64])
         )
 
     def end_run(self, record_end: Callable[[Transaction, ReconciliationRun], None]) -> ReconciliationRun:
         """Set the run's state to done and release its lease. In the same transaction `record_end` writes the run's
-        audit entry and case. Return the ended run.
+        audit entry, and the case about rejected rows if there are any. Return the ended run.
         """
         self.store_progress()
 
         def write_end(tx: Transaction) -> ReconciliationRun:
-            ended_run = self._save_position(tx, Counter(), state=reconciliations.RUN_DONE)
+            ended_run = self._save_run_progress(tx, Counter(), state=reconciliations.RUN_DONE)
             record_end(tx, ended_run)
             leases.release(tx.conn, self._lease)
             return ended_run
@@ -172,7 +172,7 @@ class StoredReconciliationRun:
         self.run = self._context.write(write_end)
         return self.run
 
-    def _save_position(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
+    def _save_run_progress(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
         """Renew the lease, add `counts` to the counts in the run's row, store `values` in the columns of these names,
         and return the changed run. Raises in_progress if another process has acquired the lease or changed the
         run."""

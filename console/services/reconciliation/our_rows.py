@@ -204,7 +204,8 @@ class OwnRecordComparison:
         run's position is stored after each full page. If the process was stopped, yield None as the last value.
 
         `read_page` reads one page; `get_instant` returns the instant by which the records are sorted;
-        `position_prefix` is the first part of the stored position.
+        `position_prefix` is the first part of the stored position: REFUND_PHASE_POSITION_PREFIX while the run reads
+        refunds, "" while it reads payments.
         """
         while True:
             with self._context.database.read() as conn:

@@ -274,7 +274,8 @@ class _HistoryRowBatch:
     def _write_difference(
         self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None
     ) -> ReconciliationDifference:
-        """Write the difference and the case for the row of a refund, and return the difference. If the probe has
+        """Write the difference for the row of a refund, open a case about it if our database has the payment, and
+        return the difference. `compared_refund` is our refund for this row; None if we have none. If the probe has
         completed `compared_refund` meanwhile, the case is stored as resolved.
         """
         payment = apply_row.find_payment(tx, self._provider, row)

@@ -127,7 +127,9 @@ class ReconciliationService:
         with refusals.audit_refusals(self._context, RECONCILE_ACTION, None, facts, kind=RECONCILIATION_KIND):
             self._context.require_right("import")
             self._require_valid_days(provider, first_day, last_day)
-            report = (self._make_dry_run_report if dry_run else self._run_and_store)(provider, first_day, last_day)
+            report = (self._make_dry_run_report if dry_run else self._run_and_store_reconciliation)(
+                provider, first_day, last_day
+            )
             # The counts of an interrupted run are not complete, so they are not returned.
             if report.ended_at is None and interrupts.is_interrupt_pending():
                 raise ConsoleError(ErrorCode.INTERRUPTED, {})
@@ -199,15 +201,15 @@ class ReconciliationService:
 
     # Stored run
 
-    def _run_and_store(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
-        files = self._fetch_files(provider, first_day, last_day)
+    def _run_and_store_reconciliation(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
+        files = self._fetch_daily_files(provider, first_day, last_day)
         with hold_lease(
             self._context, make_lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING
         ) as lease:
-            run = self._context.write(lambda tx: self._open_run(tx, provider, first_day, last_day, files))
+            run = self._context.write(lambda tx: self._insert_or_find_run(tx, provider, first_day, last_day, files))
             return self._make_report(self._run_remaining_phases(StoredReconciliationRun(self._context, run, lease)))
 
-    def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
+    def _fetch_daily_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
         """Download and store the provider's daily files from `first_day` to `last_day` for a new run. Return no
         files if an unfinished run of these days exists, because its files are already stored, and for a provider
         without daily files."""
@@ -225,7 +227,7 @@ class ReconciliationService:
             for event in events
         )
 
-    def _open_run(
+    def _insert_or_find_run(
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
     ) -> ReconciliationRun:
         """Insert a new run of the provider for the days from `first_day` to `last_day`, with its files as evidence,
@@ -404,11 +406,11 @@ class ReconciliationService:
                 latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             due_days += unfinished_days
             for day in self._find_comparable_days(provider):
-                if not any(self._covers_day(run, day) for run in latest_runs):
+                if not any(self._has_compared_day(run, day) for run in latest_runs):
                     due_days.append((provider, day, day))
         return due_days
 
-    def _covers_day(self, run: ReconciliationRun, day: date) -> bool:
+    def _has_compared_day(self, run: ReconciliationRun, day: date) -> bool:
         """True if the day needn't be compared again after this run. A run that began before the end of the day
         hasn't compared the rest of it, so it counts only until the day is over."""
         if not run.from_day <= day <= run.to_day or self._has_future_start(run):

@@ -45,8 +45,8 @@ class HistorySource(Protocol):
         ...
 
     def is_complete(self) -> bool:
-        """True if no row was rejected. If it is False, a payment that is missing in the history may still exist at
-        the provider.
+        """True if no row of the history was rejected. If it is False, a payment that is missing in the history may
+        still exist at the provider.
         """
         ...
 

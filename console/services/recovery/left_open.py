@@ -65,7 +65,7 @@ class LeftOpenService:
 
 def _list_own_records(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
     for operation in journal.list_unfinished_operations(conn, operator=person):
-        yield LeftOpen(LeftOpenReason.OPERATION, *_find_subject(operation), operation.started_at)
+        yield LeftOpen(LeftOpenReason.OPERATION, *_find_operation_subject(operation), operation.started_at)
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     server_now = read_current_time(conn, context.now())
@@ -83,7 +83,7 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
             )
 
 
-def _find_subject(operation: Operation) -> tuple[str, str]:
+def _find_operation_subject(operation: Operation) -> tuple[str, str]:
     """Return kind and id of the record that the operation changes; if it has no record, kind and id of the
     operation itself."""
     if operation.subject_id is None:

@@ -272,7 +272,9 @@ class OperationRecovery:
         person = self._context.require_right("resolve")
         person_evidence = read_proof(evidence, reason)
         entry = self._find_spool_entry(operation_id)
-        if entry is None or not (entry.holds_claim or (target_state == "success" and self._is_denied(entry))):
+        if entry is None or not (
+            entry.holds_claim or (target_state == "success" and self._is_operation_denied(entry))
+        ):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
             if provider_id is None:
@@ -286,7 +288,7 @@ class OperationRecovery:
         self._refuse_denial_of_listed_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
-    def _is_denied(self, entry: SpoolEntry) -> bool:
+    def _is_operation_denied(self, entry: SpoolEntry) -> bool:
         """True if two people have decided that the lost operation was not made. AlarmBox may have made it after
         that: then a person names its id, although the claim has ended."""
         with self._context.database.read() as conn:
@@ -433,12 +435,12 @@ class OperationRecovery:
         password again.
         """
         context = self._context
-        if context.write(lambda tx: self._write_decision(tx, operation, person_evidence, person)):
+        if context.write(lambda tx: self._write_no_effect_decision(tx, operation, person_evidence, person)):
             return ResolveResult(operation, awaiting="second_person")
         context.spool.give_up_claim(entry)
         return ResolveResult(self._require_operation(operation.id))
 
-    def _write_decision(
+    def _write_no_effect_decision(
         self, tx: Transaction, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
@@ -473,7 +475,7 @@ class OperationRecovery:
             with self._context.database.read() as conn:
                 return (
                     replace(lost_operation, subject_id=None)
-                    if _has_other_record(conn, lost_operation, entry.intent)
+                    if _is_record_id_reused(conn, lost_operation, entry.intent)
                     else lost_operation
                 )
         if operation is not None:
@@ -532,7 +534,7 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
     return _is_purchase(operation) and _find_credit_check(conn, operation) is None
 
 
-def _has_other_record(conn: Connection, lost_operation: Operation, intent: Intent) -> bool:
+def _is_record_id_reused(conn: Connection, lost_operation: Operation, intent: Intent) -> bool:
     """Return True if the id of the lost operation's record now belongs to another record, because a restored database
     gives the ids of lost records to new records."""
     number = lost_operation.subject_id or 0

@@ -65,7 +65,7 @@ class SavedViewService:
             (saved_view for saved_view in views if str(saved_view.id) == view_name.strip()), None
         )
         if view is None:
-            raise _make_not_found_error(view_name)
+            raise _make_view_not_found_error(view_name)
         return view
 
     def parse_view_content(self, content: ViewContent) -> ParsedView:
@@ -273,7 +273,7 @@ class SavedViewService:
         another person's own view, and not_allowed if it is a team's view that the person may not change."""
         view = saved_views.find(conn, id)
         if view is None or not (view.is_team or is_same_person(view.maker, person.name)):
-            raise _make_not_found_error(str(id))
+            raise _make_view_not_found_error(str(id))
         self._require_right_to_change(view, person)
         return view
 
@@ -289,7 +289,7 @@ class SavedViewService:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
 
-def _make_not_found_error(view_name: str) -> ConsoleError:
+def _make_view_not_found_error(view_name: str) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"kind": VIEW_KIND, "id": view_name[:LONGEST_NAME_CHARACTERS]})
 
 

@@ -58,7 +58,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
         _read_money_per_currency(conn, provider, period, unknown_at_start, unknown_at_end),
         unknown_at_end,
         None if run is None else _read_reconciliation(conn, run),
-        _list_not_final_reasons(day, unknown_at_end, run, now),
+        _list_reasons_why_not_final(day, unknown_at_end, run, now),
         now,
         None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
         is_complete=has_all_at_start and has_all_at_end,
@@ -131,7 +131,7 @@ def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseRecon
     )  # fmt: skip
 
 
-def _list_not_final_reasons(
+def _list_reasons_why_not_final(
     day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
     """Return the reasons for which the close isn't final. `run` is the last reconciliation run of the day, None if

@@ -212,7 +212,7 @@ class DueTasks:
         return int(has_ended)
 
     def _probe_due_credit_checks(self) -> int:
-        return self._run_for_due_credit_checks("unknown", self._probe_credit_check)
+        return self._run_action_for_due_credit_checks("unknown", self._probe_credit_check)
 
     def _probe_credit_check(self, record: CreditCheck) -> None:
         """Probe a due credit check. If a fault of this program ends the probe, schedule the next probe of the credit
@@ -229,7 +229,7 @@ class DueTasks:
             raise
 
     def _refetch_due_credit_checks(self) -> int:
-        return self._run_for_due_credit_checks("incomplete", self._refetch_missing_parts)
+        return self._run_action_for_due_credit_checks("incomplete", self._refetch_missing_parts)
 
     def _refetch_missing_parts(self, record: CreditCheck) -> None:
         """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail and
@@ -245,14 +245,18 @@ class DueTasks:
             record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
         )
 
-    def _run_for_due_credit_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
+    def _run_action_for_due_credit_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
         """Call `act` with each due credit check whose work has the reason `reason`. A record that another process
         has changed meanwhile is skipped. Return the number of handled records."""
         with self._context.database.read() as conn:
             records = queues.list_due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
-        return sum(self._run_for_credit_check(record, reason, act) for record in iterate_until_stopped(records))
+        return sum(
+            self._run_action_for_credit_check(record, reason, act) for record in iterate_until_stopped(records)
+        )
 
-    def _run_for_credit_check(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
+    def _run_action_for_credit_check(
+        self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]
+    ) -> int:
         with self._context.database.read() as conn:
             current_check = credit_checks.find(conn, record.id)
         if current_check is None or current_check.version != record.version:
@@ -272,9 +276,9 @@ class DueTasks:
         with self._context.database.read() as conn:
             up_to_id = queues.find_highest_id(conn)
         finders = (queues.find_new_foreign_rows, queues.find_changed_foreign_rows)
-        return sum(self._adopt_found_rows(partial(find_rows, up_to_id=up_to_id)) for find_rows in finders)
+        return sum(self._adopt_rows_in_batches(partial(find_rows, up_to_id=up_to_id)) for find_rows in finders)
 
-    def _adopt_found_rows(self, find_rows: _ForeignRowFinder) -> int:
+    def _adopt_rows_in_batches(self, find_rows: _ForeignRowFinder) -> int:
         """Adopt the rows that `find_rows` finds, in batches, until it finds no row that this call has not tried, or
         the task must stop. Return the number of adopted rows."""
         adopted_ids, failed_ids = set[int](), set[int]()

@@ -176,7 +176,7 @@ class SagaRunner:
         """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
         saga. Return the saga afterwards."""
         return self._write_change_or_read_saga(
-            saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, StepWaiting(reason))
+            saga, lambda tx, current_saga: self._apply_step_verdict(tx, current_saga, StepWaiting(reason))
         )
 
     def postpone_step_without_attempt(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
@@ -230,7 +230,7 @@ class SagaRunner:
         """Call `change_saga` in a transaction; it writes the changed saga, which this method returns. If another
         process has changed the saga meanwhile, write nothing and return the saga as it is now."""
         try:
-            return self._write_change(saga, change_saga)
+            return self._write_saga_change(saga, change_saga)
         except StepTakenOver:
             return self._reread_saga(saga)
 
@@ -246,13 +246,13 @@ class SagaRunner:
         write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.write_effect
         if isinstance(step, QuestionStep):
             reach_failpoint(f"answered_{step.name}")
-        advanced_saga = self._write_change(
-            saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, write_effect(tx, current_saga))
+        advanced_saga = self._write_saga_change(
+            saga, lambda tx, current_saga: self._apply_step_verdict(tx, current_saga, write_effect(tx, current_saga))
         )
         reach_failpoint(f"after_{step.name}")
         return advanced_saga
 
-    def _write_change(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
+    def _write_saga_change(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
         """Call `change_saga` in a transaction with the saga's present row; it writes an effect and the changed saga,
         which this method returns. Raises StepTakenOver if another process has changed the saga."""
 
@@ -267,7 +267,7 @@ class SagaRunner:
         except sagas.StaleRow:
             raise StepTakenOver from None
 
-    def _apply_verdict(self, tx: Transaction, saga: Saga, verdict: StepVerdict) -> Saga:
+    def _apply_step_verdict(self, tx: Transaction, saga: Saga, verdict: StepVerdict) -> Saga:
         """Write the step's verdict into the saga's row: the next step, an earlier step, a later attempt, the saga's
         end, or the beginning of its compensation. Return the saga afterwards."""
         now = self._context.now()
@@ -286,7 +286,7 @@ class SagaRunner:
                     self._plan.get_step(saga.step), QuestionStep
                 ):  # the step is done: its question was answered
                     saga = sagas.advance_saga(
-                        tx.conn, saga, now, saga.step, {DONE_FACT: self._add_present_time(saga, DONE_FACT)}
+                        tx.conn, saga, now, saga.step, {DONE_FACT: self._add_step_time(saga, DONE_FACT)}
                     )
                 return sagas.end_saga(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON_CHARACTERS])
             case CompensationRequired(reason):
@@ -298,10 +298,10 @@ class SagaRunner:
         next_step_name = self._plan.find_step_name_after(saga.step)
         if next_step_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
-        saga_facts = {**facts, DONE_FACT: self._add_present_time(saga, DONE_FACT)}
+        saga_facts = {**facts, DONE_FACT: self._add_step_time(saga, DONE_FACT)}
         return sagas.advance_saga(tx.conn, saga, self._context.now(), next_step_name, saga_facts)
 
-    def _add_present_time(self, saga: Saga, fact_key: str) -> dict[str, object]:
+    def _add_step_time(self, saga: Saga, fact_key: str) -> dict[str, object]:
         """Return the saga's fact `fact_key` with one more entry: the present step's name and the present time. The
         fact is a mapping from the name of a step to the time (ISO text) at which the step was done or undone."""
         times = saga.facts.get(fact_key)
@@ -314,7 +314,9 @@ class SagaRunner:
         afterwards."""
         step, reach_failpoint = self._plan.get_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_undo_{step.name}")
-        moved_saga = self._write_change(saga, lambda tx, current_saga: self._undo_done_step(tx, current_saga, step))
+        moved_saga = self._write_saga_change(
+            saga, lambda tx, current_saga: self._undo_done_step(tx, current_saga, step)
+        )
         reach_failpoint(f"after_undo_{step.name}")
         return moved_saga
 
@@ -328,7 +330,7 @@ class SagaRunner:
         ):
             return self._move_to_previous_step(tx, saga, {})
         step.undo_effect(tx, saga)
-        return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._add_present_time(saga, UNDONE_FACT)})
+        return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._add_step_time(saga, UNDONE_FACT)})
 
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in

@@ -60,7 +60,7 @@ def read_overview(score_file: ScoreFile, training_id: str | None) -> TrainingOve
     `training_id` is the id of the person's running training; None if none runs."""
     attempts = score_file.read_attempts()
     incidents = tuple(
-        _make_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), training_id)
+        _make_training_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), training_id)
         for declaration in INCIDENT_DECLARATIONS
     )
     return TrainingOverview(incidents, score_file.compute_score(), is_running=training_id is not None)
@@ -77,7 +77,7 @@ def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
     return TrainingState.OPEN if verdict is None else get_training_state(verdict)
 
 
-def _make_incident(
+def _make_training_incident(
     declaration: IncidentDeclaration, attempt: IncidentAttempt, training_id: str | None
 ) -> TrainingIncident:
     """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun, because

@@ -125,13 +125,13 @@ def test_a_worker_of_another_version_cannot_read_the_request(
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         with monkeypatch.context() as patch:
-            made = RemoteRequestIdService._make_request
+            made = RemoteRequestIdService._make_desk_request
 
             def make_with_one_more(*given: Any) -> tuple[NewDeskRequest, bytes | None]:
                 request, content = made(*given)
                 return replace(request, arguments_json=f'{request.arguments_json[:-1]}, "new"]'), content
 
-            patch.setattr(RemoteRequestIdService, "_make_request", make_with_one_more)
+            patch.setattr(RemoteRequestIdService, "_make_desk_request", make_with_one_more)
             unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
         assert both_versions_are_named(unread)
