@@ -208,8 +208,8 @@ def _format_incident_command_name(action: IncidentAction) -> str:
 
 
 def _make_hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of handing over an incident: the incident and the new owner. A constraint of the database
-    compares them with the stored step of the incident.
+    """Return the facts of handing over an incident: the incident and the new owner, which are the first two of
+    `arguments`. A constraint of the database compares them with the stored step of the incident.
     """
     return DeskRequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
 
@@ -232,7 +232,8 @@ def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> 
 
 
 def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of the command that decides an unknown outcome: the record and the decided state."""
+    """Return the facts of the command that decides an unknown outcome: the record and the decided state, which are
+    the first three of `arguments` (kind, id, state)."""
     kind, id, proposed_state = arguments[:3]
     return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed_state[:20])
 
@@ -276,7 +277,7 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
 
 
 def _make_read_only_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of a change of a read-only switch: the switch and its new position."""
+    """Return the facts of a change of a read-only switch: the scope of the switch, and `on` or `off`."""
     scope, is_on, _ = arguments
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 

@@ -240,8 +240,9 @@ class RecoveryService:
 
     def unmask(self, kind: str, id: int | str, reason_text: str, *, request_id: str | None = None) -> bool:
         """Write the audit entry by which the acting person may read a payer and the raw answers without masks for
-        UNMASKED_SECONDS, and return True. Raises usage if the reason is empty or too long, not_found if there is no
-        such payment or refund, not_allowed if the acting person has no right to unmask.
+        UNMASKED_SECONDS, and return True. `reason_text` is the person's reason, which the entry contains. Raises
+        usage if the reason is empty or too long, not_found if there is no such payment or refund, not_allowed if the
+        acting person has no right to unmask.
         """
         record_id, unmasking = _parse_record_id(kind, id), self._services.unmasking
         return self._request_ids.act_once(

@@ -160,10 +160,11 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a refund with evidence (the path of a file, or a written statement), and
-        return the refund. The result also states if a second person must confirm the decision. `provider_id` is the
-        id that the provider gave to the refund, None if the person has none; `expected_version` is the version on the
-        person's screen (None: any version). If the decision is refused, raises the error of
+        """Decide with evidence (the path of a file, or a written statement) that an unknown refund has the outcome
+        `target_state`, such as `failed`, and return the refund. The result also states if a second person must
+        confirm the decision. `provider_id` is the id that the provider gave to the refund, None if the person has
+        none; `expected_version` is the version on the person's screen (None: any version); `reason` is the person's
+        reason, None for a script without one. If the decision is refused, raises the error of
         `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
         """
         return self._request_ids.act_once(

@@ -82,7 +82,8 @@ class Adoption:
 
 def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
     """Raise usage if a time zone was requested that differs from the zone with which the adoption began.
-    `requested_zone` is None if none was requested."""
+    `requested_zone` is None if none was requested. `zone_in_force` is the zone with which the adoption began; None if
+    this program created the table, whose times are then in UTC."""
     if requested_zone is not None and requested_zone != zone_in_force:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.OTHER_TIMEZONE, "timezone": zone_in_force or "UTC"}
@@ -103,7 +104,8 @@ def _require_known_time_zone(zone_name: str | None) -> str | None:
 
 
 def _require_no_obstacles(database: Database, *, allows_conversion: bool) -> None:
-    """Raise schema_mismatch if obstacles prevent the adoption, and the errors of `require_adoptable_table`."""
+    """Raise schema_mismatch if obstacles prevent the adoption. With `allows_conversion`, an obstacle that a
+    conversion of the table removes is accepted. Also raises the errors of `require_adoptable_table`."""
     obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.require_adoptable_table(database))
     refusal = find_adoption_refusal(obstacles, allows_conversion=allows_conversion)
     if refusal is not None:

@@ -232,8 +232,8 @@ class AdoptionRun:
         return Counter(respelled=1)
 
     def _mark_row_unreadable(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
-        """Mark the row as one whose corporation number can't be read, and open a case about it. Return the counts; no
-        changes if the row was marked before."""
+        """Mark the row as one whose corporation number can't be read, and open a case about it with the stored text
+        `stored_number`. Return the counts; no changes if the row was marked before."""
         if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
             return _NO_CHANGE_COUNTS
         facts = (
@@ -399,8 +399,9 @@ def _accept_chunk_of_incomplete_rows(context: ServiceContext, ids: tuple[int, ..
 
 
 def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
-    """Return the sort key that decides which of two rows with one claim keeps the claim: the row with the larger
-    key. The SQL of `console.store.adoption` ranks rows in the same way."""
+    """Return the sort key that decides which of two rows with one claim keeps the claim: the row with the larger key.
+    A row with AlarmBox's id is larger than one without; then the later purchase, the later end of validity and the
+    larger row id decide. The SQL of `console.store.adoption` ranks rows in the same way."""
     purchased_at, expired_at = record.purchased_at, record.expired_at
     return (
         record.credit_check_id is not None,

@@ -150,7 +150,8 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
 
 
 def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:
-    """Raise bad_backup if the spool or a document of the backup can't be restored."""
+    """Raise bad_backup if the spool or a document of the backup in `folder` can't be restored. `manifest` is the
+    backup's manifest."""
     if archive.SPOOL_FILE in manifest.files:
         sqlite_copy.require_usable_spool(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
@@ -403,8 +404,9 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, rep
 
 def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) -> None:
     """Store the newest audit entry of the database file that the restore replaces as an anchor in the spool of this
-    desk. This desk may lack the anchor, because other desks that use the file may have bought or refunded since the
-    backup. With the anchor, the loss is found when the restored database is opened (`database_rollback`).
+    desk. `database_id` is the id of the database, under which the spool has the anchor. This desk may lack the
+    anchor, because other desks that use the file may have bought or refunded since the backup. With the anchor, the
+    loss is found when the restored database is opened (`database_rollback`).
     """
     newest_entry = sqlite_copy.find_newest_audit_entry(file)
     if newest_entry is not None:
@@ -431,7 +433,8 @@ def _load_server_dump(
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
     """Raise not_our_database if a database other than that of the backup is at the address of this desk's database
-    now, or was there when this desk last used the address. An address without a database is accepted.
+    now, or was there, according to this desk's `spool`, when the desk last used the address. An address without a
+    database is accepted.
     """
     known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
     for found_id in (_find_present_database_id(database), known_id):

@@ -58,8 +58,8 @@ def _forecast_row(
 
 
 def is_action_already_done(action: BulkAction, facts: ChoiceFacts) -> bool:
-    """True if the action of a bulk run has nothing to do on the record: a re-fetch, because no part is missing, or
-    a probe, because the outcome is known."""
+    """True if the action of a bulk run has nothing to do on the record with these `facts`: a re-fetch, because no
+    part is missing, or a probe, because the outcome is known."""
     record = facts.record
     if action is BulkAction.REFETCH:
         return isinstance(record, CreditCheck) and not record.incomplete
@@ -67,8 +67,9 @@ def is_action_already_done(action: BulkAction, facts: ChoiceFacts) -> bool:
 
 
 def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
-    """Return the forecast of a row of a bulk run by the decision table, which lists the allowed actions on a
-    record. The forecast is a refusal if the table does not have the run's action for this kind of record."""
+    """Return the forecast of a row of a bulk run by the decision table, which derives the allowed actions from
+    `facts`, the facts about the row's record. The forecast is a refusal if the table does not have the run's action
+    for this kind of record."""
     provider = find_provider(facts)
     try:
         choice = get_choice(facts, run.action.value)
@@ -80,8 +81,8 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
 
 
 def _find_other_taker(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
-    """Return the name of the person who has taken the record, if this person is neither the maker of the bulk run
-    nor the acting person; otherwise None."""
+    """Return the name of the person who has taken the record with these `facts`, if this person is neither the maker
+    of the bulk run nor the acting person `person`; otherwise None."""
     if facts.take is None:
         return None
     own_names = {run.made_by, person.name if person else run.made_by}
@@ -89,8 +90,8 @@ def _find_other_taker(facts: ChoiceFacts, run: BulkRun, person: Person | None) -
 
 
 def find_provider(facts: ChoiceFacts) -> str | None:
-    """Return the name of the provider that a probe or re-fetch of the record calls; None if the record has no
-    provider."""
+    """Return the name of the provider that a probe or re-fetch of the record with these `facts` calls; None if the
+    record has no provider."""
     if isinstance(facts.record, CreditCheck):
         return CREDIT_CHECK_PROVIDER
     return facts.payment.provider if facts.payment is not None else None

@@ -244,8 +244,9 @@ class BulkExecutor:
             raise _LeaseLost
 
     def _count_provider_refusal(self, executed_run: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
-        """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_PROVIDER_REFUSALS, pause the bulk
-        run and return False; otherwise return True."""
+        """Count the consecutive refusals of the row's provider: add 1 if `outcome` is a refusal by the provider,
+        begin again at 0 if the row is done. At MAX_CONSECUTIVE_PROVIDER_REFUSALS, pause the bulk run and return
+        False; otherwise return True. `forecast` has the name of the provider."""
         provider = forecast.provider or ""
         if not outcome.is_provider_refusal:
             if outcome.result is RowResult.DONE:

@@ -95,7 +95,8 @@ class TimelineTextWriter(Protocol):
     implements this interface."""
 
     def format_header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]:
-        """Yield the lines above the events, in the language `language` ("ja" or "en"), each without a line end."""
+        """Yield the lines above the events of the timeline, in the language `language` ("ja" or "en"), each without a
+        line end."""
 
     def format_event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
         """Return the line about one event of the timeline, in the language `language` ("ja" or "en"), without a line

@@ -216,8 +216,8 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
 
 def _find_unlisted_files(pack: zipfile.ZipFile, entry_by_file_name: Mapping[str, object]) -> Iterator[FileProblem]:
     """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name does
-    not match _FILE_NAME_PATTERN. A file with such a name could be written outside of the folder into which a person
-    extracts the ZIP.
+    not match _FILE_NAME_PATTERN. `entry_by_file_name` has the entries of the manifest by the name of the file. A file
+    with another name could be written outside of the folder into which a person extracts the ZIP.
     """
     names = Counter(pack.namelist())
     for name in sorted(names):
@@ -336,7 +336,8 @@ def iterate_json_objects(file: io.TextIOBase) -> Iterator[JsonObject]:
 
 
 def _parse_audit_position(entry: JsonObject, previous_hash: str) -> _AuditPosition:
-    """Return the position of an audit entry in its chain. Raises ValueError for malformed values."""
+    """Return the position of an audit entry in its chain. `entry` is one entry of the pack's file with the audit
+    entries, `previous_hash` the hash of the entry before it in the chain. Raises ValueError for malformed values."""
     row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
     if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
         raise ValueError("no row")

@@ -270,8 +270,8 @@ def make_timeline_head(
     conn: Connection, related_records: RelatedRecords, complete_records: RecordsCompleter, now: datetime
 ) -> dict[str, object]:
     """Return the facts for the first lines of a timeline: the record's number or name, its amount, and its state,
-    certainty and work. Certainty and work come from the record's explanation at the time `now`, as on the page
-    of the record.
+    certainty and work. Certainty and work come from the record's explanation at the time `now`, as on the page of the
+    record. `complete_records` reads the relations which this explanation needs.
     """
     record = related_records.record
     facts: dict[str, object] = {"state": record.state.value}

@@ -540,7 +540,8 @@ def _find_existing_folder(folder: Path) -> Path:
 
 
 def _describe_merchants(merchants: Mapping[str, StoredMerchant], verdict: str) -> _CheckFacts:
-    """Return the facts of the check of merchants: each with its environment and the account that has stored it."""
+    """Return the facts of the check of merchants: each with its environment and the account that has stored it.
+    `verdict` selects the text about the check; without any merchant the verdict is `unbound` instead."""
     if not merchants:
         return {"verdict": "unbound"}
     texts = (

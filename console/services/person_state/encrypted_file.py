@@ -52,9 +52,9 @@ class PersonStateStore:
         return list_drafts(self.read_entries().values, self._context.now())
 
     def change_entries(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
-        """Replace the entries with these names (None deletes an entry), delete outdated entries, and return all
-        remaining entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if the file
-        can't be written or an unusable file can't be renamed.
+        """Replace the entries by the values in `changes`, which has the new value for each name (None deletes the
+        entry), delete outdated entries, and return all remaining entries. Raises bad_profile if this desk has no key
+        and no keyring, and storage_full if the file can't be written or an unusable file can't be renamed.
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}

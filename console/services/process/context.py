@@ -505,8 +505,8 @@ class ServiceContext:
 def _mask_payers_in_facts(
     conn: Connection, kind: str, subject_id: int | str | None, detail: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """Return the facts of an audit entry about this record with the payers of its payments masked in them; unchanged
-    if the entry is about no single record (`subject_id` is None).
+    """Return `detail`, the facts of an audit entry about this record, with the payers of the record's payments masked
+    in them; unchanged if the entry is about no single record (`subject_id` is None).
     """
     if not detail or subject_id is None or kind not in _KINDS_WITH_PAYERS:
         return detail

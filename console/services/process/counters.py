@@ -50,7 +50,8 @@ class ProcessCounters:
             write_event(LogEvent.DUPLICATE_REFUSED, code=code)
 
     def _add_lease_wait(self, waited_seconds: float) -> None:
-        """Add one wait of `waited_seconds` to the class that contains this duration, and to the sum of all waits."""
+        """Add one wait of `waited_seconds` to the class of durations that contains it
+        (LEASE_WAIT_CLASS_BOUNDS_SECONDS), and to the sum of all waits."""
         self._waits[bisect_left(LEASE_WAIT_CLASS_BOUNDS_SECONDS, waited_seconds)] += 1
         self._waited_seconds += waited_seconds
 

@@ -64,9 +64,10 @@ def list_providers_with_merchant() -> tuple[str, ...]:
 def make_stored_merchant(
     database_id: str, provider: str, merchant: ProviderMerchant, stored_by: str
 ) -> StoredMerchant:
-    """Return the merchant in the form in which a database stores it. Instead of the merchant's id, the form has a
-    masked id and a digest. The digest is computed from the merchant, the provider and the id of the database; a copy
-    of the database has the same database id, so it belongs to the same merchant.
+    """Return the merchant in the form in which a database stores it; `stored_by` is the account or person whose
+    process stores it. Instead of the merchant's id, the form has a masked id and a digest. The digest is computed
+    from the merchant, the provider and the id of the database; a copy of the database has the same database id, so it
+    belongs to the same merchant.
     """
     identity = f"{database_id}\n{provider}\n{merchant.environment}\n{merchant.merchant_id}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_CHARACTERS]

@@ -356,8 +356,8 @@ class OwnRecordComparison:
 
 
 def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
-    """Count our payment as a row that can't be compared; `reason` is the code of the reason. The run goes on, because
-    each later run would end at this row, too."""
+    """Count our payment in the run journal as a row that can't be compared. `reason` is the code of the reason, `key`
+    the key of the row. The run goes on, because each later run would end at this row, too."""
     difference = make_refused_row_difference(key, reason, payment.merchant_payment_id)
     run_journal.write_row(key, difference, lambda _tx: difference)
 

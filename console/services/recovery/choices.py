@@ -250,7 +250,8 @@ def _find_probed_payment(
 
 
 def _make_probe_lease_name(record: RecoverableRecord, payment: Payment) -> str:
-    """Return the name of the lease that a process acquires to probe this record or to decide its outcome."""
+    """Return the name of the lease that a process acquires to probe this record or to decide its outcome. `payment`
+    is the payment about which the provider is asked."""
     name = refund_lease.make_refund_lease_name if isinstance(record, Refund) else payment_probe.make_lease_name
     return name(payment.id)
 

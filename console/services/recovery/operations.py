@@ -364,8 +364,9 @@ class OperationRecovery:
     def _store_answer_of_refused_restore(
         self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, has_report: bool = True
     ) -> None:
-        """Store the provider's answer as evidence of the lost operation, because its restore is refused, so that no
-        credit check gets the answer. `has_report` is False if the answer has no report."""
+        """Store the provider's answer `outcome` as evidence of the lost operation, because its restore is refused, so
+        that no credit check gets the answer. `intent` is the operation's entry in the spool. `has_report` is False if
+        the answer has no report; then an audit entry about the failed probe is also written."""
         context, evidence_subject = self._context, (OPERATION_KIND, None)
         source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}"
         operator = context.make_holder().operator
@@ -535,8 +536,8 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
 
 
 def _is_record_id_reused(conn: Connection, lost_operation: Operation, intent: Intent) -> bool:
-    """Return True if the id of the lost operation's record now belongs to another record, because a restored database
-    gives the ids of lost records to new records."""
+    """True if the id of the lost operation's record now belongs to another record than the one that `intent`, the
+    operation's entry in the spool, describes: a restored database gives the ids of lost records to new records."""
     number = lost_operation.subject_id or 0
     if lost_operation.subject_kind == refunds.REFUND_KIND:
         refund = refunds.find(conn, number)

@@ -196,7 +196,9 @@ class RelatedRecordCompleter:
     def _find_alert_of_broken_rule(
         self, order: Order, order_payments: tuple[Payment, ...], open_alerts: Sequence[Alert]
     ) -> Alert | None:
-        """Return the open alert of the order whose rule the order still breaks; None if there is no such alert."""
+        """Return the open alert of the order whose rule the order still breaks; None if there is no such alert.
+        `order_payments` are the order's payments with an open alert; without them the result is None. `open_alerts`
+        are the open alerts about the order."""
         if not order_payments:
             return None
         finding = find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
@@ -268,8 +270,10 @@ class RelatedRecordCompleter:
         find_switch: ReadOnlySwitchFinder,
         read_limits: Callable[[str], Limits],
     ) -> Payment:
-        """Return the payment with what would stop the next step that its explanation advises: the read-only switch,
-        and the refusal of a request for a refund. `payment` has its other relations already.
+        """Return the payment with the facts that would stop the next step which its explanation advises: the
+        read-only switch, and the refusal of a request for a refund. `payment` has its other relations already.
+        `find_switch` returns the switch that stops changes at a provider, `read_limits` the limits of refunds in a
+        currency.
         """
         relations = payment.relations or PaymentRelations()
         may_advise_refund = _may_advise_refund(payment, self._context.now())
@@ -385,7 +389,7 @@ class RelatedRecordCompleter:
 
 def _lacks_approver(refund: Refund, count_other_approvers: second_person.ApproverCounter) -> bool:
     """True if the refund is requested, and nobody but its maker and the people who approved it already may approve
-    refunds now."""
+    refunds now. `count_other_approvers` returns the number of people who have a right, without those that it gets."""
     is_requested = refund.state is RefundState.REQUESTED
     return is_requested and count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0
 
@@ -422,7 +426,8 @@ def _read_unfinished_payments(
     conn: Connection, records: Sequence[Order], lapsed_ids: LapsedIdsByKind
 ) -> dict[int | None, list[Payment]]:
     """Return the payments of these orders that have an unknown outcome or that a person must look at, by order id.
-    No key is None: each of these payments has an order."""
+    `lapsed_ids` has the ids of the records with a lapsed operation, by kind. The key None never occurs: each of these
+    payments has an order."""
     order_ids = [order.id for order in records if order.payment_ids]
     order_payments = payments.find_by_orders(conn, order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
     return _group_items_by(
@@ -461,14 +466,15 @@ def _make_order_relations(
 
 
 def _find_payment_with_unknown_outcome(order: Order, unfinished_payments: Iterable[Payment]) -> Payment | None:
-    """Return the payment with an unknown outcome; None if there is none, or if the order is not pending."""
+    """Return the first of `unfinished_payments`, the order's payments, that has an unknown outcome; None if there is
+    none, or if the order is not pending."""
     if order.state is not OrderState.PENDING:
         return None
     return next((payment for payment in unfinished_payments if payment.certainty is Certainty.UNKNOWN), None)
 
 
 def _find_payment_to_review(unfinished_payments: Iterable[Payment]) -> Payment | None:
-    """Return the payment that a person must look at; None if there is none."""
+    """Return the first of `unfinished_payments` that a person must look at; None if there is none."""
     return next((payment for payment in unfinished_payments if payment.work.state is WorkState.NEEDS_REVIEW), None)
 
 

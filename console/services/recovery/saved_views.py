@@ -213,9 +213,9 @@ class SavedViewService:
         request_id: str | None,
         change: Callable[[SavedView], SavedView],
     ) -> SavedView:
-        """Change the view whose id is `arguments[0]`, and write an audit entry if anything changes; `change` returns
-        the changed view. If a call of the same `command` with the same `request_id` has already changed it, only
-        return the stored answer of that call."""
+        """Change the view whose id is `arguments[0]`, and write an audit entry with the action `action` if anything
+        changes; `change` returns the changed view. If a call of the same `command` with the same `request_id` has
+        already changed it, only return the stored answer of that call."""
         id, context = arguments[0], self._context
 
         def change_view() -> SavedView:
@@ -233,8 +233,8 @@ class SavedViewService:
     def _replace_view(
         self, tx: Transaction, action: AuditAction, view: SavedView, changed_view: SavedView, person: Person
     ) -> SavedView:
-        """Write the changed view with a new version, and return it. If `changed_view` equals `view`, write nothing
-        and return `view`."""
+        """Write the changed view with a new version and an audit entry with the action `action`, and return the view.
+        If `changed_view` equals `view`, write nothing and return `view`."""
         if changed_view == view:
             return view
         now = self._context.now()

@@ -88,8 +88,8 @@ def _read_money_per_currency(
     unknown_at_start: tuple[UnknownRecord, ...],
     unknown_at_end: tuple[UnknownRecord, ...],
 ) -> tuple[DailyCloseMoney, ...]:
-    """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums, and the sums
-    that were unknown at the start and at the end of the day."""
+    """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums within `period`,
+    and the sums of the records that were unknown at the start and at the end of the day."""
     captured_sums = store.sum_captured(conn, provider, period)
     refunded_sums = store.sum_refunded(conn, provider, period)
     reversed_sums = store.sum_reversed(conn, provider, period)
@@ -134,8 +134,9 @@ def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseRecon
 def _list_reasons_why_not_final(
     day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
-    """Return the reasons for which the close isn't final. `run` is the last reconciliation run of the day, None if
-    there is none. A run that began while the day was still running hasn't compared the rest of the day.
+    """Return the reasons for which the close isn't final; empty if it is final. `unknown_at_end` are the records that
+    were unknown at the end of the day. `run` is the last reconciliation run of the day, None if there is none. A run
+    that began while the day was still running hasn't compared the rest of the day.
     """
     end = get_end_of_day(day)
     is_open_by_reason = {

@@ -168,7 +168,7 @@ class Scheduler:
         runs: list[_TaskRun] = []
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._exclude_money_tasks(_select_permitted_task_names(due_names, person)):
+            for name in self._exclude_money_tasks_after_rollback(_select_permitted_task_names(due_names, person)):
                 if should_stop() or interrupts.is_interrupt_pending():
                     break
                 run = self._end_and_begin_run(run, name, should_stop, lambda task: self._is_due(task, early_margin))
@@ -191,7 +191,7 @@ class Scheduler:
         runs: dict[str, _TaskRun | None] = {}
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._exclude_money_tasks(_select_permitted_task_names(self._tasks, person)):
+            for name in self._exclude_money_tasks_after_rollback(_select_permitted_task_names(self._tasks, person)):
                 if interrupts.is_interrupt_pending():
                     break
                 run = runs[name] = self._end_and_begin_run(run, name) or self._wait_and_begin_run(name)
@@ -212,7 +212,7 @@ class Scheduler:
 
     # Due tasks
 
-    def _exclude_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
+    def _exclude_money_tasks_after_rollback(self, names: Sequence[str]) -> Sequence[str]:
         """Return the task names. If an open alert says that the database went back to an earlier state, leave out
         the names in MONEY_TASK_NAMES."""
         database_rollback.find_database_rollback(self._context)

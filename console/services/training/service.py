@@ -80,9 +80,9 @@ def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
 def _make_training_incident(
     declaration: IncidentDeclaration, attempt: IncidentAttempt, training_id: str | None
 ) -> TrainingIncident:
-    """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun, because
-    the records of that training are deleted. `training_id` is the id of the training that is running now, None
-    without one."""
+    """Return the declared incident with the person's attempt, as the screen shows it. An open attempt of an earlier
+    training counts as not begun, because the records of that training are deleted. `training_id` is the id of the
+    training that is running now, None without one."""
     state, is_of_running_training = _find_training_state(attempt), attempt.run == training_id
     if state is TrainingState.OPEN and not is_of_running_training:
         state = TrainingState.NOT_BEGUN
