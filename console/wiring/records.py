@@ -121,8 +121,8 @@ class RecoveryService:
         order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort order
-        `order`. `after_cursor` is the cursor that the previous page returned. Raises usage for an unknown queue or
-        cursor, not_allowed if the acting person has no right to read."""
+        `order`. `after_cursor` is the cursor that the previous page returned, None for the first page. Raises usage
+        for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
         return self._queues.read_page(name, limit, after_cursor, record_filter, order)
 
     def list_queue_subjects(
@@ -282,8 +282,8 @@ class RecoveryService:
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePageWithText:
         """Return one page of the record's timeline, oldest first; `after_cursor` is the cursor of the next page,
-        which the previous page contains. Raises not_found if there is no such record, usage for a malformed cursor,
-        and not_allowed if the acting person has no right to read.
+        which the previous page contains, None for the first page. Raises not_found if there is no such record, usage
+        for a malformed cursor, and not_allowed if the acting person has no right to read.
         """
         page = self._services.timelines.read_timeline(kind, id, limit, after_cursor)
         return TimelinePageWithText(

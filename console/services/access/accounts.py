@@ -282,7 +282,8 @@ class _AccountStatementExecutor:
 
     def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:
         """Add the statement to the list of executed statements and, unless this is a dry run, execute it. A statement
-        that must run in the name of an account is executed on a connection of `account`."""
+        that must run in the name of an account is executed on a connection of `account`; None for a statement that
+        concerns no account, such as one about a role."""
         comment = f"/* as {account.name} */ " if account and statement.runs_as_account else ""
         self._statements.append(comment + statement.sql)
         if self._dry_run:

@@ -26,9 +26,10 @@ LONGEST_REASON_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class MerchantChange:
-    """Result of `db merchant`: the merchant to which the database belongs now, and the merchant to which it belonged
-    before. `environment_before` and `merchant_before` are None if there was none; `is_changed` is False if the
-    database already belonged to this merchant. Both ids are masked.
+    """Result of `db merchant` for the provider `provider`: the merchant to which the database belongs now
+    (`environment`, such as `production`, and `merchant`, its id), and the merchant to which it belonged before.
+    `environment_before` and `merchant_before` are None if there was none; `is_changed` is False if the database
+    already belonged to this merchant. Both ids are masked.
     """
 
     provider: str

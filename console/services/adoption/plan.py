@@ -71,10 +71,11 @@ class AdoptionRowCounts:
 class AdoptionPlan:
     """The changes that an adoption would make to the table of credit checks.
 
-    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `is_cluster` is
-    True on a Galera cluster; `estimated_seconds` is an estimate of the duration of the adoption. A run with
-    `allows_conversion` removes each obstacle whose `is_convertible` is True; people must remove all other obstacles
-    first.
+    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `row_counts` are
+    the numbers of its rows; `steps` are the changes of its columns and indexes that are still to be made; `obstacles`
+    are the facts that prevent the adoption; `is_cluster` is True on a Galera cluster; `estimated_seconds` is an
+    estimate of the duration of the adoption. A run with `allows_conversion` removes each obstacle whose
+    `is_convertible` is True; people must remove all other obstacles first.
     """
 
     state: str
@@ -93,8 +94,9 @@ class AdoptionPlan:
 
 @dataclass(slots=True)
 class _RowCounter:
-    """Counts the rows of the table of credit checks while `count_rows` reads them. To save memory, it stores a
-    hash of each claim (8 bytes) instead of the claim."""
+    """Counts the rows of the table of credit checks while `count_rows` reads them. The counts have the same meaning
+    as in AdoptionRowCounts. To save memory, `claim_hashes` has a hash of each claim (8 bytes) instead of the claim;
+    `repeated_claims` has, for each claim of several rows, the number of its rows after the first one."""
 
     rows: int = 0
     by_status: Counter[str] = field(default_factory=Counter)

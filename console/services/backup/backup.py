@@ -367,10 +367,10 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
 
 @contextmanager
 def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Iterator[None]:
-    """Context manager: prepare the database that the restore replaces. Raises database_locked if a process has the
-    file of an SQLite database open or, on a server, if another restore runs; bad_backup if a server's database has
-    tables that do not come from an interrupted restore. Tables of an interrupted restore are dropped, and the
-    database stays locked against other restores until the end of the block.
+    """Context manager: prepare the database that the restore replaces. `manifest` is the manifest of the backup.
+    Raises database_locked if a process has the file of an SQLite database open or, on a server, if another restore
+    runs; bad_backup if a server's database has tables that do not come from an interrupted restore. Tables of an
+    interrupted restore are dropped, and the database stays locked against other restores until the end of the block.
     """
     if database.file is not None:
         sqlite_copy.require_unused_database(database.file)

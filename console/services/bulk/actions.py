@@ -68,9 +68,10 @@ class BulkActionRunner:
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
         """Wait until the next call to `provider` may start, probe or re-fetch the row's record, and return the
-        outcome of the row. `was_begun` is True if an earlier process had started this row: the record may then have a
-        newer version. Raises an error with a code of OWN_FAULT_ERROR_CODES if this installation fails, for example if
-        the database is unreachable; such an error is not a result of the row.
+        outcome of the row. If `provider` is None, the record has no provider, and the method doesn't wait.
+        `was_begun` is True if an earlier process had started this row: the record may then have a newer version.
+        Raises an error with a code of OWN_FAULT_ERROR_CODES if this installation fails, for example if the database
+        is unreachable; such an error is not a result of the row.
         """
         self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
         try:

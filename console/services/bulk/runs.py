@@ -79,9 +79,9 @@ class BulkRunService(BulkRunReader):
         """Store and return a bulk run with a fixed list of records and their versions: the records in `selection`, or
         all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
-        `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
-        note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; not_allowed if the acting person has
-        no right to the action.
+        `action` is probe, refetch, take or note; `note_text` is the text of the note if it is note, otherwise None.
+        Raises usage for an unknown action, an invalid note, or a list of no records or more than
+        MAX_ROWS_PER_BULK_RUN records; not_allowed if the acting person has no right to the action.
         """
         arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(

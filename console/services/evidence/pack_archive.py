@@ -59,8 +59,8 @@ class PackWriter:
         return sum(part.bytes for part in self.file_digests)
 
     def add_file(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
-        """Write one file into the ZIP and return its digest. `name` must consist of fixed words, ids and hashes
-        only, never of text from people or providers."""
+        """Write one file with the content `chunks` into the ZIP and return its digest. `name` must consist of fixed
+        words, ids and hashes only, never of text from people or providers."""
         info = zipfile.ZipInfo(name, self._zip_date)
         info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
         digest, size = hashlib.sha256(), 0

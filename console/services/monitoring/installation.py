@@ -100,7 +100,7 @@ def _find_installed_wheel() -> metadata.Distribution | None:
 
 def _check_installed_wheel(program: metadata.Distribution) -> InstallationComparison:
     """Compare the files of the wheel `program` with their hashes, and also the files of the libraries that the wheel
-    requires on every system.
+    requires on every system. Return the result.
     """
     compared, altered_names, missing_names = 0, list[str](), list[str]()
     for name in _list_required_names(program):
@@ -135,8 +135,9 @@ def _list_required_names(program: metadata.Distribution) -> Iterator[str]:
 
 
 def _compare_with_wheel_record(distribution: metadata.Distribution) -> InstallationComparison:
-    """Compare the files of one distribution with the hashes in its RECORD. A distribution without one, such as a
-    system's own package, has no compared files."""
+    """Compare the files of one distribution with the hashes in its RECORD (the list of files that an installer
+    stores), and return the result. A distribution without a RECORD, such as a package of the operating system, has no
+    compared files."""
     compared, altered_paths, missing_paths = 0, list[str](), list[str]()
     for file in distribution.files or ():
         # Python writes the compiled modules that some wheels bring anew.

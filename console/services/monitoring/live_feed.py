@@ -83,9 +83,9 @@ class LiveFeedReader:
         return LiveFeedSnapshot(counts, items)
 
     def audit_refused_listener(self, reason: str, peer: str | None, skipped_count: int) -> None:
-        """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is
-        the listener's network address; `skipped_count` is the number of listeners that were refused since the
-        last such entry without an entry of their own.
+        """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is the
+        listener's network address, None if it isn't known; `skipped_count` is the number of listeners that were
+        refused since the last such entry without an entry of their own.
         """
         facts: dict[str, object] = {"peer": (peer or "")[:64]}
         if skipped_count:
@@ -97,9 +97,10 @@ class LiveFeedReader:
         )
 
     def read_changes(self, after_mark: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
-        """Return two values: the present position in the changes, for the next call, and the records that changed
+        """Return two values: the present position in the change feed, for the next call, and the records that changed
         after the position `after_mark`. The first _MAX_RECORDS_READ records have their present state; the others have
-        only kind and id. Raises not_allowed if the acting person has no right to read."""
+        only kind and id. If `after_mark` is None (the first call), return no records. Raises not_allowed if the
+        acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.list_changes_since(conn, after_mark)

@@ -36,8 +36,8 @@ _DIGEST_CHARACTERS = 32
 
 @dataclass(frozen=True, slots=True)
 class StoredMerchant:
-    """The merchant of one provider that a database has stored: the environment, the masked id, a digest of both, and
-    the account or person whose process stored it."""
+    """The merchant of one provider that a database has stored: the environment, such as `production`; the masked id;
+    a digest of the environment and the id; and the account or person whose process stored it."""
 
     environment: str
     masked_id: str

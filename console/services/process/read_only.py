@@ -19,7 +19,8 @@ def find_read_only_switch(conn: Connection, provider: str | None = None) -> Read
 
 def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     """Refuse a change while the read-only switch for everything is on, or the one for `provider`, the provider at
-    which the change costs or moves money.
+    which the change costs or moves money. `provider` is None for a change that costs and moves no money at a
+    provider.
 
     The refusal is the error read_only: detail.who is the person who has set the switch, detail.since the time,
     detail.note the reason, and detail.provider the provider of the switch.

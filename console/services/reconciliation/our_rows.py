@@ -407,7 +407,7 @@ def _format_position(at: datetime, row_id: int) -> str:
 
 def _parse_first_position(position: str | None, beginning: datetime) -> PagePosition:
     """Return the instant and the id after which a run begins to read: those in the stored `position` of an
-    interrupted run, or for a new run the instant directly before `beginning`.
+    interrupted run, or for a new run (`position` None) the instant directly before `beginning`.
     """
     at, _, number = (position or "").partition("|")
     return (datetime.fromisoformat(at), int(number)) if number else (beginning - timedelta(microseconds=1), 0)

@@ -129,8 +129,8 @@ class FileHistory:
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the completed refunds of one payment that have this amount (minor units), in the rows
-        that were read so far; empty if there is none. `provider_payment_id` is the id that the provider gave to the
-        payment.
+        that were read so far; empty if there is none. Never None, because daily files contain refunds.
+        `provider_payment_id` is the id that the provider gave to the payment.
         """
         return self._row_index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 

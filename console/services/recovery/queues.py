@@ -239,7 +239,8 @@ def _find_record_of_operation(
 
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
-    """Return the name of the lease that the process of this operation holds while it works on the record."""
+    """Return the name of the lease that the process of this operation holds while it works on the record. If `record`
+    is None (the operation's record is missing), the name is that of a credit check with the operation's record id."""
     if isinstance(record, Refund):
         return f"refund_{record.payment_id}"
     if isinstance(record, Payment):

@@ -36,7 +36,8 @@ class IncidentDeclaration:
 
 
 def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `lost_answer`: AlarmBox charges a purchase, but its answer does not arrive."""
+    """Create the incident `lost_answer`: AlarmBox charges a purchase, but its answer does not arrive. Return the
+    facts about the created records."""
     number = world.make_corporation_number()
     record = world.buy_check(number, "reset_after_charge", "purchase")
     return {"number": number, "record": str(record), "provider_id": str(world.find_provider_credit_check_id(number))}
@@ -53,7 +54,8 @@ def _judge_lost_answer(actual_records: ActualRecordReader, facts: IncidentFacts)
 
 
 def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `missing_pdf`: AlarmBox has no PDF yet of a bought credit check."""
+    """Create the incident `missing_pdf`: AlarmBox has no PDF yet of a bought credit check. Return the facts about the
+    created records."""
     number = world.make_corporation_number()
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
@@ -74,7 +76,7 @@ def _has_pdf(record: CreditCheck) -> bool:
 
 def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts:
     """Create the incident `merged_company`: the corporation of which a credit check is wanted was merged into another
-    one."""
+    one. Return the facts about the created records."""
     number, successor = world.make_merged_corporations()
     return {"number": number, "successor": successor}
 
@@ -93,14 +95,16 @@ def _judge_merged_company(actual_records: ActualRecordReader, facts: IncidentFac
 
 
 def _create_late_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `late_payment`: a payer pays an order that is already cancelled."""
+    """Create the incident `late_payment`: a payer pays an order that is already cancelled. Return the facts about the
+    created records."""
     order = world.add_order(12_800, "cancelled")
     world.pay_order(order, 12_800)
     return {"order": order, "amount": "12800"}
 
 
 def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `wrong_amount`: a payer pays more than the price of the order."""
+    """Create the incident `wrong_amount`: a payer pays more than the price of the order. Return the facts about the
+    created records."""
     order = world.add_order(4_400)
     world.pay_order(order, 5_500)
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
@@ -219,7 +223,8 @@ def _judge_unknown_refund(actual_records: ActualRecordReader, facts: IncidentFac
 
 
 def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `refund_refused`: PayPay refuses a refund that was approved and sent."""
+    """Create the incident `refund_refused`: PayPay refuses a refund that was approved and sent. Return the facts
+    about the created records."""
     order = world.add_order(5_500)
     payment = world.pay_order(order, 5_500)
     refund = world.request_refund(payment, 2_200, "part_returned")
@@ -229,7 +234,7 @@ def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts
 
 def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFacts:
     """Create the incident `due_approval`: a colleague requests a refund that equals an earlier refund and is
-    nevertheless justified.
+    nevertheless justified. Return the facts about the created records.
     """
     order = world.add_order(8_000)
     payment = world.pay_order(order, 8_000)
