@@ -11,7 +11,7 @@ from console.domain.access.permissions import WORKER
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
-from console.services.process.context import ServiceContext, act_as, get_executed_request_id
+from console.services.process.context import ServiceContext, act_as, get_executed_desk_request_id
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.store.database.engine import Database
@@ -536,7 +536,7 @@ def open_console(
         opened_resources.callback(database.close)
         opened_resources.callback(spool.close)
         database_state = _sign_in_to_database(settings, database)
-        database.executed_request = get_executed_request_id
+        database.executed_request = get_executed_desk_request_id
         context = ServiceContext(
             settings=settings,
             database=database,

@@ -265,8 +265,9 @@ def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ..
 
 
 def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of a change of a limit: the limit with its present value, and the proposed value. The
-    present value is included so that both people request the same change.
+    """Return the facts of a change of a limit: the limit with its present value, and the proposed value. A change
+    needs the same request from two people; the facts have the present value so that a request of an outdated value
+    differs from the other person's request.
     """
     limit_name, currency, proposed_value = arguments
     with context.database.read() as conn:

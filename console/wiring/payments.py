@@ -191,12 +191,13 @@ class PaymentService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a payment with evidence (the path of a file, or a written statement), and
-        return the payment. The result also states if a second person must confirm the decision. `provider_id` is the
-        id that the provider gave to the payment, None if the person has none; `expected_version` is the version on
-        the person's screen (None: any version). Raises not_found if there is no such payment; nothing_to_resolve if
-        people can't decide that the payment has the state `target_state`; evidence_mismatch if the provider's answer
-        contradicts the decision; and the further errors of `PaymentResolver.resolve` if the decision is refused.
+        """Decide with evidence (the path of a file, or a written statement) that an unknown payment has the state
+        `target_state`, and return the payment. The result also states if a second person must confirm the decision.
+        `provider_id` is the id that the provider gave to the payment, None if the person has none; `expected_version`
+        is the version on the person's screen (None: any version); `reason` is the person's reason, None for a script
+        without one. Raises not_found if there is no such payment; nothing_to_resolve if people can't decide that the
+        payment has the state `target_state`; evidence_mismatch if the provider's answer contradicts the decision; and
+        the further errors of `PaymentResolver.resolve` if the decision is refused.
         """
         return self._request_ids.act_once(
             "resolve",

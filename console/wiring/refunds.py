@@ -96,8 +96,9 @@ class RefundService:
     ) -> Refund:
         """Reject a requested refund with a reason, and return the refund. Raises usage if the reason is empty or too
         long; not_found if there is no such refund; not_allowed if the acting person has no right to reject refunds;
-        same_person if the acting person is the maker; stale_view for another version than `expected_version`;
-        already_decided if the refund doesn't wait for a decision; in_progress while a process sends the refund.
+        same_person if the acting person is the maker; stale_view for another version than `expected_version` (None:
+        any version); already_decided if the refund doesn't wait for a decision; in_progress while a process sends the
+        refund.
         """
         return self._request_ids.act_once(
             "refund reject",

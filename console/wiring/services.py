@@ -106,8 +106,8 @@ class CreditCheckService:
         """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
         again, and return the credit check with the names of its changed fields and its documents. Raises not_found
         for an unknown credit check; not_refetchable if the credit check isn't bought; stale_view if its version is
-        not `expected_version`; in_progress while another process has its lease; and the further errors of
-        `CreditCheckPurchaseService.refetch` if the re-fetch is refused or fails.
+        not `expected_version` (None: any version); in_progress while another process has its lease; and the further
+        errors of `CreditCheckPurchaseService.refetch` if the re-fetch is refused or fails.
         """
         return self._request_ids.act_once(
             "refetch",
@@ -122,8 +122,8 @@ class CreditCheckService:
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
         """Ask the provider about a credit check, and return the credit check. Raises outcome_unknown if the purchase
         stays unknown, in_progress while the call of the purchase runs, not_found for an unknown credit check,
-        not_allowed if the acting person has no right to probe, and a code of NO_ANSWER_ERROR_CODES if the provider
-        gave no answer.
+        not_allowed if the acting person has no right to probe, and a code of NO_ANSWER_ERROR_CODES, such as
+        provider_unreachable, if the provider gave no answer.
         """
         return self._request_ids.act_once(
             "probe",

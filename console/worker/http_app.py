@@ -215,7 +215,7 @@ class Receiver:
         """True if the database answers within _READINESS_TIMEOUT_SECONDS and no task is overdue."""
         try:
             async with asyncio.timeout(_READINESS_TIMEOUT_SECONDS):
-                return not await self._read_threads.run(lambda: self._console.metric_figures.find_late_tasks())
+                return not await self._read_threads.run(lambda: self._console.metric_figures.find_overdue_tasks())
         except (ConsoleError, NoCapacity, TimeoutError):
             return False
         except Exception:

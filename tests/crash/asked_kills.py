@@ -18,7 +18,7 @@ from console.domain.process import interrupts
 from console.domain.process.failpoint_names import REQUEST_FAILPOINTS
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
-from console.services.process.context import get_executed_request_id
+from console.services.process.context import get_executed_desk_request_id
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.worker.main import run_worker
@@ -55,7 +55,7 @@ class EndsAt(Failpoints):
         self._step, self._end = step, end
 
     def reach(self, name: str) -> None:
-        if get_executed_request_id() is None:
+        if get_executed_desk_request_id() is None:
             while name == "before_tx1" and not interrupts.is_interrupt_pending():
                 time.sleep(0.02)  # house: until this process has ended
             return

@@ -56,7 +56,7 @@ class SandboxWorld:
         """Return the number of a corporation that no record has yet."""
         return make_invented_number()
 
-    def make_merged_corporations(self) -> tuple[str, str]:
+    def make_merged_corporation_numbers(self) -> tuple[str, str]:
         """Return a merged corporation and its successor (corporation numbers), the next of `merged_companies`."""
         merged_and_successor = self._merged_companies.pop(0)
         self._merged_companies.append(merged_and_successor)

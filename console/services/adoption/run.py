@@ -52,10 +52,10 @@ class AdoptionResult:
     """The result of one run of the adoption.
 
     `rows` counts all rows of the table, `incomplete` the rows of other applications in the queue of incomplete
-    records. `zone` is the time zone of the table's times. The other fields concern this run only: `taken_in` (rows
-    that became credit checks), `duplicates` (rows that lost their claim to another row), `unreadable` (rows whose
-    corporation number can't be read), `respelled` (rows whose corporation number was rewritten as 13 digits), and
-    `steps` (names of the steps).
+    records. `zone` is the time zone of the table's times; None if this program created the table. The other fields
+    concern this run only: `taken_in` (rows that became credit checks), `duplicates` (rows that lost their claim to
+    another row), `unreadable` (rows whose corporation number can't be read), `respelled` (rows whose corporation
+    number was rewritten as 13 digits), and `steps` (names of the steps).
     """
 
     zone: str | None

@@ -62,8 +62,8 @@ def audit_refusals(
 
 def make_lease_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
     """Return the facts about the holder of a lease for the detail of the error in_progress: the holder (person, desk,
-    host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None and the
-    end is left out.
+    host, process), and the beginning and end of the lease. `holder` is None if the lease was released meanwhile: then
+    holder and beginning are None and the end is left out.
     """
     if holder is None:
         return {"holder": None, "since": None}

@@ -123,5 +123,6 @@ def _make_csv_cells(entry: AuditEntry) -> tuple[str, ...]:
 
 
 def _make_entry_position(row: tuple[int, str] | None) -> AuditEntryPosition | None:
-    """Return the position of a row, given as its id and its stored time; None for None."""
+    """Return the position of an audit entry; `row` is its id and its stored time. None if `row` is None, because the
+    trail has no entry."""
     return None if row is None else AuditEntryPosition(row[0], datetime.fromisoformat(row[1]).replace(tzinfo=UTC))

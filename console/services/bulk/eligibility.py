@@ -70,7 +70,7 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
     """Return the forecast of a row of a bulk run by the decision table, which derives the allowed actions from
     `facts`, the facts about the row's record. The forecast is a refusal if the table does not have the run's action
     for this kind of record."""
-    provider = find_provider(facts)
+    provider = find_provider_to_call(facts)
     try:
         choice = get_choice(facts, run.action.value)
     except KeyError:
@@ -89,7 +89,7 @@ def _find_other_taker(facts: ChoiceFacts, run: BulkRun, person: Person | None) -
     return None if any(is_same_person(facts.take.person, name) for name in own_names) else facts.take.person
 
 
-def find_provider(facts: ChoiceFacts) -> str | None:
+def find_provider_to_call(facts: ChoiceFacts) -> str | None:
     """Return the name of the provider that a probe or re-fetch of the record with these `facts` calls; None if the
     record has no provider."""
     if isinstance(facts.record, CreditCheck):

@@ -56,8 +56,8 @@ class BulkRunReader:
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_overview(self) -> tuple[BulkRunItem, ...]:
-        """Return the unfinished bulk runs of all makers, newest first, then the newest finished bulk runs, newest
-        first. Discarded runs are left out."""
+        """Return the unfinished bulk runs of all makers, newest first, then the newest finished bulk runs (at most
+        _MAX_LISTED_FINISHED_RUNS), newest first. Discarded runs are left out."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = {

@@ -357,11 +357,11 @@ class RequestExecutor:
             require_confirmation()
         with self._read_arguments(taken_request) as arguments:
             call = CommandCall(
-                arguments, lambda step: self._keep_latest_step(taken_request, step), taken_request.request_id
+                arguments, lambda step: self._remember_latest_step(taken_request, step), taken_request.request_id
             )
             return self._commands[taken_request.action](call)
 
-    def _keep_latest_step(self, taken_request: TakenDeskRequest, step: str) -> None:
+    def _remember_latest_step(self, taken_request: TakenDeskRequest, step: str) -> None:
         """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A
         COMMIT at this place would delay the call to the provider."""
         self._progress_steps[taken_request.id] = taken_request, step

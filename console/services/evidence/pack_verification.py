@@ -216,8 +216,8 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
 
 def _find_unlisted_files(pack: zipfile.ZipFile, entry_by_file_name: Mapping[str, object]) -> Iterator[FileProblem]:
     """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name does
-    not match _FILE_NAME_PATTERN. `entry_by_file_name` has the entries of the manifest by the name of the file. A file
-    with another name could be written outside of the folder into which a person extracts the ZIP.
+    not match _FILE_NAME_PATTERN. A file whose name doesn't match it could be written outside of the folder into which
+    a person extracts the ZIP. `entry_by_file_name` has the entries of the manifest by the name of the file.
     """
     names = Counter(pack.namelist())
     for name in sorted(names):

@@ -129,7 +129,7 @@ def _make_recorded_call(
     by kind and id."""
     provider, _, call = str(answer["source"]).partition(".")
     status_match = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
-    headers, body = _restore_answer(str(answer["body"] or ""), pack)
+    headers, body = _parse_stored_answer(str(answer["body"] or ""), pack)
     record_fields = records.get((str(answer["kind"]), str(answer["of"])), {})
     facts = timeline_event["facts"]
     return RecordedCall(
@@ -166,7 +166,7 @@ def parse_instant(text: str) -> datetime:
         raise ValueError("outside of the calendar") from None
 
 
-def _restore_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
+def _parse_stored_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
     """Return the headers and the body of a provider's answer from `text`, its stored evidence. In `text` the
     request id is the first line, and a PDF is replaced by a note of its length; the PDF is read from `pack`.
     The body is None if it can't be restored.

@@ -33,7 +33,7 @@ from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
-from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_request_id
+from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_desk_request_id
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.heartbeat import Heartbeat
 from console.settings.private_files import open_ordinary_file
@@ -187,7 +187,7 @@ class RequestIdService:
         its account has such a role.
         """
         context = self._context
-        if not context.database.is_server or get_executed_request_id() is not None:
+        if not context.database.is_server or get_executed_desk_request_id() is not None:
             return
         with context.database.read() as conn:
             person = people.find(conn, context.operator or WORKER, includes_unlisted=False)

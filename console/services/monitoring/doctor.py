@@ -368,8 +368,8 @@ class HealthCheckService:
         return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
 
     def _is_authorised_at_alarmbox(self) -> bool:
-        """True if this console has stored AlarmBox tokens or a first refresh token. Also True if the database
-        can't be read, because another check reports that."""
+        """True if the database has stored AlarmBox tokens, or the settings have the first refresh token. Also True if
+        the database can't be read, because another check reports that."""
         if self._settings.read_secret("ALARMBOX_REFRESH_TOKEN"):
             return True
         try:

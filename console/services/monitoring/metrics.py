@@ -111,7 +111,7 @@ class MetricFigureReader:
             read_at=now,
         )
 
-    def find_late_tasks(self) -> tuple[str, ...]:
+    def find_overdue_tasks(self) -> tuple[str, ...]:
         """Return the names of overdue tasks. Raises database_unreachable if the database doesn't answer."""
         now = self._context.now()
         with self._context.database.read() as conn:

@@ -94,7 +94,7 @@ def require_confirmation() -> None:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def get_executed_request_id() -> str | None:
+def get_executed_desk_request_id() -> str | None:
     """Return the id of the desk request that this thread executes at present; None if it executes none."""
     request = _executed_request.get()
     return None if request is None else request.id
@@ -120,7 +120,7 @@ def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[Reques
 @contextmanager
 def act_as(person_name: str | None) -> Iterator[None]:
     """Context manager: within the block, `person_name` is the name of the person or program that acts in this thread
-    (or asyncio task). None sets no name.
+    (or asyncio task). With None, the operator in the settings acts.
     """
     token = _acting_name.set(person_name)
     try:

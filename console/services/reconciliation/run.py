@@ -195,7 +195,8 @@ class ReconciliationService:
         if history is None:
             self._own_record_comparison.compare_with_provider_answers(provider, run_journal, span, None)
         elif (
-            self._provider_history_comparison.compare(provider, history, run_journal, None) and history.is_complete()
+            self._provider_history_comparison.compare(provider, history, run_journal, None)
+            and history.has_no_refused_row()
         ):
             self._own_record_comparison.compare_with_history(provider, history, run_journal, span, None)
 
@@ -284,7 +285,7 @@ class ReconciliationService:
             if not self._provider_history_comparison.compare(run.provider, history, stored_run, run.position):
                 return stored_run.run
             stored_run.begin_phase(OWN_ROWS_PHASE)
-        if history.is_complete() and not self._own_record_comparison.compare_with_history(
+        if history.has_no_refused_row() and not self._own_record_comparison.compare_with_history(
             run.provider, history, stored_run, span, stored_run.run.position
         ):
             return stored_run.run

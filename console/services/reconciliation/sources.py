@@ -44,7 +44,7 @@ class HistorySource(Protocol):
         """
         ...
 
-    def is_complete(self) -> bool:
+    def has_no_refused_row(self) -> bool:
         """True if no row of the history was rejected. If it is False, a payment that is missing in the history may
         still exist at the provider.
         """
@@ -115,7 +115,7 @@ class FileHistory:
             for _ in self.read_rows(None):
                 pass
 
-    def is_complete(self) -> bool:
+    def has_no_refused_row(self) -> bool:
         """True if no row was rejected. Reads all files first, unless they have been read to the end."""
         self._read_all_files()
         return self._refused_count == 0
@@ -184,7 +184,7 @@ class NoticeHistory:
         with self._context.database.read() as conn:
             return our_records.list_events_of_source(conn, self._source, page_position, self._ends_at, ROWS_PER_PAGE)
 
-    def is_complete(self) -> bool:
+    def has_no_refused_row(self) -> bool:
         """Return True: the notices are stored here, so all of them can be read."""
         return True
 

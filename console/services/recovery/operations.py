@@ -295,7 +295,9 @@ class OperationRecovery:
             return not lost_operations.leave_out_decided_intents(conn, [entry.intent])
 
     def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
-        """Refuse the decision that a lost purchase was not made if AlarmBox lists a purchase that may be this one."""
+        """Raise evidence_mismatch if AlarmBox lists a purchase that may be the lost one, because people then can't
+        decide that it was not made. AlarmBox's answer is stored as evidence of the operation. If AlarmBox can't be
+        asked or gives no answer, return normally."""
         context, intent = self._context, entry.intent
         source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.LIST_CALL_NAME}"
         operator = context.make_holder().operator

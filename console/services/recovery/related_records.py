@@ -389,7 +389,8 @@ class RelatedRecordCompleter:
 
 def _lacks_approver(refund: Refund, count_other_approvers: second_person.ApproverCounter) -> bool:
     """True if the refund is requested, and nobody but its maker and the people who approved it already may approve
-    refunds now. `count_other_approvers` returns the number of people who have a right, without those that it gets."""
+    refunds now. `count_other_approvers` gets a right and names of people, and returns the number of people who have
+    the right and whose names are not among these."""
     is_requested = refund.state is RefundState.REQUESTED
     return is_requested and count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0
 

@@ -72,7 +72,8 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
 def _add_payment_numbers(
     conn: Connection, provider: str, changes: tuple[DailyCloseChange, ...]
 ) -> tuple[DailyCloseChange, ...]:
-    """Return the changes; those about a record have the number of its payment, because no screen shows its id."""
+    """Return the changes. A change about a record gets the number of the record's payment, because people know a
+    payment by its number and no screen shows the record's id."""
     record_names = {change.unknown_record for change in changes if change.unknown_record is not None}
     numbers = store.read_payment_numbers(conn, provider, record_names)
     return tuple(

@@ -13,7 +13,7 @@ class InventedWorld(Protocol):
         """Return the number of a corporation that no record has yet."""
         ...
 
-    def make_merged_corporations(self) -> tuple[str, str]:
+    def make_merged_corporation_numbers(self) -> tuple[str, str]:
         """Return two corporation numbers: of a corporation that was merged into another one, and of its successor
         in the corporation registry."""
         ...

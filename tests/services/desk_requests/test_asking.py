@@ -44,7 +44,7 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     def store(executor: execution.RequestExecutor, taken: TakenDeskRequest, step: str) -> None:
         executor._context.write(partial(execution._write_progress_step, taken_request=taken, step=step))
 
-    monkeypatch.setattr(execution.RequestExecutor, "_keep_latest_step", store)
+    monkeypatch.setattr(execution.RequestExecutor, "_remember_latest_step", store)
     steps: list[str] = []
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)

@@ -129,7 +129,7 @@ def test_a_step_of_a_locked_request_stops_no_worker(
     running = [taken for _ in range(20) if (taken := take(worker, 600)) is not None]
     with open_transaction(place, LOCKS, *(taken.id for taken in running)) as line:
         for taken in running:
-            worker.desk_requests._keep_latest_step(taken, "asking")
+            worker.desk_requests._remember_latest_step(taken, "asking")
         with executing(worker):
             try:
                 buys(place, sandbox, number)
