@@ -27,6 +27,7 @@ def desk() -> Iterator[Stage]:
         yield made
 
 
+@pytest.mark.parts_by_day(len(BATCHES), "together they live 300 histories")
 @pytest.mark.parametrize("first_batch", BATCHES)
 def test_each_record_is_told_alike_everywhere(desk: Stage, tmp_path: Path, first_batch: int) -> None:
     """Payments with orders and refunds, and credit checks; the soak lives 10,000 histories."""
