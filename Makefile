@@ -137,7 +137,7 @@ $(STAMPS)/system: scripts/system_packages.sh
 
 $(STAMPS)/locked: requirements.lock $(STAMPS)/system
 	@echo "Installing the pinned packages (each file is checked against its hash) …"
-	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(STAMPS)/project: pyproject.toml $(STAMPS)/locked
