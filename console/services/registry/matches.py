@@ -23,7 +23,7 @@ def find_matches(
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_open_numbers(conn)
-    numbers = reader.search_numbers(
+    numbers = reader.search_corporation_numbers(
         text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
     is_open_by_number = our_records.find_our_numbers(conn, numbers)

@@ -17,7 +17,7 @@ from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext
 from console.store.documents.documents import Documents
 from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
-from console.store.registry.fetched_file import open_fetched_difference
+from console.store.registry.fetched_file import create_difference_file
 from console.store.registry.watched_folder import WatchedFolder
 
 if TYPE_CHECKING:  # imported by the composition root if it is needed: most desks have no application id
@@ -143,7 +143,7 @@ class RegistryUpdater:
         first_part = _require_difference_part(api.read_difference(day), day)
         if first_part.updated_on < day:
             return None
-        with open_fetched_difference(self._folder, day) as (path, add_lines):
+        with create_difference_file(self._folder, day) as (path, add_lines):
             add_lines(first_part.lines)
             count = len(first_part.lines)
             for part_number in range(2, first_part.part_count + 1):

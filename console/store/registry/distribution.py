@@ -1,6 +1,6 @@
-"""Copies the registry of a worker to the desks of its team, through the root of the documents.
+"""Copies the registry of a worker to the desks of its team, through the folder or bucket of the documents.
 
-The worker stores its registry.db in compressed parts that are named by their hashes, and differences as the
+The worker stores its registry.db in compressed parts whose file names are their hashes, and differences as the
 publisher's ZIP files. The manifest lists the files of the present registry: the base (a registry.db, with the
 SHA-256 of its uncompressed bytes) and the differences that follow it. A desk that has the base fetches only the
 differences. The desk verifies the hash of each file before it uses the file.
@@ -57,8 +57,8 @@ _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that the worker stored for the desks: its name, its SHA-256, its size in bytes, and the paths of its
-    compressed parts under the root of the documents."""
+    """A file that the worker stored for the desks: its name, its SHA-256 and its size in bytes before compression,
+    and the paths of its compressed parts under the root of the documents, in their order."""
 
     name: str
     sha256: str
@@ -87,11 +87,12 @@ class RegistryManifest:
 
 
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
-    """Store the registry in use of `folder` for the desks of the team. `paths` are the files that were imported last:
-    if they contain all differences that the desks don't have yet, only these differences are stored, otherwise a new
-    base. Nothing is stored if the folder has no registry, or if the manifest already lists it.
+    """Store the registry in use of `folder` for the desks of the team, and list it in the manifest. `paths` are the
+    publisher's files that were imported last: if they contain all differences that the manifest doesn't list yet,
+    only these differences are stored, otherwise a new base. Nothing is stored if the folder has no registry, or if
+    the manifest already lists it.
 
-    A damaged manifest is replaced by one with a new base; the parts that it named stay. Raises ConsoleError
+    A damaged manifest is replaced by one with a new base; the parts that it named aren't deleted. Raises ConsoleError
     `in_progress` if another process imports into this folder; `storage_full` or `documents_unreachable` if a file
     can't be stored; `bad_profile` if a newer program wrote the manifest in a form that this program can't read.
     """
@@ -110,11 +111,11 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
             FORMAT_VERSION,
         ):
             return
-        new_manifest = _append_to_manifest(former_manifest, status, paths, documents) or _store_base(
+        new_manifest = _store_new_differences(former_manifest, status, paths, documents) or _store_base(
             folder, file, documents
         )
         documents.replace_manifest(json.dumps(asdict(new_manifest)).encode())
-        for path in _list_parts(former_manifest) - _list_parts(new_manifest):
+        for path in _list_part_paths(former_manifest) - _list_part_paths(new_manifest):
             documents.delete_registry_part(path)
 
 
@@ -125,8 +126,9 @@ def fetch_registry(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus | None:
-    """Update the registry in `folder` to the team's registry and return its status. Return None if there is
-    nothing to do: the worker has published no registry, or this desk's registry is the same or newer.
+    """Update the registry in `folder` (of this desk) to the team's registry, which a worker has published, and return
+    the status of the updated registry. Return None if there is nothing to do: the worker has published no registry,
+    or this desk's registry is the same or newer.
 
     A damaged registry of this desk is replaced. After a stopped or killed fetch of a base, the next call continues
     with the next part. If this function raises an error, the registry in use is the former one, or the new base
@@ -140,8 +142,8 @@ def fetch_registry(
         return None
     with hold_import_lock(folder), translate_errors(folder):
         recover_unfinished_build(folder)
-        status = _read_own_status_unless_damaged(folder)
-        if not _is_manifest_ahead(manifest, status):
+        status = _read_desk_status_unless_damaged(folder)
+        if not _is_fetch_needed(manifest, status):
             return status and None
         if manifest.form > FORMAT_VERSION:
             raise _make_newer_program_error(manifest.form)
@@ -155,7 +157,7 @@ def fetch_registry(
             import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
         # Still under the lock: afterwards the folder may have files that another process fetches.
         shutil.rmtree(folder / _FETCHED_FOLDER_NAME, ignore_errors=True)
-        return _read_own_status(folder)
+        return _read_desk_status(folder)
 
 
 def is_manifest_damage(error: ConsoleError) -> bool:
@@ -167,21 +169,22 @@ def is_manifest_damage(error: ConsoleError) -> bool:
     )
 
 
-def _is_manifest_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
-    """True if the manifest lists another registry than `status`, of the same date or a later one; also if `status` is
-    None (no registry)."""
+def _is_fetch_needed(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
+    """True if this desk must fetch the registry of the manifest: it is another one than the desk's, of the same date
+    or a later one. `status` is the status of the desk's registry; None, if the desk has none, gives True."""
     if status is None:
         return True
     is_same = manifest.file_hashes == [source.sha256 for source in status.files]
     return not is_same and date.fromisoformat(manifest.registry_date) >= status.registry_date
 
 
-def _append_to_manifest(
+def _store_new_differences(
     former_manifest: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> RegistryManifest | None:
-    """Store the differences that the former manifest lacks, and return a manifest with them. Return None if
-    there is no former manifest or it has another format version, if the registry isn't the former one with more
-    differences, or if one of these differences isn't among `paths`."""
+    """Store the differences of the worker's registry that the former manifest lacks, and return a manifest with them.
+    `status` is the status of that registry, `paths` are the publisher's files that were imported last. Store nothing
+    and return None if there is no former manifest or it has another format version, if the registry isn't the former
+    one with more differences, or if one of these differences isn't among `paths`."""
     if former_manifest is None or former_manifest.form != FORMAT_VERSION:
         return None
     file_hashes, paths_by_hash = (
@@ -239,7 +242,8 @@ def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
 def _fetch_base(
     folder: Path, manifest: RegistryManifest, documents: Documents, should_stop: Callable[[], bool]
 ) -> None:
-    """Fetch the base of the manifest and make it the registry in use. The caller holds the import lock."""
+    """Fetch the base of the manifest and make it the registry in use. The caller holds the import lock. Raises
+    ConsoleError `interrupted` if `should_stop` returned True; `not_found` if a part is missing or damaged."""
     fetched_file = _fetch_file(folder, manifest.base, documents, should_stop)
     with closing(open_for_reading(fetched_file)) as connection:
         day = read_status(connection).registry_date
@@ -257,7 +261,8 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
 
 def _fetch_file(folder: Path, stored_file: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
     """Fetch a stored file into the folder `fetched` in `folder`, verify its hash, and return its path. Full parts
-    that an earlier, interrupted call has fetched aren't fetched again."""
+    that an earlier, interrupted call has fetched aren't fetched again. Raises ConsoleError `interrupted` if
+    `should_stop` returned True; `not_found` if a part is missing or damaged, or if the hash is wrong."""
     path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored_file)
     make_private_folder(path.parent)
     make_private_file(path)
@@ -268,21 +273,21 @@ def _fetch_file(folder: Path, stored_file: StoredFile, documents: Documents, sho
         for part in stored_file.parts[fetched_parts:]:
             if should_stop():
                 raise make_stopped_error()
-            file.write(_decompress(part, documents.read(part)))
+            file.write(_decompress_part(part, documents.read(part)))
     if _hash_file(path) != stored_file.sha256:
         path.unlink()
-        raise _make_damaged_error(stored_file.name)
+        raise _make_damaged_file_error(stored_file.name)
     return path
 
 
-def _decompress(path: str, content: bytes) -> bytes:
+def _decompress_part(path: str, content: bytes) -> bytes:
     try:
         decompressor = zlib.decompressobj()
         part = decompressor.decompress(content, PART_BYTES)
     except zlib.error as error:
-        raise _make_damaged_error(path) from error
+        raise _make_damaged_file_error(path) from error
     if not decompressor.eof:
-        raise _make_damaged_error(path)
+        raise _make_damaged_file_error(path)
     return part
 
 
@@ -291,15 +296,15 @@ def _get_valid_digest(stored_file: StoredFile) -> str:
     `not_found` if the stated text isn't a SHA-256.
     """
     if len(stored_file.sha256) != sha256().digest_size * 2 or not stored_file.sha256.isalnum():
-        raise _make_damaged_error(stored_file.name)
+        raise _make_damaged_file_error(stored_file.name)
     return stored_file.sha256
 
 
-def _make_damaged_error(name: str) -> ConsoleError:
+def _make_damaged_file_error(name: str) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"document": name, "reason": DocumentNotFoundReason.CONTENT_DAMAGED})
 
 
-def _read_own_status(folder: Path) -> RegistryStatus | None:
+def _read_desk_status(folder: Path) -> RegistryStatus | None:
     file = find_registry_file(folder)
     if file is None:
         return None
@@ -307,9 +312,9 @@ def _read_own_status(folder: Path) -> RegistryStatus | None:
         return read_status(connection)
 
 
-def _read_own_status_unless_damaged(folder: Path) -> RegistryStatus | None:
+def _read_desk_status_unless_damaged(folder: Path) -> RegistryStatus | None:
     try:
-        return _read_own_status(folder)
+        return _read_desk_status(folder)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -325,11 +330,11 @@ def _read_manifest(documents: Documents) -> RegistryManifest | None:
         form = values["form"]
         is_newer = form > FORMAT_VERSION
     except (ValueError, TypeError, KeyError) as error:
-        raise _make_damaged_error(_MANIFEST_NAME) from error
+        raise _make_damaged_file_error(_MANIFEST_NAME) from error
     try:
         return _parse_manifest(values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise (_make_newer_program_error(form) if is_newer else _make_damaged_error(_MANIFEST_NAME)) from error
+        raise (_make_newer_program_error(form) if is_newer else _make_damaged_file_error(_MANIFEST_NAME)) from error
 
 
 def _parse_manifest(values: dict[str, Any]) -> RegistryManifest:
@@ -337,7 +342,7 @@ def _parse_manifest(values: dict[str, Any]) -> RegistryManifest:
     differences = [StoredFile(**stored_values) for stored_values in values.pop("differences")]
     manifest = RegistryManifest(base=base, differences=differences, **values)
     date.fromisoformat(manifest.registry_date)
-    if not all(isinstance(text, str) for text in _list_texts(manifest)):
+    if not all(isinstance(text, str) for text in _list_manifest_texts(manifest)):
         raise TypeError("a hash, name or path is no text")
     return manifest
 
@@ -352,8 +357,8 @@ def _read_replaced_manifest(documents: Documents) -> RegistryManifest | None:
         raise
 
 
-def _list_texts(manifest: RegistryManifest) -> list[str]:
-    """Return all hashes, names and paths of the manifest."""
+def _list_manifest_texts(manifest: RegistryManifest) -> list[str]:
+    """Return all texts of the manifest, in one list: hashes, file names, and the paths of the parts."""
     stored_files = (manifest.base, *manifest.differences)
     return [
         *manifest.file_hashes,
@@ -370,7 +375,7 @@ def _make_newer_program_error(form: int) -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_PROFILE, {"problem": SettingProblem.FILE_OF_NEWER_VERSION, **facts})
 
 
-def _list_parts(manifest: RegistryManifest | None) -> set[str]:
+def _list_part_paths(manifest: RegistryManifest | None) -> set[str]:
     """Return the paths of all parts that the manifest lists; none without a manifest."""
     stored_files = () if manifest is None else (manifest.base, *manifest.differences)
     return {part for stored_file in stored_files for part in stored_file.parts}

@@ -13,11 +13,12 @@ FOLDER_NAME = "fetched"
 
 
 @contextmanager
-def open_fetched_difference(
+def create_difference_file(
     registry_folder: Path, day: date
 ) -> Iterator[tuple[Path, Callable[[Sequence[str]], None]]]:
-    """Create the file `diff_YYYYMMDD.zip` for the day; yield its path and a function that adds lines of CSV to it.
-    The file is complete at the end of the block, and deleted if the block raises an exception."""
+    """Context manager: create the file `diff_YYYYMMDD.zip` for the day in the folder `fetched` of the registry's
+    folder; yield its path and a function that adds lines of CSV (without line breaks) to it. The file is complete at
+    the end of the block, and deleted if the block raises an exception."""
     folder = registry_folder / FOLDER_NAME
     make_private_folder(folder)
     path = folder / f"diff_{day:%Y%m%d}.zip"

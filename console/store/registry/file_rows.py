@@ -14,7 +14,7 @@ from typing import NamedTuple
 from console.domain.corporation_number import are_well_formed
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CloseCause, CorporationKind, ProcessCode
-from console.store.registry.source_file import SourceFile, TextBlock, make_bad_file_error, read_text
+from console.store.registry.source_file import SourceFile, TextBlock, make_bad_file_error, read_text_blocks
 
 FIRST_PUBLICATION_DAY = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
@@ -99,7 +99,7 @@ _stored_day_cache = _StoredDayCache()
 def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
     """Yield the rows of the file in blocks, beginning after the line `after_line`, the last line of an earlier
     block. Raises ConsoleError `bad_registry_file` for the first bad line."""
-    for block in read_text(source, after_line):
+    for block in read_text_blocks(source, after_line):
         yield RowBlock(
             block.first_line, block.first_line + len(block.lines) - 1, _check_lines_of_block(source.name, block)
         )
@@ -142,7 +142,8 @@ def _check_lines(lines: list[str]) -> FileColumns:
     for field, check in _CHECK_BY_COLUMN.items():
         if not check(getattr(columns, field)):
             raise _BrokenRule(
-                _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _make_publisher_name(field)
+                _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED),
+                _make_publisher_field_name(field),
             )
     _check_lengths(columns, longest_line)
     _check_field_pairs(columns)
@@ -173,7 +174,7 @@ def _check_lengths(columns: FileColumns, longest_line: int) -> None:
     of the longest line; a column whose limit is higher needs no check."""
     for field, max_length in _MAX_CHARACTERS_BY_COLUMN.items():
         if max_length < longest_line and max(map(len, set(getattr(columns, field)))) > max_length:
-            raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_name(field))
+            raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_field_name(field))
 
 
 def _check_field_pairs(columns: FileColumns) -> None:
@@ -186,7 +187,7 @@ def _check_field_pairs(columns: FileColumns) -> None:
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "closeDate")
 
 
-def _make_publisher_name(field: str) -> str:
+def _make_publisher_field_name(field: str) -> str:
     first, *other_words = field.split("_")
     return first + "".join(part.title() for part in other_words)
 

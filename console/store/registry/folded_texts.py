@@ -4,11 +4,11 @@ A comparison form is stored only if it differs from the text itself, because bot
 160 bytes a row. A search compares them in SQL (module `search_filter`). The search index is made of them, too, so
 that an import computes each form once.
 
-The column `folded_names` consists of lines: the form of the name, the form of the furigana (an empty line if the
-text is its own form, a space if the form is empty), then second readings of both. After a tab follow the forms of
-the English name. The column `folded_street` is the form of the address without that of its prefecture and city,
-which the table `places` has. If the form of the whole address doesn't begin with that of the place,
-`folded_street` is a line break and the whole form.
+The column `folded_names` consists of lines: the form of the name, the form of the furigana (an empty line if the text
+is its own form, a space if the form is empty), then the second readings of both, if they have one: with ケ read as ガ
+in 霞ケ関, for example. After a tab follow the forms of the English name. The column `folded_street` is the form of
+the address without that of its prefecture and city, which the table `places` has. If the form of the whole address
+doesn't begin with that of the place, `folded_street` is a line break and the whole form.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,8 +54,8 @@ def fold_columns(columns: FileColumns) -> FoldedColumns:
 
 def fold_names(columns: FileColumns, folded: FoldedColumns) -> list[str]:
     """Return the value of the column `folded_names` for each row."""
-    first_lines = _list_other_forms(columns.name, folded.names)
-    second_lines = _list_other_forms(columns.furigana, folded.furigana)
+    first_lines = _list_stored_forms(columns.name, folded.names)
+    second_lines = _list_stored_forms(columns.furigana, folded.furigana)
     values = [
         f"{first_line}{_LINE_SEPARATOR}{second_line}" if second_line else first_line
         for first_line, second_line in zip(first_lines, second_lines, strict=True)
@@ -70,8 +70,9 @@ def fold_names(columns: FileColumns, folded: FoldedColumns) -> list[str]:
     return values
 
 
-def _list_other_forms(texts: Sequence[str], forms: ComparisonForms) -> list[str]:
-    """Return the stored comparison form of each text: "" if the text is its own form."""
+def _list_stored_forms(texts: Sequence[str], forms: ComparisonForms) -> list[str]:
+    """Return the comparison form of each text as a line of `folded_names` has it: "" if the text is its own form, a
+    space if the form is empty. `forms` are the comparison forms of `texts`."""
     return [
         "" if folded_text == text else folded_text or _MARK_OF_EMPTY_TEXT
         for text, folded_text in zip(texts, forms.folded_texts, strict=True)
@@ -83,33 +84,33 @@ def _list_english_forms(english_name: str) -> list[str]:
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:
-    """Return texts by which a search finds a corporation: comparison forms of its name and furigana, in which width,
-    case and old characters make no difference, and their second readings; all with the legal form. They are read from
-    `folded_names`; with None (a row of an older registry file) they are computed.
+    """Return texts by which a search finds a corporation: the comparison forms of its name and furigana, and their
+    second readings (霞ガ関 for 霞ケ関), all with the legal form. An empty name or furigana has none. The texts are
+    read from `folded_names`; if it is None (a row of an older registry file), they are computed.
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_comparison_forms(text)]
     first_line, *other_lines = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
-    readings = [_read_form(first_line, name)] if name else []
+    readings = [_parse_stored_form(first_line, name)] if name else []
     if furigana:
-        readings.append(_read_form(other_lines[0] if other_lines else "", furigana))
+        readings.append(_parse_stored_form(other_lines[0] if other_lines else "", furigana))
     return readings + other_lines[1:]
 
 
-def _read_form(line: str, text: str) -> str:
+def _parse_stored_form(line: str, text: str) -> str:
     return line.strip(_MARK_OF_EMPTY_TEXT) if line else text
 
 
 def fold_streets(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
-    """Yield the value of the column `folded_street` for each row. It is made of the address in Japan; of a
-    corporation without one, it is made of the address abroad."""
+    """Yield the value of the column `folded_street` for each row. It is made of the street in Japan or, for a
+    corporation without an address in Japan, of the address abroad."""
     texts = [
         street or ("" if place else address_outside)
         for place, street, address_outside in zip(
             folded.places, columns.street_number, columns.address_outside, strict=True
         )
     ]
-    return map(_fold_street, folded.places, texts, *mask_digits(texts))
+    return map(_fold_street, folded.places, texts, *separate_digits(texts))
 
 
 def read_folded_address(folded_place_and_street: str) -> str:
@@ -118,9 +119,9 @@ def read_folded_address(folded_place_and_street: str) -> str:
     return folded_place_and_street.rpartition(_LINE_SEPARATOR)[2]
 
 
-def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return each text with 0 in place of each digit (full width or ASCII), and, as the second list, the ASCII digits
-    of each text. Texts that differ only in their digits have the same first value. No text may have a line break.
+def separate_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return two lists with one entry per text: the text with 0 in place of each digit (full width or ASCII), and its
+    digits in ASCII. 梅田２丁目14 becomes 梅田0丁目00 and 214. No text may have a line break.
     """
     joined_texts = "\n".join(texts)
     for wide_digit, narrow_digit in zip(_WIDE_DIGITS, _NARROW_DIGITS, strict=True):
@@ -133,12 +134,12 @@ def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -> str:
     """Return the value of the column `folded_street` for the street `text` after the place `place`; "" for an empty
-    text. `text_without_digits` and `digits` are the two values that `mask_digits` returns for `text`.
+    text. `text_without_digits` and `digits` are the two values that `separate_digits` returns for `text`.
     """
     if not text:
         return ""
     shortened_place = _shorten_place(place)
-    template = _fold_without_digits(shortened_place, text_without_digits)
+    template = _make_street_template(shortened_place, text_without_digits)
     if template is None:
         return _fold_street_after_place(shortened_place, text)
     return template % tuple(digits)
@@ -146,25 +147,28 @@ def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -
 
 @lru_cache(8192)
 def _shorten_place(place: str) -> str:
-    """Return only the last character of a place (prefecture and city), if the comparison form of a street after the
-    place depends on no other character of the place; otherwise return the place.
+    """Return only the last character of a place (prefecture and city) if the comparison form of a street behind the
+    place depends on no other character of the place; otherwise return the whole place. So streets behind many places
+    share one entry of the cache of `_make_street_template`.
     """
     can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not may_have_second_reading(place)
     return place[-1:] if can_shorten and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
 
 
 @lru_cache(32_768)
-def _fold_without_digits(place: str, street: str) -> str | None:
-    """Return the comparison form of a street behind `place`, with %s in place of each digit; all digits of
-    `street` are 0. Return None if the form also has digits made of other characters (三丁目)."""
+def _make_street_template(place: str, street: str) -> str | None:
+    """Return the comparison form of a street behind `place`, with %s in place of each digit. The caller has replaced
+    each digit of `street` by 0 (`separate_digits`). Return None if the form also has a digit that was another
+    character in the street (三 of 三丁目)."""
     folded_street = _fold_street_after_place(place, street)
     digits = [character for character in folded_street if character.isdigit()]
     return folded_street.replace("0", "%s") if digits == ["0"] * street.count("0") else None
 
 
 def _fold_street_after_place(place: str, street: str) -> str:
-    """Return the comparison form of the address without that of the place. If the form of the whole address doesn't
-    begin with that of the place, return a line break and the whole form.
+    """Return the value of the column `folded_street` for the address `place` and `street`: its comparison form
+    without that of the place. If the form of the whole address doesn't begin with that of the place, return a line
+    break and the whole form.
     """
     folded_place, whole_address = _fold_place(place), fold_address(f"{place}{street}")
     return (

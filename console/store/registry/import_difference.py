@@ -20,7 +20,7 @@ from console.store.registry.schema import (
     read_corporation,
     read_places,
     read_registry_fact,
-    write_summary,
+    write_registry_summary,
 )
 from console.store.registry.search_index import index_rows, unindex_rows
 from console.store.registry.source_file import SourceFile
@@ -47,22 +47,22 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
     places = read_places(connection)
-    done_lines, count_change = 0, read_registry_fact(connection, "rows")
+    done_lines, corporation_count = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
         rows = list(_read_rows_in_force(block.columns, inserted_places))
         if len(places) < len(inserted_places):
             places = read_places(connection)
-        unindex_rows(connection, _find_ids(connection, rows))
+        unindex_rows(connection, _find_row_ids(connection, rows))
         for row, is_deleted in rows:
-            count_change += _apply_row(connection, source, row, is_deleted, places)
-        index_rows(connection, _find_ids(connection, rows))
+            corporation_count += _apply_row(connection, source, row, is_deleted, places)
+        index_rows(connection, _find_row_ids(connection, rows))
         line_count, done_lines = block.last_line - done_lines, block.last_line
         run.report_rows("rows", source, done_lines, line_count)
         run.raise_if_stopped()
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)
     )
-    write_summary(connection, (source,), source.day, count_change)
+    write_registry_summary(connection, (source,), source.day, corporation_count)
 
 
 def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:
@@ -74,7 +74,7 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
             yield row, process == ProcessCode.DELETED
 
 
-def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
+def _find_row_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
     """Return the row ids in the table `corporations` of those corporations of `rows` that the registry has now."""
     id_rows = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
     return {row[0] for row in id_rows if row is not None}

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
-from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_order
+from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_import_order
 from console.store.registry.import_whole import build_whole, delete_build_key, finish_build, open_build
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
@@ -54,18 +54,19 @@ def import_registry_files(
 def import_under_lock(
     folder: Path, paths: Sequence[Path], run: ImportRun, latest_day: date = date.max
 ) -> RegistryStatus:
-    """Import files of the publisher into the registry of `folder`, either all of them or none, and return the
-    registry's status after the import. The caller holds the import lock and translates the errors.
+    """Import files of the publisher into the registry of `folder`, as `import_registry_files` does, and return the
+    registry's status after the import. The caller holds the import lock, and converts errors of SQLite and of the
+    operating system to ConsoleError (`translate_errors`).
     """
     recover_unfinished_build(folder)
     sources = sorted((_open_source(path, run, latest_day) for path in paths), key=_make_import_order_key)
     current_coverage = _read_current_coverage(folder, sources[0])
-    check_order(current_coverage, sources)
+    check_import_order(current_coverage, sources)
     if not sources[0].is_difference:
         _import_whole_files(folder, sources, current_coverage, run)
     else:
         _import_differences(folder, sources, run)
-    status = _read_current(folder, read_status)
+    status = _read_registry_in_use(folder, read_status)
     assert status is not None  # noqa: S101  # it was put in use just now
     return status
 
@@ -99,7 +100,7 @@ def _import_whole_files(
 
 def _import_differences(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:
     file = find_registry_file(folder)
-    assert file is not None  # noqa: S101  # `check_order` refuses differences without a registry
+    assert file is not None  # noqa: S101  # `check_import_order` refuses differences without a registry
     with closing(open_for_writing(file)) as connection, open_transaction(connection):
         for source in sources:
             apply_difference(connection, source, run)
@@ -107,17 +108,17 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
 
 
 def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCoverage | None:
-    """Return the coverage of the registry in use; None if there is none. A damaged one counts as none if whole files
-    are imported, because they replace all of it."""
+    """Return the coverage of the registry in use; None if there is none. A damaged registry counts as none if
+    `first_source`, the first of the sorted files, is a whole file, because whole files replace all of it."""
     try:
-        return _read_current(folder, read_coverage)
+        return _read_registry_in_use(folder, read_coverage)
     except sqlite3.DatabaseError as error:
         if first_source.is_difference or not is_damage(error):
             raise
         return None
 
 
-def _read_current(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
+def _read_registry_in_use(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
     """Return the result of `read_connection` for a connection to the registry in use; None if the folder has no
     registry.
     """

@@ -16,15 +16,16 @@ from console.store.registry.source_file import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
-    """The coverage of the registry in use: the codes of its prefectures (or only NATION_CODE), the day of
-    the whole files from which it was made, and the day up to which it is complete."""
+    """The part of the publisher's data that the registry in use has. `prefectures`: the codes of its prefectures, or
+    only NATION_CODE. `whole_day`: the day of the whole files from which it was made. `registry_date`: the day up to
+    which it is complete, by differences."""
 
     prefectures: frozenset[str]
     whole_day: date
     registry_date: date
 
 
-def check_order(current_coverage: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
+def check_import_order(current_coverage: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
     """Check that the imported files `sources` follow the registry in use and each other. They must be sorted: whole
     files first, then the differences by day. `current_coverage` is the coverage of the registry in use; None if there
     is no registry.
@@ -40,7 +41,7 @@ def check_order(current_coverage: RegistryCoverage | None, sources: Sequence[Sou
         complete_until = whole_files[0].day
     for source in sources:
         if source.is_difference:
-            complete_until = _check_difference(complete_until, source)
+            complete_until = _require_following_day(complete_until, source)
     if current_coverage is None or complete_until is None:
         return
     if complete_until < current_coverage.registry_date:
@@ -90,9 +91,10 @@ def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
         seen_codes.add(source.prefecture)
 
 
-def _check_difference(complete_until: date | None, source: SourceFile) -> date:
-    """Check that the difference `source` follows a registry that is complete up to the day `complete_until` (None:
-    there is no registry), and return its day. Raises ConsoleError `registry_order` if it doesn't follow.
+def _require_following_day(complete_until: date | None, source: SourceFile) -> date:
+    """Return the day of the difference `source`. `complete_until` is the day up to which the registry is complete
+    without this difference. Raises ConsoleError `registry_order` if there is no registry (None), if the difference
+    isn't of a later day, or if differences of days of publication between both days are missing.
     """
     if complete_until is None:
         raise _make_order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)

@@ -33,7 +33,7 @@ from console.store.registry.schema import (
     read_applied_hashes,
     read_registry_fact,
     write_registry_facts,
-    write_summary,
+    write_registry_summary,
 )
 from console.store.registry.search_index import (
     begin_bulk_load,
@@ -61,9 +61,10 @@ SELECT id FROM (
 def open_build(
     folder: Path, sources: Sequence[SourceFile], former_file: Path | None, *, is_addition: bool
 ) -> Iterator[sqlite3.Connection]:
-    """Yield a connection to the build: the unfinished registry.db that is made of exactly these source files. If
-    there is none, begin a new one. `former_file` is the registry in use: with `is_addition` a new build begins as a
-    copy of it; otherwise only its table of changes is copied.
+    """Context manager: yield a connection to the build, the unfinished registry.db that is made of exactly these
+    source files. If there is none, begin a new one. `former_file` is the file of the registry in use (None: there is
+    no registry). With `is_addition` (the files only add prefectures) a new build begins as a copy of that file;
+    otherwise only its table of changes is copied.
     """
     key = json.dumps(
         [
@@ -77,7 +78,7 @@ def open_build(
     is_new = _read_build_key(file) != key
     if is_new:
         start_building(folder)
-    with closing(_open_build(file)) as connection:
+    with closing(_open_build_file(file)) as connection:
         if is_new:
             _fill_build(connection, former_file, is_addition)
             write_registry_facts(connection, {"build": key})
@@ -211,7 +212,7 @@ def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequenc
         connection.executemany("DELETE FROM corporations WHERE id = ?", older_ids)
         create_indexes(connection)
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
-    write_summary(connection, sources, sources[0].day, rows)
+    write_registry_summary(connection, sources, sources[0].day, rows)
     if not rows:
         raise make_bad_file_error(sources[0].name, RegistryFileProblem.NO_CORPORATION)
 
@@ -222,14 +223,14 @@ def _read_build_key(file: Path) -> str | None:
     if not file.exists():
         return None
     try:
-        with closing(_open_build(file)) as connection:
+        with closing(_open_build_file(file)) as connection:
             key: str | None = read_registry_fact(connection, "build")
             return key
     except sqlite3.Error:
         return None
 
 
-def _open_build(file: Path) -> sqlite3.Connection:
+def _open_build_file(file: Path) -> sqlite3.Connection:
     """Open the unfinished registry in `file`, and return the connection. The file has a rollback journal, which costs
     little while rows are appended, and makes each commit safe against a crash of the process or of the machine."""
     connection = sqlite3.connect(file, isolation_level=None)

@@ -77,7 +77,7 @@ _NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
 }
 
 
-def _make_begin_query(
+def _make_beginnings_query(
     number: ColumnElement[str], begun_at: ColumnElement[Any], *conditions: ColumnElement[bool]
 ) -> Select[Any]:
     """Return the query of (corporation number, instant at which the record began) of the rows that fulfil all
@@ -90,15 +90,15 @@ def _make_begin_query(
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _BEGINNINGS_OF_RECORDS_QUERY = union_all(
-    _make_begin_query(credit_checks.c.number_key, _begun_at_of_check, *_LIVE_CHECK_CONDITION),
-    _make_begin_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
-    _make_begin_query(
+    _make_beginnings_query(credit_checks.c.number_key, _begun_at_of_check, *_LIVE_CHECK_CONDITION),
+    _make_beginnings_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
+    _make_beginnings_query(
         orders.c.number_key, payments.c.created_at, payments.c.corporation_number.is_(None), _is_open_payment
     ).select_from(_orders_with_payments),
-    _make_begin_query(payments.c.corporation_number, refunds.c.created_at, _is_open_refund).select_from(
+    _make_beginnings_query(payments.c.corporation_number, refunds.c.created_at, _is_open_refund).select_from(
         _refunds_with_payments
     ),
-    _make_begin_query(
+    _make_beginnings_query(
         orders.c.number_key, refunds.c.created_at, payments.c.corporation_number.is_(None), _is_open_refund
     ).select_from(_orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)),
 )
@@ -113,7 +113,8 @@ def find_newest_id(conn: Connection, kind: str) -> int:
 
 
 def list_numbers_in_range(conn: Connection, kind: str, after_id: int, up_to_id: int, now: datetime) -> frozenset[str]:
-    """Return the corporation numbers of the live or open records of this kind with `after_id` < id <= `up_to_id`."""
+    """Return the corporation numbers of those records of this kind (one of LIVE_RECORD_KINDS) that are live or open
+    at the instant `now` and have an id with `after_id` < id <= `up_to_id`."""
     values = {
         "after": after_id,
         "up_to_id": up_to_id,
@@ -135,8 +136,8 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
 
 
 def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
-    """Return those of the corporation numbers in `since` that have live credit checks, all of which were
-    successfully bought and begun after the number's instant in `since`."""
+    """Return those of the corporation numbers in `since` that have at least one live credit check, and of which every
+    live credit check was successfully bought and begun after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
     values = {"numbers": sorted(since), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, status, certainty, stored_at in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():

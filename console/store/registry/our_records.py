@@ -62,23 +62,29 @@ _ALL_NUMBERS_QUERY = union(
 )
 
 
-def _make_open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
-    """Return a query of the corporation numbers of the first records of `rows` that fulfil `is_open`, at most
-    MAX_OPEN_NUMBERS. Each such condition selects one range of an index, or a few of them."""
+def _make_open_numbers_query(
+    number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause
+) -> Select[Any]:
+    """Return a query of the corporation numbers (column `number`) of at most MAX_OPEN_NUMBERS records of `rows` (a
+    table or a join) that fulfil `is_open`. Each `is_open` selects one range of an index, or a few of them."""
     return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN_NUMBERS).subquery())
 
 
 _number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
 _payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
 _OPEN_NUMBERS_QUERY = union(
-    _make_open_query(
+    _make_open_numbers_query(
         credit_checks.c.number_key, credit_checks.c.seen_work == _NEEDS_REVIEW_WORK_STATE, credit_checks
     ),
-    _make_open_query(credit_checks.c.number_key, credit_checks.c.certainty == _UNKNOWN_CERTAINTY, credit_checks),
-    _make_open_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE, orders),
-    _make_open_query(_number_of_payment, payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, _payments_with_orders),
-    _make_open_query(_number_of_payment, payments.c.certainty == _UNKNOWN_CERTAINTY, _payments_with_orders),
-    _make_open_query(
+    _make_open_numbers_query(
+        credit_checks.c.number_key, credit_checks.c.certainty == _UNKNOWN_CERTAINTY, credit_checks
+    ),
+    _make_open_numbers_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE, orders),
+    _make_open_numbers_query(
+        _number_of_payment, payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, _payments_with_orders
+    ),
+    _make_open_numbers_query(_number_of_payment, payments.c.certainty == _UNKNOWN_CERTAINTY, _payments_with_orders),
+    _make_open_numbers_query(
         _number_of_payment,
         refunds.c.status.in_([state.value for state in RefundState if state not in ENDED_REFUND_STATES]),
         refunds.join(_payments_with_orders, payments.c.id == refunds.c.payment_id),

@@ -125,7 +125,8 @@ def _is_part_of_legal_form(name: str) -> bool:
 
 
 def _prepare_word(word: SearchWord, *, gives_rank: bool) -> _PreparedWord:
-    """Return the comparison forms of a word. `gives_rank`: see `_PreparedWord`."""
+    """Return the comparison forms of one word of the query. `gives_rank` is False for a legal form or a part of
+    one beside other words: it must match, but doesn't count for the rank."""
     name_parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
         gives_rank,
@@ -167,12 +168,14 @@ class _FoldedTexts:
         return self._bare_names
 
     @property
-    def first_name(self) -> str:
-        """The corporation's own name with its legal form, in comparison form, after a line break."""
+    def official_name(self) -> str:
+        """The Japanese name (the furigana, if the name is empty) with its legal form, in comparison form, after a
+        line break; "" for a corporation without both."""
         return f"{_LINE_BREAK}{self._names[0]}" if self._names else ""
 
-    def has_address(self, word: _PreparedWord) -> bool:
-        """True if the corporation's address contains the address form of `word`."""
+    def has_word_in_address(self, word: _PreparedWord) -> bool:
+        """True if the corporation's address contains `word`; both are compared in the comparison form of
+        addresses."""
         if self._address is None and not self._may_have_address_letters(word.letters):
             return False
         if self._address is None:
@@ -185,7 +188,7 @@ class _FoldedTexts:
             has_other_form = may_have_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)
         plain_address = self._plain_address
-        return not plain_address or _has_all(plain_address, letters)
+        return not plain_address or _contains_all(plain_address, letters)
 
 
 def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank | None:
@@ -211,22 +214,22 @@ def _get_better_rank(first: Rank | None, second: Rank | None) -> Rank | None:
 
 def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
     """Return the rank of one word of the query for a corporation; None if none of its texts has the word."""
-    if _has_any(texts.names_and_bare_english, word.parts):
-        if _has_any(texts.names, word.whole_names):
+    if _contains_any(texts.names_and_bare_english, word.parts):
+        if _contains_any(texts.names, word.whole_names):
             return Rank.WHOLE_NAME
-        if _has_any(texts.bare_names, word.names):
+        if _contains_any(texts.bare_names, word.names):
             return Rank.NAME
-        if _has_any(texts.bare_names, word.beginnings) or _has_any(texts.first_name, word.beginnings):
+        if _contains_any(texts.bare_names, word.beginnings) or _contains_any(texts.official_name, word.beginnings):
             return Rank.BEGINNING
-        if _has_any(texts.names, word.parts):
+        if _contains_any(texts.names, word.parts):
             return Rank.PART
-    is_elsewhere = (word.address and texts.has_address(word)) or (
+    is_elsewhere = (word.address and texts.has_word_in_address(word)) or (
         word.post_code and texts.post_code.startswith(word.post_code)
     )
     return Rank.ELSEWHERE if is_elsewhere else None
 
 
-def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
+def _contains_any(texts: str, parts: tuple[str, ...]) -> bool:
     """True if `texts` contains one of `parts`."""
     for part in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
         if part in texts:
@@ -234,7 +237,7 @@ def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
     return False
 
 
-def _has_all(text: str, parts: tuple[str, ...]) -> bool:
+def _contains_all(text: str, parts: tuple[str, ...]) -> bool:
     """True if `text` contains all of `parts`."""
     for part in parts:  # noqa: SIM110  # as above
         if part not in text:

@@ -39,7 +39,7 @@ from console.store.registry.schema import (
     read_places,
     read_registry_fact,
 )
-from console.store.registry.search import search, search_numbers
+from console.store.registry.search import search, search_corporation_numbers
 from console.store.registry.search_index import read_frequent_terms
 from console.store.spool.sqlite_file import translate_errors
 
@@ -67,7 +67,8 @@ class _OpenRegistryFile:
         self._row_counts: dict[str, int] | None = None
 
     def read_row_counts(self, connection: sqlite3.Connection) -> dict[str, int]:
-        """Return the numbers of rows of frequent terms, which are read at the first search."""
+        """Return, for each frequent term of the search index, the number of open corporations that have it. The
+        first call reads these numbers from the file."""
         if self._row_counts is None:
             self._row_counts = read_frequent_terms(connection)
         return self._row_counts
@@ -170,7 +171,7 @@ class RegistryReader:
 
         return self.run_query(find_matches)
 
-    def search_numbers(
+    def search_corporation_numbers(
         self, text: str, *, prefecture: str | None = None, limit: int, our_numbers: Collection[str] = ()
     ) -> tuple[str, ...]:
         """Return the corporation numbers of the corporations that `search` finds for the same arguments, in the same
@@ -184,7 +185,10 @@ class RegistryReader:
         def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[str, ...]:
             row_counts = open_file.read_row_counts(connection)
             return _search_spellings(
-                text, lambda query: search_numbers(connection, query, prefecture_code, limit, numbers, row_counts)
+                text,
+                lambda query: search_corporation_numbers(
+                    connection, query, prefecture_code, limit, numbers, row_counts
+                ),
             )
 
         return self.run_query(find_numbers)
@@ -218,7 +222,7 @@ class RegistryReader:
 
     def read_status(self) -> RegistryStatus:
         """Return the status of the registry in use: its date, its number of corporations, its source files, and
-        the circles of successors."""
+        the circles of successors (corporations that are merged into one another in a circle)."""
         return self.run_query(lambda connection, _: read_status(connection))
 
     def list_changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
@@ -248,7 +252,7 @@ class RegistryReader:
                 with translate_errors(self._folder):
                     raise error
             try:
-                open_file = self._open_current(file_version)
+                open_file = self._open_registry_in_use(file_version)
                 connection = open_file.borrow_connection()
                 try:
                     answer = query(connection, open_file)
@@ -264,9 +268,10 @@ class RegistryReader:
                     with translate_errors(self._folder):
                         raise error
 
-    def _open_current(self, file_version: FileVersion | None) -> _OpenRegistryFile:
-        """Return the open registry in use; open it if another registry was opened before. `file_version` is the
-        present version of the file `current`."""
+    def _open_registry_in_use(self, file_version: FileVersion | None) -> _OpenRegistryFile:
+        """Return the open file of the registry in use. Open it if no registry is open, or if another one is in use
+        since it was opened. `file_version` is the present version of the file `current`; None if that file is
+        missing."""
         open_file = self._open_file
         if open_file is not None and open_file.file_version == file_version:
             return open_file
@@ -292,7 +297,7 @@ def open_registry(folder: Path) -> RegistryReader | None:
 def read_status(connection: sqlite3.Connection) -> RegistryStatus:
     """Return the status of the registry that `connection` reads: its date, its number of corporations, its source
     files, and the circles of successors. Raises DamagedRegistry if the registry lacks one of these facts."""
-    with _convert_missing_facts():
+    with _convert_missing_fact_errors():
         return _read_status(connection)
 
 
@@ -312,7 +317,7 @@ def _read_status(connection: sqlite3.Connection) -> RegistryStatus:
 def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     """Return the coverage of the registry that `connection` reads: its prefectures, the day of its whole files,
     and its date. Raises DamagedRegistry if the registry lacks one of these facts."""
-    with _convert_missing_facts():
+    with _convert_missing_fact_errors():
         return _read_coverage(connection)
 
 
@@ -323,14 +328,14 @@ def _read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
 
 
 def _read_registry_date(connection: sqlite3.Connection) -> date:
-    with _convert_missing_facts():
+    with _convert_missing_fact_errors():
         return date.fromisoformat(read_registry_fact(connection, "registry_date"))
 
 
 @contextmanager
-def _convert_missing_facts() -> Iterator[None]:
-    """Within the block, convert IndexError, TypeError and ValueError to DamagedRegistry: the registry lacks a fact,
-    or the fact can't be read.
+def _convert_missing_fact_errors() -> Iterator[None]:
+    """Context manager: within the block, convert IndexError, TypeError and ValueError to DamagedRegistry. They mean
+    that the registry lacks a value of its table `facts`, or that the value can't be read.
     """
     try:
         yield
@@ -340,7 +345,7 @@ def _convert_missing_facts() -> Iterator[None]:
 
 def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[T, ...]:
     """Return the result of `search_query` for the typed text. If it is empty, return the result for the first other
-    spelling of the text that finds something."""
+    spelling of the text that finds something; an empty result if none does."""
     for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
         if found := search_query(parse_registry_query(spelling)):
             return found

@@ -155,7 +155,7 @@ def put_registry_in_use(folder: Path, day: date) -> None:
     name = f"{day:%Y%m%d}-{token_hex(4)}"
     built_folder.parent.rename(folder / name)
     sync_folder(folder)
-    _write_current(folder, name)
+    _replace_current_file(folder, name)
     _delete_unused_registries(folder)
 
 
@@ -196,7 +196,7 @@ def _delete_unused_registries(folder: Path) -> None:
         shutil.rmtree(unused_folder, ignore_errors=True)
 
 
-def _write_current(folder: Path, file_name: str) -> None:
+def _replace_current_file(folder: Path, file_name: str) -> None:
     """Replace the file `current` by one with this name, and sync it to the disk."""
     draft = folder / f"{CURRENT_REGISTRY_NAME}.tmp"
     draft.unlink(missing_ok=True)

@@ -170,8 +170,8 @@ def read_applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
 
 
 class PlaceIds:
-    """The rows of the table `places`: pairs of prefecture and city with their ids. `find_ids` inserts a row for a
-    new pair."""
+    """The rows of the table `places`: pairs of prefecture and city with their ids. `find_or_insert_ids` inserts a row
+    for a new pair."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -181,8 +181,9 @@ class PlaceIds:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def find_ids(self, columns: FileColumns) -> Iterator[int]:
-        """Yield, for each row of a source file, the id of its prefecture and city in the table `places`."""
+    def find_or_insert_ids(self, columns: FileColumns) -> Iterator[int]:
+        """Yield, for each row of a source file, the id of its prefecture and city in the table `places`. A pair that
+        the table doesn't have is inserted."""
         keys = list(
             zip(columns.prefecture_code, columns.city_code, columns.prefecture_name, columns.city_name, strict=True)
         )
@@ -205,7 +206,7 @@ def convert_to_stored_rows(
         columns.name,
         columns.furigana,
         columns.en_name,
-        places.find_ids(columns),
+        places.find_or_insert_ids(columns),
         columns.street_number,
         _convert_to_optional_integers(columns.post_code),
         map(_INTEGER_BY_CODE.__getitem__, columns.kind),
@@ -214,14 +215,14 @@ def convert_to_stored_rows(
         map(get_stored_day, columns.change_date),
         map(get_stored_day, columns.assignment_date),
         _convert_nonempty_texts(get_stored_day, columns.close_date),
-        map(_convert_cause, columns.close_date, columns.close_cause)
+        map(_convert_closure_cause, columns.close_date, columns.close_cause)
         if any(columns.close_date)
         else repeat(None, rows),
         _convert_to_optional_integers(columns.successor_corporate_number),
         map("1".__eq__, columns.hihyoji),
         columns.change_cause,
         columns.name_image_id,
-        map(_get_first_or_second, columns.address_image_id, columns.address_outside_image_id),
+        map(_get_first_nonempty_text, columns.address_image_id, columns.address_outside_image_id),
         columns.address_outside,
         fold_names(columns, folded),
         fold_streets(columns, folded),
@@ -304,7 +305,9 @@ def write_registry_facts(connection: sqlite3.Connection, facts: Mapping[str, str
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
 
-def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, row_count: int) -> None:
+def write_registry_summary(
+    connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, row_count: int
+) -> None:
     """Write into the registry the list of the files that were applied now (table `files`), and facts of the whole
     registry (table `facts`): its date (`day`), its number of corporations (`row_count`), and the circles of
     successors. The caller gives `row_count`, because a query that counts them takes as long as the import of a
@@ -326,13 +329,17 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
     )
     write_registry_facts(
         connection,
-        {"registry_date": day.isoformat(), "rows": row_count, "cycles": json.dumps(_find_cycles(connection))},
+        {
+            "registry_date": day.isoformat(),
+            "rows": row_count,
+            "cycles": json.dumps(_find_successor_circles(connection)),
+        },
     )
 
 
-def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
-    """Return the groups of corporations that are merged into one another in a circle, as corporation numbers. Each
-    group begins with its lowest number."""
+def _find_successor_circles(connection: sqlite3.Connection) -> list[list[str]]:
+    """Return the circles of successors: groups of corporations that are merged into one another in a circle, such as
+    A into B and B into A. Each group is a list of corporation numbers, and begins with its lowest number."""
     query = "SELECT number, successor FROM corporations WHERE successor IS NOT NULL"
     successors: dict[int, int] = dict(connection.execute(query).fetchall())
     cycles = []
@@ -361,17 +368,17 @@ def _convert_to_optional_integers(texts: Column) -> Iterable[int | None]:
 
 
 def _convert_nonempty_texts(convert: Callable[[str], int], texts: Column) -> Iterable[int | None]:
-    """Return the converted texts of a column, None for an empty text. A column that is empty in all rows, as many
-    are, costs no loop."""
+    """Return each text of a column converted by `convert`, None for an empty text. For a column that is empty in all
+    rows, as many are, no loop runs."""
     return [convert(text) if text else None for text in texts] if any(texts) else repeat(None, len(texts))
 
 
-def _convert_cause(day: str, cause: str) -> int | None:
+def _convert_closure_cause(day: str, cause: str) -> int | None:
     """Return the stored code of the cause of a closure, OTHER if the file has none; None if the corporation isn't
     closed (`day` is empty)."""
     return _INTEGER_BY_OPTIONAL_CODE[cause or CloseCause.OTHER] if day else None
 
 
-def _get_first_or_second(first_text: str, second_text: str) -> str:
+def _get_first_nonempty_text(first_text: str, second_text: str) -> str:
     """Return the first text; if it is empty, the second one."""
     return first_text or second_text

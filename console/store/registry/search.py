@@ -49,14 +49,15 @@ def search(
 ) -> tuple[Corporation, ...]:
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then the
     others, both sorted by rank. `read_corporations` returns the corporations of row ids. `prefecture_code` None:
-    search in all prefectures. A hidden corporation is found only by its complete number. `row_counts` are the numbers
-    of rows of frequent terms (`read_frequent_terms`); without them the search takes longer.
+    search in all prefectures. A hidden corporation (the publisher excludes it from search) is found only by its
+    complete number. `row_counts` has, for each frequent term of the search index, its number of corporations
+    (`read_frequent_terms`); if it is empty, the search takes longer.
     """
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
     return _find_matches(candidates, read_corporations, limit, our_numbers)
 
 
-def search_numbers(
+def search_corporation_numbers(
     connection: sqlite3.Connection,
     query: RegistryQuery,
     prefecture_code: str | None,
@@ -64,8 +65,8 @@ def search_numbers(
     our_numbers: Collection[str],
     row_counts: Mapping[str, int],
 ) -> tuple[str, ...]:
-    """Return the corporation numbers of the matches, as `search` returns the corporations. This takes less time,
-    because the rows that have been ranked aren't read again."""
+    """Return the corporation numbers of the corporations that `search` returns for the same arguments, in the same
+    order. This takes less time, because the rows that have been ranked aren't read again."""
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
     return _find_matches(candidates, candidates.find_numbers, limit, our_numbers)
 
@@ -83,7 +84,7 @@ def _find_matches(
         return ()
     row_ids: dict[int, None] = {}
     best_row_ids = _rank_our_corporations(candidates, [int(number) for number in our_numbers])
-    for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, row_ids)):
+    for row_id in chain(best_row_ids, _find_row_ids_by_rank(candidates, limit, row_ids)):
         row_ids[row_id] = None
         if len(row_ids) == limit:  # asked before the next row, for which another step may read the index
             break
@@ -97,7 +98,7 @@ def _rank_our_corporations(candidates: "_Candidates", numbers: Sequence[int]) ->
     ranked_rows = [
         (one.rank, is_closed, _get_name_length(one), one.row_id)
         for row, is_closed in candidates.read_rows_with_numbers(numbers)
-        if (one := candidates.rank(row)).rank is not None
+        if (one := candidates.rank_row(row)).rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked_rows)]
 
@@ -184,9 +185,9 @@ class _Candidates:
             self._scans[key] = _IndexScan(self._read_index(*key))
         return self._scans[key]
 
-    def find_scan(self, table: str, expression: str | None) -> _IndexScan | None:
-        """Return the rows that `open_scan` has begun to read by this expression from the beginning of the index;
-        None if it has not.
+    def find_begun_scan(self, table: str, expression: str | None) -> _IndexScan | None:
+        """Return the scan that an earlier call of `open_scan` has begun for this table and expression, from the
+        beginning of the index. Return None if there was no such call, or if `expression` is None.
         """
         return None if expression is None else self._scans.get((table, expression, 0))
 
@@ -207,14 +208,14 @@ class _Candidates:
                 yield self._known_candidates.get(row_id) if may_match else None
 
     def rank_row_ids(self, row_ids: Collection[int]) -> list[_Candidate]:
-        """Return a candidate for each of these row ids, which the index has found, in any order. The rows are read by
-        a few statements, because one statement per row would take as long as the ranking.
+        """Return a candidate for each of these row ids, in their order; a row that an import has deleted is left out.
+        The rows are read by a few statements, because one statement per row would take as long as the ranking.
         """
         new_ids = [row_id for row_id in row_ids if row_id not in self._known_candidates]
         for start in range(0, len(new_ids), _MAX_NUMBERS_PER_QUERY):
             part = ", ".join(map(str, new_ids[start : start + _MAX_NUMBERS_PER_QUERY]))
             for row in self.connection.execute(f"SELECT {self._texts_sql} WHERE c.id IN ({part})"):
-                self.rank(row)
+                self.rank_row(row)
         known_candidates = (self._known_candidates.get(row_id) for row_id in row_ids)
         return [candidate for candidate in known_candidates if candidate is not None]
 
@@ -252,7 +253,7 @@ class _Candidates:
         matches = [row for row in self._known_candidates.values() if row.rank is not None]
         return [match.row_id for match in sorted(matches, key=_get_rank)]
 
-    def rank(self, row: tuple[Any, ...]) -> _Candidate:
+    def rank_row(self, row: tuple[Any, ...]) -> _Candidate:
         """Return the candidate of a row (id and texts of a corporation) with its rank."""
         row_id = row[0]
         known_candidate = self._known_candidates.get(row_id)
@@ -280,7 +281,7 @@ _FILTER_MATCHES_QUERY = """
 """
 
 
-def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]) -> Iterator[int]:
+def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]) -> Iterator[int]:
     """Yield the row ids of matches: first that of a complete number, then the best rank first. A step by rank yields
     at most `limit` ids from each table of the index, and leaves out those in `found_ids`. If the search ends because
     MAX_CANDIDATES rows were verified, all matches known so far follow."""
@@ -291,7 +292,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
         )
     few_ids = _FewRowIds() if query.digits else _find_few_row_ids(candidates, limit)
     if few_ids.of_all_ranks is not None:
-        yield from _sort_few_matches(candidates, few_ids.of_all_ranks)
+        yield from _rank_few_rows(candidates, few_ids.of_all_ranks)
         return
     # A word that the index isn't read for can give a row its rank. The step of parts of names leaves such rows out.
     first_known_rank = Rank.ELSEWHERE if candidates.expressions.leaves_words_out(query) else Rank.PART
@@ -300,7 +301,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
             if rank <= Rank.BEGINNING and few_ids.of_names is not None:
                 is_of_closed = table == CLOSED_TERMS_TABLE
                 row_ids = [id for id, is_closed in few_ids.of_names.items() if is_closed is is_of_closed]
-                ranked_candidates = _select_ranked(candidates, rank, row_ids)
+                ranked_candidates = _select_candidates_of_rank(candidates, rank, row_ids)
             else:
                 read_expression = few_ids.full_expression if rank >= first_known_rank else None
                 ranked_candidates = _find_ranked_candidates(candidates, rank, table, read_expression)
@@ -308,7 +309,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
             for candidate in sorted(islice(new_candidates, limit), key=_get_name_length):
                 yield candidate.row_id
         if rank is Rank.NAME and query.digits:
-            yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
+            yield from _find_row_ids_by_digits(candidates.connection, query.digits, prefecture_code)
     if candidates.remaining_verifications == 0:
         yield from candidates.list_matches()
 
@@ -356,8 +357,9 @@ def _find_few_row_ids(candidates: _Candidates, limit: int) -> _FewRowIds:
     return _FewRowIds(ids_of_names, None, full_expression)
 
 
-def _sort_few_matches(candidates: _Candidates, is_closed: dict[int, bool]) -> list[int]:
-    """Return the row ids of the matches among these rows, the best first; `is_closed` has the rows of all ranks."""
+def _rank_few_rows(candidates: _Candidates, is_closed: dict[int, bool]) -> list[int]:
+    """Return the row ids of those of the rows `is_closed` that match the query, the best first. `is_closed` has True
+    for each row id of a closed corporation, False for that of an open one."""
     ranked_matches = [
         (
             ranked_candidate.rank,
@@ -418,12 +420,12 @@ def _find_ranked_candidates(
     expression = candidates.expressions.make_expression(candidates.query, rank)
     if expression is None:
         return
-    earlier_scan = candidates.find_scan(table, read_expression)
+    earlier_scan = candidates.find_begun_scan(table, read_expression)
     last_id = 0
     if earlier_scan is not None:
         candidates.count_scanned_rows(earlier_scan)
         last_id = earlier_scan.last_id
-        yield from _select_ranked(candidates, rank, earlier_scan.list_read_ids())
+        yield from _select_candidates_of_rank(candidates, rank, earlier_scan.list_read_ids())
         if earlier_scan.is_complete:
             return
     for candidate in candidates.verify_rows(candidates.open_scan(table, expression, last_id)):
@@ -434,14 +436,16 @@ def _find_ranked_candidates(
             yield candidate
 
 
-def _select_ranked(candidates: _Candidates, rank: Rank, row_ids: Collection[int]) -> Iterator[_Candidate]:
-    """Yield the candidates of those of the rows that have this rank or a better one."""
+def _select_candidates_of_rank(candidates: _Candidates, rank: Rank, row_ids: Collection[int]) -> Iterator[_Candidate]:
+    """Yield the candidates of those of the rows with these ids that have the rank `rank` or a better one."""
     for candidate in candidates.rank_row_ids(row_ids):
         if candidate.rank is not None and candidate.rank <= rank:
             yield candidate
 
 
-def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
+def _find_row_ids_by_digits(
+    connection: sqlite3.Connection, digits: str, prefecture_code: str | None
+) -> Iterator[int]:
     """Yield the row ids of the corporations whose number begins with these digits, with or without its check
     digit. Hidden corporations, and those outside the prefecture, are left out."""
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):

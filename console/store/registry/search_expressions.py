@@ -12,10 +12,10 @@ from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank,
 from console.store.registry.search_index import (
     list_address_terms,
     list_character_pairs,
-    list_edge_terms,
     list_number_terms,
     list_post_code_terms,
-    make_beginning_term,
+    make_name_start_and_end_terms,
+    make_number_beginning_term,
 )
 
 _SHORTEST_BEGINNING = 2
@@ -137,12 +137,16 @@ class FullTextExpressions:
         株式会社山田), because so many names have its other characters that their lists in the index are long."""
         start = name.index(bare_name)
         name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
-        return self._make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
+        return self._make_all_terms_expression(
+            [*make_name_start_and_end_terms(bare_name), *list_character_pairs(name_part)]
+        )
 
     def _make_beginning_expression(self, bare_name: str) -> str | None:
         """Return the full-text expression for corporations whose name begins with `bare_name`; None if the index
         can't find them."""
-        return self._make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
+        return self._make_all_terms_expression(
+            [make_name_start_and_end_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]]
+        )
 
     def _make_part_expression(self, word: SearchWord) -> str | None:
         """Return the full-text expression for the corporations that have the word in a name: the word without its
@@ -163,7 +167,7 @@ class FullTextExpressions:
         terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
         numbers = [f'"{term}"' for term in list_number_terms(address)]
         if numbers and address[-1].isdigit() and "-" not in address:
-            numbers[-1] = f'({numbers[-1]} OR "{make_beginning_term(list_number_terms(address)[-1])}")'
+            numbers[-1] = f'({numbers[-1]} OR "{make_number_beginning_term(list_number_terms(address)[-1])}")'
         if not terms:
             return None
         return _join_expressions("AND", [self._make_all_terms_expression(terms, _MAX_TERMS), *numbers])
@@ -188,7 +192,9 @@ class FullTextExpressions:
         different_terms = list(dict.fromkeys(terms))
         usual_terms = [term for term in different_terms if term not in CHARACTER_PAIRS_OF_LEGAL_FORMS]
         telling_terms = [
-            term for term in usual_terms or different_terms if not _is_covered_by_edge_term(term, different_terms)
+            term
+            for term in usual_terms or different_terms
+            if not _is_covered_by_start_or_end_term(term, different_terms)
         ]
         if self._row_counts:
             telling_terms.sort(key=lambda term: self._row_counts.get(term, 0))
@@ -213,9 +219,9 @@ def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
     return rarer_words or indexed_words
 
 
-def _is_covered_by_edge_term(pair: str, terms: Collection[str]) -> bool:
-    """True if every corporation with all `terms` also has the character pair `pair`, because one of the terms is this
-    pair at the beginning (`^pair`) or at the end (`pair$`) of a name. Then the index isn't searched for `pair`.
+def _is_covered_by_start_or_end_term(pair: str, terms: Collection[str]) -> bool:
+    """True if one of the `terms` is the character pair `pair` at the start (`^pair`) or at the end (`pair$`) of a
+    name. Each corporation with such a term also has the pair itself, so the index needn't be searched for `pair`.
     """
     return f"^{pair}" in terms or f"{pair}$" in terms
 

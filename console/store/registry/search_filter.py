@@ -25,16 +25,16 @@ def make_filter_condition(query: RegistryQuery) -> tuple[str, dict[str, str]]:
     groups = [
         _make_words_condition(words, values)
         for words in ((query.whole_name,), query.words, query.script_pieces)
-        if _can_match(words)
+        if _have_searchable_text(words)
     ]
     if query.digits:
         groups.append(_make_number_condition(query.digits, values))
     return f"({' OR '.join(groups) or '0'})", values
 
 
-def _can_match(words: Sequence[SearchWord]) -> bool:
+def _have_searchable_text(words: Sequence[SearchWord]) -> bool:
     """True if there are words, and the comparison form of each has characters. A word of spaces and symbols only
-    would match no text."""
+    has an empty form, and matches no text."""
     return bool(words) and all(word.names and word.names[0] for word in words)
 
 

@@ -10,7 +10,7 @@ ids, and stops as soon as it has enough. The tables store no text (`content=''`)
 so a search verifies the rows that the terms find. A row is removed by giving its terms again, so the version of
 the tables (`schema.FORMAT_VERSION`) must change if the terms change.
 
-Hidden and deleted corporations are not in the index.
+Hidden corporations (the publisher excludes them from search) and deleted ones are not in the index.
 """
 
 import re
@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeAlias
 from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
 from console.domain.registry.spelling import ComparisonForms, fold_text, list_comparison_forms
 from console.store.registry.file_rows import FileColumns
-from console.store.registry.folded_texts import FoldedColumns, list_name_readings, mask_digits
+from console.store.registry.folded_texts import FoldedColumns, list_name_readings, separate_digits
 
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
@@ -113,13 +113,13 @@ def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     rows calls `unindex_rows` before and this function after it. One call for many rows is much faster than many
     calls.
     """
-    _write_rows(connection, _read_texts(connection, ids), _INSERT_TERMS_SQL)
+    _add_or_remove_terms(connection, _read_indexed_texts(connection, ids), _INSERT_TERMS_SQL)
 
 
 def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     """Remove the corporations with these row ids from the search index. Their rows must still have the texts with
     which they were added."""
-    _write_rows(connection, _read_texts(connection, ids), _DELETE_TERMS_SQL)
+    _add_or_remove_terms(connection, _read_indexed_texts(connection, ids), _DELETE_TERMS_SQL)
 
 
 _CORPORATION_TEXTS_QUERY = """
@@ -133,7 +133,7 @@ in a row of FORMAT_VERSION 2), and 1 for a closed corporation, otherwise 0.
 """
 
 
-def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[TextsRow]:
+def _read_indexed_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[TextsRow]:
     for row_id in sorted(ids):
         yield from connection.execute(f"{_CORPORATION_TEXTS_QUERY} AND c.id = ?", (row_id,))
 
@@ -143,9 +143,9 @@ _DELETE_TERMS_SQL = "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)
 _IS_CLOSED_BY_TABLE = {OPEN_TERMS_TABLE: False, CLOSED_TERMS_TABLE: True}
 
 
-def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statement: str) -> None:
-    """Run `statement`, which adds or removes terms, for each of the rows in the table of open or of closed
-    corporations."""
+def _add_or_remove_terms(connection: sqlite3.Connection, rows: Iterable[TextsRow], statement: str) -> None:
+    """Add the terms of these rows to the index, or remove them: run `statement` (_INSERT_TERMS_SQL or
+    _DELETE_TERMS_SQL) for each row, on the table of open or of closed corporations to which the row belongs."""
     remaining_rows = iter(rows)
     while batch := list(islice(remaining_rows, _ROWS_PER_BATCH)):
         for table, is_closed in _IS_CLOSED_BY_TABLE.items():
@@ -188,8 +188,8 @@ def make_terms_of_columns(columns: FileColumns, folded: FoldedColumns) -> list[s
 
 
 def _list_reading_columns(texts: Sequence[str], forms: ComparisonForms) -> list[list[str | None]]:
-    """Return a column with the comparison form of each text, None for an empty text; and a column with the second
-    readings if there are any."""
+    """Return a column with the comparison form of each text (None for an empty text). If any text has a second
+    reading, also return a column with the second readings (None for a text without one)."""
     first_readings = [
         folded_text if text else None for text, folded_text in zip(texts, forms.folded_texts, strict=True)
     ]
@@ -218,8 +218,8 @@ def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
 
 def _make_terms(texts: _IndexedTexts) -> list[str]:
     """Return all terms of each corporation, separated by spaces."""
-    masked_streets, _ = mask_digits(texts.streets)
-    streets = list(map(_make_street_terms, [place[-1:] for place in texts.places], masked_streets))
+    streets_with_zeros, _ = separate_digits(texts.streets)
+    streets = list(map(_make_street_terms, [place[-1:] for place in texts.places], streets_with_zeros))
     term_columns = (
         map(_make_place_terms, texts.prefecture_codes, texts.places),
         [street_terms for street_terms, _ in streets],
@@ -299,7 +299,7 @@ def list_character_pairs(folded_text: str) -> list[str]:
     return list(map(add, folded_text, folded_text[1:]))
 
 
-def list_edge_terms(bare_name: str) -> tuple[str, str]:
+def make_name_start_and_end_terms(bare_name: str) -> tuple[str, str]:
     """Return two search terms of a corporation's name: one for its first two characters, one for its last two.
     `bare_name` is the name in comparison form, without its legal form."""
     return f"^{bare_name[:2]}", f"{bare_name[-2:]}$"
@@ -325,7 +325,7 @@ def list_number_terms(text: str) -> list[str]:
 _fold_character = lru_cache(8192)(fold_text)
 
 
-def make_beginning_term(term: str) -> str:
+def make_number_beginning_term(term: str) -> str:
     """Return the term of the index for all longer numbers which begin with the number of `term`. For `@甲1`, the term
     of 甲1番地, it is `@甲1~`, which the row of 甲12番地 has, too.
 
@@ -340,7 +340,9 @@ def _make_number_terms(character_before: str, digits: str) -> str:
     """Return the terms of a number in an address, separated by spaces: the number itself, and all of its
     beginnings."""
     start, number = f"@{character_before}", str(int(digits))
-    return " ".join((start + number, *(make_beginning_term(start + number[:end]) for end in range(1, len(number)))))
+    return " ".join(
+        (start + number, *(make_number_beginning_term(start + number[:end]) for end in range(1, len(number))))
+    )
 
 
 @lru_cache(8192)

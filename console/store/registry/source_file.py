@@ -100,13 +100,13 @@ def open_source(
     except OSError as error:
         raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
     with _open_csv(path) as (archive, member):
-        match = _match_names(path.name, member.filename)
+        match = _match_file_name(path.name, member.filename)
         day = _parse_day(path.name, match["day"])
         if day > latest_day:
             raise make_bad_file_error(path.name, RegistryFileProblem.FUTURE_DAY)
         encoding_finder = _EncodingFinder(path.name)
         try:
-            line_count = _check_all_bytes(path.name, archive, member, encoding_finder, should_stop)
+            line_count = _check_text_and_count_lines(path.name, archive, member, encoding_finder, should_stop)
         except ConsoleError as error:
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
@@ -132,14 +132,15 @@ def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             pass
 
 
-def _check_all_bytes(
+def _check_text_and_count_lines(
     file_name: str,
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
     encoding_finder: "_EncodingFinder",
     should_stop: Callable[[], bool],
 ) -> int:
-    """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
+    """Check the control characters and the encoding of the whole CSV, and return its number of lines. The encoding
+    that was found is in `encoding_finder` afterwards. Raises
     ConsoleError `bad_registry_file` for the first line with a control character, in a wrong encoding or of excessive
     length; `interrupted` if `should_stop` returns True.
     """
@@ -153,7 +154,7 @@ def _check_all_bytes(
     return line_count
 
 
-def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
+def read_text_blocks(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
     """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of a
     block of an earlier call. Raises ConsoleError `bad_registry_file` if the file can no longer be read, or isn't the
     file that `open_source` has checked.
@@ -218,7 +219,7 @@ def _require_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     return csv_members[0]
 
 
-def _match_names(file_name: str, csv_name: str) -> re.Match[str]:
+def _match_file_name(file_name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
     ConsoleError `bad_registry_file` if neither has such a name, or if the two names contradict each other."""
     zip_match, csv_match = _NAME_PATTERN.search(file_name), _NAME_PATTERN.search(Path(csv_name).name)

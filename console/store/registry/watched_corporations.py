@@ -117,8 +117,8 @@ def store_facts(
     facts_before: WatchedFacts | None = None,
 ) -> None:
     """Replace the facts of a row by those of the registry of `registry_date`. `facts_before`: the facts before the
-    changes that a new alert reports; None leaves the stored earlier facts unchanged, but deletes them if they are
-    unreadable. Raises RunAgain if another process has changed the row since it was read.
+    changes that a new alert reports; None, without a new alert, leaves the stored `facts_before` unchanged, but
+    deletes them if they are unreadable. Raises RunAgain if another process has changed the row since it was read.
     """
     earlier_facts = facts_before or row.facts_before
     values = {
@@ -158,11 +158,11 @@ def _make_row(
         registry_date = date.max
     written_at = convert_to_aware_utc(changed_at)
     return WatchedCorporation(
-        corporation_number, _read_facts(facts), registry_date, _read_facts(facts_before or ""), version, written_at
+        corporation_number, _parse_facts(facts), registry_date, _parse_facts(facts_before or ""), version, written_at
     )
 
 
-def _read_facts(text: str) -> WatchedFacts | None:
+def _parse_facts(text: str) -> WatchedFacts | None:
     try:
         return parse_facts(text) if text else None
     except unreadable_rows.READ_ERRORS:

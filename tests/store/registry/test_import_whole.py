@@ -102,7 +102,7 @@ def test_a_full_disk_is_told_wherever_it_ends_the_import(
 ) -> None:
     """SQLite ends the transaction itself then. Afterwards the same import continues."""
     path = write_file(tmp_path, WHOLE, [row(index) for index in range(2000)])
-    open_build = import_whole._open_build
+    open_build = import_whole._open_build_file
 
     def open_small_build(file: Path) -> sqlite3.Connection:
         connection = open_build(file)
@@ -111,7 +111,7 @@ def test_a_full_disk_is_told_wherever_it_ends_the_import(
         return connection
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_whole, "_open_build", open_small_build)
+        patch.setattr(import_whole, "_open_build_file", open_small_build)
         with pytest.raises(ConsoleError) as refused:
             import_registry_files(tmp_path / "registry", [path])
     assert refused.value.code is ErrorCode.STORAGE_FULL

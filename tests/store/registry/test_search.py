@@ -79,7 +79,7 @@ def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
     """Return the keys of ROWS that a search finds, and the names of other rows. A search for numbers must find the
     same."""
     found = registry.search(text, **others)  # type: ignore[arg-type]
-    numbers = registry.search_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
+    numbers = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
     assert numbers == tuple(one.number for one in found)
     return [KEY_OF.get(one.number, one.name) for one in found]
 
@@ -397,7 +397,7 @@ def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
 def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: RegistryReader, text: str) -> None:
     query = parse_registry_query(text)
 
-    def find_ids(expression: str | None) -> set[int]:
+    def find_or_insert_ids(expression: str | None) -> set[int]:
         if expression is None:
             return set()
         return registry.run_query(
@@ -408,13 +408,15 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
             }
         )
 
-    by_rank = [find_ids(FullTextExpressions({}).make_expression(query, rank)) for rank in Rank]
-    found = [find_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)]
+    by_rank = [find_or_insert_ids(FullTextExpressions({}).make_expression(query, rank)) for rank in Rank]
+    found = [
+        find_or_insert_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)
+    ]
     assert (found[-1] if found else set()) == set().union(*by_rank)
     assert all(ids <= found[-1] for ids in found)
     names_expression = FullTextExpressions({}).make_names_expression(query)
     names = [ids for ids, rank in zip(by_rank, Rank, strict=True) if rank <= Rank.BEGINNING]
-    assert names_expression is None or find_ids(names_expression) == set().union(*names)
+    assert names_expression is None or find_or_insert_ids(names_expression) == set().union(*names)
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
