@@ -20,7 +20,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.services.guarded.answer_serialization import serialize_value
-from console.store.database.unreadable_rows import parse_detail
+from console.store.database.unreadable_rows import parse_audit_detail
 from tests.harms.test_asked_for import _ENGINES, FREE, NOW, REFUND, SUM, Bench, benched, refund, session_row
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
@@ -283,5 +283,5 @@ def test_an_entry_in_a_persons_name_names_request_and_worker(bench: Bench) -> No
 def test_a_fact_told_twice_is_no_fact(name: str) -> None:
     """A server reads the first one, this program the last one."""
     text = f'{{"request":"a","worker":"w","{name}":"b"}}'
-    assert parse_detail(text) == {"unreadable": text}
-    assert parse_detail('{"map":{"a":1,"b":2},"a":3}') == {"map": {"a": 1, "b": 2}, "a": 3}
+    assert parse_audit_detail(text) == {"unreadable": text}
+    assert parse_audit_detail('{"map":{"a":1,"b":2},"a":3}') == {"map": {"a": 1, "b": 2}, "a": 3}

@@ -181,7 +181,7 @@ class IdempotencyKeyService:
         """Two numbers: the queries that the Redis cache answered with a stored result, and all queries to the cache.
         They cover all desks; while Redis doesn't answer, they cover only this process.
         """
-        return self._cache.counts
+        return self._cache.usage_counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
         """Return the result that the database has stored under the idempotency key, and copy it into the Redis

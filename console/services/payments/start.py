@@ -339,7 +339,7 @@ class _StartAttempt:
         )
         start_keys = StartKeys(first_key, later_keys, fingerprint)
         spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, start_keys)
-        sent_starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, start_keys))
+        sent_starts = (*spooled_starts, *lost_operations.list_lost_starts_holding_claim(conn, start_keys))
         lost_starts = [start for start in sent_starts if _is_payment_lost(conn, order, start, fingerprint)]
         for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})

@@ -416,7 +416,7 @@ class ServiceContext:
             found_person, may_be_stopped = (
                 (_LOCAL_WORKER, True)
                 if self._is_local_worker
-                else people.find_with_switch(conn, name, includes_unlisted=self.admits_unlisted_names)
+                else people.find_with_read_only_switch(conn, name, includes_unlisted=self.admits_unlisted_names)
             )
             person = _require_right_of_roles(action, _require_known_person(name, found_person))
             if may_be_stopped:

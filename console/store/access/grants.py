@@ -288,7 +288,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     faults: list[AccessFault] = []
-    used_roles = _read_used_roles(conn) if may_grant(conn) else frozenset()
+    used_roles = _read_roles_of_enabled_operators(conn) if may_grant(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
         rights = read_rights_of_role(conn, make_role_name(database, role))
         if rights is None and role in used_roles:
@@ -305,11 +305,11 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
             ]
     if REQUESTER_ROLES & used_roles:
         faults += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
-    return (*faults, *_find_own_faults(conn, database, columns))
+    return (*faults, *_find_own_right_faults(conn, database, columns))
 
 
-def _read_used_roles(conn: Connection) -> frozenset[str]:
-    """Return the server's roles of all operators who aren't disabled."""
+def _read_roles_of_enabled_operators(conn: Connection) -> frozenset[str]:
+    """Return the names of the server's roles that the operators who aren't disabled need, all of them together."""
     rows = conn.exec_driver_sql("SELECT roles, asks FROM operators WHERE disabled_at IS NULL").all()
     return frozenset(
         role for roles, asks in rows for role in list_server_roles(_parse_roles(roles), asks_worker=bool(asks))
@@ -490,7 +490,9 @@ def _parse_grant(line: str) -> Iterator[Right]:
         yield grant["where"], "GRANT OPTION", ""
 
 
-def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]) -> Iterator[AccessFault]:
+def _find_own_right_faults(
+    conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]
+) -> Iterator[AccessFault]:
     """Yield a fault for each excess and each missing right of the connected account, if it is an operator's.
     Compared are its rights on all databases, on the console's database `database`, and on the database with the
     views for people for whom a worker acts (`make_people_database_name`). `columns` has (table, column) for each

@@ -74,7 +74,7 @@ _NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
 
 
 @dataclass(frozen=True, slots=True)
-class _ServerSql:
+class _ProcedureSqlParts:
     """SQL of the stored procedure that differs between MariaDB and MySQL. In it `p` is a session in
     `information_schema.processlist`, `l` a row of `lock_waits_query` and `wp` the session that waits, `m` the memory
     that all sessions of the account of `p` hold.
@@ -103,7 +103,7 @@ _WAIT_COLUMNS = (
     "w.trx_mysql_thread_id AS waiting_id, w.trx_wait_started AS wait_started,"
     " b.trx_mysql_thread_id AS blocking_id, b.trx_started AS blocking_started"
 )
-_MARIADB_SQL = _ServerSql(
+_MARIADB_SQL = _ProcedureSqlParts(
     # Each transaction that has changed nothing has the id 0, also one that only reads and locks nothing.
     lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM information_schema.innodb_lock_waits i"  # noqa: S608  # constants
     " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_trx_id"
@@ -119,7 +119,7 @@ _MARIADB_SQL = _ServerSql(
     " FROM information_schema.processlist WHERE command <> 'Killed' GROUP BY user) m ON m.user = p.user",
     holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
 )
-_MYSQL_SQL = _ServerSql(
+_MYSQL_SQL = _ProcedureSqlParts(
     lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM performance_schema.data_lock_waits i"  # noqa: S608  # constants
     " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_engine_transaction_id"
     " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_engine_transaction_id",
@@ -204,7 +204,7 @@ def _make_procedure_body(conn: Connection) -> str:
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
   {_make_session_query(sql)};
   IF session_id IS NOT NULL THEN
-    {_make_repeater_statements(sql.lock_account)}
+    {_make_repeated_blocker_statements(sql.lock_account)}
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
@@ -225,11 +225,12 @@ def _make_procedure_body(conn: Connection) -> str:
 END"""  # noqa: S608  # constants of this program
 
 
-def _make_repeater_statements(lock_account_sql: str) -> str:
-    """Return the part of the procedure that locks the account of the session if the account has blocked others again
-    and again, and ends its other sessions. Otherwise a person who connects again after each ended session would block
-    others for ever. The variable `@console_repeaters` of the calling session has the names of such accounts. The
-    procedure locks only an account that blocks others at this moment, so no worker can lock any other one.
+def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
+    """Return the SQL statements of the procedure that run before it ends the session that it has chosen: if the
+    account of the session has blocked others again and again, they lock the account and end its other sessions.
+    Otherwise a person who connects again after each ended session would block others for ever. The variable
+    `@console_repeaters` of the calling session has the names of such accounts. The procedure locks only an account
+    that blocks others at this moment, so no worker can lock any other one.
 
     `lock_account_sql` is the statement that locks the account. It can fail, because one account can use up the
     prepared statements of the whole server (`max_prepared_stmt_count`). The sessions are ended even then, which frees
@@ -253,7 +254,7 @@ def _make_repeater_statements(lock_account_sql: str) -> str:
     END IF;"""  # noqa: S608  # constants of this program
 
 
-def _make_no_room_handler(sql: _ServerSql) -> str:
+def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
     """Return SQL of the error handler that the procedure END_LOCK_HOLDER_PROCEDURE runs if the server has no room
     for temporary tables. The procedure's list of sessions is such a table. So without the handler, a person who
     has filled the folder `tmpdir` of the server would prevent the procedure from ending any session.
@@ -308,7 +309,7 @@ def _make_no_room_handler(sql: _ServerSql) -> str:
   END;"""  # noqa: S608  # constants of this program
 
 
-def _make_session_query(sql: _ServerSql) -> str:
+def _make_session_query(sql: _ProcedureSqlParts) -> str:
     """Return the SELECT … INTO of the procedure: it finds one session of a person that blocks others, runs for too
     long or belongs to an account that holds too much memory, and sets the variables `session_id`, `account` and
     `reason`.

@@ -43,17 +43,17 @@ def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) 
     While the table `operators` is empty and `includes_unlisted` is True, every name is a person with all roles.
     """
     return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": person_name}).first()) or (
-        find_person_without_operators(conn, person_name) if includes_unlisted else None
+        find_person_if_no_operators(conn, person_name) if includes_unlisted else None
     )
 
 
-def find_with_switch(
+def find_with_read_only_switch(
     conn: Connection, person_name: str, *, includes_unlisted: bool = True
 ) -> tuple[Person | None, bool]:
-    """Return the same person as `find` (None if there is no such person), and True if the read-only switch for
-    everything is on. For a person in the table `operators` this takes one statement. Without a person the switch may
-    be off although it is returned as on."""
-    person_query, any_operator_query = _make_queries_with_switch()
+    """Return two values: the person whom `find` returns (None if there is no such person), and True if the read-only
+    switch for everything is on. For a person in the table `operators` this takes one statement. If no person is
+    returned, the second value has no meaning: it may be True although the switch is off."""
+    person_query, any_operator_query = _make_person_and_switch_queries()
     row = conn.execute(person_query, {"person_name": person_name}).first()
     if row is not None:
         return make_person(row[:-1]), bool(row[-1])
@@ -64,7 +64,7 @@ def find_with_switch(
 
 
 @cache
-def _make_queries_with_switch() -> tuple[Select[Any], Select[Any]]:
+def _make_person_and_switch_queries() -> tuple[Select[Any], Select[Any]]:
     """Return two queries. The first one reads an enabled person by the parameter `person_name`. The second one
     reads any one name in the table `operators` (NULL if the table is empty). The last column of both is the
     present setting of the read-only switch for everything.
@@ -82,8 +82,8 @@ def _make_queries_with_switch() -> tuple[Select[Any], Select[Any]]:
 def find_names_with_role(
     conn: Connection, names: Collection[str], roles: Collection[str], *, includes_unlisted: bool = True
 ) -> frozenset[str]:
-    """Return those of `names` that are names of people who have one of these roles and aren't disabled. While the
-    table `operators` is empty and `includes_unlisted` is True, return all of `names`."""
+    """Return those of `names` that are names of people who have at least one of `roles` and aren't disabled. While
+    the table `operators` is empty and `includes_unlisted` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
@@ -123,7 +123,7 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
     return Person(name, _parse_roles(roles), bool(may_buy))
 
 
-def find_person_without_operators(conn: Connection, person_name: str) -> Person | None:
+def find_person_if_no_operators(conn: Connection, person_name: str) -> Person | None:
     """Return a person of this name with every role and the right to buy if the table `operators` is empty;
     otherwise None."""
     return _make_unlisted_person(person_name) if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None else None

@@ -27,7 +27,7 @@ from console.store.audit.hash_chain import (
 from console.store.database import boot_clock, error_codes
 from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.database.transaction import Transaction, make_locking_read
-from console.store.database.unreadable_rows import parse_detail
+from console.store.database.unreadable_rows import parse_audit_detail
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
@@ -333,7 +333,7 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
         subject=" ".join(part for part in (row.subject_kind, row.subject_id) if part),
         result=row.result,
         reason=row.reason,
-        detail=parse_detail(row.detail),
+        detail=parse_audit_detail(row.detail),
     )
 
 

@@ -45,9 +45,10 @@ _ORDER_STATES_SET_BY_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderStat
 _ORDER_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
 
 
-def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
-    """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with
-    a value that a payment `p` of this order has. `proof`: SQL conditions on the payment `p`."""
+def _make_fill_from_payment_rule(column: str, *proof: str) -> TriggerRule:
+    """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with a
+    value from a payment of this order. `proof`: SQL conditions (joined by AND) on the payment `p`; one of them
+    compares the new value with a column of `p`."""
     is_proven_sql = exists_sql(f"{_ORDER_PAYMENTS_SQL} AND {' AND '.join(proof)}")
     may_fill_sql = f"COALESCE(OLD.{column}, '') = '' AND {is_proven_sql}"
     return TriggerRule(
@@ -63,13 +64,16 @@ _PAID_SUM_OF_ORDER_SQL = make_sum_sql(
 )
 
 
-def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
-    """Yield the rules for those columns of an order that have the ids of this provider."""
+def _make_provider_id_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
+    """Yield the rules for those columns of an order in which the ids that this provider has given to a payment are
+    stored: the handle of its payment code, and the provider's id of the payment."""
     is_of_provider_sql = f"p.provider = '{provider.name}'"
     if column := provider.order_handle_column:
-        yield _make_fill_rule(column, is_of_provider_sql, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
+        yield _make_fill_from_payment_rule(
+            column, is_of_provider_sql, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)")
+        )
     if column := provider.order_payment_column:
-        yield _make_fill_rule(
+        yield _make_fill_from_payment_rule(
             column,
             is_of_provider_sql,
             _IS_PAYMENT_PAID_SQL,
@@ -78,8 +82,8 @@ def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]
 
 
 _COLUMN_FILL_RULES = (
-    *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
-    _make_fill_rule(
+    *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_provider_id_fill_rules(provider)),
+    _make_fill_from_payment_rule(
         "payment_method", _IS_PAYMENT_PAID_SQL, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")
     ),
 )

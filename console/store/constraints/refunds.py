@@ -59,7 +59,7 @@ from console.store.constraints.sql_expressions import (
     make_sum_sql,
     person_has_role_sql,
 )
-from console.store.constraints.words_of_people import has_words_of_person_sql, is_argument_sql
+from console.store.constraints.words_of_people import has_words_of_person_sql, is_request_argument_sql
 
 _VOTE_ACTION, _RESOLVE_ACTION, _REFUND_KIND = "'refund.approve'", "'resolve'", "'refund'"
 LONGEST_DECISION_HOURS = 73
@@ -222,7 +222,7 @@ _HAS_WORDS_OF_MAKER_SQL = (
     f"{has_words_of_person_sql('NEW.reason', f'{_REQUEST_ARGUMENT_PATH}.reason')}"
     f" AND (NEW.ticket IS NULL OR {has_words_of_person_sql('NEW.ticket', f'{_REQUEST_ARGUMENT_PATH}.ticket')})"
     " AND (NEW.reason_code IS NULL"
-    f" OR {is_argument_sql('NEW.reason_code', f'{_REQUEST_ARGUMENT_PATH}.reason_code.is')})"
+    f" OR {is_request_argument_sql('NEW.reason_code', f'{_REQUEST_ARGUMENT_PATH}.reason_code.is')})"
     " AND COALESCE(JSON_CONTAINS(JSON_ARRAY_APPEND("
     f"COALESCE(JSON_EXTRACT(r.args, '{_REQUEST_ARGUMENT_PATH}.answers.tuple[*].tuple[1]'), '[]'), '$', NULL),"
     " COALESCE(JSON_EXTRACT(NEW.radar, '$[*].answer'), '[]')), FALSE)"

@@ -216,7 +216,7 @@ def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
     )
     for event, rules_of_people, rules_of_others in rules_by_event:
         operation_declaration = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
-        last_statement = state_since.make_server_assignment(checks.CREDIT_CHECK_TABLE, event)
+        last_statement = state_since.make_state_since_assignment(checks.CREDIT_CHECK_TABLE, event)
         yield ServerTrigger(
             checks.CREDIT_CHECK_TABLE,
             event,
@@ -239,7 +239,7 @@ def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
         ("DELETE", orders.ORDER_DELETE_RULES_FOR_PEOPLE, orders.ORDER_DELETE_RULES_FOR_OTHER_PROGRAMS),
     )
     for event, rules_of_people, rules_of_others in rules_by_event:
-        last_statement = state_since.make_server_assignment(orders.ORDER_TABLE, event)
+        last_statement = state_since.make_state_since_assignment(orders.ORDER_TABLE, event)
         yield ServerTrigger(
             orders.ORDER_TABLE,
             event,

@@ -46,9 +46,9 @@ def make_sqlite_rule(*columns: str) -> TriggerRule:
     )
 
 
-def make_server_assignment(table: str, event: str) -> str:
-    """Return the SQL statement with which a server's trigger on `table` for `event` (INSERT, UPDATE or DELETE) ends.
-    The statement sets `state_since` in an inserted row that lacks it, and in a row whose state another application
+def make_state_since_assignment(table: str, event: str) -> str:
+    """Return the last SQL statement of a server's trigger on `table` for `event` (INSERT, UPDATE or DELETE). The
+    statement sets `state_since` in an inserted row that lacks it, and in a row whose state another application
     has changed. Return "" for DELETE, and for every table except those of credit checks and orders.
     """
     if table not in _STATE_SQL_BY_TABLE or event == "DELETE":

@@ -11,9 +11,10 @@ provider has given to the purchase, payment or refund, and the stated reason.
 """
 
 
-def is_argument_sql(value_sql: str, path: str) -> str:
-    """Return an SQL condition: the desk request `r` has the value `value_sql` (SQL of a text or a number) at `path`
-    (a JSON path) of its arguments. Both are compared as texts, byte by byte. False if there is no such argument.
+def is_request_argument_sql(value_sql: str, path: str) -> str:
+    """Return an SQL condition: the argument of the desk request `r` at `path` (a JSON path such as `$[2]`) is equal
+    to the value `value_sql` (SQL of a text or a number). Both are compared as texts, byte by byte. False if there is
+    no such argument.
     """
     return f"COALESCE(CAST({value_sql} AS BINARY) = CAST({_make_argument_sql(path)} AS BINARY), FALSE)"
 

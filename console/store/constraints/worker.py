@@ -31,7 +31,7 @@ from console.store.constraints.sql_expressions import (
     make_aggregate_sql,
     make_refusal_rules,
 )
-from console.store.constraints.words_of_people import has_words_of_person_sql, is_argument_sql
+from console.store.constraints.words_of_people import has_words_of_person_sql, is_request_argument_sql
 
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
@@ -61,7 +61,7 @@ _IS_NOTE_REQUEST_SQL = (
 person that writes this note on this record.
 """
 _IS_BULK_FREEZE_REQUEST_SQL = (
-    f"r.action = 'bulk freeze' AND {is_argument_sql('NEW.action', '$[0]')}"
+    f"r.action = 'bulk freeze' AND {is_request_argument_sql('NEW.action', '$[0]')}"
     f" AND (NEW.words IS NULL OR {has_words_of_person_sql('NEW.words', '$[2]')})"
 )
 """SQL condition: the desk request `r` asks for a bulk run with this action and this note."""
@@ -76,7 +76,7 @@ _IS_STEP_REQUEST_SQL = (
 )
 """SQL condition: the desk request `r` asks for this step of this incident, for this new owner, and in these words."""
 _IS_ACKNOWLEDGE_REQUEST_SQL = (
-    f"r.action = 'alerts ack' AND {is_argument_sql('NEW.id', '$[0]')}"
+    f"r.action = 'alerts ack' AND {is_request_argument_sql('NEW.id', '$[0]')}"
     f" AND {has_words_of_person_sql('NEW.note', '$[1]')}"
 )
 """SQL condition: the desk request `r` acknowledges this alert in these words."""
@@ -106,9 +106,9 @@ def _make_no_deletion_rules(table_rows_text: str) -> tuple[TriggerRule, ...]:
     return (TriggerRule(NEVER_TRUE_SQL, f"{table_rows_text} never deleted"),)
 
 
-def _make_end_condition(has_ended_sql: str) -> str:
-    """Return an SQL condition: NEW has an instant in `ended_at` if the SQL condition `has_ended_sql` is true, and
-    NULL if it is false."""
+def _make_ended_at_condition(has_ended_sql: str) -> str:
+    """Return an SQL condition about the column `ended_at` of the new row (NEW): it has an instant if the SQL
+    condition `has_ended_sql` is true, and NULL if that condition is false."""
     return f"({has_ended_sql}) = (NEW.ended_at IS NOT NULL)"
 
 
@@ -180,7 +180,9 @@ _SAGA_UPDATE_RULES = (
     TriggerRule(are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
     TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
     TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
-    TriggerRule(_make_end_condition("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
+    TriggerRule(
+        _make_ended_at_condition("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"
+    ),
 )
 _OUTBOX_INSERT_RULES = (
     TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
@@ -208,7 +210,7 @@ _RECONCILIATION_UPDATE_RULES = (
         "a reconciliation stays what it is",
     ),
     TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
-    TriggerRule(_make_end_condition("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
+    TriggerRule(_make_ended_at_condition("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
     TriggerRule(
         " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
     ),

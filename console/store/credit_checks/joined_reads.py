@@ -63,7 +63,7 @@ def search_number(
     rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and includes_unlisted:
-        person = people.find_person_without_operators(conn, name)
+        person = people.find_person_if_no_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
     return NumberSearchResult(

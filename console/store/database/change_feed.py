@@ -67,13 +67,13 @@ def list_changes_since(conn: Connection, after_mark: FeedMark | None) -> tuple[F
         later_rows = _read_later_rows(conn, after_mark)
         return _compute_next_mark(after_mark, later_rows, ()), _list_changed_subjects(later_rows)
     return read_changes_after_state_query(
-        conn, after_mark, conn.execute(FEED_STATE_QUERY, make_state_parameters(after_mark)).one()
+        conn, after_mark, conn.execute(FEED_STATE_QUERY, make_feed_state_parameters(after_mark)).one()
     )
 
 
-def make_state_parameters(after_mark: FeedMark) -> dict[str, int]:
-    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after_mark`: `closed_id` and `up_to_id`,
-    the range of its open ids.
+def make_feed_state_parameters(after_mark: FeedMark) -> dict[str, int]:
+    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after_mark`: `closed_id` and `up_to_id`.
+    The reader's open ids, for which a row may still appear, are those with `closed_id` < id <= `up_to_id`.
     """
     return {"closed_id": after_mark.complete_up_to_id, "up_to_id": after_mark.newest_id}
 

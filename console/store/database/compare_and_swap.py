@@ -98,9 +98,9 @@ def insert_and_announce(
     return row_id
 
 
-def make_id_column(row_id: int | None) -> dict[str, object]:
-    """Return {"id": row_id} for a row that is restored under its old id. Return {} for a new row, to which the
-    database assigns an id.
+def make_id_values(row_id: int | None) -> dict[str, object]:
+    """Return the values of the column `id`, by column name, for an INSERT: {"id": row_id} for a row that is restored
+    under its old id; {} for a new row (None), to which the database assigns an id.
     """
     return {} if row_id is None else {"id": row_id}
 

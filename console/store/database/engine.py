@@ -294,7 +294,7 @@ class Database:
         database can't be read; the server's error if the server has undone `tx`.
         """
         session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
-        has_sent_commit = server_engine.make_commit_watch(tx.conn)
+        has_sent_commit = server_engine.make_commit_sent_check(tx.conn)
         try:
             tx.conn.commit()
         except DBAPIError as error:

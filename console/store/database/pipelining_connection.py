@@ -28,8 +28,8 @@ _MAX_CACHED_FIELDS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _DeferredStatement:
-    """A statement that waits to be sent with the next one. `check_row_count` is called with the number of its rows
-    (None: no check).
+    """A statement that waits to be sent with the next one. `check_row_count` is called with the number of rows that
+    the statement has matched or returned (None: no check).
     """
 
     sql: bytes

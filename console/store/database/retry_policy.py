@@ -35,7 +35,8 @@ class RetryCounters:
         self._chain_count = 0
 
     def allows_retry(self, error: Exception, *, was_connected: bool, has_unanswered_commit: bool) -> bool:
-        """Count this error and return True if the write may be tried again after it.
+        """Count this error of a failed try. Return True if the write may be tried again after it; False if a limit of
+        this module is reached, or if another try can't help.
 
         - `was_connected`: this process has reached the server before. If False, the address may be wrong, and the
           error is reported without a retry.

@@ -203,8 +203,8 @@ class _ConnectionOpener:
     def register_listeners(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect_any)
         event.listen(engine, "checkin", self._store_idle_time)
-        event.listen(engine, "checkout", self._check_idle)
-        event.listen(engine, "handle_error", self._mark_lost)
+        event.listen(engine, "checkout", self._check_idle_connection)
+        event.listen(engine, "handle_error", self._mark_lost_connection)
 
     def _connect_any(
         self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], keyword_arguments: dict[str, Any]
@@ -263,7 +263,7 @@ class _ConnectionOpener:
         raise error or RuntimeError("a server has at least one node")
 
     @staticmethod
-    def _mark_lost(context: ExceptionContext) -> None:
+    def _mark_lost_connection(context: ExceptionContext) -> None:
         """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that
         the pool replaces it. SQLAlchemy alone wouldn't do so: a node that has left its cluster, or shuts down,
         still answers. Called by SQLAlchemy for each error.
@@ -279,7 +279,9 @@ class _ConnectionOpener:
         """
         record.info["idle_since"] = time.monotonic()
 
-    def _check_idle(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+    def _check_idle_connection(
+        self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
         """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS_BEFORE_CHECK or has unread
         bytes. Other connections are used without a ping, which saves a round trip.
 
@@ -349,10 +351,10 @@ def _has_unread_bytes(connection: Any) -> bool:
     return bool(poller.poll(0))
 
 
-def make_commit_watch(conn: Connection) -> Callable[[], bool]:
-    """Return a function that returns True if the last COMMIT on this connection was sent to the server. The function
-    may be called after the connection was lost. COMMIT isn't sent if a deferred statement of the transaction has
-    failed, because the answers to deferred statements are read before COMMIT is sent.
+def make_commit_sent_check(conn: Connection) -> Callable[[], bool]:
+    """Return a function without arguments. It returns True if the last COMMIT on this connection was sent to the
+    server, and may be called after the connection was lost. COMMIT isn't sent if a deferred statement of the
+    transaction has failed, because the answers to deferred statements are read before COMMIT is sent.
     """
     dbapi: Any = conn.connection.dbapi_connection
     return lambda: bool(dbapi.is_commit_sent)

@@ -49,10 +49,11 @@ def read_each(
     find_subject: Callable[[Any], tuple[str, int]] | None = None,
     get_key: Callable[[Any], object] = itemgetter(0),
 ) -> tuple[T, ...]:
-    """Return `read_row(row)` for each row that can be read; skip the others, and log each of them once per process.
-    `find_subject` returns the kind and id of the record to which a row belongs; if it is given, the next call of
-    `pop_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `get_key`
-    returns the value that identifies a row in its table; by default that of the first column.
+    """Return `read_row(row)` for each row of the table `table` that can be read; skip the others, for which
+    `read_row` raises one of READ_ERRORS, and log each of them once per process. `find_subject` returns the kind and
+    id of the record to which a row belongs; if it is given, the next call of `pop_unreported_rows` returns the rows
+    that were logged. At most MAX_LOGGED_ROWS rows are logged. `get_key` returns the value that identifies a row in
+    its table; by default that of the first column.
     """
     return tuple(_iterate_readable_rows(table, rows, read_row, find_subject, get_key))
 
@@ -73,10 +74,11 @@ def _iterate_readable_rows(
             yield record
 
 
-def parse_detail(text: str) -> dict[str, object]:
-    """Return the detail of an audit entry. Every account may insert entries, so the text may be in a form that this
-    program doesn't write; then its first characters are returned under the key `unreadable`. A text with the same
-    key twice is such a form: a trigger of the server reads another one of the two values than this program.
+def parse_audit_detail(text: str) -> dict[str, object]:
+    """Return the detail of an audit entry from its JSON text. Every account may insert entries, so the text may be in
+    a form that this program doesn't write; then its first characters are returned under the key `unreadable`. A JSON
+    object with the same key twice is such a form: a trigger of the server reads another one of the two values than
+    this program.
     """
     try:
         detail = json.loads(text, object_pairs_hook=_make_object_without_repeated_keys)

@@ -63,6 +63,6 @@ def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdat
         mark, changes = change_feed.list_changes_since(conn, None)
         state_row = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        state_row = conn.execute(_DESK_UPDATE_QUERY, change_feed.make_state_parameters(after_mark)).one()
+        state_row = conn.execute(_DESK_UPDATE_QUERY, change_feed.make_feed_state_parameters(after_mark)).one()
         mark, changes = change_feed.read_changes_after_state_query(conn, after_mark, state_row)
     return DeskUpdate(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

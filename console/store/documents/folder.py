@@ -68,7 +68,7 @@ class DocumentFolder:
                 _give_final_name(draft, final_path)
             finally:
                 draft.unlink(missing_ok=True)
-            _sync_names(folder)
+            _sync_folder_names(folder)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises ConsoleError
@@ -98,7 +98,7 @@ class DocumentFolder:
                 draft.replace(self.root / path)
             finally:
                 draft.unlink(missing_ok=True)
-            _sync_names(self.root)
+            _sync_folder_names(self.root)
 
     def delete(self, path: str) -> None:
         """Delete the file with this path, if it exists. Raises ConsoleError `storage_full` if the file can't be
@@ -143,7 +143,7 @@ class DocumentFolder:
             self._require_mounted()
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_subfolder(folder)
-            _sync_names(self.root)
+            _sync_folder_names(self.root)
         return folder
 
     def _require_mounted(self) -> None:
@@ -279,7 +279,7 @@ def _give_final_name(draft: Path, final_path: Path) -> None:
         draft.replace(final_path)
 
 
-def _sync_names(folder: Path) -> None:
+def _sync_folder_names(folder: Path) -> None:
     """Write the folder's list of names to the disk (fsync). Some network shares write it themselves and refuse the
     call; this error is ignored."""
     try:

@@ -234,11 +234,11 @@ class _OpenPdfDocument:
         return self._open_document()[index]
 
     def _read_character_codes(self, text: Any) -> list[int]:
-        """Return the character codes of a page's text, at most MAX_CHARACTERS_PER_PAGE, as `_join_utf16_halves`
+        """Return the character codes of a page's text, at most MAX_CHARACTERS_PER_PAGE, as `_join_surrogate_pairs`
         returns them.
         """
         count = min(text.count_chars(), MAX_CHARACTERS_PER_PAGE)
-        return _join_utf16_halves([self._raw.FPDFText_GetUnicode(text, index) for index in range(count)])
+        return _join_surrogate_pairs([self._raw.FPDFText_GetUnicode(text, index) for index in range(count)])
 
     def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
         """Return the boxes around the characters with these indexes, one for each line, as
@@ -270,7 +270,7 @@ class _OpenPdfDocument:
         return _convert_to_page_fraction(device_x.value), _convert_to_page_fraction(device_y.value)
 
 
-def _join_utf16_halves(codes: list[int]) -> list[int]:
+def _join_surrogate_pairs(codes: list[int]) -> list[int]:
     """Return the character codes of a text that PDFium gives as UTF-16. A character that needs two codes (𠮷 in a
     name) has the index of its first code. The index of the second code has _NO_CHARACTER, so that the indexes of all
     characters are the same as in PDFium. A code without a meaning becomes U+FFFD.

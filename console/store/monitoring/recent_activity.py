@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.unreadable_rows import parse_detail
+from console.store.database.unreadable_rows import parse_audit_detail
 from console.store.schema.core import audit_log, changes, evidence, operations
 from console.store.schema.payments import payment_events, payments
 
@@ -143,7 +143,7 @@ def _parse_waited_seconds(detail: str) -> float | None:
     states it under WAITED_MS_KEY; None if there is none, or if it is above LONGEST_WAIT_MS."""
     if WAITED_MS_KEY not in detail:
         return None
-    waited_ms = parse_detail(detail).get(WAITED_MS_KEY)
+    waited_ms = parse_audit_detail(detail).get(WAITED_MS_KEY)
     return waited_ms / 1000 if isinstance(waited_ms, int) and 0 <= waited_ms <= LONGEST_WAIT_MS else None
 
 

@@ -122,8 +122,8 @@ def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
 
 
 def forget_result(tx: Transaction, operation_id: str, key: str, holder: HoldingProcess, now: datetime) -> None:
-    """Free the idempotency key of an operation's stored result and begin a new epoch, so that no process uses a
-    copy of the result in Redis."""
+    """Free the idempotency key `key` of an operation with a stored result, and begin a new epoch, so that no process
+    uses a copy of the result in Redis. `holder` is the calling process."""
     free_idempotency_key(tx.conn, operation_id, key)
     new_epoch = replace_epoch(tx, holder, now)
     tx.set_commit_proof(
@@ -144,7 +144,8 @@ def read_current_epoch(conn: Connection, now: datetime) -> str:
 
 
 def replace_epoch(tx: Transaction, holder: HoldingProcess, now: datetime) -> str:
-    """Begin a new epoch (see `read_current_epoch`) by writing a new random text, and return this text."""
+    """Begin a new epoch (see `read_current_epoch`): write a new random text, and return it. `holder` is the calling
+    process."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
     if tx.conn.execute(_REPLACE_CACHE_EPOCH_STATEMENT, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
         leases.acquire(tx, _EPOCH_ROW_PARAMETERS["lease_name"], holder, now, 0.0)

@@ -75,9 +75,9 @@ class IdempotencyCache:
     used_answer_count = 0
 
     @property
-    def counts(self) -> tuple[int, int]:
-        """Return (number of usable results that Redis gave, number of times that Redis was asked for one): the sums
-        of all desks, which Redis stores. If Redis doesn't give the sums, both numbers are those of this process."""
+    def usage_counts(self) -> tuple[int, int]:
+        """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for one.
+        Both are 0 without Redis."""
         return 0, 0
 
     @property
@@ -112,8 +112,9 @@ class IdempotencyCache:
 class RedisIdempotencyCache(IdempotencyCache):
     """Cache of results in Redis, by idempotency key. Thread-safe; no error of Redis is raised.
 
-    `url` is the address of Redis. `get_store_key` returns the text of the store key; it is called before the first
-    connection, and again before the next attempt if it raises an exception.
+    `url` is the address of Redis. `database_id` is the id of this database: the entries of several databases in one
+    Redis have different names and keys. `get_store_key` returns the text of the store key; it is called before the
+    first connection, and again before the next attempt if it raises an exception.
     """
 
     def __init__(self, url: str, database_id: str, get_store_key: Callable[[], str]) -> None:
@@ -127,9 +128,9 @@ class RedisIdempotencyCache(IdempotencyCache):
         self._reported_counts = (0, 0)
 
     @property
-    def counts(self) -> tuple[int, int]:
-        """The numbers (used answers, questions to Redis): the sums of all desks, which Redis stores. If Redis doesn't
-        answer, both numbers are those of this process.
+    def usage_counts(self) -> tuple[int, int]:
+        """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for one. Both
+        are the sums of all desks, which Redis stores. If Redis doesn't answer, they are those of this process.
         """
         return self._add_counts_and_read_sums() or (self.used_answer_count, self.question_count)
 

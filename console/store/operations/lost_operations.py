@@ -149,7 +149,7 @@ def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], data
             "at": convert_to_naive_utc(intent.at),
             "fingerprint": intent.fingerprint,
             "payment_id": intent.payment_id if intent.database_id == database_id else None,
-            "provider_key": _get_key_if_short(intent.provider_key),
+            "provider_key": _get_storable_key(intent.provider_key),
             "amount_minor": intent.amount_minor,
             "provider_id": entry.provider_id,
             "holds": entry.holds_claim,
@@ -186,21 +186,24 @@ def list_denied_purchases(conn: Connection, client_id: str, corporation_number: 
 
 
 def list_refunds_holding_amount(conn: Connection) -> tuple[Intent, ...]:
-    """Return the lost refunds of all payments that still hold their claim: their amounts aren't refundable. Refunds
-    whose records were restored are included; the caller leaves them out, and those of other payments."""
+    """Return the lost refunds, of all payments, that still hold their claim, so that their amounts aren't refundable.
+    Refunds whose records were restored are included. A caller that checks one payment leaves out both: the restored
+    refunds, and those of other payments."""
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_REFUNDS_QUERY))
 
 
-def list_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Return the lost starts of payments that had the id `payment_id` before the database lost them."""
+def list_lost_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
+    """Return the lost starts of the payment that had the id `payment_id` before the database lost it. A start of a
+    payment is the operation that asks the provider for a payment code or payment page."""
     values = {"action": AuditAction.PAYMENT_START.value, "payment_id_before": payment_id}
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTED_PAYMENT_QUERY, values))
 
 
-def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
-    """Return the lost starts of payments that the provider may have accepted and that match `keys`: by the first key,
-    by the beginning of a later key, or by the fingerprint. A start whose payment was restored is left out only if it
-    was stored without a `provider_key`; the caller leaves out the others by their `provider_key`."""
+def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
+    """Return the lost starts of payments (operations that ask the provider for a payment code or payment page) that
+    the provider may have accepted and that match `keys`: by the first key, by the beginning of a later key, or by the
+    fingerprint. A start whose payment was restored is left out only if it was stored without a `provider_key`; the
+    caller leaves out the others by their `provider_key`."""
     later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))
@@ -236,7 +239,7 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
 
 
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
-    """Return those of `ids` that the query selects."""
+    """Return those of `ids` (ids of operations) that the query with the parameter `ids` selects."""
     existing_ids: set[str] = set()
     for start in range(0, len(ids), _IDS_PER_QUERY):
         existing_ids.update(conn.scalars(query, {"ids": ids[start : start + _IDS_PER_QUERY]}))
@@ -249,7 +252,7 @@ def _make_intent(row: Sequence[Any]) -> Intent:
     return Intent(*values)
 
 
-def _get_key_if_short(key: str | None) -> str | None:
+def _get_storable_key(key: str | None) -> str | None:
     """Return the `provider_key` to be stored with a lost operation; None if `key` is None or has more than
     LONGEST_KEY_CHARACTERS characters, because it isn't stored then.
     """

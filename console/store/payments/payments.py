@@ -259,7 +259,7 @@ def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
         "booked_at": convert_to_naive_utc(now) if payment.state in PAID_STATES else None,
-    } | compare_and_swap.make_id_column(payment.restored_id)
+    } | compare_and_swap.make_id_values(payment.restored_id)
     return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT_STATEMENT, row, now)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, String, and_, bin
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, get_event_kind
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.unreadable_rows import parse_detail
+from console.store.database.unreadable_rows import parse_audit_detail
 from console.store.schema.core import QUESTION_SUFFIX, alerts, approvals, audit_log, evidence, operations
 from console.store.schema.payments import payment_events
 from console.store.schema.worker import reconciliation_rows, reconciliations, sagas
@@ -270,7 +270,7 @@ def _make_approval_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 def make_audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     """Return the event of a record's history for an audit entry about the record of this kind and id."""
-    detail = parse_detail(row.detail)
+    detail = parse_audit_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return TimelineEvent(
         convert_to_aware_utc(row.at),

@@ -438,7 +438,7 @@ def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_se
         "decide_by": convert_to_naive_utc(refund.decide_by),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-    } | compare_and_swap.make_id_column(refund.restored_id)
+    } | compare_and_swap.make_id_values(refund.restored_id)
     if uses_server_time:
         return compare_and_swap.insert_and_announce(
             conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME_STATEMENT, row, now
