@@ -167,7 +167,7 @@ BY_KEY: dict[str, Ask] = {
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
     "lapsed calls": journal.list_lapsed_operations,
-    "numbers of open records": our_records.list_open_numbers,
+    "numbers of open records": our_records.list_numbers_of_open_records,
     "unfinished work": journal.list_unfinished_operations,
     "operations of a record": lambda conn: journal.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, 1),
     "holders": leases.list_holders,

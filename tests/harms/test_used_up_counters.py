@@ -176,7 +176,7 @@ def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) 
         assert (refused.code, refused.exit_status) == ("storage_full", 6)
         assert harm_scene.charges(number) == 0
     with Database(harm_scene.people.urls["op-b"]).read() as conn:
-        fullest, *_ = counters.read_counters(conn)
+        fullest, *_ = counters.read_row_counters(conn)
     assert (fullest.table, fullest.remaining_ids < counters.MIN_REMAINING_IDS) == (table, True)
     assert code_of(lambda: harm_scene.buy("lead-b", number)) == "storage_full"
     harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {before}")

@@ -125,7 +125,9 @@ class ChangedCompanyAlerts:
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
-            newest_ids = tuple(live_records.find_newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
+            newest_ids = tuple(
+                live_records.find_highest_record_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS
+            )
             reread_id_count = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
         if (registry_date, row_count) < position.registry:
             return
@@ -260,7 +262,7 @@ class ChangedCompanyAlerts:
         one of LIVE_RECORD_KINDS; `id_range` has the first id of each range."""
         for first_id in id_range:
             with self._context.database.read() as conn:
-                numbers = live_records.list_numbers_in_range(
+                numbers = live_records.list_live_numbers_in_id_range(
                     conn, kind, first_id, min(first_id + id_range.step, id_range.stop), self._context.now()
                 )
                 new_numbers = sorted(numbers - watched_corporations.find_by_numbers(conn, numbers).keys())

@@ -27,7 +27,13 @@ from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
-from console.store.documents.documents import LARGEST_BYTES, Documents, is_document_path, is_path_of, open_documents
+from console.store.documents.documents import (
+    LARGEST_BYTES,
+    Documents,
+    is_document_path,
+    is_path_of_sha256,
+    open_documents,
+)
 from console.store.migrations import upgrade as migrate
 from console.store.operations import idempotency
 from console.store.operations.request_ids import ANSWER_RETENTION
@@ -157,7 +163,7 @@ def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:
     for path in manifest.documents:
         archive_name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
         file = manifest.files[archive_name]
-        if not is_path_of(path, file.sha256) or file.bytes > LARGEST_BYTES:
+        if not is_path_of_sha256(path, file.sha256) or file.bytes > LARGEST_BYTES:
             raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, archive_name)
 
 

@@ -475,7 +475,7 @@ def _make_intent_facts(intent: Intent) -> dict[str, object]:
     """
     return {
         "operation_id": intent.operation_id,
-        "kind": journal.find_kind_of_action(intent.action) or "operation",
+        "kind": journal.find_kind_of_money_action(intent.action) or "operation",
         "action": intent.action,
         "number": intent.corporation_number,
         "client_id": intent.client_id,

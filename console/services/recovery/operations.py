@@ -592,7 +592,7 @@ def _make_operation(entry: SpoolEntry) -> Operation:
     return Operation(
         id=intent.operation_id,
         action=intent.action,
-        subject_kind=journal.find_kind_of_action(intent.action) or credit_checks.CREDIT_CHECK_KIND,
+        subject_kind=journal.find_kind_of_money_action(intent.action) or credit_checks.CREDIT_CHECK_KIND,
         subject_id=intent.record_id,
         state=OperationState.FAILED
         if has_failed

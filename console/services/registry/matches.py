@@ -22,7 +22,7 @@ def find_matches(
     reader = context.open_registry()
     if reader is None:
         return RegistryMatches((), None)
-    open_numbers = our_records.list_open_numbers(conn)
+    open_numbers = our_records.list_numbers_of_open_records(conn)
     numbers = reader.search_corporation_numbers(
         text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )

@@ -244,7 +244,7 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
     people for whom a worker acts, also yield the statements that create those SQL views of these people that are
     missing in the database.
     """
-    database, columns = _read_database_name(conn), _read_columns(conn)
+    database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
     if REQUESTER_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replaces_existing=False)
     for role in sorted(roles):
@@ -286,7 +286,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return a fault for each missing or excess right, and for each missing role or view. An account that may grant
     rights (`may_grant`) checks all roles; any other account checks only its own rights.
     """
-    database, columns = _read_database_name(conn), _read_columns(conn)
+    database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
     faults: list[AccessFault] = []
     used_roles = _read_roles_of_enabled_operators(conn) if may_grant(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
@@ -429,7 +429,7 @@ def _read_database_name(conn: Connection) -> str:
     return str(conn.engine.url.database if reads_views(conn) else conn.exec_driver_sql("SELECT DATABASE()").scalar())
 
 
-def _read_columns(conn: Connection) -> frozenset[tuple[str, str]]:
+def _read_columns_and_procedures(conn: Connection) -> frozenset[tuple[str, str]]:
     """Return (table, column) for each column of the connected database, and (name, "") for each stored procedure."""
     rows = conn.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"

@@ -202,7 +202,7 @@ def _make_procedure_body(conn: Connection) -> str:
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
-  {_make_session_query(sql)};
+  {_make_blocking_session_query(sql)};
   IF session_id IS NOT NULL THEN
     {_make_repeated_blocker_statements(sql.lock_account)}
     KILL CONNECTION session_id;
@@ -309,7 +309,7 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
   END;"""  # noqa: S608  # constants of this program
 
 
-def _make_session_query(sql: _ProcedureSqlParts) -> str:
+def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
     """Return the SELECT … INTO of the procedure: it finds one session of a person that blocks others, runs for too
     long or belongs to an account that holds too much memory, and sets the variables `session_id`, `account` and
     `reason`.

@@ -120,12 +120,13 @@ class _PeopleView:
 def _make_masked_payer_sql(payer: str) -> str:
     """Return SQL for the SQL expression `payer` in masked form, as the domain function `mask_payer` masks a payer.
     An empty payer becomes NULL."""
-    return f"IF({payer} IS NULL OR {payer} = '', NULL, {_make_mask_sql(payer)})"
+    return f"IF({payer} IS NULL OR {payer} = '', NULL, {_make_nonempty_payer_mask_sql(payer)})"
 
 
-def _make_mask_sql(payer: str) -> str:
-    """Return SQL that masks the value of the SQL expression `payer`, which must not be empty. The SQL is short,
-    because the server parses the text of a view for each use of the view."""
+def _make_nonempty_payer_mask_sql(payer: str) -> str:
+    """Return SQL for the masked form of the SQL expression `payer`, which must not be "" or NULL: `****` and at most
+    its last four characters. The SQL is short, because the server parses the text of a view for each use of the
+    view."""
     return (
         f"CONCAT('****', IF(CHAR_LENGTH({payer}) >= {MIN_PARTLY_SHOWN_PAYER_LENGTH},"
         f" RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), ''))"
@@ -148,7 +149,8 @@ def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
     the domain function `mask_text` does it. `payer` is the SQL expression of the payer."""
     has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
     return {
-        name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_mask_sql(payer)}), m.{name})" for name in columns
+        name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_nonempty_payer_mask_sql(payer)}), m.{name})"
+        for name in columns
     }
 
 
@@ -166,7 +168,7 @@ def _make_is_unmasked_sql(payment_id: str) -> str:
     )
 
 
-def _make_is_own_sql(column: str) -> str:
+def _make_is_own_name_sql(column: str) -> str:
     """Return an SQL condition that is true if the value of the column `column` is the name of the database
     account that runs the query."""
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
@@ -178,7 +180,7 @@ def _make_table_views() -> Mapping[str, _PeopleView]:
     # The name is compared within the condition for each column: the server may join another person's row first.
     may_see_entry = (
         f"(p.name = {_ACCOUNT_NAME_SQL} AND CAST(p.name AS BINARY) = {_ACCOUNT_SQL} AND p.disabled_at IS NULL"
-        f" AND ({_make_is_own_sql('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
+        f" AND ({_make_is_own_name_sql('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
         f" OR t.subject_kind IN ({kinds})))"
     )
     shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META_NAMES)
@@ -202,11 +204,14 @@ def _make_table_views() -> Mapping[str, _PeopleView]:
         _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
         _PeopleView("outbox", {"body": "'{}'"}),
         _PeopleView(
-            "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
+            "saved_views",
+            {},
+            f"(t.is_team OR {_make_is_own_name_sql('maker')})",
+            ("id", "is_team", "maker", "deleted_at"),
         ),
     )
     return {view.table: view for view in table_views} | {
-        OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_sql("who"), ("id",)),
+        OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_name_sql("who"), ("id",)),
         LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
         UNMASKED_PAYERS_VIEW: _PeopleView(
             "payments",

@@ -216,7 +216,7 @@ def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check the AUTO_INCREMENT counter with the largest share of used ids. A finding reports it if at least
     _COUNTER_FAULT_PERCENT of its ids are used; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
-    most_used, *_rest = row_counters.read_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
+    most_used, *_rest = row_counters.read_row_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
     used_percent = round(100 * (1 - most_used.remaining_ids / most_used.largest_id), 1)
     facts = {"table": most_used.table, "left": most_used.remaining_ids, "used_percent": used_percent}
     has_few_ids_left = most_used.remaining_ids < row_counters.MIN_REMAINING_IDS

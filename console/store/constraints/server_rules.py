@@ -72,15 +72,15 @@ def is_live_lease_sql(row: str) -> str:
     return f"({row}.lease_clock = {_CLOCK_ID_SQL} AND {row}.lease_expires > {_NOW_SQL})"
 
 
-def _make_fact_sql(name: str) -> str:
-    """Return SQL of a fact in the detail of the new audit entry, as a text."""
+def _make_audit_fact_sql(name: str) -> str:
+    """Return SQL for the value of the member `name` in the detail (JSON) of the new audit entry, as a text."""
     return f"JSON_UNQUOTE(JSON_EXTRACT(NEW.detail, '$.{name}'))"
 
 
 _IS_OWN_SESSION_SQL = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
 _NAMES_REQUEST_AND_WORKER_SQL = (
-    f"CAST({_make_fact_sql('request')} AS BINARY) = {EXECUTED_REQUEST_SQL}"
-    f" AND CAST({_make_fact_sql('worker')} AS BINARY) = account"
+    f"CAST({_make_audit_fact_sql('request')} AS BINARY) = {EXECUTED_REQUEST_SQL}"
+    f" AND CAST({_make_audit_fact_sql('worker')} AS BINARY) = account"
 )
 """SQL condition: the facts of the new audit entry name the executed desk request and the connected account."""
 _MERCHANT_NAMES_SQL = ", ".join(f"'merchant.{name}'" for name in (CREDIT_CHECK_PROVIDER, *list_provider_names()))

@@ -105,7 +105,7 @@ def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
     race and a lost connection always have a code, also those that have no error number of their own.
     """
     number, message = find_error_number(error), str(error.orig)
-    if _is_unnumbered_race(number, message):
+    if _is_race_without_error_number(number, message):
         return ErrorCode.DATABASE_LOCKED
     code = _find_code_of_sqlite_message(message) if number is None else _CODE_BY_NUMBER.get(number)
     if code is None and error.connection_invalidated:
@@ -133,7 +133,7 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
     """
     number = find_error_number(error)
     problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
-    if _is_unnumbered_race(number, str(error.orig)):
+    if _is_race_without_error_number(number, str(error.orig)):
         problem = LockedProblem.LOST_EVERY_RACE
     is_file_error = number is None and _find_code_of_sqlite_message(str(error.orig)) is not None
     if problem is None and code == ErrorCode.DATABASE_UNREACHABLE and number not in _CODE_BY_NUMBER:
@@ -161,12 +161,12 @@ def get_error_consequence(error: BaseException) -> ErrorConsequence:
     if not isinstance(error, DBAPIError):
         return "other"
     number = find_error_number(error)
-    if number in _LOST_RACE_ERRORS or _is_unnumbered_race(number, str(error.orig)):
+    if number in _LOST_RACE_ERRORS or _is_race_without_error_number(number, str(error.orig)):
         return "undone"
     return "gone" if is_connection_lost(error) or number == 1317 or error.connection_invalidated else "other"
 
 
-def _is_unnumbered_race(number: int | None, message: str) -> bool:
+def _is_race_without_error_number(number: int | None, message: str) -> bool:
     """True if an error with this number and message is one of three kinds of lost races for which servers have no
     error number of their own.
 

@@ -39,7 +39,7 @@ class lease_clock_id(FunctionElement[str]):
 
 
 @compiles(lease_now, "sqlite")
-def _compile_now_on_sqlite(*_: object, **__: object) -> str:
+def _compile_lease_now_on_sqlite(*_: object, **__: object) -> str:
     return "lease_now()"
 
 
@@ -49,7 +49,7 @@ def _compile_clock_id_on_sqlite(*_: object, **__: object) -> str:
 
 
 @compiles(database_unix_ms, "sqlite")
-def _compile_ms_on_sqlite(*_: object, **__: object) -> str:
+def _compile_unix_ms_on_sqlite(*_: object, **__: object) -> str:
     return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 

@@ -66,11 +66,11 @@ class RowCounter:
         return max(0, self.largest_id - self.next_id + 1)
 
 
-def read_counters(conn: Connection) -> tuple[RowCounter, ...]:
+def read_row_counters(conn: Connection) -> tuple[RowCounter, ...]:
     """Return the counters of the console's tables that the connected account may see. The counter with the
     smallest share of remaining ids comes first."""
     _largest_ids_by_engine.pop(conn.engine, None)
-    return _read_counters(conn)
+    return _read_row_counters(conn)
 
 
 def require_remaining_ids(conn: Connection) -> None:
@@ -79,16 +79,16 @@ def require_remaining_ids(conn: Connection) -> None:
     """
     if time.monotonic() < _check_valid_until_by_engine.get(conn.engine, float("-inf")):
         return
-    if all(counter.remaining_ids >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):
+    if all(counter.remaining_ids >= ENOUGH_REMAINING_IDS for counter in _read_row_counters(conn)):
         _check_valid_until_by_engine[conn.engine] = time.monotonic() + FITNESS_CHECK_VALID_SECONDS
         return
-    for counter in read_counters(conn):
+    for counter in read_row_counters(conn):
         if counter.remaining_ids < MIN_REMAINING_IDS:
             raise ConsoleError(ErrorCode.STORAGE_FULL, {"problem": "counter_used_up", "table": counter.table})
 
 
-def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
-    """Return the counters as `read_counters` does, but with the largest ids that an earlier call has read."""
+def _read_row_counters(conn: Connection) -> tuple[RowCounter, ...]:
+    """Return the counters as `read_row_counters` does, but with the largest ids that an earlier call has read."""
     if conn.dialect.name == "sqlite":
         existing_counters = [
             RowCounter(str(name), int(seq) + 1, 2**63 - 1)

@@ -201,12 +201,12 @@ class _ConnectionOpener:
         self._databases: tuple[str | None, ...] = (name, make_people_database_name(name)) if name else (None,)
 
     def register_listeners(self, engine: Engine) -> None:
-        event.listen(engine, "do_connect", self._connect_any)
+        event.listen(engine, "do_connect", self._connect_to_tables_or_views)
         event.listen(engine, "checkin", self._store_idle_time)
         event.listen(engine, "checkout", self._check_idle_connection)
         event.listen(engine, "handle_error", self._mark_lost_connection)
 
-    def _connect_any(
+    def _connect_to_tables_or_views(
         self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
         """Open a connection to the console's database or, if the account has no right on it, to the database with the
@@ -256,7 +256,7 @@ class _ConnectionOpener:
                     error = refused
                 continue
             if not self._server.has_no_time_limit:
-                AnswerReader(connection, partial(_is_serving, open_node, dialect.loaded_dbapi.Error))
+                AnswerReader(connection, partial(_is_node_serving, open_node, dialect.loaded_dbapi.Error))
             limit_answer_time(connection, keyword_arguments["read_timeout"])
             self._first_node = node_index
             return connection
@@ -326,7 +326,7 @@ def _open_connection(
     return connection
 
 
-def _is_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:
+def _is_node_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:
     """Return True if the node accepts a new connection and runs a statement on it, and also if it refuses the
     connection only because of the login or because no connection is free. `open_node` opens a connection and runs a
     statement on it; `driver_error` is the base class of the database driver's errors.

@@ -69,7 +69,7 @@ def _iterate_readable_rows(
         try:
             record = read_row(row)
         except READ_ERRORS as fault:
-            _report_row(table, str(get_key(row))[:64], row, fault, find_subject)
+            _report_unreadable_row(table, str(get_key(row))[:64], row, fault, find_subject)
         else:
             yield record
 
@@ -110,7 +110,7 @@ def mark_as_unreported(row: UnreadableRow) -> None:
         _unreported_rows.append(row)
 
 
-def _report_row(
+def _report_unreadable_row(
     table: str, key: str, row: Any, fault: Exception, find_subject: Callable[[Any], tuple[str, int]] | None
 ) -> None:
     """Log the unreadable row with this table and key, once per process. `fault` is the exception that its conversion

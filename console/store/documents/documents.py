@@ -20,7 +20,7 @@ from console.domain.error_reasons import DocumentNotFoundReason, UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
 from console.store.documents.folder import DocumentFolder
-from console.store.documents.storage_protocol import LARGEST_BYTES, DocumentStorage, matches_path
+from console.store.documents.storage_protocol import LARGEST_BYTES, DocumentStorage, is_path_of_content
 from console.store.records import evidence
 
 __all__ = ["LARGEST_BYTES", "Documents", "StoredDocument", "open_documents"]
@@ -38,7 +38,7 @@ def is_document_path(path: str) -> bool:
     return _PATH_PATTERN.fullmatch(path) is not None
 
 
-def is_path_of(path: str, sha256: str) -> bool:
+def is_path_of_sha256(path: str, sha256: str) -> bool:
     """True if `path` is the path at which `Documents.store` stores a document with this SHA-256 (hex)."""
     return is_document_path(path) and path[3:-4] == sha256
 
@@ -94,7 +94,7 @@ class Documents:
             raise _make_not_found_error(path, DocumentNotFoundReason.FILE_MISSING) from None
         except OSError as error:
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
-        if not matches_path(path, content):
+        if not is_path_of_content(path, content):
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         return content
 
@@ -110,7 +110,7 @@ class Documents:
         """Store a document from a backup under the path that `store` once returned for it. Raises ConsoleError
         `not_found` (damaged) if the path doesn't have the SHA-256 of the content.
         """
-        if _PATH_PATTERN.fullmatch(path) is None or not matches_path(path, content):
+        if _PATH_PATTERN.fullmatch(path) is None or not is_path_of_content(path, content):
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         self._storage.store(path, content)
 

@@ -21,7 +21,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import is_on_read_only_system
-from console.store.documents.storage_protocol import LARGEST_BYTES, make_unreachable_error, matches_path
+from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
 from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class DocumentFolder:
         with self._translate_errors():
             folder = self._open_subfolder(path[:2])
             final_path = self.root / path
-            if _has_content(final_path, path):
+            if _is_intact_else_rename(final_path, path):
                 return
             draft = folder / f".{token_hex(8)}.tmp"
             try:
@@ -211,11 +211,11 @@ def _make_subfolder(folder: Path) -> None:
             raise
 
 
-def _has_content(final_path: Path, path: str) -> bool:
-    """True if the file `final_path` has the SHA-256 that `path` contains. A file with other content is renamed to
-    `….damaged-…`; then, and if there is no file, return False."""
+def _is_intact_else_rename(final_path: Path, path: str) -> bool:
+    """True if the file `final_path` has the content with the SHA-256 that its document path `path` contains. A file
+    with other content is renamed to `….damaged-…`; then, and if there is no file, return False."""
     try:
-        if matches_path(path, _read_content(final_path)):
+        if is_path_of_content(path, _read_content(final_path)):
             return True
     except FileNotFoundError:
         return False

@@ -22,7 +22,7 @@ from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
-from console.store.documents.storage_protocol import LARGEST_BYTES, make_unreachable_error, matches_path
+from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -68,7 +68,7 @@ class DocumentBucket:
         if self._create_object(path, content):
             return
         if not self._has_content(path):
-            self._rename_damaged(path)
+            self._rename_damaged_object(path)
             if not self._create_object(path, content) and not self._has_content(path):
                 raise make_unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
@@ -173,11 +173,11 @@ class DocumentBucket:
     def _has_content(self, path: str) -> bool:
         """True if the object with this path exists and has the SHA-256 that the path contains."""
         try:
-            return matches_path(path, self.read(path))
+            return is_path_of_content(path, self.read(path))
         except OSError:
             return False
 
-    def _rename_damaged(self, path: str) -> None:
+    def _rename_damaged_object(self, path: str) -> None:
         """Rename an object whose content doesn't have the SHA-256 in its path: copy it to another name, then delete
         the copied generation (version) of the object.
         """

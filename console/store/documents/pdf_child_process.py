@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     _limit_processor_time(seconds)
     pdfium = _load_pdfium(fonts)
     content = source.read(int.from_bytes(source.read(8), "big"))
-    _limit_files()
+    _forbid_file_writes()
     document = _OpenPdfDocument(pdfium, content)
     for line in source:
         _limit_processor_time(seconds)
@@ -91,7 +91,7 @@ def _limit_memory() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (LARGEST_MEMORY_BYTES, LARGEST_MEMORY_BYTES))
 
 
-def _limit_files() -> None:
+def _forbid_file_writes() -> None:
     """Prevent this process from writing to files, where the system supports this limit."""
     with suppress(ImportError):
         import resource

@@ -50,8 +50,9 @@ class DocumentStorage(Protocol):
         """
 
 
-def matches_path(path: str, content: bytes) -> bool:
-    """True if `path` is the path of a document with this content: it contains the SHA-256 of the content."""
+def is_path_of_content(path: str, content: bytes) -> bool:
+    """True if `path` is the path at which `Documents.store` stores a document with this content: it contains the
+    SHA-256 of the content."""
     return sha256(content).hexdigest() == path[3:-4]
 
 

@@ -118,7 +118,7 @@ class RedisIdempotencyCache(IdempotencyCache):
     """
 
     def __init__(self, url: str, database_id: str, get_store_key: Callable[[], str]) -> None:
-        self._redis_client = RedisClient(url, self._make_missing_entry_cipher)
+        self._redis_client = RedisClient(url, self._ensure_entry_cipher)
         self._database_id = database_id
         self._store_key = get_store_key
         self._entry_cipher: _CacheEntryCipher | None = None
@@ -255,7 +255,7 @@ class RedisIdempotencyCache(IdempotencyCache):
         asked_at, epoch = self._time_and_epoch
         return epoch or None if read_uptime_ms() - asked_at < EPOCH_VALID_MS else None
 
-    def _make_missing_entry_cipher(self) -> None:
+    def _ensure_entry_cipher(self) -> None:
         """Make the cipher of the entries from the store key, unless it exists. An exception of `get_store_key` is
         raised, so that no connection to Redis is opened.
         """

@@ -44,7 +44,7 @@ def has_effect(action: str) -> bool:
     return action in MONEY_ACTION_BY_KIND.values()
 
 
-def find_kind_of_action(action: str) -> str | None:
+def find_kind_of_money_action(action: str) -> str | None:
     """Return the kind of record on which this action costs or moves money (MONEY_ACTION_BY_KIND); None for any
     other action."""
     return next((kind for kind, effect in MONEY_ACTION_BY_KIND.items() if effect == action), None)

@@ -36,7 +36,7 @@ class RedisClient:
     """
 
     def __init__(self, url: str, prepare: Callable[[], None] | None = None) -> None:
-        self._options = _parse_options(url)
+        self._options = _parse_url_options(url)
         self._prepare = prepare
         self._open_connection: Any = None
         self._idle_connections: list[Any] = []
@@ -191,7 +191,7 @@ class _BoundedSocket:
         return received_bytes
 
 
-def _parse_options(url: str) -> dict[str, Any]:
+def _parse_url_options(url: str) -> dict[str, Any]:
     """Return the address, the account, the database number and (for rediss) the file of CA certificates in the URL of
     Redis, as options of its client. Other options in the URL are ignored, such as one that turns off the verification
     of certificates."""

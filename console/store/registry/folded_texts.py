@@ -113,7 +113,7 @@ def fold_streets(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
     return map(_fold_street, folded.places, texts, *separate_digits(texts))
 
 
-def read_folded_address(folded_place_and_street: str) -> str:
+def extract_folded_address(folded_place_and_street: str) -> str:
     """Return the comparison form of the whole address. `folded_place_and_street` is the form of the place, followed
     by the value of the column `folded_street`."""
     return folded_place_and_street.rpartition(_LINE_SEPARATOR)[2]

@@ -58,7 +58,7 @@ _refunds_with_payments = refunds.join(payments, payments.c.id == refunds.c.payme
 _TABLE_BY_RECORD_KIND: Mapping[str, Table] = {"credit-check": credit_checks, "payment": payments, "refund": refunds}
 
 
-def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
+def _make_id_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
     """Return the SQL conditions that the id of a row is above the parameter `after`, and not above the parameter
     `up_to_id`."""
     return table.c.id > bindparam("after"), table.c.id <= bindparam("up_to_id")
@@ -66,14 +66,14 @@ def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
 
 _NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
     "credit-check": select(credit_checks.c.claim_number).where(
-        *_make_range_conditions(credit_checks), *_LIVE_CHECK_CONDITION
+        *_make_id_range_conditions(credit_checks), *_LIVE_CHECK_CONDITION
     ),
     "payment": select(_number_of_payment)
     .select_from(_payments_with_orders)
-    .where(*_make_range_conditions(payments), _is_open_payment, _number_of_payment.is_not(None)),
+    .where(*_make_id_range_conditions(payments), _is_open_payment, _number_of_payment.is_not(None)),
     "refund": select(_number_of_payment)
     .select_from(_refunds_with_payments.outerjoin(orders, orders.c.id == payments.c.order_id))
-    .where(*_make_range_conditions(refunds), _is_open_refund, _number_of_payment.is_not(None)),
+    .where(*_make_id_range_conditions(refunds), _is_open_refund, _number_of_payment.is_not(None)),
 }
 
 
@@ -107,12 +107,15 @@ _LIVE_CHECKS_QUERY = select(
 ).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_LIVE_CHECK_CONDITION)
 
 
-def find_newest_id(conn: Connection, kind: str) -> int:
-    """Return the highest id of the records of this kind (one of LIVE_RECORD_KINDS); 0 if there is none."""
+def find_highest_record_id(conn: Connection, kind: str) -> int:
+    """Return the highest id of all records of this kind (one of LIVE_RECORD_KINDS), live or not; 0 if there is
+    none."""
     return int(conn.scalar(select(func.max(_TABLE_BY_RECORD_KIND[kind].c.id))) or 0)
 
 
-def list_numbers_in_range(conn: Connection, kind: str, after_id: int, up_to_id: int, now: datetime) -> frozenset[str]:
+def list_live_numbers_in_id_range(
+    conn: Connection, kind: str, after_id: int, up_to_id: int, now: datetime
+) -> frozenset[str]:
     """Return the corporation numbers of those records of this kind (one of LIVE_RECORD_KINDS) that are live or open
     at the instant `now` and have an id with `after_id` < id <= `up_to_id`."""
     values = {

@@ -24,12 +24,12 @@ from console.store.schema.payments import orders, payments, refunds
 
 _MAX_NUMBERS_PER_QUERY = 500
 MAX_OPEN_NUMBERS = 1_000
-"""Largest number of records that `list_open_numbers` reads for each of its conditions."""
+"""Largest number of records that `list_numbers_of_open_records` reads for each of its conditions."""
 _NEEDS_REVIEW_WORK_STATE = "needs_review"
 _UNKNOWN_CERTAINTY = "unknown"
 
 
-def _make_number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
+def _make_our_numbers_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
     """Return a query of those of the parameter `numbers` that occur in the column `number`, each with 1 if one of
     its records fulfils `is_open`, otherwise 0."""
     has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
@@ -41,17 +41,17 @@ _is_open_payment = or_(payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, paymen
 _is_open_refund = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _OUR_NUMBERS_QUERY = union_all(
-    _make_number_query(
+    _make_our_numbers_query(
         credit_checks.c.number_key,
         or_(credit_checks.c.seen_work == _NEEDS_REVIEW_WORK_STATE, credit_checks.c.certainty == _UNKNOWN_CERTAINTY),
     ),
-    _make_number_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE),
-    _make_number_query(payments.c.corporation_number, _is_open_payment),
-    _make_number_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
-    _make_number_query(payments.c.corporation_number, _is_open_refund).join_from(
+    _make_our_numbers_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE),
+    _make_our_numbers_query(payments.c.corporation_number, _is_open_payment),
+    _make_our_numbers_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
+    _make_our_numbers_query(payments.c.corporation_number, _is_open_refund).join_from(
         payments, refunds, refunds.c.payment_id == payments.c.id
     ),
-    _make_number_query(orders.c.number_key, _is_open_refund).select_from(
+    _make_our_numbers_query(orders.c.number_key, _is_open_refund).select_from(
         _orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)
     ),
 )
@@ -92,7 +92,7 @@ _OPEN_NUMBERS_QUERY = union(
 )
 
 
-def list_open_numbers(conn: Connection) -> frozenset[str]:
+def list_numbers_of_open_records(conn: Connection) -> frozenset[str]:
     """Return the corporation numbers of open records: those that wait for a person or have an unknown outcome, and
     refunds that have not ended. Only the first MAX_OPEN_NUMBERS records for each kind and condition are read."""
     return frozenset(number for number in conn.scalars(_OPEN_NUMBERS_QUERY) if number)
@@ -104,7 +104,7 @@ def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bo
     refund that has not ended.
     """
     openness_by_number: dict[str, bool] = {}
-    for part in _split_numbers(tuple(dict.fromkeys(numbers))):
+    for part in _split_into_batches(tuple(dict.fromkeys(numbers))):
         for number, has_open in conn.execute(_OUR_NUMBERS_QUERY, {"numbers": part}):
             openness_by_number[number] = openness_by_number.get(number, False) or bool(has_open)
     return openness_by_number
@@ -115,7 +115,7 @@ def list_all_numbers(conn: Connection) -> frozenset[str]:
     return frozenset(conn.scalars(_ALL_NUMBERS_QUERY))
 
 
-def _split_numbers(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _split_into_batches(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return (
         numbers[start : start + _MAX_NUMBERS_PER_QUERY] for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY)
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import is_legal_form, remove_english_legal_form, remove_legal_forms
 from console.domain.registry.spelling import fold_address, fold_text, list_comparison_forms, may_have_second_reading
-from console.store.registry.folded_texts import list_name_readings, read_folded_address
+from console.store.registry.folded_texts import extract_folded_address, list_name_readings
 
 _LINE_BREAK = "\n"
 """Character before, between and behind folded names, which never contain it. So one search for a text finds it in any
@@ -149,7 +149,7 @@ class _FoldedTexts:
         self._raw_address = corporation.address
         self._plain_address: str | None = None
         self._address = (
-            None if corporation.folded_address is None else read_folded_address(corporation.folded_address)
+            None if corporation.folded_address is None else extract_folded_address(corporation.folded_address)
         )
         self._names = list_name_readings(corporation.name, corporation.furigana, corporation.folded_names)
         self._bare_english: tuple[str, ...] = ()

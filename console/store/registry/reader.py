@@ -66,7 +66,7 @@ class _OpenRegistryFile:
         self.places: dict[int, PlaceKey] = {}
         self._row_counts: dict[str, int] | None = None
 
-    def read_row_counts(self, connection: sqlite3.Connection) -> dict[str, int]:
+    def read_frequent_term_counts(self, connection: sqlite3.Connection) -> dict[str, int]:
         """Return, for each frequent term of the search index, the number of open corporations that have it. The
         first call reads these numbers from the file."""
         if self._row_counts is None:
@@ -131,7 +131,7 @@ class RegistryReader:
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
                 row
-                for part in _split_numbers(valid_numbers)
+                for part in _split_into_batches(valid_numbers)
                 for row in connection.execute(_make_numbers_query(part), part).fetchall()
             )
             corporations = (open_file.read_corporation(connection, row) for row in rows)
@@ -159,11 +159,11 @@ class RegistryReader:
             def read_by_row_ids(row_ids: Collection[int]) -> dict[int, Corporation]:
                 return {
                     row[-1]: open_file.read_corporation(connection, row)
-                    for part in _split_numbers(tuple(row_ids))
+                    for part in _split_into_batches(tuple(row_ids))
                     for row in connection.execute(_make_ids_query(part), part).fetchall()
                 }
 
-            row_counts = open_file.read_row_counts(connection)
+            row_counts = open_file.read_frequent_term_counts(connection)
             return _search_spellings(
                 text,
                 lambda query: search(connection, read_by_row_ids, query, prefecture_code, limit, numbers, row_counts),
@@ -183,7 +183,7 @@ class RegistryReader:
         numbers = [number for number in our_numbers if _is_corporation_number(number)]
 
         def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[str, ...]:
-            row_counts = open_file.read_row_counts(connection)
+            row_counts = open_file.read_frequent_term_counts(connection)
             return _search_spellings(
                 text,
                 lambda query: search_corporation_numbers(
@@ -233,7 +233,7 @@ class RegistryReader:
         rows = self.run_query(
             lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)
         )
-        return tuple(change for change in map(_read_change, rows) if change.facts)
+        return tuple(change for change in map(_make_corporation_change, rows) if change.facts)
 
     def close(self) -> None:
         """Close the file registry.db; a read that is running in another thread closes its connection when it ends.
@@ -356,7 +356,7 @@ def _is_corporation_number(corporation_number: str) -> bool:
     return len(corporation_number) == 13 and corporation_number.isascii() and corporation_number.isdigit()
 
 
-def _split_numbers(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def _split_into_batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (
         numbers[start : start + _MAX_NUMBERS_PER_QUERY] for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY)
     )
@@ -382,7 +382,7 @@ def _find_changes(
     return [row for row in rows if row[1] in valid_numbers]
 
 
-def _read_change(row: tuple[Any, ...]) -> CorporationChange:
+def _make_corporation_change(row: tuple[Any, ...]) -> CorporationChange:
     day, number, *states = row
     before, after = (None if state is None else parse_corporation_state(state) for state in states)
     facts = find_changed_facts(before, after)

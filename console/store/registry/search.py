@@ -68,7 +68,7 @@ def search_corporation_numbers(
     """Return the corporation numbers of the corporations that `search` returns for the same arguments, in the same
     order. This takes less time, because the rows that have been ranked aren't read again."""
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
-    return _find_matches(candidates, candidates.find_numbers, limit, our_numbers)
+    return _find_matches(candidates, candidates.find_corporation_numbers, limit, our_numbers)
 
 
 def _find_matches(
@@ -138,7 +138,7 @@ class _IndexScan:
             yield row
         self.is_complete = True
 
-    def list_read_ids(self) -> list[int]:
+    def list_read_row_ids(self) -> list[int]:
         """Return the ids of the rows read so far, without those that the filter excludes."""
         return [row_id for row_id, may_match in self._read_rows if may_match]
 
@@ -148,7 +148,7 @@ class _IndexScan:
         return len(self._read_rows)
 
     @property
-    def last_id(self) -> int:
+    def last_row_id(self) -> int:
         """The id of the last read row; 0 if none was read."""
         return self._read_rows[-1][0] if self._read_rows else 0
 
@@ -226,7 +226,7 @@ class _Candidates:
             scan.is_counted = True
             self.remaining_verifications = max(0, self.remaining_verifications - scan.row_count)
 
-    def find_numbers(self, row_ids: Collection[int]) -> dict[int, str]:
+    def find_corporation_numbers(self, row_ids: Collection[int]) -> dict[int, str]:
         """Return the corporation numbers of rows by their ids; a row that an import has deleted is missing."""
         numbers = {
             row_id: self._known_candidates[row_id].number for row_id in row_ids if row_id in self._known_candidates
@@ -417,18 +417,18 @@ def _find_ranked_candidates(
     `read_expression` is an expression that finds these corporations, too, and of which the first rows were read
     before; these rows aren't read again.
     """
-    expression = candidates.expressions.make_expression(candidates.query, rank)
+    expression = candidates.expressions.make_expression_for_rank(candidates.query, rank)
     if expression is None:
         return
     earlier_scan = candidates.find_begun_scan(table, read_expression)
-    last_id = 0
+    last_row_id = 0
     if earlier_scan is not None:
         candidates.count_scanned_rows(earlier_scan)
-        last_id = earlier_scan.last_id
-        yield from _select_candidates_of_rank(candidates, rank, earlier_scan.list_read_ids())
+        last_row_id = earlier_scan.last_row_id
+        yield from _select_candidates_of_rank(candidates, rank, earlier_scan.list_read_row_ids())
         if earlier_scan.is_complete:
             return
-    for candidate in candidates.verify_rows(candidates.open_scan(table, expression, last_id)):
+    for candidate in candidates.verify_rows(candidates.open_scan(table, expression, last_row_id)):
         if candidates.remaining_verifications == 0:
             return
         candidates.remaining_verifications -= 1

@@ -34,7 +34,7 @@ class FullTextExpressions:
     def __init__(self, row_counts: Mapping[str, int]) -> None:
         self._row_counts = row_counts
 
-    def make_expression(self, query: RegistryQuery, rank: Rank) -> str | None:
+    def make_expression_for_rank(self, query: RegistryQuery, rank: Rank) -> str | None:
         """Return the full-text expression that finds the corporations which match the query with the rank `rank`.
         Return None if no text of the query has terms by which the index can be searched for this rank."""
         alternatives = [
@@ -53,7 +53,7 @@ class FullTextExpressions:
         words = (query.whole_name, *query.words)
         if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING:
             return None
-        return self.make_expression(query, Rank.BEGINNING)
+        return self.make_expression_for_rank(query, Rank.BEGINNING)
 
     def leaves_words_out(self, query: RegistryQuery) -> bool:
         """True if the query has a word that counts for the rank (`list_distinctive_words`), but by which the index
@@ -67,8 +67,8 @@ class FullTextExpressions:
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
         """Return at most two full-text expressions; an empty list if the index can't find any match.
 
-        The last expression finds the corporations of all ranks, as the expressions of `make_expression` for the
-        single ranks do together, but the index is read only once for each word. If the query has several words or
+        The last expression finds the corporations of all ranks, as the expressions of `make_expression_for_rank` for
+        the single ranks do together, but the index is read only once for each word. If the query has several words or
         script pieces, this can take long. Then an expression comes before it that finds only the corporations with
         the whole text, which are a part of them.
         """
@@ -199,7 +199,7 @@ class FullTextExpressions:
         if self._row_counts:
             telling_terms.sort(key=lambda term: self._row_counts.get(term, 0))
         else:
-            telling_terms.sort(key=_is_kana)
+            telling_terms.sort(key=_is_katakana_pair)
         chosen_terms = telling_terms[: max_terms if self._row_counts else _MAX_TERMS]
         return _join_expressions("AND", [f'"{term}"' for term in chosen_terms])
 
@@ -226,7 +226,7 @@ def _is_covered_by_start_or_end_term(pair: str, terms: Collection[str]) -> bool:
     return f"^{pair}" in terms or f"{pair}$" in terms
 
 
-def _is_kana(term: str) -> bool:
+def _is_katakana_pair(term: str) -> bool:
     """True if the term consists of two katakana and has no prefix or suffix."""
     return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 

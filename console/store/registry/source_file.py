@@ -223,7 +223,7 @@ def _match_file_name(file_name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
     ConsoleError `bad_registry_file` if neither has such a name, or if the two names contradict each other."""
     zip_match, csv_match = _NAME_PATTERN.search(file_name), _NAME_PATTERN.search(Path(csv_name).name)
-    if zip_match and csv_match and _get_kind_and_day(zip_match) != _get_kind_and_day(csv_match):
+    if zip_match and csv_match and _parse_kind_and_day(zip_match) != _parse_kind_and_day(csv_match):
         raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME)
     match = zip_match or csv_match
     if match is None:
@@ -231,7 +231,7 @@ def _match_file_name(file_name: str, csv_name: str) -> re.Match[str]:
     return match
 
 
-def _get_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
+def _parse_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
     """Return three values from the parts of a file name: True for a difference, the prefecture code (None for a
     difference), and the day as text.
     """

@@ -76,13 +76,15 @@ class WatchedCorporation:
 
 def read_page(conn: Connection, after_number: str, limit: int) -> tuple[WatchedCorporation, ...]:
     """Return at most `limit` rows whose corporation number is above `after_number`, sorted by number."""
-    return _select_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after_number, limit=limit)
+    return _read_watched_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after_number, limit=limit)
 
 
 def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
     """Return the rows of these corporation numbers, by number."""
     rows = (
-        _select_corporations(conn, _WATCHED_CORPORATIONS_BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
+        _read_watched_corporations(conn, _WATCHED_CORPORATIONS_BY_NUMBER_QUERY, numbers=sorted(numbers))
+        if numbers
+        else ()
     )
     return {row.number: row for row in rows}
 
@@ -138,18 +140,22 @@ def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tupl
     alert is left out if the corporation has no row, or no readable facts."""
     rows = find_by_numbers(conn, {format_number_of_subject(alert.subject_id) for alert in open_alerts})
     alerts_and_rows = ((alert, rows.get(format_number_of_subject(alert.subject_id))) for alert in open_alerts)
-    return tuple((alert, _make_change(alert, row, row.facts)) for alert, row in alerts_and_rows if row and row.facts)
+    return tuple(
+        (alert, _make_company_change(alert, row, row.facts)) for alert, row in alerts_and_rows if row and row.facts
+    )
 
 
-def _make_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> CompanyChange:
+def _make_company_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> CompanyChange:
     return CompanyChange(row.number, alert.id, row.facts_before or facts, facts, row.registry_date)
 
 
-def _select_corporations(conn: Connection, query: Select[Any], **values: object) -> tuple[WatchedCorporation, ...]:
-    return tuple(_make_row(*row) for row in conn.execute(query, values))
+def _read_watched_corporations(
+    conn: Connection, query: Select[Any], **values: object
+) -> tuple[WatchedCorporation, ...]:
+    return tuple(_make_watched_corporation(*row) for row in conn.execute(query, values))
 
 
-def _make_row(
+def _make_watched_corporation(
     corporation_number: str, facts: str, facts_before: str | None, day: str, version: int, changed_at: datetime
 ) -> WatchedCorporation:
     try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from console.domain.lookup.registry_query import parse_registry_query
 from console.domain.registry.spelling import fold_address, list_comparison_forms
 from console.store.registry.file_rows import FileColumns
-from console.store.registry.folded_texts import fold_columns, fold_names, fold_streets, read_folded_address
+from console.store.registry.folded_texts import extract_folded_address, fold_columns, fold_names, fold_streets
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import CorporationTexts, Ranking
 from console.store.registry.reader import open_registry
@@ -95,7 +95,7 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
     folded = fold_columns(columns)
     address = "".join((*folded.places, *columns.street_number)) or columns.address_outside[0]
     (street,) = fold_streets(columns, folded)
-    assert read_folded_address(fold_address(folded.places[0]) + street) == fold_address(address)
+    assert extract_folded_address(fold_address(folded.places[0]) + street) == fold_address(address)
 
 
 @settings(max_examples=100)

@@ -397,7 +397,7 @@ def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
 def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: RegistryReader, text: str) -> None:
     query = parse_registry_query(text)
 
-    def find_or_insert_ids(expression: str | None) -> set[int]:
+    def find_ids(expression: str | None) -> set[int]:
         if expression is None:
             return set()
         return registry.run_query(
@@ -408,20 +408,21 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
             }
         )
 
-    by_rank = [find_or_insert_ids(FullTextExpressions({}).make_expression(query, rank)) for rank in Rank]
-    found = [
-        find_or_insert_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)
-    ]
+    by_rank = [find_ids(FullTextExpressions({}).make_expression_for_rank(query, rank)) for rank in Rank]
+    found = [find_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)]
     assert (found[-1] if found else set()) == set().union(*by_rank)
     assert all(ids <= found[-1] for ids in found)
     names_expression = FullTextExpressions({}).make_names_expression(query)
     names = [ids for ids, rank in zip(by_rank, Rank, strict=True) if rank <= Rank.BEGINNING]
-    assert names_expression is None or find_or_insert_ids(names_expression) == set().union(*names)
+    assert names_expression is None or find_ids(names_expression) == set().union(*names)
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
     query = parse_registry_query("ショウテン")
-    assert FullTextExpressions({}).make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
+    assert (
+        FullTextExpressions({}).make_expression_for_rank(query, Rank.NAME)
+        == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
+    )
 
 
 def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
@@ -467,7 +468,9 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
     assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
         "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,
     }  # fmt: skip
-    expression = FullTextExpressions(row_counts).make_expression(parse_registry_query("サンライズ印刷"), Rank.PART)
+    expression = FullTextExpressions(row_counts).make_expression_for_rank(
+        parse_registry_query("サンライズ印刷"), Rank.PART
+    )
     assert expression is not None
     assert '("ズ印" AND "印刷" AND "サン" AND "ンラ")' in expression
     texts = ("サンライズ印刷", "サンライズ", "ライズホーム", "サンライズ農園 千代田区")

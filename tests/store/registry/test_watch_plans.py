@@ -41,11 +41,18 @@ ASKED: dict[str, Ask] = {
     ),
     "count of open changes": lambda conn: alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, 1_001),
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, NUMBERS),
-    "open records": our_records.list_open_numbers,
-    **{f"newest {kind}": partial(live_records.find_newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
+    "open records": our_records.list_numbers_of_open_records,
+    **{
+        f"newest {kind}": partial(live_records.find_highest_record_id, kind=kind)
+        for kind in live_records.LIVE_RECORD_KINDS
+    },
     **{
         f"{place} new {kind}s": partial(
-            live_records.list_numbers_in_range, kind=kind, after_id=after, up_to_id=after + IDS_PER_PAGE, now=NOW
+            live_records.list_live_numbers_in_id_range,
+            kind=kind,
+            after_id=after,
+            up_to_id=after + IDS_PER_PAGE,
+            now=NOW,
         )
         for kind in live_records.LIVE_RECORD_KINDS
         for place, after in {"first": 0, "last": WATCHED - IDS_PER_PAGE}.items()
