@@ -50,9 +50,9 @@ def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) 
 def find_with_read_only_switch(
     conn: Connection, person_name: str, *, includes_unlisted: bool = True
 ) -> tuple[Person | None, bool]:
-    """Return two values: the person whom `find` returns (None if there is no such person), and True if the read-only
-    switch for everything is on. For a person in the table `operators` this takes one statement. If no person is
-    returned, the second value has no meaning: it may be True although the switch is off."""
+    """Return two values: the person whom `find` returns for the same arguments (None if there is no such person), and
+    True if the read-only switch for everything is on. For a person in the table `operators` this takes one statement.
+    If no person is returned, the second value has no meaning: it may be True although the switch is off."""
     person_query, any_operator_query = _make_person_and_switch_queries()
     row = conn.execute(person_query, {"person_name": person_name}).first()
     if row is not None:

@@ -107,7 +107,8 @@ def make_account_statements(
 
 
 def _make_alter_user_statement(account: DesiredAccount, quoted_account: str, *, is_mariadb: bool) -> AccountStatement:
-    """Return the statement that sets the account's password, lock, encryption and limits."""
+    """Return the ALTER USER statement that sets the account's password, lock, encryption and limits. `quoted_account`
+    is the account in SQL, such as `'op-a'@'%'`."""
     password_clause = f" IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}" if account.password is not None else ""
     tls_clause = "SSL" if account.needs_tls else "NONE"
     lock_clause = "LOCK" if account.is_locked else "UNLOCK"

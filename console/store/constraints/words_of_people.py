@@ -23,8 +23,8 @@ def has_words_of_person_sql(column: str, path: str) -> str:
     """Return an SQL condition: the text in `column` is what the person has typed, without white space at both ends:
     the text at `path` (a JSON path) of the arguments of the desk request `r`. False if the request has no such text.
 
-    The services store a person's words as `str.strip` returns them. So the words are found in the argument, and what
-    stands before and after them there must be white space.
+    The services remove white space at both ends of a person's words (`str.strip`) before they store them. So the
+    condition is true if the argument contains the stored words, and has only white space before and after them.
     """
     words, text = f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin", _make_argument_sql(path)
     rest = f"CONCAT(LEFT({text}, LOCATE({words}, {text}) - 1), SUBSTRING({text}, LOCATE({words}, {text})"

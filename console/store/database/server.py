@@ -154,8 +154,9 @@ def _parse_fallback_nodes(url: URL) -> list[tuple[str, int]]:
 
 
 def _make_tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str, Any]:
-    """Return the driver's TLS arguments. Certificate chain and host name are always verified, against `ssl_ca` or the
-    system's certificate authorities. Only connections to this machine are unencrypted, if the URL names no TLS file.
+    """Return the driver's TLS arguments for these nodes. `query` has the options of the URL. Certificate chain and
+    host name are always verified, against `ssl_ca` or the system's certificate authorities. Only connections to this
+    machine are unencrypted, if the URL names no TLS file.
     """
     tls_files = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password") if name in query}
     if not tls_files and all(is_this_machine(host) for host, _ in nodes):

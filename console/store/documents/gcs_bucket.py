@@ -211,8 +211,9 @@ class DocumentBucket:
         self, method: str, path: str, *names: str, path_prefix: str = "", byte_count: int = 0, **gcsfs_arguments: Any
     ) -> bytes:
         """Send one request to Google, with the retries of gcsfs and one time limit for all of them, and return the
-        body of the answer. `path` is a template into which `names` are put; `byte_count`: bytes to transfer, which
-        lengthen the time limit; `gcsfs_arguments`: further arguments of gcsfs.
+        body of the answer. `method` is the HTTP method, `path` the template of the path into which `names` are put,
+        `path_prefix` a text before the whole path (`upload/`); `byte_count`: bytes to transfer, which lengthen the
+        time limit; `gcsfs_arguments`: further arguments of gcsfs.
 
         Raises FileNotFoundError if there is no such object (404), FileExistsError if a condition of the request isn't
         met (412), ConsoleError `documents_unreachable` after any other failure.

@@ -164,8 +164,9 @@ class _OpenPdfDocument:
         return len(self._open_document())
 
     def render_page(self, index: int, width_px: int) -> tuple[dict[str, object], bytes]:
-        """Return the image of the page with this index (from 0): {"width", "height"} in pixels, and its bytes, three
-        (red, green, blue) for each pixel, row by row from the top.
+        """Return the image of the page with this index (from 0), `width_px` pixels wide, or smaller if it would be
+        too large: {"width", "height"} in pixels, and its bytes, three (red, green, blue) for each pixel, row by row
+        from the top.
         """
         with closing(self._load_page(index)) as page:
             bitmap = page.render(scale=_compute_image_scale(page, width_px), may_draw_forms=False, rev_byteorder=True)

@@ -280,8 +280,8 @@ def _make_word_change(answer: list[Any], old_count: int, new_count: int) -> Word
 
 
 def _parse_positive_number(answer_head: dict[str, Any], name: str) -> int:
-    """Return the number `name` of the child's answer. Raises ConsoleError `provider_answer_unusable` (crashed) if it
-    isn't a positive integer."""
+    """Return the number with the name `name` in the JSON object of the child's answer. Raises ConsoleError
+    `provider_answer_unusable` (crashed) if it isn't a positive integer."""
     number = answer_head.get(name)
     if not isinstance(number, int) or number < 1:
         _raise_unusable(UnusableReason.PDF_READER_CRASHED)

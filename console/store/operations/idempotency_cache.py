@@ -88,22 +88,26 @@ class IdempotencyCache:
         return None
 
     def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
-        """Return None: without Redis no epoch is needed."""
+        """Interface: return the present epoch of the database. Here: return None, because without Redis no epoch is
+        needed."""
         return None
 
     def find_result(self, key: str, fingerprint: str) -> CacheLookup:
-        """Return a look-up without a result, because there is no Redis to ask."""
+        """Interface: look up the result of the idempotency key, for a request with this fingerprint. Here: return a
+        look-up without a result, because there is no Redis to ask."""
         return _EMPTY_LOOKUP
 
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
-        """Return a look-up without a result, because there is no Redis to ask."""
+        """Interface: look up the result of the idempotency key; if there is none, show other processes that an
+        operation uses the key now. Here: return a look-up without a result, because there is no Redis to ask."""
         return _EMPTY_LOOKUP
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """Do nothing, because there is no Redis in which the result could be stored."""
+        """Interface: store the committed result of an idempotency key. Here: do nothing, because there is no
+        Redis."""
 
     def forget_result(self, key: str) -> None:
-        """Do nothing, because there is no Redis that could have the result."""
+        """Interface: forget the stored result of an idempotency key. Here: do nothing, because there is no Redis."""
 
     def close(self) -> None:
         """Do nothing, because there are no connections to close."""
@@ -164,7 +168,8 @@ class RedisIdempotencyCache(IdempotencyCache):
         return self._redis_client.connect()
 
     def close(self) -> None:
-        """Add the counts of this process to the counts in Redis, and close the connections to Redis."""
+        """Add the usage counts of this process (`usage_counts`) to the sums in Redis, and close the connections to
+        Redis."""
         if self.question_count > self._reported_counts[1]:
             self._add_counts_and_read_sums()
         self._redis_client.close()

@@ -131,8 +131,8 @@ _RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
 def begin_operation(
     tx: Transaction, operation: NewOperation, holder: "HoldingProcess", now: datetime, lease_seconds: float
 ) -> int:
-    """Insert an operation in state `calling` into the journal and return its fencing token. `lease_seconds` is the
-    length of its lease.
+    """Insert an operation in state `calling` into the journal and return its fencing token. `holder` is the
+    calling process, which sends the request; `lease_seconds` is the length of its lease.
 
     If another operation has this idempotency key, IntegrityError is raised, by this function or by a later statement
     of the transaction (`execute_later`).
@@ -163,7 +163,8 @@ def begin_operation(
 
 def renew_lease(conn: Connection, operation_id: str, fence: int, lease_seconds: float) -> bool:
     """Extend the lease of a `calling` operation to `lease_seconds` from now (heartbeat), even if it has expired.
-    Return False if the operation has ended or another process has declared it lapsed.
+    Return False if the operation has ended, or if its fencing token isn't `fence`: another process has declared it
+    lapsed.
     """
     values = {"operation_id": operation_id, "fence_as_begun": fence, "lease_ms": int(lease_seconds * 1000)}
     return conn.execute(_RENEW_OPERATION_LEASE_STATEMENT, values).rowcount == 1

@@ -103,8 +103,8 @@ _LEASE_HOLDER_QUERY = (
 def acquire(
     tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float, slot_count: int = 1
 ) -> Lease | None:
-    """Acquire the lease `name` for `lease_seconds`. A name with a `slot_count` above 1 has as many leases; the first
-    free one is acquired. Return None if all of them are held.
+    """Acquire the lease `name` for `lease_seconds`, for the calling process `holder`. A name with a `slot_count`
+    above 1 has as many leases; the first free one is acquired. Return None if all of them are held.
 
     Raises RunAgain if another process inserted the row at the same time.
     """
@@ -158,8 +158,8 @@ class PendingLease:
 def acquire_later(
     tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float
 ) -> PendingLease:
-    """Acquire the lease `name` for `lease_seconds`, by a statement that is sent together with the next one
-    (`execute_later`)."""
+    """Acquire the lease `name` for `lease_seconds`, for the calling process `holder`, by a statement that is sent
+    together with the next one (`execute_later`). After that, `PendingLease.find_lease` returns the lease."""
     values = _make_lease_values(holder, now, lease_seconds) | {"token_": str(uuid.uuid4())}
     parameters = {"lease_name": name, "lease_slot": 0}
     pending_lease = PendingLease(tx, parameters, values)

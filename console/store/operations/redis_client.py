@@ -212,8 +212,9 @@ def _parse_url_options(url: str) -> dict[str, Any]:
 
 
 def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
-    """Return a function that opens one connection to Redis, without retries, pool and handshake. A command may
-    take only ANSWER_TIMEOUT_SECONDS; after that the caller reads the database instead."""
+    """Return a function that opens one connection to Redis with these options (`_parse_url_options`), without
+    retries, pool and handshake. A command may take only ANSWER_TIMEOUT_SECONDS; after that the caller reads the
+    database instead."""
     from redis.backoff import NoBackoff
     from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
     from redis.retry import Retry

@@ -207,8 +207,8 @@ def _store_new_differences(
 
 
 def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManifest:
-    """Store a consistent copy of the registry in use (`file`) as a new base, and return a manifest with this base
-    only."""
+    """Store a consistent copy of the registry in use (`file`) among the documents as a new base, and return a
+    manifest with this base only. The copy is first made in the registry's folder `folder`."""
     snapshot_folder = folder / _SNAPSHOT_FOLDER_NAME
     shutil.rmtree(snapshot_folder, ignore_errors=True)
     make_private_folder(snapshot_folder)

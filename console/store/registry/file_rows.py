@@ -151,8 +151,9 @@ def _check_lines(lines: list[str]) -> FileColumns:
 
 
 def _split_lines(lines: list[str]) -> FileColumns:
-    """Return the columns of the lines. A few hundred lines at a time become columns: a list for each line of a whole
-    block would make Python's garbage collection run several times a block."""
+    """Return the columns of the lines of a CSV. Raises _BrokenRule for misplaced quotes or a wrong number of fields.
+    A few hundred lines at a time become columns: a list for each line of a whole block would make Python's garbage
+    collection run several times a block."""
     columns: list[list[str]] = [[] for _ in FileColumns._fields]
     for start in range(0, len(lines), _LINES_PER_STEP):
         step_lines = lines[start : start + _LINES_PER_STEP]
@@ -171,7 +172,7 @@ def _split_lines(lines: list[str]) -> FileColumns:
 
 def _check_lengths(columns: FileColumns, longest_line: int) -> None:
     """Check that no text of the columns is too long; raise _BrokenRule for one that is. `longest_line`: the length
-    of the longest line; a column whose limit is higher needs no check."""
+    (characters) of the longest line; a column whose limit isn't lower needs no check."""
     for field, max_length in _MAX_CHARACTERS_BY_COLUMN.items():
         if max_length < longest_line and max(map(len, set(getattr(columns, field)))) > max_length:
             raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_field_name(field))

@@ -42,7 +42,8 @@ the state before the first row and the state after the last one.
 
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Apply the difference `source` to a registry, in a transaction that the caller has begun. Raises
+    """Apply the difference `source` to a registry, in a transaction that the caller has begun. `run` reports the
+    progress and decides whether the import must stop. Raises
     ConsoleError `bad_registry_file` if a row of the file is invalid; `interrupted` if the import must stop."""
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
@@ -66,7 +67,8 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
 
 
 def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:
-    """Yield the rows in force (the newest states of corporations), each with True if the corporation was deleted."""
+    """Yield the stored rows of those of the file's rows that are in force (the newest states of corporations), each
+    with True if the corporation was deleted. Prefectures and cities that `places` lacks are inserted."""
     for row, latest, process in zip(
         convert_to_stored_rows(columns, fold_columns(columns), places), columns.latest, columns.process, strict=True
     ):
@@ -87,8 +89,9 @@ def _apply_row(
     is_deleted: bool,
     places: dict[int, PlaceKey],
 ) -> int:
-    """Write a row in force into the registry, or delete a deleted corporation, and store the change if a fact of the
-    corporation has changed. Return the change of the number of corporations: 1, 0 or -1.
+    """Write a row in force of the difference `source` into the registry, or delete a deleted corporation, and store
+    the change in the table `changes` if a fact of the corporation has changed. `places` has the rows of the table
+    `places` by their ids. Return the change of the number of corporations: 1, 0 or -1.
     """
     stored_row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
     former_row: StoredCorporationRow | None = stored_row and stored_row[1:]

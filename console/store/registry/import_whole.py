@@ -62,9 +62,9 @@ def open_build(
     folder: Path, sources: Sequence[SourceFile], former_file: Path | None, *, is_addition: bool
 ) -> Iterator[sqlite3.Connection]:
     """Context manager: yield a connection to the build, the unfinished registry.db that is made of exactly these
-    source files. If there is none, begin a new one. `former_file` is the file of the registry in use (None: there is
-    no registry). With `is_addition` (the files only add prefectures) a new build begins as a copy of that file;
-    otherwise only its table of changes is copied.
+    source files, in the registry's folder `folder`. If there is none, begin a new one. `former_file` is the file of
+    the registry in use (None: there is no registry). With `is_addition` (the files only add prefectures) a new build
+    begins as a copy of that file; otherwise only its table of changes is copied.
     """
     key = json.dumps(
         [
@@ -86,10 +86,10 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the rows in force of the whole files into a build, with their terms in the search index, and create its
-    indexes. Rows that were inserted before an interruption are not inserted again. Raises ConsoleError
-    `bad_registry_file` if a row is invalid, or if the files have no corporation; `interrupted` if the import must
-    stop.
+    """Insert the rows in force (the newest states of corporations that aren't deleted) of the whole files into a
+    build, with their terms in the search index, and create its indexes. Rows that were inserted before an
+    interruption are not inserted again. Raises ConsoleError `bad_registry_file` if a row is invalid, or if the files
+    have no corporation; `interrupted` if the import must stop.
     """
     applied_hashes = read_applied_hashes(connection)
     if all(source.sha256 in applied_hashes for source in sources):
@@ -112,8 +112,8 @@ def finish_build(connection: sqlite3.Connection) -> None:
 
 
 def delete_build_key(connection: sqlite3.Connection) -> None:
-    """Delete the key of the build from the registry (the list of its source files), because other files were
-    applied to the registry afterwards."""
+    """Delete the key of the build, which is the list of its source files, from the table `facts` of the registry,
+    because other files were applied to the registry afterwards."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 
@@ -190,7 +190,7 @@ def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, run
 
 
 def _select_rows_in_force(columns: FileColumns) -> FileColumns:
-    """Return the columns without the rows of earlier states and of deleted corporations."""
+    """Return the columns of a block of rows without the rows of earlier states and of deleted corporations."""
     rows_in_force = [
         latest == "1" and process != ProcessCode.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)

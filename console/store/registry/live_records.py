@@ -59,8 +59,8 @@ _TABLE_BY_RECORD_KIND: Mapping[str, Table] = {"credit-check": credit_checks, "pa
 
 
 def _make_id_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
-    """Return the SQL conditions that the id of a row is above the parameter `after`, and not above the parameter
-    `up_to_id`."""
+    """Return two SQL conditions: the id of a row of `table` is above the parameter `after`, and it isn't above the
+    parameter `up_to_id`."""
     return table.c.id > bindparam("after"), table.c.id <= bindparam("up_to_id")
 
 

@@ -114,8 +114,8 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
 
 
 def list_distinctive_words(words: Sequence[SearchWord]) -> list[SearchWord]:
-    """Return the words without legal forms and parts of legal forms, which most names contain; all words if there are
-    no others."""
+    """Return those of the words that are neither a legal form nor a part of one, because most names contain these.
+    Return all words if there are no others."""
     return [word for word in words if word.post_code or not _is_part_of_legal_form(word.names[0])] or list(words)
 
 

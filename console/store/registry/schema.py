@@ -198,7 +198,8 @@ def convert_to_stored_rows(
     columns: FileColumns, folded: FoldedColumns, places: PlaceIds
 ) -> Iterator[StoredCorporationRow]:
     """Yield, for each checked row of a source file, the values of WRITTEN_COLUMN_NAMES in the form in which the
-    table `corporations` stores them. `folded` are the comparison forms of the columns.
+    table `corporations` stores them. `folded` are the comparison forms of the columns. Prefectures and cities that
+    `places` lacks are inserted.
     """
     rows = len(columns.corporate_number)
     return zip(
@@ -290,7 +291,7 @@ _PLACES_QUERY = "SELECT id, prefecture_code, city_code, prefecture, city FROM pl
 
 
 def read_places(connection: sqlite3.Connection) -> dict[int, PlaceKey]:
-    """Return the rows of the table `places` by their ids."""
+    """Return the rows of the table `places` by their ids: prefecture code, city code, prefecture and city."""
     return {row[0]: row[1:] for row in connection.execute(_PLACES_QUERY)}
 
 

@@ -447,7 +447,7 @@ def _find_row_ids_by_digits(
     connection: sqlite3.Connection, digits: str, prefecture_code: str | None
 ) -> Iterator[int]:
     """Yield the row ids of the corporations whose number begins with these digits, with or without its check
-    digit. Hidden corporations, and those outside the prefecture, are left out."""
+    digit. Hidden corporations are left out, and those outside the prefecture, if `prefecture_code` isn't None."""
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
         if len(beginning) > _NUMBER_DIGITS:
             continue

@@ -279,7 +279,8 @@ def _join_character_pairs(texts: Sequence[str]) -> list[str]:
 
 @lru_cache(4096)
 def _make_place_terms(prefecture_code: str, place: str) -> str:
-    """Return the terms of a prefecture and city, separated by spaces."""
+    """Return the terms of a prefecture and city, separated by spaces: `=` with the code of the prefecture, then those
+    of the text `place`, such as `@大阪`."""
     return " ".join((f"={prefecture_code}", *list_address_terms(place)))
 
 
@@ -337,8 +338,8 @@ def make_number_beginning_term(term: str) -> str:
 
 @lru_cache(32_768)
 def _make_number_terms(character_before: str, digits: str) -> str:
-    """Return the terms of a number in an address, separated by spaces: the number itself, and all of its
-    beginnings."""
+    """Return the terms of a number in an address, separated by spaces: the number itself, and all of its shorter
+    beginnings. The terms of 12 after the character 甲 are `@甲12 @甲1~`."""
     start, number = f"@{character_before}", str(int(digits))
     return " ".join(
         (start + number, *(make_number_beginning_term(start + number[:end]) for end in range(1, len(number))))
@@ -352,7 +353,8 @@ def _make_post_code_terms(post_code: str) -> str:
 
 
 def list_post_code_terms(digits: str) -> list[str]:
-    """Return the terms of a post code: of its first three digits and, if it has all seven digits, of the whole."""
+    """Return the terms of a post code: `#` with its first three digits and, if it has all seven digits, `#` with all
+    of them."""
     return [f"#{digits[:3]}", f"#{digits}"] if len(digits) == _POST_CODE_DIGITS else [f"#{digits[:3]}"]
 
 

@@ -81,8 +81,9 @@ class TextBlock:
 def make_bad_file_error(
     name: str, problem: RegistryFileProblem, line: int | None = None, field: str = ""
 ) -> ConsoleError:
-    """Return the error `bad_registry_file` for the file `name`. `line`: the number of the bad line of the CSV; None
-    if the fault isn't in a line. `field`: the publisher's name of the wrong field; "" if there is none."""
+    """Return the error `bad_registry_file` for the file `name`, which can't be used because of `problem`. `line`: the
+    number of the bad line of the CSV; None if the fault isn't in a line. `field`: the publisher's name of the wrong
+    field; "" if there is none."""
     return ConsoleError(ErrorCode.BAD_REGISTRY_FILE, {"file": name, "line": line, "problem": problem, "field": field})
 
 
@@ -232,8 +233,8 @@ def _match_file_name(file_name: str, csv_name: str) -> re.Match[str]:
 
 
 def _parse_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
-    """Return three values from the parts of a file name: True for a difference, the prefecture code (None for a
-    difference), and the day as text.
+    """Return three values from the match of a file name (`_match_file_name`): True for a difference, the prefecture
+    code (None for a difference), and the day as text.
     """
     return match["difference"] is not None, match["prefecture"], match["day"]
 

@@ -109,7 +109,8 @@ class WatchedFolder:
         return stamps
 
     def _read_state(self, section: str) -> dict[str, Any]:
-        """Return the part `section` of the stored state; {} if there is none, or if the file can't be read."""
+        """Return a part of the stored state, by file name: `seen` (size and time at the last check) or `refused` (the
+        refusals). Return {} if there is none, or if the file with the state can't be read."""
         try:
             section_content = json.loads(self._state_file.read_text("utf-8"))[section]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
