@@ -214,8 +214,9 @@ class AccessFault:
 
 
 def list_server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
-    """Return the server's roles for a person with these console roles. With `asks_worker` (a worker acts for the
-    person), `get_requester_role` replaces each role that has one.
+    """Return the names of the server's roles for a person with the console roles `roles`. With `asks_worker` (a
+    worker acts for the person), each role for which RIGHTS_OF_ROLE has a requester's role (`get_requester_role`) is
+    replaced by that one.
     """
     return frozenset(
         get_requester_role(role) if asks_worker and get_requester_role(role) in RIGHTS_OF_ROLE else role

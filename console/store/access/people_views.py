@@ -315,8 +315,8 @@ def make_view_statements(conn: Connection, database: str, *, replaces_existing: 
 
 
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
-    """Return the names of those views of the console's database `database` that don't exist, or that lack a
-    column of their table.
+    """Return the names of those views for people for whom a worker acts that don't exist, or that lack a column of
+    their table in the console's database `database`.
     """
     present_views, tables = (
         _read_columns_by_table(conn, make_people_database_name(database)),

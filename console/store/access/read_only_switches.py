@@ -23,14 +23,16 @@ _SWITCHES_QUERY = (
 
 
 def make_newest_setting_expression(scope: str | BindParameter[str]) -> ScalarSelect[bool]:
-    """Return SQL for the newest setting of the switch of `scope`: NULL if it was never set."""
+    """Return SQL for the newest setting of the read-only switch of the scope `scope` (everything or one provider):
+    true if it is on, NULL if it was never set."""
     newest_switch = read_only_switches.alias("newest_switch").c
     query = select(newest_switch.is_on).where(newest_switch.scope == scope)
     return query.order_by(newest_switch.id.desc()).limit(1).scalar_subquery()
 
 
 def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
-    """Return the newest setting of each scope that was ever set, ordered by scope."""
+    """Return the newest setting of the read-only switch of each scope, sorted by scope. Scopes whose switch was never
+    set are left out."""
     return tuple(
         ReadOnlySwitch(row.scope, bool(row.is_on), row.reason, row.person, convert_to_aware_utc(row.at))
         for row in conn.execute(_SWITCHES_QUERY)

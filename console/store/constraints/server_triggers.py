@@ -290,11 +290,11 @@ def _make_trigger_body(
     person_declaration: str = _PERSON_DECLARATION,
     last_statement: str = "",
 ) -> str:
-    """Return the SQL body of a trigger. Rules with `binds_schema_account` apply to every statement. The other rules
-    apply if the acting person `me` isn't the trigger's owner.
+    """Return the SQL body of a trigger. Of `rules`, those with `binds_schema_account` apply to every statement. The
+    rest applies if the acting person `me` isn't the trigger's owner.
 
-    If `rules_of_others` is given, these rules apply instead of the other rules if `me` isn't an operator and isn't
-    the owner. `person_declaration` declares the variable `me`; `further_declarations` is SQL that follows it.
+    If `rules_of_others` is given, these rules apply instead of the rest if `me` is neither an operator nor the
+    owner. `person_declaration` declares the variable `me`; `further_declarations` is SQL that follows it.
     `last_statement` is the trigger's last statement.
     """
     lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([further_declarations] if further_declarations else [])]

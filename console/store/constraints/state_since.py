@@ -29,8 +29,8 @@ _STATE_SQL_BY_TABLE: Mapping[str, str] = {credit_checks.name: _CREDIT_CHECK_STAT
 
 
 def make_server_rule(*columns: str) -> TriggerRule:
-    """Return the rule of a server's trigger: an UPDATE changes `state_since` only if it also changes one of these
-    columns of the state."""
+    """Return the rule of a server's trigger: an UPDATE changes `state_since` only if it also changes one of
+    `columns`, which make up the state, such as `status` and `certainty`."""
     return TriggerRule(
         f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})",
         _WRONG_STATE_SINCE_MESSAGE,
@@ -38,8 +38,8 @@ def make_server_rule(*columns: str) -> TriggerRule:
 
 
 def make_sqlite_rule(*columns: str) -> TriggerRule:
-    """Return the rule of an SQLite trigger: an UPDATE changes `state_since` only if it also changes one of these
-    columns of the state."""
+    """Return the rule of an SQLite trigger: an UPDATE changes `state_since` only if it also changes one of
+    `columns`, which make up the state, such as `status` and `certainty`."""
     return TriggerRule(
         f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})",
         _WRONG_STATE_SINCE_MESSAGE,

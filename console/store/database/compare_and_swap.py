@@ -26,7 +26,8 @@ class StaleRow(Exception):
 
 @contextmanager
 def run_again_if_stale() -> Iterator[None]:
-    """Replace StaleRow by RunAgain in the block. The block changes rows that were read in the same transaction.
+    """Context manager: replace StaleRow by RunAgain in the block. The block changes rows that were read in the same
+    transaction.
 
     On a server another transaction can change the row between the read and the write; then the whole transaction is
     run again from fresh reads. SQLite has one writer at a time, so this can't happen there.

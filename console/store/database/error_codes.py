@@ -176,7 +176,7 @@ def _is_race_without_error_number(number: int | None, message: str) -> bool:
       it was still reading a trigger.
     """
     return (
-        _is_own_chain_conflict(number, message)
+        _is_chain_position_taken(number, message)
         or _is_wrong_audit_time(number, message)
         or (number == 1064 and INTERRUPTED_READ_MESSAGE in message)
     )
@@ -186,7 +186,7 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
     """True if the transaction failed because another thread of this process wrote the next row of the process's audit
     chain first.
     """
-    return isinstance(error, DBAPIError) and _is_own_chain_conflict(find_error_number(error), str(error.orig))
+    return isinstance(error, DBAPIError) and _is_chain_position_taken(find_error_number(error), str(error.orig))
 
 
 def is_wrong_audit_time(error: DBAPIError) -> bool:
@@ -199,7 +199,7 @@ def _is_wrong_audit_time(error_number: int | None, message: str) -> bool:
     return error_number == 1644 and AUDIT_TIME_MESSAGE in message
 
 
-def _is_own_chain_conflict(error_number: int | None, message: str) -> bool:
+def _is_chain_position_taken(error_number: int | None, message: str) -> bool:
     """True if an error with this number and message means that another row already has this position in an audit
     chain."""
     return error_number == 1062 and "uq_audit_chain" in message

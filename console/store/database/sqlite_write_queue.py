@@ -42,8 +42,8 @@ class WriteQueueLock:
 
     @contextmanager
     def hold_writer_lock(self) -> Iterator[None]:
-        """Hold the writer's lock during the block. If the lock isn't free after _LONGEST_WAIT_SECONDS, the block runs
-        without it.
+        """Context manager: hold the writer's lock during the block. If the lock isn't free after
+        _LONGEST_WAIT_SECONDS, the block runs without it.
         """
         if self._path is None:
             yield
@@ -66,7 +66,7 @@ class WriteQueueLock:
 
 @contextmanager
 def _open_lock_file(path: Path) -> Iterator[int | None]:
-    """Open the lock file and yield its descriptor; None if the file can't be created or opened."""
+    """Context manager: open the lock file and yield its descriptor; None if the file can't be created or opened."""
     try:
         if not path.exists():
             make_private_file(path)

@@ -74,7 +74,8 @@ class Documents:
 
     def store(self, content: bytes, kind: Literal["pdf", "csv", "reg"] = "pdf") -> StoredDocument:
         """Store the content and return its path, SHA-256 and length. The content is on the disk when this returns.
-        Storing the same content again changes nothing. The kind `reg` is a part of a corporation registry."""
+        Storing the same content again changes nothing. `kind` becomes the ending of the path; the kind `reg` is for a
+        part of a corporation registry. Raises ConsoleError `provider_answer_unusable` for more than LARGEST_BYTES."""
         if len(content) > LARGEST_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
         digest = sha256(content).hexdigest()

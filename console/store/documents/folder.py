@@ -156,8 +156,8 @@ class DocumentFolder:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Within the block, convert errors of the operating system to ConsoleError: `documents_unreachable` if the
-        connection to the shared folder is lost, otherwise `storage_full`."""
+        """Context manager: within the block, convert errors of the operating system to ConsoleError:
+        `documents_unreachable` if the connection to the shared folder is lost, otherwise `storage_full`."""
         try:
             yield
         except OSError as error:
@@ -229,8 +229,8 @@ def _is_intact_else_rename(final_path: Path, path: str) -> bool:
 
 def _create_draft(draft: Path) -> int:
     """Create the file `draft` and return its descriptor. Another process that creates the same subfolder at the
-    same moment (`_make_subfolder`) may replace the subfolder before the file is created; then it is tried
-    again.
+    same moment (`_make_subfolder`) may replace the subfolder before the file is created; then this
+    function tries again to create the file.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN_WITHOUT_SYMLINKS_FLAGS
     for _ in range(_MAX_DRAFT_CREATORS):

@@ -381,8 +381,8 @@ def _find_match_ranges(searched_text: str, character_codes: list[int]) -> Iterat
 
 
 def _convert_to_page_fraction(grid_units: int) -> float:
-    """Return a position in grid units as a fraction (0 to 1) of the page's side. A position outside the page becomes
-    0 or 1."""
+    """Return a position in grid units (millionths of the page's width or height) as a fraction (0 to 1) of that side.
+    A position outside the page becomes 0 or 1."""
     return min(max(grid_units / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
 
 

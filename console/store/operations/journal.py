@@ -54,7 +54,7 @@ def find_kind_of_money_action(action: str) -> str | None:
 class NewOperation:
     """An operation to be inserted into the journal before its request is sent. `action` is the name of its guarded
     action, such as `credit-check.purchase`; `subject_kind` and `subject_id` are its record. `client_id` and
-    `corporation_number` are those of a purchase (None for one without a client or corporation). `key` is its
+    `corporation_number` are those of its record (None if it has none). `key` is its
     idempotency key, `fingerprint` the digest of the request, `answer_key` a secret: a trigger of a server lets nobody
     write that the operation failed without it (None: the operation has no such secret).
     """

@@ -79,8 +79,8 @@ def _covers_registry(whole_files: Sequence[SourceFile], current_coverage: Regist
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
-    """Raise ConsoleError `registry_order` if the whole files are of different days, or if two of them have the same
-    prefecture or one of them the whole nation.
+    """Raise ConsoleError `registry_order` if the whole files are of different days, or if two of them are of the
+    same prefecture, or if a further file follows the file of the whole nation. The files are sorted by name.
     """
     seen_codes: set[str] = set()
     for source in whole_files:

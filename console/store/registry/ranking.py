@@ -183,7 +183,8 @@ class _FoldedTexts:
         return word.address in self._address
 
     def _may_have_address_letters(self, letters: tuple[str, ...]) -> bool:
-        """False if the address certainly lacks one of the `letters`: then nobody needs its comparison form."""
+        """False if the address certainly lacks one of the `letters`: then the comparison form of the address needn't
+        be computed. True also if only that form can show whether it has all of them."""
         if self._plain_address is None:
             has_other_form = may_have_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)

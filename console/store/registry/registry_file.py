@@ -106,9 +106,9 @@ def open_for_writing(file: Path) -> sqlite3.Connection:
 
 @contextmanager
 def hold_import_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock of the registry's imports during the block; the system releases the lock if the process ends.
-    Raises ConsoleError `in_progress` if another process holds the lock, and `storage_full` if the lock file can't be
-    written.
+    """Context manager: hold the lock of the registry's imports during the block; the system releases the lock if the
+    process ends. Raises ConsoleError `in_progress` if another process holds the lock, and `storage_full` if the lock
+    file can't be written.
     """
     path = folder / _LOCK_FILE_NAME
     try:

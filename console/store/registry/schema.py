@@ -146,8 +146,8 @@ def create_indexes(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def open_transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in one transaction. Other processes can't write to the file until its end. An exception undoes
-    the transaction."""
+    """Context manager: run the block in one transaction. Other processes can't write to the file until its end. An
+    exception undoes the transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -360,7 +360,7 @@ def _find_successor_circles(connection: sqlite3.Connection) -> list[list[str]]:
 
 @cache
 def _convert_to_date(days: int) -> date:
-    """Return the date of a stored number of days."""
+    """Return the date that is stored as this number of days since FIRST_PUBLICATION_DAY."""
     return date.fromordinal(_EPOCH_ORDINAL + days)
 
 

@@ -69,8 +69,8 @@ class FullTextExpressions:
 
         The last expression finds the corporations of all ranks, as the expressions of `make_expression_for_rank` for
         the single ranks do together, but the index is read only once for each word. If the query has several words or
-        script pieces, this can take long. Then an expression comes before it that finds only the corporations with
-        the whole text, which are a part of them.
+        script pieces (わたなべ and 製作所 of わたなべ製作所), this can take long. Then an expression comes before it
+        that finds only the corporations with the whole text, which are a part of them.
         """
         alternatives = self._list_anywhere_expressions(query.whole_name)
         if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs

@@ -348,7 +348,8 @@ def _make_number_terms(character_before: str, digits: str) -> str:
 
 @lru_cache(8192)
 def _make_post_code_terms(post_code: str) -> str:
-    """Return the terms of a post code, separated by spaces."""
+    """Return the terms of a post code (7 digits), separated by spaces, such as `#530 #5300001`; "" for an empty
+    one."""
     return " ".join(list_post_code_terms(post_code)) if post_code else ""
 
 

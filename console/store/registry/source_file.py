@@ -178,8 +178,9 @@ def make_stopped_error() -> ConsoleError:
 
 @contextmanager
 def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-    """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also those
-    raised inside the block, become `bad_registry_file`; with `sha256`, a file with another hash raises it, too.
+    """Context manager: open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating
+    system, also those raised inside the block, become `bad_registry_file`; with `sha256`, a file with another hash
+    raises it, too.
 
     `zipfile` raises NotImplementedError for a compression or a version that it doesn't support, RuntimeError for a
     password.

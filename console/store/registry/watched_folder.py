@@ -56,7 +56,7 @@ class WatchedFolder:
 
         A missing folder has no files. Raises OSError if the folder can't be read or the state can't be written.
         """
-        stamps = self._list_stamps()
+        stamps = self._read_file_stamps()
         former_stamps = self._read_state("seen")
         self._write_state("seen", {file.name: stamp for file, stamp in stamps.items()})
         return tuple(
@@ -69,7 +69,7 @@ class WatchedFolder:
         """Return the first of these files that an import refused and that hasn't changed since; None if there is
         none."""
         refusals_by_name = self._read_state("refused")
-        stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
+        stamps = {file.name: stamp for file, stamp in self._read_file_stamps().items()}
         for file in sorted(files):
             refusal = _parse_refusal(refusals_by_name.get(file.name))
             if refusal is not None and refusal.stamp == stamps.get(file.name):
@@ -80,7 +80,7 @@ class WatchedFolder:
         """Store the error with which the import refused this file. The refusal counts until the file changes or is
         deleted. Nothing is stored for a file that isn't in the watched folder.
         """
-        stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
+        stamps = {file.name: stamp for file, stamp in self._read_file_stamps().items()}
         refusals_by_name = {
             name: known_refusal for name, known_refusal in self._read_state("refused").items() if name in stamps
         }
@@ -92,7 +92,7 @@ class WatchedFolder:
             }
         self._write_state("refused", refusals_by_name)
 
-    def _list_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
+    def _read_file_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
         """Return the publisher's files in the watched folder, each with its size and time of the last change. A
         missing folder has none."""
         try:
@@ -138,9 +138,9 @@ def _parse_refusal(stored_refusal: Any) -> RefusedFile | None:
 
 
 def _is_whole_zip(path: Path) -> bool:
-    """True if the directory at the end of the ZIP can be read and lists a file. A file that is still being copied
-    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't support. A directory that is too
-    large isn't read: the import refuses it."""
+    """True if the directory at the end of the ZIP can be read and lists a file; False for a file that is still being
+    copied. `zipfile` raises NotImplementedError for a version that it doesn't support. A directory that is too large
+    isn't read: True is returned, and the import refuses the file."""
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), open_ordinary_file(path) as file:
         if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
             return True
