@@ -149,7 +149,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "CONCAT('^v', NEW.version, '[.]gAAAA", "CONCAT('^(v[0-9]+[.])?', 'gAAAA",
         f"{_HOSTILE}::test_nobody_brings_an_older_pair_or_forgets_a_used_token"),
     _mutant("a used token is forgotten", _RULES,
-        """f"{_make_used_tokens_sql('NEW')} = {_make_used_tokens_sql('OLD')}\"""", '"TRUE"',
+        """f"{_make_earlier_token_hashes_sql('NEW')} = {_make_earlier_token_hashes_sql('OLD')}\"""", '"TRUE"',
         f"{_HOSTILE}::test_nobody_brings_an_older_pair_or_forgets_a_used_token"),
     _mutant("tokens begin at any version", _RULES,
         'TriggerRule("NEW.version = 1", "tokens', 'TriggerRule("TRUE", "tokens',

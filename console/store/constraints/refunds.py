@@ -108,7 +108,7 @@ def _add_clock_lag_sql(instant_sql: str) -> str:
     return f"{instant_sql} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
-def _make_is_present_sql(column: str) -> str:
+def _make_is_present_time_sql(column: str) -> str:
     """Return an SQL condition: the instant in `column` differs from the present time of the server's clock by at most
     LARGEST_LAG_SECONDS.
     """
@@ -254,7 +254,7 @@ REFUND_INSERT_RULES = (
     TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_AMOUNT_MINOR}", "a refund is of one minor unit to 10^15"),
     TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     TriggerRule(
-        _make_is_present_sql("NEW.created_at"),
+        _make_is_present_time_sql("NEW.created_at"),
         "a request carries the time of the server",
     ),
     TriggerRule(
@@ -477,7 +477,7 @@ _APPROVAL_INSERT_RULES = (
         "only an administrator proposes a limit",
     ),
     TriggerRule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
-    TriggerRule(_make_is_present_sql("NEW.at"), "a decision carries the time of the server"),
+    TriggerRule(_make_is_present_time_sql("NEW.at"), "a decision carries the time of the server"),
     TriggerRule(
         is_requested_sql(
             f"({_IS_REFUND_VOTE_SQL} AND {IS_REQUEST_CONFIRMED_SQL}"

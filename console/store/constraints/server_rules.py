@@ -129,7 +129,7 @@ _PROVIDER_TOKEN_RULE = TriggerRule(
 )
 
 
-def _make_used_tokens_sql(row: str) -> str:
+def _make_earlier_token_hashes_sql(row: str) -> str:
     """Return SQL for the beginning of the column `used_first` in `row` (OLD or NEW). The column has a JSON list of
     the hashes of refresh tokens that people have entered. The beginning has as many characters as the list in OLD
     without its closing bracket. If it is equal in OLD and NEW, hashes were only added at the end.
@@ -328,7 +328,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             "tokens are replaced one after the other",
         ),
         TriggerRule(
-            f"{_make_used_tokens_sql('NEW')} = {_make_used_tokens_sql('OLD')}"
+            f"{_make_earlier_token_hashes_sql('NEW')} = {_make_earlier_token_hashes_sql('OLD')}"
             " AND CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)",
             "a used token stays used",
         ),

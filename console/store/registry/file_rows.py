@@ -101,7 +101,7 @@ def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
     block. Raises ConsoleError `bad_registry_file` for the first bad line."""
     for block in read_text_blocks(source, after_line):
         yield RowBlock(
-            block.first_line, block.first_line + len(block.lines) - 1, _check_lines_of_block(source.name, block)
+            block.first_line, block.first_line + len(block.lines) - 1, _parse_lines_of_block(source.name, block)
         )
 
 
@@ -109,12 +109,12 @@ get_stored_day: Callable[[str], int] = _stored_day_cache.__getitem__
 """Returns the stored form of a date (YYYY-MM-DD) of a checked row: the number of days since FIRST_PUBLICATION_DAY."""
 
 
-def _check_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
-    """Return the checked columns of the block's lines. Raises ConsoleError `bad_registry_file` for the first bad
-    line.
+def _parse_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
+    """Check the lines of the block, and return their columns. Raises ConsoleError `bad_registry_file` for the first
+    bad line.
     """
     try:
-        return _check_lines(block.lines)
+        return _parse_lines(block.lines)
     except _BrokenRule as broken:
         for index, line in enumerate(block.lines):
             _check_line(file_name, block.first_line + index, line)
@@ -124,7 +124,7 @@ def _check_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
 def _check_line(file_name: str, line_number: int, line: str) -> None:
     """Check one line; raise ConsoleError `bad_registry_file` with its number if it is bad or if it is a header."""
     try:
-        _check_lines([line])
+        _parse_lines([line])
     except _BrokenRule as broken:
         is_header = (
             line_number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(FileColumns._fields) - 1
@@ -133,8 +133,8 @@ def _check_line(file_name: str, line_number: int, line: str) -> None:
         raise make_bad_file_error(file_name, problem, line_number, broken.field) from broken
 
 
-def _check_lines(lines: list[str]) -> FileColumns:
-    """Return the checked columns of the lines; raise _BrokenRule if one of the values breaks a rule."""
+def _parse_lines(lines: list[str]) -> FileColumns:
+    """Check the lines of a CSV, and return their columns. Raises _BrokenRule if one of the values breaks a rule."""
     longest_line = max(map(len, lines))
     if longest_line > _MAX_LINE_CHARACTERS:
         raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)
