@@ -144,7 +144,7 @@ def fetch_registry(
         recover_unfinished_build(folder)
         status = _read_desk_status_unless_damaged(folder)
         if not _is_fetch_needed(manifest, status):
-            return status and None
+            return None
         if manifest.form > FORMAT_VERSION:
             raise _make_newer_program_error(manifest.form)
         own_hashes = [source.sha256 for source in status.files] if status else []
