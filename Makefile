@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # `make test SEED=N` draws anew.
 SEED ?= 1
 
-# Of costly tests `make test` runs the half, and the variants, that are drawn so; `make nightly` sets this to nothing
+# Of costly tests `make test` runs the quarter, and the variants, that are drawn so; `make nightly` sets this to nothing
 # and runs all.
 DRAW = --draw-variants=$(SEED)
 
@@ -39,7 +39,7 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(BIN)/support-console demo
 
-test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them the tests on five workers; of costly ones a half, drawn by SEED
+test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them the tests on five workers; of costly ones a quarter, drawn by SEED
 	@echo "Running the checks and the tests …"
 	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
 		$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not soak" \

@@ -60,7 +60,7 @@ def test_the_matrix_has_what_is_supported() -> None:
     assert values("database", job("databases")) == ["mariadb", "galera", "mysql"]
 
 
-def test_the_versions_of_python_run_both_halves_of_the_costly_tests() -> None:
+def test_the_versions_of_python_run_all_costly_tests() -> None:
     assert "make test SEED=${{ strategy.job-index }} " in job("all")
 
 

@@ -1,8 +1,8 @@
 """Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Of the costly functions that are not about money one half runs if the seed is odd, the other half if it is even. All
-other functions run with each seed, except those marked with `nightly`. Of a function that runs, costly variants are
-drawn. A function has a budget of processor seconds:
+Each seed runs a quarter of the costly functions that are not about money; any four consecutive seeds run all of them.
+All other functions run with each seed, except those marked with `nightly`. Of a function that runs, costly variants
+are drawn. A function has a budget of processor seconds:
 `_SECONDS`, `_SECONDS_OF_MONEY` or `_SECONDS_OF_GUARDS`. If its variants need more, as many of them are drawn as fit
 into the budget, at least one. Each next drawn variant has as many parameter values as possible that no earlier one
 has (a database, language or role). The values other than the database are the case of a variant. If all cases
@@ -42,9 +42,9 @@ _MONEY = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-_SECONDS_WITHOUT_TURNS = 0.3
-"""A function of which one variant takes more processor seconds runs with every second seed, unless it is in one of
-the folders `_WITHOUT_TURNS`.
+_TURNS, _SECONDS_WITHOUT_TURNS = 4, 0.3
+"""A function of which one variant takes more processor seconds runs with one seed of four, unless it is in one of the
+folders `_WITHOUT_TURNS`.
 """
 _WITHOUT_TURNS = (*_MONEY, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
@@ -99,12 +99,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def find_functions_without_turn(seed: int, seconds: Mapping[str, float]) -> set[str]:
-    """Return the functions that don't run with this seed: every second one of the costly ones that are not about
-    money, ordered by their seconds, so that both halves take about as long. Any two consecutive seeds run all
-    functions. `seconds` has the processor seconds of one variant, by function.
+    """Return the functions that don't run with this seed: three quarters of the costly ones that are not about money.
+    They are ordered by their seconds and dealt out in turn, so that each quarter takes about as long. Any four
+    consecutive seeds run all functions. `seconds` has the processor seconds of one variant, by function.
     """
-    costly = (one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_WITHOUT_TURNS))
-    return set(sorted(costly, key=lambda one: (seconds[one], one))[seed % 2 :: 2])
+    costly = {one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_WITHOUT_TURNS)}
+    ordered = sorted(costly, key=lambda one: (seconds[one], one))
+    return costly - set(ordered[seed % _TURNS :: _TURNS])
 
 
 def _find_budget(function: str) -> float:
