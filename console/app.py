@@ -111,8 +111,8 @@ class Console:
         return Lookup(self._context, self._complete_records)
 
     def _complete_records(self, conn: "Connection", records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
-        """Return the records with their related records. The modules that read related records are imported only
-        if they are needed."""
+        """Return the records with their related records, which are read over the connection `conn`. The modules that
+        read related records are imported only if they are needed."""
         return self._readers.complete_records(conn, records)
 
     @cached_property
@@ -402,8 +402,8 @@ class Console:
 
     @cached_property
     def _answer_cache(self) -> "IdempotencyCache":
-        """The Redis cache of answers, which connects at its first use; if no Redis is configured, an
-        `IdempotencyCache`, which stores nothing.
+        """The cache of answers in Redis, which connects at its first use. Without a Redis in the settings, it is an
+        object that stores nothing and finds nothing.
         """
         from console.store.operations.idempotency_cache import IdempotencyCache, RedisIdempotencyCache
 

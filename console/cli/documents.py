@@ -27,8 +27,9 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 
 class _DocumentList(NamedTuple):
-    """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256. Only
-    the pages of the newest versions are counted, and none if the storage of the documents can't be reached."""
+    """The stored versions of a PDF, newest first, and the numbers of pages by the SHA-256 of a version. Only the
+    pages of the newest five versions are counted. A version whose pages can't be read has no number; no version has
+    one if the storage of the documents can't be reached."""
 
     versions: tuple[Document, ...]
     page_counts: Mapping[str, int]

@@ -123,8 +123,8 @@ def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseEx
 
 
 def _find_damaged_installation() -> "InstallationComparison | None":
-    """Return the state of the program's files if some of them are altered or missing; None otherwise, and always
-    None in a clone.
+    """Return the state of the program's files if some of them are altered or missing; otherwise None. Always return
+    None if the program runs from a clone of its repository, whose files may be changed.
     """
     from console.services.monitoring import installation
 

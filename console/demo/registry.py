@@ -46,13 +46,15 @@ class DemoRegistry:
     changes: "tuple[RegistryRow, ...]"
 
 
-def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]) -> DemoRegistry:
+def plan_demo_registry(
+    seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]
+) -> DemoRegistry:
     """Return the rows of the demo's registry as of the day `today`: one company for each of `numbers` that the
     publisher could have assigned, and a difference that changes some of the corporations `watched_numbers`. The same
     `seed` gives the same companies."""
     changed_day = _find_publication_day_before(today)
     whole_day = _find_publication_day_before(changed_day)
-    companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_number_assigned, set(numbers))))
+    companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_assignable_number, set(numbers))))
     row_by_number = {row.corporate_number: row for row in companies}
     watched_rows = [
         row for number in dict.fromkeys(watched_numbers) if (row := row_by_number.get(number)) and not row.close_date
@@ -61,7 +63,8 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
-    """Publish the registry at the sandbox, so that its simulated Web-API answers the same rows as the files."""
+    """Publish the registry at the sandbox, so that the simulated Web-API of the publisher returns the same rows as
+    the registry's files contain."""
     publication = sandbox.registry
     publication.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
     publication.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)
@@ -71,9 +74,9 @@ def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
 def import_registry_in_background(
     home: Path, registry: DemoRegistry, import_file: FileImporter
 ) -> Iterator[threading.Thread]:
-    """Within the block, a thread writes the files of the simulated publisher into the home folder and imports each
-    with `import_file` (path, function that returns True if the import must stop). Yield the thread. At the end of the
-    block the thread is told to stop, and this function waits for its end.
+    """Within the block, a thread writes the files of `registry` into the home folder and imports each by a call of
+    `import_file`. Its arguments are the path of the file, and a function that returns True if the import must stop.
+    Yield the thread. At the end of the block the thread is told to stop, and this function waits for its end.
     """
     stopping = threading.Event()
     thread = threading.Thread(
@@ -124,9 +127,9 @@ def _import_registry(
             _log.warning("the demo has no corporation registry: %s", error.code)
 
 
-def _is_number_assigned(corporation_number: str) -> bool:
-    """True if the publisher could have assigned the number: 13 digits with the right check digit. Some sample
-    records have another text on purpose."""
+def _is_assignable_number(corporation_number: str) -> bool:
+    """Return True if the publisher could have assigned the number to a corporation: it has 13 digits with the right
+    check digit. Some sample records have another text on purpose."""
     return (
         len(corporation_number) == DIGIT_COUNT
         and corporation_number.isdecimal()
@@ -143,8 +146,9 @@ def _find_publication_day_before(day: date) -> date:
 
 
 def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[RegistryRow, ...]":
-    """Return one registry row for each number, with the name that the simulated AlarmBox has for it. Most
-    companies are unchanged; some were renamed, closed or merged."""
+    """Return one registry row for each number in `numbers`, with the name that the simulated AlarmBox has for it.
+    Most companies are unchanged; some were renamed, closed or merged before the day `day`. The same `seed` gives the
+    same rows."""
     from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
     from console.sandbox.registry import close_company, make_company_row, merge_company, rename_company
     from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES

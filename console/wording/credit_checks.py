@@ -34,5 +34,6 @@ def get_result_word(record: CreditCheck, context: TextContext) -> str:
 
 
 def get_actor_name(actor: str, context: TextContext) -> str:
-    """Return the name of the person who acted; for the worker, the word "worker" in the language of the context."""
+    """Return the name of the person who acted, which is `actor` itself; for the code name "worker", return the word
+    for a worker in the language of the context."""
     return context.translate("who.worker") if actor == "worker" else actor

@@ -14,7 +14,10 @@ def format_page_difference(difference: PageDifference, language: str) -> str:
     """Return a sentence about one difference between two versions of a page, with the differing words of both
     versions."""
     if difference.kind in _TEXT_KEY_BY_DIFFERENCE_KIND:
-        words = {"old": _replace_unprintable(difference.old_text), "new": _replace_unprintable(difference.new_text)}
+        words = {
+            "old": _replace_unprintable_characters(difference.old_text),
+            "new": _replace_unprintable_characters(difference.new_text),
+        }
         return translate(_TEXT_KEY_BY_DIFFERENCE_KIND[difference.kind], language, **words)
     if difference.kind is DifferenceKind.UNREADABLE:
         return translate("compare.difference.unreadable", language, reason=difference.reason)
@@ -43,5 +46,5 @@ def format_comparison_summary_lines(comparison: DocumentComparison, language: st
     return lines
 
 
-def _replace_unprintable(text: str) -> str:
+def _replace_unprintable_characters(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)

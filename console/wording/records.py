@@ -152,9 +152,9 @@ def is_paid_amount_unknown(payment: Payment) -> bool:
     return payment.certainty is Certainty.UNKNOWN and not payment.captured_minor
 
 
-def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
-    """Return True if our payment, the provider and the order disagree about the amount of a payment. For an order,
-    return True if they disagree about one of its payments; for other records, return False."""
+def has_amount_disagreement(record: ShownRecord, now: datetime) -> bool:
+    """Return True if our payment, the provider and the order disagree, at the instant `now`, about the amount of a
+    payment. For an order, return True if they disagree about one of its payments; for other records, return False."""
     if isinstance(record, Order):
         payments = record.relations.payments if record.relations is not None else ()
         return any(_has_payment_amount_difference(payment, record, payment.relations, now) for payment in payments)
@@ -177,7 +177,7 @@ def format_amount_with_difference_mark(record: ShownRecord, context: TextContext
     """Return the amount of a record as text. A ≠ stands before the amount if our payment, the provider and the
     order disagree about it."""
     text = format_record_amount(record)
-    if differs_in_amount(record, context.now()):
+    if has_amount_disagreement(record, context.now()):
         return context.translate("money.amount_differs", amount=text)
     return text
 
@@ -235,7 +235,7 @@ def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
 def format_record_problem(record: ShownRecord, context: TextContext) -> str:
     """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the
     reason why it needs work. Return "" if there is no problem."""
-    return wording.capitalize_first(wording.format_cause(find_cause(record), context.translate))
+    return wording.capitalize_first_letter(wording.format_cause(find_cause(record), context.translate))
 
 
 def get_creation_time(record: ShownRecord) -> datetime | None:

@@ -166,17 +166,17 @@ def test_ten_minutes_without_a_key_lock(seats: Seats, sit: Sit, clock: MovedCloc
     with clock.both_standing():
         person.press("Shift+Tab")
         clock.offset += timedelta(minutes=9, seconds=50)
-        lock.check_input_time()
+        lock.handle_idle_time()
         assert not lock.is_locked
         person.press("Shift+Tab")
         clock.offset += timedelta(minutes=9, seconds=50)
-        lock.check_input_time()
+        lock.handle_idle_time()
         assert not lock.is_locked
         clock.offset += timedelta(seconds=11)
-        lock.check_input_time()
+        lock.handle_idle_time()
     locked(person)
     unlock(seats, person)
-    lock.check_input_time()
+    lock.handle_idle_time()
     assert not lock.is_locked
 
 
@@ -189,10 +189,10 @@ def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -
     with clock.both_standing():
         person.press("Shift+Tab")
         clock.offset += timedelta(seconds=59)
-        lock.check_input_time()
+        lock.handle_idle_time()
         assert refresh._feed_timer.interval() == CHANGE_FEED_INTERVAL_MS
         clock.offset += timedelta(seconds=2)
-        lock.check_input_time()
+        lock.handle_idle_time()
     assert refresh._feed_timer.interval() == UNATTENDED_CHANGE_FEED_INTERVAL_MS
     assert refresh._counts_timer.interval() == UNATTENDED_WORK_COUNTS_INTERVAL_MS
     person.rest()

@@ -54,10 +54,10 @@ def _begin(stage: Stage) -> None:
     stage.until(dialog.main_button.isEnabled)
     stage.shoot("dialog-reconcile")
     dialog.last_day_field.edit.setText("2026-13-01")  # type: ignore[union-attr]  # a line
-    dialog._check_days()
+    dialog._handle_typed_day()
     stage.shoot("dialog-reconcile-wrong-day")
     dialog.last_day_field.edit.setText(dialog.first_day_field.text())  # type: ignore[union-attr]
-    dialog._check_days()
+    dialog._handle_typed_day()
     dialog.dry_run_box.setChecked(True)
     dialog.main_button.click()
     stage.until(lambda: not dialog.is_busy)

@@ -126,9 +126,11 @@ def _require_database_accounts(settings: "Settings") -> None:
 
 
 def _require_keyring(settings: "Settings") -> None:
-    """Check that the database password can be stored, before the person types it. Raises ConsoleError `usage` if
-    the database is embedded, or if the URL or the environment already has an account and password, which would
-    be used instead, and `bad_profile` if there is no keyring.
+    """Check that the database password can be stored, before the person types it.
+
+    Raises ConsoleError `usage` if the database is embedded. Raises it also if the URL or the environment already has
+    an account and a password, because these would be used in place of the stored ones. Raises `bad_profile` if there
+    is no keyring.
     """
     _require_database_accounts(settings)
     if settings.sign_in.has_configured_account():

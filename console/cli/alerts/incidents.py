@@ -40,11 +40,11 @@ def _parse_incident_id(args: Namespace) -> int:
     return parse_row_id("incident", args.id)
 
 
-def _make_incident_command(
+def _make_incident_call(
     execute_action: "Callable[[Console, Namespace, int], Incident]",
 ) -> "Callable[..., Incident]":
-    """Return the service call of a command: it calls `execute_action` with the console, the arguments and the id of
-    the incident that the arguments name."""
+    """Return a function that a command calls with the console and its arguments. The function calls `execute_action`
+    with these and with the id of the incident that the arguments name."""
     return lambda console, args, _: execute_action(console, args, _parse_incident_id(args))
 
 
@@ -159,7 +159,7 @@ INCIDENT_COMMANDS: Mapping[str, Command] = {
     "incidents list": ServiceCommand(_list_incidents, build_incident_list_json, format_incident_list_lines),
     "incidents show": ServiceCommand(_show_incident, build_incident_json, format_incident_lines),
     **{
-        f"incidents {name}": ServiceCommand(_make_incident_command(act), build_incident_json, format_incident_lines)
+        f"incidents {name}": ServiceCommand(_make_incident_call(act), build_incident_json, format_incident_lines)
         for name, act in (
             ("take", _take_incident), ("release", _release_incident), ("hand-over", _hand_over_incident), ("snooze",
             _snooze_incident), ("wake", _wake_incident), ("resolve", _resolve_incident), ("reopen", _reopen_incident),

@@ -27,7 +27,7 @@ def build_corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
     if facts is None or facts.corporation is None:
         return None
     return {
-        **_build_published_fields(facts.corporation),
+        **_build_published_corporation_fields(facts.corporation),
         "registry_date": facts.registry_date.isoformat(),
         "assigned_on": facts.corporation.assigned_on.isoformat(),
         "successors": [build_registry_match_json(match) for match in facts.successors],
@@ -42,7 +42,7 @@ def build_registry_match_json(match: RegistryMatch) -> JsonObject:
     """
     return {
         "corporation_number": match.corporation.number,
-        **_build_published_fields(match.corporation),
+        **_build_published_corporation_fields(match.corporation),
         "ours": match.has_records,
         "open_records": match.has_open_records,
     }
@@ -80,16 +80,16 @@ def build_corporation_changes_json(changes: Iterable[CorporationChange]) -> list
             "corporation_number": change.number,
             "day": change.day.isoformat(),
             "facts": sorted(fact.value for fact in change.facts),
-            "before": None if change.before is None else _build_published_fields(change.before),
-            "after": None if change.after is None else _build_published_fields(change.after),
+            "before": None if change.before is None else _build_published_corporation_fields(change.before),
+            "after": None if change.after is None else _build_published_corporation_fields(change.after),
         }
         for change in changes
     ]
 
 
-def _build_published_fields(corporation: Corporation) -> JsonObject:
-    """Return the fields of a corporation that all JSON objects of corporations have. `kind` and `cause` are the
-    publisher's codes.
+def _build_published_corporation_fields(corporation: Corporation) -> JsonObject:
+    """Return the fields that every JSON object of a corporation has, such as its name and address. `kind` and `cause`
+    are the publisher's codes.
     """
     return {
         "name": corporation.name,

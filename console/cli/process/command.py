@@ -71,9 +71,9 @@ class ServiceCommand(Generic[ValueT]):
 
 @dataclass(frozen=True, slots=True)
 class RepeatedCommandMark:
-    """Marks the answer of a command that repeats an earlier one: its request id was used before, and the stored
-    answer of the earlier call is returned. `is_repetition` returns True in this case; `repeated_command_note` is the
-    sentence that is added to an answer in text form ("" without a request id).
+    """Adds a note to the answer of a command that repeats an earlier one: its request id was used before, so the
+    answer is the stored answer of the earlier command. `is_repetition` is a function that returns True in this case.
+    `repeated_command_note` is the sentence for an answer in text form ("" without a request id).
     """
 
     is_repetition: Callable[[], bool]
@@ -93,8 +93,9 @@ class RepeatedCommandMark:
 
 @contextlib.contextmanager
 def watch_for_repeated_command(args: Namespace, writer: AnswerWriter) -> Iterator[RepeatedCommandMark]:
-    """Yield an object that marks the answer of the command as that of an earlier call, if a service that is called in
-    the block finds that the command's request id was used before. Without a request id it marks nothing.
+    """Yield an object that adds a note to the command's answer if the command is repeated: if a service that is
+    called in the block finds that an earlier command had the same request id. Without the option `--request-id` the
+    object adds nothing.
 
     Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
     """
@@ -123,8 +124,9 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
 
 
 def parse_path(text: str) -> Path:
-    """Return an argument that names a file or folder as an absolute path. A relative path remains relative if the
-    working directory was deleted meanwhile: nothing can be read or written there, and the command reports that.
+    """Return `text`, an argument that names a file or folder, as an absolute path. A relative path remains relative
+    if the working directory was deleted meanwhile: nothing can be read or written there, and the command reports
+    that.
     """
     path = Path(text)
     try:

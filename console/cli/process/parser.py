@@ -171,7 +171,7 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
         return list(arguments)  # in other commands a reason is a sentence
     separated_words: list[str] = []
     for word in arguments:
-        if separated_words[-2:-1] == ["--reason"] and len(word) == 1 and _is_digits(word):
+        if separated_words[-2:-1] == ["--reason"] and len(word) == 1 and _has_only_ascii_digits(word):
             separated_words.append("--reason")
         separated_words.append(word)
     return separated_words
@@ -179,12 +179,12 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
 
 def _refuse_unusable_texts(args: argparse.Namespace) -> None:
     """Raise ConsoleError `usage` if an argument is not UTF-8 or has a null character, or if the name of a file or
-    folder is blank. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts.
-    An empty name, such as of an unset variable of a shell, would mean the current folder; a file whose name is blank
-    is hard to find again.
+    folder is blank. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts. An
+    empty name, such as of an unset variable of a shell, would mean the current folder; a file whose name is blank is
+    hard to find again.
 
-    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason. The
-    words of a search for corporations may have any character, because none of them changes what is searched for.
+    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason. A
+    null character is allowed in the argument `text`, the words of a search: the search ignores it.
     """
     for name, value in vars(args).items():
         texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
@@ -221,9 +221,9 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _is_digits(text: str) -> bool:
-    """Return True if the text consists of ASCII digits only. (`str.isdecimal` alone would also accept full-width
-    digits such as `１２`.)
+def _has_only_ascii_digits(text: str) -> bool:
+    """Return True if the text is not empty and consists of ASCII digits only. (`str.isdecimal` alone would also
+    accept full-width digits such as `１２`.)
     """
     return text.isascii() and text.isdecimal()
 
@@ -234,7 +234,7 @@ def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     """
 
     def convert_to_integer(text: str) -> int:
-        if len(text) > MAX_ROW_ID_DIGITS or not _is_digits(text) or not minimum <= int(text) <= maximum:
+        if len(text) > MAX_ROW_ID_DIGITS or not _has_only_ascii_digits(text) or not minimum <= int(text) <= maximum:
             raise argparse.ArgumentTypeError(f"a whole number from {minimum} to {maximum} is needed")
         return int(text)
 
@@ -360,7 +360,8 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_expected_version_option(parser: _CommandLineParser, translate: Translate) -> None:
-    """Add the option by which a command is refused if the record has another version than the given one."""
+    """Add the option by which the caller names the version of the record that it has read. The command is refused if
+    the record has another version by then."""
     parser.add_argument(
         "--saw", type=_make_integer_parser(0, _LARGEST_ROW_ID), metavar="VERSION", help=translate("cli.help.saw")
     )
@@ -644,7 +645,8 @@ def _add_command_group(
     commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
 ) -> SubcommandGroup:
     """Add a command that has subcommands, and return the object to which the caller adds these. The name of the
-    chosen subcommand is stored in the argument `action`."""
+    chosen subcommand is stored in the argument `action`. `help_key` is the last part of the help's wording key
+    `cli.help.…`; None means `name`."""
     return _add_command(commands, name, translate, help_key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_CommandLineParser
     )

@@ -22,8 +22,8 @@ def is_stdin_terminal() -> bool:
 
 
 def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
-    """Ask with the sentence of the wording key `key`, and return the secret that the person types without echo.
-    Return None if the terminal can't hide the input or the input ends.
+    """Ask with the sentence of the wording key `key`, filled with `facts`, and return the secret that the person
+    types without echo. Return None if the terminal can't hide the input or the input ends.
     """
     import getpass
     import warnings

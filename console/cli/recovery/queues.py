@@ -157,8 +157,9 @@ def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObje
 
 
 def _add_up_sums_of_all_kinds(sums_minor_by_kind: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Return the sums by currency (minor units) of all kinds of records together. Refunds are added like payments,
-    because the schema of the command's answers defines this field so; another field has the sums of each kind.
+    """Return one sum per currency (minor units) over all kinds of records. Refunds are added, not subtracted: the
+    schema of the command's answers defines the field `sums_minor` in this way. Another field has the sums of each
+    kind.
     """
     sums_minor = Counter[str]()
     for sums_of_kind in sums_minor_by_kind.values():

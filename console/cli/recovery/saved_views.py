@@ -76,11 +76,11 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
     return console.saved_views.restore_view(id, request_id=args.request_id)
 
 
-def _make_saved_view_command(
+def _make_saved_view_call(
     execute_action: "Callable[[Console, Namespace, int], SavedView]",
 ) -> "Callable[..., SavedView]":
-    """Return the service call of a command: it calls `execute_action` with the console, the arguments and the id of
-    the saved view that the arguments name."""
+    """Return a function that a command calls with the console and its arguments. The function calls `execute_action`
+    with these and with the id of the saved view that the arguments name."""
     return lambda console, args, _: execute_action(console, args, parse_row_id(VIEW_KIND, args.id))
 
 
@@ -159,9 +159,7 @@ VIEW_COMMANDS: Mapping[str, Command] = {
     ),
     "views save": ServiceCommand(_save_view, build_saved_view_json, _format_saved_view_lines),
     **{
-        f"views {name}": ServiceCommand(
-            _make_saved_view_command(act), build_saved_view_json, _format_saved_view_lines
-        )
+        f"views {name}": ServiceCommand(_make_saved_view_call(act), build_saved_view_json, _format_saved_view_lines)
         for name, act in (("rename", _rename_view), ("delete", _delete_view), ("restore", _restore_view))
     },
 }

@@ -56,19 +56,19 @@ def _make_limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
         ""
         if limit.proposed is None
         else translator(
-            "cli.limit.proposed", value=_format_value(limit, limit.proposed, translator), who=limit.proposed_by
+            "cli.limit.proposed", value=_format_limit_value(limit, limit.proposed, translator), who=limit.proposed_by
         )
     )
     return (
         limit.name,
         limit.currency,
         format_limit_name(limit.name, translator.language),
-        _format_value(limit, limit.value, translator),
+        _format_limit_value(limit, limit.value, translator),
         proposal,
     )
 
 
-def _format_value(limit: "Limit", value: int | None, translator: Translator) -> str:
+def _format_limit_value(limit: "Limit", value: int | None, translator: Translator) -> str:
     """Return `value`, a value of the limit, with its unit; "Not set" for None."""
     from console.wording.limit_words import format_limit_value
 

@@ -61,23 +61,31 @@ class TrialPurchase:
     fault_rule: dict[str, Any] | None = None
 
 
-def _make_demo_number(serial: int) -> str:
-    """Return a valid corporation number that no corporation has: the 12 digits after the check digit begin with
-    98, which is not the code of any registry office. `serial` is the number in the last 10 digits.
+def _make_demo_corporation_number(serial: int) -> str:
+    """Return a valid corporation number that no corporation has: the 12 digits after the check digit begin with 98,
+    which is not the code of any registry office. `serial` is the number in the last 10 digits.
     """
     base = f"98{serial:010d}"
     return compute_check_digit(base) + base
 
 
 TRIAL_PURCHASES = (
-    TrialPurchase("ok", _make_demo_number(1)),
-    TrialPurchase("refuse", _make_demo_number(2), {"action": "status:422", "call": "purchase", "times": None}),
+    TrialPurchase("ok", _make_demo_corporation_number(1)),
     TrialPurchase(
-        "no_answer", _make_demo_number(3), {"action": "reset_after_charge", "call": "purchase", "times": None}
+        "refuse", _make_demo_corporation_number(2), {"action": "status:422", "call": "purchase", "times": None}
     ),
-    TrialPurchase("pdf_later", _make_demo_number(4), {"action": "pdf_missing", "call": "pdf", "times": 1}),
     TrialPurchase(
-        "slow", _make_demo_number(5), {"action": "hang", "call": "purchase", "seconds": 10.0, "times": None}
+        "no_answer",
+        _make_demo_corporation_number(3),
+        {"action": "reset_after_charge", "call": "purchase", "times": None},
+    ),
+    TrialPurchase(
+        "pdf_later", _make_demo_corporation_number(4), {"action": "pdf_missing", "call": "pdf", "times": 1}
+    ),
+    TrialPurchase(
+        "slow",
+        _make_demo_corporation_number(5),
+        {"action": "hang", "call": "purchase", "seconds": 10.0, "times": None},
     ),
 )
 
@@ -113,15 +121,16 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
                 ),
                 demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=has_fast_clock),
             ):
-                _run_prompt_until_closed(console, writer, run_command)
+                _show_window_or_run_commands(console, writer, run_command)
 
 
 # -- home and provider
 
 
 def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dict[str, str]:
-    """Return the environment variables of the demo. Its secrets are created now and exist only in the environment of
-    this process. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
+    """Return the environment variables of the demo, whose home folder is `home`. Its secrets are created now and
+    exist only in the environment of this process. With `has_fast_clock`, time limits and intervals pass 20 times as
+    fast.
     """
     from console.demo.samples import CLIENT_IDS
     from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
@@ -192,9 +201,9 @@ def _write_sample_records(
 
 
 def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
-    """Publish a corporation registry at the simulated publisher, and return it. Among its rows are the companies of
-    the sample records and trial purchases (if the number is well-formed), and changes of some companies: those of
-    the newest valid credit checks."""
+    """Publish a corporation registry at the simulated publisher, and return it. It contains the companies of the
+    sample records and of the trial purchases, except those whose number isn't well-formed. Its difference changes
+    some of the companies that have a valid credit check, the newest first."""
     today = SystemClock().now().astimezone(JST).date()
     live_numbers = [
         sample.number
@@ -202,7 +211,7 @@ def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]
         if sample.status == "success" and sample.report and (sample.report.expiration_date or today) > today
     ]
     numbers = [*(sample.number for sample in samples), *(trial.number for trial in TRIAL_PURCHASES)]
-    registry = demo_registry.plan_registry(SAMPLE_SEED, today, numbers, live_numbers)
+    registry = demo_registry.plan_demo_registry(SAMPLE_SEED, today, numbers, live_numbers)
     demo_registry.publish_demo_registry(sandbox, registry)
     return registry
 
@@ -220,8 +229,8 @@ def render_sample_report_pdf(report: CheckReport, revision: int) -> bytes:
 
 
 def build_sandbox_check_fields(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
-    """Return the sample's purchased credit check as the fields with which the sandbox registers it
-    (`register_checks`)."""
+    """Return the purchased credit check of the sample, with its report `report`, as the fields with which the sandbox
+    registers a credit check (`register_checks`)."""
     return {
         "credit_check_id": report.credit_check_id,
         "corporation_number": report.corporation_number,
@@ -273,7 +282,7 @@ def _format_demo_answer_lines(answer: dict[str, Any], translator: Translator) ->
         yield translator("cli.demo.screen", **facts)
 
 
-def _run_prompt_until_closed(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
+def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal, run
     the commands of a pipe or a file. Otherwise, and with `--json` for a program that started the demo, keep the
     simulated providers running until the process is stopped.

@@ -16,8 +16,8 @@ _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded
 
 
 def format_money_table(money: MoneyParts, payment: Payment, translator: Translator) -> Lines:
-    """Return the paid amount of a payment and its parts (such as refunded and set aside) as aligned lines; parts of 0
-    are left out. A dash (–) replaces the paid amount while nobody knows if the payer has paid.
+    """Return the paid amount of a payment and its parts `money` (such as refunded and set aside) as aligned lines;
+    parts of 0 are left out. A dash (–) replaces the paid amount while nobody knows if the payer has paid.
     """
     parts = {"paid": money.captured, "reversed": compute_reversed_minor(payment)}
     parts |= {part: getattr(money, part) for part in _MONEY_PART_NAMES}

@@ -134,7 +134,7 @@ def _format_registry_name(record: AnyRecord, translator: Translator) -> str:
     return "" if entry is None else translator("corporation.marked_name", name=entry.corporation.name)
 
 
-def _make_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
+def _make_record_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
     """Yield the table rows of these records, which are all of one kind. Orders, payments and refunds have the
     official name of the corporation in a last cell, if any of the records has one.
     """
@@ -193,18 +193,22 @@ def format_records_of_one_kind(records: Sequence[AnyRecord], translator: Transla
     if _needs_registry_name_column(records):
         columns += " corporation"
     return format_aligned_lines(
-        ([translator(f"column.{column}") for column in columns.split()], *_make_rows_of_one_kind(records, translator))
+        (
+            [translator(f"column.{column}") for column in columns.split()],
+            *_make_record_rows_of_one_kind(records, translator),
+        )
     )
 
 
 def format_records_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return one line per record. If all records are of one kind, the lines have the columns of that kind."""
     if len({type(record) for record in records}) == 1:
-        return format_aligned_lines(_make_rows_of_one_kind(records, translator))
+        return format_aligned_lines(_make_record_rows_of_one_kind(records, translator))
     has_names = any(not isinstance(record, Operation) and record.registry_entry for record in records)
     names = ((_format_company_name(record, translator),) if has_names else () for record in records)
     return format_aligned_lines(
-        (*_make_row_of_any_kind(record, translator), *name) for record, name in zip(records, names, strict=True)
+        (*_make_record_row_of_any_kind(record, translator), *name)
+        for record, name in zip(records, names, strict=True)
     )
 
 
@@ -216,9 +220,9 @@ def _format_company_name(record: AnyRecord, translator: Translator) -> str:
     return name or _format_registry_name(record, translator) or wording.NO_VALUE
 
 
-def _make_row_of_any_kind(record: AnyRecord, translator: Translator) -> TableRow:
-    """Return the cells that records of all kinds have: kind, id, the text by which people recognise the record,
-    and the badges of state, certainty and work ("" for an operation).
+def _make_record_row_of_any_kind(record: AnyRecord, translator: Translator) -> TableRow:
+    """Return the cells of one line of a list with records of several kinds: kind, id, the text by which people
+    recognise the record, and the badges of state, certainty and work ("" for an operation).
     """
     kind = RECORD_KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):
@@ -226,14 +230,14 @@ def _make_row_of_any_kind(record: AnyRecord, translator: Translator) -> TableRow
     return (
         translator(f"kind.{kind}"),
         f"#{record.id}",
-        _format_record_number_or_id(record),
+        _format_identifying_text(record),
         *_get_badge_words(record, translator),
     )
 
 
-def _format_record_number_or_id(record: CreditCheck | Order | Payment | Refund) -> str:
+def _format_identifying_text(record: CreditCheck | Order | Payment | Refund) -> str:
     """Return the text by which people recognise a record: the corporation number of a credit check, the number of an
-    order, the number and amount of a payment, or the amount of a refund with the number of its payment.
+    order, the number and amount of a payment, or, for a refund, the number of its payment and its amount.
     """
     match record:
         case CreditCheck():
@@ -249,7 +253,8 @@ def _format_record_number_or_id(record: CreditCheck | Order | Payment | Refund) 
 def format_document_table(
     stored_documents: Iterable[Document], translator: Translator, page_counts: Mapping[str, int] | None = None
 ) -> Iterator[str]:
-    """Yield a line for each stored PDF. `page_counts` has the number of pages of PDFs by their SHA-256."""
+    """Yield a line for each stored PDF. `page_counts` has the numbers of pages by the SHA-256 of a PDF; a PDF that
+    isn't in it has no number in its line."""
     counts = page_counts or {}
     return format_aligned_lines(
         (

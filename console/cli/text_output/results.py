@@ -66,7 +66,7 @@ def format_probe_lines(
         from console.wording import records as record_words
 
         changes = record_words.list_probed_changes(record_before, record, translator.language)
-        yield translator("record.changed", changes=changes) if changes else translator.format_no_change()
+        yield translator("record.changed", changes=changes) if changes else translator.format_no_change_sentence()
     yield translator("cli.probed")
     yield from format_explained_record(record, translator)
 

@@ -17,7 +17,9 @@ Lines = Iterable[str]
 
 class Translator:
     """Returns sentences in the language of one command. Until the settings are read, this is the language of
-    CONSOLE_LANGUAGE or else of the operating system; after that, the language of the settings."""
+    CONSOLE_LANGUAGE or else of the operating system; after that, the language of the settings. A call
+    `translator(key, name=value)` returns the text of the wording key `key`, with its placeholders replaced by the
+    given facts."""
 
     def __init__(self) -> None:
         from console.settings.settings import detect_system_language
@@ -41,19 +43,20 @@ class Translator:
         self.language = wording.find_readable_language(self.language)
 
     def format_short_instant(self, at: "datetime | None") -> str:
-        """Return an instant in Japanese time without seconds, with its year if it is in another year; a dash (–) for
-        None.
+        """Return the instant `at` in Japanese time without seconds; the text has the year only if it isn't the
+        present year. Return a dash (–) for None.
         """
         from console.wording.sentences import catalogue as wording
 
         return wording.NO_VALUE if at is None else wording.format_short_instant(at, self._clock.now())
 
-    def format_no_change(self) -> str:
-        """Return the sentence that a probe has changed nothing, with the present time."""
+    def format_no_change_sentence(self) -> str:
+        """Return the sentence which says that a probe has changed nothing, with the present time."""
         return self("record.no_change", at=self._clock.now())
 
     def compute_age(self, at: "datetime") -> "timedelta | None":
-        """Return the time that has passed since the instant `at`."""
+        """Return the time that has passed since the instant `at`; None if `at` is in the future, because one of the
+        clocks is then wrong."""
         return compute_age(at, self._clock.now())
 
     def format_audit_entry(self, entry: "TimelineEntry") -> str:

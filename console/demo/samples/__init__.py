@@ -31,7 +31,8 @@ def generate_checks(
     seed: int, now: datetime, describe: CompanyDescriber, count: int = 2_000
 ) -> tuple[CheckSample, ...]:
     """Return `count` sample credit checks, oldest first, with ids from 1. Each kind of situation occurs; all other
-    samples are purchased and complete. `describe` returns the company of a corporation number."""
+    samples are purchased and complete. `describe` returns the name and the credit result (ok, hold or ng) of a
+    company for its corporation number."""
     factory = CheckSampleFactory(seed, now, describe)
     samples = [sample for recipe in CHECK_SAMPLE_RECIPES for sample in recipe(factory)]
     samples += [

@@ -39,8 +39,9 @@ class SampleEvent:
 
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
-    """One item of evidence about a sample record: an answer of the provider, or a statement of a person if `source`
-    is "person". `actor` is the person or program that stored it.
+    """One item of evidence about a sample record: an answer of the provider, or a statement of a person. `source` is
+    the provider's call, such as "alarmbox.purchase", or "person"; `actor` is the person or program that stored the
+    item; `summary` is a short text such as "HTTP 201 SUCCEEDED http_201", `body` the content.
     """
 
     at: datetime
@@ -134,9 +135,10 @@ class CheckSampleFactory:
         return CheckReport(self._provider_id, corporation_number, name, verdict, day, day + timedelta(days=365))
 
     def make_begun_check(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
-        """Return a sample of a purchase with the audit entry of its beginning only. `kind` names the group of
-        samples, `journal` is the state of its operation in the journal, `status` the stored state of the
-        record. The caller adds the report and the other entries that this state needs.
+        """Return a sample of a purchase that began at the instant `at`, with the audit entry of its beginning only.
+        `kind` is the name of the situation that the sample shows, `journal` is (state, outcome class, reason) of its
+        operation in the journal, `status` the stored state of the record. The caller adds the report and the other
+        entries that this state needs.
         """
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         buyer, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
@@ -175,7 +177,8 @@ def make_needs_review_columns(reason: str, **other_columns: object) -> dict[str,
 
 
 def add_purchase_events(sample: CheckSample) -> None:
-    """Add to the sample the audit entries and the answers of a successful purchase."""
+    """Add to the sample the audit entries and the item of evidence of a successful purchase. The sample must have its
+    report."""
     report, at, buyer = sample.report, sample.begun_at, sample.buyer
     assert report is not None  # noqa: S101 - for the type checker
     body = f'{{"credit_check":{{"credit_check_id":{report.credit_check_id}}}}}'
@@ -195,8 +198,9 @@ def add_purchase_events(sample: CheckSample) -> None:
 
 
 def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str, delay_seconds: int) -> None:
-    """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `delay_seconds`
-    after the beginning of the purchase; `audit_action` is the action of the audit entry, `reason` its reason."""
+    """Add to the sample the audit entry and the item of evidence of a purchase that was not completed. The time of
+    both is `delay_seconds` after the beginning of the purchase; `audit_action` is the action of the audit entry,
+    `reason` its reason."""
     at, (_, outcome, cause) = sample.begun_at + delay_seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))

@@ -104,8 +104,8 @@ def _write_samples_in_transaction(
 def _store_documents(
     context: ServiceContext, samples: Sequence[CheckSample], render_pdf: PdfRenderer
 ) -> dict[int, list[StoredDocument]]:
-    """Store the PDFs of all samples in several threads, because each thread waits for the disk. Return the stored
-    documents of each sample, by the sample's id.
+    """Store the PDFs of all samples, which `render_pdf` returns, in several threads, because each thread waits for
+    the disk. Return the stored documents of each sample, by the sample's id.
     """
     with ThreadPoolExecutor(_DOCUMENT_WRITER_THREADS) as pool:
         documents_of_samples = pool.map(
@@ -277,7 +277,7 @@ def _make_chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> 
 
 def _make_audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: int, desk_id: str) -> ColumnValues:
     """Return the hashed columns of one audit entry. `subject` is kind and id of its record, `chain` the id of the
-    session, `seq` the number of the row in the session's chain, from 1."""
+    session, `seq` the number of the row in the session's chain, from 1; `desk_id` is the id of the session's desk."""
     return {
         "session": chain,
         "seq": seq,

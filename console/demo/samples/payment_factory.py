@@ -66,13 +66,19 @@ class RefundSample:
 @dataclass(slots=True)
 class PaymentSample:
     """One sample payment with its order and refunds; `kind` names the situation that it shows. `corporation` is the
-    corporation number, `merchant_payment_id` our payment number.
+    corporation number, `at` the beginning of the payment, `order_no` the order's number, `merchant_payment_id` our
+    payment number, `provider_payment_id` the id that the provider has given to the payment (None: none yet).
 
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the price,
     `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all in
-    minor units. `case_texts` is (rule, observed, expected) of a case. `events` are audit events of the order and
-    the payment, each with its record kind.
+    minor units. `values` and `order_values` are columns of the payment and of the order that differ from those of a
+    plain record; `order_status` is None if it has no order.
+
+    `case_texts` is (rule, observed, expected) of a case, None without a case. `journal` is (state, outcome class,
+    reason) of the payment's operation in the journal. `events` are audit events of the order and the payment, each
+    with its record kind; `answers` are the evidence. The ids are 0 or None until the sample is written to the
+    database.
     """
 
     kind: str
@@ -143,9 +149,9 @@ class PaymentSample:
     def add_event(
         self, kind: str, at: datetime, actor: str, audit_action: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
-        """Add an audit event about the order (`kind` is ORDER_KIND) or the payment (PAYMENT_KIND); `detail` are the
-        event's facts. `actor` is the person or program that acted; `reason` is the code of the entry's reason, None
-        if it has none.
+        """Add an audit event, at the instant `at`, about the order (`kind` is ORDER_KIND) or the payment
+        (PAYMENT_KIND). `audit_action` is its action, `detail` are its facts, `actor` is the person or program that
+        acted; `reason` is the code of the entry's reason, None if it has none.
         """
         self.events.append((kind, SampleEvent(at, actor, audit_action, detail, reason=reason)))
 
@@ -169,8 +175,9 @@ class PaymentSampleFactory:
         """Return a random instant from `least_minutes` to `most_minutes` before now."""
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
-    def pick_workday_instant(self, least_days: float, most_days: float) -> datetime:
-        """Return a random instant between 09:00 and 18:00 in Japan, about `least_days` to `most_days` before now."""
+    def pick_office_hour_instant(self, least_days: float, most_days: float) -> datetime:
+        """Return a random instant between 09:00 and 18:00 in Japan, on a day about `least_days` to `most_days` before
+        now."""
         day = (self.now - timedelta(days=self.random.uniform(least_days + 1, most_days + 1))).astimezone(JST).date()
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
@@ -239,8 +246,8 @@ class PaymentSampleFactory:
         self.add_answer(sample, at + 5 * ONE_SECOND, word, "SUCCEEDED answered")
 
     def make_provider_columns(self, sample: PaymentSample, provider_state: str, at: datetime) -> dict[str, Any]:
-        """Return the columns that store the provider's last answer about the payment; `provider_state` is the
-        provider's name of the state.
+        """Return the columns of the payment that store the provider's last answer about it, which arrived at the
+        instant `at`. `provider_state` is the provider's name of the payment's state.
         """
         return {
             "provider_state": provider_state,
@@ -288,8 +295,9 @@ class PaymentSampleFactory:
     def add_sent_refund(
         self, sample: PaymentSample, amount_minor: int, at: datetime, status: RefundState, journal: JournalState
     ) -> RefundSample:
-        """Add to the payment a refund that was sent once with its idempotency key. Return the refund; the caller sets
-        its outcome.
+        """Add to the payment a refund of `amount_minor` (in minor units) that was requested at the instant `at`, then
+        approved, and sent once with its idempotency key. `status` is the refund's state, `journal` is (state, outcome
+        class, reason) of its operation in the journal. Return the refund; the caller adds the provider's answer.
         """
         refund = self.add_approved_refund(sample, amount_minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
@@ -299,7 +307,8 @@ class PaymentSampleFactory:
         return refund
 
     def add_accepted_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
-        """Add to the payment a refund that the provider has accepted but not executed yet. Return the refund."""
+        """Add to the payment a refund of `amount_minor` (in minor units) that was requested at the instant `at`, and
+        that the provider has accepted but not executed yet. Return the refund."""
         refund = self.add_sent_refund(
             sample, amount_minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted")
         )
@@ -315,7 +324,8 @@ class PaymentSampleFactory:
         return refund
 
     def add_completed_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
-        """Add to the payment a completed refund, and return the refund."""
+        """Add to the payment a refund of `amount_minor` (in minor units) that was requested at the instant `at` and
+        completed 12 minutes later. Return the refund."""
         refund = self.add_accepted_refund(sample, amount_minor, at)
         word = "REFUNDED" if sample.provider == "paypay" else "REFUND PROCESSED"
         completed_at = at + timedelta(minutes=12)
@@ -339,9 +349,10 @@ class PaymentSampleFactory:
         provider_state: str = "",
         reason: str | None = None,
     ) -> None:
-        """Add the outcome of a refund's submission to the refund: an audit entry with the action `audit_action`, and
-        an item of evidence. `summary` is the summary of the evidence, `provider_state` the provider's name of the
-        state, `reason` the reason in the audit entry."""
+        """Add to the refund the outcome of its submission at the instant `at`: an audit entry with the action
+        `audit_action`, and an item of evidence. `summary` is the summary of the evidence, `provider_state` the
+        provider's name of the state ("" if the provider gave none), `reason` the reason in the audit entry (None: no
+        reason)."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
         refund.events.append(SampleEvent(at, "lead-b", audit_action, facts, reason=reason))
         body = (

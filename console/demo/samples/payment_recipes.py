@@ -57,7 +57,9 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
     """Yield failed payments, and payments that expired unpaid and whose orders are cancelled."""
     for turn in range(12):
         sample = factory.make_begun_payment(
-            "failed" if turn % 2 else "expired", factory.pick_workday_instant(1, 90), PROVIDER_NAMES[turn // 2 % 2]
+            "failed" if turn % 2 else "expired",
+            factory.pick_office_hour_instant(1, 90),
+            PROVIDER_NAMES[turn // 2 % 2],
         )
         is_failed = turn % 2 == 1
         sample.status, sample.sandbox_state = (
@@ -96,7 +98,9 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
     provider although paid here.
     """
     for provider in PROVIDER_NAMES:
-        late_payment = factory.make_paid_payment("paid_after_cancel", factory.pick_workday_instant(2, 20), provider)
+        late_payment = factory.make_paid_payment(
+            "paid_after_cancel", factory.pick_office_hour_instant(2, 20), provider
+        )
         late_payment.order_status, late_payment.events = (
             _OrderState.CANCELLED,
             [event for event in late_payment.events if event[0] != ORDER_KIND],
@@ -108,7 +112,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             f"{late_payment.amount_minor} {late_payment.currency}",
             f"{late_payment.order_no} is cancelled",
         )
-        unmoved_payment = factory.make_paid_payment("not_moved", factory.pick_workday_instant(1, 9), provider)
+        unmoved_payment = factory.make_paid_payment("not_moved", factory.pick_office_hour_instant(1, 9), provider)
         unmoved_payment.order_status, unmoved_payment.events = (
             _OrderState.PENDING,
             [event for event in unmoved_payment.events if event[0] != ORDER_KIND],
@@ -120,7 +124,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
         )
         yield _add_case(unmoved_payment, WorkReason.NOT_MOVED, observed, expected)
         contradicted_payment = factory.make_paid_payment(
-            "contradicted", factory.pick_workday_instant(3, 30), provider
+            "contradicted", factory.pick_office_hour_instant(3, 30), provider
         )
         word = "FAILED" if provider == "paypay" else "OTS0600"
         contradicted_payment.sandbox_state = "failed"
@@ -154,7 +158,7 @@ def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) ->
 
 def _make_reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield a payment that the bank has reversed two days after it was paid."""
-    sample = factory.make_paid_payment("reversed", factory.pick_workday_instant(8, 30), "atom")
+    sample = factory.make_paid_payment("reversed", factory.pick_office_hour_instant(8, 30), "atom")
     at = sample.at + timedelta(days=2)
     sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
     sample.values |= factory.make_provider_columns(sample, "OTS0001", at)
@@ -170,7 +174,7 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
     refunded.
     """
     for turn in range(2):
-        sample = factory.make_paid_payment("set_aside", factory.pick_workday_instant(1, 5), "paypay", 66_000)
+        sample = factory.make_paid_payment("set_aside", factory.pick_office_hour_instant(1, 5), "paypay", 66_000)
         sample.corporation, sample.limit_minor, sample.set_aside_minor = factory.corporations[turn], 60_000, 6_000
         observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
         _add_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
@@ -189,7 +193,7 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
         two_checkers = turn == 4
         sample = factory.make_paid_payment(
             "refund_asked",
-            factory.pick_workday_instant(2, 40),
+            factory.pick_office_hour_instant(2, 40),
             PROVIDER_NAMES[turn % 2],
             880_000 if two_checkers else None,
         )
@@ -205,7 +209,7 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
 def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with a decided refund: one is approved and in its cooling-off period, one rejected, one
     withdrawn, one expired."""
-    sample = factory.make_paid_payment("refund_approved", factory.pick_workday_instant(3, 20), "paypay", 330_000)
+    sample = factory.make_paid_payment("refund_approved", factory.pick_office_hour_instant(3, 20), "paypay", 330_000)
     refund = factory.add_approved_refund(sample, 220_000, factory.pick_instant_ago(10, 11))
     refund.values = {
         "sends_after": refund.at + timedelta(minutes=15),
@@ -215,7 +219,7 @@ def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[Paym
     yield sample
     for turn, status in enumerate((_RefundState.REJECTED, _RefundState.WITHDRAWN, _RefundState.EXPIRED)):
         sample = factory.make_paid_payment(
-            f"refund_{status}", factory.pick_workday_instant(8, 60), PROVIDER_NAMES[turn % 2]
+            f"refund_{status}", factory.pick_office_hour_instant(8, 60), PROVIDER_NAMES[turn % 2]
         )
         refund = factory.add_requested_refund(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
         decider = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
@@ -240,12 +244,12 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
     """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome. Of those
     with an unknown outcome the provider has executed some."""
     for provider in PROVIDER_NAMES:
-        sample = factory.make_paid_payment("refund_sent", factory.pick_workday_instant(2, 30), provider)
+        sample = factory.make_paid_payment("refund_sent", factory.pick_office_hour_instant(2, 30), provider)
         refund = factory.add_accepted_refund(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
         refund.values |= make_scheduled_work_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
         yield sample
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        sample = factory.make_paid_payment("refund_unknown", factory.pick_workday_instant(2, 30), provider)
+        sample = factory.make_paid_payment("refund_unknown", factory.pick_office_hour_instant(2, 30), provider)
         refund = factory.add_sent_refund(
             sample,
             sample.amount_minor,
@@ -265,7 +269,7 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
             sample, refund, at, AuditAction.REFUND_UNKNOWN, "UNKNOWN read_timeout", reason="read_timeout"
         )
         yield sample
-    sample = factory.make_paid_payment("refund_failed", factory.pick_workday_instant(5, 50), "paypay")
+    sample = factory.make_paid_payment("refund_failed", factory.pick_office_hour_instant(5, 50), "paypay")
     refund = factory.add_sent_refund(
         sample,
         sample.amount_minor,
@@ -284,7 +288,9 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
 def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with completed refunds: either one refund of the whole amount, or two refunds of a part each."""
     for turn in range(10):
-        sample = factory.make_paid_payment("refunded", factory.pick_workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
+        sample = factory.make_paid_payment(
+            "refunded", factory.pick_office_hour_instant(6, 120), PROVIDER_NAMES[turn % 2]
+        )
         is_full_refund = turn % 2 == 0
         parts = (sample.amount_minor,) if is_full_refund else (sample.amount_minor // 4, sample.amount_minor // 5)
         for n, minor in enumerate(parts):
@@ -318,7 +324,7 @@ def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[Payment
 
 def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
     """Return a paid sample payment whose order is paid, shipped or delivered."""
-    sample = factory.make_paid_payment("complete", factory.pick_workday_instant(3, 300))
+    sample = factory.make_paid_payment("complete", factory.pick_office_hour_instant(3, 300))
     sample.order_status = factory.random.choice((_OrderState.PAID, _OrderState.SHIPPED, _OrderState.DELIVERED))
     return sample
 

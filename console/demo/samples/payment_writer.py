@@ -189,7 +189,7 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     request_columns = {name: refund.values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
-        _format_payment_at_request(sample, refund), "[]",
+        _format_payment_facts_at_request(sample, refund), "[]",
         decide_by=refund.at + _REFUND_DECISION_PERIOD,
         set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
         **{"checkers_needed": 1, **request_columns},
@@ -201,12 +201,12 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     approved_at = [event.at for event in refund.events if event.action is AuditAction.REFUND_APPROVED]
     for person, at in zip(refund.checkers, approved_at, strict=True):
         refunds.insert_vote(conn, refund.id, person, at)
-    _apply_decision(conn, sample, refund)
+    _apply_refund_state(conn, sample, refund)
 
 
-def _apply_decision(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
-    """Move the written refund from its request through approval and submission up to the sample's state, and
-    change the amounts of the payment if the refund has ended."""
+def _apply_refund_state(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
+    """Move the written refund from its request through approval and submission up to the state of the sample
+    `refund`, and change the amounts of the payment if the refund has ended."""
     other_values = {name: value for name, value in refund.values.items() if name not in _REFUND_REQUEST_COLUMNS}
     if refund.checkers:
         _update_refund_row(conn, refund, {"status": _RefundState.APPROVED})
@@ -231,9 +231,9 @@ def _update_refund_row(conn: Connection, refund: RefundSample, values: ColumnVal
         refunds.change_refund(conn, record, refund.events[-1].at, **values)
 
 
-def _format_payment_at_request(sample: PaymentSample, refund: RefundSample) -> str:
-    """Return, as JSON text, the facts about the payment at the time of the refund's request, as they are stored with
-    a request.
+def _format_payment_facts_at_request(sample: PaymentSample, refund: RefundSample) -> str:
+    """Return, as JSON text, the facts about the payment at the time when `refund` was requested, in the form in which
+    the database stores them with a refund.
     """
     view = {
         "state": sample.status.value,

@@ -69,15 +69,16 @@ def make_operation_row(
 def find_instant_of_state(
     kind: str, state: str, events: Iterable[SampleEvent], begun_at: datetime, *, is_unknown: bool = False
 ) -> datetime:
-    """Return the time of the newest event by which the record entered this state or, with `is_unknown`, by which its
-    outcome became unknown; `begun_at` if there is no such event.
+    """Return the time of the newest of `events` by which a record of the kind `kind` entered the state `state` or,
+    with `is_unknown`, by which its outcome became unknown. Return `begun_at` if there is no such event.
     """
     actions = ACTIONS_BY_ENTERED_STATE[kind].get(UNKNOWN_OUTCOME_KEY if is_unknown else state, ())
     return max((event.at for event in events if event.action in actions), default=begun_at)
 
 
 def make_answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:
-    """Return an answer as a row of evidence about the record `subject`."""
+    """Return an answer as a row of evidence about the record `subject`. `operation_id` is the id of the operation to
+    which the answer belongs; "" for none."""
     return {
         "subject_kind": subject[0],
         "subject_id": subject[1],

@@ -63,8 +63,9 @@ class SandboxWorld:
         return merged_and_successor
 
     def buy_check(self, number: str, fault: str, call_name: str) -> int:
-        """Buy a credit check of the corporation `number` as a colleague, while the simulated AlarmBox gives the fault
-        `fault` to the call `call_name`. Return the id of our record."""
+        """Buy a credit check of the corporation `number` as a colleague, while the simulated AlarmBox answers the
+        call `call_name`, such as "purchase" or "pdf", with the fault `fault`, such as "reset_after_charge". Return
+        the id of our record."""
         self._control.add_fault(fault, call=call_name, number=number)
         with self._console.acting_as(COLLEAGUE):
             try:
@@ -162,8 +163,8 @@ class SandboxWorld:
             return self._console.refunds.request(request).id
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:
-        """Approve the refund as the invented approver. `fault` is the fault that the simulated PayPay gives to the
-        call that sends the refund; "" for none."""
+        """Approve the refund as the invented approver, which also sends it. `fault` is the fault that the simulated
+        PayPay gives to the call that sends the refund; "" for none."""
         if fault:
             payment = self._console.refunds.read_refund(refund_id).payment.merchant_payment_id
             self._control.add_fault(fault, call="paypay_refund", payment=payment)

@@ -12,7 +12,8 @@ _PAYMENT_QUERY_CALLS = ("paypay_payment", "paypay_recon")
 
 
 class SandboxLedger:
-    """The ledgers of the simulated providers (protocol `ProviderLedger`). The sandbox may run in another process."""
+    """The ledgers of the simulated providers (protocol `ProviderLedger`), which it reads through `control`, the
+    client of the control API. The sandbox may run in another process."""
 
     def __init__(self, control: "SandboxControl") -> None:
         self._control = control

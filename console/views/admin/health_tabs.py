@@ -102,7 +102,7 @@ def make_due_task_columns(context: WindowContext) -> list[Column]:
             "task",
             translate("admin.column.task"),
             260,
-            lambda row: wording.capitalize_first(translate(f"task.{row.task.name}")),
+            lambda row: wording.capitalize_first_letter(translate(f"task.{row.task.name}")),
         ),
         Column("state", translate("column.state"), 130, make_state_cell, "state"),
         Column("every", translate("admin.column.every"), 110,

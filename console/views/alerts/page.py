@@ -157,8 +157,9 @@ class AlertsPage(Page):
         self.footer.setLayout(make_column(self.summary_label, self.button_row, gap_px=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, on_press: Callable[[], object], words_key: str = "") -> KeyButton:
-        """Return a button with the shortcut `key`, which is enabled only with the right "note". `words_key` is the
-        wording key of its text; with "" the text is set later, when an incident is shown."""
+        """Return a button with the shortcut `key`, which is enabled only for a person who has the right to write
+        notes ("note"); a press calls `on_press`. `words_key` is the wording key of its text; with "" the text is set
+        later, when an incident is shown."""
         text = self.context.translate(words_key) if words_key else ""
         button = bind_button_to_right(self.context, KeyButton(text, key, binds_key=False), "note")
         button.clicked.connect(on_press)
@@ -246,7 +247,7 @@ class AlertsPage(Page):
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
         self.mark_data_read()
         sorted_incidents = sorted(
-            incidents, key=_get_state_position
+            incidents, key=_get_incident_state_position
         )  # within a state, the order of the service stays
         self._count_by_state = {
             state: len(list(group)) for state, group in groupby(sorted_incidents, key=_get_incident_state)
@@ -488,8 +489,8 @@ class AlertsPage(Page):
         dialog.open()
 
     def _run_incident_action(self, incident: Incident, action_name: str, call: ActingCall[object]) -> None:
-        """Run the acting call of an action on the incident; then show a toast, or the refusal, and read the page
-        again."""
+        """Run `call`, the acting call of an action on the incident; then show a toast, or the refusal, and read the
+        page again. `action_name`, such as "take", is the last part of the toast's wording key `incident.done.…`."""
         context = self.context
         toast = Toast(
             context.translate(f"incident.done.{action_name}"),
@@ -561,8 +562,8 @@ def _get_incident_state(incident: Incident) -> IncidentState:
 _INCIDENT_STATE_ORDER = tuple(IncidentState)
 
 
-def _get_state_position(incident: Incident) -> int:
-    """Return the position of an incident's state in the list: open, snoozed, resolved, closed."""
+def _get_incident_state_position(incident: Incident) -> int:
+    """Return the position of an incident's state in the list, whose order is: open, snoozed, resolved, closed."""
     return _INCIDENT_STATE_ORDER.index(incident.state)
 
 

@@ -321,7 +321,7 @@ class WindowController(QObject):
     def _request_sign_out(self) -> None:
         """Emit `sign_out_requested`. If the person has unfinished work that the window hasn't shown yet, and no
         acting call is running, first show this work in a dialog, whose button then emits the signal."""
-        if self.context.running_acting_calls or self.leave_confirmation.may_leave(
+        if self.context.running_acting_calls or self.leave_confirmation.ask_before_leaving(
             self.sign_out_requested.emit, "menu.sign_out"
         ):
             self.sign_out_requested.emit()
@@ -491,7 +491,9 @@ class WindowController(QObject):
         """Return True if the window may close now. Return False and open a dialog if acting calls (writes, or
         requests to a provider) are running, or if the person's unfinished work must be shown first."""
         if not self.context.running_acting_calls:
-            return self.leave_confirmation.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
+            return self.leave_confirmation.ask_before_leaving(
+                self.frame.window.close, "dialog.unfinished.close_window"
+            )
         from console.views.app.close_dialog import open_running_calls_dialog
 
         self.leave_confirmation.suppress_list()

@@ -438,9 +438,11 @@ class RefundRequestPanel(QScrollArea):
             value_before, value_now = details.changed.get(name, (present_values.get(name), present_values.get(name)))
             is_changed = name in details.changed
             grid.addWidget(TextLabel(translate(f"approvals.field.{name}"), "body", "muted"), line, 0)
-            grid.addWidget(TextLabel(self._format_field(name, value_before, details)), line, 1)
+            grid.addWidget(TextLabel(self._format_compared_field(name, value_before, details)), line, 1)
             grid.addWidget(
-                TextLabel(self._format_field(name, value_now, details), "body", "bad" if is_changed else "text"),
+                TextLabel(
+                    self._format_compared_field(name, value_now, details), "body", "bad" if is_changed else "text"
+                ),
                 line,
                 2,
             )
@@ -448,8 +450,10 @@ class RefundRequestPanel(QScrollArea):
             grid.addWidget(TextLabel(word, "body", "bad" if is_changed else "muted"), line, 3)
         return panel
 
-    def _format_field(self, field_name: str, value: object, details: RefundDetails) -> str:
-        """Return the value of a compared field of the payment as text."""
+    def _format_compared_field(self, field_name: str, value: object, details: RefundDetails) -> str:
+        """Return `value` as text: the value of the field `field_name` of the payment, such as "state" or
+        "captured_minor", in the comparison of the payment at the request with the present payment. Return – for None.
+        """
         if value is None:
             return wording.NO_VALUE
         if field_name == "state" and wording.has_sentence(f"state.payment.{value}"):

@@ -293,8 +293,9 @@ def _paint_card_line(
     *,
     is_bold: bool,
 ) -> None:
-    """Paint one line of a card: at the left the icon `icon_name` ("" for none) and `text`; at the right an amount or
-    an age. `runs` are the pieces of this right text, each with True if it is drawn in the font for figures."""
+    """Paint one line of a card inside `box`: at the left the icon `icon_name` ("" for none) and `text`; at the right
+    an amount or an age. `tone` is the tone of the icon and of `text`; `is_bold` selects the bold font for both texts.
+    `runs` are the pieces of the right text, each with True if it is drawn in the font for figures."""
     baseline, colour = compute_centred_baseline(box.top(), box.height()), current_appearance().colour
     width_px, x = measure_font_runs(runs, is_bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))

@@ -191,7 +191,7 @@ class ApprovalsPage(Page):
         self._answer_age_timer = QTimer(
             self, interval=_ANSWER_AGE_CHECK_INTERVAL_MS
         )  # the provider's answer becomes too old while the person reads
-        self._answer_age_timer.timeout.connect(self._check_answer_age)
+        self._answer_age_timer.timeout.connect(self._update_approval_for_answer_age)
         self._answer_age_timer.start()
         self.request_panel.focus_moved.connect(self._show_key_hints)
 
@@ -421,9 +421,9 @@ class ApprovalsPage(Page):
     # -- enabled actions
 
     @Slot()
-    def _check_answer_age(self) -> None:
-        """Check the age of the payment provider's last answer. If the answer has become too old for an approval, show
-        this in the request and disable the approval.
+    def _update_approval_for_answer_age(self) -> None:
+        """If the payment provider's last answer has become too old for an approval, show this in the request and
+        disable the approval. A timer calls this.
         """
         details = self.shown_details
         if (

@@ -23,8 +23,8 @@ from console.views.widgets.window.notification_bars import NotificationBar
 
 
 class BulkDialog(BulkRunDialog):
-    """The dialog of a bulk run. For a BulkRequest, the dialog first stores the requested records as a new run; a
-    BulkRun is an existing run, which the dialog shows.
+    """The dialog of a bulk run. If `request_or_run` is a BulkRequest, the dialog first stores the requested records
+    as a new run; if it is a BulkRun, the dialog shows this existing run.
 
     Signals:
     - run_confirmed: the person has confirmed the run, so that the page with the list of records can clear its

@@ -240,11 +240,11 @@ class PdfPage(Page):
         if route == self.route and not self._has_left_page:
             self._show_unreadable_pdf(failure)
 
-    def _make_call_if_shown(
+    def _make_callback_for_shown_pdf(
         self, pdf_document: "PdfDocument", show_result: Callable[[ReadT], None]
     ) -> Callable[[ReadT], None]:
-        """Return a function that calls `show_result` with its argument if `pdf_document` is still the shown PDF. This
-        is needed because an answer about a PDF that was closed meanwhile would be shown with another PDF."""
+        """Return a function that calls `show_result` with its argument if `pdf_document` is still the shown PDF, and
+        otherwise does nothing: a result about a PDF that was closed meanwhile must not be shown with another PDF."""
 
         def show_if_shown(result: ReadT) -> None:
             if pdf_document is self._pdf_document:
@@ -316,8 +316,8 @@ class PdfPage(Page):
         self.text_field.show_message(self.context.translate("pdf.reading"))
         self.context.runner.run(
             lambda: [pdf_document.read_page_text(index) for index in range(count)],
-            self._make_call_if_shown(pdf_document, self._show_text),
-            self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
+            self._make_callback_for_shown_pdf(pdf_document, self._show_text),
+            self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
             is_cancellable=True,
         )
@@ -352,8 +352,8 @@ class PdfPage(Page):
         self.next_button.setEnabled(index < self.page_count - 1)
         self.context.runner.run(
             lambda: pdf_document.render_page(index, width_dots),
-            self._make_call_if_shown(pdf_document, partial(self._show_page_image, index)),
-            self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
+            self._make_callback_for_shown_pdf(pdf_document, partial(self._show_page_image, index)),
+            self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
             is_cancellable=True,
         )
@@ -486,8 +486,8 @@ class PdfPage(Page):
         self._searched_text = search_text
         self.context.runner.run(
             lambda: pdf_document.search(search_text),
-            self._make_call_if_shown(pdf_document, self._show_matches),
-            self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
+            self._make_callback_for_shown_pdf(pdf_document, self._show_matches),
+            self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
             is_cancellable=True,
         )

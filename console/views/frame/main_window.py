@@ -322,8 +322,9 @@ class WindowFrame(CoveredWindow):
             self.current_page.leave()
 
     @Slot()
-    def _mark_entry_of_sender_page(self) -> None:
-        """Mark the sidebar entry of the visible page, after this page has changed its `sidebar_key`."""
+    def _mark_entry_of_changed_page(self) -> None:
+        """Mark the sidebar entry of the visible page, because this page (the sender of the signal) may have changed
+        its `sidebar_key`. Do nothing if the sender is another page."""
         if self.current_page is not None and self.current_page is self.sender():
             self._mark_sidebar_entry(self.current_page)
 
@@ -346,7 +347,7 @@ class WindowFrame(CoveredWindow):
             page.page_name_changed.connect(self._show_window_title)
             self.page_stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)
-            page.screen_state_changed.connect(self._mark_entry_of_sender_page)
+            page.screen_state_changed.connect(self._mark_entry_of_changed_page)
         return self._pages.get(kind)
 
     @Slot()
@@ -480,7 +481,8 @@ class WindowFrame(CoveredWindow):
     @Slot("QWidget*", "QWidget*")
     def _keep_focus_visible(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
         """Give the focus to the page if the widget `old_widget`, which had the focus, was hidden or deleted, so that
-        a person at the keyboard always sees the focus."""
+        a person at the keyboard always sees the focus. `new_widget` is the widget that has the focus now; None for no
+        widget."""
         if not shiboken6.isValid(self.window):
             return  # the window is being destroyed, and its widgets lose the focus
         page = self.current_page

@@ -92,7 +92,8 @@ class CountLineButton(PaintedButton):
             draw_frame(painter, box, 0, colour("focus"), None, 2)
 
     def _draw_shortcut(self, painter: QPainter, box: QRectF) -> float:
-        """Draw the key cap at the right end of the line. Return the x coordinate of its left edge in px."""
+        """Draw the key cap at the right end of `box`, the rectangle of the button. Return the x coordinate of its
+        left edge in px."""
         width, height = measure_key_cap(self.line.shortcut)
         x, colour = box.right() - _COUNT_LINE_PADDING_PX - width, current_appearance().colour
         key_cap_rect = QRectF(x, round((box.height() - height) / 2), width, height)
@@ -100,8 +101,8 @@ class CountLineButton(PaintedButton):
         return x
 
     def _draw_count_or_state(self, painter: QPainter, box: QRectF, baseline: float) -> float:
-        """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge in
-        px."""
+        """Draw the number or the state at the right end of `box`, the rectangle of the button, on the baseline with
+        the y coordinate `baseline` (px). Return the x coordinate of its left edge in px."""
         line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
         is_state = bool(line.figure_icon_name)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
@@ -117,8 +118,9 @@ class CountLineButton(PaintedButton):
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
-        """Draw the icon, the text and the muted text of the line, to the left of `right_x` (px), where the number or
-        the shortcut begins. The text is elided, and the muted text left out, if there is no room."""
+        """Draw the icon, the text and the muted text of the line in `box`, the rectangle of the button, on the
+        baseline with the y coordinate `baseline` (px), to the left of `right_x` (px), where the number or the
+        shortcut begins. The text is elided, and the muted text left out, if there is no room."""
         line, side, x = self.line, current_appearance().icon_px(16), box.left() + _COUNT_LINE_PADDING_PX
         if line.icon_name:
             draw_cached_icon(

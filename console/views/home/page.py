@@ -109,11 +109,11 @@ class HomePage(Page):
         self.add_content(self._make_table_and_recent_panel(), 1)
         self.add_key_hints()
         context.work_counts_changed.connect(self._show_work_counts)
-        context.connection_state_changed.connect(self._show_providers)
+        context.connection_state_changed.connect(self._show_response_times)
         context.minute_passed.connect(self._show_work_counts)
         self.draft_bars = DraftBarList(self)
         self._show_work_counts()
-        self._show_providers()
+        self._show_response_times()
         self._show_saved_views()
         set_tab_order(
             *self.head.focus_stops,
@@ -288,8 +288,8 @@ class HomePage(Page):
         self.table.repaint_ages()
 
     @Slot()
-    def _show_providers(self) -> None:
-        """Show the response times of the database and the providers, and when the due tasks last ran."""
+    def _show_response_times(self) -> None:
+        """Show the response times of the database and of the providers, and when the due tasks last ran."""
         context = self.context
         due = (
             context.translate("home.providers_foot", at=context.last_due_tasks_at)
@@ -327,7 +327,7 @@ class HomePage(Page):
             self.hide_bar("unfinished")
             return
         oldest_work = min(stopped_operations, key=lambda item: item.operation.started_at)
-        sentence = _describe_unfinished_work(self.context, oldest_work)
+        sentence = _format_unfinished_operation(self.context, oldest_work)
         if "unfinished" in self.list_bar_names() and sentence == self._shown_bar_sentence:
             return
         self._shown_bar_sentence, self._shown_work = sentence, oldest_work
@@ -461,7 +461,7 @@ def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     return [CountLine("", "", "text", cell.name, "", cell.text, cell.icon_name, cell.tone) for cell in cells]
 
 
-def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:
+def _format_unfinished_operation(context: WindowContext, work: UnfinishedWork) -> str:
     """Return the sentence about an unfinished operation: its record or corporation number, and the time of its
     beginning."""
     record = work.record

@@ -26,10 +26,10 @@ class LeaveConfirmation(QObject):
         self._frame, self._context = frame, frame.context
         self._is_list_suppressed = False
 
-    def may_leave(self, leave: Callable[[], object], button_key: str) -> bool:
-        """Return True if the person may leave now. Otherwise return False and read the person's unfinished work; if
-        there is none, or if it can't be read, call `leave`, else show the list with a button that calls `leave`.
-        `button_key` is the wording key of the button's text.
+    def ask_before_leaving(self, leave: Callable[[], object], button_key: str) -> bool:
+        """Return True if the person may leave now without a question. Otherwise return False and read the person's
+        unfinished work in the background: if there is none, or if it can't be read, call `leave`; else show the list
+        with a button that calls `leave`. `button_key` is the wording key of the button's text.
         """
         context = self._context
         application = QGuiApplication.instance()

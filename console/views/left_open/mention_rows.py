@@ -56,8 +56,8 @@ def make_mention_route(mention: Mention) -> RecordPageRoute:
 
 
 class MentionDoneButton(QWidget):
-    """The button that marks the selected mention as done. While the button is disabled, a label beside it shows
-    the reason.
+    """The button that marks the selected mention as done. While the button is disabled, a label beside it shows the
+    reason. `show_refusal` is called with the failure if the service refuses to mark it.
 
     Signals:
     - mention_done: the person has marked the mention as done.

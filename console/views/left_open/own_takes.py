@@ -28,8 +28,8 @@ _SubjectRef = tuple[str, int]
 
 class OwnTakeButtons(QWidget):
     """Two buttons about the selected row of a list: give back, and hand over with a note. They are enabled if the
-    acting person has taken the row's record or owns its incident; otherwise a label beside them shows the
-    reason.
+    acting person has taken the row's record or owns its incident; otherwise a label beside them shows the reason.
+    `show_refusal` is called with the failure if the service refuses an action.
 
     Signals:
     - take_ended: the person has given the record or incident back, or handed it over.
@@ -121,8 +121,8 @@ class OwnTakeButtons(QWidget):
 
 
 def _find_taken_subject(row: object, operator: str) -> _SubjectRef | None:
-    """Return kind and id of the record that the person has taken, or of the incident that the person owns; None
-    for any other row."""
+    """Return kind and id of the record that the person with the name `operator` has taken, or of the incident that
+    this person owns, if `row` is about it; None for any other row."""
     if isinstance(row, Take) and is_same_person(row.person, operator):
         return row.kind, row.subject_id
     if isinstance(row, LeftOpen) and row.reason in (LeftOpenReason.TAKEN, LeftOpenReason.INCIDENT):

@@ -134,16 +134,16 @@ class UnfinishedWorkDialog(DialogFrame):
         self.runs_table = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
         self.leases_and_takes_table = _make_work_table(
             context,
-            _make_lease_or_take_columns(context, self._name_record),
+            _make_lease_or_take_columns(context, self._format_record_name),
             _make_lease_or_take_key,
             titles[2],
         )
         self.own_items_table = _make_work_table(
-            context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
+            context, make_left_open_columns(context, self._format_record_name), _make_left_open_key, titles[3]
         )
         self.mentions_table = _make_work_table(
             context,
-            make_mention_columns(context, self._name_record),
+            make_mention_columns(context, self._format_record_name),
             lambda mention: mention.id,
             titles[4],
         )
@@ -151,7 +151,7 @@ class UnfinishedWorkDialog(DialogFrame):
         if context.asks_worker:
             self.own_requests_table = _make_work_table(
                 context,
-                _make_request_columns(context, self._name_record),
+                _make_request_columns(context, self._format_record_name),
                 lambda request: request.id,
                 titles[5],
             )
@@ -312,7 +312,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs.set_count(0, str(len(operations)))
         self._update_buttons()
 
-    def _name_record(self, kind: str, id: str) -> str:
+    def _format_record_name(self, kind: str, id: str) -> str:
         """Return the text that names a record in the tables: its kind with the number by which people know it, or
         with its id if it has no such number (an incident, an alert); "" for an unknown kind."""
         known_number = self._number_by_record.get(f"{kind} {id}", shorten_identifier(id))
@@ -696,8 +696,8 @@ def _list_subjects_of_rows(
     mentions: Sequence[Mention],
     own_requests: Sequence[OwnRequest],
 ) -> set[str]:
-    """Return kind and id ("payment 17") of each record of these rows. The leases among `leases_and_takes` are left
-    out."""
+    """Return kind and id, as a text such as "payment 17", of each record that one of these rows is about. Of
+    `leases_and_takes`, only the takes count."""
     return {
         *(
             f"{lease_or_take.kind} {lease_or_take.subject_id}"

@@ -55,7 +55,8 @@ class _NameLabel(TextLabel):
 
 
 class CompanyPanel(QWidget):
-    """The widget that shows all records of one corporation number, as part of the lookup page.
+    """The widget that shows all records of one corporation number, as part of the lookup page. `action_handlers` runs
+    the actions on the current record, such as a purchase, a probe or a refund.
 
     Signals:
     - record_requested(object): the person wants to open the page of this record.
@@ -163,7 +164,7 @@ class CompanyPanel(QWidget):
         return list_area
 
     def _make_money_list(self, name: str) -> TableOrEmptyState:
-        table = make_money_table(self._context, name)
+        table = _make_money_record_table(self._context, name)
         table.opened.connect(self.record_requested)
         table.current_changed.connect(self._show_position)
         table.rows.page_applied.connect(partial(self._select_first_row, table))
@@ -510,8 +511,9 @@ COLUMN_NAMES_BY_MONEY_LIST: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def make_money_table(context: WindowContext, name: str) -> StaticTable:
-    """Return the table for the records of one kind; `name` is "payments", "refunds" or "orders"."""
+def _make_money_record_table(context: WindowContext, name: str) -> StaticTable:
+    """Return the empty table for records of one kind: payments, refunds or orders. `name` is "payments", "refunds" or
+    "orders"."""
     badge_kinds_by_list = {
         "payments": ("payment", "waiting", "business"),
         "refunds": ("refund",),

@@ -73,7 +73,7 @@ class OpenRecordList(QWidget):
         this, and `show_held_back_records` shows the new lines later. If the button of a line has the focus, the focus
         stays on this record."""
         self._count_label.show_text(str(len(records)))
-        lines = [self._describe_line(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
+        lines = [self._make_line_text(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
         self._held_back_records = None
         if lines == self._shown_lines:
             self._records = list(records[: len(lines)])
@@ -130,7 +130,7 @@ class OpenRecordList(QWidget):
         line_index = widget.property("place") if self.isAncestorOf(widget) else None
         return self._records[int(line_index)] if line_index is not None else None
 
-    def _describe_line(self, record: ShownRecord) -> "_LineText":
+    def _make_line_text(self, record: ShownRecord) -> "_LineText":
         context = self._context
         badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
         explanation = case_words.explain_record(record, context.now())

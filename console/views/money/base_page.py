@@ -78,7 +78,8 @@ class MoneyPage(RecordPage[MoneyView]):
         *tools: QWidget,
     ) -> None:
         """Show the record's sides (its state in this database, at the payment provider, and in the order) and the
-        parts of the payment's amount. `tools` are links and buttons for the provider's panel.
+        parts of the payment's amount. `provider` is the code of the payment's provider, such as "paypay"; `tools` are
+        links and buttons for the panel of the provider's side.
         """
         context = self.context
         sides = money_facts.make_shown_sides(details.sides, context, provider=provider, record=details.record)
@@ -160,8 +161,8 @@ class MoneyPage(RecordPage[MoneyView]):
         self._place_facts()
 
     def _make_note_block(self, note: Note, note_count: int) -> QVBoxLayout:
-        """Return a layout with the newest note of the record, its author and its time, under a heading with the
-        number of notes."""
+        """Return a layout with `note`, the newest note of the record, its author and its time, under a heading with
+        the number of notes (`note_count`)."""
         heading = f"{self.context.translate('record.tab.notes')} {wording.format_count(note_count)}"
         author_name = get_actor_name(note.person, self.context)
         return make_column(
@@ -190,8 +191,8 @@ class MoneyPage(RecordPage[MoneyView]):
         return label, self.make_copyable_fact("gateway_code", record.provider_state)
 
     def format_fact_time(self, at: datetime | None, provider: str) -> str | None:
-        """Return a time of the record for the panel: in Japanese time and, on a line of its own, in the time zone of
-        the provider. Return None if `at` is None."""
+        """Return the instant `at` for the panel with the facts: in Japanese time and, on a line of its own, in the
+        time zone of the provider with the code `provider`. Return None if `at` is None."""
         return None if at is None else wording.format_instant_in_zones(at, get_time_zone(provider), separator="\n")
 
     def make_taker_fact(self, take: Take | None) -> tuple[str, str]:

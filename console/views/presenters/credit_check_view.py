@@ -223,7 +223,7 @@ def _make_missing_part_summary(
     record = details.record
     code = record.error_code
     cause_text = (
-        wording.capitalize_first(context.translate(f"cause.{code}"))
+        wording.capitalize_first_letter(context.translate(f"cause.{code}"))
         if code and wording.has_sentence(f"cause.{code}")
         else context.translate("record.document.not_yet")
     )

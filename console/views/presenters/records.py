@@ -16,7 +16,6 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record
 from console.views.theme.design_tokens import Tone, tokens
 from console.wording.records import ShownRecord as ShownRecord
-from console.wording.records import differs_in_amount as differs_in_amount
 from console.wording.records import format_amount_with_difference_mark as format_amount_with_difference_mark
 from console.wording.records import format_company_or_title as format_company_or_title
 from console.wording.records import format_record_amount as format_record_amount
@@ -33,6 +32,7 @@ from console.wording.records import get_record_provider_name as get_record_provi
 from console.wording.records import get_state_badge_key as get_state_badge_key
 from console.wording.records import get_unanswered_side_key_suffix as get_unanswered_side_key_suffix
 from console.wording.records import get_work_badge_key as get_work_badge_key
+from console.wording.records import has_amount_disagreement as has_amount_disagreement
 from console.wording.records import mask_payer as mask_payer
 from console.wording.sentences import catalogue as wording
 

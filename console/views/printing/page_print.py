@@ -101,7 +101,8 @@ class PagePrinter(QObject):
         self._open_print_dialog(lambda printer: self.print_record_to(kind, id, title, lines, printer))
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
-        """Print a record to `printer`: `lines` (the texts of its page), then its timeline. Payers are masked."""
+        """Print the record with this kind and id to `printer`: the title `title`, `lines` (the texts of its page),
+        and its timeline. Payers are masked."""
         language, translate = self._context.language, self._context.translate
 
         def read_record_text(services: "Console") -> str:

@@ -123,7 +123,8 @@ class PurchaseDialog(DialogFrame):
             self._show_final_content(context.translate("dialog.purchase.refused_title"), content, record)
 
     def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
-        """Show the end of the purchase. The main button opens the page of `record`; for None, it is hidden."""
+        """Show the end of the purchase: the title `title` of the dialog, and `content`. The main button opens the
+        page of `record`; for None, it is hidden."""
         translate = self._context.translate
         self._record = record
         open_button_text = translate("action.open_record") if record is not None else ""

@@ -95,8 +95,8 @@ class PurchaseForm(QWidget):
         )
         client: QWidget = self.client_input
         if isinstance(client, DropDownList):
-            client = add_label(translate("field.client"), client)
-        client_and_deal = make_row(client, add_label(translate("field.deal"), self.deal_list), gap_px=16)
+            client = make_labelled_control(translate("field.client"), client)
+        client_and_deal = make_row(client, make_labelled_control(translate("field.deal"), self.deal_list), gap_px=16)
         client_and_deal.setStretch(0, 1)
         client_and_deal.setStretch(1, 1)
         purposes = make_column(
@@ -244,8 +244,8 @@ def _format_last_purchase(context: WindowContext, plan: PurchasePlan) -> str:
     return context.translate("dialog.purchase.last_state", id=last.id, state=last.state.value)
 
 
-def add_label(text: str, control: QWidget) -> QWidget:
-    """Return a widget that contains `control` below a label with `text`."""
+def make_labelled_control(text: str, control: QWidget) -> QWidget:
+    """Return a widget that contains `control`, such as a drop-down list, below a label with `text`."""
     label = TextLabel(text, "small", "muted")
     label.setBuddy(control)
     labelled_control = QWidget()

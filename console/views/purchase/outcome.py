@@ -23,7 +23,8 @@ from console.wording.sentences import catalogue as wording
 
 def make_purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedStepCollector) -> QWidget:
     """Return the content of the dialog after a purchase: the stored parts and, if parts are missing, the time at
-    which the worker fetches them again. Missing parts are not shown as an error."""
+    which the worker fetches them again. Missing parts are not shown as an error. `steps` has the steps that the call
+    has reached, which the content lists."""
     if record.incomplete:
         text = context.translate(
             "dialog.purchase.bought_incomplete", record=record.id, missing=record.incomplete, at=record.work.at
@@ -53,9 +54,10 @@ def make_unknown_outcome_content(
     steps: ReachedStepCollector,
     failure: Failure,
 ) -> QWidget:
-    """Return the content of the dialog after a purchase with an unknown outcome. It says that the provider may
-    have charged the purchase and that further purchases of this corporation are blocked, and shows the next
-    steps. `record` is the credit check or operation that stores the purchase; None if the dialog doesn't know it.
+    """Return the content of the dialog after a purchase with an unknown outcome. It says that the provider may have
+    charged the purchase and that further purchases of this corporation are blocked, and shows the next steps.
+    `record` is the credit check or operation that stores the purchase; None if the dialog doesn't know it. `steps`
+    has the steps that the call has reached, which the content lists.
     """
     translate = context.translate
     blocked_bar = NotificationBar(

@@ -251,8 +251,8 @@ class RefetchDialog(DialogFrame):
     def _show_final_content(
         self, title: str, content: QWidget, *, offers_pdf: bool, offers_comparison: bool = False
     ) -> None:
-        """Show the end of the re-fetch. The main button opens the PDF (`offers_pdf`), or the comparison with the
-        older copy (`offers_comparison`); without both, it is hidden."""
+        """Show the end of the re-fetch: the title `title` of the dialog, and `content`. The main button opens the PDF
+        (`offers_pdf`), or the comparison with the older copy (`offers_comparison`); without both, it is hidden."""
         translate = self._context.translate
         open_button_text = translate("action.open_pdf") if offers_pdf else ""
         if offers_comparison:

@@ -175,7 +175,7 @@ def _format_group_title(context: WindowContext, row: CauseRow) -> str:
 
 
 def _format_cause(context: WindowContext, row: CauseRow) -> str:
-    return wording.capitalize_first(format_filter_operator_value("cause", row.cause, context))
+    return wording.capitalize_first_letter(format_filter_operator_value("cause", row.cause, context))
 
 
 def _add_sums(text: str, context: WindowContext, row: CauseRow) -> str:

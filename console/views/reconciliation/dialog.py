@@ -94,9 +94,9 @@ class ReconcileDialog(DialogFrame):
         self.show_content(content)
 
     def _connect_signals(self) -> None:
-        self.provider_list.currentIndexChanged.connect(self._update_provider)
+        self.provider_list.currentIndexChanged.connect(self._handle_chosen_provider)
         for field in (self.first_day_field, self.last_day_field):
-            field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
+            field.edit.textEdited.connect(self._handle_typed_day)  # type: ignore[union-attr]  # an Edit
         self.dry_run_box.checkStateChanged.connect(self._update_main_button)
         self.main_button.clicked.connect(self._begin_run)
         self._cancel_timer = QTimer(self, singleShot=True, interval=_DIALOG_CLOSABLE_AFTER_MS)
@@ -119,14 +119,16 @@ class ReconcileDialog(DialogFrame):
                     field.edit.setText(get_yesterday(self._context, self.chosen_provider).isoformat())
 
     @Slot()
-    def _update_provider(self) -> None:
-        """Fill the fields of the days for the selected provider, and update the main button."""
+    def _handle_chosen_provider(self) -> None:
+        """Put yesterday into the fields of the days, unless the person has typed a day, and update the main button,
+        because the person has chosen another provider."""
         self._fill_days()
         self._update_main_button()
 
     @Slot()
-    def _check_days(self) -> None:
-        """Store that the person has typed a day, and update the main button."""
+    def _handle_typed_day(self) -> None:
+        """Remember that the person has typed a day, so that the program doesn't replace it, and update the main
+        button."""
         self._has_typed_day = True
         self._update_main_button()
 

@@ -45,7 +45,7 @@ class RunHeader(Surface):
         margin = tokens().px("spacing", "page_margin")
         self._layout = make_column(margins=(margin, 10, margin, 10), gap_px=8)
         title_and_state = make_flow_widget(
-            self.title_label, make_row_widget(self._state_icon, self.state_label), gap_px=12
+            self.title_label, make_side_by_side_widget(self._state_icon, self.state_label), gap_px=12
         )
         self._layout.addWidget(title_and_state)
         self._layout.addWidget(self.run_times_label)
@@ -89,9 +89,9 @@ class RunHeader(Surface):
         self._show_provider_files(run_details)
 
     def _show_provider_files(self, run_details: ReconciliationRunDetails) -> None:
-        """Show the last _MAX_SHOWN_PROVIDER_FILES files that the run has compared, the last one first, each with its
-        SHA-256. If the run has compared no file,
-        show a sentence about the way in which it has compared the payments.
+        """Show the newest _MAX_SHOWN_PROVIDER_FILES files that the run has compared, the last compared one first,
+        each with its SHA-256, and the number of the other ones. If the run has compared no file, show a sentence
+        about the way in which it has compared the payments.
         """
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(run_details.files))[:_MAX_SHOWN_PROVIDER_FILES]:
@@ -147,14 +147,14 @@ class RunHeader(Surface):
         return tuple(self._file_list.findChildren(CopyableId))
 
 
-def make_row_widget(*widgets: QWidget) -> QWidget:
+def make_side_by_side_widget(*widgets: QWidget) -> QWidget:
     """Return a widget that contains these widgets side by side."""
     row_widget = QWidget()
     row_widget.setLayout(make_row(*widgets, gap_px=6))
     return row_widget
 
 
-def can_resume(run_details: ReconciliationRunDetails | None) -> bool:
+def can_resume_run(run_details: ReconciliationRunDetails | None) -> bool:
     """Return True if the run was interrupted, so that a person can resume it; False for None."""
     return run_details is not None and run_details.item.state is RunState.RESUMABLE
 

@@ -27,7 +27,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import reconciliation as words
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
-from console.views.reconciliation.header import DifferenceFooter, RunHeader, can_resume, make_run_state_bar
+from console.views.reconciliation.header import DifferenceFooter, RunHeader, can_resume_run, make_run_state_bar
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
@@ -251,7 +251,7 @@ class ReconcilePage(Page):
         run_details = self.run_details
         for widget in (self.run_header, self.tab_bar):
             widget.setVisible(is_visible)
-        self.resume_button.setVisible(is_visible and can_resume(run_details))
+        self.resume_button.setVisible(is_visible and can_resume_run(run_details))
         self.newer_button.setVisible(run_details is not None and run_details.newer_run_id is not None)
         self.older_button.setVisible(run_details is not None and run_details.older_run_id is not None)
 
@@ -413,7 +413,7 @@ class ReconcilePage(Page):
 
     @Slot()
     def _resume_run(self) -> None:
-        if self.run_details is not None and can_resume(self.run_details):
+        if self.run_details is not None and can_resume_run(self.run_details):
             self.run_actions.resume_run(self.run_details.item)
 
     @Slot()

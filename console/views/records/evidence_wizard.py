@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, Q
 from console.domain.access.permissions import is_same_person
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.domain.recovery.records import DecisionChoice
-from console.views.purchase.form import add_label
+from console.views.purchase.form import make_labelled_control
 from console.views.refunds.texts import arrange_side_by_side
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
@@ -128,7 +128,7 @@ class EvidenceForm(QWidget):
     def _make_reason_step(self) -> QLayout:
         """Return the layout with the person's own words and the code of the reason, which the form proposes, so that
         most people type the words alone."""
-        labelled_list = add_label(self._context.translate("field.reason"), self.reason_list)
+        labelled_list = make_labelled_control(self._context.translate("field.reason"), self.reason_list)
         layout = make_column(gap_px=4, margins=(0, 10, 0, 12))
         layout.addLayout(
             arrange_side_by_side(self.reason_text_field, labelled_list, stretched_widget=self.reason_text_field)

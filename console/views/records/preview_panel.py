@@ -162,7 +162,7 @@ class RecordPreview(Surface):
             if isinstance(record, CreditCheck)
             else case_words.format_amount_with_difference_mark(record, context)
         )
-        is_different = case_words.differs_in_amount(record, context.now())
+        is_different = case_words.has_amount_disagreement(record, context.now())
         return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
 
     def _make_state_section(self, item: QueueItem, parent: QWidget) -> QWidget:

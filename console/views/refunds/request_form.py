@@ -12,7 +12,7 @@ from console.domain.money import InvalidAmountText, Money, format_decimal, parse
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
-from console.views.purchase.form import add_label
+from console.views.purchase.form import make_labelled_control
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
@@ -130,11 +130,11 @@ class RefundForm(QWidget):
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
         amount_choice = make_flow_widget(self.full_amount_button, self.partial_amount_button, gap_px=16)
         amount_choice.setAccessibleName(translate("dialog.refund.extent"))
-        labelled_choice = add_label(translate("dialog.refund.extent"), amount_choice)
+        labelled_choice = make_labelled_control(translate("dialog.refund.extent"), amount_choice)
         first_row = refund_words.arrange_side_by_side(
             self.amount_field, labelled_choice, stretched_widget=labelled_choice
         )
-        labelled_reason = add_label(translate("field.reason"), self.reason_list)
+        labelled_reason = make_labelled_control(translate("field.reason"), self.reason_list)
         second_row = refund_words.arrange_side_by_side(
             labelled_reason, self.explanation_field, self.ticket_field, stretched_widget=self.explanation_field
         )
@@ -144,7 +144,7 @@ class RefundForm(QWidget):
         )
 
     def _connect_signals(self) -> None:
-        self.amount_edit.textChanged.connect(self._check_amount)
+        self.amount_edit.textChanged.connect(self._handle_typed_amount)
         self.full_amount_button.toggled.connect(self._fill_or_focus_amount)
         for edit in (self.explanation_edit, self.ticket_edit):
             edit.textChanged.connect(self.changed)
@@ -379,9 +379,9 @@ class RefundForm(QWidget):
     # -- effects
 
     @Slot()
-    def _check_amount(self) -> None:
-        """After a change of the typed amount: select the radio button for the whole or a partial amount, show the
-        remaining refundable amount, emit `changed`, and start the timer after which the plan is requested."""
+    def _handle_typed_amount(self) -> None:
+        """Adapt the form to a newly typed amount: select the radio button for the whole or a partial amount, show the
+        remaining refundable amount, emit `changed`, and start the timer after which the refund plan is requested."""
         entered_money = self.entered_money
         is_full_amount = entered_money is not None and entered_money.minor == self.largest_requestable_minor
         # A change of the radio buttons by the program must not be treated as the choice of the person: that would
@@ -421,8 +421,8 @@ class RefundForm(QWidget):
 
     @property
     def is_plan_due(self) -> bool:
-        """True from the moment at which the person changes the amount until the form requests the plan for the new
-        amount."""
+        """True from the moment at which the person changes the amount until the form requests the refund plan for the
+        new amount."""
         return self._plan_request_timer.isActive()
 
     @Slot()

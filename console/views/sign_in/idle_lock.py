@@ -43,7 +43,7 @@ class IdleLock(QObject):
         self._is_attended = True
         self.store_input_time()
         self._timer = QTimer(self, interval=INPUT_TIME_CHECK_INTERVAL_MS)
-        self._timer.timeout.connect(self.check_input_time)
+        self._timer.timeout.connect(self.handle_idle_time)
         self._timer.start()
         self._observed_windows: set[QWindow] = set()
         self._observe_window(frame.window.windowHandle())
@@ -84,9 +84,9 @@ class IdleLock(QObject):
         return False
 
     @Slot()
-    def check_input_time(self) -> None:
-        """Lock the window if there was no input for the seconds of the setting `idle_lock_seconds`. Emit
-        `attended_changed` if there was no input for UNATTENDED_AFTER_SECONDS."""
+    def handle_idle_time(self) -> None:
+        """Compare the time since the latest input with two limits: lock the window after `idle_lock_seconds` (a
+        setting), and emit `attended_changed(False)` after UNATTENDED_AFTER_SECONDS. A timer calls this."""
         input_seconds, input_instant = self._last_input_times
         idle_seconds = max(
             self._context.monotonic() - input_seconds, (self._context.now() - input_instant).total_seconds()

@@ -243,7 +243,8 @@ class PagedModel(PageUpdateModel):
 
     def _apply_read_page(self, query_number: int, fetched_page: FetchedPage) -> None:
         """Apply a page that was just read to the rows, and begin to read the next page. While a range of pages is
-        being read again, apply them together after the last one. Ignore the page of an earlier query."""
+        being read again, apply all of them together after the last one. Ignore the page if `query_number`, the number
+        of the query for which it was read, isn't that of the present query."""
         if query_number != self._query_number or self._read_page_number is None:
             return
         page_number, self._read_page_number = self._read_page_number, None
@@ -302,7 +303,8 @@ class PagedModel(PageUpdateModel):
         return page_number
 
     def _end_reading_with_failure(self, query_number: int, failure: Failure) -> None:
-        """Stop reading after a failure and emit `failed`. Ignore the failure of an earlier query."""
+        """Stop reading after a failure and emit `failed`. Ignore the failure if `query_number`, the number of the
+        query that failed, isn't that of the present query."""
         if query_number != self._query_number:
             return
         self._read_page_number, self._page_range_read, self._has_failed = None, None, True

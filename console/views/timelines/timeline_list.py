@@ -130,10 +130,10 @@ class TimelineList(RememberedCurrentItem, QListView):
             self.scheduleDelayedItemsLayout()
             self._fit_height()
 
-    def get_steady_width(self) -> int:
-        """Return the width in px that the lines have beside a scroll bar, even while no scroll bar is shown. If the
-        lines used the width of the viewport instead, Qt could show and hide the scroll bar endlessly: with it the
-        lines need more height, and without it they fit.
+    def compute_width_beside_scroll_bar(self) -> int:
+        """Return the width of the lines in px: that of the list without the width of a scroll bar, even while no
+        scroll bar is shown. If the lines used the width of the viewport instead, Qt could show and hide the scroll
+        bar endlessly: with it the lines need more height, and without it they fit.
         """
         return self.width() - self.verticalScrollBar().sizeHint().width()
 
@@ -209,7 +209,9 @@ class _TimelineDelegate(QStyledItemDelegate):
         pieces of text with their tones. The secondary text (`detail`) is on the last line of the text if there is
         room for it, otherwise on lines below.
         """
-        width = max(_MIN_TEXT_WIDTH_PX, self._view.get_steady_width() - 12 - self._compute_text_left_px(item))
+        width = max(
+            _MIN_TEXT_WIDTH_PX, self._view.compute_width_beside_scroll_bar() - 12 - self._compute_text_left_px(item)
+        )
         lines: list[list[tuple[str, Tone]]] = [[(line, "text")] for line in wrap_text(item.action_text, width)]
         if item.detail:
             used = measure_font_runs(split_font_runs(lines[-1][0][0])) + _DETAIL_GAP_PX

@@ -202,12 +202,13 @@ class TrainingPage(Page):
         self._acting_button = button
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
-            self.context.bind_services(act_on_training), self._show_result, self._show_failure,
+            self.context.bind_services(act_on_training), self._show_action_result, self._show_failure,
             caller=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
         )  # fmt: skip
 
-    def _show_result(self, view: TrainingOverview | None) -> None:
-        """Show the answer to an action. A read that ends while the action runs leaves its button disabled."""
+    def _show_action_result(self, view: TrainingOverview | None) -> None:
+        """Enable the pressed button again, and show `view`, the overview that the training service has returned for
+        the action. `view` is None if the window is not that of a training."""
         self._end_action()
         self._show_overview(view)
 

@@ -29,7 +29,7 @@ from console.wording.sentences import findings
 from console.wording.sentences.formats import (
     NO_VALUE,
     TimeStyle,
-    capitalize_first,
+    capitalize_first_letter,
     format_amount,
     format_amount_digits,
     format_bytes,
@@ -51,7 +51,7 @@ from console.wording.sentences.japanese import join_around_fact
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "format_error_message", "convert_amount_facts", "get_state_word",
     "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
-    "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first", "split_age_into_number_and_unit",
+    "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first_letter", "split_age_into_number_and_unit",
     "format_amount", "format_amount_digits", "format_bytes", "format_count", "format_duration", "format_day",
     "format_instant", "format_instant_in_zones", "format_clock_instant", "format_minute_instant",
     "format_short_instant", "format_corporation_number", "get_currency_symbol", "join_sentences", "shorten_id",
@@ -164,10 +164,16 @@ def format_error_event(code: str, language: str) -> str:
 
 
 def _list_message_keys(error: ConsoleError) -> Iterator[str]:
-    """Yield the wording keys under which the message of an error is searched, the most specific first. Each is
-    `error.{code}`, followed by one of these: `newer` (without a `problem`); `unknown` (for a credit check with an
-    unknown outcome); the value of the fact `source`, `reason`, `problem` or `state` in the error's detail, alone or
-    together with the detail's `hint` or the kind of record; the kind of record alone; nothing."""
+    """Yield the wording keys under which the message of an error is searched, the most specific first, such as
+    `error.not_allowed.binary_log` and then `error.not_allowed`. Each key is `error.{code}`, followed by one of these:
+
+    - `newer`: the detail says that the database's schema is newer than this program, and names no `problem`
+    - `unknown`: the error is about a credit check with an unknown outcome
+    - the value of the fact `source`, `reason`, `problem` or `state` in the detail, alone or together with the
+      detail's `hint` or the kind of record
+    - the kind of record
+    - `place`, for an error `storage_full` whose detail names a path; with `because` if it also names a problem
+    - nothing"""
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True and "problem" not in detail:
         yield f"{key}.newer"

@@ -21,15 +21,16 @@ _STRFTIME_FORMAT_BY_STYLE = {
 }
 
 
-def capitalize_first(text: str) -> str:
-    """Return a text that stands alone, such as in a cell, with a capital as its first letter: some words are written
-    for the middle of a sentence."""
+def capitalize_first_letter(text: str) -> str:
+    """Return the text with a capital as its first letter. Some words are written for the middle of a sentence, and
+    this function makes them fit for standing alone, such as in the cell of a table."""
     return text[:1].upper() + text[1:]
 
 
 def join_sentences(sentences: Iterable[str]) -> str:
     """Return the sentences as one text. Between two Japanese sentences there is no space. After a text without a full
-    stop, such as a title or the words of a person, there is a middle dot, so that nobody reads two texts as one."""
+    stop, such as a title or the words of a person, the next one follows a middle dot, so that nobody reads two texts
+    as one."""
     text = ""
     for sentence in filter(None, sentences):
         separator = "" if not text or text[-1] in "。！？" else " " if text[-1] in ".?!" else " · "

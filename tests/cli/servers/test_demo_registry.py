@@ -31,7 +31,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
     bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
     numbers = [*(sample.number for sample in samples), "0000000000001"]
-    plan = demo_registry.plan_registry(1, NOW.date(), numbers, bought)
+    plan = demo_registry.plan_demo_registry(1, NOW.date(), numbers, bought)
     assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 19), date(2026, 11, 20))
     with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         thread.join()
@@ -64,7 +64,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
     """The end of the demo stops an import that is running: there is no registry, and its thread has ended."""
-    plan = demo_registry.plan_registry(1, NOW.date(), [], [])
+    plan = demo_registry.plan_demo_registry(1, NOW.date(), [], [])
     with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         pass
     assert not thread.is_alive()

@@ -40,7 +40,7 @@ def opened(qtbot: QtBot, the_look: object) -> Open:
 def write(dialog: ReconcileDialog, first: str, last: str) -> None:
     for field, text in ((dialog.first_day_field, first), (dialog.last_day_field, last)):
         field.edit.setText(text)  # type: ignore[union-attr]  # a line
-    dialog._check_days()
+    dialog._handle_typed_day()
 
 
 def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
