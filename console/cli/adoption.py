@@ -128,7 +128,7 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.rows)
         return
     yield translator("cli.adopt.rows", table=plan.table, rows=plan.row_counts.rows, timezone=plan.zone)
-    yield from _format_row_count_lines(plan.row_counts, translator)
+    yield from _format_adoption_row_count_lines(plan.row_counts, translator)
     for step in plan.steps:
         yield translator("cli.adopt.step", name=step.name)
     for obstacle in plan.obstacles:
@@ -142,7 +142,7 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
     yield translator("cli.adopt.seconds", seconds=plan.estimated_seconds)
 
 
-def _format_row_count_lines(count: "AdoptionRowCounts", translator: Translator) -> Iterator[str]:
+def _format_adoption_row_count_lines(count: "AdoptionRowCounts", translator: Translator) -> Iterator[str]:
     if count.duplicates:
         yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
     for claim in count.duplicate_examples:

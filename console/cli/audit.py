@@ -61,7 +61,7 @@ def require_intact_evidence_pack(pack_file: str) -> "PackVerification":
 
     verdict = verify_pack(Path(pack_file))
     if not verdict.is_intact:
-        raise make_audit_broken_error(verdict, pack_file)
+        raise make_damaged_pack_error(verdict, pack_file)
     return verdict
 
 
@@ -75,7 +75,7 @@ def _is_readable_file(path: Path) -> bool:
         return False
 
 
-def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleError:
+def make_damaged_pack_error(verdict: "PackVerification", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names the
     first problem in `verdict`, the result of the verification, or says that there is no readable file; its detail
     lists all problems. `file` is the path of the pack."""

@@ -87,16 +87,16 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
     except (Exception, KeyboardInterrupt) as ending:
         try:
             with interrupts.ignore_signals():
-                _write_failure(arguments, writer, ending)
+                _write_failure_answer(arguments, writer, ending)
         except KeyboardInterrupt:  # a second signal arrived before signals were ignored
             with interrupts.ignore_signals():
-                _write_failure(arguments, writer, ending)
+                _write_failure_answer(arguments, writer, ending)
         interrupts.reset_interrupt_exit_status()
     if is_last_command:
         interrupts.ignore_later_signals()
 
 
-def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:
+def _write_failure_answer(arguments: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:
     """Write the answer of a command that ended with the exception `error`. An unexpected exception is a bug: it is
     logged, and the answer contains a support code.
     """

@@ -37,7 +37,7 @@ class UpgradeDatabaseCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthCommand:
+class HealthCheckCommand:
     """The commands `db check` (checks of the database) and `doctor` (checks of the whole installation). `run_checks`
     makes the checks. Each problem is part of the answer, even a profile file that can't be read.
     """
@@ -66,6 +66,6 @@ class HealthCommand:
 
 HEALTH_COMMANDS: Mapping[str, Command] = {
     "db upgrade": UpgradeDatabaseCommand(),
-    "db check": HealthCommand(lambda health: health.check_database()),
-    "doctor": HealthCommand(lambda health: health.run_all_checks()),
+    "db check": HealthCheckCommand(lambda health: health.check_database()),
+    "doctor": HealthCheckCommand(lambda health: health.run_all_checks()),
 }

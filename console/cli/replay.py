@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.audit import make_audit_broken_error, require_intact_evidence_pack
+from console.cli.audit import make_damaged_pack_error, require_intact_evidence_pack
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
@@ -86,7 +86,7 @@ class ReplayPackCommand:
             result = replay_packs(iterate_packs(Path(args.pack), verdict))
         except MalformedEvidencePack:
             failed_verification = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
-            raise make_audit_broken_error(failed_verification, args.pack) from None
+            raise make_damaged_pack_error(failed_verification, args.pack) from None
         writer.write_answer(
             lambda: build_replay_json(result), lambda: list(format_replay_lines(result, writer.translator))
         )

@@ -247,14 +247,14 @@ def get_creation_time(record: ShownRecord) -> datetime | None:
 
 
 def format_refund_reason(refund: Refund, context: TextContext) -> str:
-    """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
+    """Return the reason of the refund as text: the word for the reason's code, and the requester's own text if there
     is one."""
-    return format_reason_line(refund.reason_code, refund.reason, context)
+    return format_refund_reason_text(refund.reason_code, refund.reason, context)
 
 
-def format_reason_line(code: RefundReason | None, own_text: str, context: TextContext) -> str:
-    """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
-    is one. Without a code, return `own_text`, the requester's own text."""
+def format_refund_reason_text(code: RefundReason | None, own_text: str, context: TextContext) -> str:
+    """Return the reason of a refund as text: the word for the reason's code `code`, and `own_text`, the requester's
+    own text ("" for none). Without a code, return `own_text`."""
     if code is None:
         return own_text
     word = context.translate(f"refund_reason.{code}")

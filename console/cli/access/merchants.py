@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from console.services.access.merchants import MerchantChange
 
 
-def _set_merchant(console: "Console", args: Namespace, _: AnswerWriter) -> "MerchantChange":
+def _set_database_merchant(console: "Console", args: Namespace, _: AnswerWriter) -> "MerchantChange":
     return console.merchants.set_merchant(args.provider, args.reason, request_id=args.request_id)
 
 
@@ -34,4 +34,4 @@ def _format_merchant_lines(change: "MerchantChange", translator: Translator) -> 
     yield translator(key, provider=change.provider, environment=change.environment, merchant=change.merchant)
 
 
-MERCHANT_COMMAND = ServiceCommand(_set_merchant, _build_merchant_json, _format_merchant_lines)
+MERCHANT_COMMAND = ServiceCommand(_set_database_merchant, _build_merchant_json, _format_merchant_lines)

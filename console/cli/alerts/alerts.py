@@ -39,7 +39,7 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
     return console.alerts.acknowledge(alert_id, args.note or "", request_id=args.request_id)
 
 
-def _undo_acknowledgement(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
+def _undo_alert_acknowledgement(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
     return console.alerts.undo_acknowledgement(parse_row_id("alert", args.id), request_id=args.request_id)
 
 
@@ -131,6 +131,6 @@ def format_alert_lines(record: "Alert", translator: Translator) -> Iterator[str]
 
 ALERT_COMMANDS: Mapping[str, Command] = {
     "alerts list": ServiceCommand(_list_alerts, build_alert_list_json, format_alert_list_lines),
-    "alerts unack": ServiceCommand(_undo_acknowledgement, build_alert_json, format_alert_lines),
+    "alerts unack": ServiceCommand(_undo_alert_acknowledgement, build_alert_json, format_alert_lines),
     "alerts ack": ServiceCommand(_acknowledge_alert, build_alert_json, format_acknowledgement_lines),
 }

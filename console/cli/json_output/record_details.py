@@ -54,7 +54,7 @@ def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate
         case CreditCheckDetails():
             return _build_credit_check_fields(details, translate)
         case OrderDetails():
-            timeouts = {"timeouts": [_build_timeout_saga_json(saga, translate) for saga in details.sagas]}
+            timeouts = {"timeouts": [_build_saga_json(saga, translate) for saga in details.sagas]}
             return _build_attributes_json(details, translate, "payments", "refunds", "actions") | timeouts
         case PaymentDetails():
             return _build_attributes_json(
@@ -70,7 +70,7 @@ def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate
     return {}
 
 
-def _build_timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
+def _build_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
     """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
     states.
     """

@@ -62,10 +62,10 @@ def _format_probe_lines(result: ProbeResult, translator: Translator) -> Lines:
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
     proof, provider_record_id = _parse_evidence(args.evidence), parse_provider_id(args.kind, args.provider_id)
     arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
-    return console.recovery.resolve(*arguments, _parse_reason(args), request_id=args.request_id)
+    return console.recovery.resolve(*arguments, _parse_stated_reason(args), request_id=args.request_id)
 
 
-def _parse_reason(args: Namespace) -> StatedReason | None:
+def _parse_stated_reason(args: Namespace) -> StatedReason | None:
     """Return the reason of the options `--reason-code` and `--reason`; None if neither is given, because scripts may
     leave the reason out. Raises ConsoleError `usage` if only one of them is given."""
     if args.reason_code is None and args.reason is None:

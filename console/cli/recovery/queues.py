@@ -192,7 +192,7 @@ def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterato
     from console.wording import records as record_words
 
     if not page.groups:
-        yield cli_text.format_empty_queue(page.queue, translator, has_filter=page.is_filtered)
+        yield cli_text.format_empty_queue_sentence(page.queue, translator, has_filter=page.is_filtered)
     yield from format_aligned_lines(
         (
             wording.format_count(group.count),

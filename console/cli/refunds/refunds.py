@@ -51,7 +51,7 @@ def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Re
     return console.refunds.withdraw(parse_row_id("refund", args.id), request_id=args.request_id)
 
 
-def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
+def _format_changed_refund_lines(record: Refund, translator: Translator) -> Iterator[str]:
     """Yield a refund as text after the command that changed it: its state, the number of approvals it still needs,
     the time at which it will be sent, and its explanation."""
     yield translator(f"cli.refund.{record.state.value}", id=record.id)
@@ -66,7 +66,7 @@ def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[s
 
 def _make_refund_command(call_service: RefundServiceCall) -> Command:
     build_json: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.build_record_json
-    format_lines: Callable[[Refund, Translator], Lines] = _format_decision_lines
+    format_lines: Callable[[Refund, Translator], Lines] = _format_changed_refund_lines
     return ServiceCommand(call_service, build_json, format_lines)
 
 

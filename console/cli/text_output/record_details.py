@@ -32,7 +32,7 @@ def format_details_lines(details: AnyRecordDetails, translator: Translator) -> I
     yield ""
     yield from format_explanation_lines(details.explanation, translator)
     yield from format_corporation_facts_section(details.corporation, (details.record,), translator)
-    yield from _format_kind_sections(details, translator)
+    yield from _format_sections_of_record_kind(details, translator)
     yield from format_section_lines(
         "record.tab.timeline", _format_timeline_table(details.timeline, translator), translator
     )
@@ -41,7 +41,7 @@ def format_details_lines(details: AnyRecordDetails, translator: Translator) -> I
     )
 
 
-def _format_kind_sections(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+def _format_sections_of_record_kind(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield those sections of the command `show` that only records of this kind have, such as the refunds of an
     order."""
     match details:

@@ -158,12 +158,12 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
 
     if not page.items:
         has_filter = isinstance(page, QueuePage) and page.filter != ""
-        yield format_empty_queue(page.queue, translator, has_filter=has_filter)
+        yield format_empty_queue_sentence(page.queue, translator, has_filter=has_filter)
         return
     items: Sequence[AnyQueueItem] = page.items
-    for line, item in zip(_format_queue_lines(page, translator), items, strict=True):
+    for line, item in zip(_format_queue_item_lines(page, translator), items, strict=True):
         yield line
-        yield from _format_explanation_lines(item, translator)
+        yield from _format_lines_below_queue_item(item, translator)
     yield from _format_registry_source_lines(page, translator)
     if page.next_cursor:
         yield translator(
@@ -171,7 +171,7 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
         )
 
 
-def format_empty_queue(queue: str, translator: Translator, *, has_filter: bool) -> str:
+def format_empty_queue_sentence(queue: str, translator: Translator, *, has_filter: bool) -> str:
     """Return the sentence about a page without records: with a filter, the queue may have other records, so the
     sentence is about the filter alone."""
     return translator("queue.filter_empty" if has_filter else f"queue.{queue}.empty")
@@ -186,7 +186,7 @@ def _format_next_page_options(page: "AnyQueuePage") -> str:
     return "".join(f" --{name}={shlex.quote(text)}" for name, text in choice.items() if text)
 
 
-def _format_queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
+def _format_queue_item_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     from console.domain.views.any_record import QueuePage
     from console.domain.views.unmatched_notices import UnmatchedNoticePage
 
@@ -217,7 +217,7 @@ def _format_registry_source_lines(page: "AnyQueuePage", translator: Translator) 
     return (format_registry_source(entry.registry_date, translator),)
 
 
-def _format_explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+def _format_lines_below_queue_item(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield the lines below an item of a queue: its details, the reason for which it waits, its next step, and the
     commands of its possible actions.
     """

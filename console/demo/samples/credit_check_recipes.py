@@ -98,13 +98,13 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         add_ending_event(sample, AuditAction.CREDIT_CHECK_NOT_BOUGHT, cause, 3)
         yield sample
         if factory.random.random() < 0.25:
-            yield _make_repeated_check(factory, sample)
+            yield _make_successful_repetition(factory, sample)
     for _ in range(3):
         yield _make_decided_check(factory)
 
 
-def _make_repeated_check(factory: CheckSampleFactory, failed_check: CheckSample) -> CheckSample:
-    """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
+def _make_successful_repetition(factory: CheckSampleFactory, failed_check: CheckSample) -> CheckSample:
+    """Return a successful purchase for the same corporation and client as `failed_check`, one hour after it."""
     sample = factory.make_purchased_check("bought_after_error", failed_check.begun_at + timedelta(hours=1))
     return _replace_number_and_client(factory, sample, failed_check.number, failed_check.client)
 

@@ -106,7 +106,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             [event for event in late_payment.events if event[0] != ORDER_KIND],
         )
         late_payment.order_values = make_needs_review_columns(WorkReason.PAID_AFTER_CANCEL)
-        yield _add_case(
+        yield _add_open_case(
             late_payment,
             WorkReason.PAID_AFTER_CANCEL,
             f"{late_payment.amount_minor} {late_payment.currency}",
@@ -122,7 +122,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             f"{unmoved_payment.amount_minor} {unmoved_payment.currency}",
             f"{unmoved_payment.amount_minor + 1_100} {unmoved_payment.currency}",
         )
-        yield _add_case(unmoved_payment, WorkReason.NOT_MOVED, observed, expected)
+        yield _add_open_case(unmoved_payment, WorkReason.NOT_MOVED, observed, expected)
         contradicted_payment = factory.make_paid_payment(
             "contradicted", factory.pick_office_hour_instant(3, 30), provider
         )
@@ -132,7 +132,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             "provider_state": word,
             "told_at": contradicted_payment.latest_event_at + timedelta(minutes=1),
         }
-        yield _add_case(
+        yield _add_open_case(
             contradicted_payment,
             WorkReason.CONTRADICTED,
             f"{word} {contradicted_payment.amount_minor} {contradicted_payment.currency}",
@@ -140,7 +140,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
         )
 
 
-def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
+def _add_open_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
     """Add an open case to the sample payment, and return the sample. `rule` is the key of the rule that the payment
     breaks; `observed` and `expected` are the values that the case shows."""
     sample.case_texts = (rule, observed, expected)
@@ -177,7 +177,7 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
         sample = factory.make_paid_payment("set_aside", factory.pick_office_hour_instant(1, 5), "paypay", 66_000)
         sample.corporation, sample.limit_minor, sample.set_aside_minor = factory.corporations[turn], 60_000, 6_000
         observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
-        _add_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
+        _add_open_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
         if turn:
             factory.add_requested_refund(
                 sample, sample.set_aside_minor, sample.at + timedelta(hours=3), "op-a"
@@ -185,7 +185,7 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
         yield sample
 
 
-def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_payments_with_requested_refund(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with a refund that waits for approval: refunds requested by the operator, one requested by the
     approver, and one that needs two checkers.
     """
@@ -206,7 +206,7 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
         yield sample
 
 
-def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with a decided refund: one is approved and in its cooling-off period, one rejected, one
     withdrawn, one expired."""
     sample = factory.make_paid_payment("refund_approved", factory.pick_office_hour_instant(3, 20), "paypay", 330_000)
@@ -331,7 +331,7 @@ def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
 
 PAYMENT_SAMPLE_RECIPES: tuple[Callable[[PaymentSampleFactory], Iterator[PaymentSample]], ...] = (
     _make_waiting_payments, _make_unknown_payments, _make_unpaid_payments, _make_disagreeing_payments,
-    _make_reversed_payments, _make_payments_with_set_aside, _make_payments_with_request,
-    _make_payments_with_decision, _make_payments_with_sent_refund, _make_refunded_payments, _make_reversible_payments,
-    _make_reconciled_payments,
+    _make_reversed_payments, _make_payments_with_set_aside, _make_payments_with_requested_refund,
+    _make_payments_with_decided_refund, _make_payments_with_sent_refund, _make_refunded_payments,
+    _make_reversible_payments, _make_reconciled_payments,
 )  # fmt: skip

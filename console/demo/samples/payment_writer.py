@@ -126,7 +126,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     )
     if sample.captured_minor:
         payments.capture_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
-        _book_on_account(conn, sample)
+        _book_payment_on_account(conn, sample)
     if sample.status is _PaymentState.REVERSED:
         payment, entered_at = _read_payment(conn, sample), _find_instant_of_state(sample, sample.status)
         payments.move_payment_along_path(conn, payment, (_PaymentState.REVERSED,), entered_at)
@@ -167,7 +167,7 @@ def _read_payment(conn: Connection, sample: PaymentSample) -> Payment:
     return payment
 
 
-def _book_on_account(conn: Connection, sample: PaymentSample) -> None:
+def _book_payment_on_account(conn: Connection, sample: PaymentSample) -> None:
     """Open the account of the sample's corporation with the sample's limit, book the payment on it, and set aside the
     amount that exceeds the limit.
     """

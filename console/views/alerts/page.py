@@ -103,7 +103,7 @@ class AlertsPage(Page):
         self.add_key_hints()
         self.table.opened.connect(self._open_action_record)
         self.table.current_changed.connect(self._show_incident)
-        self.table.columns_fitted.connect(self._show_summary_again)
+        self.table.columns_fitted.connect(self._refit_summary)
         self.table.rows.page_applied.connect(self._select_linked_or_first_incident)
         self.bind_shortcut("C", partial(self._press_button, self.closed_button))
         set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.menu_button)
@@ -190,7 +190,7 @@ class AlertsPage(Page):
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
         the list becomes lower; the buttons don't move away from the mouse pointer."""
         super().resizeEvent(event)
-        self._show_summary_again()
+        self._refit_summary()
         max_height = round(_MAX_CARD_HEIGHT_PX * current_appearance().scale)
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
@@ -337,7 +337,7 @@ class AlertsPage(Page):
         label.show_text(wording.join_sentences(sentences[:shown_count]))
 
     @Slot()
-    def _show_summary_again(self) -> None:
+    def _refit_summary(self) -> None:
         """Fit the summary of the current incident to the new widths of the columns and of the page."""
         if self.current_incident is not None:
             self._show_summary(self.current_incident)

@@ -262,7 +262,7 @@ class ApprovalsPage(Page):
             self.mark_data_read()
         self.inbox, self.proposals = inbox, proposals
         self.list_panel.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
-        self._correct_decision_count()
+        self._update_sidebar_decision_count()
         if self.proposal is not None:
             self.proposal = self._find_proposal(self.proposal.id)
         if self.proposal is not None:
@@ -303,10 +303,10 @@ class ApprovalsPage(Page):
         elif (proposal := self._find_proposal(ref[1])) is not None:
             self._show_proposal(proposal)
 
-    def _correct_decision_count(self) -> None:
-        """Set the number that the sidebar shows for this page to the number of requests and proposals that the acting
-        person can decide. Refund requests count only with the right to approve refunds, proposals only with the right
-        to confirm proposals."""
+    def _update_sidebar_decision_count(self) -> None:
+        """Set the number beside this page's name in the sidebar to the number of requests and proposals that the
+        acting person can decide. Refund requests count only with the right to approve refunds, proposals only with
+        the right to confirm proposals."""
         context = self.context
         refunds = () if context.find_missing_right_reason("refund_approve") else self.inbox.to_decide
         proposals = () if context.find_missing_right_reason("resolve_second") else self.proposals

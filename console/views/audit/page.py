@@ -66,7 +66,7 @@ class AuditPage(Page):
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnWidthStorage(context, self.table, "audit")
         self.table.opened.connect(self._open_record)
-        self.rows.page_applied.connect(self._show_read_entries)
+        self.rows.page_applied.connect(self._show_newly_read_entries)
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         toolbar = Surface(edge="bottom")
@@ -100,7 +100,7 @@ class AuditPage(Page):
             self.rows.read_again()
 
     @Slot()
-    def _show_read_entries(self) -> None:
+    def _show_newly_read_entries(self) -> None:
         self.mark_data_read()
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if self.table.current_item is None:

@@ -66,7 +66,7 @@ class BulkPlanPage(QWidget):
         ):
             key = "bulk.size.first" if self.row_limit_list.count() else "bulk.size.all"
             self.row_limit_list.addItem(translate(key, n=max_rows), max_rows)
-        self.row_limit_list.currentIndexChanged.connect(self._show_limited_plan)
+        self.row_limit_list.currentIndexChanged.connect(self._show_plan_of_selected_rows)
         self.totals_label = TextLabel("", is_bold=True, wraps_lines=True)
         self.duration_label = TextLabel("", "small", "muted", wraps_lines=True)
         list_label = TextLabel(translate("bulk.size"), "body", "muted")
@@ -89,11 +89,11 @@ class BulkPlanPage(QWidget):
                 row_limit_row,
                 self.totals_label,
                 self.duration_label,
-                _add_reason_line(self.table),
+                _make_table_with_reason_line(self.table),
                 gap_px=8,
             )
         )
-        self._show_limited_plan()
+        self._show_plan_of_selected_rows()
 
     @property
     def max_rows(self) -> int:
@@ -103,7 +103,7 @@ class BulkPlanPage(QWidget):
         return self.limited_plan.rows[-1].row.position if self.limited_plan.rows else 0
 
     @Slot()
-    def _show_limited_plan(self) -> None:
+    def _show_plan_of_selected_rows(self) -> None:
         context = self._context
         self.limited_plan = self._plan.limit_to_first_rows(int(self.row_limit_list.currentData() or 0))
         self.table.rows.read_query(partial(_read_plan_rows, self.limited_plan))
@@ -174,7 +174,7 @@ class BulkProgressPage(QWidget):
                 self.progress_label,
                 self.result_counts_label,
                 line,
-                _add_reason_line(self.table),
+                _make_table_with_reason_line(self.table),
                 gap_px=8,
             )
         )
@@ -252,8 +252,9 @@ def _make_bulk_row_table(
     return table
 
 
-def _add_reason_line(table: FittedTable) -> QWidget:
-    """Return a widget with the table and, below it, the reason of the current row if the table cuts it off."""
+def _make_table_with_reason_line(table: FittedTable) -> QWidget:
+    """Return a widget with the table and, below it, a line with the reason of the current row, which is visible if
+    the table cuts the reason off."""
     return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX)
 
 

@@ -127,7 +127,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def _run_action_by_shortcut(self, action_name: str) -> None:
         row = self.tabs.find_focused_row()
         if action_name == "open_pdf" and isinstance(row, DocumentRow):
-            self.tabs.open_document(row)
+            self.tabs.request_document(row)
         else:
             super()._run_action_by_shortcut(action_name)
 

@@ -92,8 +92,8 @@ class CreditCheckTabs(RecordTabs):
             RecordTab("history", self._earlier_check_list, (self._earlier_check_table,)),
         )
         super().__init__(context, tabs_between, min_row_count=_MIN_VISIBLE_TABLE_ROWS)
-        self._document_table.opened.connect(self.open_document)
-        self._compare_button.clicked.connect(self.compare_document)
+        self._document_table.opened.connect(self.request_document)
+        self._compare_button.clicked.connect(self.request_comparison)
         self.tabs.currentChanged.connect(self._read_page_counts)
         self._earlier_check_table.opened.connect(self.related_record_requested)
 
@@ -102,7 +102,7 @@ class CreditCheckTabs(RecordTabs):
         entries = [entry for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)]
         next_lines = make_planned_lines(details.record, self._context)
         if self._record_id != details.record.id:
-            self._cancel_counting()
+            self._cancel_page_counting()
         self._record_id, self._document_rows = details.record.id, _make_document_rows(details, self._context)
         rows = self._show_document_rows()
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
@@ -136,19 +136,19 @@ class CreditCheckTabs(RecordTabs):
         self._counting_task = self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
             lambda counts: self._show_page_counts(record_id, counts),
-            lambda _: self._reset_failed_count(record_id),  # the table shows no number of pages
+            lambda _: self._forget_failed_page_count(record_id),  # the table shows no number of pages
             caller=self,
             key=self,
         )
 
-    def _cancel_counting(self) -> None:
+    def _cancel_page_counting(self) -> None:
         """Discard the numbers of pages of the previous record, and cancel the call that counts its pages."""
         self._page_counts, self._requested_sha256s = {}, set()
         if self._counting_task is not None:
             self._counting_task.cancel()
             self._counting_task = None
 
-    def _reset_failed_count(self, record_id: int) -> None:
+    def _forget_failed_page_count(self, record_id: int) -> None:
         """Treat the pages of this record's PDFs as not counted, because counting them has failed: they are counted
         when the record is read again. Do nothing if the tabs show another record meanwhile."""
         if record_id == self._record_id:
@@ -160,15 +160,15 @@ class CreditCheckTabs(RecordTabs):
             self._show_document_rows()
 
     @Slot()
-    def compare_document(self) -> None:
-        """Emit `comparison_requested` for the stored PDF of the selected row, or for the newest one if no row with
-        a PDF is selected."""
+    def request_comparison(self) -> None:
+        """Emit `comparison_requested` for the stored PDF of the selected row, or for the newest one if no row with a
+        PDF is selected."""
         row = self._document_table.current_item
         document = row.document if isinstance(row, DocumentRow) else None
         self.comparison_requested.emit("" if document is None else document.sha256)
 
     @Slot(object)
-    def open_document(self, row: DocumentRow) -> None:
+    def request_document(self, row: DocumentRow) -> None:
         """Emit `pdf_requested` for the stored PDF of `row`; do nothing if the PDF of this row is missing."""
         if row.document is not None:
             self.pdf_requested.emit(row.document.sha256)

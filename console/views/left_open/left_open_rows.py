@@ -49,7 +49,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
             "record",
             translate("column.record"),
             220,
-            lambda item: _format_subject(item, context, name_record),
+            lambda item: _format_left_open_subject(item, context, name_record),
             "data",
             is_stretched=True,
         ),
@@ -58,7 +58,9 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
     ]
 
 
-def _format_subject(own_item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
+def _format_left_open_subject(
+    own_item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]
+) -> str:
     """Return the text that names what the row is about: the name of a bulk run, the record of a draft, a corporation
     number in groups of digits, or the kind and number of a record or operation."""
     if own_item.reason is LeftOpenReason.BULK_RUN:

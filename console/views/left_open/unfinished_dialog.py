@@ -218,7 +218,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.withdraw_reason_label.hide()
         self.show_in_footer(self.withdraw_button, self.withdraw_reason_label)
         self._requests_timer = QTimer(self, interval=_REQUESTS_READ_INTERVAL_MS)
-        self._requests_timer.timeout.connect(self._read_requests)
+        self._requests_timer.timeout.connect(self._read_desk_requests)
 
     # -- reading
 
@@ -267,7 +267,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self._lists_by_tab[tab_index].show_rows(rows, is_automatic=True)
             self.tabs.set_count(tab_index, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
-        self._show_requests(work_lists.own_requests)
+        self._show_desk_requests(work_lists.own_requests)
         self._update_buttons()
 
     def show_own_work(self, group: OwnWorkGroup) -> None:
@@ -325,26 +325,26 @@ class UnfinishedWorkDialog(DialogFrame):
         self.read_lists()
 
     @Slot()
-    def _read_requests(self) -> None:
+    def _read_desk_requests(self) -> None:
         self._context.run_read(
             lambda services: services.own_requests.list_recent(),
-            self._show_requests,
+            self._show_desk_requests,
             self._show_refusal,
             caller=self,
             key=self,
         )
 
-    def _show_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
+    def _show_desk_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
         """Show the person's desk requests. Those that are open, or whose answer never reached this desk, come
         first and are counted in the tab's title. While one is open, read the list again every second."""
         if self.own_requests_table is None:
             return
         tab_index, is_done = (
             self._tables.index(self.own_requests_table),
-            lambda request: not _needs_attention(request),
+            lambda request: not _is_open_or_unanswered(request),
         )
         self._lists_by_tab[tab_index].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
-        self.tabs.set_count(tab_index, str(sum(_needs_attention(request) for request in own_requests)))
+        self.tabs.set_count(tab_index, str(sum(_is_open_or_unanswered(request) for request in own_requests)))
         if any(request.is_open for request in own_requests):
             self._requests_timer.start()
         else:
@@ -466,7 +466,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self._context.show_toast(self._context.translate("request.withdrawn"), "", "arrow_back", "text")
         else:
             self._context.show_toast(self._context.translate("reason.request_taken"), "", "half_disc", "progress")
-        self._read_requests()
+        self._read_desk_requests()
 
     def _show_withdrawal_failure(self, failure: Failure) -> None:
         self._context.show_toast(
@@ -498,7 +498,7 @@ class UnfinishedWorkDialog(DialogFrame):
         elif isinstance(row, LeftOpen):
             self._open_own_item(row)
         elif isinstance(row, OwnRequest):
-            self._open_request(row)
+            self._open_desk_request(row)
         elif isinstance(row, Mention):
             self.accept()
             self._context.navigate(make_mention_route(row))
@@ -514,7 +514,7 @@ class UnfinishedWorkDialog(DialogFrame):
                 target is not None
                 for target in (find_left_open_route(row), self._find_draft(row), self._find_run(row))
             )
-        return not isinstance(row, OwnRequest) or _can_open_request(row)
+        return not isinstance(row, OwnRequest) or _can_open_desk_request(row)
 
     def _find_draft(self, own_item: LeftOpen) -> Draft | None:
         """Return the stored draft that this row is about; None for a row about other work, or if the draft no longer
@@ -561,7 +561,7 @@ class UnfinishedWorkDialog(DialogFrame):
             NotificationBar("", sentence, tone="care", icon_name="warning", button=self.leave_button)
         )
 
-    def _open_request(self, request: OwnRequest) -> None:
+    def _open_desk_request(self, request: OwnRequest) -> None:
         """Open the page of the record that the desk request is about. For a request about a bulk run, show the tab
         of the bulk runs."""
         route = request_words.find_request_route(request)
@@ -572,8 +572,8 @@ class UnfinishedWorkDialog(DialogFrame):
             self.show_tab("runs")
 
 
-def _needs_attention(request: OwnRequest) -> bool:
-    """Return True if the desk request is open, or if its answer never reached this desk."""
+def _is_open_or_unanswered(request: OwnRequest) -> bool:
+    """Return True if the desk request is open, or if the answer to it never reached this desk."""
     return request.is_open or request.is_unanswered
 
 
@@ -583,7 +583,7 @@ def _is_take_of_record(row: object) -> bool:
     return isinstance(row, Take) and row.kind in ("credit-check", "payment", "order", "refund")
 
 
-def _can_open_request(request: OwnRequest) -> bool:
+def _can_open_desk_request(request: OwnRequest) -> bool:
     return request_words.find_request_route(request) is not None or request_words.is_about_bulk_run(request)
 
 

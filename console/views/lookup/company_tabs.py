@@ -56,7 +56,7 @@ class CompanyTab(QWidget):
         self._are_rows_current = False
         self._read_at: datetime | None = None
         self._failure: Failure | None = None
-        context.minute_passed.connect(self._show_age)
+        context.minute_passed.connect(self._show_row_age)
         self.failure_label = TextLabel("", "small", "care", wraps_lines=True)
         self.failure_label.hide()
         columns = _COLUMN_FACTORY_BY_TAB[name](context)
@@ -118,15 +118,15 @@ class CompanyTab(QWidget):
         now.
         """
         self._failure = failure
-        self._show_age()
+        self._show_row_age()
         self.failure_label.show()
         announce(self, self.failure_label.plain)
         self.table.setEnabled(False)
         self._are_rows_current = False
 
     @Slot()
-    def _show_age(self) -> None:
-        """Show the age of the rows that could not be read again, and the reason why they could not."""
+    def _show_row_age(self) -> None:
+        """Show how old the rows are, which could not be read again, and the reason why they could not."""
         if self._failure is None:
             return
         context, read_at = self._context, self._read_at

@@ -184,7 +184,7 @@ class MoneyPage(RecordPage[MoneyView]):
         copyable.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)  # the button beside the text
         return copyable
 
-    def make_code_fact(self, record: Payment | Refund) -> tuple[str, QWidget | None]:
+    def make_provider_state_fact(self, record: Payment | Refund) -> tuple[str, QWidget | None]:
         """Return the label and the widget for the provider's own code for the record's state, such as COMPLETED. The
         widget is None if the provider has sent no code."""
         label = self.context.translate("field.gateway_code")

@@ -126,7 +126,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 translate("field.provider_payment_id"),
                 self.make_copyable_fact("provider_payment_id", record.provider_payment_id),
             ),
-            self.make_code_fact(record),
+            self.make_provider_state_fact(record),
             (translate("field.currency"), record.currency),
             (translate("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
             self.make_taker_fact(details.taken),
@@ -148,7 +148,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case "probe":
                 self.action_handlers.probe(details.record)
             case "refund":
-                self.action_handlers.refund(details.record.id, _find_only_set_aside(details))
+                self.action_handlers.refund(details.record.id, _find_only_refundable_set_aside(details))
             case _ if action_name == OPEN_REFUND_ACTION:
                 self._open_pending_refund(details)
             case _ if action_name == OPEN_ORDER_ACTION:
@@ -202,7 +202,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
 
 
-def _find_only_set_aside(details: PaymentDetails) -> SetAside | None:
+def _find_only_refundable_set_aside(details: PaymentDetails) -> SetAside | None:
     """Return the payment's open set-aside if no other money of the payment can be refunded; otherwise None."""
     if details.record.refundable_minor > 0:
         return None

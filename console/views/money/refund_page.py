@@ -72,7 +72,7 @@ class RefundPage(MoneyPage[RefundDetails]):
                 translate("field.provider_refund_id"),
                 self.make_copyable_fact("provider_refund_id", record.provider_refund_id),
             ),
-            self.make_code_fact(record),
+            self.make_provider_state_fact(record),
             (translate("field.sent"), self._format_sending_time(details)),
             (translate("field.version"), str(record.version)),
             self.make_taker_fact(details.taken),

@@ -66,7 +66,7 @@ class PurchaseForm(QWidget):
         self._record_link = LinkButton(translate("action.open_record"), has_arrow=True)
         self._record_link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
-        self._show_live_record()
+        self._show_live_check()
 
     def _make_client_list(self, client: str | None) -> DropDownList:
         client_list = DropDownList(
@@ -78,14 +78,14 @@ class PurchaseForm(QWidget):
         if chosen_client is None and len(self._plan.client_ids) == 1:
             chosen_client = self._plan.client_ids[0]
         client_list.setCurrentIndex(self._plan.client_ids.index(chosen_client) if chosen_client else -1)
-        client_list.currentIndexChanged.connect(self._show_live_record)
+        client_list.currentIndexChanged.connect(self._show_live_check)
         return client_list
 
     def _make_client_field(self, client: str | None) -> Field:
         field = Field(self._context.translate("field.client"), role="data")
         if isinstance(field.edit, LineEdit):
             field.edit.setText(client or "")
-            field.edit.textChanged.connect(self._show_live_record)
+            field.edit.textChanged.connect(self._show_live_check)
         return field
 
     def _build_layout(self) -> QLayout:
@@ -209,7 +209,7 @@ class PurchaseForm(QWidget):
         )
 
     @Slot()
-    def _show_live_record(self) -> None:
+    def _show_live_check(self) -> None:
         """Show the sentence about the live credit check of the selected client: it is valid, its validity has ended,
         or there is none (but perhaps for other clients)."""
         translate, live_check = self._context.translate, self.live_check

@@ -54,13 +54,13 @@ class RefetchWatch(QObject):
         self._timer.stop()
 
     def _show_details(self, details: CreditCheckDetails) -> None:
-        self.lines_read.emit(self._list_lines(details))
+        self.lines_read.emit(self._list_step_sentences(details))
         if details.holder is None:
             self.ended.emit(details)
         else:
             self._timer.start()
 
-    def _list_lines(self, details: CreditCheckDetails) -> tuple[str, ...]:
+    def _list_step_sentences(self, details: CreditCheckDetails) -> tuple[str, ...]:
         """Return a sentence for each audit entry since the beginning of the re-fetch. Entries which only record that
         a person has opened the record or its PDF are left out."""
         entries = (

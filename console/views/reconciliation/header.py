@@ -50,12 +50,12 @@ class RunHeader(Surface):
         self._layout.addWidget(title_and_state)
         self._layout.addWidget(self.run_times_label)
         self._layout.addWidget(
-            make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap_px=28, line_gap_px=8)
+            make_flow_widget(*(self._make_run_figure(name) for name in RUN_FIGURE_NAMES), gap_px=28, line_gap_px=8)
         )
         self._layout.addWidget(self._file_list)
         self.setLayout(self._layout)
 
-    def _make_figure(self, name: str) -> QWidget:
+    def _make_run_figure(self, name: str) -> QWidget:
         """Return the widget with one of the counts of the run; `name` is one of RUN_FIGURE_NAMES."""
         figure = QWidget()
         word = TextLabel(self._context.translate(f"reconcile.part.{name}"), "small", "muted")

@@ -305,7 +305,9 @@ class RefundForm(QWidget):
 
     def format_reason(self) -> str:
         """Return the reason as a text for people: the text of the selected reason, and the person's own text."""
-        return record_texts.format_reason_line(self.reason_code, self.explanation_edit.text().strip(), self._context)
+        return record_texts.format_refund_reason_text(
+            self.reason_code, self.explanation_edit.text().strip(), self._context
+        )
 
     def list_risk_signal_answers(self) -> tuple[tuple[str, str], ...]:
         """Return the maker's answers to the risk signals, each as a pair of the rule's name and the text."""

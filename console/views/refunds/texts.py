@@ -32,10 +32,10 @@ def format_risk_signal(risk_signal: RiskSignal, context: WindowContext) -> str:
 def _parse_fact_times(facts: Mapping[str, object]) -> dict[str, object]:
     """Return the facts of a risk signal, with `at` and `until` as datetime values in place of the texts that the
     database stores."""
-    return {name: _parse_iso_time(value) if name in ("at", "until") else value for name, value in facts.items()}
+    return {name: _parse_time_if_text(value) if name in ("at", "until") else value for name, value in facts.items()}
 
 
-def _parse_iso_time(value: object) -> object:
+def _parse_time_if_text(value: object) -> object:
     try:
         return datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:

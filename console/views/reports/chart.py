@@ -125,9 +125,14 @@ class Chart(QWidget):
     def _measure_text_height(self) -> float:
         """Return the height in px of the title, icons, figures and labels of a strip: everything except the bars."""
         appearance = current_appearance()
-        return appearance.line_height("body") + self._measure_band_height() + 2 * appearance.line_height("small") + 12
+        return (
+            appearance.line_height("body")
+            + self._measure_range_icon_height()
+            + 2 * appearance.line_height("small")
+            + 12
+        )
 
-    def _measure_band_height(self) -> float:
+    def _measure_range_icon_height(self) -> float:
         """Return the height in px of the line with the icons of the marked ranges; 0 if no strip has a marked
         range."""
         has_bands = any(strip.marked_ranges for strip in self.content.strips)
@@ -138,24 +143,24 @@ class Chart(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         for strip, box in zip(self.content.strips, self.compute_strip_boxes(), strict=True):
-            _draw_strip(painter, strip, box, self._measure_band_height())
+            _draw_strip(painter, strip, box, self._measure_range_icon_height())
         if self.hasFocus():
             draw_frame(painter, QRectF(self.rect()), 4, current_appearance().colour("focus"), None, 2)
 
 
-def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height_px: float) -> None:
-    """Draw a strip of bars into `box`. `band_height_px` is the height in px of the line with the icons of the marked
-    ranges."""
+def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, icon_line_height_px: float) -> None:
+    """Draw a strip of bars into `box`. `icon_line_height_px` is the height in px of the line with the icons of the
+    marked ranges."""
     appearance = current_appearance()
     label_height = appearance.line_height("small")
     bar_place_width = box.width() / max(1, len(strip.bars))
     line_count = max((len(_split_figure_into_lines(bar.figure, bar_place_width)) for bar in strip.bars), default=1)
-    height_above_bars = appearance.line_height("body") + band_height_px + line_count * label_height + 8
+    height_above_bars = appearance.line_height("body") + icon_line_height_px + line_count * label_height + 8
     _draw_strip_title(painter, strip, box)
     bar_area = QRectF(
         box.left(), box.top() + height_above_bars, box.width(), box.height() - height_above_bars - label_height - 4
     )
-    _draw_marked_range_bands(painter, strip, bar_area, bar_place_width)
+    _draw_marked_ranges(painter, strip, bar_area, bar_place_width)
     for number, bar in enumerate(strip.bars):
         bar_place = QRectF(
             bar_area.left() + number * bar_place_width, bar_area.top(), bar_place_width, bar_area.height()
@@ -264,7 +269,7 @@ def _draw_centred_text(painter: QPainter, text: str, box: QRectF, baseline: floa
         draw_font_runs(painter, box.center().x() - width / 2, baseline, runs, "small")
 
 
-def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, bar_place_width_px: float) -> None:
+def _draw_marked_ranges(painter: QPainter, strip: BarStrip, area: QRectF, bar_place_width_px: float) -> None:
     """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below the
     axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width_px` is the
     width in px that it has for each bar."""

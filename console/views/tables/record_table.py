@@ -77,8 +77,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._set_row_and_column_sizes()
         for number, delegate in enumerate(self.delegates):
             self.setItemDelegateForColumn(number, delegate)
-        rows.about_to_change.connect(self._store_position)
-        rows.changed.connect(self._restore_position)
+        rows.about_to_change.connect(self._store_scroll_position)
+        rows.changed.connect(self._restore_scroll_position)
         rows.modelReset.connect(self.report_visible_rows)
         self.verticalScrollBar().valueChanged.connect(self.report_visible_rows)
 
@@ -235,7 +235,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self.scrollTo(self.currentIndex(), QAbstractItemView.ScrollHint.EnsureVisible)
 
     @Slot()
-    def _store_position(self) -> None:
+    def _store_scroll_position(self) -> None:
         """Before the rows change, store the row at the top of the table, and whether the current row is visible."""
         self._was_current_row_visible = self._is_current_row_visible()
         top_row = self.rowAt(0)
@@ -246,7 +246,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self._top_position = None
 
     @Slot()
-    def _restore_position(self) -> None:
+    def _restore_scroll_position(self) -> None:
         """After the rows have changed, scroll the stored row to its old place. If the current row was visible, scroll
         to it."""
         self._span_heading_rows()

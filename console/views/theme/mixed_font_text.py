@@ -128,7 +128,7 @@ def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool =
     bundled fonts is too small; and no line ends inside a number, an identifier or a Japanese phrase, or between a
     number and its unit. A number, identifier or phrase that is too long for one line is broken at any letter.
     """
-    pieces = split_font_runs(_set_line_ends(text) if can_wrap else text)
+    pieces = split_font_runs(_mark_line_ends(text) if can_wrap else text)
     line_px = current_appearance().line_height(role) if can_wrap and text else 0
     if not line_px and not any(uses_figures_font for _, uses_figures_font in pieces) and "\n" not in text:
         return text
@@ -145,7 +145,7 @@ def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool =
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
-def _set_line_ends(text: str) -> str:
+def _mark_line_ends(text: str) -> str:
     """Return the text with invisible characters that allow or forbid the end of a line at their position."""
     return keep_phrases_whole(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text)))
 

@@ -49,16 +49,18 @@ def group_repeated_lines(
         oldest_line = lines[end_index - 1]
         group_key = (
             oldest_line.full_time,
-            *(_get_event(line) for line in lines[start_index : start_index + events_per_repetition]),
+            *(_get_line_content(line) for line in lines[start_index : start_index + events_per_repetition]),
         )
         if group_key in opened_groups:
-            newest_line = _add_detail(lines[start_index], texts.shown_all(repetition_count))
+            newest_line = _add_line_detail(lines[start_index], texts.shown_all(repetition_count))
             grouped_lines += [
                 GroupedLine(line, group_key) for line in (newest_line, *lines[start_index + 1 : end_index])
             ]
         else:
             grouped_lines += [
-                GroupedLine(_add_detail(line, texts.shown_once(repetition_count, oldest_line.time_text)), group_key)
+                GroupedLine(
+                    _add_line_detail(line, texts.shown_once(repetition_count, oldest_line.time_text)), group_key
+                )
                 for line in lines[start_index : start_index + events_per_repetition]
             ]
         start_index = end_index
@@ -70,10 +72,10 @@ def _find_repeated_events(lines: Sequence[TimelineLine], start_index: int) -> tu
     of its repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION
     events repeats itself there."""
     for length in range(1, _MAX_EVENTS_PER_REPETITION + 1):
-        repeated_events = [_get_event(line) for line in lines[start_index : start_index + length]]
+        repeated_events = [_get_line_content(line) for line in lines[start_index : start_index + length]]
         repetition_count = 1
         while [
-            _get_event(line)
+            _get_line_content(line)
             for line in lines[start_index + repetition_count * length : start_index + (repetition_count + 1) * length]
         ] == repeated_events:
             repetition_count += 1
@@ -82,10 +84,10 @@ def _find_repeated_events(lines: Sequence[TimelineLine], start_index: int) -> tu
     return 0, 0
 
 
-def _get_event(line: TimelineLine) -> tuple[str, ...]:
-    """Return the content of a line without its time."""
+def _get_line_content(line: TimelineLine) -> tuple[str, ...]:
+    """Return all values of a line except its time. Two lines with equal values count as repetitions of one event."""
     return line.icon_name, line.tone, line.actor_text, line.action_text, line.detail
 
 
-def _add_detail(line: TimelineLine, detail: str) -> TimelineLine:
+def _add_line_detail(line: TimelineLine, detail: str) -> TimelineLine:
     return replace(line, detail=f"{line.detail} {detail}".strip())

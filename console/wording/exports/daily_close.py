@@ -30,7 +30,7 @@ def make_daily_close_document(close: DailyClose, context: TextContext) -> Export
     """Return the daily close as a document: sentences about its state on the first page, then its tables. The
     document doesn't contain the time of writing, so that an unchanged close gives an identical document."""
     language = context.language
-    tables = [_make_money_table(close, context), _make_unknown_table(close, context)]
+    tables = [_make_money_table(close, context), _make_unknown_record_table(close, context)]
     if close.reconciliation is not None:
         tables.append(_make_difference_table(close, context))
     if close.first_close is not None:
@@ -82,7 +82,7 @@ def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
     )
 
 
-def _make_unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
+def _make_unknown_record_table(close: DailyClose, context: TextContext) -> DocumentTable:
     columns = (
         make_text_column(context, "column.record", lambda record: format_unknown_record(record, context.language)),
         make_text_column(context, "kind.payment", lambda record: str(record.number)),

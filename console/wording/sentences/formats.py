@@ -76,15 +76,15 @@ def format_short_instant(at: datetime, now: datetime) -> str:
 def format_clock_instant(at: datetime, now: datetime) -> str:
     """Return an instant of the Japanese day of `now` as `15:04:05`, any other instant as `format_short_instant`
     returns it: without its day, it would be read as one of today."""
-    return format_instant(at, "clock") if _is_same_day(at, now) else format_short_instant(at, now)
+    return format_instant(at, "clock") if _is_same_japanese_day(at, now) else format_short_instant(at, now)
 
 
 def format_minute_instant(at: datetime, now: datetime) -> str:
     """Return an instant as `format_clock_instant` does, but always without seconds: `15:04` or `11-20 15:04`."""
-    return format_instant(at, "clock")[:5] if _is_same_day(at, now) else format_short_instant(at, now)
+    return format_instant(at, "clock")[:5] if _is_same_japanese_day(at, now) else format_short_instant(at, now)
 
 
-def _is_same_day(one: datetime, other: datetime) -> bool:
+def _is_same_japanese_day(one: datetime, other: datetime) -> bool:
     """Return True if both instants are on one Japanese day."""
     return convert_to_local(one, JST).date() == convert_to_local(other, JST).date()
 
