@@ -44,8 +44,9 @@ _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "res
 
 @dataclass(frozen=True, slots=True)
 class ReplayDifference:
-    """A recorded answer to which this version gives another outcome or reason. `call` has the recorded outcome and
-    reason, `outcome` and `reason` are those of this version.
+    """A recorded answer of a provider from which this version of the program derives another outcome or reason than
+    the evidence pack has. `call` has the recorded outcome and reason, `outcome` and `reason` are those of this
+    version.
     """
 
     call: "RecordedCall"

@@ -86,8 +86,8 @@ def run_simulated_payer(
 
 
 def _set_payment_paid(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
-    """Set the payment to paid at its simulated provider. An OSError is ignored, because the simulated provider may
-    have ended already.
+    """Set the payment to paid at its simulated provider; do nothing for None. An OSError is ignored, because the
+    simulated provider may have ended already.
     """
     if payment is not None:
         with contextlib.suppress(OSError):

@@ -11,7 +11,8 @@ Translate = Callable[[str], str]
 
 class HelpPageFormatter(argparse.HelpFormatter):
     """An argparse formatter with the heading of the synopsis in the reader's language. It wraps texts by the columns
-    that they take in a terminal: a wide East Asian character takes two, and Japanese has few spaces.
+    that they take in a terminal, where a wide East Asian character takes two. It can also wrap Japanese, which has
+    few spaces.
     """
 
     def __init__(self, prog: str, *, translate: Translate) -> None:
@@ -25,7 +26,8 @@ class HelpPageFormatter(argparse.HelpFormatter):
         groups: "Iterable[argparse._MutuallyExclusiveGroup]",
         prefix: str | None,
     ) -> str:
-        """Return the synopsis. `prefix` None means the heading in the reader's language."""
+        """Return the synopsis of the command with the heading `prefix` before it; None means the heading in the
+        reader's language. The other arguments are those of argparse."""
         heading = f"{self._translate('cli.help.title.usage')}: " if prefix is None else prefix
         # argparse counts characters, not columns, so that it gets a blank heading of the same width.
         blank_heading = " " * measure_display_width(heading)

@@ -58,7 +58,8 @@ class AnswerWriter:
 
     `stream` is the stream for the answer, normally stdout; None if the process has none. `is_json`: the answer is one
     JSON object (option `--json`); otherwise it is text. `has_effects`: the command changes or sends something. If the
-    answer of such a command can't be written, it is unknown to the caller.
+    answer of such a command can't be written, its exit status is that of `outcome_unknown`, because the caller
+    doesn't learn the result.
     """
 
     def __init__(self, stream: TextIO | None, translator: Translator, *, is_json: bool) -> None:

@@ -207,7 +207,8 @@ def is_blank(text: str) -> bool:
 
 def _parse_identifier(text: str) -> str:
     """Return the text: an id, a name or another text by which the command finds something. Raises ArgumentTypeError
-    for a blank one, such as of an unset variable of a shell, whose place in a sentence would be empty."""
+    for a blank one, such as of an unset variable of a shell, because an error that names it would have an empty
+    place."""
     if is_blank(text):
         raise argparse.ArgumentTypeError("a value is needed")
     return text
@@ -523,7 +524,7 @@ def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
     _add_limit_option(parser, translate)
 
 
-def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_refund_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "limits", translate)
     _add_command(subcommands, "list", translate, "limits.list")
     set_parser = _add_changing_command(subcommands, "set", translate, "limits.set")
@@ -731,7 +732,7 @@ _PARSER_BUILDERS_BY_COMMAND_NAMES = (
     (("open",), _add_open_command),
     (("registry",), _add_registry_commands),
     (("find",), _add_find_command),
-    (("limits",), _add_limit_commands),
+    (("limits",), _add_refund_limit_commands),
     (("read-only",), _add_read_only_commands),
     (("provider",), _add_provider_commands),
     (("audit",), _add_audit_commands),

@@ -1,4 +1,4 @@
-"""The words of problems that the parser of the command line reports in English."""
+"""Translates the problems of a command line, which argparse reports in English, into the language of the command."""
 
 import re
 from typing import TYPE_CHECKING

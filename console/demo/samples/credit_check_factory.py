@@ -53,15 +53,17 @@ class SampleAnswer:
 
 @dataclass(slots=True)
 class CheckSample:
-    """One sample credit check; `kind` names the situation that it shows.
+    """One sample credit check; `kind` names the situation that it shows. `number` is the corporation number, `client`
+    the client's id, `buyer` the person who bought it, `begun_at` the beginning of the purchase.
 
     `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another application.
-    `values` are columns that differ from those of a plain record. `report` is the provider's report, None if nothing
-    was purchased; `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the parts of the report
-    that were not received. `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which
-    it is a duplicate; `revisions` is the number of versions of its PDF. `buyer` is the person who bought it,
-    `proposed_by` the person who has proposed a decision (None: no proposal); `status` is the stored state; `events`
-    and `answers` are its audit entries and its evidence.
+    `is_running`: the purchase is running, under a lease that is valid. `values` are columns that differ from those of
+    a plain record. `report` is the provider's report, None if nothing was purchased; `is_denied_by_provider`: the
+    provider no longer has it. `missing_parts` are the parts of the report that were not received.
+
+    `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which it is a duplicate;
+    `revisions` is the number of versions of its PDF. `proposed_by` is the person who has proposed a decision (None:
+    no proposal); `status` is the stored state; `events` and `answers` are its audit entries and its evidence.
     """
 
     kind: str

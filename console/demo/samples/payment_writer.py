@@ -84,8 +84,8 @@ def _replace_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
 
 
 def _add_order(conn: Connection, sample: PaymentSample) -> None:
-    """Insert the order of the sample in the same way as the shop writes its orders; do nothing if the sample has no
-    order.
+    """Insert the order of the sample into the database, in the same way as the shop writes its orders; do nothing if
+    the sample has no order.
     """
     if sample.order_status is None:
         return
@@ -109,7 +109,8 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _add_payment(conn: Connection, sample: PaymentSample) -> None:
-    """Insert the payment, move it to its state and book its amount. A reversal is written last."""
+    """Insert the payment of the sample into the database, move it to its state and book its amount. A reversal is
+    written last."""
     new_payment = NewPayment(
         sample.provider, sample.merchant_payment_id, sample.currency, sample.amount_minor, sample.order_id,
         sample.corporation,
@@ -184,7 +185,8 @@ def _book_payment_on_account(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
-    """Insert the refund, and move it through request, decision and submission up to its state."""
+    """Insert `refund`, a refund of the sample, into the database, and move it through request, decision and
+    submission up to its state."""
     payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, is_from_set_aside=refund.from_set_aside)
     request_columns = {name: refund.values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(

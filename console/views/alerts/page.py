@@ -101,7 +101,7 @@ class AlertsPage(Page):
         self.add_content(self.card)
         self.add_content(self.footer)
         self.add_key_hints()
-        self.table.opened.connect(self._open_action_record)
+        self.table.opened.connect(self._open_record_of_cause)
         self.table.current_changed.connect(self._show_incident)
         self.table.columns_fitted.connect(self._refit_summary)
         self.table.rows.page_applied.connect(self._select_linked_or_first_incident)
@@ -110,7 +110,7 @@ class AlertsPage(Page):
 
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds_key=False)
-        self.action_button.clicked.connect(self._open_current_action_record)
+        self.action_button.clicked.connect(self._open_record_of_current_cause)
         self.acknowledge_button = self._make_button(
             "A", self.acknowledge_current_incident, "incident.action.acknowledge"
         )
@@ -527,13 +527,13 @@ class AlertsPage(Page):
     # -- opening
 
     @Slot()
-    def _open_current_action_record(self) -> None:
+    def _open_record_of_current_cause(self) -> None:
         if self.current_incident is not None:
-            self._open_action_record(self.current_incident)
+            self._open_record_of_cause(self.current_incident)
 
     @Slot(object)
-    def _open_action_record(self, incident: Incident) -> None:
-        """Open the record on which a person removes the cause of the incident."""
+    def _open_record_of_cause(self, incident: Incident) -> None:
+        """Open the page of the record on which a person removes the cause of the incident."""
         route = incident_texts.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)

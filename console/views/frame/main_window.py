@@ -285,8 +285,9 @@ class WindowFrame(CoveredWindow):
         return page if isinstance(page, Page) else None
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Show the page of the route in place of the visible one, with `state` if it isn't None, and mark its sidebar
-        entry. A page that is made for a route which a removed page had shown gets the state of that page."""
+        """Show the page of the route in place of the visible one, and mark its sidebar entry. Give it the state
+        `state`. If `state` is None and the page is newly made, give it the state of the removed page that showed this
+        route before, if there was one."""
         old_pages = [*self._pages.values()]
         page = self._find_or_make_page(route)
         if page is None:
@@ -307,8 +308,8 @@ class WindowFrame(CoveredWindow):
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:
-        """Show the page in `area` in place of the visible page. Keep the scroll position of the page that was
-        visible: Qt hides this page and moves the focus to its next widget, and the page would scroll to that widget.
+        """Show the page in `area` in place of the visible page, and keep the scroll position of the page that was
+        visible. Without this, that page would scroll: Qt moves the focus to its next widget when it hides the page.
         """
         previous_area = self.page_stack.currentWidget()
         scrolled_px = previous_area.verticalScrollBar().value() if isinstance(previous_area, PageScrollArea) else 0
@@ -383,7 +384,8 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def _show_window_title(self) -> None:
         """Set the window's title: the name of the page, the name of the program, and the environment. While a cover
-        hides the window, its name stands in place of that of the page, which may name a record and its state."""
+        hides the window, the title has the name of the cover in place of that of the page, because the page's name
+        may name a record and its state."""
         translate = self.context.translate
         environment = translate(f"environment.{self.context.settings.environment}")
         program = translate("app.window_title", environment=environment)

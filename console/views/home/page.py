@@ -186,8 +186,8 @@ class HomePage(Page):
         return table_and_recent_panel
 
     def _set_min_table_height(self) -> None:
-        """Make the table as high as its rows, at least four, so that only the page scrolls if the window is too low
-        for it."""
+        """Make the table as high as its rows, but not lower than four rows. If the window is too low for it, only the
+        page scrolls and not the table."""
         appearance, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
         self.table_stack.setMinimumHeight(appearance.row_height("header") + rows * appearance.row_height())
 

@@ -22,8 +22,9 @@ _STEP_LABEL_NAME = "step"
 
 
 @dataclass(frozen=True, slots=True)
-class _LineText:
-    """The cells of one line of the list, and the name of its button for screen readers."""
+class _OpenRecordLine:
+    """The contents of one line of the list: the badge of the record's state, its name, its amount and its next step
+    as texts, and the name of the line's button for screen readers."""
 
     badge: StateCell
     name: str
@@ -46,7 +47,7 @@ class OpenRecordList(QWidget):
         super().__init__()
         self._context = context
         self._records: list[ShownRecord] = []
-        self._shown_lines: list[_LineText] = []
+        self._shown_lines: list[_OpenRecordLine] = []
         self._held_back_records: Sequence[ShownRecord] | None = None
         self._title_label = TextLabel(context.translate("lookup.open_matters"), "section", heading_level=2)
         self._count_label = TextLabel("", "data", "muted")
@@ -73,7 +74,7 @@ class OpenRecordList(QWidget):
         this, and `show_held_back_records` shows the new lines later. If the button of a line has the focus, the focus
         stays on this record."""
         self._count_label.show_text(str(len(records)))
-        lines = [self._make_line_text(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
+        lines = [self._make_open_record_line(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
         self._held_back_records = None
         if lines == self._shown_lines:
             self._records = list(records[: len(lines)])
@@ -87,7 +88,7 @@ class OpenRecordList(QWidget):
         clear_layout(self._lines)
         self._records, self._shown_lines = list(records[: len(lines)]), lines
         for index, line in enumerate(lines):
-            self._lines.addWidget(self._make_record_line(line, index))
+            self._lines.addWidget(self._make_line_widget(line, index))
         self.setVisible(bool(records))
         if focused_record is not None:
             self._focus_record(case_words.make_record_ref(focused_record))
@@ -104,8 +105,9 @@ class OpenRecordList(QWidget):
         if buttons:
             buttons[refs.index(ref) if ref in refs else 0].setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _mark_changed_lines(self, new_lines: Sequence["_LineText"]) -> None:
-        """Show in each line that is missing in `new_lines` that its record has changed."""
+    def _mark_changed_lines(self, new_lines: Sequence["_OpenRecordLine"]) -> None:
+        """In each shown line that `new_lines` doesn't contain, show a text which says that the record of this line
+        has changed."""
         changed_text, line_widgets = self._context.translate("lookup.matter_changed"), self._list_line_widgets()
         for index, line in enumerate(self._shown_lines):
             widget = line_widgets[index]
@@ -130,7 +132,7 @@ class OpenRecordList(QWidget):
         line_index = widget.property("place") if self.isAncestorOf(widget) else None
         return self._records[int(line_index)] if line_index is not None else None
 
-    def _make_line_text(self, record: ShownRecord) -> "_LineText":
+    def _make_open_record_line(self, record: ShownRecord) -> "_OpenRecordLine":
         context = self._context
         badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
         explanation = case_words.explain_record(record, context.now())
@@ -140,7 +142,7 @@ class OpenRecordList(QWidget):
             if isinstance(record, CreditCheck)
             else context.translate("case.open", title=case_words.format_record_title(record, context))
         )
-        return _LineText(
+        return _OpenRecordLine(
             badge,
             case_words.format_short_title(record, context),
             case_words.format_amount_with_difference_mark(record, context),
@@ -148,7 +150,7 @@ class OpenRecordList(QWidget):
             button_name,
         )
 
-    def _make_record_line(self, text: "_LineText", index: int) -> QWidget:
+    def _make_line_widget(self, text: "_OpenRecordLine", index: int) -> QWidget:
         button = KeyButton(self._context.translate("action.open"), kind="inline")
         button.setAccessibleName(text.button_name)
         button.setProperty("place", index)

@@ -92,16 +92,16 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
     def _show_side_links(self, details: PaymentDetails) -> None:
-        """Show the links and buttons in the panels of the sides. The provider's panel has the provider's number of
-        the payment and a link to the provider's stored answers (a probe button if there are none); the order's
-        panel has a link to the order.
+        """Show the links and buttons in the panels of the sides. The panel of the provider has the id that the
+        provider has given to the payment, and a link to the provider's stored answers (a probe button if there are
+        none); the panel of the order has a link to the order.
         """
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
         provider_number = details.record.provider_payment_id
         self._number_label.setVisible(provider_number is not None)
         self._number_label.show_id(
-            self.context.translate("money.side.reference", number=_shorten_provider_number(provider_number)),
+            self.context.translate("money.side.reference", number=_shorten_provider_payment_id(provider_number)),
             provider_number or "",
         )
         has_answer = details.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
@@ -166,8 +166,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     @Slot()
     def _open_refund_or_order(self) -> None:
-        """Open the refund if the explained next step names it, otherwise the payment's order. If the payment has no
-        order, only show a message which says this."""
+        """Open the payment's refund if the next step in the payment's explanation is to open it; otherwise open the
+        payment's order. If the payment has no order, only show a message which says this."""
         if self.view is None:
             return
         if self.view.explanation.next_step.action == OPEN_REFUND_ACTION:
@@ -209,9 +209,9 @@ def _find_only_refundable_set_aside(details: PaymentDetails) -> SetAside | None:
     return next((item for item in details.set_asides if item.state is SetAsideState.OPEN), None)
 
 
-def _shorten_provider_number(number: str | None) -> str:
-    """Return the first and last four characters of an identifier with more than 12 characters, a shorter one
-    unchanged, and "" for None."""
+def _shorten_provider_payment_id(number: str | None) -> str:
+    """Return the first and last four characters of an id with more than 12 characters, such as `7f3c…d2a1`; a shorter
+    id unchanged; "" for None. The id is the one that the provider has given to the payment."""
     if number is None:
         return ""
     return number if len(number) <= 12 else f"{number[:4]}…{number[-4:]}"

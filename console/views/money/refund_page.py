@@ -95,8 +95,9 @@ class RefundPage(MoneyPage[RefundDetails]):
             self.context.navigate(PaymentRoute(self.view.payment.id, (), self.sidebar_key))
 
     def list_helpful_actions(self, details: RefundDetails) -> tuple[str, ...]:
-        """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
-        the action of the explained next step and others that may help."""
+        """Return the names of the actions that the page offers. For a refund that isn't sent yet, this is "withdraw"
+        for its maker and "open_approval" for other people. For another refund it is the action of the next step in
+        its explanation, and others that may help, such as "probe"."""
         record, advised = details.record, details.explanation.next_step.action
         if record.state in (RefundState.REQUESTED, RefundState.APPROVED) and record.certainty is Certainty.KNOWN:
             is_own = is_same_person(record.maker, self.context.operator or "")

@@ -90,8 +90,8 @@ class Chart(QWidget):
         )
 
     def _count_bar_strips_per_line(self) -> int:
-        """Return the number of strips that stand side by side: as many as have room for their bars and for the text
-        above.
+        """Return the number of strips of bars that stand side by side at the present width of the chart: as many as
+        have room for their bars and for the text above the bars.
         """
         strips = self.content.strips
         bar_count = max((len(strip.bars) for strip in strips), default=1)
@@ -225,8 +225,9 @@ def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
 
 
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width_px: float) -> None:
-    """Draw the labels below the bars. If there is not enough room for all labels, draw only every n-th one, counted
-    from the last bar, with the smallest n that fits."""
+    """Draw the labels of the bars below `area`, the rectangle of the bars; `bar_place_width_px` is the width in px
+    that `area` has for each bar. If there is not enough room for all labels, draw only every n-th one, counted from
+    the last bar, with the smallest n that fits."""
     widths = [measure_font_runs(split_font_runs(bar.label), "small") for bar in bars]
     label_interval = compute_label_interval(widths, bar_place_width_px)
     label_height = current_appearance().line_height("small")
@@ -238,8 +239,9 @@ def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_p
 
 
 def _compute_label_lefts(widths: Sequence[float], bar_place_width_px: float) -> list[float]:
-    """Return the left edge (px, from the left edge of the bars) of each label: the label is centred below its bar,
-    but doesn't reach beyond the first or the last bar's place."""
+    """Return the left edge (px, from the left edge of the bars) of each label. `widths` are the widths of the labels,
+    `bar_place_width_px` is the distance from one bar to the next, both in px. A label is centred below its bar, but
+    doesn't reach beyond the place of the first or the last bar."""
     room = len(widths) * bar_place_width_px
     centred_lefts = ((number + 0.5) * bar_place_width_px - width / 2 for number, width in enumerate(widths))
     return [max(0.0, min(left, room - width)) for left, width in zip(centred_lefts, widths, strict=True)]
@@ -260,8 +262,9 @@ def compute_label_interval(widths: Sequence[float], bar_place_width_px: float) -
 
 
 def _draw_centred_text(painter: QPainter, text: str, box: QRectF, baseline: float, colour: str) -> None:
-    """Draw a text in the middle of the rectangle `box`. If the text is wider than `box`, draw nothing, because
-    the table of the report also has the text."""
+    """Draw a text in the middle of the rectangle `box`, on the baseline with the y coordinate `baseline` (px).
+    `colour` is the name of its colour in the theme. If the text is wider than `box`, draw nothing, because the table
+    of the report also has the text."""
     runs = split_font_runs(text)
     width = measure_font_runs(runs, "small")
     if text and width <= box.width():
@@ -286,7 +289,8 @@ def _draw_marked_ranges(painter: QPainter, strip: BarStrip, area: QRectF, bar_pl
 
 
 def _draw_dashed_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
-    """Draw the dashed line of a strip, at the height of its `dashed_line_value`, across the rectangle of the bars."""
+    """Draw the dashed line of a strip across `area`, the rectangle of its bars, at the height of the strip's
+    `dashed_line_value`; draw nothing if the strip has none."""
     if strip.dashed_line_value is not None and strip.full_height_value:
         y = area.bottom() - area.height() * min(1.0, strip.dashed_line_value / strip.full_height_value)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))

@@ -79,10 +79,10 @@ def _make_bar(day: ProviderDay) -> Bar:
 def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedRange:
     day_seconds = 86_400  # Japan has no summer time
 
-    def compute_place(at: datetime) -> float:
+    def compute_bar_position(at: datetime) -> float:
         return (at - get_start_of_day(period.first)).total_seconds() / day_seconds
 
-    return MarkedRange(compute_place(outage.since), compute_place(outage.until or now))
+    return MarkedRange(compute_bar_position(outage.since), compute_bar_position(outage.until or now))
 
 
 def _list_outages(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:

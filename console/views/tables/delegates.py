@@ -71,8 +71,8 @@ class CellDelegate(QStyledItemDelegate):
         draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_font_runs(text), box.width))
 
     def _split_font_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
-        """Return a cell's text split into font runs: as an identifier in a column of the kind "data", otherwise as an
-        ordinary text."""
+        """Return a cell's text split into font runs: pieces of the text, each with True if it uses the figures font.
+        In a column of the kind "data" it is split as an identifier, in other columns as an ordinary text."""
         return split_identifier_font_runs(text) if self._column.kind == "data" else split_font_runs(text)
 
     def _draw_no_value(self, painter: QPainter, box: CellBox) -> None:

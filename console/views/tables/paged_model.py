@@ -42,8 +42,8 @@ class PagedModel(PageUpdateModel):
     placeholder; `data()` never waits for a page.
 
     Signals:
-    - about_to_change, changed: emitted before and after pages that were read are applied to the rows, so that a table
-      can keep its scroll position.
+    - about_to_change, changed: newly read pages will be applied to the rows (about_to_change), or have been applied
+      (changed), so that a table can keep its scroll position.
     - page_applied: a page was read and its rows are in the model.
     - failed(Failure): a page could not be read. The rows stay; `read_again` tries again.
     """

@@ -50,8 +50,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def __init__(
         self, rows: PagedModel, accessible_name: str, *, margin_px: int | None = None, parent: QWidget | None = None
     ) -> None:
-        """`accessible_name` is the accessible name. `margin_px` is the space in px before the first column; None
-        means the margin of the page.
+        """`rows` is the model with the rows of the table. `accessible_name` is the name of the table for screen
+        readers. `margin_px` is the space in px before the first column; None means the margin of the page.
         """
         super().__init__(parent)
         self.rows = rows
