@@ -643,7 +643,7 @@ def _open_console_if_usable(settings: Settings) -> Console | None:
         raise
 
 
-def open_health(settings: Settings) -> "HealthCheckService":
+def open_health_checks(settings: Settings) -> "HealthCheckService":
     """Return the checks of the commands `doctor` and `db check`. They run even if `open_console` fails."""
     from console.services.monitoring.doctor import HealthCheckService
 

@@ -1,5 +1,5 @@
-"""Find the folder of the files that ship with the program: in a clone, in an installed wheel and in a built
-application.
+"""Find the folder of the files that ship with the program: in a clone of the repository, in an installed wheel and in
+a built application.
 """
 
 from pathlib import Path

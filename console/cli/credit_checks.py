@@ -8,7 +8,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import PurchaseAnswer
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
-from console.cli.registry import warn_about_closed_company
+from console.cli.registry import read_facts_and_warn_if_closed
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import PurchaseRequest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _purchase_credit_check(console: "Console", args: Namespace, writer: AnswerWriter) -> PurchaseAnswer:
-    facts = warn_about_closed_company(console, args.number, writer)
+    facts = read_facts_and_warn_if_closed(console, args.number, writer)
     request = PurchaseRequest(
         corporation_number=args.number,
         client_id=args.client,

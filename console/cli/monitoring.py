@@ -22,11 +22,11 @@ class UpgradeDatabaseCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        from console.app import act_once_by_request_id, open_health
+        from console.app import act_once_by_request_id, open_health_checks
 
         with watch_for_repeated_command(args, writer) as repeat_mark:
             settings = writer.read_settings()
-            health = open_health(settings)
+            health = open_health_checks(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
             revisions = act_once_by_request_id(*request, lambda: health.upgrade_schema(accepts_new_database=args.new))
             lines = cli_text.format_upgrade_lines
@@ -45,10 +45,10 @@ class HealthCheckCommand:
     run_checks: "Callable[[HealthCheckService], tuple[HealthCheck, ...]]"
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        from console.app import open_health
+        from console.app import open_health_checks
 
         try:
-            checks = self.run_checks(open_health(writer.read_settings()))
+            checks = self.run_checks(open_health_checks(writer.read_settings()))
         except ConsoleError as error:
             from console.domain.service_results import HealthCheck
             from console.domain.setting_problems import SettingProblem

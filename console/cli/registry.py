@@ -52,10 +52,10 @@ def _format_registry_matches_lines(matches: "RegistryMatches", translator: Trans
 # -- before a purchase
 
 
-def warn_about_closed_company(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
-    """If the corporation with the number `text` was closed or merged, write this and its successor to stderr. The
-    purchase is not refused. Return the registry data of the number; None without a registry, or if the person
-    may not read it.
+def read_facts_and_warn_if_closed(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
+    """Return the facts of the corporation registry about the corporation with the number `text`; None without a
+    registry, or if the person may not read it. If the corporation was closed or merged, also write this and its
+    successor to stderr. The purchase is not refused.
     """
     try:
         facts = console.lookup.find_corporation(text)
@@ -147,7 +147,7 @@ def _import_registry_files(console: "Console", args: Namespace, writer: AnswerWr
     with interrupts.handle_signals(defers_first_signal=True):
         return console.registry.import_files(
             [parse_path(name) for name in args.files],
-            _ImportProgressWriter(writer).show,
+            _ImportProgressWriter(writer).show_progress,
             interrupts.is_interrupt_pending,
             request_id=args.request_id,
         )
@@ -160,7 +160,7 @@ class _ImportProgressWriter:
         self._writer = writer
         self._started_at = self._shown_at = time.monotonic()
 
-    def show(self, progress: "ImportProgress") -> None:
+    def show_progress(self, progress: "ImportProgress") -> None:
         """Write a line with the file, the number of its finished rows and the rate (rows per second), if a second
         has passed since the last line.
         """

@@ -130,8 +130,9 @@ class _ReplayAdapters:
         self._answer_server, self._settings = answer_server, settings
 
     def prepare_call(self, call: "RecordedCall") -> _AdapterCallFunction | None:
-        """Return a function that makes the recorded call again; None if the call can't be made again. Raises one
-        of MALFORMED_PACK_ERRORS if the pack has values that a call can't have."""
+        """Return a function that makes the recorded call again. Return None if the call can't be made again: the
+        provider did not answer, only a part of the answer was stored, or the provider or the call is unknown. Raises
+        one of MALFORMED_PACK_ERRORS if the pack has values that a call can't have."""
         if call.status is None or call.body is None:
             return None
         if call.provider == CREDIT_CHECK_PROVIDER:
@@ -223,8 +224,8 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
-    """Return a function that makes a recorded call to AlarmBox again with `adapter`; None if the call can't be made
-    again."""
+    """Return a function that makes a recorded call to AlarmBox again with `adapter`; None if this isn't one of the
+    calls purchase, list, detail and pdf, or if the id of the credit check is missing."""
     number, provider_id = (
         _require_request_text(call.record.get("corporation_number")),
         call.record.get("credit_check_id"),
@@ -292,7 +293,7 @@ def _require_record_id(value: object) -> int:
 
 
 def _parse_instant(text: str) -> datetime:
-    """Return the instant that a text of the pack states."""
+    """Return the instant of an ISO 8601 text in the pack. Raises ValueError for any other text."""
     from console.services.evidence.recorded_calls import parse_instant
 
     return parse_instant(text)

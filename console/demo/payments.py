@@ -68,8 +68,9 @@ def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
 def run_simulated_payer(
     sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, has_fast_clock: bool
 ) -> Iterator[None]:
-    """While the block runs, let a simulated payer pay one open payment: after PAYER_DELAY_SECONDS, or after
-    FAST_PAYER_DELAY_SECONDS if `has_fast_clock`. If the block ends earlier, the payment is not made.
+    """While the block runs, let a simulated payer pay one of `payments`, the one of the kind
+    PAID_BY_SIMULATED_PAYER_KIND: after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if `has_fast_clock`. If
+    the block ends earlier, the payment is not made.
     """
     open_payment = next((payment for payment in payments if payment.kind == PAID_BY_SIMULATED_PAYER_KIND), None)
     timer = threading.Timer(

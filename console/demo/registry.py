@@ -49,8 +49,8 @@ class DemoRegistry:
 def plan_demo_registry(
     seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]
 ) -> DemoRegistry:
-    """Return the rows of the demo's registry as of the day `today`: one company for each of `numbers` that the
-    publisher could have assigned, and a difference that changes some of the corporations `watched_numbers`. The same
+    """Return the demo's registry as of the day `today`: one company for each of `numbers` that the publisher could
+    have assigned, and a difference that changes some of the corporations with the numbers `watched_numbers`. The same
     `seed` gives the same companies."""
     changed_day = _find_publication_day_before(today)
     whole_day = _find_publication_day_before(changed_day)
@@ -182,8 +182,8 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
 
 
 def _make_changed_companies(day: date, watched_rows: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
-    """Return the rows of the difference: of the first watched companies, some were renamed, moved, closed or
-    merged on `day`."""
+    """Return the rows of the difference of the day `day`. They are made from the first of `watched_rows`, each with
+    one change on this day: a new name, a new address, a closure or a merger."""
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [

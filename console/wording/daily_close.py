@@ -137,9 +137,9 @@ def get_daily_close_change_name(change: DailyCloseChange, language: str) -> str:
     return translate(f"close.change.{change.what}", language)
 
 
-def _format_record_of_change(change: DailyCloseChange, language: str) -> str:
-    """Return the record of an `unknown` change: the kind with the payment's number, for a refund also with the
-    refund's number."""
+def _format_unknown_record_of_change(change: DailyCloseChange, language: str) -> str:
+    """Return the text that names the record of a change about a record with an unknown outcome: its kind with the
+    number of its payment, for a refund also with the refund's number."""
     kind, id = change.unknown_record or ("payment", 0)
     name = (
         f"{translate(f'kind.{kind}', language)} R-{id}" if kind == "refund" else translate(f"kind.{kind}", language)
@@ -154,7 +154,7 @@ def format_old_and_new_value(change: DailyCloseChange, language: str) -> tuple[s
         if isinstance(value, CountAndSum):
             return report_words.format_count_and_sum(value, change.currency, language)
         if value is not None and change.what == "unknown":
-            return _format_record_of_change(change, language)
+            return _format_unknown_record_of_change(change, language)
         return value or NO_VALUE
 
     return format_text(change.before), format_text(change.after)

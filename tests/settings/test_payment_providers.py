@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.app import open_health
+from console.app import open_health_checks
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
@@ -250,7 +250,7 @@ def test_doctor_names_what_a_gateway_lacks(tmp_path: Path) -> None:
     """Not set up is no fault; set up without a secret is one, with its name."""
 
     def found(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
-        looked = open_health(settings(tmp_path, env=env)).run_all_checks()
+        looked = open_health_checks(settings(tmp_path, env=env)).run_all_checks()
         return {one.name: (one.ok, one.message, one.facts.get("missing")) for one in looked}
 
     assert found({})["paypay"] == (True, "doctor.gateway.off", None)

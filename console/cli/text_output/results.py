@@ -172,8 +172,8 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
 
 
 def format_empty_queue_sentence(queue: str, translator: Translator, *, has_filter: bool) -> str:
-    """Return the sentence about a page without records: with a filter, the queue may have other records, so the
-    sentence is about the filter alone."""
+    """Return the sentence about a page of the queue with the code `queue` that has no records. With `has_filter` it
+    says only that no record matches the filter, because the queue may have other records."""
     return translator("queue.filter_empty" if has_filter else f"queue.{queue}.empty")
 
 

@@ -101,13 +101,13 @@ class SandboxWorld:
         """Pay `amount_yen` yen for the order `number` at the simulated PayPay, `days_ago` days before today. PayPay
         sends no notice about it."""
         self._payment_control.register_payment(
-            _PAYMENT_PROVIDER, number, amount_yen, at=self._compute_noon(days_ago).isoformat()
+            _PAYMENT_PROVIDER, number, amount_yen, at=self._compute_noon_before_today(days_ago).isoformat()
         )
 
     def publish_daily_file(self, days_ago: int) -> str:
         """Publish PayPay's daily file of the Japanese day `days_ago` days before today, send PayPay's notice about
         it, and return the day (ISO format)."""
-        day = self._compute_day(days_ago).isoformat()
+        day = self._compute_day_before_today(days_ago).isoformat()
         url = self._payment_control.publish_recon_file(day)
         notice = {
             "notification_type": "file.created",
@@ -128,7 +128,7 @@ class SandboxWorld:
             "merchant_order_id": number,
             "order_amount": str(amount_yen),
             "state": "COMPLETED",
-            "paid_at": self._compute_noon(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "paid_at": self._compute_noon_before_today(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         self._receive_notice(notice)
 
@@ -138,20 +138,20 @@ class SandboxWorld:
             ReceivedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
         )
 
-    def _compute_day(self, days_ago: int) -> date:
+    def _compute_day_before_today(self, days_ago: int) -> date:
         """Return the Japanese day that is `days_ago` days before today."""
         return (self._console._context.now().astimezone(JST) - timedelta(days=days_ago)).date()
 
-    def _compute_noon(self, days_ago: int) -> datetime:
+    def _compute_noon_before_today(self, days_ago: int) -> datetime:
         """Return noon (UTC instant) of the Japanese day that is `days_ago` days before today."""
-        return datetime.combine(self._compute_day(days_ago), _NOON, JST).astimezone(UTC)
+        return datetime.combine(self._compute_day_before_today(days_ago), _NOON, JST).astimezone(UTC)
 
     # -- refunds and decisions
 
     def request_refund(self, payment_id: int, amount_yen: int, reason_key: str, *, is_repeat: bool = False) -> int:
         """Request, as a colleague, a refund of `amount_yen` yen of the payment `payment_id`, and return the refund's
-        id. `reason_key` is the last part of the reason's wording key `training.reason.…`; `is_repeat` confirms that
-        an equal refund exists already."""
+        id. `reason_key` is the last part of the reason's wording key `training.reason.…`. `is_repeat` confirms that
+        the refund is intended although an equal one exists."""
         request = RefundRequest(
             payment_id,
             str(amount_yen),

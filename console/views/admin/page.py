@@ -392,8 +392,8 @@ def _make_people_columns(context: WindowContext) -> list[Column]:
 
 
 def _list_limits_if_allowed(services: "Console") -> tuple[Limit, ...] | None:
-    """Return the limits; None if the acting person has no right to see them. The window learns the rights of people
-    a moment after its start, so a page that is opened at once can't know this."""
+    """Return the limits; None if the acting person has no right to see them. The service is asked even if the window
+    doesn't know the person's rights yet, because it learns them only a moment after its start."""
     try:
         return tuple(services.limits.list_limits())
     except ConsoleError as refusal:

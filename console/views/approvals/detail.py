@@ -152,11 +152,12 @@ class RefundRequestPanel(QScrollArea):
             self.end_reached.emit()
 
     def _is_end_in_sight(self) -> bool:
-        """True if no widget around the request, up to the window, cuts off the lower edge of its last panel."""
+        """True if no widget around this panel, up to the window, cuts off the lower edge of the request's last
+        panel."""
         panel = self._last_panel
         if panel is None or not shiboken6.isValid(panel):
             return False
-        top, bottom = _find_rows_in_sight(panel)
+        top, bottom = _find_visible_range(panel)
         return top < bottom == panel.height()
 
     def _list_outer_areas(self) -> list[QScrollArea]:
@@ -200,7 +201,7 @@ class RefundRequestPanel(QScrollArea):
             current_appearance().line_height("body"),
             self.viewport().height(),
         )
-        top, bottom = _find_rows_in_sight(self.viewport())
+        top, bottom = _find_visible_range(self.viewport())
         step = max(bottom - top - line_px, line_px)
         if bottom < height:
             self._scroll_page_to_row(min(bottom + step, height))
@@ -591,9 +592,9 @@ class RefundRequestPanel(QScrollArea):
         self.record_requested.emit(str(sender.property("kind")), int(sender.property("case")))
 
 
-def _find_rows_in_sight(widget: QWidget) -> tuple[int, int]:
-    """Return two row numbers, in px from the widget's top: the first row that no widget around it cuts off, and the
-    row below the last such row. If the whole widget is cut off, the second number is not greater than the first one.
+def _find_visible_range(widget: QWidget) -> tuple[int, int]:
+    """Return the upper and the lower end of the part of the widget that no widget around it cuts off, in px from the
+    widget's top. If the whole widget is cut off, the lower end is not greater than the upper one.
     """
     top, bottom, current = 0, widget.height(), widget
     while not current.isWindow() and (parent := current.parentWidget()) is not None:

@@ -458,8 +458,8 @@ class ApprovalListPanel(Surface):
         ]
 
     def _insert_current_card(self, groups: list[CardGroup]) -> list[CardGroup]:
-        """Return the groups of the new inbox. If they don't contain the selected refund request, insert its card
-        at its old place."""
+        """Return `groups`, the groups of cards of a newly read inbox. If the selected refund request isn't among
+        them, its card is inserted at the position that it has in the shown list."""
         current_ref = self.current_ref
         is_shown = any(card.ref == current_ref for _, cards in groups for card in cards)
         if current_ref is None or current_ref[0] == PROPOSAL_CARD_KIND or is_shown:

@@ -112,8 +112,9 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         return before.record.version != details.record.version
 
     def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
-        """Show a bar which says that another person has changed the record, with the names of the changed fields.
-        A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
+        """Show a bar which says that another person has changed the record, with the names of the fields that differ
+        between `before` and `details`, the data before and after the change. A button in the bar shows their old and
+        new values. `last_entry` is the newest entry of the timeline."""
         context, changed_names = self.context, facts.find_changed_fields(before.record, details.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
         button = self.make_difference_button(facts.format_differences(before.record, details.record, context))

@@ -77,7 +77,7 @@ class BackgroundFileWriter(QObject):
         self._cancelled.set()
 
     def show_progress_text(self, progress_text: str) -> None:
-        """Show the text of the progress in a bar of the page; a dialog has no such bar."""
+        """Show the text of the progress in a bar of the page; do nothing in a dialog, which has no bar."""
         if not isinstance(self._parent, Page):
             return
         if self._bar is None:

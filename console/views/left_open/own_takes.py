@@ -114,7 +114,8 @@ class OwnTakeButtons(QWidget):
         self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *incident_and_owners))
 
     def _open_dialog_of_taken_subject(self, make_dialog: Callable[[QWidget], Any]) -> None:
-        """Open the dialog that `make_dialog` returns, and emit `take_ended` after its success."""
+        """Open the dialog that `make_dialog` returns for its parent window, and emit `take_ended` after the dialog's
+        success."""
         dialog = make_dialog(self.window())
         dialog.answered.connect(self.take_ended)
         dialog.open()

@@ -46,7 +46,7 @@ _RECORD_KINDS_OF_COMPANY = ("credit-check", "payment", "order", "refund")
 _CREDIT_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
-class _NameLabel(TextLabel):
+class _CompanyNameLabel(TextLabel):
     """Label with a company's name. The name is on one line if the line has room for it; otherwise it wraps."""
 
     def sizeHint(self) -> QSize:
@@ -101,12 +101,12 @@ class CompanyPanel(QWidget):
 
     def _make_company_head(self) -> QWidget:
         translate = self._context.translate
-        self.name_label = _NameLabel("", "title", heading_level=2, wraps_lines=True)
+        self.name_label = _CompanyNameLabel("", "title", heading_level=2, wraps_lines=True)
         self.number_label = CopyableId(
             "", "", translate("field.corporation_number"), copy_label=translate("action.copy")
         )
         self.number_label.copied.connect(self._action_handlers.show_copied_toast)
-        self.furigana_label = _NameLabel("", "small", "muted", wraps_lines=True)
+        self.furigana_label = _CompanyNameLabel("", "small", "muted", wraps_lines=True)
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
         self.totals_panel = CompanyTotalsPanel(self._context)

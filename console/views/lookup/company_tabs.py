@@ -126,7 +126,8 @@ class CompanyTab(QWidget):
 
     @Slot()
     def _show_row_age(self) -> None:
-        """Show how old the rows are, which could not be read again, and the reason why they could not."""
+        """Show the age of the rows, and the reason why they could not be read again. Do nothing if they could be
+        read."""
         if self._failure is None:
             return
         context, read_at = self._context, self._read_at

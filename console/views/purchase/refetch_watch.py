@@ -81,9 +81,9 @@ class RefetchWatch(QObject):
 
 
 def find_running_refetch(failure: Failure) -> tuple[str, datetime | None] | None:
-    """Return the person whose call is working on the record, and the instant at which this call began (None if it is
-    not known). `failure` is the refusal of another re-fetch of the record. Return None if the refusal has another
-    reason."""
+    """Return the name of the person whose call is working on the record, and the instant at which this call began
+    (None if it isn't known). `failure` is the refusal of another re-fetch of the record. Return None if the refusal
+    has another reason."""
     holder, since = failure.detail.get("holder"), failure.detail.get("since")
     if not isinstance(holder, dict) or not holder.get("operator"):
         return None

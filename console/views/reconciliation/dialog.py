@@ -133,8 +133,8 @@ class ReconcileDialog(DialogFrame):
         self._update_main_button()
 
     def _parse_typed_days(self) -> tuple[date, date] | None:
-        """Return the first and the last day that the person has typed. If one of them isn't valid, show the error
-        at its field and return None."""
+        """Return the first and the last day that the person has typed. If one of them isn't valid, or if these days
+        can't be compared, show the error at its field and return None."""
         first_day, last_day = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
         translate = self._context.translate
         for field, day in ((self.first_day_field, first_day), (self.last_day_field, last_day)):

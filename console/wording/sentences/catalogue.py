@@ -218,7 +218,7 @@ def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]
 
 
 def convert_amount_facts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the facts with each amount (an integer in minor units) converted to Money, if the facts contain a
+    """Return the facts with each amount (an integer in minor units) converted to Money; unchanged if they contain no
     known currency. The fact `minor` is also returned as `amount`."""
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS_BY_CURRENCY:

@@ -28,9 +28,9 @@ def capitalize_first_letter(text: str) -> str:
 
 
 def join_sentences(sentences: Iterable[str]) -> str:
-    """Return the sentences as one text. Between two Japanese sentences there is no space. After a text without a full
-    stop, such as a title or the words of a person, the next one follows a middle dot, so that nobody reads two texts
-    as one."""
+    """Return the sentences as one text. Between two Japanese sentences there is no space. A middle dot separates a
+    text without a full stop, such as a title or the words of a person, from the next one, so that nobody reads two
+    texts as one."""
     text = ""
     for sentence in filter(None, sentences):
         separator = "" if not text or text[-1] in "。！？" else " " if text[-1] in ".?!" else " · "

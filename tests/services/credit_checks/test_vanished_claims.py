@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.app import Console, open_health
+from console.app import Console, open_health_checks
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
@@ -207,7 +207,7 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
     forget(place, record, ROW, JOURNAL)
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
-    open_health(console.settings).upgrade_schema(accepts_new_database=True)
+    open_health_checks(console.settings).upgrade_schema(accepts_new_database=True)
     with place.desk(vendor) as other:
         assert buy(other).state == "success"
 

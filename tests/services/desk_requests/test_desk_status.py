@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.app import open_console, open_health
+from console.app import open_console, open_health_checks
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import SendingCertainty
 from console.domain.records import PurchaseRequest
@@ -31,7 +31,7 @@ def bare(place: Place, keyring: DrawerKeyring | None = None, **given: str) -> Se
 
 
 def checks_of(settings: Settings) -> Mapping[str, HealthCheck]:
-    return {check.name: check for check in open_health(settings).run_all_checks()}
+    return {check.name: check for check in open_health_checks(settings).run_all_checks()}
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from console.app import Console, open_health
+from console.app import Console, open_health_checks
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
@@ -311,7 +311,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     place.file.unlink()
     if left != "nothing":
         place.file.touch()
-    health = open_health(console.settings)
+    health = open_health_checks(console.settings)
     for open_it in (lambda: place.desk(vendor, clock), health.upgrade_schema):
         error = refusal(open_it)
         assert (error.code, error.detail["problem"], len(lost(error))) == (CODE, "file_missing", 1)
