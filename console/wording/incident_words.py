@@ -28,7 +28,7 @@ def format_incident_title(incident: Incident, translate: Translate) -> str:
     return translate(key) if key else rule
 
 
-def format_record_count(incident: Incident, translate: Translate) -> str:
+def format_affected_record_count(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects; if there may be more than were counted, it
     says "at least"."""
     count = incident.extent.record_count
@@ -40,7 +40,7 @@ def format_record_count(incident: Incident, translate: Translate) -> str:
 def format_incident_extent(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects, and with their sums, one per currency."""
     sums = format_incident_sums(incident) if incident.extent.record_count else ()
-    return " · ".join((format_record_count(incident, translate), *sums))
+    return " · ".join((format_affected_record_count(incident, translate), *sums))
 
 
 def format_incident_sums(incident: Incident) -> Sequence[str]:

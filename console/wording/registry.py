@@ -15,7 +15,7 @@ def get_official_name(corporation: Corporation, translate: Translate) -> str:
     return corporation.name or translate("corporation.name_is_image")
 
 
-def format_address(corporation: Corporation, translate: Translate) -> str:
+def format_corporation_address(corporation: Corporation, translate: Translate) -> str:
     """Return the postcode and the address of a corporation. If the publisher has a part of the address only as an
     image, a note says so."""
     code = corporation.post_code

@@ -96,7 +96,7 @@ def _build_published_corporation_fields(corporation: Corporation) -> JsonObject:
         "furigana": corporation.furigana,
         "address": corporation.address,
         "kind": corporation.kind.value,
-        "closed": _build_closure_json(corporation.closure),
+        "closed": _build_corporation_closure_json(corporation.closure),
         "successor": corporation.successor,
         "english_name": corporation.english_name,
         "post_code": corporation.post_code,
@@ -104,7 +104,7 @@ def _build_published_corporation_fields(corporation: Corporation) -> JsonObject:
     }
 
 
-def _build_closure_json(closure: Closure | None) -> JsonObject | None:
+def _build_corporation_closure_json(closure: Closure | None) -> JsonObject | None:
     return None if closure is None else {"date": closure.day.isoformat(), "cause": closure.cause.value}
 
 

@@ -36,11 +36,11 @@ def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
         "partial": [
             _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.is_partial
         ],
-        **_build_query_json(result.query),
+        **_build_search_query_json(result.query),
     }
 
 
-def _build_query_json(query: SearchQuery) -> JsonObject:
+def _build_search_query_json(query: SearchQuery) -> JsonObject:
     """Return the parsed search text as JSON: its filter conditions, its days, its words, and the words that could
     not be understood.
     """

@@ -19,7 +19,7 @@ def build_figures_json(figures: ReportFigures) -> JsonObject:
         "read_at": format_instant(figures.success.read_at),
         "success": _build_provider_success_json(figures.success),
         "queue_ages": _build_queue_ages_json(figures.queue_ages),
-        "refund_funnel": _build_funnel_report_json(figures.refund_funnel),
+        "refund_funnel": _build_refund_funnel_report_json(figures.refund_funnel),
         "settlement": _build_settlement_json(figures.settlement),
         "time_to_truth": _build_time_to_truth_json(figures.time_to_truth),
     }
@@ -65,7 +65,7 @@ def _build_queue_ages_json(report: QueueAgeReport) -> JsonObject:
     return {"queues": queues}
 
 
-def _build_funnel_report_json(report: RefundFunnelReport) -> JsonObject:
+def _build_refund_funnel_report_json(report: RefundFunnelReport) -> JsonObject:
     currencies = [_build_currency_funnel_json(funnel) for funnel in report.funnels]
     return {**_build_period_json(report.period), "complete": report.is_complete, "currencies": currencies}
 

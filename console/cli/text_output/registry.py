@@ -18,7 +18,7 @@ from console.domain.registry.corporations import (
 )
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.wording.registry import (
-    format_address,
+    format_corporation_address,
     format_corporation_closure,
     format_own_records_note,
     format_purchase_warning,
@@ -64,7 +64,7 @@ def _make_corporation_fact_rows(
         yield make_row("other_name", name)
     yield make_row("furigana", corporation.furigana)
     yield make_row("kind", translator(f"corporation.kind.{corporation.kind.value}"))
-    yield make_row("address", format_address(corporation, translator))
+    yield make_row("address", format_corporation_address(corporation, translator))
     yield make_row("assigned", corporation.assigned_on.isoformat())
     if corporation.closure is not None:
         closed_on, cause = corporation.closure.day.isoformat(), corporation.closure.cause.value
@@ -190,7 +190,7 @@ def _format_changed_fact_value(fact: ChangedFact, corporation: Corporation | Non
         case ChangedFact.NAME:
             return get_official_name(corporation, translator)
         case ChangedFact.ADDRESS:
-            return format_address(corporation, translator) or wording.NO_VALUE
+            return format_corporation_address(corporation, translator) or wording.NO_VALUE
         case ChangedFact.CLOSED:
             return format_corporation_closure(corporation, translator) or wording.NO_VALUE
         case ChangedFact.SUCCESSOR:

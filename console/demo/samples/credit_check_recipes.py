@@ -59,7 +59,7 @@ def _make_unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         yield factory.make_unanswered_check("unknown", factory.pick_instant_ago(20, 3_000), is_charged=turn % 2 == 0)
 
 
-def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_with_proposed_outcome(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases with an unknown outcome that one person has proposed as not purchased; a second person must
     still agree.
     """
@@ -100,7 +100,7 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         if factory.random.random() < 0.25:
             yield _make_successful_repetition(factory, sample)
     for _ in range(3):
-        yield _make_decided_check(factory)
+        yield _make_check_decided_as_not_bought(factory)
 
 
 def _make_successful_repetition(factory: CheckSampleFactory, failed_check: CheckSample) -> CheckSample:
@@ -120,8 +120,8 @@ def _replace_number_and_client(
     return sample
 
 
-def _make_decided_check(factory: CheckSampleFactory) -> CheckSample:
-    """Return a purchase with an unknown outcome that two people have settled as not purchased."""
+def _make_check_decided_as_not_bought(factory: CheckSampleFactory) -> CheckSample:
+    """Return a purchase with an unknown outcome that two people have decided as not bought."""
     sample = factory.make_unanswered_check("decided_unbought", factory.pick_workday_instant(5, 90), is_charged=False)
     sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
@@ -313,7 +313,7 @@ def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]
 
 
 CHECK_SAMPLE_RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
-    _make_running_checks, _make_lapsed_checks, _make_unknown_checks, _make_proposed_checks,
+    _make_running_checks, _make_lapsed_checks, _make_unknown_checks, _make_checks_with_proposed_outcome,
     _make_checks_with_unusable_answer, _make_failed_checks, _make_incomplete_checks,
     _make_checks_after_viewing_period, _make_renewed_checks, _make_checks_with_two_reports,
     _make_checks_for_several_clients, _make_contradicted_checks, _make_checks_by_other_programs,

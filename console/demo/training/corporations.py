@@ -21,7 +21,7 @@ _MERGERS_DAYS_AGO = 60
 _REGISTRY_FILE_SEED = 20261120
 
 
-def make_invented_number() -> str:
+def make_invented_corporation_number() -> str:
     """Return a valid corporation number that no corporation has: its 12 digits after the check digit begin with 98,
     which is not the code of any registry office.
     """
@@ -36,7 +36,9 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     from console.sandbox.registry import make_company_row, merge_company, write_whole_file
 
     day = _find_last_publication_day()
-    pairs = [(make_invented_number(), make_invented_number()) for _ in range(_MERGED_PAIR_COUNT)]
+    pairs = [
+        (make_invented_corporation_number(), make_invented_corporation_number()) for _ in range(_MERGED_PAIR_COUNT)
+    ]
     rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
     merged_on = day - timedelta(days=_MERGERS_DAYS_AGO)

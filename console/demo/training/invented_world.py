@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from console.demo.training.corporations import make_invented_number
+from console.demo.training.corporations import make_invented_corporation_number
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
@@ -54,7 +54,7 @@ class SandboxWorld:
 
     def make_corporation_number(self) -> str:
         """Return the number of a corporation that no record has yet."""
-        return make_invented_number()
+        return make_invented_corporation_number()
 
     def make_merged_corporation_numbers(self) -> tuple[str, str]:
         """Return a merged corporation and its successor (corporation numbers), the next of `merged_companies`."""

@@ -136,12 +136,12 @@ class AdminPage(Page):
         self.add_content(self.content_stack, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
-        self.tabs.currentChanged.connect(self._show_tab)
+        self.tabs.currentChanged.connect(self._show_selected_tab)
         self.tabs.currentChanged.connect(self.screen_state_changed)
         self.bind_shortcut("O", partial(self.press_button, self.switch_button))
         self.bind_shortcut("C", partial(self.press_button, self.limit_button))
         set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
-        self._show_tab()
+        self._show_selected_tab()
 
     def _make_table(
         self, tab_name: str, columns: Sequence[Column], get_key: Callable[[Any], Hashable]
@@ -268,12 +268,12 @@ class AdminPage(Page):
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(row.switch for row in contents.switch_rows if row.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)
-        self._show_tab()
+        self._show_selected_tab()
 
     # -- tabs and buttons
 
     @Slot()
-    def _show_tab(self) -> None:
+    def _show_selected_tab(self) -> None:
         tab_name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
         shown_widget: QWidget = (
             self._refusal_by_tab_name[tab_name]

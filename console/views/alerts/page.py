@@ -580,7 +580,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
                lambda incident: incident_texts.format_incident_subject(incident, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
-               lambda incident: incident_words.format_record_count(incident, translate)),
+               lambda incident: incident_words.format_affected_record_count(incident, translate)),
         Column("sums", translate("column.amount"), 110,
                lambda incident: " · ".join(incident_words.format_incident_sums(incident)), "amount"),
         Column("owner", translate("incident.column.owner"), 150,

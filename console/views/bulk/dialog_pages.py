@@ -145,7 +145,7 @@ class BulkProgressPage(QWidget):
         self.filter_list = DropDownList(translate("bulk.filter"))
         for filter_name in _ROW_RESULT_FILTERS:
             self.filter_list.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
-        self.filter_list.currentIndexChanged.connect(self._filter_rows)
+        self.filter_list.currentIndexChanged.connect(self._show_filtered_rows)
         self.exporter = ListExporter(context, self, self._make_export_request)
         self.discard_button = block_button_without_worker(context, KeyButton(translate("bulk.discard")))
         self.discard_button.clicked.connect(self.discard_requested)
@@ -178,7 +178,7 @@ class BulkProgressPage(QWidget):
                 gap_px=8,
             )
         )
-        self._filter_rows()
+        self._show_filtered_rows()
 
     def show_run(self, run_item: BulkRunItem, bulk_progress: BulkProgress, *, is_running_here: bool) -> None:
         """Show the state of the run `run_item`, and its progress and result counts from `bulk_progress`; read the
@@ -212,7 +212,7 @@ class BulkProgressPage(QWidget):
         return result_name
 
     @Slot()
-    def _filter_rows(self) -> None:
+    def _show_filtered_rows(self) -> None:
         read_rows = partial(_read_result_rows, run_id=self._run.id, result_filter=self.result_filter)
         self.table.rows.read_query(self._context.make_page_reader(read_rows))
 

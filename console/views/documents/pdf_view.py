@@ -171,16 +171,17 @@ class _PdfPageSheet(QWidget):
             (self._current_hit_boxes, _CURRENT_SEARCH_MATCH_COLOUR),
         ):
             for box in boxes:
-                painter.fillRect(_scale_box(box, sheet), colour)
+                painter.fillRect(_convert_box_to_px(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)
         signs = [sign for sign in _MARK_SIGNS if any(mark.sign == sign for mark in self.marks)]
         for mark in self.marks:
-            _draw_mark(painter, mark, _scale_box(mark.box, sheet), sheet, signs)
+            _draw_mark(painter, mark, _convert_box_to_px(mark.box, sheet), sheet, signs)
 
 
-def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
-    """Return the rectangle of `box` in px, where `sheet` is the rectangle of the whole painted page."""
+def _convert_box_to_px(box: PageBox, sheet: QRectF) -> QRectF:
+    """Return the rectangle of `box` (fractions of the page) in px, where `sheet` is the rectangle of the whole
+    painted page in px."""
     left, top, right, bottom = box
     return QRectF(
         sheet.left() + left * sheet.width(),

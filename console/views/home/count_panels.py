@@ -53,13 +53,13 @@ class CountLineButton(PaintedButton):
         super().__init__(line.word)
         self.focus_ring = None  # type: ignore[assignment]  # none around it: it is drawn inside
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._set_line(line)
+        self._set_contents_and_accessible_name(line)
 
     def show_line(self, line: CountLine) -> None:
         if line != self.line:
-            self._set_line(line)
+            self._set_contents_and_accessible_name(line)
 
-    def _set_line(self, line: CountLine) -> None:
+    def _set_contents_and_accessible_name(self, line: CountLine) -> None:
         self.line = line
         self.setEnabled(bool(line.key))
         parts = (line.word, line.detail, line.count_text, line.shortcut)
@@ -191,12 +191,12 @@ class CountPanel(Surface):
 
     def _add_line(self, line: CountLine) -> None:
         button = CountLineButton(line)
-        button.clicked.connect(self._open_pressed_line)
+        button.clicked.connect(self._emit_pressed_line)
         self._buttons.append(button)
         self._lines.addWidget(button)
 
     @Slot()
-    def _open_pressed_line(self) -> None:
+    def _emit_pressed_line(self) -> None:
         button = self.sender()
         if isinstance(button, CountLineButton):
             self.line_pressed.emit(button.line.key)

@@ -68,12 +68,12 @@ class RecentRecordsPanel(Surface):
     def _add_visit_line(self, line: CountLine) -> None:
         button = CountLineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        button.clicked.connect(self._open_pressed_line)
+        button.clicked.connect(self._open_pressed_record)
         self._line_column.insertWidget(2 + len(self._lines), button)
         self._lines.append(button)
 
     @Slot()
-    def _open_pressed_line(self) -> None:
+    def _open_pressed_record(self) -> None:
         button = self.sender()
         if isinstance(button, CountLineButton):
             kind, _, id = button.line.key.rpartition(" ")

@@ -249,9 +249,9 @@ class UnfinishedWorkDialog(DialogFrame):
                 operations, runs, leases_and_takes, own_items, mentions, own_requests, number_by_record
             )
 
-        self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, caller=self, key=self)
+        self._context.run_read(read_in_thread, self._show_work_lists, self._show_refusal, caller=self, key=self)
 
-    def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
+    def _show_work_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
         self._number_by_record.update(work_lists.number_by_record)
         self._operations = work_lists.operations
@@ -512,7 +512,7 @@ class UnfinishedWorkDialog(DialogFrame):
         if isinstance(row, LeftOpen):
             return any(
                 target is not None
-                for target in (find_left_open_route(row), self._find_draft(row), self._find_run(row))
+                for target in (find_left_open_route(row), self._find_draft(row), self._find_bulk_run(row))
             )
         return not isinstance(row, OwnRequest) or _can_open_desk_request(row)
 
@@ -523,7 +523,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftOpenReason.DRAFT else None
         )
 
-    def _find_run(self, own_item: LeftOpen) -> BulkRunItem | None:
+    def _find_bulk_run(self, own_item: LeftOpen) -> BulkRunItem | None:
         """Return the bulk run that this row is about, from the tab of the bulk runs; None for a row about other work,
         or if that tab doesn't list the run."""
         is_run = own_item.reason is LeftOpenReason.BULK_RUN
@@ -534,7 +534,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _open_own_item(self, own_item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""
-        route, draft, run = find_left_open_route(own_item), self._find_draft(own_item), self._find_run(own_item)
+        route, draft, run = find_left_open_route(own_item), self._find_draft(own_item), self._find_bulk_run(own_item)
         if run is not None:
             self._open_item(run)
         elif draft is not None:

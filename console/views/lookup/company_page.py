@@ -94,7 +94,7 @@ class CompanyPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._make_company_head())
         layout.addWidget(self.open_items)
-        middle = make_row(self._make_list_tabs(), self.live_check_panel, gap_px=0)
+        middle = make_row(self._make_record_list_tabs(), self.live_check_panel, gap_px=0)
         middle.setStretch(0, 1)
         layout.addLayout(middle, 1)
         self._connect_signals()
@@ -132,7 +132,7 @@ class CompanyPanel(QWidget):
         )
         return head
 
-    def _make_list_tabs(self) -> QWidget:
+    def _make_record_list_tabs(self) -> QWidget:
         """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
         translate = self._context.translate
         list_area = QWidget(self)

@@ -97,7 +97,7 @@ class LookupPage(Page):
         self.add_key_hints()
         self.number_field.lookup_requested.connect(self._look_up_text)
         self.number_field.edit.textEdited.connect(self._remove_result_on_edit)
-        self.result_stack.currentChanged.connect(self._set_lookup_button_kind)
+        self.result_stack.currentChanged.connect(self._update_lookup_button_kind)
         self.result_stack.currentChanged.connect(self._show_offered_key_hints)
         self._show_offered_key_hints()
         self.company_panel.record_requested.connect(self._open_record)
@@ -156,9 +156,9 @@ class LookupPage(Page):
             self._replace_result(QWidget())
 
     @Slot()
-    def _set_lookup_button_kind(self) -> None:
-        """Paint the button "look up" as the primary button, but not while a corporation is shown, because the
-        person then needs the purchase button."""
+    def _update_lookup_button_kind(self) -> None:
+        """Paint the button "look up" as the primary button; while a corporation is shown, paint it as an ordinary
+        one, because the person then needs the purchase button."""
         is_company = self.result_stack.currentWidget() is self.company_panel
         self.number_field.button.set_kind("default" if is_company else "primary")
 

@@ -158,7 +158,7 @@ class MoneyPage(RecordPage[MoneyView]):
         note_blocks = (self._make_note_block(notes[-1], len(notes)),) if notes else ()
         content.setLayout(make_column(block, *note_blocks, None, gap_px=16))
         self.facts_panel.setWidget(content)
-        self._place_facts()
+        self._place_facts_panel()
 
     def _make_note_block(self, note: Note, note_count: int) -> QVBoxLayout:
         """Return a layout with `note`, the newest note of the record, its author and its time, under a heading with
@@ -206,9 +206,9 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place_facts()
+        self._place_facts_panel()
 
-    def _place_facts(self) -> None:
+    def _place_facts_panel(self) -> None:
         """Place the panel with the facts beside the tabs; in a narrow page below them, where the panel is as high as
         its facts need and begins at the margin of the page."""
         content = self.facts_panel.widget()

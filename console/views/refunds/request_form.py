@@ -65,7 +65,7 @@ class RefundForm(QWidget):
         self._context, self.plan, self._set_aside = context, plan, set_aside
         self._answer_field_by_rule: dict[str, Field] = {}
         self.intended_repeat_box = CheckBox(context.translate("dialog.refund.intended"))
-        self._make_inputs()
+        self._make_input_widgets()
         self._risk_signal_box = QWidget()
         self._rule_lines = QWidget()
         self._plan_request_timer = QTimer(self, singleShot=True, interval=_PLAN_REQUEST_DELAY_MS)
@@ -87,7 +87,7 @@ class RefundForm(QWidget):
 
     # -- construction
 
-    def _make_inputs(self) -> None:
+    def _make_input_widgets(self) -> None:
         translate, currency = self._context.translate, self.plan.payment.currency
         amount_label = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
         self.amount_field = Field(

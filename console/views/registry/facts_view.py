@@ -69,7 +69,7 @@ class CorporationFactsView(QWidget):
             unknown_text = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
             return [NotificationBar(unknown_text, icon_name="question", tone="care", is_announced=False), source_text]
         kind_text = wording.capitalize_first_letter(translate(f"corporation.kind.{corporation.kind.value}"))
-        address_text = registry_words.format_address(corporation, translate)
+        address_text = registry_words.format_corporation_address(corporation, translate)
         kind_and_address = translate("corporation.kind_and_address", kind=kind_text, address=address_text)
         widgets: list[QWidget] = [TextLabel(kind_and_address, wraps_lines=True)]
         other_names = find_other_names(our_names, corporation)

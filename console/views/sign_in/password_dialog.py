@@ -63,16 +63,16 @@ class PasswordDialog(DialogFrame):
     @Slot()
     def _submit_password(self) -> None:
         password = self.password_field.text()
-        self._clear_field()
+        self._clear_password_field()
         self.accept()
         self._request.submit(password)
 
     @Slot()
     def _cancel_request(self) -> None:
-        self._clear_field()
+        self._clear_password_field()
         self._request.cancel()
 
-    def _clear_field(self) -> None:
+    def _clear_password_field(self) -> None:
         """Remove the password from the field and from the undo history of the field."""
         self.password_field.hide_password()
         self.password_field.line_edit.setText("")

@@ -313,7 +313,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         if event.key() != Qt.Key.Key_Shift:
             self._selection_start = -1
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _SHORTCUT_MODIFIERS:
-            self._open_current()
+            self._open_current_row()
         elif event.key() == Qt.Key.Key_Space and self.rows.columns[0].kind == "check":
             self.rows.set_row_selected(self.current_row)
         elif event.text() and event.text().isprintable():
@@ -351,7 +351,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         super().mouseDoubleClickEvent(event)
         if self.indexAt(event.position().toPoint()).isValid() and self._find_row_at_check_box(event) < 0:
-            self._open_current()
+            self._open_current_row()
 
     def _find_row_at_check_box(self, event: QMouseEvent) -> int:
         """Return the position of the row whose check box is under the mouse pointer; -1 if the pointer isn't on a
@@ -372,7 +372,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self.viewport().update()
             self.horizontalHeader().viewport().update()
 
-    def _open_current(self) -> None:
+    def _open_current_row(self) -> None:
         if self.current_item is not None:
             self.opened.emit(self.current_item)
 

@@ -300,7 +300,7 @@ def make_company_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context,
             "corporation.label.address",
-            lambda match: registry_words.format_address(match.corporation, translate_text),
+            lambda match: registry_words.format_corporation_address(match.corporation, translate_text),
         ),
         make_text_column(context, "column.state", format_closure),
         make_text_column(

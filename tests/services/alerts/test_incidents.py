@@ -11,7 +11,7 @@ from console.services.alerts import causes
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.store.alerts import cases
-from console.wording.incident_words import format_record_count
+from console.wording.incident_words import format_affected_record_count
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
@@ -209,12 +209,12 @@ def test_an_old_queue_is_one_incident(scene: Scene, clock: MovedClock) -> None:
     def in_english(key: str, **facts: object) -> str:
         return translate(key, "en", **facts)
 
-    assert format_record_count(incident, in_english) == "1 record"
+    assert format_affected_record_count(incident, in_english) == "1 record"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 1)
         (first_page,) = [one for one in scene.console.incidents.list_incidents() if one.id == incident.id]
     assert not first_page.extent.is_complete
-    assert format_record_count(first_page, in_english) == "At least 1 record", "a second page was not read"
+    assert format_affected_record_count(first_page, in_english) == "At least 1 record", "a second page was not read"
     scene.place.sql("UPDATE payments SET certainty = 'known', version = version + 1")
     run_rules(scene, clock)
     (closed,) = [one for one in scene.console.incidents.list_incidents(include_closed=True) if one.id == incident.id]
