@@ -113,7 +113,7 @@ class Console:
     def _complete_records(self, conn: "Connection", records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
         """Return the records with their related records, which are read over the connection `conn`. The modules that
         read related records are imported only if they are needed."""
-        return self._readers.complete_records(conn, records)
+        return self._record_readers.complete_records(conn, records)
 
     @cached_property
     def credit_checks(self) -> "CreditCheckService":
@@ -140,7 +140,7 @@ class Console:
         from console.wiring.records import RecoveryService
 
         return RecoveryService(
-            self._readers.queues,
+            self._record_readers.queues,
             lambda: self._service_builder.make_record_services(),
             self._context,
             self.request_ids,
@@ -188,7 +188,7 @@ class Console:
         """The service that reads the queue of unmatched notices."""
         from console.services.alerts.unmatched_notices import UnmatchedNoticeReader
 
-        return UnmatchedNoticeReader(self._context, self._readers.payment_providers)
+        return UnmatchedNoticeReader(self._context, self._record_readers.payment_providers)
 
     @cached_property
     def registry(self) -> "RegistryService":
@@ -218,13 +218,13 @@ class Console:
         """The service that reads the stored PDFs of credit checks."""
         from console.services.credit_checks.pdf import CreditCheckPdfReader
 
-        return CreditCheckPdfReader(self._readers.credit_check_details)
+        return CreditCheckPdfReader(self._record_readers.credit_check_details)
 
     @cached_property
     def audit(self) -> "AuditService":
         from console.services.audit.trail import AuditService
 
-        return AuditService(self._context, self._readers.opening_log, self.request_ids.act_once)
+        return AuditService(self._context, self._record_readers.opening_log, self.request_ids.act_once)
 
     @cached_property
     def exports(self) -> "ExportService":
@@ -236,7 +236,7 @@ class Console:
     def printouts(self) -> "PrintoutService":
         from console.services.exports.printouts import PrintoutService
 
-        views = self._readers.credit_check_details
+        views = self._record_readers.credit_check_details
         return PrintoutService(self._context, self._make_export_table, views.list_documents)
 
     def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
@@ -266,7 +266,7 @@ class Console:
     def pdf_copies(self) -> "PdfCopyWriter":
         from console.services.exports.pdf_copies import PdfCopyWriter
 
-        return PdfCopyWriter(self._context, self._readers.credit_check_details.read_pdf)
+        return PdfCopyWriter(self._context, self._record_readers.credit_check_details.read_pdf)
 
     @cached_property
     def people(self) -> "OperatorService":
@@ -418,7 +418,7 @@ class Console:
     def metric_figures(self) -> "MetricFigureReader":
         from console.services.monitoring.metrics import MetricFigureReader
 
-        return MetricFigureReader(self._context, self._readers.queues, self._count_cache_hits_and_lookups)
+        return MetricFigureReader(self._context, self._record_readers.queues, self._count_cache_hits_and_lookups)
 
     @cached_property
     def reports(self) -> "ReportService":
@@ -430,7 +430,7 @@ class Console:
     def live_feed(self) -> "LiveFeedReader":
         from console.services.monitoring.live_feed import LiveFeedReader
 
-        return LiveFeedReader(self._context, self._readers.queues)
+        return LiveFeedReader(self._context, self._record_readers.queues)
 
     def _count_cache_hits_and_lookups(self) -> tuple[int, int]:
         """Return two numbers for the answer cache of all desks together: the answers that were found in it, and all
@@ -446,7 +446,7 @@ class Console:
         return HealthCheckService(self._context.settings, lambda: nullcontext(database), self._context.clock)
 
     @cached_property
-    def _readers(self) -> "RecordReaders":
+    def _record_readers(self) -> "RecordReaders":
         """The readers of records with their related records, which the services share."""
         from console.services.audit.read_log import RecordOpeningLog
         from console.services.credit_checks.provider import CreditCheckAdapterSource
@@ -466,7 +466,9 @@ class Console:
         from console.wiring.services import ServiceBuilder
 
         context = self._context
-        return ServiceBuilder(context, self._readers, partial(alert_wiring.open_publisher, context), self.request_ids)
+        return ServiceBuilder(
+            context, self._record_readers, partial(alert_wiring.open_publisher, context), self.request_ids
+        )
 
     def end_unsent_operations(self) -> None:
         """Settle as not sent the operations that a crashed or ended process of this desk had claimed but not sent.
@@ -492,8 +494,8 @@ class Console:
     def close(self) -> None:
         """Write the collected audit entries about records that people opened, stop the background threads of the
         services, and close the answer cache, the registry, the spool and the database."""
-        if "_readers" in self.__dict__:
-            self._readers.opening_log.flush()
+        if "_record_readers" in self.__dict__:
+            self._record_readers.opening_log.flush()
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:

@@ -47,7 +47,7 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
             sandbox.control.payments_control.register_payment(**at_provider)
 
 
-def build_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
+def build_listed_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
     """Return, for the answer of the command `demo`, one JSON object for each kind in LISTED_PAYMENT_SAMPLE_KINDS: the
     newest sample payment of this kind. A kind without a sample payment has no object."""
     newest = {payment.kind: payment for payment in payments}

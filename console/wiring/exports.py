@@ -15,7 +15,7 @@ from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
-from console.wording.exports.titles import format_about_lines, format_list_title
+from console.wording.exports.titles import format_export_description_lines, format_list_title
 from console.wording.records import get_record_kind
 from console.wording.sentences.text_context import TextContext
 
@@ -100,7 +100,10 @@ def make_export_table(
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
-    about = (*format_about_lines(request, title, person, context, registry_date), *export_list.note.splitlines())
+    about = (
+        *format_export_description_lines(request, title, person, context, registry_date),
+        *export_list.note.splitlines(),
+    )
     return ExportTable(title, export_list.columns, export_list.read_pages, about)
 
 

@@ -101,7 +101,7 @@ class Desks(ABC):
     def _leave(self, seat: Seat) -> None:
         seat.console._service_builder._heartbeat.close()
         if not seat.dead:
-            seat.console._readers.opening_log.flush()
+            seat.console._record_readers.opening_log.flush()
         seat.console._context.spool.close()
         seat.console.database.close()
         self._forget(seat.console)

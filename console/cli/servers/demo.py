@@ -263,7 +263,7 @@ def _build_demo_answer_json(
         "operators": [person.name for person in DEMO_PEOPLE],
         "records": len(samples),
         "payments": len(payments),
-        "try_payments": demo_payments.build_payments_json(payments),
+        "try_payments": demo_payments.build_listed_payments_json(payments),
         "try": [{"corporation_number": trial.number, "what": trial.result_key} for trial in TRIAL_PURCHASES],
         "provider_screen": screen_rows,
     }

@@ -314,8 +314,8 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _show_skeleton(self, *, is_shown: bool = True) -> None:
-        """Draw placeholders as grey bars, because a page takes long to read, or as blank rows if not `is_shown`. An
-        empty list that is read again has no placeholders."""
+        """Draw each placeholder as a grey bar, because reading its page takes long; with `is_shown` False, draw it as
+        a blank row. An empty list that is read again has no placeholders, so that nothing changes on screen."""
         self.is_skeleton = is_shown
         first_row, last_row = self._visible_rows
         self._emit_rows_changed(

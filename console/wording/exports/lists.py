@@ -41,12 +41,12 @@ ApprovalRow = Refund | WaitingProposal
 def make_audit_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of audit entries."""
 
-    def format_who(entry: AuditEntry) -> str:
+    def format_actor(entry: AuditEntry) -> str:
         return check_words.get_actor_name(entry.who, context)
 
     return (
         make_instant_column(context, "column.when", lambda entry: entry.at),
-        make_text_column(context, "column.who", format_who),
+        make_text_column(context, "column.who", format_actor),
         make_text_column(
             context, "column.what", lambda entry: audit_words.format_audit_action(entry, context.language)
         ),

@@ -41,12 +41,12 @@ def format_list_title(request: ExportRequest, context: TextContext) -> str:
     return context.translate(f"export.list.{request.name}")
 
 
-def format_about_lines(
+def format_export_description_lines(
     request: ExportRequest, title: str, person: str, context: TextContext, registry_date: date | None = None
 ) -> tuple[str, ...]:
-    """Return the lines about an exported file: the list, its filter, the number of selected rows, the person and
-    the time of writing. If `registry_date` isn't None, a last line names the corporation registry as the source
-    of names.
+    """Return the lines that describe an exported file: the title `title` of the list, its filter, the number of
+    selected rows, the person `person` who has exported it, and the time of writing. If `registry_date` isn't None, a
+    last line names the corporation registry as the source of names.
     """
     source = [] if registry_date is None else [format_registry_source(registry_date, context.translate)]
     part = _format_export_filter(request, context)

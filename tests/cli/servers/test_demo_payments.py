@@ -63,6 +63,6 @@ def test_a_payer_pays_by_itself(
 def test_what_is_worth_a_look_is_named(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
     """One payment of each kind, with the refund that waits where there is one."""
     _, _, payments = at_work
-    shown = {one["what"]: one for one in demo_payments.build_payments_json(payments)}
+    shown = {one["what"]: one for one in demo_payments.build_listed_payments_json(payments)}
     assert tuple(shown) == demo_payments.LISTED_PAYMENT_SAMPLE_KINDS
     assert shown["refund_asked"]["refunds"]
