@@ -66,7 +66,7 @@ class DatabaseSignIn(HiddenSecrets):
         On SQLite, the operator's name in the settings. None if no name is known. This may read the keyring."""
         if self._account_in_use is not None:
             return self._account_in_use[0][0]
-        return self._find_expected_user() or (self._read_last_user() if self.is_server else None)
+        return self._find_expected_user() or (self._read_last_signed_in_user() if self.is_server else None)
 
     def find_readable_user(self) -> str | None:
         """Return the name of the database account in use or, before the sign-in, of the account that would be used.
@@ -130,8 +130,8 @@ class DatabaseSignIn(HiddenSecrets):
         )
 
     def make_url_with_password(self, password: str) -> str:
-        """Return the database URL for the same account with another password, so that the caller can check a
-        password that a person has entered."""
+        """Return the database URL with the account name `user` and this password, so that the caller can check a
+        password that a person has entered. The account in use doesn't change."""
         return self._make_account_url((self.user or "", password))
 
     # -- sign-in and sign-out
@@ -171,7 +171,7 @@ class DatabaseSignIn(HiddenSecrets):
         self._secrets.store_keyring_entry(
             self._make_password_entry_name(user), password, DATABASE_PASSWORD_SECRET_NAME
         )
-        self._secrets.store_keyring_entry(self._last_user_entry_name, user, DATABASE_PASSWORD_SECRET_NAME)
+        self._secrets.store_keyring_entry(self._last_signed_in_user_entry_name, user, DATABASE_PASSWORD_SECRET_NAME)
 
     def is_password_stored(self) -> bool:
         """Return True if the keyring contains an account and its password for this database; False also if the
@@ -187,9 +187,9 @@ class DatabaseSignIn(HiddenSecrets):
         in use, and the keyring may still have the password."""
         user = self.user
         entries = (
-            [self._last_user_entry_name]
+            [self._last_signed_in_user_entry_name]
             if user is None
-            else [self._make_password_entry_name(user), self._last_user_entry_name]
+            else [self._make_password_entry_name(user), self._last_signed_in_user_entry_name]
         )
         deleted = [self._secrets.delete_keyring_entry(entry, DATABASE_PASSWORD_SECRET_NAME) for entry in entries]
         # After the keyring: if it raises an error, the person sees that the sign-out failed, and stays signed in.
@@ -212,7 +212,7 @@ class DatabaseSignIn(HiddenSecrets):
     def _read_stored_account(self) -> DatabaseAccount | None:
         """Return the name and password from the keyring: those of the account whose name is configured, otherwise
         of the account that has signed in last. Return None if they aren't stored."""
-        user = self._find_expected_user() or self._read_last_user()
+        user = self._find_expected_user() or self._read_last_signed_in_user()
         password = (
             self._secrets.read_keyring_entry(self._make_password_entry_name(user), DATABASE_PASSWORD_SECRET_NAME)
             if user
@@ -227,19 +227,23 @@ class DatabaseSignIn(HiddenSecrets):
             return self._entered_account[0]
         return unquote(self._url_parts.get("user") or "") or self._configured_operator
 
-    def _read_last_user(self) -> str | None:
-        return self._secrets.read_keyring_entry(self._last_user_entry_name, DATABASE_PASSWORD_SECRET_NAME)
+    def _read_last_signed_in_user(self) -> str | None:
+        """Return the name of the account that last signed in to this database on this desk, as the keyring has it;
+        None if none is stored."""
+        return self._secrets.read_keyring_entry(self._last_signed_in_user_entry_name, DATABASE_PASSWORD_SECRET_NAME)
 
     def _make_password_entry_name(self, user: str) -> str:
         return f"{user}@{self.database_address}"
 
     @property
-    def _last_user_entry_name(self) -> str:
+    def _last_signed_in_user_entry_name(self) -> str:
         return f"account at {self.database_address}"
 
     # -- building the URL
 
     def _set_account_in_use(self, account: DatabaseAccount, source: AccountSource) -> str:
+        """Use the account, which comes from `source`, from now on, and return the database URL with its name and
+        password."""
         self._account_in_use = account, source
         return self._make_account_url(account)
 

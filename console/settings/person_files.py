@@ -14,7 +14,8 @@ _PERSON_FILE_NAME_DIGITS = 24
 
 def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
     """Return the path of a private file of this person. The file's name is computed from the person's name, which
-    may contain characters that file names can't have; the name "" stands for a desk without named people."""
+    may contain characters that file names can't have; the name "" stands for a desk without named people. `suffix`
+    is the end of the file's name, different for each kind of file, such as `.preferences.json`."""
     return (
         home / PEOPLE_FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_PERSON_FILE_NAME_DIGITS] + suffix)
     )

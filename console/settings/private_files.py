@@ -57,14 +57,15 @@ def may_write(path: Path) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def is_on_read_only_system(path: Path) -> bool:
+def is_on_read_only_file_system(path: Path) -> bool:
     """Return True if the file or folder is on a file system that is mounted read-only. Return False on Windows."""
     return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def find_unwritable_path(sqlite_file: Path) -> Path | None:
     """Return the first path to which this process may not write, of those that SQLite needs to open the file: its
-    folder, the file itself, and the files beside it. Return None if it may write to all that exist."""
+    folder, the file itself, and the side files of SQLite (`-wal`, `-shm`, `-journal`). A path that doesn't exist is
+    skipped. Return None if this process may write to all paths that exist."""
     side_files = (sqlite_file.with_name(sqlite_file.name + suffix) for suffix in SQLITE_SIDE_FILE_SUFFIXES)
     paths = (sqlite_file.parent, sqlite_file, *side_files)
     return next((path for path in paths if path.exists() and not may_write(path)), None)

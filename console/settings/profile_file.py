@@ -78,8 +78,8 @@ def _require_own_file(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
     """Check that only the current user or the administrator can write to the profile file or to its folder; `status`
-    is the status of the one that is checked. Raises bad_profile (detail.problem is `problem`) if another account can
-    write to it.
+    is the status of the one that is checked. Raises bad_profile if another account can write to it; detail.problem is
+    `problem`, and `facts` are added to the detail.
 
     A folder with the sticky bit is accepted, because in it an account can't replace the files of another account.
     """
@@ -129,7 +129,9 @@ def _flatten_entries(
     table: Mapping[str, object], sections: Collection[str], prefix: str = ""
 ) -> Iterator[tuple[str, object]]:
     """Yield each value of the profile file with its full key, such as `alarmbox.url` for `{"alarmbox": {"url":
-    …}}`. A table inside a section is yielded as a value, and the caller refuses it because of its type."""
+    …}}`. `sections` are the names of the tables that contain keys, such as `alarmbox`; `prefix` is the section that
+    `table` is, with a dot ("": the whole file). Any other table is yielded as a value, and the caller refuses it
+    because of its type."""
     for key, value in table.items():
         if isinstance(value, dict) and not prefix and key in sections:
             yield from _flatten_entries(value, sections, f"{key}.")

@@ -96,7 +96,7 @@ class SecretStore(HiddenSecrets):
             for name, value in env.items()
             if name.startswith(SECRET_VARIABLE_PREFIX) and value
         }
-        self._environment = dict(_read_secret_files(names_in_environment))
+        self._environment = dict(_read_environment_secrets(names_in_environment))
         self._variables = {
             name.removesuffix(_SECRET_FILE_VARIABLE_SUFFIX): SECRET_VARIABLE_PREFIX + name
             for name in names_in_environment
@@ -239,7 +239,7 @@ def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
         raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.KEYRING_FAILED) from cause
 
 
-def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _read_environment_secrets(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each secret. `variables` are the environment variables without the prefix
     `CONSOLE_SECRET_`; if a name ends in `_FILE`, the value is read from the file that the variable names.
     Raises bad_profile if a secret is set twice, or if its file can't be read.

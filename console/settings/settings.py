@@ -57,8 +57,12 @@ DefaultT = TypeVar("DefaultT")
 class Settings:
     """All settings of a desk, validated. Paths are absolute.
 
-    `failpoint` is (step, count, action): a test switch that performs the action when the program reaches the step for
-    the count-th time. Secrets, and URLs that may contain a password, are not fields: methods read them by name, so
+    Five fields are test switches. `failpoint` is (step, count, action): the program performs the action when it
+    reaches the step for the count-th time. `time_scale` divides all waits (1.0: real time). `uses_leases` False:
+    purchases, refunds and starts of payments acquire no lease. `allows_test_numbers`: AlarmBox's test numbers are
+    accepted as corporation numbers. `refund_cooling_off_seconds` replaces the cooling-off period of every refund.
+
+    Secrets, and URLs that may contain a password, are not fields: methods read them by name, so
     that no `repr`, `asdict` or pickle contains them.
 
     A field is None if the setting isn't set. Then `operator`: the operator has no name; `clients`: every client

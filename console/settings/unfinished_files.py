@@ -24,7 +24,7 @@ class UnfinishedFile:
     final_path: Path
     temporary_path: Path | None
 
-    def compute_sha256(self) -> tuple[int, str]:
+    def compute_length_and_sha256(self) -> tuple[int, str]:
         """Return the length in bytes and the hexadecimal SHA-256 of the content written so far."""
         self.file.flush()
         self.file.seek(0)

@@ -90,7 +90,7 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     if not path or "?" in path or path.startswith((":memory:", "file:")):
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     file = RawSetting(raw.name, unquote(path), raw.file).parse_path()
-    mode = raw.find_mode(file)
+    mode = raw.find_file_mode(file)
     if mode is not None and stat.S_ISDIR(mode):
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     return make_sqlite_url(file), file
@@ -104,7 +104,7 @@ def _require_no_password_in_url(raw: RawSetting) -> None:
 
 
 def make_sqlite_url(file: Path) -> str:
-    """Return the SQLAlchemy URL of an SQLite file; `file` is an absolute path, in which `%` and `?` are escaped."""
+    """Return the SQLAlchemy URL of the SQLite file at the absolute path `file`. This function escapes `%` and `?`."""
     return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 

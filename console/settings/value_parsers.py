@@ -144,12 +144,12 @@ class RawSetting:
         if the path is that of a file, or if the program may not read the folder above the path.
         """
         path = self.parse_path()
-        mode = self.find_mode(path)
+        mode = self.find_file_mode(path)
         if mode is not None and not stat.S_ISDIR(mode):
             raise self.make_error(SettingProblem.NOT_A_FOLDER)
         return path
 
-    def find_mode(self, path: Path) -> int | None:
+    def find_file_mode(self, path: Path) -> int | None:
         """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if nothing is there.
         Raises bad_profile if the operating system can't read the mode, because the name is too long or a folder above
         can't be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14 on.)"""

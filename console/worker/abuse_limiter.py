@@ -33,7 +33,7 @@ class RefusalTokenBuckets:
         """Use one token of this address, because the receiver has refused a request from it."""
         _store_value_of_address(self._used_tokens, address, (self._count_used_tokens(address) + 1, self._clock()))
 
-    def mark_genuine(self, address: str) -> None:
+    def mark_genuine_sender(self, address: str) -> None:
         """Accept all connections from this address for GENUINE_SENDER_ACCEPTED_SECONDS, because a genuine notice came
         from it."""
         _store_value_of_address(self._accepted_until, address, self._clock() + GENUINE_SENDER_ACCEPTED_SECONDS)

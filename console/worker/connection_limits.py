@@ -212,7 +212,7 @@ class OpenConnections:
             if not slots_of_address:
                 del self._waiting_slots[slot.address]
 
-    def count_release(self, address: str) -> None:
+    def count_released_slot(self, address: str) -> None:
         """Subtract one connection from the total number and from the number of this address, after the connection has
         released its slot.
         """
@@ -252,14 +252,14 @@ class ConnectionSlot:
         """Count a request of this connection for the sender's address: as genuine (a verified notice or listener)
         or as refused."""
         refusal_buckets = self._open_connections.refusal_buckets
-        (refusal_buckets.mark_genuine if is_genuine else refusal_buckets.count_refusal)(self.address)
+        (refusal_buckets.mark_genuine_sender if is_genuine else refusal_buckets.count_refusal)(self.address)
 
     def release(self) -> None:
         """Give the slot back, so that another connection can get one; repeated calls have no effect."""
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=False)
             self._is_held = False
-            self._open_connections.count_release(self.address)
+            self._open_connections.count_released_slot(self.address)
 
 
 class ServiceCallThreads:

@@ -207,11 +207,11 @@ class Receiver:
         loop = asyncio.get_running_loop()
         async with self._readiness_lock:
             if loop.time() - self._readiness[0] >= 1:
-                self._readiness = (loop.time(), await self._check_readiness())
+                self._readiness = (loop.time(), await self._is_ready())
         is_ready = self._readiness[1]
         return Response(b"ready\n" if is_ready else b"not ready\n", 200 if is_ready else 503, media_type="text/plain")
 
-    async def _check_readiness(self) -> bool:
+    async def _is_ready(self) -> bool:
         """True if the database answers within _READINESS_TIMEOUT_SECONDS and no task is overdue."""
         try:
             async with asyncio.timeout(_READINESS_TIMEOUT_SECONDS):
@@ -244,7 +244,7 @@ class Receiver:
         for pool in pools:
             pool.close()
 
-    async def close_live(self) -> None:
+    async def close_live_connections(self) -> None:
         """Close the WebSocket connections of all listeners of `/live`."""
         self.live_endpoint.is_closing = True
         await self._live_hub.close()
@@ -384,6 +384,6 @@ async def _run_server(
             on_ready(*listening_socket.getsockname()[:2])
             on_ready = None
         await asyncio.sleep(0.05)
-    await receiver.close_live()
+    await receiver.close_live_connections()
     server.should_exit = True
     await serving_task

@@ -97,7 +97,9 @@ class LiveFeedChanges:
             change
             for change in self._changes
             if snapshot_versions
-            and _is_in_snapshot(change, snapshot_versions.pop((change.kind, change.id), None), snapshot_versions)
+            and _restore_if_in_snapshot(
+                change, snapshot_versions.pop((change.kind, change.id), None), snapshot_versions
+            )
         ]
         if changes_in_snapshot:
             return make_changes_text(
@@ -108,7 +110,7 @@ class LiveFeedChanges:
         return self._text_by_channels[channels]
 
 
-def _is_in_snapshot(
+def _restore_if_in_snapshot(
     change: RecordSummary,
     snapshot_version: RecordSummary | None,
     snapshot_versions: dict[tuple[str, int], RecordSummary],
@@ -354,9 +356,9 @@ class LiveFeedEndpoint:
         peer = websocket.client.host if websocket.client else None
         origin = self._sender_addresses.find_sender_address(peer, websocket.headers.getlist("x-forwarded-for"))
         with suppress(NoCapacity, ConsoleError):
-            await self._threads.run(lambda: self._write_refusal(reason, origin, skipped_count))
+            await self._threads.run(lambda: self._write_refusal_entry(reason, origin, skipped_count))
 
-    def _write_refusal(self, reason: str, origin: str | None, skipped_count: int) -> None:
+    def _write_refusal_entry(self, reason: str, origin: str | None, skipped_count: int) -> None:
         with self._console.acting_as("worker"):
             self._console.live_feed.audit_refused_listener(reason, origin, skipped_count)
 

@@ -92,7 +92,7 @@ class DeskRequestThreads:
                     next_renewal_at = clock.monotonic() + renewal_seconds
                 waiting_count = self._executor.count_waiting_requests()
                 self._wake_threads(waiting_count)
-                self._wake_locked_thread()
+                self._wake_lock_waiting_thread()
                 self._executor.store_progress_steps()
                 failure_count = 0
             except ConsoleError as refusal:
@@ -109,7 +109,7 @@ class DeskRequestThreads:
             )
             self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS))
         self._wake_threads(REQUEST_THREAD_COUNT)
-        self._wake_locked_thread()
+        self._wake_lock_waiting_thread()
         self._executor.release_presence_lease()
 
     def _wake_threads(self, count: int) -> None:
@@ -120,7 +120,7 @@ class DeskRequestThreads:
             for _ in range(count):
                 self._wake_signals.put_nowait(None)
 
-    def _wake_locked_thread(self) -> None:
+    def _wake_lock_waiting_thread(self) -> None:
         """Wake the thread that waits for the locks of requests, if requests are locked or `stop_event` is set."""
         if self._executor.has_locked_requests or self._stop_event.is_set():
             with suppress(Full):

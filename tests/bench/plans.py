@@ -124,12 +124,12 @@ BY_KEY: dict[str, Ask] = {
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
-    "stops of a purchase": lambda conn: purchase_stops.may_be_stopped(conn, NUMBER, "alarmbox"),
+    "stops of a purchase": lambda conn: purchase_stops.may_purchase_be_stopped(conn, NUMBER, "alarmbox"),
     "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.list_by_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
     "due": lambda conn: queues.list_due_credit_checks(conn, "incomplete", _NOW, 10),
-    "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated(conn, _NOW, 10),
+    "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated_rows(conn, _NOW, 10),
     "written by others": lambda conn: queues.find_new_foreign_rows(conn, 10**9, 10),
     "changed by others": lambda conn: queues.find_changed_foreign_rows(conn, 10**9, 10),
     "records of lapsed calls": journal.list_lapsed_subjects,
@@ -186,7 +186,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "enabled names": lambda conn: operators.find_names_with_role(
         conn, ["op-a", "op-b"], MAKER_ROLES, includes_unlisted=False
     ),
-    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, _NOW, 10),
+    "refunds that wait for a decision": lambda conn: refunds.list_refunds_waiting_for_decision(conn, _NOW, 10),
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),
     "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10, ["paypay"]),
     "votes": lambda conn: approvals.read_voters_of_refunds(conn, [1, 2, 3]),
@@ -211,7 +211,9 @@ SEARCHES: dict[str, Ask] = {
     "search by outcome": _search_of("certainty:unknown kind:payment,refund cause:timeout"),
     "search by work": _search_of("work:needs_review kind:payment amount:>100"),
     "search of named records": _search_of("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
-    "records of searched numbers": lambda conn: record_search.find_ids_of_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
+    "records of searched numbers": lambda conn: record_search.find_record_ids_of_numbers(
+        conn, [NUMBER, NUMBER_WITH_MONEY]
+    ),
 }
 """Searches that an index answers; the rows are few, and are sorted by work state."""
 NEWEST: dict[str, Ask] = {

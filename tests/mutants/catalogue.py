@@ -235,8 +235,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                "        return bool(has_lost_purchase) or purchase_stops.may_be_stopped(",
-                "        return False and purchase_stops.may_be_stopped(",
+                "        return bool(has_lost_purchase) or purchase_stops.may_purchase_be_stopped(",
+                "        return False and purchase_stops.may_purchase_be_stopped(",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),
@@ -290,7 +290,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/trail.py",
-                "            tx.call_after_commit(lambda: self._anchor_committed(heads))\n",
+                "            tx.call_after_commit(lambda: self._store_committed_anchors(heads))\n",
                 "            tx.call_after_commit(lambda: None)\n",
             ),
         ),

@@ -171,7 +171,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "    if previous_root is not None and previous_root.row_id < 0 and not previous_root.has_newest_heads(",
         _TAIL, "sqlite"),
     _mutant("a root covers what it can't know", _ROOTS,
-        "            or not root.is_valid(end_id)\n", "", _TAIL, "sqlite"),
+        "            or not root.has_valid_range(end_id)\n", "", _TAIL, "sqlite"),
     _mutant("one bad row keeps all others waiting", _UNREADABLE,
         "        except READ_ERRORS as fault:\n", "        except ZeroDivisionError as fault:\n", _GARBAGE, ""),
     _mutant("a bad row is nobody's case", _UNREADABLE,

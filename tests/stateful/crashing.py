@@ -19,8 +19,9 @@ from console.services.process.failpoints import Failpoints
 T = TypeVar("T")
 STEPS = 50
 _SPOOL_WRITES = (
-    "store_intent", "mark_calling", "mark_void", "forget_unsent", "store_answer", "mark_ended", "give_up_claim",
-    "mark_delivered", "store_anchors", "give_up_anchors", "store_own_request", "forget_own_request", "store_value",
+    "store_intent", "mark_calling", "mark_void", "forget_unsent_operation", "store_answer", "mark_ended",
+    "give_up_claim", "mark_delivered", "store_anchors", "give_up_anchors", "store_own_request",
+    "forget_own_request", "store_value",
 )  # fmt: skip
 
 

@@ -155,7 +155,7 @@ def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Pl
 
     def write(tx: Transaction) -> None:
         evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, BOUGHT, NOW)
-        evidence.add_proof(tx.conn, ("credit-check", 1), operation, who, PersonEvidence(TEXT.encode()), NOW)
+        evidence.add_person_evidence(tx.conn, ("credit-check", 1), operation, who, PersonEvidence(TEXT.encode()), NOW)
 
     before = read_time()
     here.write(write)
@@ -191,7 +191,7 @@ def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], pl
     who = place.named("op-a")
 
     def propose(tx: Transaction) -> None:
-        proof = evidence.add_proof(
+        proof = evidence.add_person_evidence(
             tx.conn, ("credit-check", 1), None, who, PersonEvidence(b"their list is empty"), NOW
         )
         approvals.insert_proposal(tx.conn, "credit-check", "1", "error", who, proof, NOW)

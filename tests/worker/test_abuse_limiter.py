@@ -59,7 +59,7 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
     """Rubbish from the same address, behind which there may be many, takes nothing from it."""
     clock = Hand()
     kept = RefusalTokenBuckets(clock)
-    kept.mark_genuine("a")
+    kept.mark_genuine_sender("a")
     for _ in range(100_000):
         kept.count_refusal("a")
     assert not kept.is_blocked("a")
@@ -72,7 +72,7 @@ def test_no_more_are_remembered_than_there_is_room_for() -> None:
     kept = RefusalTokenBuckets(Hand())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):
         kept.count_refusal(str(n))
-        kept.mark_genuine(str(n))
+        kept.mark_genuine_sender(str(n))
     assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_REMEMBERED_ADDRESSES, MAX_REMEMBERED_ADDRESSES)
 
 

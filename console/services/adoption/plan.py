@@ -239,7 +239,9 @@ def count_rows(database: Database, table: LegacyTable) -> AdoptionRowCounts:
     ROW_IDS_PER_RANGE ids with each query."""
     counter = _RowCounter()
     with database.read() as conn:
-        for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), ROW_IDS_PER_RANGE):
+        for after_id, upto in adopt_rows.list_id_ranges(
+            conn, 0, adopt_rows.find_highest_row_id(conn), ROW_IDS_PER_RANGE
+        ):
             for row in adopt_rows.read_original_rows(conn, after_id, upto, has_status="status" in table.columns):
                 counter.count_row(row)
     return counter.make_row_counts()

@@ -170,7 +170,7 @@ class AdoptionRun:
 
     def _read_highest_id(self) -> int:
         with self._database.read() as conn:
-            return adopt_rows.find_highest_id(conn)
+            return adopt_rows.find_highest_row_id(conn)
 
     def _process_id_range(self, from_id: int, last_id: int) -> None:
         for after_id, up_to_id in self._split_id_range(from_id, last_id, ROW_IDS_PER_RANGE * 10):
@@ -383,14 +383,14 @@ def accept_incomplete_rows(context: ServiceContext) -> int:
     count = 0
     while True:
         with context.database.read() as conn:
-            ids = adopt_rows.list_incomplete_ids(conn, ROW_IDS_PER_RANGE)
+            ids = adopt_rows.list_incomplete_row_ids(conn, ROW_IDS_PER_RANGE)
         if not ids:
             return count
         count += context.write(partial(_accept_chunk_of_incomplete_rows, context, ids))
 
 
 def _accept_chunk_of_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
-    accepted_count = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
+    accepted_count = adopt_rows.accept_incomplete_rows(tx.conn, ids, context.now())
     facts = {"rows": accepted_count, "from": ids[0], "to": ids[-1]}
     context.record_audit(
         tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.CREDIT_CHECK_KIND

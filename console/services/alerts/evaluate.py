@@ -155,7 +155,7 @@ class AlertRuleEvaluator:
         last_id, order_ids = position.last_read_change, frozenset[int]()
         start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.INITIAL_OPEN_ID_COUNT)
         for rows in self._read_change_feed(conn, start):
-            last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
+            last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_changed_order_ids(conn, rows)
         return order_ids, last_id
 
     def _find_orders_after_grace_period(
@@ -177,7 +177,7 @@ class AlertRuleEvaluator:
                 (index for index, change in enumerate(rows) if grace_period_end < change.at <= latest_plausible_time),
                 len(rows),
             )
-            order_ids |= candidates.find_orders_of_changes(conn, rows[:first_young_index])
+            order_ids |= candidates.find_changed_order_ids(conn, rows[:first_young_index])
             if first_young_index < len(rows):
                 return order_ids, rows[first_young_index].id - 1
             last_id = rows[-1].id

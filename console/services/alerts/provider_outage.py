@@ -125,6 +125,6 @@ def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[dat
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
     """Yield the calls to providers since CALL_LOOK_BACK_PERIOD before `now`, newest first: the time, the provider,
     and True if its answer was usable."""
-    for at, source, summary in recent_activity.list_provider_calls(conn, now - CALL_LOOK_BACK_PERIOD):
+    for at, source, summary in recent_activity.list_recent_evidence_with_times(conn, now - CALL_LOOK_BACK_PERIOD):
         if is_provider_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

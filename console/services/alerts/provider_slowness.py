@@ -88,7 +88,7 @@ def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]
     """
     answers = [
         (operation_id, source.partition(".")[0])
-        for source, summary, operation_id in recent_activity.list_provider_answers(conn, since)
+        for source, summary, operation_id in recent_activity.list_recent_evidence(conn, since)
         if operation_id is not None and is_provider_call(source) and classify_answer(summary)[0]
     ]
     provider_by_operation_id = dict(answers)

@@ -101,13 +101,13 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
         if database.file is None:
             _dump_server_database(database, writer)
         else:
-            sqlite_copy.copy_sqlite(database.file, writer.make_path(archive.SQLITE_FILE))
-            writer.add(archive.SQLITE_FILE)
+            sqlite_copy.copy_sqlite(database.file, writer.create_file(archive.SQLITE_FILE))
+            writer.add_written_file(archive.SQLITE_FILE)
         if spool.file_exists:
-            spool_copy = writer.make_path(archive.SPOOL_FILE)
+            spool_copy = writer.create_file(archive.SPOOL_FILE)
             sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, spool_copy)
             spools.mark_prepared_as_calling(spool_copy)
-            writer.add(archive.SPOOL_FILE)
+            writer.add_written_file(archive.SPOOL_FILE)
         with database.read() as conn:  # after the copy, so that no document of its records is left out
             named_paths = evidence.list_document_paths(conn)
         unreadable_paths = _copy_documents_to_backup(
@@ -367,8 +367,8 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     data_tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
     version_tables = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
     for file, names in ((archive.DUMP_FILE, data_tables), (archive.VERSION_DUMP_FILE, version_tables)):
-        server_dump.dump_tables(database, names, writer.make_path(file))
-        writer.add(file)
+        server_dump.dump_tables(database, names, writer.create_file(file))
+        writer.add_written_file(file)
 
 
 @contextmanager
@@ -414,7 +414,7 @@ def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) 
     anchor, because other desks that use the file may have bought or refunded since the backup. With the anchor, the
     loss is found when the restored database is opened (`database_rollback`).
     """
-    newest_entry = sqlite_copy.find_newest_audit_entry(file)
+    newest_entry = sqlite_copy.find_newest_audit_head(file)
     if newest_entry is not None:
         with closing(Spool(settings.home, cipher=None)) as spool:
             spool.store_anchors(database_id, (newest_entry,))

@@ -417,7 +417,7 @@ def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
     if record.operation_id is None:
         return False
     call_names = [PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME]
-    if not evidence.has_proof(tx.conn, record.operation_id):  # a person who restores it names the id
+    if not evidence.has_person_evidence(tx.conn, record.operation_id):  # a person who restores it names the id
         call_names.append(RESTORE_CALL_NAME)
     sources = tuple(map(_make_evidence_source, call_names))
     return not evidence.has_answer_of_class(tx.conn, record.operation_id, sources, OutcomeClass.SUCCEEDED)

@@ -306,7 +306,7 @@ class _PurchaseAttempt:
         context, request = self._context, self._request
         client, number = request.client_id, request.corporation_number
         has_lost_purchase = context.spool.list_purchases_holding_claim(context.database_id, client, number)
-        return bool(has_lost_purchase) or purchase_stops.may_be_stopped(conn, number, CREDIT_CHECK_PROVIDER)
+        return bool(has_lost_purchase) or purchase_stops.may_purchase_be_stopped(conn, number, CREDIT_CHECK_PROVIDER)
 
     def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the

@@ -272,7 +272,7 @@ class PurchaseResolver:
         if mismatch is None and proof is not None and outcomes.had_expired_before(report, record.created_at):
             mismatch = MismatchReason.EXPIRED_BEFORE  # it could be renewed at once, beside the unknown purchase
         if mismatch is None and proof is not None:
-            evidence.add_proof(
+            evidence.add_person_evidence(
                 tx.conn,
                 (CREDIT_CHECK_KIND, record.id),
                 record.operation_id,

@@ -171,7 +171,7 @@ class EvidencePackWriter:
         context = self._context
         content = self.write_content(pack_draft.file, kind, id, person)
         context.failpoints.reach("after_pack_written")
-        size, digest = pack_draft.compute_sha256()
+        size, digest = pack_draft.compute_length_and_sha256()
         facts = {"sha256": digest, "bytes": size, "files": content.files}
         context.write(lambda tx: context.record_audit(tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind))
         context.failpoints.reach("before_pack_named")

@@ -158,7 +158,7 @@ class EvidenceBundleWriter:
             self._context,
             [bundled_pack for bundled_pack in bundled_packs if not bundled_pack.is_left_out],
         )
-        size, digest = draft.compute_sha256()
+        size, digest = draft.compute_length_and_sha256()
 
         def write_audit_entries_of_export(tx: Transaction) -> None:
             facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}

@@ -58,7 +58,7 @@ class DailyCloseWriter:
                 write_pdf_document(draft.file, document)
             else:
                 write_document_workbook(draft.file, document)
-            size, sha256 = draft.compute_sha256()
+            size, sha256 = draft.compute_length_and_sha256()
             facts = {
                 **make_close_facts(daily_close),
                 "provider": provider,

@@ -66,7 +66,7 @@ class ExportService:
     ) -> WrittenExport:
         write_table = write_workbook if file_format is FileFormat.XLSX else write_csv_table
         write_table(draft.file, table, rows)
-        size, sha256 = draft.compute_sha256()
+        size, sha256 = draft.compute_length_and_sha256()
         facts = {
             "list": request.name.value,
             "subject": request.subject[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],

@@ -49,7 +49,7 @@ class PdfCopyWriter:
             content = self._read_pdf(record_id, sha256)
         with open_new_file(path) as draft:
             draft.file.write(content)
-            size, written_sha256 = draft.compute_sha256()
+            size, written_sha256 = draft.compute_length_and_sha256()
             if written_sha256 != hashlib.sha256(content).hexdigest():
                 problem = ForeignText("the written file differs from the document")
                 raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": problem})

@@ -38,7 +38,7 @@ ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 one is needed, because rows are not always committed in the order of their ids. The number before an operation is
 smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
 """
-_NO_COMPARISON = anchors.AnchorComparison(misses_heads=False, newest_head=None, has_resolved_alert=False)
+_NO_COMPARISON = anchors.AnchorComparison(lacks_anchor_rows=False, newest_head=None, has_resolved_alert=False)
 _ANCHORS_PER_PAGE = 500
 _MAX_LISTED_OPERATIONS = 100
 _log = logging.getLogger("console.guard")
@@ -250,7 +250,7 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Da
         resolved_alerts = earlier_resolved_alerts if comparison is _NO_COMPARISON else frozenset()
         if comparison.has_resolved_alert:
             resolved_alerts = anchors.list_resolved_rollback_alerts(conn)
-    if comparison.misses_heads or old_database_id is not None:
+    if comparison.lacks_anchor_rows or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
     if limit < ANCHORS_COMPARED and resolved_alerts != earlier_resolved_alerts:
         # A person has acknowledged a loss. Its missing anchors may be older than the few that were compared. They are

@@ -87,7 +87,9 @@ def decide_with_second_person(
         if is_second_person:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
     proof = _prepend_number(decision.number, decision.proof) if decision.needs_number else decision.proof
-    proof_id = evidence.add_proof(tx.conn, decision.subject, decision.operation_id, decision.person, proof, now)
+    proof_id = evidence.add_person_evidence(
+        tx.conn, decision.subject, decision.operation_id, decision.person, proof, now
+    )
     if proposal is not None and is_second_person:
         settle(proposal.person)
         return False
@@ -222,7 +224,7 @@ def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
     because this id is part of the evidence. Without an id, return the proof unchanged; but if its own first line
     could be read as such an id, put the line _NO_NUMBER_LINE before it."""
-    stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_proof` stores it
+    stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
     if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
         return proof
     line = _NO_NUMBER_LINE if number is None else f"{_PROOF_NUMBER_PREFIX}{number}"

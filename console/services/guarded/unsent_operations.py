@@ -76,7 +76,7 @@ def _must_settle_or_forget(context: ServiceContext, entry: SpoolEntry) -> bool:
     if operation is None and context.now() - entry.intent.at < _LONGEST_WAIT_FOR_CLAIM_COMMIT:
         return False
     if operation is None or operation.state is OperationState.FAILED:
-        context.spool.forget_unsent(operation_id)
+        context.spool.forget_unsent_operation(operation_id)
         return False
     return True
 

@@ -129,13 +129,15 @@ class GlobalSearch:
         words = query.words
         number = _parse_corporation_number(words, allows_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
-            return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
+            return _MatchedRecordIds(*record_search.find_record_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
         checks = self._find_credit_checks(conn, words, max_matches, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.has_records)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
-        ids_by_kind, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
+        ids_by_kind, is_partial = record_search.find_record_ids_of_numbers(
+            conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS]
+        )
         for kind, further_ids in prefix_search.find_ids_by_prefix(conn, words, max_matches).items():
             ids_by_kind.setdefault(kind, set()).update(further_ids)
         ids_by_kind.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)

@@ -83,7 +83,7 @@ class MetricFigureReader:
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:
             answers = [
-                answer for answer in recent_activity.list_provider_answers(conn, since) if is_provider_call(answer[0])
+                answer for answer in recent_activity.list_recent_evidence(conn, since) if is_provider_call(answer[0])
             ]
             count_by_payment_state = recent_activity.count_payment_states(conn, since)
             count_by_source_and_result = recent_activity.count_notices(conn, since)

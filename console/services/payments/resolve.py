@@ -183,7 +183,9 @@ class PaymentResolver:
         already has the provider's payment id in the answer, or if the answer may be about another attempt to pay.
         """
         context = self._context
-        evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
+        evidence.add_person_evidence(
+            tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now()
+        )
         effect = apply_report(context, tx, payment, sourced_report).effect
         if not _has_decided_outcome(payment_work.require_payment(tx, payment.id).state, target):
             return "unknown"

@@ -64,8 +64,8 @@ class PayerUnmasking:
             age_seconds = (read_current_time(conn, context.now()) - unmasked_at).total_seconds()
             if not 0 <= age_seconds < UNMASKED_SECONDS:
                 return None
-            payer = unmasking.read_payer(conn, payment_id)
-            answers = unmasking.read_answers(conn, kind, record_id)
+            payer = unmasking.read_unmasked_payer(conn, payment_id)
+            answers = unmasking.read_unmasked_answers(conn, kind, record_id)
             return UnmaskedTexts(payer, answers, UNMASKED_SECONDS - age_seconds)
 
 

@@ -131,7 +131,7 @@ class StoredReconciliationRun:
     def _write_row_in_transaction(self, tx: Transaction, key: str, effect: HistoryRowWriter) -> ReconciliationRun:
         difference = effect(tx)
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
-        if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):
+        if difference is None or reconciliations.add_difference(tx.conn, self.run.id, difference):
             counts[difference.verdict if difference else ReconciliationVerdict.MATCHED] += 1
         return self._save_run_progress(tx, counts, position=key)
 

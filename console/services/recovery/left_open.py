@@ -69,7 +69,7 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     server_now = read_current_time(conn, context.now())
-    for refund in refunds.list_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS):
+    for refund in refunds.list_refunds_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
             yield LeftOpen(LeftOpenReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)

@@ -347,7 +347,9 @@ class OperationRecovery:
             record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
             if person_evidence is not None:
                 subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.make_holder().operator
-                evidence.add_proof(tx.conn, subject, intent.operation_id, operator, person_evidence, context.now())
+                evidence.add_person_evidence(
+                    tx.conn, subject, intent.operation_id, operator, person_evidence, context.now()
+                )
             return record_id
 
         try:

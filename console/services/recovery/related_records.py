@@ -102,7 +102,7 @@ class RelatedRecordCompleter:
         open_denials = credit_checks.find_denied_but_bought(
             conn, {number for _, number in clients_and_numbers_of_failed}
         )
-        lost_renewals = credit_checks.find_lost_renewals(
+        lost_renewals = credit_checks.find_checks_of_lost_renewals(
             conn,
             {check.corporation_number for check in checks if check.state is CheckState.ERROR or check.is_superseded},
         )

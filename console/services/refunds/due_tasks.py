@@ -115,12 +115,12 @@ class RefundDueTasks:
         the approved refunds that could not be sent before then. Return the number of handled refunds."""
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
-            expired_refunds = refunds.list_overdue_for_decision(conn, now, BATCH_SIZE)
+            expired_refunds = refunds.list_refunds_overdue_for_decision(conn, now, BATCH_SIZE)
         expired_count = sum(map(self._expire_refund, iterate_until_stopped(expired_refunds)))
         after_id = 0
         while True:
             with self._context.database.read() as conn:
-                batch = refunds.list_overdue_for_sending(conn, now, BATCH_SIZE, after_id)
+                batch = refunds.list_refunds_overdue_for_sending(conn, now, BATCH_SIZE, after_id)
                 expired_refunds = tuple(
                     refund for refund in batch if self._decision_service.has_expired(refund, conn)
                 )

@@ -142,7 +142,7 @@ class RefundResolver:
         reported_number = outcome.found.provider_refund_id if outcome.found else None
         if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
-        evidence.add_proof(
+        evidence.add_person_evidence(
             tx.conn,
             (REFUND_KIND, refund.id),
             refund.operation_id,

@@ -104,7 +104,9 @@ class RefundDetailsReader:
             person = self._context.find_reading_person(conn)
             server_now = read_current_time(conn, self._context.now())
             open_refunds = complete_with_corporations(
-                self._context, conn, refunds.list_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS)
+                self._context,
+                conn,
+                refunds.list_refunds_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS),
             )
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable_refunds = tuple(

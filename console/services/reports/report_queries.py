@@ -20,7 +20,7 @@ from console.store.reports import provider_success, queue_ages, refund_funnel, s
 def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
     """Return for each of these queues the durations for which its records have been waiting at the time `now`."""
     lapsed_ids = journal.list_lapsed_by_kind(conn)
-    return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed_ids, now) for name in queues), now)
+    return QueueAgeReport(tuple(queue_ages.count_records_by_age(conn, name, lapsed_ids, now) for name in queues), now)
 
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:

@@ -27,7 +27,7 @@ class ClockJumpCorrection:
         self._context.require_right("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
-            future_dated_rows = future_dated_work.find_future_dated(conn, latest, BATCH_SIZE)
+            future_dated_rows = future_dated_work.find_future_dated_rows(conn, latest, BATCH_SIZE)
         return sum(self._make_row_due(row) for row in iterate_until_stopped(future_dated_rows))
 
     def _make_row_due(self, row: FutureDatedRow) -> int:

@@ -274,7 +274,7 @@ class DueTasks:
         run, and adopts each row once.
         """
         with self._context.database.read() as conn:
-            up_to_id = queues.find_highest_id(conn)
+            up_to_id = queues.find_highest_credit_check_id(conn)
         finders = (queues.find_new_foreign_rows, queues.find_changed_foreign_rows)
         return sum(self._adopt_rows_in_batches(partial(find_rows, up_to_id=up_to_id)) for find_rows in finders)
 

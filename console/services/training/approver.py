@@ -39,7 +39,7 @@ class InventedApprover:
             now = read_current_time(conn, self._context.now())
             requests = [
                 (refund.id, self._must_decline_refund(conn, refund))
-                for refund in refunds.list_waiting_for_decision(conn, now, _MAX_APPROVER_DECISIONS)
+                for refund in refunds.list_refunds_waiting_for_decision(conn, now, _MAX_APPROVER_DECISIONS)
                 if refund.maker == person
             ]
             proposals = [

@@ -60,7 +60,7 @@ def list_id_ranges(conn: Connection, after_id: int, up_to_id: int, row_count: in
         after_id = int(end)
 
 
-def find_highest_id(conn: Connection) -> int:
+def find_highest_row_id(conn: Connection) -> int:
     """Return the highest id of the table of credit checks; 0 if it is empty."""
     return int(conn.scalar(select(func.max(credit_checks.c.id))) or 0)
 
@@ -244,7 +244,7 @@ def set_remaining_work_states(conn: Connection, after_id: int, up_to_id: int, no
     return conn.execute(update(credit_checks).where(in_range).values(**values)).rowcount
 
 
-def list_incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
+def list_incomplete_row_ids(conn: Connection, limit: int) -> tuple[int, ...]:
     """Return at most `limit` ids of rows in the queue of incomplete credit checks that another application wrote:
     bought rows with missing values.
     """
@@ -263,7 +263,7 @@ def count_incomplete_rows(conn: Connection) -> int:
     )
 
 
-def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> int:
+def accept_incomplete_rows(conn: Connection, ids: Sequence[int], now: datetime) -> int:
     """Remove the rows with these ids from the queue of incomplete credit checks that another application wrote,
     and return the number of removed rows. Their missing values stay missing; a re-fetch may still fill them."""
     query = (

@@ -56,9 +56,9 @@ def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """
     obstacles = [
         *_find_missing_columns(table),
-        *_find_key_obstacles(table),
+        *_find_primary_key_obstacles(table),
         *_find_foreign_columns(table),
-        *_find_name_obstacles(table),
+        *_find_name_conflicts(table),
     ]
     if table.engine is not None and not obstacles:
         obstacles += [*_find_engine_obstacles(table), *_find_type_obstacles(table), *_find_copy_obstacles(table)]
@@ -79,7 +79,7 @@ def _find_missing_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
             yield AdoptionObstacle("column_missing", name, "")
 
 
-def _find_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_primary_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle if the primary key isn't the column `id`, or if the database assigns no ids to new rows."""
     column = table.columns.get("id")
     if column is None:
@@ -101,7 +101,7 @@ def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
             yield AdoptionObstacle("needs_default", column.name, column.type)
 
 
-def _find_name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_name_conflicts(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column and index of the legacy table that has the name of a column or index of
     this program's schema, but isn't the same: a column that the earlier program added for its own use, a status
     with another meaning, or an index on other columns.
@@ -178,7 +178,7 @@ def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
     character set, or more than 255 bytes.
     """
-    for name in list_redefined_columns(table):
+    for name in make_redefined_column_types(table):
         column = table.columns[name]
         bytes_each = _BYTES_PER_CHARACTER_BY_CHARACTER_SET.get(str(column.charset), 2)
         if name == "company_name" and not str(column.charset).startswith("utf8"):
@@ -196,7 +196,7 @@ def _list_not_null_columns(table: LegacyTable) -> list[str]:
     return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].is_nullable]
 
 
-def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
+def make_redefined_column_types(table: LegacyTable) -> dict[str, str]:
     """Return the columns of this table that must accept more values than now, by name, with their new SQL type and
     options. They must accept NULL, company names with any character, and the console's document paths."""
     changed_columns = {}

@@ -90,7 +90,7 @@ def list_changed_rows(conn: Connection, after_id: int, limit: int) -> tuple[Chan
     )
 
 
-def find_orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
+def find_changed_order_ids(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
     """Return the ids of the orders that have changed, or whose payments have changed, according to these rows of the
     change feed.
     """

@@ -93,7 +93,8 @@ def _make_step(
 
 
 def _format_extent(extent: IncidentExtent) -> str:
-    """Return the extent of an incident as the JSON text that is stored with a step."""
+    """Return the extent of an incident (its newest alert, the number of affected records, the sums of their
+    amounts) as the JSON text that is stored with a step."""
     return json.dumps(
         {"newest_alert": extent.newest_alert_id, "records": extent.record_count, "sums": dict(extent.sums or {})},
         sort_keys=True,

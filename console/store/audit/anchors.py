@@ -96,13 +96,13 @@ def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[Ch
 class AnchorComparison:
     """The result of a comparison of anchors with the audit trail.
 
-    - `misses_heads`: the row of an anchor is missing or different.
+    - `lacks_anchor_rows`: the row of an anchor is missing or different.
     - `newest_head`: the newest row of the trail; None if the trail is empty, if the row is one of the anchors, if it
-      may not be on the server's disk yet, or if `misses_heads` is True.
+      may not be on the server's disk yet, or if `lacks_anchor_rows` is True.
     - `has_resolved_alert`: an alert that the database was set back is resolved.
     """
 
-    misses_heads: bool
+    lacks_anchor_rows: bool
     newest_head: ChainHead | None
     has_resolved_alert: bool
 
@@ -117,9 +117,9 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
         return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alerts(conn)))
     present_count, resolved_alert_id, *newest_row = row
     newest_head = _make_head(newest_row)
-    misses_heads, has_resolved_alert = present_count < len(distinct_heads), resolved_alert_id is not None
-    if misses_heads or newest_head in distinct_heads:
-        return AnchorComparison(misses_heads, None, has_resolved_alert)
+    lacks_anchor_rows, has_resolved_alert = present_count < len(distinct_heads), resolved_alert_id is not None
+    if lacks_anchor_rows or newest_head in distinct_heads:
+        return AnchorComparison(lacks_anchor_rows, None, has_resolved_alert)
     is_on_disk = (
         is_sqlite or newest_row[5] - newest_row[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_server_rows_on_disk(conn)
     )

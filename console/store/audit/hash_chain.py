@@ -115,7 +115,7 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerifi
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
-        unreadable_id = _find_unreadable_row(conn)
+        unreadable_id = _find_undecodable_row_id(conn)
         if unreadable_id is None:
             raise
         verification.report_bad_row(unreadable_id, "edited")
@@ -142,7 +142,7 @@ def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
         )
 
 
-def _find_unreadable_row(conn: Connection) -> int | None:
+def _find_undecodable_row_id(conn: Connection) -> int | None:
     """Return the id of the first audit row with bytes that the database driver can't decode; None if there is
     none. This program never writes such bytes."""
     for row_id in conn.scalars(_AUDIT_ROW_IDS_QUERY).all():

@@ -104,7 +104,7 @@ class _AuditRoot:
     covered: RowsCoveredByRoots
     heads: tuple[ChainHead, ...]
 
-    def is_valid(self, end_id: int) -> bool:
+    def has_valid_range(self, end_id: int) -> bool:
         """True if the range of this root begins at or before `end_id`, the last id that earlier roots cover, and
         ends before the root's own row."""
         return (
@@ -227,7 +227,7 @@ def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     for row_id, root in _read_roots(conn, writers):
         if (
             root is None
-            or not root.is_valid(end_id)
+            or not root.has_valid_range(end_id)
             or not root.has_newest_heads(conn, checked_end_id, root.covered.previous_root_last_id)
         ):
             yield row_id, "forged"

@@ -112,7 +112,7 @@ class _ChainEnd:
     read_at: datetime
     read_at_uptime_ms: int
 
-    def find_time(self, conn: Connection, now: datetime) -> datetime | None:
+    def find_insertion_time(self, conn: Connection, now: datetime) -> datetime | None:
         """Return the time (naive, UTC) of a row that is inserted now: the server's, or `now` on SQLite. Return None
         if the server's time was read more than _SERVER_TIME_VALID_MS ago.
         """
@@ -237,18 +237,18 @@ class AuditTrail:
         together in the spool as anchors."""
         if self._insert_session is not None:
             self._insert_session(tx.conn)
-            tx.call_after_commit(self._forget_insert_session)
+            tx.call_after_commit(self._stop_inserting_session)
         now = self._clock.now()
         heads = [self._append(tx, entry, now) for entry in new_entries]
         if heads:
-            tx.call_after_commit(lambda: self._anchor_committed(heads))
+            tx.call_after_commit(lambda: self._store_committed_anchors(heads))
 
     def _append(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
         """Insert an entry at the end of the chain and return its row as a head. The end is read from the database
         only if this process doesn't know it, or if the database lacks the row that this process knows as the end.
         """
         end = self._find_known_end(tx)
-        utc_time = None if end is None else end.find_time(tx.conn, now)
+        utc_time = None if end is None else end.find_insertion_time(tx.conn, now)
         if end is not None and utc_time is not None:
             head = _append_after_known_end(tx, entry, self._session, self._desk, end, utc_time)
             if head is not None:
@@ -276,11 +276,11 @@ class AuditTrail:
     def _remember_committed_end(self, end: _ChainEnd) -> None:
         self._committed_end, self._uncommitted_end = end, None
 
-    def _forget_insert_session(self) -> None:
+    def _stop_inserting_session(self) -> None:
         """Don't call `insert_session` again, because a transaction with it was committed."""
         self._insert_session = None
 
-    def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
+    def _store_committed_anchors(self, heads: Sequence[ChainHead]) -> None:
         """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store these
         rows together with the next committed rows."""
         with self._lock:

@@ -91,9 +91,9 @@ class ArchiveWriter:
         self.folder = folder
         self.files: dict[str, BackupFile] = {}
 
-    def make_path(self, file_name: str) -> Path:
-        """Return the path at which the file of this name must be written. The file is created, empty and with mode
-        0600, and so are its folders (0700): they may be moved into a folder that others can read."""
+    def create_file(self, file_name: str) -> Path:
+        """Create an empty file of this name with mode 0600, and its folders with mode 0700 (they may be moved into a
+        folder that others can read). Return the path of the file, at which the caller then writes its content."""
         file = self._get_path(file_name)
         for folder in reversed(file.relative_to(self.folder).parents):
             make_private_folder(self.folder / folder)
@@ -103,9 +103,9 @@ class ArchiveWriter:
     def _get_path(self, file_name: str) -> Path:
         return self.folder.joinpath(*PurePosixPath(file_name).parts)
 
-    def add(self, file_name: str) -> None:
-        """Add the file that the caller has written at the path that `make_path(file_name)` returned: sync the file to
-        the disk, and store its length and SHA-256 in `files`.
+    def add_written_file(self, file_name: str) -> None:
+        """Add the file that the caller has written at the path that `create_file(file_name)` returned: sync the file
+        to the disk, and store its length and SHA-256 in `files`.
         """
         file = self._get_path(file_name)
         _flush_to_disk(file)
@@ -113,8 +113,8 @@ class ArchiveWriter:
 
     def add_content(self, name: str, content: bytes) -> None:
         """Write the content as a file of the backup with the path `name`, and add the file to `files`."""
-        self.make_path(name).write_bytes(content)
-        self.add(name)
+        self.create_file(name).write_bytes(content)
+        self.add_written_file(name)
 
 
 @contextmanager
@@ -186,7 +186,7 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
     content = {"format": FORMAT_NAME, **asdict(manifest)}
     text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
     content_hash = hashlib.sha256(text.encode()).hexdigest()
-    file = writer.make_path(MANIFEST_NAME)
+    file = writer.create_file(MANIFEST_NAME)
     file.write_text(
         json.dumps({"sha256": content_hash, "content": content}, ensure_ascii=False, indent=1, sort_keys=True)
     )
@@ -273,10 +273,15 @@ def make_bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_BACKUP, {"problem": problem, "file": file})
 
 
-def make_newer_format_error(file: str, found: int, needed: int) -> ConsoleError:
-    """Return the error `bad_backup` (format) for a file of the backup that a newer program has written: its version
-    `found` is newer than `needed`, the newest one that this program reads."""
-    facts: BadBackupDetail = {"problem": BackupProblem.NEWER_FORMAT, "file": file, "found": found, "needed": needed}
+def make_newer_format_error(file: str, file_version: int, newest_readable_version: int) -> ConsoleError:
+    """Return the error `bad_backup` (format) for a file of the backup that a newer program has written: the version
+    of the file is newer than the newest one that this program reads."""
+    facts: BadBackupDetail = {
+        "problem": BackupProblem.NEWER_FORMAT,
+        "file": file,
+        "found": file_version,
+        "needed": newest_readable_version,
+    }
     return ConsoleError(ErrorCode.BAD_BACKUP, facts)
 
 

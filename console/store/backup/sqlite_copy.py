@@ -119,7 +119,7 @@ def find_database_id(file: Path) -> str | None:
     return (_find_meta(file) or {}).get("database_id")
 
 
-def find_newest_audit_entry(file: Path) -> ChainHead | None:
+def find_newest_audit_head(file: Path) -> ChainHead | None:
     """Return the newest row of the audit trail of the database in this file; None if there is no file, no database of
     this program in it, no row, or if it can't be read."""
     if not file.is_file():

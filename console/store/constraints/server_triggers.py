@@ -326,7 +326,7 @@ def _list_applicable_triggers(conn: Connection) -> tuple[ServerTrigger, ...]:
     """Return all triggers that this database must have now. The triggers of the table of credit checks are left
     out until the adoption has decided all rows of this table."""
     table = legacy_table.read_table(conn)
-    is_adopted = table is not None and table.admits_claims
+    is_adopted = table is not None and table.computes_claims
     return tuple(
         trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or is_adopted
     )

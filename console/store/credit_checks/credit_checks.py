@@ -55,18 +55,20 @@ UNNORMALISED_CHECK_IDS_QUERY = select(_other_check.id).where(
 )
 
 
-def _make_ids_with_unnormalised_query(condition: ColumnElement[bool]) -> Subquery:
+def _make_matching_or_unnormalised_ids_subquery(condition: ColumnElement[bool]) -> Subquery:
     """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
     normalise. It is a union, because servers use only one index for an OR.
     """
     return union_all(select(credit_checks.c.id).where(condition), UNNORMALISED_CHECK_IDS_QUERY).subquery()
 
 
-IDS_BY_NUMBER_SUBQUERY = _make_ids_with_unnormalised_query(credit_checks.c.number_key == bindparam("number"))
+IDS_BY_NUMBER_SUBQUERY = _make_matching_or_unnormalised_ids_subquery(
+    credit_checks.c.number_key == bindparam("number")
+)
 """Subquery: the ids of the rows with the corporation number in the parameter `number`, and of all rows whose number
-SQL can't normalise. `select_by_number` removes rows with another number.
+SQL can't normalise. `make_records_of_number` removes rows with another number.
 """
-_CLAIMED_CHECK_IDS_SUBQUERY = _make_ids_with_unnormalised_query(
+_CLAIMED_CHECK_IDS_SUBQUERY = _make_matching_or_unnormalised_ids_subquery(
     and_(credit_checks.c.client_id == bindparam("client"), credit_checks.c.claim_number == bindparam("number"))
 )
 _CREDIT_CHECKS_BY_NUMBER_QUERY = _CREDIT_CHECKS_QUERY.join_from(
@@ -164,17 +166,17 @@ def find_by_number(
     purchase call has lapsed (its process crashed or froze); those of them that are stored as pending are returned
     with an unknown outcome.
     """
-    return select_by_number(
+    return make_records_of_number(
         corporation_number,
         conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": corporation_number}).all(),
         lapsed_ids,
     )
 
 
-def select_by_number(
+def make_records_of_number(
     corporation_number: str, rows: Sequence[Sequence[Any]], lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return those credit checks among `rows` that have this corporation number, newest first.
+    """Convert rows into credit checks, and return those that have this corporation number, newest first.
 
     `rows`: rows of a query over `get_base_query()`. `lapsed_ids`: ids of credit checks whose purchase call has lapsed
     (its process crashed or froze); those of them that are stored as pending are returned with an unknown outcome.
@@ -252,7 +254,7 @@ def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: 
     return denied_checks[0] if denied_checks else None
 
 
-def find_lost_renewals(conn: Connection, numbers: Collection[str]) -> dict[tuple[str, str], int]:
+def find_checks_of_lost_renewals(conn: Connection, numbers: Collection[str]) -> dict[tuple[str, str], int]:
     """Return, by (client id, corporation number), the id of the newest credit check of these corporation numbers that
     gave up its claim for a renewal which doesn't exist or has failed. It blocks purchases of this pair."""
     rows = conn.execute(_LOST_RENEWALS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
@@ -428,7 +430,7 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     StaleRow if it hasn't, and ForbiddenTransition (a bug of the caller) for a state change that the transition
     table doesn't have.
     """
-    statement, parameters = _make_change(record, now, values)
+    statement, parameters = _make_versioned_update(record, now, values)
     _require_one_row(record, conn.execute(statement, parameters).rowcount)
     announce_change(conn, record.id, now)
 
@@ -436,7 +438,7 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
 def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
     """Do the same as `change_record`, but StaleRow may be raised by a later statement of the transaction
     (`execute_later`). The caller must execute one, such as that of an audit entry."""
-    statement, parameters = _make_change(record, now, values)
+    statement, parameters = _make_versioned_update(record, now, values)
     execute_later(conn, statement, parameters, lambda row_count: _require_one_row(record, row_count))
     announce_change(conn, record.id, now)
 
@@ -447,7 +449,7 @@ def _require_one_row(record: CreditCheck, row_count: int) -> None:
         raise StaleRow(record.id)
 
 
-def _make_change(
+def _make_versioned_update(
     record: CreditCheck, now: datetime, values: dict[str, object]
 ) -> tuple[Update, Mapping[str, object]]:
     """Return the compare-and-swap statement that writes `values` into the columns of a credit check, and its
@@ -508,11 +510,13 @@ def require_unchanged(conn: Connection, record: CreditCheck) -> None:
     only to other tables calls this function.
     """
     current_record = find(conn, record.id)
-    if current_record is None or _get_decided_values(current_record) != _get_decided_values(record):
+    if current_record is None or _get_decision_relevant_values(current_record) != _get_decision_relevant_values(
+        record
+    ):
         raise StaleRow(record.id)
 
 
-def _get_decided_values(record: CreditCheck) -> tuple[object, ...]:
+def _get_decision_relevant_values(record: CreditCheck) -> tuple[object, ...]:
     """Return the values that must not change while a person decides: the version, the state and AlarmBox's id."""
     return record.version, record.state, record.credit_check_id
 

@@ -67,7 +67,7 @@ def search_number(
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
     return NumberSearchResult(
-        person, credit_checks.select_by_number(corporation_number, check_rows, lapsed_ids), bool(rows[0][3])
+        person, credit_checks.make_records_of_number(corporation_number, check_rows, lapsed_ids), bool(rows[0][3])
     )
 
 

@@ -100,9 +100,12 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
 def _correct_state_and_work(
     state: CheckState, work: Work, provider_id: int | None, *, has_own_work: bool
 ) -> tuple[CheckState, Work]:
-    """Return the state and the work of a row that another application may have written. `provider_id` is the id that
-    AlarmBox has given to the bought check, None if the row has none. `has_own_work` is False if this program has
-    stored no work in the row.
+    """Return the state and the work of a credit check, corrected for values that another application has written
+    into its row. For example a pending row becomes successful, without a next step, if it has AlarmBox's id.
+
+    `state` and `work` are those of the row's derived columns. `provider_id` is the id that AlarmBox has given to the
+    bought credit check, None if the row has none. `has_own_work` is False if this program has stored no work in the
+    row: a review that such a row needs then has the reason WRITTEN_BY_OTHER.
     """
     # The other application has bought the check since it wrote the row.
     if state is CheckState.PENDING and provider_id is not None:

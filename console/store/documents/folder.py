@@ -20,7 +20,7 @@ from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import is_on_read_only_system
+from console.settings.private_files import is_on_read_only_file_system
 from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
 from console.store.spool.sqlite_file import sync_folder
 
@@ -129,7 +129,7 @@ class DocumentFolder:
             self._require_mounted()
             existing_folder = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
             if not existing_folder.is_dir() or not os.access(existing_folder, os.W_OK | os.X_OK):
-                number = errno.EROFS if is_on_read_only_system(existing_folder) else errno.EACCES
+                number = errno.EROFS if is_on_read_only_file_system(existing_folder) else errno.EACCES
                 raise OSError(number, os.strerror(number))
 
     def _open_subfolder(self, name: str) -> Path:

@@ -134,7 +134,7 @@ def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search:
     """Return the records of one table that fulfil all conditions of the search, at most `search.limit`."""
     lapsed_ids = get_lapsed_ids(queries, search.lapsed_ids)
     conditions = (
-        None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
+        None if _is_kind_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
     )
     if conditions is None:
         return NOTHING_FOUND
@@ -154,7 +154,7 @@ def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search:
     )
 
 
-def _is_excluded(kind: str, search: RecordSearch) -> bool:
+def _is_kind_excluded(kind: str, search: RecordSearch) -> bool:
     """True if no record of this kind can fulfil the conditions of the search, so that the kind's table needs no
     read."""
     record_filter = search.record_filter
@@ -217,7 +217,7 @@ def _find_indexed_conditions(
             return _IndexedConditions(
                 [
                     *map(_IndexedCondition, ranges),
-                    *([newest_rows_condition] if _may_be_unreadable(queries, search) else []),
+                    *([newest_rows_condition] if _may_match_unreadable_orders(queries, search) else []),
                 ]
             )
     indexed_conditions = _IndexedConditions([newest_rows_condition], is_partial=last_unread_id > 0)
@@ -228,7 +228,7 @@ def _find_indexed_conditions(
     return indexed_conditions
 
 
-def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:
+def _may_match_unreadable_orders(queries: RecordTableQueries, search: RecordSearch) -> bool:
     """Return True if orders with a status that this program doesn't know may fulfil the search. Such orders count as
     pending orders that a person must review, but the index ranges of those states don't contain them."""
     record_filter = search.record_filter
@@ -240,8 +240,8 @@ def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> boo
 
 def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
     """Yield, for each condition of the search that has an index, SQL conditions for the index ranges that together
-    contain all rows that fulfil it, except orders with an unknown status (`_may_be_unreadable`). A lapsed row is
-    stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
+    contain all rows that fulfil it, except orders with an unknown status (`_may_match_unreadable_orders`). A lapsed
+    row is stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
     """
     record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed_ids)
     lapsed_rows = [queries.id.in_(sorted(lapsed_ids))] if lapsed_ids else []
@@ -313,12 +313,12 @@ def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
 
 
 def _make_between_condition(
-    column: Column[Any], kind: TypeEngine[Any], begin: datetime, end: datetime
+    column: Column[Any], sql_type: TypeEngine[Any], begin: datetime, end: datetime
 ) -> ColumnElement[bool]:
-    """Return an SQL condition: the value of the column is in the range `begin` <= value < `end`. The column is
-    inside coalesce(), so that the database uses no index of this column."""
-    value = func.coalesce(column, None, type_=kind)
-    return and_(value >= literal(begin, kind), value < literal(end, kind))
+    """Return an SQL condition: the value of the column, of the type `sql_type`, is in the range `begin` <= value <
+    `end`. The column is inside coalesce(), so that the database uses no index of this column."""
+    value = func.coalesce(column, None, type_=sql_type)
+    return and_(value >= literal(begin, sql_type), value < literal(end, sql_type))
 
 
 def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
@@ -330,7 +330,7 @@ def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 # -- records of corporation numbers
 
 
-def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
+def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
     """Return (ids by kind, is_partial): ids of records of these corporation numbers, and True if there may be more
     such records than were read. Of the credit checks, orders and payments with a number the newest are read: at most
     MAX_RECORDS_OF_NUMBERS of each kind, in equal parts for each number.

@@ -62,7 +62,7 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
     the values of a derived column are stored; on SQLite they are computed at each read.
     """
     if column.name not in _read_column_names(table) and not waits_for_adoption(table):
-        _set_storage_of_derived(column)
+        _set_storage_of_derived_column(column)
         op.add_column(table, column)
 
 
@@ -153,11 +153,11 @@ def _make_server_table(declared_table: sa.Table) -> sa.Table:
     for column in table.columns:
         if column.computed is not None and column.name in _DERIVED_COLUMN_SQL_ON_SERVERS:
             column.computed.sqltext = sa.text(_DERIVED_COLUMN_SQL_ON_SERVERS[column.name])
-        _set_storage_of_derived(column)
+        _set_storage_of_derived_column(column)
     return table
 
 
-def _set_storage_of_derived(column: sa.Column[Any]) -> None:
+def _set_storage_of_derived_column(column: sa.Column[Any]) -> None:
     """Change the declaration of a derived column for the present database: on a server its value is stored, on SQLite
     it is computed at each read. InnoDB's purge may never end over indexed virtual columns on a Galera node that
     returns to its cluster (decision 0019).

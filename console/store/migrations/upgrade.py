@@ -73,7 +73,7 @@ def ensure_schema(database: Database) -> dict[str, str]:
     schema has another version, or if the table of credit checks waits for adoption; another error if the database
     can't be read or created.
     """
-    if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
+    if database.file is not None and (_is_missing_or_empty(database.file) or _has_no_tables(database)):
         upgrade(database)
     meta = read_meta_and_schema(database)
     _require_newest_version(meta["schema"])
@@ -118,7 +118,7 @@ def _make_not_adopted_error() -> ConsoleError:
     return ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, **facts})
 
 
-def _is_missing(file: Path) -> bool:
+def _is_missing_or_empty(file: Path) -> bool:
     """True if the file doesn't exist or is empty."""
     return not file.exists() or (file.is_file() and file.stat().st_size == 0)
 
@@ -139,7 +139,7 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
         tables = _read_table_names(conn)
         version_table = _get_version_table_name(tables)
         if "console_meta" not in tables or version_table not in tables:
-            if legacy_table.has_table(conn, tables):
+            if legacy_table.has_credit_check_table(conn, tables):
                 raise _make_not_adopted_error()
             code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
@@ -179,14 +179,14 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     older than BASELINE_VERSION; on a server `database_locked` if this process lost the upgrade lock, because it was
     suspended (checked between the steps).
     """
-    _make_folder(database)
+    _create_database_folder(database)
     if database.is_server:
         with database.read() as conn:  # refuse an unknown database before anything is created in it
-            _read_version(conn)
+            _read_schema_version(conn)
     with upgrade_lock.hold_upgrade_lock(database) as lock:
         require_held = _require_nothing if lock is None else lock.require_held
         with database.write_without_retries() as tx:
-            former_version = _read_version(tx.conn)
+            former_version = _read_schema_version(tx.conn)
             if former_version is not None and not BASELINE_VERSION <= former_version <= SCHEMA_VERSION:
                 raise make_schema_error(former_version)
             if former_version != SCHEMA_VERSION:
@@ -214,13 +214,13 @@ def renew_constraints(database: Database, require_held: Callable[[], None]) -> N
     from console.store.constraints import server_triggers
     from console.store.database import online_ddl
 
-    def alter_in_use(sql: str) -> None:
+    def alter_table_in_use(sql: str) -> None:
         """Run an ALTER TABLE while other processes use the table."""
         online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:
         require_held()
-        server_triggers.renew_triggers(conn, alter_in_use)
+        server_triggers.renew_triggers(conn, alter_table_in_use)
         require_held()
         lock_holders.renew_lock_procedure(conn)
         require_held()
@@ -235,7 +235,7 @@ def renew_sqlite_constraints(conn: Connection) -> None:
         sqlite_money.renew_triggers(conn)
 
 
-def _make_folder(database: Database) -> None:
+def _create_database_folder(database: Database) -> None:
     """Create the folder of the SQLite file, if it is missing. Raises ConsoleError `database_unreachable`
     (folder_not_writable) if that fails, or if this process may not create the file in it."""
     if database.file is None:
@@ -258,7 +258,7 @@ def _require_writable_folder(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
-def _read_version(conn: Connection) -> str | None:
+def _read_schema_version(conn: Connection) -> str | None:
     """Return the version of the schema; None for an empty database or an interrupted first upgrade. Raises
     ConsoleError `not_our_database` if the tables are those of another program."""
     tables = _read_table_names(conn)
@@ -276,7 +276,7 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
     """
     if upgrade_lock.LOCK_TABLE in tables or not tables - _IGNORED_TABLES:
         return
-    if not legacy_table.has_table(conn, tables):
+    if not legacy_table.has_credit_check_table(conn, tables):
         raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"tables": sorted(tables)[:10]})
     # The last module of the schema: with it the metadata has all tables.
     from console.store.schema.worker import metadata

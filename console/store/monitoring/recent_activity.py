@@ -56,7 +56,7 @@ _PAYMENT_STATES_QUERY = (
 )
 
 
-def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
+def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
     """Return the evidence stored since the instant `since`, newest first, each as (source such as `paypay.refund`,
     summary, operation id or None). It consists of answers of providers and of texts and files that people handed in
     (source `person`). At most MAX_ROWS rows are returned."""
@@ -66,9 +66,9 @@ def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, 
     ]
 
 
-def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """Return the evidence that `list_provider_answers` returns, also that of people, newest first, each as (instant
-    at which it was stored, source such as `paypay.refund`, summary)."""
+def list_recent_evidence_with_times(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
+    """Return the same evidence as `list_recent_evidence` in other tuples, newest first: (instant at which it was
+    stored, source such as `paypay.refund`, summary)."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
@@ -139,8 +139,9 @@ def read_figures_of_other_processes(
 
 
 def _parse_waited_seconds(detail: str) -> float | None:
-    """Return the time (seconds) for which a call waited for the provider's answer, as the detail of its audit entry
-    states it under WAITED_MS_KEY; None if there is none, or if it is above LONGEST_WAIT_MS."""
+    """Return the time (seconds) for which an operation waited for its lease. `detail` is the JSON text of the audit
+    entry about its beginning (key WAITED_MS_KEY). Return None if the text has no such time, or if it is above
+    LONGEST_WAIT_MS."""
     if WAITED_MS_KEY not in detail:
         return None
     waited_ms = parse_audit_detail(detail).get(WAITED_MS_KEY)

@@ -86,8 +86,8 @@ def find_by_amount_and_day(
     began or were paid from `since` to `until`. After them follow the orders with this total that have been pending
     since an instant of this period.
 
-    Each query reads at most MAX_CANDIDATES rows. All payments found are returned. They are followed by as many orders
-    as bring the result to 2 * MAX_CANDIDATES records, but by up to MAX_CANDIDATES orders in any case.
+    Each query reads at most MAX_CANDIDATES rows. All payments that the queries find are returned. The orders fill the
+    result up to 2 * MAX_CANDIDATES records; at least MAX_CANDIDATES orders are returned, if there are so many.
     """
     values: dict[str, object] = {
         "amount_minor": amount_minor,

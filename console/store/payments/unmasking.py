@@ -51,7 +51,7 @@ def find_unmasking_time(conn: Connection, payment_id: int, person: str) -> datet
     return None if newest is None else convert_to_aware_utc(newest)
 
 
-def read_payer(conn: Connection, payment_id: int) -> str | None:
+def read_unmasked_payer(conn: Connection, payment_id: int) -> str | None:
     """Return the unmasked payer of the payment. Return None if the payment has no payer, or if this account reads the
     view and has no audit entry about the unmasking that is younger than UNMASKED_SECONDS."""
     source = _payers_view if reads_views(conn) else payments
@@ -59,7 +59,7 @@ def read_payer(conn: Connection, payment_id: int) -> str | None:
     return payer
 
 
-def read_answers(conn: Connection, kind: str, record_id: int) -> Mapping[int, str]:
+def read_unmasked_answers(conn: Connection, kind: str, record_id: int) -> Mapping[int, str]:
     """Return the unmasked texts of the evidence of a payment or refund, by the id of the evidence. On an account that
     reads the view, the result has no text unless its audit entry about the unmasking is younger than
     UNMASKED_SECONDS."""

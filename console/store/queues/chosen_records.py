@@ -79,7 +79,9 @@ def read_sorted_page(
             )
             if keys is not None:
                 rows = conn.execute(
-                    keys, kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids)) | {"limit": limit}
+                    keys,
+                    kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
+                    | {"limit": limit},
                 )
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
@@ -204,7 +206,7 @@ def count_chosen_records(
     ]
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
+        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1), convert_to_aware_utc(
@@ -245,7 +247,7 @@ def count_records_by_cause(
         ):
             cause_rows = conn.execute(
                 _make_range_totals_query(kind_queries, rows, ids),
-                kind_queries.make_parameters(ids) | {"limit": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
+                kind_queries.make_lapsed_ids_parameter(ids) | {"limit": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
             )
             totals_of_range = [_make_cause_total(kind_queries.kind, *row) for row in cause_rows]
             is_capped = is_capped or sum(total.count for total in totals_of_range) > MAX_RECORDS_GROUPED_BY_CAUSE

@@ -42,7 +42,7 @@ def _make_state_conditions(
     return [and_(status == str(state), certainty == value.value) for state, value in product(states, certainties)]
 
 
-def _was_paid_since_sql() -> ColumnElement[bool]:
+def _is_order_paid_later_sql() -> ColumnElement[bool]:
     """Return SQL for a failed payment: true if another payment of the same order is in a paid state, and that other
     payment was stored or paid after the failed payment was stored."""
     other_payment = payment_table.alias("other")
@@ -54,7 +54,7 @@ def _was_paid_since_sql() -> ColumnElement[bool]:
     )
 
 
-def _was_refunded_since_sql() -> ColumnElement[bool]:
+def _is_payment_refunded_later_sql() -> ColumnElement[bool]:
     """Return SQL for a failed refund: true if a later refund of the same payment was completed."""
     later_refund = refund_table.alias("later")
     return exists().where(
@@ -190,7 +190,7 @@ REFUND_QUERIES = RecordTableQueries(
             and_(
                 refund_table.c.status == RefundState.FAILED.value,
                 refund_table.c.certainty == "known",
-                ~_was_refunded_since_sql(),
+                ~_is_payment_refunded_later_sql(),
             )
         ],
         "review": [refund_table.c.work_state == "needs_review"],
@@ -221,7 +221,7 @@ PAYMENT_QUERIES = RecordTableQueries(
             and_(
                 payment_table.c.status == PaymentState.PAYMENT_FAILED.value,
                 payment_table.c.certainty == "known",
-                ~_was_paid_since_sql(),
+                ~_is_order_paid_later_sql(),
             )
         ],
         "review": [payment_table.c.work_state == "needs_review"],

@@ -70,7 +70,7 @@ class QueueChoice:
 UNFILTERED_CHOICE = QueueChoice()
 
 
-def make_conditions(
+def make_filter_conditions(
     kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> list[ColumnElement[bool]] | None:
     """Return the SQL conditions of the filter of `choice` on the rows of the table of records of `kind`; None if
@@ -84,10 +84,10 @@ def make_conditions(
         record_filter.client is not None and shown_columns.columns.client_id is None
     ):
         return None
-    return list(_make_filter_conditions(kind, id_column, since_column, shown_columns, choice))
+    return list(_iterate_filter_conditions(kind, id_column, since_column, shown_columns, choice))
 
 
-def _make_filter_conditions(
+def _iterate_filter_conditions(
     kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the SQL conditions of the filter of `choice`, one for each field of the filter that is set."""

@@ -83,7 +83,7 @@ _WORK_COLUMNS: Mapping[str, _WorkColumns] = {
 _QUERY_BY_KIND = {kind: work_columns.make_query() for kind, work_columns in _WORK_COLUMNS.items()}
 
 
-def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
+def find_future_dated_rows(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
     """Return the rows with scheduled work whose `changed_at` and due time are later than `latest`, an instant in
     the future; at most `limit` rows of each kind. Refunds in their cooling-off period are left out."""
     values = {"latest": convert_to_naive_utc(latest), "limit": limit}

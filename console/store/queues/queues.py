@@ -131,7 +131,7 @@ def count_queue(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tup
     one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
+        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
     query = _make_count_query(queue_name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
@@ -205,7 +205,7 @@ ForeignRow = tuple[int, str, str]
 _FOREIGN_ROWS_QUERY = select(table.c.id, table.c.corporation_number, table.c.number_key)
 
 
-def find_highest_id(conn: Connection) -> int:
+def find_highest_credit_check_id(conn: Connection) -> int:
     """Return the highest id of a credit check; 0 without any."""
     return int(conn.scalar(select(func.max(table.c.id))) or 0)
 
@@ -231,12 +231,12 @@ def find_changed_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tu
 
 def _read_foreign_rows(conn: Connection, query: Select[Any]) -> tuple[ForeignRow, ...]:
     return tuple(
-        (int(record_id), _encode_text(stored_number), _encode_text(key))
+        (int(record_id), _convert_to_text(stored_number), _convert_to_text(key))
         for record_id, stored_number, key in conn.execute(query)
     )
 
 
-def _encode_text(value: object) -> str:
+def _convert_to_text(value: object) -> str:
     """Return the value as text; "" for NULL. A column of another application may hold integers or NULL."""
     return "" if value is None else str(value)
 

@@ -140,7 +140,7 @@ class RecordTableQueries:
         `lapsed_ids` are the ids of the table's lapsed records."""
         if not choice.record_filter:
             return []
-        return filter_sql.make_conditions(
+        return filter_sql.make_filter_conditions(
             self.kind, self.id, self.state_since, self.make_shown_columns(lapsed_ids), choice
         )
 
@@ -208,17 +208,17 @@ class RecordTableQueries:
         """Run the query with the parameters `values` and the ids of the lapsed rows, and return its rows with their
         keys.
         """
-        rows = conn.execute(query, {**self.make_parameters(lapsed_ids), **values})
+        rows = conn.execute(query, {**self.make_lapsed_ids_parameter(lapsed_ids), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
     def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return the counting queries of the queue `name`, one per query of `make_since_queries`. Each query has two
-        columns: `total`, the number of rows, at most the parameter `limit`; and `oldest`, the earliest instant at
-        which one of the counted rows got its present state. `has_lapsed`: some rows are lapsed now.
+        """Return the counting queries of the queue `name`, one per query of `make_state_since_queries`. Each query
+        has two columns: `total`, the number of rows, at most the parameter `limit`; and `oldest`, the earliest
+        instant at which one of the counted rows got its present state. `has_lapsed`: some rows are lapsed now.
         """
-        return [_make_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
+        return [_make_count_query(rows) for rows in self.make_state_since_queries(name, has_lapsed=has_lapsed)]
 
-    def make_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
+    def make_state_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return queries of the column `state_since` of a queue (as `since`), one per index range and, if the queue
         contains lapsed rows, one for these; each returns at most as many rows as its parameter `limit`. The index
         contains the column, so most of the queries read no row of the table. `has_lapsed`: some rows are lapsed now.
@@ -239,7 +239,7 @@ class RecordTableQueries:
             return [and_(rows, ~self._is_lapsed_sql) for rows in ranges]
         return ranges
 
-    def make_parameters(self, lapsed_ids: AbstractSet[int]) -> dict[str, object]:
+    def make_lapsed_ids_parameter(self, lapsed_ids: AbstractSet[int]) -> dict[str, object]:
         """Return the query parameter that holds the ids of the lapsed rows, as {name: ids}."""
         return {f"lapsed_{self.kind}": sorted(lapsed_ids)}
 
@@ -281,7 +281,7 @@ class RecordTableQueries:
 
 
 def _make_count_query(rows: Select[Any]) -> Select[Any]:
-    """Return a query with one row about `rows`, a query that `make_since_queries` made: the number of its rows
+    """Return a query with one row about `rows`, a query that `make_state_since_queries` made: the number of its rows
     (column `total`) and the earliest known instant in its column `since` (column `oldest`).
     """
     counted_rows = rows.subquery()

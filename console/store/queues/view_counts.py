@@ -48,7 +48,7 @@ def count_records_of_choices(
     values: dict[str, object] = {"limit": MAX_RECORDS_READ_FOR_COUNT + 1}
     queries: list[Select[Any]] = []
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
+        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
         if name in kind_queries.conditions_by_queue:
             queries += _make_range_queries(kind_queries, name, get_lapsed_ids(kind_queries, lapsed_ids), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []

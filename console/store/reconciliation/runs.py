@@ -188,7 +188,7 @@ def save_progress(conn: Connection, run: ReconciliationRun, now: datetime, **val
     return replace(run, **written_values, version=run.version + 1)
 
 
-def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference) -> bool:
+def add_difference(conn: Connection, run_id: int, difference: ReconciliationDifference) -> bool:
     """Insert a difference of the run. Return False, without a write, if the run already has a difference with this
     `row_key`."""
     row = {

@@ -76,7 +76,8 @@ def _make_answer_row(
 
 
 def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcome: "Outcome[object]") -> bool:
-    """True if an answer with the same content from this source is stored as evidence of the operation."""
+    """True if an answer with the same content as `outcome`, from the call `evidence_source` (such as
+    `paypay.refund`), is stored as evidence of the operation."""
     return (
         conn.scalar(
             select(evidence.c.id)
@@ -91,8 +92,8 @@ def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcom
     )
 
 
-def has_proof(conn: Connection, operation_id: str) -> bool:
-    """True if evidence that a person handed in is stored for the operation."""
+def has_person_evidence(conn: Connection, operation_id: str) -> bool:
+    """True if a text or file that a person handed in is stored as evidence of the operation."""
     query = select(evidence.c.id).where(evidence.c.operation_id == operation_id, evidence.c.source == PERSON_SOURCE)
     return conn.execute(query.limit(1)).first() is not None
 
@@ -114,7 +115,7 @@ def _compute_digest(outcome: "Outcome[object]") -> str:
     return outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
 
 
-def add_proof(
+def add_person_evidence(
     conn: Connection,
     subject: tuple[str, int | None],
     operation_id: str | None,

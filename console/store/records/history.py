@@ -174,7 +174,7 @@ def reports_more_than_reading_sql() -> ColumnElement[bool]:
 # Events from rows
 
 
-def _make_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_operation_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return TimelineEvent(
         convert_to_aware_utc(row.started_at),
         TimelineEventKind.BEGUN,
@@ -190,7 +190,7 @@ def _make_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     )
 
 
-def _make_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_operation_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     answered_at = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
         answered_at
@@ -352,7 +352,7 @@ def _make_saga_event(
     )
 
 
-def _make_comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_reconciliation_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     facts = {
         "run": row.run_id,
         "provider": row.provider,
@@ -380,16 +380,16 @@ def _make_comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 # Conditions for the rows of a record, by its id as a number or as text
 
 
-def _match_numeric_subject_id(table: Any) -> ColumnElement[bool]:
+def _is_about_record_number_sql(table: Any) -> ColumnElement[bool]:
     """Return the SQL condition that a row of `table` is about the record in the parameters `record_kind` and
     `record_number`."""
     return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_number"))
 
 
-def _match_subject_of_evidence() -> ColumnElement[bool]:
+def _is_evidence_of_record_sql() -> ColumnElement[bool]:
     """Return the SQL condition that a row of evidence is about the record in the parameters `record_kind` and
-    `record_number`. It includes rows whose kind is the record's kind followed by QUESTION_SUFFIX: answers that don't
-    count as an answer about the record."""
+    `record_number`. The kind in the row is the kind of the record, or that kind and QUESTION_SUFFIX (such as
+    `credit-check.question`): such an answer is shown with the record, but proves nothing about its outcome."""
     kind: ColumnElement[str] = bindparam("record_kind", type_=String())
     return and_(
         evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)),
@@ -397,7 +397,7 @@ def _match_subject_of_evidence() -> ColumnElement[bool]:
     )
 
 
-def _match_text_subject_id(table: Any) -> ColumnElement[bool]:
+def _is_about_record_id_sql(table: Any) -> ColumnElement[bool]:
     """Return the SQL condition that a row of `table` is about the record in the parameters `record_kind` and
     `record_id` (a text)."""
     return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_id"))
@@ -476,40 +476,44 @@ _APPROVAL_EVENTS_QUERY = select(
 
 _EVENT_SOURCES_OF_ALL_KINDS = (
     EventSource(
-        "approvals", _APPROVAL_EVENTS_QUERY, _match_text_subject_id(approvals.c), approvals.c.id, _make_approval_event
+        "approvals",
+        _APPROVAL_EVENTS_QUERY,
+        _is_about_record_id_sql(approvals.c),
+        approvals.c.id,
+        _make_approval_event,
     ),
     EventSource(
-        "audit_log", _AUDIT_EVENTS_QUERY, _match_text_subject_id(audit_log.c), audit_log.c.id, make_audit_event
+        "audit_log", _AUDIT_EVENTS_QUERY, _is_about_record_id_sql(audit_log.c), audit_log.c.id, make_audit_event
     ),
 )
 _EVENT_SOURCES_OF_RECORDS = (
     EventSource(
         "operations",
         _OPERATION_EVENTS_QUERY,
-        _match_numeric_subject_id(operations.c),
+        _is_about_record_number_sql(operations.c),
         operations.c.id,
-        _make_begun_event,
+        _make_operation_begun_event,
         operations.c.started_at,
     ),
     EventSource(
         "operations:ended",
         _ENDED_OPERATION_EVENTS_QUERY,
-        _match_numeric_subject_id(operations.c),
+        _is_about_record_number_sql(operations.c),
         operations.c.id,
-        _make_ended_event,
+        _make_operation_ended_event,
         operations.c.ended_at,
     ),
     EventSource(
-        "evidence", _EVIDENCE_EVENTS_QUERY, _match_subject_of_evidence(), evidence.c.id, _make_evidence_event
+        "evidence", _EVIDENCE_EVENTS_QUERY, _is_evidence_of_record_sql(), evidence.c.id, _make_evidence_event
     ),
     *_EVENT_SOURCES_OF_ALL_KINDS,
     EventSource(
-        "alerts", _ALERT_EVENTS_QUERY, _match_numeric_subject_id(alerts.c), alerts.c.id, _make_alert_raised_event
+        "alerts", _ALERT_EVENTS_QUERY, _is_about_record_number_sql(alerts.c), alerts.c.id, _make_alert_raised_event
     ),
     EventSource(
         "alerts:acknowledged",
         _ALERT_EVENTS_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
-        _match_numeric_subject_id(alerts.c),
+        _is_about_record_number_sql(alerts.c),
         alerts.c.id,
         _make_alert_acknowledged_event,
         alerts.c.acknowledged_at,
@@ -517,16 +521,18 @@ _EVENT_SOURCES_OF_RECORDS = (
     EventSource(
         "alerts:resolved",
         _ALERT_EVENTS_QUERY.where(alerts.c.resolved_at.is_not(None)),
-        _match_numeric_subject_id(alerts.c),
+        _is_about_record_number_sql(alerts.c),
         alerts.c.id,
         _make_alert_resolved_event,
         alerts.c.resolved_at,
     ),
-    EventSource("sagas", _SAGA_EVENTS_QUERY, _match_numeric_subject_id(sagas.c), sagas.c.id, _make_saga_begun_event),
+    EventSource(
+        "sagas", _SAGA_EVENTS_QUERY, _is_about_record_number_sql(sagas.c), sagas.c.id, _make_saga_begun_event
+    ),
     EventSource(
         "sagas:ended",
         _SAGA_EVENTS_QUERY.where(sagas.c.ended_at.is_not(None)),
-        _match_numeric_subject_id(sagas.c),
+        _is_about_record_number_sql(sagas.c),
         sagas.c.id,
         _make_saga_ended_event,
         sagas.c.ended_at,
@@ -545,7 +551,7 @@ _EVENT_SOURCES_OF_PAYMENTS = (
         _COMPARISON_EVENTS_QUERY,
         reconciliation_rows.c.payment_id == bindparam("record_number"),
         reconciliation_rows.c.id,
-        _make_comparison_event,
+        _make_reconciliation_event,
     ),
 )
 _EVENT_SOURCES_OF_OPERATIONS = (
@@ -554,7 +560,7 @@ _EVENT_SOURCES_OF_OPERATIONS = (
         _OPERATION_EVENTS_QUERY,
         operations.c.id == bindparam("record_id"),
         operations.c.id,
-        _make_begun_event,
+        _make_operation_begun_event,
         operations.c.started_at,
     ),
     EventSource(
@@ -562,7 +568,7 @@ _EVENT_SOURCES_OF_OPERATIONS = (
         _ENDED_OPERATION_EVENTS_QUERY,
         operations.c.id == bindparam("record_id"),
         operations.c.id,
-        _make_ended_event,
+        _make_operation_ended_event,
         operations.c.ended_at,
     ),
     EventSource(

@@ -116,7 +116,7 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 )  # fmt: skip
 
 
-def _make_first_requested_query(work_state: WorkState) -> Select[Any]:
+def _make_requested_ids_query(work_state: WorkState) -> Select[Any]:
     """Return the query of the ids of requested refunds with the work state `work_state` that can still be approved at
     the parameter `now`, sorted by id: at most as many as the parameter `limit` says, with ids above the parameter
     `after`. Each work state has a query of its own, because no index is sorted by id over all of them.
@@ -152,7 +152,7 @@ def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> 
     return select(newest_ids.subquery())
 
 
-_ids_of_requested_refunds = union_all(*map(_make_first_requested_query, WorkState)).subquery()
+_ids_of_requested_refunds = union_all(*map(_make_requested_ids_query, WorkState)).subquery()
 _REFUNDS_WAITING_FOR_DECISION_QUERY = _REFUNDS_QUERY.join_from(
     _ids_of_requested_refunds, refunds, refunds.c.id == _ids_of_requested_refunds.c.id
 ).order_by(refunds.c.id)
@@ -258,7 +258,9 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
     return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}) if order_ids else ()
 
 
-def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after_id: int = 0) -> tuple[Refund, ...]:
+def list_refunds_waiting_for_decision(
+    conn: Connection, now: datetime, limit: int, after_id: int = 0
+) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after_id` is the
     last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
     approve it now, and a due task sets it to expired.
@@ -267,14 +269,16 @@ def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after
     return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), parameters)
 
 
-def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
+def list_refunds_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return at most `limit` refund requests that still wait for a checker's decision and whose time limit for it
     (`decide_by`) is before `now`, oldest first."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit}
     return select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters)
 
 
-def list_overdue_for_sending(conn: Connection, now: datetime, limit: int, after_id: int) -> tuple[Refund, ...]:
+def list_refunds_overdue_for_sending(
+    conn: Connection, now: datetime, limit: int, after_id: int
+) -> tuple[Refund, ...]:
     """Return at most `limit` approved refunds with an id above `after_id`, sorted by id, that wait for a person
     because they couldn't be sent, and whose time limit `decide_by` is before `now`. The caller must check each one,
     because some of them may still be sent."""

@@ -21,7 +21,7 @@ from console.store.reconciliation.runs import ReconciliationRun
 from console.store.reports.time_to_truth import (
     has_more_operations,
     list_lapsed_operations,
-    select_newest_operations,
+    make_newest_operations_subquery,
 )
 from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import reconciliations
@@ -147,7 +147,7 @@ def _read_unknown_periods_from_journal(
 ) -> tuple[dict[int, _UnknownPeriod], bool]:
     """Return two values: by record id, the periods of the records of this kind whose outcome was unknown at `at`, as
     the journal shows them; and True if all operations were read (False: there are more than MAX_OPERATIONS)."""
-    columns = select_newest_operations(kind, MAX_OPERATIONS).c
+    columns = make_newest_operations_subquery(kind, MAX_OPERATIONS).c
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
         select(columns.subject_id, columns.started_at, columns.ended_at, columns.state)
@@ -197,15 +197,15 @@ def _read_records_of_provider(
 
 
 def read_payment_numbers(
-    conn: Connection, provider: str, names: Collection[tuple[str, int]]
+    conn: Connection, provider: str, kinds_and_ids: Collection[tuple[str, int]]
 ) -> Mapping[tuple[str, int], str]:
-    """Return our payment number of each of the records `names`, by the record's kind and id: of a payment its own, of
-    a refund that of its payment. `names` has the kind and id of each record. Records of other providers, and those
-    that no longer exist, are left out.
+    """Return our payment number of each of these payments and refunds, by the record's kind and id: of a payment its
+    own, of a refund that of its payment. `kinds_and_ids` has the kind and id of each record. Records of other
+    providers, and those that no longer exist, are left out.
     """
     numbers: dict[tuple[str, int], str] = {}
     for kind in (_PAYMENT_KIND, _REFUND_KIND):
-        ids = sorted(id for name_kind, id in names if name_kind == kind)
+        ids = sorted(id for record_kind, id in kinds_and_ids if record_kind == kind)
         for first_index in range(0, len(ids), _IDS_PER_QUERY):
             query = _make_record_query(kind, provider, ids[first_index : first_index + _IDS_PER_QUERY])
             numbers |= {(kind, row.id): row.number for row in conn.execute(query)}

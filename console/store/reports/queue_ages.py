@@ -16,16 +16,16 @@ MAX_RECORDS = 10_000
 """Largest number of records that are counted in one index range of a queue."""
 
 
-def count_ages(conn: Connection, name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
+def count_records_by_age(conn: Connection, name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
     """Return the numbers of the records of the queue `name` by their age at `now`. `lapsed_ids`: for each kind, the
     ids of the records whose process crashed or froze during a call."""
     values: dict[str, object] = {"limit": MAX_RECORDS}
     queries = []
     for kind_queries in QUEUE_TABLES:
         ids = lapsed_ids.get(kind_queries.kind, frozenset())
-        values |= kind_queries.make_parameters(ids)
+        values |= kind_queries.make_lapsed_ids_parameter(ids)
         if name in kind_queries.conditions_by_queue:
-            queries += kind_queries.make_since_queries(name, has_lapsed=bool(ids))
+            queries += kind_queries.make_state_since_queries(name, has_lapsed=bool(ids))
     counts = [
         select(*_make_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)
     ]

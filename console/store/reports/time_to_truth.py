@@ -16,7 +16,7 @@ records. At most this number of lapsed operations of all kinds are read: the old
 """
 
 
-def select_newest_operations(kind: str, limit: int) -> Subquery:
+def make_newest_operations_subquery(kind: str, limit: int) -> Subquery:
     """Return a subquery of the operations on records of this kind, at most `limit`, those of the newest records."""
     return (
         select(
@@ -56,7 +56,7 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
     Calls whose outcome is known by now are included. The journal shows them by the fencing token: the process that
     writes an outcome after it was unknown raises the token above FIRST_FENCE.
     """
-    columns = select_newest_operations(kind, MAX_OPERATIONS).c
+    columns = make_newest_operations_subquery(kind, MAX_OPERATIONS).c
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at.is_not(None))
     rows = conn.execute(
         select(columns.started_at, columns.ended_at, columns.state).where(

@@ -94,7 +94,7 @@ class LegacyTable:
         return set(credit_checks.c.keys()) <= set(self.columns) and names <= set(self.indexes)
 
     @property
-    def admits_claims(self) -> bool:
+    def computes_claims(self) -> bool:
         """True if the database computes the claim of each new row: the derived columns exist, and the adoption has
         decided which of the existing rows are duplicates."""
         return "claim_number" in self.columns and self.columns["duplicate_of"].default is None
@@ -114,7 +114,7 @@ class LegacyTable:
         return {self.columns[name].base_type for name in ("purchased_at", "expired_at")} == {"timestamp"}
 
 
-def has_table(conn: Connection, tables: AbstractSet[str]) -> bool:
+def has_credit_check_table(conn: Connection, tables: AbstractSet[str]) -> bool:
     """True if `tables`, the names of the existing tables, contain the table of credit checks and it has all
     columns of `ORIGINAL_COLUMNS`."""
     table = read_table(conn) if TABLE_NAME in tables else None
@@ -130,7 +130,7 @@ def waits_for_adoption(conn: Connection) -> bool:
 
 def read_table(conn: Connection) -> LegacyTable | None:
     """Return the structure of the table of credit checks as the database has it; None if there is no such table."""
-    return _read_file_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
+    return _read_sqlite_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
 
 
 def _read_server_table(conn: Connection) -> LegacyTable | None:
@@ -147,7 +147,7 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
         # MySQL returns a text default without quotes
         if default_sql is not None and charset is not None and not _is_quoted(default_sql):
             default_sql = "'" + default_sql.replace("'", "''") + "'"
-        gives_value = _gives_value(str(kind).lower(), default_sql, str(extra).lower())
+        gives_value = _fills_new_rows(str(kind).lower(), default_sql, str(extra).lower())
         columns[name.lower()] = LegacyColumn(
             name.lower(),
             str(kind).lower(),
@@ -175,12 +175,14 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
     )
 
 
-def _gives_value(kind: str, default_sql: str | None, further_properties: str) -> bool:
-    """True if a column of the type `kind`, with the default `default_sql` and the further properties
+def _fills_new_rows(column_type: str, default_sql: str | None, further_properties: str) -> bool:
+    """True if a column of the SQL type `column_type`, with the default `default_sql` and the further properties
     `further_properties`, gives each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports
     the day 0000-00-00, which the strict mode refuses.
     """
-    is_day_zero = kind.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith("0000-00-00")
+    is_day_zero = column_type.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith(
+        "0000-00-00"
+    )
     return (
         (default_sql is not None and not is_day_zero)
         or "auto_increment" in further_properties
@@ -197,7 +199,7 @@ def _is_quoted(default: str) -> bool:
     return default[:1] == "'" == default[-1:]
 
 
-def _read_file_table(conn: Connection) -> LegacyTable | None:
+def _read_sqlite_table(conn: Connection) -> LegacyTable | None:
     """Return the structure of the table of credit checks on SQLite; None if there is no such table."""
     columns, primary_key = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):

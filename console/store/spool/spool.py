@@ -256,7 +256,7 @@ class Spool:
             home / FILE_NAME,
             _CREATE_TABLES_SQL,
             _UPGRADES_SQL,
-            self._distrust_copy,
+            self._mark_copied_entries_as_calling,
         )
         self._cipher = cipher
 
@@ -265,7 +265,7 @@ class Spool:
         because the store key is needed only for answers."""
         self._cipher = cipher
 
-    def _distrust_copy(self, conn: sqlite3.Connection) -> None:
+    def _mark_copied_entries_as_calling(self, conn: sqlite3.Connection) -> None:
         """If the file is a copy, or was put back from one, change the state of each operation from `prepared` to
         `calling`: it may have been sent since the copy was made. If this can't be written now, the next process tries
         again; until then, `mark_void` doesn't accept the state `prepared`.
@@ -358,7 +358,7 @@ class Spool:
         query = f"{_SPOOL_ENTRIES_QUERY} WHERE {conditions} ORDER BY at, operation_id"
         return tuple(self._make_entry(row) for row in self._file.read(query, (database_id,)))
 
-    def forget_unsent(self, operation_id: str) -> None:
+    def forget_unsent_operation(self, operation_id: str) -> None:
         """Delete the entry of an unsent operation, after the database has stored that it wasn't sent. No process
         can send it any more."""
         statement = f"DELETE FROM intents WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608  # constants
@@ -400,7 +400,7 @@ class Spool:
         The write isn't synced to the disk, because after a power cut the database still has the final state.
         """
         if not self._file.write(_MARK_ENDED_SQL, (provider_id, holds_claim, operation_id), is_durable=False):
-            self.forget_unsent(operation_id)
+            self.forget_unsent_operation(operation_id)
 
     def give_up_claim(self, entry: SpoolEntry) -> None:
         """Mark an operation as ended without its claim, durably, after people have decided that it had no effect. If

@@ -154,7 +154,7 @@ class LocalJournal:
 
     def _open_connection(self) -> _Connection:
         """Open a new connection to the file; create the file or upgrade its tables if necessary."""
-        _make_private(self.path)
+        _create_private_file(self.path)
         conn = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Connection
         )
@@ -286,7 +286,7 @@ def _read_file_identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _make_private(path: Path) -> None:
+def _create_private_file(path: Path) -> None:
     """Create the folder and the file with permissions by which only the present user can read them. SQLite creates
     its additional files with the same permissions."""
     if path.exists():

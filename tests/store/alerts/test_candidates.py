@@ -28,7 +28,7 @@ ASKS: dict[str, Ask] = {
     "the newest order": candidates.find_newest_order_id,
     "the feed": lambda conn: candidates.list_changed_rows(conn, 7, 50),
     "the feed's end": candidates.find_latest_change_id,
-    "orders of payments": lambda conn: candidates.find_orders_of_changes(
+    "orders of payments": lambda conn: candidates.find_changed_order_ids(
         conn, [ChangedRow(1, "payment", n, NOW) for n in range(1, 9)]
     ),
     "orders with their payments": lambda conn: candidates.read_orders_with_payments(conn, range(1, 9)),

@@ -129,12 +129,12 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
     with database.read() as conn:
         part = next(part for part in QUEUE_TABLES if part.kind == "credit-check")
         number = conn.execute(part.rows_query.limit(1)).one().number_key
-        ids, is_partial = record_search.find_ids_of_numbers(conn, [number])
+        ids, is_partial = record_search.find_record_ids_of_numbers(conn, [number])
         assert ids["credit-check"]
         assert not is_partial
         monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", len(ids["credit-check"]))
-        assert record_search.find_ids_of_numbers(conn, [number])[1]
-        assert record_search.find_ids_of_numbers(conn, []) == ({}, False)
+        assert record_search.find_record_ids_of_numbers(conn, [number])[1]
+        assert record_search.find_record_ids_of_numbers(conn, []) == ({}, False)
 
 
 @pytest.mark.parametrize(("number", "kind"), [(NUMBER_OF_ORDER, "payment"), (NUMBER_OF_PAYMENT, "refund")])
@@ -143,7 +143,7 @@ def test_a_part_of_the_records_of_records_is_told(
 ) -> None:
     """The payments of a number's orders, and the refunds of its payments, are bounded too."""
     with database.read() as conn:
-        ids, is_partial = record_search.find_ids_of_numbers(conn, [number])
+        ids, is_partial = record_search.find_record_ids_of_numbers(conn, [number])
         assert (len(ids[kind]), is_partial) == (2, False)
         monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", 2)
-        assert record_search.find_ids_of_numbers(conn, [number])[1]
+        assert record_search.find_record_ids_of_numbers(conn, [number])[1]

@@ -89,8 +89,8 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
         )
         for n in range(3)
     ]
-    assert all(reconciliations.add_row(own_rows, run, one) for one in found)
-    assert not reconciliations.add_row(
+    assert all(reconciliations.add_difference(own_rows, run, one) for one in found)
+    assert not reconciliations.add_difference(
         own_rows, run, ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     )
     one, two, three = reconciliations.list_differences(own_rows, run)
@@ -100,7 +100,7 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
     ]
     assert [each.case_opened for each in (one, two, three)] == [False, False, True]
     assert reconciliations.list_differences(own_rows, run, one.id, 1) == (two,)
-    assert reconciliations.add_row(own_rows, begun("atom").id, found[0])
+    assert reconciliations.add_difference(own_rows, begun("atom").id, found[0])
 
 
 def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
@@ -121,4 +121,4 @@ def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     given = at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1
     row = ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
-    assert sum(at_once(databases, lambda tx, _: reconciliations.add_row(tx.conn, given[0], row))) == 1
+    assert sum(at_once(databases, lambda tx, _: reconciliations.add_difference(tx.conn, given[0], row))) == 1

@@ -102,7 +102,7 @@ def test_a_person_approves_once(rows: Connection) -> None:
     assert voted == [True, True, False]
     assert refunds.insert_vote(rows, other.id, "lead-c", NOW)
     assert refunds.read_voters(rows, one.id) == anew(rows, one.id).checkers == ("lead-c", "lead-b")
-    assert [one.checkers for one in refunds.list_waiting_for_decision(rows, NOW, 10)] == [
+    assert [one.checkers for one in refunds.list_refunds_waiting_for_decision(rows, NOW, 10)] == [
         ("lead-c", "lead-b"),
         ("lead-c",),
     ]
@@ -123,9 +123,9 @@ def test_waiting_for_a_decision(rows: Connection) -> None:
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
     moved(rows, asked(rows, paid(rows, "ORD-9")), RefundState.APPROVED)
-    assert refunds.list_waiting_for_decision(rows, NOW, 10) == tuple(made)
-    assert refunds.list_waiting_for_decision(rows, NOW, 3) == tuple(made[:3])
-    assert refunds.list_waiting_for_decision(rows, NOW, 10, made[1].id) == tuple(made[2:])
+    assert refunds.list_refunds_waiting_for_decision(rows, NOW, 10) == tuple(made)
+    assert refunds.list_refunds_waiting_for_decision(rows, NOW, 3) == tuple(made[:3])
+    assert refunds.list_refunds_waiting_for_decision(rows, NOW, 10, made[1].id) == tuple(made[2:])
 
 
 def test_what_is_due(rows: Connection) -> None:
@@ -189,6 +189,6 @@ def test_overdue_requests_behind_others_that_still_have_time(rows: Connection) -
         asked(rows, paid(rows, f"ORD-{number}"), decide_by=late)
     overdue = asked(rows, paid(rows, "ORD-9"), decide_by=NOW - timedelta(seconds=1))
     asked(rows, paid(rows, "ORD-10"), decide_by=NOW)
-    assert refunds.list_overdue_for_decision(rows, NOW, 3) == (overdue,)
-    assert overdue not in refunds.list_waiting_for_decision(rows, NOW, 10)
-    assert len(refunds.list_waiting_for_decision(rows, NOW, 10)) == 4
+    assert refunds.list_refunds_overdue_for_decision(rows, NOW, 3) == (overdue,)
+    assert overdue not in refunds.list_refunds_waiting_for_decision(rows, NOW, 10)
+    assert len(refunds.list_refunds_waiting_for_decision(rows, NOW, 10)) == 4

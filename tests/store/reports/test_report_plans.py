@@ -30,7 +30,7 @@ BY_INDEX: dict[str, Ask] = {
     "money": lambda conn: report_queries.read_settlement(conn, NOW),
     "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _PERIOD),
     **{
-        f"ages of {name}": lambda conn, name=name: queue_ages.count_ages(conn, name, {}, NOW)  # type: ignore[misc]
+        f"ages of {name}": lambda conn, name=name: queue_ages.count_records_by_age(conn, name, {}, NOW)  # type: ignore[misc]
         for name in QUEUE_NAMES
     },
 }

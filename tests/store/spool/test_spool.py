@@ -368,7 +368,7 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     """
     spool.store_intent(intent("sent"))
     monkeypatch.setattr("console.store.spool.spool.find_file_identity", lambda _file: "elsewhere")
-    monkeypatch.setattr(Spool, "_distrust_copy", lambda *_: None)
+    monkeypatch.setattr(Spool, "_mark_copied_entries_as_calling", lambda *_: None)
     other = Spool(tmp_path, None)
     assert not other.mark_void("sent")
     other.close()

@@ -40,14 +40,14 @@ def upgrade() -> None:
         add_hidden_column(
             table.name, sa.Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL)
         )
-        for statement in _backfill(kind, table):
+        for statement in _make_backfill_statements(kind, table):
             op.execute(statement)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             if "state_since" in index.columns and "disagrees" not in index.columns:  # those come later
                 replace_index(str(index.name), table.name, index.columns.keys())
 
 
-def _backfill(kind: str, table: sa.Table) -> Iterator[sa.Update]:
+def _make_backfill_statements(kind: str, table: sa.Table) -> Iterator[sa.Update]:
     """Yield the UPDATE statements that set `state_since` in the rows of this table where it isn't known: first by
     audit entries, then by the times of the row."""
     columns, entries = table.c, audit_log.c
