@@ -47,21 +47,21 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
     or has an unknown key or a value of a wrong type. The error has the file and, for a mistake in a line, line and
     key.
     """
-    content = _read_bytes(file)
+    content = _read_profile_bytes(file)
     if content is None:
         return {}
     keys = {**_SETTING_NAME_BY_KEY, **get_setting_name_by_profile_key()}
     return {keys[key]: RawSetting(key, text, file) for key, text in _read_entries(file, content, keys)}
 
 
-def _read_bytes(file: Path) -> bytes | None:
+def _read_profile_bytes(file: Path) -> bytes | None:
     """Return the content of the profile file; None if it is missing. Raises bad_profile if the file can't be read, is
     larger than MAX_PROFILE_BYTES, or can be changed by another account.
     """
     try:
         with open_ordinary_file(file) as stream:
-            _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.PROFILE_WRITABLE_BY_OTHERS)
-            _require_own_file(
+            _require_unshared_path(file, os.fstat(stream.fileno()), SettingProblem.PROFILE_WRITABLE_BY_OTHERS)
+            _require_unshared_path(
                 file, file.parent.stat(), SettingProblem.PROFILE_FOLDER_WRITABLE_BY_OTHERS, folder=str(file.parent)
             )
             content = stream.read(MAX_PROFILE_BYTES + 1)
@@ -74,7 +74,7 @@ def _read_bytes(file: Path) -> bytes | None:
     return content
 
 
-def _require_own_file(
+def _require_unshared_path(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
     """Check that only the current user or the administrator can write to the profile file or to its folder; `status`
@@ -95,7 +95,7 @@ def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator
     """Yield key and text of each value of the profile file that isn't empty. `keys` are the allowed full keys. Raises
     bad_profile for another key, a wrong type, and a content that isn't TOML in UTF-8."""
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
-    for key, value in _flatten_entries(_parse_table(file, content), sections):
+    for key, value in _flatten_entries(_parse_profile(file, content), sections):
         text = _format_profile_value(value)
         if key not in keys or text is None:
             problem = SettingProblem.WRONG_TYPE if key in keys else SettingProblem.UNKNOWN_KEY
@@ -104,7 +104,7 @@ def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator
             yield key, text
 
 
-def _parse_table(file: Path, content: bytes) -> dict[str, object]:
+def _parse_profile(file: Path, content: bytes) -> dict[str, object]:
     """Return the content of the profile file as a table. Raises bad_profile, with the line, if it isn't TOML in
     UTF-8."""
     import tomllib

@@ -197,7 +197,7 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
     be in one of `private_networks`. Raises bad_profile for an origin that `parse_provider_url` refuses, and for a
     path with other characters than letters, digits and `._~-/`.
     """
-    origin, path = _split_url(raw)
+    origin, path = _split_origin_and_path(raw)
     if not _CALL_URL_PATH_PATTERN.fullmatch(path):
         raise raw.make_error(SettingProblem.INVALID_CALL_URL)
     return parse_provider_url(RawSetting(raw.name, origin, raw.file), private_networks) + path
@@ -213,7 +213,7 @@ def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple
     return tuple(require_known_host(part, parse_provider_url(part), hosts, domain) for part in raw_origins)
 
 
-def _split_url(raw: RawSetting) -> tuple[str, str]:
+def _split_origin_and_path(raw: RawSetting) -> tuple[str, str]:
     """Return the origin and the path of a URL. Raises bad_profile for a URL with a query or a fragment."""
     try:
         parts = urlsplit(raw.text)

@@ -111,12 +111,12 @@ class SecretStore(HiddenSecrets):
         desks with different home folders have different entries."""
         return f"support-console:{self._home}"
 
-    def find_environment_url(self, name: str) -> str | None:
+    def find_configured_url(self, name: str) -> str | None:
         """Return the URL with this setting name, such as `DATABASE_URL`, which may contain a password; None if it
         isn't set."""
         return self._urls.get(name)
 
-    def list_environment_names(self) -> frozenset[str]:
+    def list_secret_names_in_environment(self) -> frozenset[str]:
         """Return the names of all secrets that are set in environment variables, without the prefix
         `CONSOLE_SECRET_`."""
         return frozenset(self._environment)
@@ -136,7 +136,7 @@ class SecretStore(HiddenSecrets):
         if not _SECRET_NAME_PATTERN.fullmatch(secret_name):
             raise ValueError(f"not the name of a secret: {secret_name!r}")
         return self._environment.get(secret_name) or (
-            self._read_from_keyring(secret_name) if must_ask_keyring else None
+            self._read_secret_from_keyring(secret_name) if must_ask_keyring else None
         )
 
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
@@ -187,7 +187,7 @@ class SecretStore(HiddenSecrets):
 
         Raises bad_profile if the key is missing or has fewer than 16 characters.
         """
-        return self._read_key(STORE_KEY_NAME, may_create=may_create)
+        return self._read_encryption_key(STORE_KEY_NAME, may_create=may_create)
 
     def read_draft_key(self) -> str:
         """Return the draft key, which encrypts the data that the window stores on this desk for its person, such
@@ -196,9 +196,9 @@ class SecretStore(HiddenSecrets):
 
         Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
         """
-        return self._read_key(DRAFT_KEY_NAME, may_create=True)
+        return self._read_encryption_key(DRAFT_KEY_NAME, may_create=True)
 
-    def _read_key(self, secret_name: str, *, may_create: bool) -> str:
+    def _read_encryption_key(self, secret_name: str, *, may_create: bool) -> str:
         key = self.read_secret(secret_name) or (self._find_or_create_key(secret_name) if may_create else None)
         if key is None:
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.STORE_KEY_MISSING)
@@ -206,7 +206,7 @@ class SecretStore(HiddenSecrets):
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.STORE_KEY_TOO_SHORT)
         return key
 
-    def _read_from_keyring(self, name: str) -> str | None:
+    def _read_secret_from_keyring(self, name: str) -> str | None:
         return self.read_keyring_entry(name, name)
 
     def _find_keyring(self, secret_name: str) -> Keyring | None:
@@ -222,10 +222,10 @@ class SecretStore(HiddenSecrets):
         if self._find_keyring(secret_name) is None:
             return None
         with hold_exclusive_file_lock(self._home / "store-key.lock"):
-            key = self._read_from_keyring(secret_name)
+            key = self._read_secret_from_keyring(secret_name)
             if key is None:
                 self.store_keyring_entry(secret_name, secrets.token_urlsafe(32), secret_name)
-            return key or self._read_from_keyring(secret_name)
+            return key or self._read_secret_from_keyring(secret_name)
 
 
 @contextmanager

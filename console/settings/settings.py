@@ -124,12 +124,12 @@ class Settings:
     @property
     def masked_database_url(self) -> str:
         """The URL of the database without a password, for showing it to people."""
-        return mask_password(self.secrets.find_environment_url("DATABASE_URL") or "")
+        return mask_password(self.secrets.find_configured_url("DATABASE_URL") or "")
 
     @property
     def redis_url(self) -> str | None:
         """The URL of the optional Redis cache, which may contain a password; None without a cache."""
-        return self.secrets.find_environment_url("REDIS_URL") or None
+        return self.secrets.find_configured_url("REDIS_URL") or None
 
     def get_provider_url(self, provider: str) -> str | None:
         """Return the origin (scheme, host and port) that is configured for a provider; None if its own hosts are
@@ -183,7 +183,8 @@ class Settings:
         return ProviderMerchant("+".join(sorted(set(environments))), merchant_id or "")
 
     def get_merchant_variable(self, provider: str) -> str:
-        """Return the name of the environment variable with the secret that names our merchant at the provider."""
+        """Return the name of the environment variable with the secret that names our merchant at the provider, such
+        as `CONSOLE_SECRET_PAYPAY_MERCHANT_ID`. The variable needn't be set."""
         return f"CONSOLE_SECRET_{provider.upper()}_{get_access_by_provider()[provider].merchant}"
 
     def read_secret(self, secret_name: str) -> str | None:
@@ -199,9 +200,10 @@ class Settings:
         )
 
     def list_credential_variables(self) -> tuple[str, ...]:
-        """Return the names of those environment variables that are set and contain a provider's secret, a key that
-        signs notices, or the store key, or the path of a file with such a secret."""
-        names = self.secrets.list_environment_names()
+        """Return the names of the environment variables that contain one of these secrets, or the path of a file
+        with one: the secrets of providers, the keys that sign notices, and the store key. Variables that aren't set
+        are left out."""
+        names = self.secrets.list_secret_names_in_environment()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(
             self.secrets.get_variable_with_secret(name)
@@ -303,7 +305,7 @@ def load_settings(
         },
         alerts=read_alert_settings(setting_source),
         registry_folder=setting_source.get("REGISTRY_FOLDER", RawSetting.parse_folder, None),
-        receiver_bind=setting_source.get("RECEIVER_BIND", RawSetting.parse_address, "127.0.0.1"),
+        receiver_bind=setting_source.get("RECEIVER_BIND", RawSetting.parse_ip_address, "127.0.0.1"),
         receiver_port=setting_source.get(
             "RECEIVER_PORT", lambda raw: raw.parse_integer(0, 65535), DEFAULT_RECEIVER_PORT
         ),
@@ -315,7 +317,7 @@ def load_settings(
         ),
         idle_lock_seconds=60
         * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), DEFAULT_IDLE_LOCK_MINUTES),
-        contact_name=setting_source.get("CONTACT_NAME", RawSetting.parse_line, None),
+        contact_name=setting_source.get("CONTACT_NAME", RawSetting.parse_single_line, None),
         contact_telephone=setting_source.get("CONTACT_TELEPHONE", RawSetting.parse_telephone, None),
         operator_password_fd=setting_source.get(
             "OPERATOR_PASSWORD_FD", lambda raw: raw.parse_integer(0, _MAX_FILE_DESCRIPTOR), None
@@ -343,8 +345,8 @@ def _require_consistent_settings(settings: Settings, *, has_configured_environme
     """Check the rules that concern several settings, and return the settings. Raises bad_profile if a test switch
     or the environment `training` is combined with a real provider.
 
-    If no environment is configured, it becomes `test` for a test account at AlarmBox, or if all configured
-    providers are on this machine.
+    `has_configured_environment`: the setting `environment` is set. If it isn't, the environment of the returned
+    settings is `test` for a test account at AlarmBox, or if all configured providers are on this machine.
     """
     remote_providers = _list_remote_providers(settings)
     if settings.active_test_switches and remote_providers:
@@ -364,7 +366,7 @@ def _require_consistent_settings(settings: Settings, *, has_configured_environme
 def _list_remote_providers(settings: Settings) -> list[str]:
     """Return the names of the providers that are configured (by an origin, or by a secret in the environment
     variables) and are not on this machine."""
-    prefixes = {name.split("_")[0].lower() for name in settings.secrets.list_environment_names()}
+    prefixes = {name.split("_")[0].lower() for name in settings.secrets.list_secret_names_in_environment()}
     return [
         name
         for name in get_access_by_provider()

@@ -61,7 +61,7 @@ class RawSetting:
             raise self.make_error(SettingProblem.BAD_OPERATOR)
         return self.text
 
-    def parse_line(self) -> str:
+    def parse_single_line(self) -> str:
         """Return a text of one line without white space at both ends: 1 to 60 printable characters. Raises
         bad_profile for any other text."""
         line = self.text.strip()
@@ -108,20 +108,20 @@ class RawSetting:
             raise self.make_error(SettingProblem.NO_SUCH_FAILPOINT, allowed=failpoint_names.ALL_FAILPOINTS)
         return match[1], int(match[2]), match[3]
 
-    def parse_address(self) -> str:
+    def parse_ip_address(self) -> str:
         """Return an IP address in its normal form. Raises bad_profile for any other text."""
         from ipaddress import ip_address
 
-        return self._parse_with(ip_address, self.text)
+        return self._normalise_by(ip_address, self.text)
 
     def parse_networks(self) -> tuple[str, ...]:
         """Return the networks (CIDR) in a text that separates them by commas. Raises bad_profile for a malformed
         network."""
         from ipaddress import ip_network
 
-        return tuple(self._parse_with(ip_network, part.strip()) for part in self.text.split(","))
+        return tuple(self._normalise_by(ip_network, part.strip()) for part in self.text.split(","))
 
-    def _parse_with(self, parse: Callable[[str], object], text: str) -> str:
+    def _normalise_by(self, parse: Callable[[str], object], text: str) -> str:
         """Return the value that `parse` returns for `text`, converted to text. Raises bad_profile if `parse` raises
         ValueError."""
         try:

@@ -2,8 +2,8 @@
 Rejecting a connection takes a tenth of the CPU time of refusing a request.
 
 Each address (for IPv6: each /64 network) has a bucket of tokens: each refusal uses one token, and used tokens come
-back with time. An address that sent a genuine notice recently is always accepted, because many senders may share
-an address.
+back with time. Connections from an address without a token are rejected. An address that sent a genuine notice
+recently is always accepted, because many senders may share an address.
 """
 
 from collections import OrderedDict

@@ -133,8 +133,8 @@ class SenderAddressFinder:
 
     def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
         """Return the IP address of the sender: that of the TCP peer or, if the peer is a trusted proxy, the last
-        address in X-Forwarded-For (`forwarded_values` are the values of this header). None if the found text
-        is not an IP address.
+        address in X-Forwarded-For (`forwarded_values` are the values of this header). Return None if that text is
+        not an IP address.
         """
         joined_values = ",".join(forwarded_values)
         claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer

@@ -119,7 +119,7 @@ class Receiver:
         and store the notice; this method checks only the limits and the form of the request."""
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
-        self._metrics.count_arrival()
+        self._metrics.count_arrived_notice()
         try:
             notice = await self._verify_notice(request, notice_source)
             result = await self._store_notice(notice_source, notice)
@@ -133,7 +133,7 @@ class Receiver:
             _log.exception("a notice could not be taken", extra={"bug": True})
         finally:
             is_known_source = notice_source in self._source_labels
-            self._metrics.count_result(
+            self._metrics.count_notice_result(
                 notice_source if is_known_source else OTHER_SOURCE_LABEL, result, loop.time() - started_at
             )
         if result == _REFUSED_RESULT:
@@ -264,7 +264,7 @@ def make_receiver_app(console: Console, options: ReceiverOptions) -> Starlette:
         Route("/metrics", receiver.answer_metrics),
         WebSocketRoute(LIVE_FEED_PATH, receiver.live_endpoint.serve_listener),
     ]
-    handlers = {HTTPException: _answer_refusal, Exception: _answer_failure}
+    handlers = {HTTPException: _answer_refusal, Exception: _answer_unexpected_error}
     app = Starlette(routes=routes, lifespan=receiver.lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.receiver = receiver
@@ -299,7 +299,7 @@ def _count_request(request: Request, *, is_genuine: bool) -> None:
         slot.count_request(is_genuine=is_genuine)
 
 
-async def _answer_failure(_: Request, error: Exception) -> Response:
+async def _answer_unexpected_error(_: Request, error: Exception) -> Response:
     """Exception handler of the web application: log an unexpected exception, and answer with HTTP status 500."""
     _log.error("a request broke off", exc_info=error, extra={"bug": True})
     return Response(b"", 500, {"connection": "close"})

@@ -65,7 +65,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
             _run_receiver(console, stop_event, start_tasks)
         finally:
             stop_event.set()
-            _await_threads(threads, scheduler.scale.scale_seconds(STOP_WAIT_FOR_TASKS_SECONDS), abort_event)
+            _await_or_abort_threads(threads, scheduler.scale.scale_seconds(STOP_WAIT_FOR_TASKS_SECONDS), abort_event)
 
 
 def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[str, int], None]) -> None:
@@ -84,7 +84,7 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
     http_app.serve(http_app.make_receiver_app(console, options), options, stop_event, report_listening)
 
 
-def _await_threads(
+def _await_or_abort_threads(
     threads: Sequence[DueTaskThreads | DeskRequestThreads | BlockingSessionsThread],
     timeout_seconds: float,
     abort_event: Event,

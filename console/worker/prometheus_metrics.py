@@ -58,11 +58,11 @@ class WorkerMetrics:
             _FigureCollector(lambda: self._figures, lambda: console.metric_figures, open_connections)
         )
 
-    def count_arrival(self) -> None:
+    def count_arrived_notice(self) -> None:
         """Count a notice that has arrived and that the receiver has not answered yet."""
         self._notice_gauge.inc()
 
-    def count_result(self, notice_source: str, result: str, duration_seconds: float) -> None:
+    def count_notice_result(self, notice_source: str, result: str, duration_seconds: float) -> None:
         """Record the result of a notice, and the seconds from its arrival to its answer. `notice_source` is the name
         of a sender whose notices were verified before, or `other`."""
         self._notice_gauge.dec()

@@ -23,7 +23,7 @@ from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND, IDS_BY_
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
 from console.store.operations import journal
-from console.store.queues.queues import make_position
+from console.store.queues.queues import make_queue_position
 from console.store.schema.core import credit_checks as checks
 from tests.bench.figures import Work
 from tests.bench.filling import OPERATOR, number_of
@@ -149,7 +149,7 @@ class Subject:
         with self.console.database.read() as conn:
             count = conn.execute(select(func.count()).select_from(checks).where(of_work)).scalar_one()
             since, id = conn.execute(in_order.limit(1).offset(int(count * depth))).one()
-        return queue_cursors.format_queue_cursor(make_position(work, since, "credit-check", id))
+        return queue_cursors.format_queue_cursor(make_queue_position(work, since, "credit-check", id))
 
 
 def _engine(console: Console) -> Engine:

@@ -241,7 +241,7 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, before: bytes, after: byte
     file.write_bytes(content)
     secrets = SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path)
     assert secrets.read_secret("STORE_KEY", must_ask_keyring=False) == "sixteen-or-more-1"
-    assert secrets.list_environment_names() == {"STORE_KEY"}
+    assert secrets.list_secret_names_in_environment() == {"STORE_KEY"}
 
 
 NO_LINE = [b"", b"\n", b"\xff\xfe", b"x" * 70_000, b"sixteen-or-more\nsixteen", b"sixteen-or-more\n\n", b"six\0teen"]

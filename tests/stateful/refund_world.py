@@ -105,7 +105,7 @@ class RefundWorld(Desks):
             payments.move_payment_along_path(
                 tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now
             )
-            assert payments.capture_amount(tx.conn, payment.id, minor, now)
+            assert payments.set_captured_amount(tx.conn, payment.id, minor, now)
             if aside:
                 assert payments.set_amount_aside(tx.conn, payment.id, aside, now)
                 fresh = payments.find(tx.conn, payment.id)

@@ -34,7 +34,7 @@ def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: A
     """A payment that the provider has taken `minor` of."""
     payment = begun(conn, number, **facts)
     payments.move_payment_along_path(conn, payment, PAID, NOW, paid_at=NOW)
-    assert payments.capture_amount(conn, payment.id, minor, NOW)
+    assert payments.set_captured_amount(conn, payment.id, minor, NOW)
     return again(conn, payment.id)
 
 

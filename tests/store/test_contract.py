@@ -229,13 +229,13 @@ def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], 
 
     def claim(tx: Transaction) -> int:
         operation = new()
-        record_id = credit_checks.insert_pending(tx.conn, "1", NUMBER, operation.id, NOW, None)
+        record_id = credit_checks.insert_pending_check(tx.conn, "1", NUMBER, operation.id, NOW, None)
         journal.begin_operation(tx, operation, me, NOW, SECONDS)
         return record_id
 
     record_id = here.write(claim)
     with pytest.raises(IntegrityError):
-        there.write(lambda tx: credit_checks.insert_pending(tx.conn, "1", NUMBER, "other", NOW, None))
+        there.write(lambda tx: credit_checks.insert_pending_check(tx.conn, "1", NUMBER, "other", NOW, None))
     with there.read() as conn:
         read = credit_checks.find_live(conn, "1", NUMBER)
     assert read is not None

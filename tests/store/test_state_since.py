@@ -77,7 +77,7 @@ def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
 
 def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
     """A sent purchase keeps the time of its sending."""
-    record_id = credit_checks.insert_pending(rows, "1", "1180301018771", "op-1", NOW, None)
+    record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
     record = check_of(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
     credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.make_work_values(Work()))
@@ -91,7 +91,7 @@ def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
 def test_an_order_is_dated_by_its_state(rows: Connection) -> None:
     """Planned work and filled columns leave it."""
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
-    orders.plan_work(rows, order_of(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
+    orders.write_order_work(rows, order_of(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
     orders.fill_empty_columns(rows, order_of(rows, order_id), SOON, {"payment_method": "paypay"})
     orders.change_order(rows, order_of(rows, order_id), SOON, work_reason="unknown")
     assert order_of(rows, order_id).state_since == NOW

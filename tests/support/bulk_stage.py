@@ -71,7 +71,7 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
 
 
 def _row(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
-    record_id = credit_checks.insert_pending(tx.conn, "1", number, "", now, None)
+    record_id = credit_checks.insert_pending_check(tx.conn, "1", number, "", now, None)
     made = credit_checks.find(tx.conn, record_id)
     assert made is not None
     work = credit_checks.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="no_list_call"))

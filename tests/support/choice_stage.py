@@ -190,7 +190,7 @@ class Stage:
             values |= payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
         payments.move_payment_along_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):
-            payments.capture_amount(conn, made.id, MINOR, now)
+            payments.set_captured_amount(conn, made.id, MINOR, now)
         return self._found(conn, made.id)
 
     def _found(self, conn: Any, payment_id: int) -> Payment:

@@ -121,7 +121,7 @@ class Scene:
 
     def of_number(self, provider: str, number: str) -> Payment | None:
         with self.context.database.read() as conn:
-            return payments.find_by_merchant_id(conn, provider, number)
+            return payments.find_by_payment_number(conn, provider, number)
 
     def order_now(self, number: str) -> Order:
         with self.context.database.read() as conn:

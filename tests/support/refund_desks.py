@@ -138,7 +138,7 @@ class RefundDesk:
             payments.move_payment_along_path(
                 tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now
             )
-            assert payments.capture_amount(tx.conn, payment.id, minor, now)
+            assert payments.set_captured_amount(tx.conn, payment.id, minor, now)
             return payment.id
 
         return self.payment(self.context.database.write(write))

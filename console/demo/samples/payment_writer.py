@@ -126,7 +126,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
         conn, _read_payment(conn, sample), path, _find_instant_of_state(sample, first_state), **values
     )
     if sample.captured_minor:
-        payments.capture_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
+        payments.set_captured_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
         _book_payment_on_account(conn, sample)
     if sample.status is _PaymentState.REVERSED:
         payment, entered_at = _read_payment(conn, sample), _find_instant_of_state(sample, sample.status)

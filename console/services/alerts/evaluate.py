@@ -294,7 +294,7 @@ class AlertRuleEvaluator:
             ):
                 return
             planned_work = Work(WorkState.NEEDS_REVIEW, reason=reason)
-        orders.plan_work(tx.conn, order, self._context.now(), planned_work)
+        orders.write_order_work(tx.conn, order, self._context.now(), planned_work)
 
 
 def _read_position(conn: Connection) -> ChangeFeedPosition:

@@ -387,7 +387,7 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
     with database.engine.begin() as holder:
         server_dump.lock_restore_mark(holder)
         with database.engine.begin() as conn:
-            server_dump.empty_target_database(conn)
+            server_dump.drop_leftover_tables(conn)
         yield
     with database.engine.begin() as conn:
         server_dump.drop_restore_mark(conn)

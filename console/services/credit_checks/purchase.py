@@ -363,7 +363,7 @@ class _PurchaseAttempt:
             self._refuse_blocking_credit_check(tx.conn, superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded_check, now)
-        record_id = credit_checks.insert_pending(
+        record_id = credit_checks.insert_pending_check(
             tx.conn, client, number, operation_id, now, superseded_check.id if superseded_check else None
         )
         if superseded_check is not None:

@@ -114,7 +114,7 @@ class RequestExecutor:
         """
         context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
-            silent_seconds = presence.read_seconds_since_renewal(conn, presence_seconds)
+            silent_seconds = presence.read_seconds_since_presence_renewal(conn, presence_seconds)
         silent_tokens = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
         self.is_standby = min(silent_seconds.keys() - silent_tokens, default=own_token) < own_token
         ended_tokens, self._silent_tokens = silent_tokens & self._silent_tokens, silent_tokens
@@ -375,7 +375,7 @@ class RequestExecutor:
         with ExitStack() as stack:
             try:
                 with self._context.database.read() as conn:
-                    content = requests.read_file(conn, taken_request)
+                    content = requests.read_request_file(conn, taken_request)
                 file = None if content is None else _write_temporary_file(stack, content)
                 arguments = read_arguments(
                     taken_request.arguments_json, self._form_by_command[taken_request.action].argument_types, file

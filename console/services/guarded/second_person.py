@@ -234,6 +234,6 @@ def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence
 def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | None:
     """Return the provider's id of the record that the first person stated with this proposal; None if the person
     stated none. Evidence of the same person for an earlier proposal doesn't count."""
-    body = evidence.find_body(tx.conn, proposal.evidence_id) or ""
+    body = evidence.find_evidence_text(tx.conn, proposal.evidence_id) or ""
     line, line_end, _ = body.partition("\n")
     return line.removeprefix(_PROOF_NUMBER_PREFIX) if line_end and line.startswith(_PROOF_NUMBER_PREFIX) else None

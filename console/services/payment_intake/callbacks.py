@@ -83,7 +83,7 @@ class CallbackHandler:
         caller stores: `queued` if the payment exists, `unmatched` if it doesn't.
         """
         report, now = callback.report, self._context.now()
-        payment = payments.find_by_merchant_id(tx.conn, self._provider, callback.merchant_payment_id or "")
+        payment = payments.find_by_payment_number(tx.conn, self._provider, callback.merchant_payment_id or "")
         amount = report.amount if report else None
         event = PaymentEvent(
             self._provider,
@@ -134,7 +134,7 @@ class CallbackHandler:
         otherwise the event's unchanged state.
         """
         with self._context.database.read() as conn:
-            payment = payments.find_by_merchant_id(conn, self._provider, event.order_no or "")
+            payment = payments.find_by_payment_number(conn, self._provider, event.order_no or "")
         if payment is not None and self._payment_prober.confirm_by_provider(payment.id) is None:
             return event.result
         common.settle_event(self._context, self._provider, event.event_id, common.EVENT_REFUSED_ANSWERED, None)

@@ -116,7 +116,7 @@ def refuse_future_time(
 def find_stored_event(context: ServiceContext, notice_source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this id of the source; None for a new event."""
     with context.database.read() as conn:
-        return payment_events.find_by_source_id(conn, notice_source, event_id)
+        return payment_events.find_by_event_id(conn, notice_source, event_id)
 
 
 def find_stored_notice_effect(context: ServiceContext, notice_source: str, event_id: str) -> NoticeEffect | None:
@@ -146,7 +146,7 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
         raise EventAlreadyStored(event.event_id)
     if event.result != EVENT_UNMATCHED:
         return event
-    stored_event = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
+    stored_event = payment_events.find_by_event_id(tx.conn, event.source, event.event_id) or event
     order_or_event_id = event.order_no or event.event_id
     observed, expected = f"{event.kind} {order_or_event_id}", "a payment of ours"
     cases.open_case(
@@ -174,7 +174,7 @@ def settle_event(
     """
 
     def write_state(tx: Transaction) -> None:
-        event = payment_events.find_by_source_id(tx.conn, notice_source, event_id)
+        event = payment_events.find_by_event_id(tx.conn, notice_source, event_id)
         if (
             event is not None
             and event.result != event_state

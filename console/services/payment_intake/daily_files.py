@@ -107,7 +107,7 @@ class DailyFileStore:
         """
         with self._context.database.read() as conn:
             event_id = our_records.find_announced_event_id(conn, self._source, day.isoformat())
-            event = payment_events.find_by_source_id(conn, self._source, event_id) if event_id else None
+            event = payment_events.find_by_event_id(conn, self._source, event_id) if event_id else None
         if event is None:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(day.isoformat()))
         return event

@@ -214,7 +214,7 @@ class HintHandler:
         `payment_number`; None if there is none. Each of them is None if the hint doesn't contain it."""
         payment = payments.find_by_provider_id(conn, self._provider, provider_id) if provider_id else None
         return payment or (
-            payments.find_by_merchant_id(conn, self._provider, payment_number) if payment_number else None
+            payments.find_by_payment_number(conn, self._provider, payment_number) if payment_number else None
         )
 
     def _is_already_booked(self, payment: Payment, event: PaymentEvent) -> bool:

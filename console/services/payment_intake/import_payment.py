@@ -119,7 +119,7 @@ class PaymentImporter:
 
     def _find_existing_payment(self, request: PaymentImport) -> Payment | None:
         with self._context.database.read() as conn:
-            return payments.find_by_merchant_id(conn, request.provider, request.merchant_payment_id)
+            return payments.find_by_payment_number(conn, request.provider, request.merchant_payment_id)
 
     def _probe_existing(self, existing_payment: Payment) -> Payment:
         """Probe a payment that our database already has, and return it. If the probe fails, raise its error only if
@@ -175,7 +175,7 @@ class PaymentImporter:
         a code that the console requested.
         """
         context, report = self._context, sourced_report.report
-        payment = payments.find_by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
+        payment = payments.find_by_payment_number(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
             begun_at = _choose_begun_at(request, sourced_report, read_current_time(tx.conn, context.now()))

@@ -256,7 +256,7 @@ class NoticeReceiver:
         have been started again and have ended unpaid here, although the payer has paid it.
         """
         with self._context.database.read() as conn:
-            return payments.find_by_merchant_id(conn, event.source, event.order_no or "")
+            return payments.find_by_payment_number(conn, event.source, event.order_no or "")
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:

@@ -70,7 +70,7 @@ class SignedNotice:
 
 def list_notice_sources(settings: Settings) -> tuple[str, ...]:
     """Return the names of the sources of signed notices whose keys this desk has."""
-    key_names = (name for name in settings.secrets.list_environment_names() if name.startswith("NOTICE_"))
+    key_names = (name for name in settings.secrets.list_secret_names_in_environment() if name.startswith("NOTICE_"))
     sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
     return tuple(source for source in sources if NOTICE_SOURCE_NAME_PATTERN.fullmatch(source))
 
@@ -289,7 +289,7 @@ class SignedNoticeHandler:
         if neither payment nor order exists, or if the shop has written an order with an amount or a currency that no
         payment can have.
         """
-        payment = payments.find_by_merchant_id(tx.conn, notice.source, notice.order_no)
+        payment = payments.find_by_payment_number(tx.conn, notice.source, notice.order_no)
         order = None if payment else orders.find_by_number(tx.conn, notice.order_no)
         if order is None or make_stored_money(order.total_minor, order.currency) is None:
             return payment

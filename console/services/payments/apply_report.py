@@ -341,7 +341,7 @@ def _sum_refunded_amount(refunds: tuple[RefundReport, ...]) -> int:
 def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
     """Add the amount that was paid to the payment and to the balance of its account. Must run after the change of the
     payment's state."""
-    payments.capture_amount(tx.conn, payment.id, amount.minor, context.now())
+    payments.set_captured_amount(tx.conn, payment.id, amount.minor, context.now())
     account_money.book_amount(context, tx, payment, amount)
 
 

@@ -124,7 +124,7 @@ class LostPaymentRestorer:
         """
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")
-        payment = payments.find_by_merchant_id(tx.conn, provider, number)
+        payment = payments.find_by_payment_number(tx.conn, provider, number)
         if payment is not None:
             return payment
         order = _find_order(tx, provider, number, amount, intent.fingerprint)

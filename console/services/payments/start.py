@@ -572,7 +572,7 @@ def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, finge
     provider, _, number = (start_intent.provider_key or "").partition(":")
     if not number:  # too long to be stored: known by its fingerprint, and without a payment
         return True
-    if payments.find_by_merchant_id(conn, provider, number) is not None:
+    if payments.find_by_payment_number(conn, provider, number) is not None:
         return False
     return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
 
@@ -599,7 +599,7 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
     and notices find the order of a missing payment by this number.
     """
     number, attempt = order.merch_txn_id, 1
-    while payments.find_by_merchant_id(conn, provider, number) is not None or (
+    while payments.find_by_payment_number(conn, provider, number) is not None or (
         attempt > 1 and orders.find_by_number(conn, number) is not None
     ):
         attempt += 1

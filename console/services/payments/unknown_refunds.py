@@ -31,5 +31,5 @@ def open_case_of_unknown_refunds(
 def is_refund_of_this_console(tx: Transaction, payment_id: int, key: str) -> bool:
     """True if this database has a refund of the payment with the idempotency key `key`. A refund that this database
     had lost is found as well if a person has requested it again, because the new request gets the same key."""
-    refund = refunds.find_by_key(tx.conn, key)
+    refund = refunds.find_by_idempotency_key(tx.conn, key)
     return refund is not None and refund.payment_id == payment_id

@@ -293,7 +293,7 @@ class ServiceContext:
         the store key: it is derived from the store key and the operation id. Return None on a desk without the store
         key of this database, and if the database can't be read to compare the desk's store key with its own."""
         try:
-            return self.cipher.answer_key(operation_id)
+            return self.cipher.derive_answer_key(operation_id)
         except ConsoleError:
             return None
 

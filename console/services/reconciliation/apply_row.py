@@ -184,7 +184,7 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
     """
     provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
     payment = payments.find_by_provider_id(tx.conn, provider, provider_id) if provider_id else None
-    return payment or (payments.find_by_merchant_id(tx.conn, provider, merchant_id) if merchant_id else None)
+    return payment or (payments.find_by_payment_number(tx.conn, provider, merchant_id) if merchant_id else None)
 
 
 def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> ReportWithSource:

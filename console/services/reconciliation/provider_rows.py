@@ -147,12 +147,12 @@ class _HistoryRowBatch:
         history_rows = [row for row in rows if isinstance(row, HistoryRow)]
         provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
         with comparison.context.database.read() as conn:
-            self._payment_by_provider_id = our_records.find_by_provider_ids(conn, provider, provider_ids)
+            self._payment_by_provider_id = our_records.find_payments_by_provider_id(conn, provider, provider_ids)
             unmatched_rows = [
                 row for row in history_rows if row.provider_payment_id not in self._payment_by_provider_id
             ]
             merchant_ids = {row.merchant_payment_id for row in unmatched_rows if row.merchant_payment_id}
-            self._payment_by_merchant_id = our_records.find_by_merchant_ids(conn, provider, merchant_ids)
+            self._payment_by_merchant_id = our_records.find_payments_by_number(conn, provider, merchant_ids)
             payment_ids = {
                 payment.id
                 for payment in (*self._payment_by_provider_id.values(), *self._payment_by_merchant_id.values())

@@ -400,7 +400,7 @@ class OperationRecovery:
                 raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
             credit_checks.supersede(tx.conn, live_check, context.now())
         is_id_used = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
-        record_id = credit_checks.insert_pending(
+        record_id = credit_checks.insert_pending_check(
             tx.conn,
             client_id,
             number,

@@ -35,7 +35,7 @@ def parse_queue_cursor(text: str | None) -> QueuePosition | None:
             and kind in queues.QUEUED_RECORD_KINDS
             and _is_record_id(record_id)
         ):
-            return queues.make_position(work, since, kind, int(record_id))
+            return queues.make_queue_position(work, since, kind, int(record_id))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 

@@ -28,7 +28,7 @@ def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, p
         return refund.provider_refund_key
     for repeat in count(1):
         key = _compute_key(context.database_id, payment, refund.amount_minor, repeat)
-        if refunds.find_by_key(conn, key) is None:
+        if refunds.find_by_idempotency_key(conn, key) is None:
             return key
     raise AssertionError("a count has no end")
 

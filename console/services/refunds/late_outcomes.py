@@ -109,7 +109,7 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: in
     A report without new information is not stored. A report about a refund that a process is sending now is
     ignored, because the answer to that submission settles the refund.
     """
-    refund = refunds.find_by_key(tx.conn, report.key)
+    refund = refunds.find_by_idempotency_key(tx.conn, report.key)
     if refund is None or refund.payment_id != payment_id:
         return False
     outcome = _make_outcome(tx, refund, report)

@@ -530,7 +530,7 @@ def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_i
     lock_until_commit(context, tx, f"refund_number_{number}")
     provider = payment_work.require_payment(tx, payment_id).provider
     owners = (
-        *filter(None, [refunds.find_by_key(tx.conn, number)]),
+        *filter(None, [refunds.find_by_idempotency_key(tx.conn, number)]),
         *refunds.list_by_provider_id(tx.conn, number),
     )
     return [owner for owner in owners if payment_work.require_payment(tx, owner.payment_id).provider == provider]

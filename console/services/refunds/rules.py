@@ -421,7 +421,8 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Paymen
     return tuple(
         intent
         for intent in intents
-        if is_refund_of_payment(intent, payment) and refunds.find_by_key(conn, intent.provider_key or "") is None
+        if is_refund_of_payment(intent, payment)
+        and refunds.find_by_idempotency_key(conn, intent.provider_key or "") is None
     )
 
 

@@ -102,7 +102,7 @@ def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
         return payment
     for start in lost_operations.list_lost_starts_of_payment(conn, intent.payment_id or 0):
         provider, _, number = (start.provider_key or "").partition(":")
-        payment = payments.find_by_merchant_id(conn, provider, number)
+        payment = payments.find_by_payment_number(conn, provider, number)
         if payment is not None and is_refund_of_payment(intent, payment):
             return payment
     return None

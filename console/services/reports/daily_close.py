@@ -50,7 +50,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     period = Period(day, day)
     unknown_at_start, has_all_at_start = store.list_records_with_unknown_outcome(conn, provider, period.start)
     unknown_at_end, has_all_at_end = store.list_records_with_unknown_outcome(conn, provider, min(period.end, now))
-    run = store.find_reconciliation(conn, provider, day)
+    run = store.find_complete_run_of_day(conn, provider, day)
     first_entry = _find_first_close_entry(conn, provider, day)
     close = DailyClose(
         provider,
@@ -91,9 +91,9 @@ def _read_money_per_currency(
 ) -> tuple[DailyCloseMoney, ...]:
     """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums within `period`,
     and the sums of the records that were unknown at the start and at the end of the day."""
-    captured_sums = store.sum_captured(conn, provider, period)
-    refunded_sums = store.sum_refunded(conn, provider, period)
-    reversed_sums = store.sum_reversed(conn, provider, period)
+    captured_sums = store.sum_captured_payments(conn, provider, period)
+    refunded_sums = store.sum_completed_refunds(conn, provider, period)
+    reversed_sums = store.sum_reversed_payments(conn, provider, period)
     unknown_sums_at_start, unknown_sums_at_end = (
         _sum_unknown_records(unknown_at_start),
         _sum_unknown_records(unknown_at_end),

@@ -36,7 +36,7 @@ class ActualRecordReader:
 
     def find_payment(self, number: str) -> Payment | None:
         """Return our record of the payment for the order number `number`; None if we have none."""
-        return payments.find_by_merchant_id(self._conn, TRAINING_PROVIDER, number)
+        return payments.find_by_payment_number(self._conn, TRAINING_PROVIDER, number)
 
     def list_refunds(self, number: str) -> Sequence[Refund]:
         """Return our refunds of the payment for the order number `number`."""

@@ -61,7 +61,11 @@ def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
         *_find_name_conflicts(table),
     ]
     if table.engine is not None and not obstacles:
-        obstacles += [*_find_engine_obstacles(table), *_find_type_obstacles(table), *_find_copy_obstacles(table)]
+        obstacles += [
+            *_find_engine_obstacles(table),
+            *_find_type_obstacles(table),
+            *_find_columns_needing_copy(table),
+        ]
     elif table.engine is None:
         obstacles += [AdoptionObstacle("must_be_null", name, "not null") for name in _list_not_null_columns(table)]
     return tuple(obstacles)
@@ -174,7 +178,7 @@ def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("type", "corporation_number", table.columns["corporation_number"].type)
 
 
-def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_columns_needing_copy(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
     character set, or more than 255 bytes.
     """

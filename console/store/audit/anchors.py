@@ -40,8 +40,8 @@ _newest_row = audit_log.alias("newest_row").c
 def _make_comparison_query(row_text: ColumnElement[str], *time_columns: ColumnElement[Any]) -> Select[Any]:
     """Return the query of `compare_with_anchors`: one row with the number of anchors whose row is in the audit trail,
     the id of a resolved alert that the database was set back, and the newest row of the trail. `row_text` is SQL for
-    the text that `_make_row_text` makes of an anchor. `time_columns` are further columns of the result: on a server
-    the time of the newest row and the present time.
+    the text that `_make_comparison_text` makes of an anchor. `time_columns` are further columns of the result: on a
+    server the time of the newest row and the present time.
 
     The server counts the rows, because it took a client longer to fetch them.
     """
@@ -86,7 +86,7 @@ def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[Ch
     anchors were read may be invisible.
     """
     return (
-        _find_heads_without_row(heads, conn.execute(_AUDIT_ROWS_BY_ID_QUERY, _make_ids_parameter(heads)).all())
+        _find_heads_without_row(heads, conn.execute(_AUDIT_ROWS_BY_ID_QUERY, _make_row_ids_parameter(heads)).all())
         if heads
         else ()
     )
@@ -111,12 +111,12 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
     """Compare the anchors `heads` with the audit trail (see `list_missing_heads`), by one statement."""
     is_sqlite = conn.dialect.name == "sqlite"
     distinct_heads = set(heads)
-    parameters = {**_make_ids_parameter(heads), "row_texts": sorted(map(_make_row_text, distinct_heads))}
+    parameters = {**_make_row_ids_parameter(heads), "row_texts": sorted(map(_make_comparison_text, distinct_heads))}
     row = conn.execute(_COMPARISON_QUERY_ON_SQLITE if is_sqlite else _COMPARISON_QUERY_ON_SERVER, parameters).first()
     if row is None:  # the trail is empty
         return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alerts(conn)))
     present_count, resolved_alert_id, *newest_row = row
-    newest_head = _make_head(newest_row)
+    newest_head = _make_chain_head(newest_row)
     lacks_anchor_rows, has_resolved_alert = present_count < len(distinct_heads), resolved_alert_id is not None
     if lacks_anchor_rows or newest_head in distinct_heads:
         return AnchorComparison(lacks_anchor_rows, None, has_resolved_alert)
@@ -126,25 +126,25 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
     return AnchorComparison(False, newest_head if is_on_disk else None, has_resolved_alert)
 
 
-def _make_row_text(head: ChainHead) -> str:
+def _make_comparison_text(head: ChainHead) -> str:
     """Return the row id, chain, position and hash of a row as one text. The texts of two rows are equal only if all
     four values are equal.
     """
     return f"{head.row_id} {head.chain} {head.seq} {head.hash}"
 
 
-def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
+def _make_row_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
     """Return the parameters of a query that reads the rows of these anchors: `ids`, their row ids, sorted."""
     return {"ids": sorted({head.row_id for head in heads})}
 
 
 def _find_heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
     """Return those of `heads` that don't occur in `rows` with the same chain, position and hash."""
-    present_heads = set(map(_make_head, rows))
+    present_heads = set(map(_make_chain_head, rows))
     return tuple(head for head in heads if head not in present_heads)
 
 
-def _make_head(row: Sequence[object]) -> ChainHead:
+def _make_chain_head(row: Sequence[object]) -> ChainHead:
     row_id, session, seq, digest = row[:4]
     return ChainHead(str(session), int(str(seq)), int(str(row_id)), str(digest))
 

@@ -239,28 +239,28 @@ class AuditTrail:
             self._insert_session(tx.conn)
             tx.call_after_commit(self._stop_inserting_session)
         now = self._clock.now()
-        heads = [self._append(tx, entry, now) for entry in new_entries]
+        heads = [self._append_to_chain(tx, entry, now) for entry in new_entries]
         if heads:
             tx.call_after_commit(lambda: self._store_committed_anchors(heads))
 
-    def _append(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
+    def _append_to_chain(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
         """Insert an entry at the end of the chain and return its row as a head. The end is read from the database
         only if this process doesn't know it, or if the database lacks the row that this process knows as the end.
         """
-        end = self._find_known_end(tx)
+        end = self._find_known_chain_end(tx)
         utc_time = None if end is None else end.find_insertion_time(tx.conn, now)
         if end is not None and utc_time is not None:
             head = _append_after_known_end(tx, entry, self._session, self._desk, end, utc_time)
             if head is not None:
-                self._remember_end(tx, replace(end, seq=head.seq, hash=head.hash))
+                self._remember_chain_end(tx, replace(end, seq=head.seq, hash=head.hash))
                 return head
             _log.info("the end of the audit chain is read again")
         end = _read_chain_end(tx.conn, self._session, now)
         head = _append_after_read_end(tx, entry, self._session, self._desk, end)
-        self._remember_end(tx, replace(end, seq=head.seq, hash=head.hash))
+        self._remember_chain_end(tx, replace(end, seq=head.seq, hash=head.hash))
         return head
 
-    def _find_known_end(self, tx: Transaction) -> _ChainEnd | None:
+    def _find_known_chain_end(self, tx: Transaction) -> _ChainEnd | None:
         """Return the last row of the chain as `tx` sees it, as far as this process remembers it; None if the process
         has to read it from the database."""
         uncommitted_end = self._uncommitted_end
@@ -268,12 +268,12 @@ class AuditTrail:
             return uncommitted_end[1]
         return self._committed_end
 
-    def _remember_end(self, tx: Transaction, end: _ChainEnd) -> None:
+    def _remember_chain_end(self, tx: Transaction, end: _ChainEnd) -> None:
         """Remember the end of the chain as `tx` sees it; after the COMMIT of `tx`, also as the committed end."""
         self._uncommitted_end = (tx, end)
-        tx.call_after_commit(lambda: self._remember_committed_end(end))
+        tx.call_after_commit(lambda: self._remember_committed_chain_end(end))
 
-    def _remember_committed_end(self, end: _ChainEnd) -> None:
+    def _remember_committed_chain_end(self, end: _ChainEnd) -> None:
         self._committed_end, self._uncommitted_end = end, None
 
     def _stop_inserting_session(self) -> None:

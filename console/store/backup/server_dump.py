@@ -126,7 +126,7 @@ def lock_restore_mark(conn: Connection) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
 
 
-def empty_target_database(conn: Connection) -> None:
+def drop_leftover_tables(conn: Connection) -> None:
     """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK_TABLE."""
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
     for table in sorted(read_table_names(conn) - {RESTORE_MARK_TABLE}):

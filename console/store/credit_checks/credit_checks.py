@@ -386,7 +386,7 @@ def _read_records_in_range(
     return select_records(conn, rows.limit(limit), lapsed_ids)
 
 
-def insert_pending(
+def insert_pending_check(
     conn: Connection,
     client_id: str,
     corporation_number: str,
@@ -427,11 +427,11 @@ def insert_pending(
 
 def change_record(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
     """Write `values` into the columns of a credit check if its row still has the version of `record`. Raises
-    StaleRow if it hasn't, and ForbiddenTransition (a bug of the caller) for a state change that the transition
-    table doesn't have.
+    StaleRow if it hasn't, and ForbiddenTransition (a bug of the caller) for a state change that
+    CREDIT_CHECK_TRANSITIONS doesn't allow.
     """
     statement, parameters = _make_versioned_update(record, now, values)
-    _require_one_row(record, conn.execute(statement, parameters).rowcount)
+    _require_changed_row(record, conn.execute(statement, parameters).rowcount)
     announce_change(conn, record.id, now)
 
 
@@ -439,11 +439,11 @@ def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **
     """Do the same as `change_record`, but StaleRow may be raised by a later statement of the transaction
     (`execute_later`). The caller must execute one, such as that of an audit entry."""
     statement, parameters = _make_versioned_update(record, now, values)
-    execute_later(conn, statement, parameters, lambda row_count: _require_one_row(record, row_count))
+    execute_later(conn, statement, parameters, lambda row_count: _require_changed_row(record, row_count))
     announce_change(conn, record.id, now)
 
 
-def _require_one_row(record: CreditCheck, row_count: int) -> None:
+def _require_changed_row(record: CreditCheck, row_count: int) -> None:
     """Raise StaleRow if the update of `record` has changed no row (`row_count` isn't 1)."""
     if row_count != 1:
         raise StaleRow(record.id)

@@ -33,7 +33,7 @@ _PRESENCE_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_
 )
 
 
-def read_seconds_since_renewal(conn: Connection, lease_seconds: float) -> dict[str, float]:
+def read_seconds_since_presence_renewal(conn: Connection, lease_seconds: float) -> dict[str, float]:
     """Return, by the token of its presence lease, the seconds since each worker last renewed this lease.
     `lease_seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
 

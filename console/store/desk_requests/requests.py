@@ -454,9 +454,9 @@ def take_locked_request(
     tx: Transaction, holder: HoldingProcess, lease_seconds: float, desk_request_id: str
 ) -> TakenDeskRequest | None:
     """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. Wait for
-    its locks, so that the server lists the session that holds them as one that blocks another. Return None if the
-    request can no longer be taken; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy while
-    another desk request about the same record is executed, even one that was stored later.
+    its locks; the server then lists the session that holds them as one that blocks another, and a worker can end that
+    session. Return None if the request can no longer be taken; it is marked as lapsed if no worker took it in time.
+    Raises RecordIsBusy while another desk request about the same record is executed, even one that was stored later.
     """
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()
     if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
@@ -524,7 +524,7 @@ def _read_lapsed_requests(conn: Connection, locked: LockedIds, limit: int) -> Se
     return conn.execute(_LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked.locked_ids), "limit": limit}).all()
 
 
-def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
+def read_request_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
     """Return the file of a desk request; None if it has none. Raises ValueError if the stored parts together don't
     have the SHA-256 that the request names."""
     if request.evidence_sha256 is None:

@@ -213,7 +213,7 @@ def _find_indexed_conditions(
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
     newest_rows_condition = _IndexedCondition(queries.id > last_unread_id, is_newest=True)
     for ranges in _list_index_ranges(queries, search):
-        if _count_rows(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:
+        if _count_rows_in_ranges(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:
             return _IndexedConditions(
                 [
                     *map(_IndexedCondition, ranges),
@@ -223,7 +223,7 @@ def _find_indexed_conditions(
     indexed_conditions = _IndexedConditions([newest_rows_condition], is_partial=last_unread_id > 0)
     if queries.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
-        if last_unread_id and _count_rows(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
+        if last_unread_id and _count_rows_in_ranges(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
             indexed_conditions.conditions += [_IndexedCondition(condition) for condition in days]
     return indexed_conditions
 
@@ -276,7 +276,9 @@ def _make_payment_day_conditions(begin: datetime, end: datetime) -> list[ColumnE
     ]
 
 
-def _count_rows(conn: Connection, queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]]) -> int:
+def _count_rows_in_ranges(
+    conn: Connection, queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]]
+) -> int:
     """Return the number of rows in these index ranges together. The count stops as soon as it is above
     MAX_ROWS_OF_INDEX_SEARCH."""
     total = 0

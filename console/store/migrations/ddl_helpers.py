@@ -76,7 +76,7 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return
-    if is_on_server() and _is_hidden(table, "work_state"):
+    if is_on_server() and _is_column_hidden(table, "work_state"):
         ddl = sa.schema.CreateColumn(column).compile(dialect=op.get_bind().dialect)
         op.execute(f"ALTER TABLE {table} ADD COLUMN {ddl} INVISIBLE")
     else:
@@ -99,7 +99,7 @@ def replace_index(name: str, table: str, columns: list[str]) -> None:
     create_index(name, table, columns, unique=False)
 
 
-def _is_hidden(table: str, column: str) -> bool:
+def _is_column_hidden(table: str, column: str) -> bool:
     """True if the server hides this column of the table (INVISIBLE)."""
     column_properties = op.get_bind().scalar(
         sa.text(

@@ -184,7 +184,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         with database.read() as conn:  # refuse an unknown database before anything is created in it
             _read_schema_version(conn)
     with upgrade_lock.hold_upgrade_lock(database) as lock:
-        require_held = _require_nothing if lock is None else lock.require_held
+        require_held = _skip_lock_check if lock is None else lock.require_held
         with database.write_without_retries() as tx:
             former_version = _read_schema_version(tx.conn)
             if former_version is not None and not BASELINE_VERSION <= former_version <= SCHEMA_VERSION:
@@ -199,7 +199,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     return former_version, SCHEMA_VERSION
 
 
-def _require_nothing() -> None:
+def _skip_lock_check() -> None:
     """Do nothing, in place of `UpgradeLock.require_held`: SQLite has no upgrade lock."""
 
 

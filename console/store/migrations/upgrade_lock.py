@@ -48,7 +48,7 @@ class UpgradeLock:
         self._token = str(uuid.uuid4())
         self._end_event = threading.Event()
         self._is_lost = False
-        self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
+        self._heartbeat = threading.Thread(target=self._renew_until_released, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
         """Renew the lock. Raise ConsoleError `database_locked` if this process has lost it: it expired, for example
@@ -83,7 +83,7 @@ class UpgradeLock:
         conn.execute(_ACQUIRE_LOCK_STATEMENT, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
-    def _renew_until_end(self) -> None:
+    def _renew_until_released(self) -> None:
         """Renew the lock every _HEARTBEAT_INTERVAL_SECONDS until it is released. Runs in a thread of its own."""
         while not self._end_event.wait(_HEARTBEAT_INTERVAL_SECONDS):
             try:

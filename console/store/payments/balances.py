@@ -111,7 +111,7 @@ def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: dat
     return _move_amount(conn, _MOVE_TO_REFUNDED_STATEMENT, payment_id, amount_minor, now)
 
 
-def capture_amount(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
+def set_captured_amount(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Set the captured amount to `amount_minor`. Return False, without a write, if the captured amount is
     `amount_minor` or more already.
     """

@@ -153,13 +153,13 @@ def add_event(conn: Connection, event: PaymentEvent, database_account: str, now:
     try:
         conn.execute(_INSERT_EVENT_STATEMENT, row)
     except IntegrityError:  # only the statement was undone; the transaction of the first row has committed
-        if find_by_source_id(conn, event.source, event.event_id) is None:
+        if find_by_event_id(conn, event.source, event.event_id) is None:
             raise
         return False
     return True
 
 
-def find_by_source_id(conn: Connection, notice_source: str, event_id: str) -> PaymentEvent | None:
+def find_by_event_id(conn: Connection, notice_source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this event id of this source; None if there is none."""
     row = conn.execute(_EVENT_BY_SOURCE_ID_QUERY, {"source": notice_source, "event_id": event_id}).first()
     return make_event(row) if row else None

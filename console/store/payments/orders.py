@@ -179,7 +179,7 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
 
     Raises StaleRow if the row's version or stored state isn't that of `order`: a change by the shop that leaves the
     state as it is isn't noticed, and an order with an unreadable state can't be changed. Raises ForbiddenTransition
-    (a bug of the caller) for a state change that the transition table doesn't have, or for a column that never
+    (a bug of the caller) for a state change that ORDER_TRANSITIONS doesn't allow, or for a column that never
     changes.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
@@ -193,7 +193,7 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 
 
-def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
+def write_order_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
     """Write the work of an order (its next step). No other column than those of the work and the version changes,
     not even `updated_at`. Raises StaleRow if the row's version or stored state isn't that of `order`."""
     compare_and_swap.update_if_unchanged(

@@ -23,10 +23,10 @@ from console.store.database.compare_and_swap import run_again_if_stale as run_ag
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import MONEY_COLUMNS
 from console.store.payments.balances import PAYMENT_KIND as PAYMENT_KIND
-from console.store.payments.balances import capture_amount as capture_amount
 from console.store.payments.balances import release_amount as release_amount
 from console.store.payments.balances import reserve_amount as reserve_amount
 from console.store.payments.balances import set_amount_aside as set_amount_aside
+from console.store.payments.balances import set_captured_amount as set_captured_amount
 from console.store.payments.balances import settle_refund as settle_refund
 from console.store.payments.row_mapping import PAYMENT_COLUMNS, make_record
 from console.store.schema.core import alerts
@@ -135,7 +135,7 @@ def find_newest_number(conn: Connection) -> str | None:
     return number
 
 
-def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
+def find_by_payment_number(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
     """Return the payment of this provider with this payment number, which the console assigned; None if there is
     none.
     """
@@ -268,7 +268,7 @@ def change_payment(conn: Connection, payment: Payment, now: datetime, **values: 
 
     Raises StaleRow if the row has changed since `payment` was read; IntegrityError if the provider gave the new
     `provider_payment_id` to another payment, too; ForbiddenTransition (a bug of the caller) for a state change that
-    the transition table doesn't have, for a column of `MONEY_COLUMNS`, and for a column that never changes.
+    PAYMENT_TRANSITIONS doesn't allow, for a column of `MONEY_COLUMNS`, and for a column that never changes.
     """
     path = (PaymentState(str(values.pop("status"))),) if "status" in values else ()
     move_payment_along_path(conn, payment, path, now, **values)

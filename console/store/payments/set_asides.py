@@ -76,7 +76,7 @@ def change_set_aside(
 ) -> None:
     """Write the new state of a set-aside, and the id of the refund that gives it back (None: no refund). Raises
     StaleRow if the row has changed since `set_aside` was read; ForbiddenTransition (a bug of the caller) for a state
-    change that the transition table doesn't have.
+    change that SET_ASIDE_TRANSITIONS doesn't allow.
     """
     states.require_transition(states.SET_ASIDE_TRANSITIONS, set_aside.state, state)
     values = {"status": state, "refund_id": refund_id, "changed_at": now}

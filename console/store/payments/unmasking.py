@@ -1,7 +1,7 @@
 """Read the unmasked payer of a payment and the unmasked answers about a payment or refund.
 
-A desk whose account reads views finds them in two views, which show a text only while the account's own audit entry
-about the unmasking is younger than UNMASKED_SECONDS (`store/access/people_views.py`).
+A database account that may not read the unmasked tables reads these texts in two views, which show a text only while
+the account's own audit entry about the unmasking is younger than UNMASKED_SECONDS (`store/access/people_views.py`).
 """
 
 from collections.abc import Mapping

@@ -220,12 +220,12 @@ def _make_range_count_query(kind_queries: RecordTableQueries, range_condition: C
     counted_rows = (
         select(kind_queries.state_since.label("since")).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
     )
-    return select(func.count().label("total"), _make_oldest_sql(counted_rows).label("oldest")).select_from(
+    return select(func.count().label("total"), _make_oldest_instant_sql(counted_rows).label("oldest")).select_from(
         counted_rows
     )
 
 
-def _make_oldest_sql(counted_rows: Subquery) -> ColumnElement[Any]:
+def _make_oldest_instant_sql(counted_rows: Subquery) -> ColumnElement[Any]:
     """Return SQL of the earliest known instant in the column `since` of these rows; NULL if no such instant is
     stored."""
     return func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
@@ -274,7 +274,7 @@ def _make_range_totals_query(
     # `/` of SQLAlchemy divides with a fraction. This division leaves no remainder, so it is exact on every server.
     divide = (minor - remainder).op("/", precedence=_PRECEDENCE_OF_DIVISION)
     parts = func.sum(divide(_SUM_PART_SIZE)), func.sum(remainder)
-    sums = func.count(), *parts, _make_oldest_sql(counted_rows)
+    sums = func.count(), *parts, _make_oldest_instant_sql(counted_rows)
     return select(counted_rows.c.cause, counted_rows.c.currency, *sums).group_by(
         counted_rows.c.cause, counted_rows.c.currency
     )

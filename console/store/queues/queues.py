@@ -49,7 +49,7 @@ class QueuePosition(NamedTuple):
         return QUEUED_RECORD_KINDS[self.kind_index]
 
 
-def make_position(work_state: str, since: datetime, kind: str, record_id: int) -> QueuePosition:
+def make_queue_position(work_state: str, since: datetime, kind: str, record_id: int) -> QueuePosition:
     """Return the position of a record with this stored work state, instant, kind and id."""
     return QueuePosition(work_state, since, QUEUED_RECORD_KINDS.index(kind), record_id)
 

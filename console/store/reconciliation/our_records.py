@@ -106,7 +106,7 @@ _CASE_IDS_OF_RUN_QUERY = (
 )
 
 
-def find_by_provider_ids(
+def find_payments_by_provider_id(
     conn: Connection, provider: str, provider_payment_ids: Collection[str]
 ) -> dict[str, Payment]:
     """Return the payments to which `provider` gave one of the ids `provider_payment_ids`, by this id. An id without a
@@ -118,7 +118,7 @@ def find_by_provider_ids(
     }
 
 
-def find_by_merchant_ids(
+def find_payments_by_number(
     conn: Connection, provider: str, merchant_payment_ids: Collection[str]
 ) -> dict[str, Payment]:
     """Return the payments at `provider` with one of our payment numbers `merchant_payment_ids`, by this number. A

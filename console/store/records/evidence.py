@@ -123,8 +123,9 @@ def add_person_evidence(
     proof: PersonEvidence,
     now: datetime,
 ) -> int:
-    """Store a text or file that a person handed in as evidence, and return the id of the evidence. `subject` is the
-    kind and id of the record, `operation_id` the operation whose outcome the evidence shows (None: no operation).
+    """Store `proof`, a text or file that a person handed in, as evidence, and return the id of the evidence.
+    `subject` is the kind and id of the record, `operation_id` the operation whose outcome the evidence shows (None:
+    no operation).
 
     The row has the SHA-256 of the content, the content as text, and a summary. The summary is the person's decision
     reason in the form `[code] …` or, without a reason, the beginning of the text. A beginning that looks like `[code]
@@ -172,14 +173,14 @@ def _make_insert_statement(conn: Connection, now: datetime) -> Insert:
     return _INSERT_EVIDENCE_STATEMENT.values(at=make_present_time_value(conn, now))
 
 
-def find_body(conn: Connection, evidence_id: int | None) -> str | None:
+def find_evidence_text(conn: Connection, evidence_id: int | None) -> str | None:
     """Return the text of the evidence with this id; None if there is none, or if `evidence_id` is None."""
     return conn.scalar(select(evidence.c.body).where(evidence.c.id == evidence_id))
 
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
     """Return the evidence of a record, oldest first."""
-    return _select_items(conn, _make_subject_condition(kind, subject_id))
+    return _select_evidence(conn, _make_subject_condition(kind, subject_id))
 
 
 def _make_subject_condition(kind: str, subject_id: int) -> ColumnElement[bool]:
@@ -188,10 +189,10 @@ def _make_subject_condition(kind: str, subject_id: int) -> ColumnElement[bool]:
 
 def find_by_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:
     """Return the evidence of one operation, oldest first."""
-    return _select_items(conn, evidence.c.operation_id == operation_id)
+    return _select_evidence(conn, evidence.c.operation_id == operation_id)
 
 
-def _select_items(conn: Connection, condition: object, limit: int | None = None) -> tuple[EvidenceItem, ...]:
+def _select_evidence(conn: Connection, condition: object, limit: int | None = None) -> tuple[EvidenceItem, ...]:
     query = (
         select(
             evidence.c.id,
@@ -216,7 +217,7 @@ def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[Evid
     used memory doesn't grow with their number."""
     last_id = 0
     is_of_subject = _make_subject_condition(kind, subject_id)
-    while page := _select_items(conn, is_of_subject & (evidence.c.id > last_id), limit=_ROWS_PER_PAGE):
+    while page := _select_evidence(conn, is_of_subject & (evidence.c.id > last_id), limit=_ROWS_PER_PAGE):
         yield from page
         last_id = page[-1].id
 

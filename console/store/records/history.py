@@ -85,7 +85,7 @@ class EventSource:
         rows = conn.execute(_make_newest_rows_query(self, limit), _make_parameters(kind, id))
         return list(rows)[::-1]
 
-    def choose_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:
+    def select_own_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:
         """Select from `rows`, all rows of the table about one record, those that belong to this source, and return
         them oldest first."""
         if self.time_column is None:
@@ -160,7 +160,7 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
         yield [first_source.make_event(row, kind, id) for row in rows]
         for source in other_sources:
             own_rows = (
-                source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
+                source.select_own_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
             )
             yield [source.make_event(row, kind, id) for row in own_rows]
 

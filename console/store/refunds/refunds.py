@@ -196,7 +196,7 @@ def find(conn: Connection, refund_id: int, lapsed_ids: AbstractSet[int] = frozen
     return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"refund_id": refund_id}, lapsed_ids)
 
 
-def find_by_key(conn: Connection, key: str) -> Refund | None:
+def find_by_idempotency_key(conn: Connection, key: str) -> Refund | None:
     """Return the refund with this idempotency key, under which it is sent to its provider; None if there is none."""
     return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"refund_key": key})
 
@@ -457,7 +457,7 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     changes, `state_since` becomes `now`, unless `values` has another time.
 
     Raises StaleRow if the row has changed since `refund` was read. Raises ForbiddenTransition (a bug of the caller)
-    for a state change that the transition table doesn't have, for a column that stays as it was requested
+    for a state change that REFUND_TRANSITIONS doesn't allow, for a column that stays as it was requested
     (`_COLUMNS_NEVER_CHANGED`), for a second idempotency key, and for the state completed without the id that the
     provider gave to the refund.
     """

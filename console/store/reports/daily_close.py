@@ -50,7 +50,7 @@ class _UnknownPeriod:
     settled_at: datetime | None
 
 
-def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurrency:
+def sum_captured_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
     period. Payments that have been reversed since, or have an unknown outcome now, are left out. Uses the index of
     (provider, paid_at)."""
@@ -63,7 +63,7 @@ def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurren
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
-def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurrency:
+def sum_reversed_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were reversed in
     the period."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
@@ -76,7 +76,7 @@ def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurren
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
-def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurrency:
+def sum_completed_refunds(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's refunds that were completed in
     the period."""
     query = (
@@ -230,7 +230,7 @@ def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select
 # -- reconciliation
 
 
-def find_reconciliation(conn: Connection, provider: str, day: date) -> ReconciliationRun | None:
+def find_complete_run_of_day(conn: Connection, provider: str, day: date) -> ReconciliationRun | None:
     """Return the newest complete run of the provider that compared this day; None if there is none."""
     query = runs.get_base_query().where(
         reconciliations.c.provider == provider,

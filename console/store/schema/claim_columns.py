@@ -30,7 +30,7 @@ _DROPPED_CHARACTERS = (
 )
 
 
-def _make_normalised_sql(column: str) -> str:
+def _make_digits_sql(column: str) -> str:
     sql = column
     for code in _DROPPED_CHARACTERS:
         sql = f"replace({sql}, '{chr(code)}', '')"
@@ -46,9 +46,7 @@ def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
 def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the
     column's name or, for a table that another application created, an expression."""
-    return (
-        f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_make_normalised_sql(column)} END"
-    )
+    return f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_make_digits_sql(column)} END"
 
 
 EFFECTIVE_STATUS_SQL = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"

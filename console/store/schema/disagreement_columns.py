@@ -14,15 +14,15 @@ def _make_needs_review_sql(kind: str) -> str:
     return f"work_state = 'needs_review' AND work_reason IN ({reasons})"
 
 
-def _make_derived_sql(condition_sql: str) -> str:
+def _make_one_or_null_sql(condition_sql: str) -> str:
     return f"CASE WHEN {condition_sql} THEN 1 END"
 
 
 ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (
-    _make_derived_sql(_make_needs_review_sql(kind)) for kind in ("order", "refund", "credit-check")
+    _make_one_or_null_sql(_make_needs_review_sql(kind)) for kind in ("order", "refund", "credit-check")
 )
 _PAYMENT_AMOUNT_MINOR_SQL = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
-PAYMENT_SQL = _make_derived_sql(
+PAYMENT_SQL = _make_one_or_null_sql(
     f"({_make_needs_review_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
     f" OR (told_at IS NOT NULL AND (provider_minor <> {_PAYMENT_AMOUNT_MINOR_SQL}"
     " OR provider_refunded_minor <> refunded_minor))"

@@ -33,7 +33,8 @@ class StoredReportForm:
 
 
 def encode_answer(answer: Answer) -> str:
-    """Return the answer as JSON text, which `decode_answer` can read."""
+    """Return the answer as JSON text, which `decode_answer` can read. Raises KeyError for a type of report that
+    the spool can't store (see `find_storable_report`)."""
     form_number = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
     return json.dumps({"form": form_number, **asdict(answer)}, default=_format_day, sort_keys=True)
 

@@ -53,7 +53,7 @@ class Cipher:
         except InvalidToken:
             raise DecryptionFailed from None
 
-    def answer_key(self, operation_id: str) -> str:
+    def derive_answer_key(self, operation_id: str) -> str:
         """Return the secret (64 hex digits) of an operation, derived from the store key. The journal has its
         SHA-256, so the secret proves that an answer comes from a desk with the store key."""
         return hmac.digest(self._answer_key, operation_id.encode(), "sha256").hex()

@@ -352,7 +352,7 @@ class Spool:
         return self._file.write(statement, values, is_durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of that database in state `prepared` or `void`, oldest first. None of these
+        """Return the entries of the database with this id in state `prepared` or `void`, oldest first. None of these
         operations was sent."""
         conditions = f"database_id = ? AND state <> 'ended' AND {_UNSENT_ENTRY_CONDITION}"
         query = f"{_SPOOL_ENTRIES_QUERY} WHERE {conditions} ORDER BY at, operation_id"
@@ -456,22 +456,23 @@ class Spool:
         return next(iter(self._read_entries("operation_id = ?", (operation_id,))), None)
 
     def list_undelivered_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of that database with an answer that the database hasn't stored yet, oldest first."""
+        """Return the entries of the database with this id that have an answer which the database hasn't stored yet,
+        oldest first."""
         return self._read_entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
 
     def list_unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of that database whose operations were or may have been sent and aren't marked as
-        ended, oldest first. Their number stays small."""
+        """Return the entries of the database with this id whose operations were or may have been sent and aren't
+        marked as ended, oldest first. Their number stays small."""
         return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
     def read_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of all operations that this desk has ever sent or may have sent for that database,
-        oldest first. Their number grows with the desk's age."""
+        """Return the entries of all operations that this desk has ever sent or may have sent for the database with
+        this id, oldest first. Their number grows with the desk's age."""
         return self._read_entries("database_id = ?", (database_id,))
 
     def store_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
-        """Store committed rows of that database's audit trail as anchors. A stored anchor never changes. The write
-        isn't synced to the disk."""
+        """Store the committed rows `heads` of the audit trail of the database with this id as anchors. A stored
+        anchor never changes. The write isn't synced to the disk."""
         self._file.write_all(
             "INSERT OR IGNORE INTO anchors(database_id, chain, seq, row_id, hash) VALUES (?,?,?,?,?)",
             [(database_id, head.chain, head.seq, head.row_id, head.hash) for head in heads],
@@ -479,7 +480,7 @@ class Spool:
         )
 
     def walk_anchors(self, database_id: str) -> Iterator[ChainHead]:
-        """Yield every anchor of that database, sorted by chain and position."""
+        """Yield every anchor of the database with this id, sorted by chain and position."""
         rows = self._file.stream_rows(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? ORDER BY chain, seq, row_id",
             (database_id,),
@@ -501,8 +502,8 @@ class Spool:
     def list_newest_anchors(
         self, database_id: str, limit: int, below_row_id: int | None = None
     ) -> tuple[ChainHead, ...]:
-        """Return at most `limit` anchors of that database that aren't given up, the highest row ids first. With
-        `below_row_id`, return only anchors with smaller row ids."""
+        """Return at most `limit` anchors of the database with this id that aren't given up, the highest row ids
+        first. With `below_row_id`, return only anchors with smaller row ids."""
         rows = self._file.read(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? AND NOT given_up AND row_id < ?"
             " ORDER BY row_id DESC LIMIT ?",
@@ -539,8 +540,8 @@ class Spool:
         self._file.write("DELETE FROM asked_requests WHERE id = ?", (desk_request_id,), is_durable=False)
 
     def list_own_requests(self, database_id: str) -> frozenset[str]:
-        """Return the ids of this desk's requests in that database whose answer no process of this desk has
-        received yet."""
+        """Return the ids of this desk's requests in the database with the id `database_id` whose answer no process of
+        this desk has received yet."""
         rows = self._file.read("SELECT id FROM asked_requests WHERE database_id = ?", (database_id,))
         return frozenset(str(id) for (id,) in rows)
 

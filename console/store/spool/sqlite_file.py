@@ -144,9 +144,9 @@ class LocalJournal:
     def _borrow_connection(self) -> _Connection:
         """Return an idle connection, or a new one. Raises ConsoleError `bad_profile` if the file was removed or
         replaced, because writes to the old file would be lost."""
-        if self._file_identity is not None and self._file_identity != _read_file_identity(self.path):
+        if self._file_identity is not None and self._file_identity != _read_device_and_inode(self.path):
             self._close_idle_connections()
-            raise self._make_unfit_error(SettingProblem.DESK_FILE_REMOVED)
+            raise self._make_unusable_file_error(SettingProblem.DESK_FILE_REMOVED)
         try:
             return self._idle_connections.pop()
         except IndexError:
@@ -169,10 +169,12 @@ class LocalJournal:
         except BaseException:
             conn.close()
             raise
-        self._file_identity = self._file_identity or _read_file_identity(self.path)
+        self._file_identity = self._file_identity or _read_device_and_inode(self.path)
         return conn
 
-    def _make_unfit_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
+    def _make_unusable_file_error(
+        self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
+    ) -> ConsoleError:
         """Return the error `bad_profile` with the path of this file, the `problem` why it can't be used, and further
         `facts`.
         """
@@ -181,10 +183,10 @@ class LocalJournal:
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
         `bad_profile` for a file of another program or of a newer version."""
-        if _read_id_and_version(conn) == (APPLICATION_ID, self._version):
+        if _read_application_id_and_version(conn) == (APPLICATION_ID, self._version):
             return
         with write_transaction(conn):
-            id_and_version = _read_id_and_version(conn)
+            id_and_version = _read_application_id_and_version(conn)
             if id_and_version == (APPLICATION_ID, self._version):
                 return
             is_older_version = id_and_version[0] == APPLICATION_ID and 0 < id_and_version[1] < self._version
@@ -192,8 +194,8 @@ class LocalJournal:
                 id_and_version != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
             ):
                 if id_and_version[0] != APPLICATION_ID:
-                    raise self._make_unfit_error(SettingProblem.FILE_OF_OTHER_PROGRAM)
-                raise self._make_unfit_error(
+                    raise self._make_unusable_file_error(SettingProblem.FILE_OF_OTHER_PROGRAM)
+                raise self._make_unusable_file_error(
                     SettingProblem.FILE_OF_NEWER_VERSION, found=id_and_version[1], needed=self._version
                 )
             for statement in (
@@ -204,7 +206,7 @@ class LocalJournal:
             conn.execute(f"PRAGMA user_version={self._version}")
 
 
-def _read_id_and_version(conn: sqlite3.Connection) -> tuple[int, int]:
+def _read_application_id_and_version(conn: sqlite3.Connection) -> tuple[int, int]:
     application_id = _retry_while_locked(lambda: conn.execute("PRAGMA application_id").fetchone())
     version = _retry_while_locked(lambda: conn.execute("PRAGMA user_version").fetchone())
     return int(application_id[0]), int(version[0])
@@ -277,7 +279,7 @@ def _get_error_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _read_file_identity(path: Path) -> tuple[int, int] | None:
+def _read_device_and_inode(path: Path) -> tuple[int, int] | None:
     """Return device and inode of the file; None if there is no file."""
     try:
         status = os.stat(path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat

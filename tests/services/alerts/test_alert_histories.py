@@ -102,7 +102,7 @@ class Story:
             assert found is not None
             payments.change_payment(tx.conn, found, now, status=state)
             if state is PaymentState.PAYMENT_SUCCESS:
-                payments.capture_amount(tx.conn, paying.id, PRICE, now)
+                payments.set_captured_amount(tx.conn, paying.id, PRICE, now)
 
         self.context.write(work)
         if state is PaymentState.PAYMENT_SUCCESS:

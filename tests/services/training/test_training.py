@@ -50,7 +50,7 @@ def incident(console: Console, key: str) -> TrainingIncident:
 
 def payment_id(console: Console, order: str) -> int:
     with console._context.database.read() as conn:
-        found = payments.find_by_merchant_id(conn, "paypay", order)
+        found = payments.find_by_payment_number(conn, "paypay", order)
     assert found is not None
     return found.id
 

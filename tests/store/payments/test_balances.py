@@ -65,7 +65,7 @@ _MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
     "release aside": lambda conn, of, x: payments.release_amount(conn, of, x, NOW, is_to_set_aside=True),
     "settle": lambda conn, of, x: payments.settle_refund(conn, of, x, NOW),
     "set aside": lambda conn, of, x: payments.set_amount_aside(conn, of, x, NOW),
-    "capture": lambda conn, of, x: payments.capture_amount(conn, of, x, NOW),
+    "capture": lambda conn, of, x: payments.set_captured_amount(conn, of, x, NOW),
 }
 
 

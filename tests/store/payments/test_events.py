@@ -23,11 +23,11 @@ def test_kept_once(rows: Connection) -> None:
     assert not payment_events.add_event(rows, again, "worker", later)
     other = PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}")
     assert payment_events.add_event(rows, other, "worker", later)
-    found = payment_events.find_by_source_id(rows, "paypay", "N-1")
+    found = payment_events.find_by_event_id(rows, "paypay", "N-1")
     assert found is not None
     assert (found.kind, found.body, found.received_at, found.occurred_at) == (TOLD.kind, TOLD.body, NOW, NOW)
     assert payment_events.find_by_payment(rows, 5) == (found,)
-    assert payment_events.find_by_source_id(rows, "paypay", "N-2") is None
+    assert payment_events.find_by_event_id(rows, "paypay", "N-2") is None
 
 
 def test_what_becomes_of_it(rows: Connection) -> None:
@@ -45,7 +45,7 @@ def test_what_becomes_of_it(rows: Connection) -> None:
 def test_a_long_body_is_cut(rows: Connection) -> None:
     """The stored text of a notice has a largest length."""
     payment_events.add_event(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
-    found = payment_events.find_by_source_id(rows, "bank", "N-1")
+    found = payment_events.find_by_event_id(rows, "bank", "N-1")
     assert found is not None
     assert len(found.body) == payment_events.LONGEST_BODY_CHARACTERS
 

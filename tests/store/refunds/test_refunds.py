@@ -66,7 +66,7 @@ def test_one_key_for_life(rows: Connection) -> None:
     refund = moved(rows, asked(rows, paid(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = anew(rows, refund.id)
-    assert refunds.find_by_key(rows, "RFD-1") == refund
+    assert refunds.find_by_idempotency_key(rows, "RFD-1") == refund
     for key in ("RFD-2", None):
         with pytest.raises(ForbiddenTransition):
             refunds.change_refund(rows, refund, NOW, provider_refund_key=key)
