@@ -68,7 +68,7 @@ class DatabaseSignIn(HiddenSecrets):
             return self._account_in_use[0][0]
         return self._find_expected_user() or (self._read_last_signed_in_user() if self.is_server else None)
 
-    def find_readable_user(self) -> str | None:
+    def find_user_without_error(self) -> str | None:
         """Return the name of the database account in use or, before the sign-in, of the account that would be used.
         Return None if no name is known, or if the keyring, which may contain the name, can't be read."""
         try:

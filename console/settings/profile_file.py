@@ -93,7 +93,8 @@ def _require_unshared_path(
 
 def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield key and text of each value of the profile file that isn't empty. `keys` are the allowed full keys. Raises
-    bad_profile for another key, a wrong type, and a content that isn't TOML in UTF-8."""
+    bad_profile for a key that isn't in `keys`, for a value of a wrong type, and for a content that isn't TOML in
+    UTF-8."""
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
     for key, value in _flatten_entries(_parse_profile(file, content), sections):
         text = _format_profile_value(value)

@@ -155,8 +155,8 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
 
 
 def find_environment(url: str, access: ProviderAccess) -> str:
-    """Return the name of the environment at this URL of a provider: `loopback` on this machine, and the host if it
-    isn't one of the provider's own hosts."""
+    """Return the name of the provider's environment to which this URL belongs, such as `production`. For a URL on
+    this machine return `loopback`, and for a host that isn't one of the provider's own hosts return the host."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     return LOOPBACK if is_loopback_url(f"{parts.scheme}://{parts.netloc}") else access.hosts.get(host, host)

@@ -146,11 +146,11 @@ class OpenConnections:
     """The open connections of the receiver; each has a slot. Connections from a trusted proxy have no limit per
     address, because they come from many senders.
 
-    If no slot is free, the receiver closes the connection that has waited longest for a complete request, and the
-    new connection gets its slot. If the limit of one address is reached, this is a connection of the same address;
-    if the total limit is reached, one of the address with the most connections. So idle connections can't prevent
-    a sender of another address from connecting. An address whose requests are refused too often gets no slot for
-    some time.
+    If no slot is free, the receiver closes the connection that has waited longest for a complete request, and the new
+    connection gets its slot. If the limit of one address is reached, the closed connection is one of the same
+    address; if the total limit is reached, it is one of the address with the most connections. So idle connections
+    can't prevent a sender of another address from connecting. An address whose requests are refused too often gets no
+    slot for some time.
     """
 
     def __init__(
@@ -297,8 +297,8 @@ class ServiceCallThreads:
 
 def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
     """Raise RequestRefused if this program and a proxy could read the request in different ways: if one of
-    _UNREPEATABLE_HEADER_NAMES is repeated, if it has both a length and chunks, or if its body is encoded. Also raise
-    it for a length that is no number or above `largest_bytes`.
+    _UNREPEATABLE_HEADER_NAMES is repeated, if it has both Content-Length and Transfer-Encoding, or if its body is
+    compressed (Content-Encoding). Also raise it for a Content-Length that is no number or above `largest_bytes`.
     """
     header_names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)

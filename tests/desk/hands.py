@@ -37,7 +37,7 @@ class Person:
         """A person who `is_new` opens a window for the first time; another one has done so before."""
         self._bot = bot
         if not is_new:
-            account = settings.sign_in.find_readable_user() if settings.sign_in.is_server else settings.operator
+            account = settings.sign_in.find_user_without_error() if settings.sign_in.is_server else settings.operator
             note_earlier_use(settings.home, account or "")
         self.opening = WindowOpener(settings, lambda: services, clock)
         self.window = self.opening.window

@@ -331,7 +331,7 @@ class HealthCheckService:
         name. Raises bad_profile if a server's account has no name or a sign-in is missing.
         """
         sign_in = self._settings.sign_in
-        name = sign_in.find_readable_user() if sign_in.is_server else self._settings.operator
+        name = sign_in.find_user_without_error() if sign_in.is_server else self._settings.operator
         if name is None and sign_in.is_server:
             problem = (
                 SettingProblem.ACCOUNT_NAME_MISSING

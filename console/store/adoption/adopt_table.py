@@ -197,7 +197,8 @@ def _make_type_sql(column: SchemaColumn[Any], dialect: str) -> str:
 
 
 def _load_dialect(dialect_name: str) -> Any:
-    """Return SQLAlchemy's dialect for the name sqlite or, for every other name, that of servers."""
+    """Return SQLAlchemy's dialect of SQLite for the name `sqlite`, and its dialect of MySQL, which writes the SQL of
+    all servers, for every other name."""
     from sqlalchemy.dialects import mysql, sqlite
 
     return sqlite.dialect() if dialect_name == "sqlite" else mysql.dialect()

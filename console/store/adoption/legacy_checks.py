@@ -202,7 +202,8 @@ def _list_not_null_columns(table: LegacyTable) -> list[str]:
 
 def make_redefined_column_types(table: LegacyTable) -> dict[str, str]:
     """Return the columns of this table that must accept more values than now, by name, with their new SQL type and
-    options. They must accept NULL, company names with any character, and the console's document paths."""
+    options. Such a column doesn't accept NULL, is too short (for example for the console's document paths), or has
+    the company name in a character set without all characters. Return {} for a table of SQLite."""
     changed_columns = {}
     for name in _NULLABLE_COLUMNS if table.engine is not None else ():
         column = table.columns[name]

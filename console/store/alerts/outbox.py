@@ -139,8 +139,8 @@ def list_due_events(
     sorted by due time.
 
     Later events of a `record_key` wait until its oldest one is published, so the caller calls this function again
-    after publishing. An event whose due time is later than `latest_credible` is returned, too: its due time was
-    written while a clock was ahead. By default no due time is later.
+    after publishing. An event whose due time is later than `latest_credible` counts as due, too, because that
+    time was written while a clock was ahead; by default there is no such event.
     """
     return _select_events(
         conn,

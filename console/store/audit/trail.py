@@ -160,7 +160,7 @@ def _append_after_known_end(
 
 
 def _make_row(entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime) -> dict[str, object]:
-    """Return the values of the columns of the row after `end`."""
+    """Return the columns of the audit row of `entry` that follows the row `end` in the chain `session`, by name."""
     values: dict[str, object] = {
         "session": session,
         "seq": end.seq + 1,

@@ -154,9 +154,9 @@ def _require_empty_folder(folder: Path) -> None:
 
 
 def _move_finished_files(partial_folder: Path, folder: Path) -> None:
-    """Move the files of the finished folder `partial_folder` into the folder around it, the manifest last: without
-    one the folder is no backup. Raises ConsoleError `bad_backup` (not_empty) if another process has written files
-    into `folder` meanwhile.
+    """Move the files of the finished folder `partial_folder` into its parent folder `folder`, the manifest last:
+    without one the folder is no backup. Raises ConsoleError `bad_backup` (not_empty) if another process has written
+    files into `folder` meanwhile.
     """
     if any(entry != partial_folder for entry in folder.iterdir()):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
@@ -198,7 +198,7 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
 def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of the backup at `folder`. Raises ConsoleError `bad_backup` with the problem incomplete
     (there is no manifest), manifest (it was altered, is no manifest, or is larger than LARGEST_MANIFEST_BYTES),
-    format (a newer program made it) or unreadable.
+    format (a newer program made it) or unreadable (this program may not read it).
     """
     file = folder / MANIFEST_NAME
     try:

@@ -174,9 +174,10 @@ def _get_database_name(database: Database) -> str:
 
 
 def _require_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
-    """Return the path of the program on this machine that belongs to the kind of the connected server. `mariadb`
-    and `mysql` are its names for the two kinds. MySQL can't load dumps that MariaDB's programs write, because
-    of generated columns. Raises ConsoleError `bad_profile` (dump_program) if this machine has no such program.
+    """Return the path of the program on this machine that belongs to the kind of the connected server (`is_mariadb`:
+    MariaDB, otherwise MySQL). `mariadb` and `mysql` are its names for the two kinds. MySQL can't load dumps that
+    MariaDB's programs write, because of generated columns. Raises ConsoleError `bad_profile` (dump_program) if this
+    machine has no such program.
     """
     for name in (mariadb, mysql) if is_mariadb else (mysql,):
         program = shutil.which(name)

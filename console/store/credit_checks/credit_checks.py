@@ -437,7 +437,7 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
 
 def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
     """Do the same as `change_record`, but StaleRow may be raised by a later statement of the transaction
-    (`execute_later`). The caller must execute one, such as that of an audit entry."""
+    (`execute_later`). The caller must execute such a statement, for example that of an audit entry."""
     statement, parameters = _make_versioned_update(record, now, values)
     execute_later(conn, statement, parameters, lambda row_count: _require_changed_row(record, row_count))
     announce_change(conn, record.id, now)

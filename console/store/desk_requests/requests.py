@@ -409,8 +409,8 @@ class RecordIsBusy(Exception):
 
 def count_takable_requests(conn: Connection, locked: LockedIds = NO_LOCKED_IDS) -> int:
     """Return the number of desk requests that a worker may take now, at most _MAX_TAKABLE_REQUESTS. If there are
-    none, but a request has lapsed and isn't marked as lapsed yet, return 1. Those in `locked` aren't counted. Costs
-    one read of an index if no request is open.
+    none, but a request has lapsed and isn't marked as lapsed yet, return 1: the next take marks it. Those in `locked`
+    aren't counted. Costs one read of an index if no request is open.
     """
     if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
@@ -473,8 +473,8 @@ def take_locked_request(
 
 @contextmanager
 def _change_without_waiting(conn: Connection, desk_request_id: str, person: str) -> Iterator[None]:
-    """Context manager: the block changes a desk request, and doesn't wait for locks. Raises RequestLocked if
-    another transaction holds one."""
+    """Context manager: the block changes the desk request with the id `desk_request_id`, which `person` has sent, and
+    doesn't wait for locks. Raises RequestLocked with this id and person if another transaction holds a lock."""
     try:
         with avoid_lock_waits(conn):
             yield

@@ -207,7 +207,8 @@ def _read_records(
 def _find_indexed_conditions(
     conn: Connection, queries: RecordTableQueries, search: RecordSearch
 ) -> _IndexedConditions:
-    """Return the conditions by which the search reads one table, in the order of preference of this module."""
+    """Return the conditions by which the search reads one table: the first kind that is possible in the list of this
+    module's docstring."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)

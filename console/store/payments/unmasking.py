@@ -52,16 +52,16 @@ def find_unmasking_time(conn: Connection, payment_id: int, person: str) -> datet
 
 
 def read_unmasked_payer(conn: Connection, payment_id: int) -> str | None:
-    """Return the unmasked payer of the payment. Return None if the payment has no payer, or if this account reads the
-    view and has no audit entry about the unmasking that is younger than UNMASKED_SECONDS."""
+    """Return the unmasked payer of the payment. Return None if the payment has no payer, or if the connected account
+    reads the payer in the view and has no audit entry about the unmasking that is younger than UNMASKED_SECONDS."""
     source = _payers_view if reads_views(conn) else payments
     payer: str | None = conn.scalar(select(source.c.payer_ref).where(source.c.id == payment_id))
     return payer
 
 
 def read_unmasked_answers(conn: Connection, kind: str, record_id: int) -> Mapping[int, str]:
-    """Return the unmasked texts of the evidence of a payment or refund, by the id of the evidence. On an account that
-    reads the view, the result has no text unless its audit entry about the unmasking is younger than
+    """Return the unmasked texts of the evidence of a payment or refund, by the id of the evidence. Return {} if
+    the connected account reads them in the view and has no audit entry about the unmasking that is younger than
     UNMASKED_SECONDS."""
     source = _evidence_view if reads_views(conn) else evidence
     rows = conn.execute(

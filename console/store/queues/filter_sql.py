@@ -158,8 +158,8 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
 def _make_owner_condition(
     kind: str, id_column: Expression, owner_condition: str, owners: Owners
 ) -> ColumnElement[bool]:
-    """Return the SQL condition that the record's owner fulfils `owner_condition`. `owners` has the people of the
-    running takes, by kind and record id."""
+    """Return the SQL condition that the record's owner fulfils `owner_condition`: a person's name, or NO_OWNER for
+    records that nobody has taken. `owners` has the people of the running takes, by kind and record id."""
     owner_by_id = owners.get(kind, {})
     if owner_condition == NO_OWNER:
         return id_column.not_in(sorted(owner_by_id))

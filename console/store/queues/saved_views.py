@@ -157,7 +157,7 @@ def _format_content(content: ViewContent) -> str:
 
 
 def _parse_content(text: str) -> ViewContent:
-    """Return the content of a view from its stored JSON text. Values of other types are converted to text. Raises
+    """Return the content of a view from its stored JSON text. Values that aren't texts are converted to texts. Raises
     ValueError, KeyError, TypeError or RecursionError for a text that isn't a JSON object with a `queue`."""
     stored_content = json.loads(text)
     return ViewContent(

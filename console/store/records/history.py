@@ -167,7 +167,7 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
 
 def reports_more_than_reading_sql() -> ColumnElement[bool]:
     """Return an SQL condition on an audit entry: false if the entry only reports that a person has read something
-    (`PATTERNS_OF_READING_ACTIONS`)."""
+    (`PATTERNS_OF_READING_ACTIONS`), true for every other entry."""
     return and_(*(audit_log.c.what.not_like(pattern) for pattern in PATTERNS_OF_READING_ACTIONS))
 
 

@@ -44,8 +44,9 @@ def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
 
 
 def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str:
-    """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the
-    column's name or, for a table that another application created, an expression."""
+    """Return SQL of the normalised corporation number: without spaces and hyphens, and with ASCII digits. It may
+    still not have 13 digits. `column` is the SQL that reads the stored number: the column's name or, for a table that
+    another application created, an expression."""
     return f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_make_digits_sql(column)} END"
 
 

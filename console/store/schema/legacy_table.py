@@ -177,8 +177,9 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
 
 def _fills_new_rows(column_type: str, default_sql: str | None, further_properties: str) -> bool:
     """True if a column of the SQL type `column_type`, with the default `default_sql` and the further properties
-    `further_properties`, gives each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports
-    the day 0000-00-00, which the strict mode refuses.
+    `further_properties`, gives each new row a value. The properties `on update …` and `INVISIBLE` give none. A
+    default of the day 0000-00-00, which MariaDB reports for such a column, gives none either, because the strict mode
+    refuses it.
     """
     is_day_zero = column_type.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith(
         "0000-00-00"

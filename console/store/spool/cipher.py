@@ -75,14 +75,15 @@ class Cipher:
 
 @lru_cache(maxsize=4)
 def _derive_fingerprint(name_key: bytes) -> str:
-    """Return the fingerprint of the store key, computed with scrypt (about 50 ms and 16 MiB). The fingerprint
-    isn't secret, so a guess of the key must be expensive to compare with it."""
+    """Return the fingerprint of the store key, computed with scrypt (about 50 ms and 16 MiB) from `name_key`, the key
+    that `derive_key` has derived for this purpose. The fingerprint isn't secret, so a guess of the key must be
+    expensive to compare with it."""
     return hashlib.scrypt(name_key, salt=_KEY_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def derive_key(key_text: str, purpose: str) -> bytes:
-    """Return a key of 32 bytes for one purpose, derived from the store key `key_text`. Raises ConsoleError
-    `bad_profile` if the text has fewer than 16 characters."""
+    """Return a key of 32 bytes for one purpose (such as `seal`), derived from the store key `key_text`. Raises
+    ConsoleError `bad_profile` if the text has fewer than 16 characters."""
     if len(key_text) < SHORTEST_KEY_CHARACTERS:
         facts: BadProfileDetail = {
             "variable": "CONSOLE_SECRET_STORE_KEY",

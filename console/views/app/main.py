@@ -226,7 +226,7 @@ class WindowOpener(QObject):
             self.controller.sign_out_requested.connect(self.sign_out)
             self.controller.link_handler.open_link_at_start(self._link)
             self._link = None
-        account = self.settings.sign_in.find_readable_user() if self.settings.sign_in.is_server else None
+        account = self.settings.sign_in.find_user_without_error() if self.settings.sign_in.is_server else None
         if account is not None:
             self.context.change_operator(account)
         self._load_preferences()

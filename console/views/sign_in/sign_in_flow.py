@@ -79,7 +79,7 @@ class SignInFlow(QObject):
         self._failure, sign_in_settings = failure, self._context.settings.sign_in
         self._context.runner.run(
             lambda: SignInDefaults(
-                sign_in_settings.find_readable_user() or "", sign_in_settings.can_store_password()
+                sign_in_settings.find_user_without_error() or "", sign_in_settings.can_store_password()
             ),
             self._show_form,
             self._show_form_without_keyring,
