@@ -175,7 +175,7 @@ class HttpProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
         self._plain_transport = transport
-        self._closing_transport = ClosingTransport(transport, self.loop, self._is_sending)
+        self._closing_transport = ClosingTransport(transport, self.loop, self._is_sender_sending)
         super().connection_made(cast(asyncio.Transport, self._closing_transport))
         self._is_connected = True
         # A request that begins before the connection has reached its largest age may use the same time again; then
@@ -255,7 +255,7 @@ class HttpProtocol(H11Protocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Log nothing. By default, uvicorn logs a warning about an upgrade that this program ignores."""
 
-    def _is_sending(self) -> bool:
+    def _is_sender_sending(self) -> bool:
         """True if the sender has not finished sending its request."""
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 

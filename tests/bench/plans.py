@@ -49,7 +49,7 @@ def _page_of(part: RecordTableQueries, name: str, after: QueueKey | None, lapsed
 
 
 def _count_of(name: str, lapsed: queues.LapsedIds) -> Ask:
-    return lambda conn: queues.count_queue(conn, name, lapsed)
+    return lambda conn: queues.count_queue_records(conn, name, lapsed)
 
 
 _SINCE = datetime(2026, 4, 15, 3)  # noqa: DTZ001  # without a zone, as columns store it
@@ -120,9 +120,9 @@ COUNTS: dict[str, Ask] = {
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
-    "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", includes_unlisted=False),
+    "lookup": lambda conn: joined_reads.search_corporation_number(conn, NUMBER, "op-a", includes_unlisted=False),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
-    "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
+    "live claim": lambda conn: credit_checks.find_live_check(conn, "1", NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
     "stops of a purchase": lambda conn: purchase_stops.may_purchase_be_stopped(conn, NUMBER, "alarmbox"),
     "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(conn, [NUMBER, NUMBER[::-1]], 3),
@@ -179,7 +179,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "refunds of orders": lambda conn: refunds.find_by_orders(conn, [70, 71]),
     "refunds by their ids": lambda conn: refunds.find_by_ids(conn, [70, 71]),
     "facts of requests": lambda conn: refunds.read_request_facts(conn, [70, 71]),
-    "payments like others of corporations": lambda conn: payments.find_by_corporations(
+    "payments like others of corporations": lambda conn: payments.find_by_corporations_and_amounts(
         conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),

@@ -34,7 +34,7 @@ BY_INDEX: dict[str, Ask] = {
         conn, _NOW, 50, latest_credible=_NOW + timedelta(hours=2)
     ),
     "event": lambda conn: outbox.find(conn, "e7"),
-    "how many events wait": outbox.count_unpublished,
+    "how many events wait": outbox.count_unpublished_events,
     "stock of an order": lambda conn: stock.list_held_reservations(conn, 7),
     "last reconciliations": lambda conn: reconciliations.list_latest_runs(conn, "paypay", 10),
     "differences": lambda conn: reconciliations.list_differences(conn, 7, 0, 50),

@@ -250,7 +250,7 @@ ON_EDGES: tuple[Mutant, ...] = (
             Change(
                 "console/services/adoption/run.py",
                 "        live_check = None if holder_id is None else credit_checks.find(tx.conn, holder_id)\n",
-                "        live_check = credit_checks.find_live(tx.conn, record.client_id, number)\n",
+                "        live_check = credit_checks.find_live_check(tx.conn, record.client_id, number)\n",
             ),
         ),
         ("tests/services/adoption/test_adoption.py::test_many_that_come_in_meanwhile_are_read_once",),
@@ -261,7 +261,7 @@ ON_EDGES: tuple[Mutant, ...] = (
             Change(
                 "console/store/credit_checks/credit_checks.py",
                 "    holder_id = find_claim_holder_id(conn, record.client_id, number) if record.is_live else None\n",
-                "    holder = find_live(conn, record.client_id, number) if record.is_live else None\n"
+                "    holder = find_live_check(conn, record.client_id, number) if record.is_live else None\n"
                 "    holder_id = holder.id if holder else None\n",
             ),
         ),

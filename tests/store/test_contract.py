@@ -237,7 +237,7 @@ def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], 
     with pytest.raises(IntegrityError):
         there.write(lambda tx: credit_checks.insert_pending_check(tx.conn, "1", NUMBER, "other", NOW, None))
     with there.read() as conn:
-        read = credit_checks.find_live(conn, "1", NUMBER)
+        read = credit_checks.find_live_check(conn, "1", NUMBER)
     assert read is not None
     assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
     here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=TEXT))

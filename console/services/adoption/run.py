@@ -340,7 +340,7 @@ class AdoptionRun:
     def _finish_adoption(self, tx: Transaction) -> ChangeCounts:
         if not self._database.is_server:
             migrate.renew_sqlite_constraints(tx.conn)
-        if migrate.mark_adopted(tx.conn):
+        if migrate.mark_adoption_done(tx.conn):
             self._context.record_audit(
                 tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._counts}, kind="database"
             )
@@ -348,7 +348,7 @@ class AdoptionRun:
 
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
-            rows, incomplete = adopt_rows.count_rows(conn), adopt_rows.count_incomplete_rows(conn)
+            rows, incomplete = adopt_rows.count_credit_check_rows(conn), adopt_rows.count_incomplete_rows(conn)
         count_names = ("taken_in", "duplicates", "unreadable", "respelled")
         counts = {name: self._counts[name] for name in count_names}
         return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)

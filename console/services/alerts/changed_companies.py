@@ -150,7 +150,7 @@ class ChangedCompanyAlerts:
         )
         text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
         if task.position != text:
-            tasks.store_position(tx.conn, COMPANY_CHANGES_TASK_NAME, text)
+            tasks.store_task_position(tx.conn, COMPANY_CHANGES_TASK_NAME, text)
 
     # Comparison with a newer registry
 

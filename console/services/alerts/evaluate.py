@@ -117,7 +117,7 @@ class AlertRuleEvaluator:
         )
         text = json.dumps({key: getattr(position, field) for key, field in _POSITION_FIELD_BY_STORED_KEY.items()})
         if task.position != text:
-            tasks.store_position(tx.conn, ALERT_RULES_TASK_NAME, text)
+            tasks.store_task_position(tx.conn, ALERT_RULES_TASK_NAME, text)
 
     # Candidates
 

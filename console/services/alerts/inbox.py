@@ -154,7 +154,9 @@ class AlertService:
     def _make_change_items(
         self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool
     ) -> tuple[ChangedCompanyItem, ...]:
-        live_checks_by_number = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
+        live_checks_by_number = credit_checks.find_live_checks_of_numbers(
+            conn, {change.number for _, change in changes}
+        )
         return tuple(
             ChangedCompanyItem(
                 change,

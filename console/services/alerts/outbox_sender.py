@@ -133,7 +133,7 @@ class OutboxSender:
         open alert about this, if there is one."""
         context = self._context
         with context.database.read() as conn:
-            unpublished_counts = outbox.count_unpublished(conn)
+            unpublished_counts = outbox.count_unpublished_events(conn)
             open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
         is_old = (
             unpublished_counts.oldest_created_at is not None

@@ -101,11 +101,11 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
         if database.file is None:
             _dump_server_database(database, writer)
         else:
-            sqlite_copy.copy_sqlite(database.file, writer.create_file(archive.SQLITE_FILE))
+            sqlite_copy.copy_sqlite_file(database.file, writer.create_file(archive.SQLITE_FILE))
             writer.add_written_file(archive.SQLITE_FILE)
         if spool.file_exists:
             spool_copy = writer.create_file(archive.SPOOL_FILE)
-            sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, spool_copy)
+            sqlite_copy.copy_sqlite_file(spool.home / spools.FILE_NAME, spool_copy)
             spools.mark_prepared_as_calling(spool_copy)
             writer.add_written_file(archive.SPOOL_FILE)
         with database.read() as conn:  # after the copy, so that no document of its records is left out
@@ -143,7 +143,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
         facts: SchemaMismatchDetail = {"found": manifest.schema, "needed": SCHEMA_VERSION, "newer": is_newer}
         raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": problem, **facts})
     if manifest.kind == _KIND_OF_SQLITE_BACKUP and archive.SQLITE_FILE in manifest.files:
-        state = sqlite_copy.read_meta(folder / archive.SQLITE_FILE)
+        state = sqlite_copy.read_console_meta(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _KIND_OF_SERVER_BACKUP or archive.DUMP_FILE not in manifest.files:

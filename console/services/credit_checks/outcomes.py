@@ -81,7 +81,7 @@ def record_outcome(
 ) -> None:
     """Write the outcome of a purchase into its credit check, in the purchase's second transaction (tx2), which
     also ends the row in the journal. `capabilities` are the capabilities of the provider."""
-    checks_by_id = {check.id: check for check in credit_checks.find_of_same_number(tx.conn, record_id)}
+    checks_by_id = {check.id: check for check in credit_checks.find_checks_of_same_number(tx.conn, record_id)}
     record = checks_by_id.pop(record_id, None)
     if record is None:
         raise _make_not_found_error(record_id)
@@ -308,7 +308,7 @@ class PurchaseSettler:
             return True
         else:
             _store_late_answer(self.context, tx, record, outcome)
-        credit_checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
+        credit_checks_of_number = credit_checks.find_checks_of_same_number(tx.conn, record.id)
         _open_cases_about_other_owners(self.context, tx, record, outcome, credit_checks_of_number)
         return True
 

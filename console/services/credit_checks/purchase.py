@@ -361,7 +361,7 @@ class _PurchaseAttempt:
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
             self._refuse_blocking_credit_check(tx.conn, superseded_check)
-            if credit_checks.find_live(tx.conn, client, number) is not None:
+            if credit_checks.find_live_check(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending_check(
             tx.conn, client, number, operation_id, now, superseded_check.id if superseded_check else None

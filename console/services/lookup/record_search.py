@@ -63,7 +63,7 @@ class Lookup:
         reader_name = self._context.reader_name
         try:
             with self._context.database.read() as conn:
-                joined_read = joined_reads.search_number(
+                joined_read = joined_reads.search_corporation_number(
                     conn, number.value, reader_name, includes_unlisted=self._context.admits_unlisted_names
                 )
                 money_groups = (
@@ -104,7 +104,7 @@ class Lookup:
         from console.domain.views.company import TOTALS_PERIOD
         from console.store.records import company
 
-        return company.sum_money(conn, corporation_number, self._context.now() - TOTALS_PERIOD)
+        return company.sum_money_of_corporation(conn, corporation_number, self._context.now() - TOTALS_PERIOD)
 
     def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
         """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first, at most
@@ -228,7 +228,7 @@ class Lookup:
             return None
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return credit_checks.find_newest_number(conn) or payments.find_newest_number(conn)
+            return credit_checks.find_newest_corporation_number(conn) or payments.find_newest_corporation_number(conn)
 
     def _list_similar_corporation_numbers(self, number_error: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (

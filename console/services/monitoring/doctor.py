@@ -492,7 +492,7 @@ class HealthCheckService:
         self._settings.alerts.require_usable_publisher(self._settings.read_secret)
         with self._database.read() as conn:
             counts, open_alerts = (
-                outbox.count_unpublished(conn),
+                outbox.count_unpublished_events(conn),
                 alerts.list_open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
             )
         return {

@@ -85,7 +85,7 @@ class MetricFigureReader:
             answers = [
                 answer for answer in recent_activity.list_recent_evidence(conn, since) if is_provider_call(answer[0])
             ]
-            count_by_payment_state = recent_activity.count_payment_states(conn, since)
+            count_by_payment_state = recent_activity.count_changed_payments_by_state(conn, since)
             count_by_source_and_result = recent_activity.count_notices(conn, since)
             durations = recent_activity.read_operation_durations(
                 conn, [of for _, _, of in answers if of], since

@@ -35,7 +35,7 @@ def make_order_column_values(payment: Payment) -> Mapping[str, str]:
         values["payment_method"] = payment.provider
         if provider is not None and provider.order_payment_column:
             values[provider.order_payment_column] = payment.provider_payment_id
-    return {column: value for column, value in values.items() if value and orders.fits_column(column, value)}
+    return {column: value for column, value in values.items() if value and orders.fits_order_column(column, value)}
 
 
 def write_order_column_values(context: ServiceContext, payment_id: int) -> None:

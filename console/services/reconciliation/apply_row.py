@@ -143,7 +143,7 @@ class HistoryRowApplier:
         If `observed` is not None, resolve only the cases with one of these observed values.
         """
         context, now = self._context, self._context.now()
-        open_cases = our_records.find_open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
+        open_cases = our_records.find_open_cases_of_payments(tx.conn, (payment.id,), rules).get(payment.id, ())
         closed_alert_ids = [
             alert for alert, _, observation in open_cases if observed is None or observation in observed
         ]

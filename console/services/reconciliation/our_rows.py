@@ -289,7 +289,7 @@ class OwnRecordComparison:
     def _has_open_cases(self, payment: Payment) -> bool:
         """True if a case of one of the rules about differing states or amounts is open about the payment."""
         with self._context.database.read() as conn:
-            return bool(our_records.find_open_cases(conn, (payment.id,), row_comparison.COMPARISON_RULES))
+            return bool(our_records.find_open_cases_of_payments(conn, (payment.id,), row_comparison.COMPARISON_RULES))
 
     def _record_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str

@@ -157,7 +157,9 @@ class _HistoryRowBatch:
                 payment.id
                 for payment in (*self._payment_by_provider_id.values(), *self._payment_by_merchant_id.values())
             }
-            self._open_cases = our_records.find_open_cases(conn, payment_ids, row_comparison.COMPARISON_RULES)
+            self._open_cases = our_records.find_open_cases_of_payments(
+                conn, payment_ids, row_comparison.COMPARISON_RULES
+            )
 
     def compare(self) -> None:
         """Compare each row of the batch with our payment or refund, and write the result into the run journal."""

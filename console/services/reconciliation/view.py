@@ -77,7 +77,7 @@ class ReconciliationRunReader:
         return ReconciliationRunDetails(
             item,
             refused_row_count=our_records.count_refused_rows(conn, run.id),
-            open_case_count=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
+            open_case_count=run_views.count_payments_with_open_case(conn, run.id, row_comparison.COMPARISON_RULES),
             files=self._read_files(conn, run),
             holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             refused_rows_case=next(

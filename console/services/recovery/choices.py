@@ -139,7 +139,7 @@ class DecisionChoiceReader:
     def _make_credit_check_facts(
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
-        live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
+        live_check = credit_checks.find_live_check(conn, record.client_id, record.corporation_number)
         running_operation = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(

@@ -393,7 +393,7 @@ class OperationRecovery:
         when the lost purchase was sent."""
         context, intent = self._context, entry.intent
         client_id, number = intent.client_id or "", intent.corporation_number or ""
-        live_check = credit_checks.find_live(tx.conn, client_id, number)
+        live_check = credit_checks.find_live_check(tx.conn, client_id, number)
         if live_check is not None:
             # A lost renewal takes the claim over again from the credit check that had expired when it was sent.
             if live_check.state is not CheckState.SUCCESS or not has_expired(live_check, intent.at):

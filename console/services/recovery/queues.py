@@ -163,7 +163,7 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed_ids = journal.list_lapsed_by_kind(conn)
-            counts = [(name, *queues.count_queue(conn, name, lapsed_ids)) for name in queues.QUEUE_NAMES]
+            counts = [(name, *queues.count_queue_records(conn, name, lapsed_ids)) for name in queues.QUEUE_NAMES]
         count_limit = queues.MAX_COUNTED_RECORDS
         return tuple(
             QueueCount(name, min(count, count_limit), count > count_limit, oldest) for name, count, oldest in counts

@@ -66,7 +66,7 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     numbers = {payment.corporation_number for payment in refund_payments if payment.corporation_number}
     amounts = {payment.captured_minor for payment in refund_payments}
     payments_by_number = _group_records_by(
-        payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
+        payments.find_by_corporations_and_amounts(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
     case_rules_by_payment_id = cases.list_rules_of_open_cases_by_id(
         conn, payments.PAYMENT_KIND, {payment.id for payment in refund_payments}

@@ -65,7 +65,7 @@ def find_highest_row_id(conn: Connection) -> int:
     return int(conn.scalar(select(func.max(credit_checks.c.id))) or 0)
 
 
-def count_rows(conn: Connection) -> int:
+def count_credit_check_rows(conn: Connection) -> int:
     """Return the number of rows of the table of credit checks."""
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 

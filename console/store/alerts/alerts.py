@@ -174,17 +174,19 @@ def count_unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int)
     """Return two values: the number of open alerts of one rule that nobody has acknowledged, at most `limit`; and
     the time at which the oldest of them was raised (None if there are no such alerts).
     """
-    return _count_with_oldest(conn, _UNACKNOWLEDGED_ALERT_COUNT_QUERY, rule, limit)
+    return _count_alerts_with_oldest_time(conn, _UNACKNOWLEDGED_ALERT_COUNT_QUERY, rule, limit)
 
 
 def count_open_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
     """Return two values: the number of open alerts of one rule, at most `limit`; and the time at which the oldest
     of them was raised (None if there are no such alerts).
     """
-    return _count_with_oldest(conn, _OPEN_ALERT_COUNT_QUERY, rule, limit)
+    return _count_alerts_with_oldest_time(conn, _OPEN_ALERT_COUNT_QUERY, rule, limit)
 
 
-def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: int) -> tuple[int, datetime | None]:
+def _count_alerts_with_oldest_time(
+    conn: Connection, query: Executable, rule: str, limit: int
+) -> tuple[int, datetime | None]:
     """Return the count of alerts that `query` selects, and the time at which the oldest of them was raised (None if
     there are none). The query returns the count and the smallest id."""
     count, oldest_id = conn.execute(query, {"rule": rule, "limit": limit}).one()
@@ -234,20 +236,22 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
     somebody acknowledged it before; then the stored person and note don't change.
     """
     values = {"alert_id": alert_id, "person_name": person, "note_text": note, "at": convert_to_naive_utc(now)}
-    return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT_STATEMENT, values).rowcount, alert_id, now)
+    return _announce_alert_change(conn, conn.execute(_ACKNOWLEDGE_ALERT_STATEMENT, values).rowcount, alert_id, now)
 
 
 def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: datetime) -> bool:
     """Remove the acknowledgement and its note from an open alert. Return False, without a change, if `person`
     hasn't acknowledged this alert or the alert isn't open."""
     values = {"alert_id": alert_id, "person_name": person}
-    return _announce_change(conn, conn.execute(_UNDO_ALERT_ACKNOWLEDGEMENT_STATEMENT, values).rowcount, alert_id, now)
+    return _announce_alert_change(
+        conn, conn.execute(_UNDO_ALERT_ACKNOWLEDGEMENT_STATEMENT, values).rowcount, alert_id, now
+    )
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
     """Mark an alert as resolved: the contradiction has ended, or a person has decided about it. Return False if it
     was resolved before."""
-    return _announce_change(
+    return _announce_alert_change(
         conn,
         conn.execute(_RESOLVE_ALERT_STATEMENT, {"alert_id": alert_id, "at": convert_to_naive_utc(now)}).rowcount,
         alert_id,
@@ -255,7 +259,7 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
     )
 
 
-def _announce_change(conn: Connection, updated_row_count: int, alert_id: int, now: datetime) -> bool:
+def _announce_alert_change(conn: Connection, updated_row_count: int, alert_id: int, now: datetime) -> bool:
     """Announce in the change feed that an alert has changed, unless `updated_row_count`, the number of updated rows,
     is 0. Return True if it is 1.
     """

@@ -172,7 +172,7 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
     return conn.execute(_POSTPONE_EVENT_STATEMENT, values).rowcount == 1
 
 
-def count_unpublished(conn: Connection) -> OutboxCounts:
+def count_unpublished_events(conn: Connection) -> OutboxCounts:
     """Return the number of unpublished events and the creation time of the oldest one, for metrics."""
     count, oldest = conn.execute(_UNPUBLISHED_COUNTS_QUERY).one()
     return OutboxCounts(int(count), read_as_utc(oldest))

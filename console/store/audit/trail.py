@@ -135,7 +135,7 @@ def _append_after_read_end(
 ) -> ChainHead:
     """Insert an audit row after the row `end` of the chain `session`, which this transaction has read, and return it
     as a head."""
-    row = _make_row(entry, session, desk, end, end.read_at)
+    row = _make_audit_row(entry, session, desk, end, end.read_at)
     key = tx.conn.execute(_INSERT_AUDIT_ENTRY_STATEMENT, row).inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     return _make_inserted_head(tx, row, int(key[0]))
@@ -147,7 +147,7 @@ def _append_after_known_end(
     """Insert an audit row with the time `utc_time` (naive, UTC) after the row `end` of the chain `session`. Return it
     as a head; None if the database has no such row `end` or has a row after it, or if the server refuses the time.
     """
-    row = _make_row(entry, session, desk, end, utc_time)
+    row = _make_audit_row(entry, session, desk, end, utc_time)
     try:
         insert_result = tx.conn.execute(_INSERT_AFTER_ROW_STATEMENT, {**row, "previous_seq": end.seq})
     except IntegrityError:  # another thread of this process was faster
@@ -159,7 +159,9 @@ def _append_after_known_end(
     return _make_inserted_head(tx, row, insert_result.lastrowid) if insert_result.rowcount == 1 else None
 
 
-def _make_row(entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime) -> dict[str, object]:
+def _make_audit_row(
+    entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime
+) -> dict[str, object]:
     """Return the columns of the audit row of `entry` that follows the row `end` in the chain `session`, by name."""
     values: dict[str, object] = {
         "session": session,

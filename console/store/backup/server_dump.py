@@ -159,7 +159,7 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
     else:
         tls = ["--ssl", "--ssl-verify-server-cert"] if is_mariadb else ["--ssl-mode=VERIFY_IDENTITY"]
         tls += (f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)
-    program = _require_program(mariadb, mysql, is_mariadb=is_mariadb)
+    program = _require_server_program(mariadb, mysql, is_mariadb=is_mariadb)
     return [program, "--no-defaults", *node, f"--user={database.account or ''}", "--protocol=tcp", *tls]
 
 
@@ -173,7 +173,7 @@ def _get_database_name(database: Database) -> str:
     return database.url.database or ""
 
 
-def _require_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
+def _require_server_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
     """Return the path of the program on this machine that belongs to the kind of the connected server (`is_mariadb`:
     MariaDB, otherwise MySQL). `mariadb` and `mysql` are its names for the two kinds. MySQL can't load dumps that
     MariaDB's programs write, because of generated columns. Raises ConsoleError `bad_profile` (dump_program) if this

@@ -42,7 +42,7 @@ _LOST_PURCHASES_QUERY = (
 _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 
 
-def copy_sqlite(source_file: Path, target_file: Path) -> None:
+def copy_sqlite_file(source_file: Path, target_file: Path) -> None:
     """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
     write-ahead log: it is one file. Raises sqlite3.Error if SQLite can't read or write one of the files.
     """
@@ -55,12 +55,12 @@ def copy_sqlite(source_file: Path, target_file: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")
 
 
-def read_meta(file: Path) -> dict[str, str]:
+def read_console_meta(file: Path) -> dict[str, str]:
     """Return the contents of the table `console_meta` of a copy of a database, with the version of its schema under
     the key `schema`. Raises ConsoleError `bad_backup` (database) if the file is damaged or is no database of this
     program.
     """
-    with _open_copy(file) as conn:
+    with _open_sqlite_copy(file) as conn:
         # A view in the place of a table could compute rows without end.
         _require_tables(conn, file, _META_TABLES)
         meta = {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
@@ -75,7 +75,7 @@ def require_usable_spool(file: Path) -> None:
     DATABASE_DAMAGED if the file is damaged or isn't a spool of this program, NEWER_FORMAT if a newer program wrote
     it.
     """
-    with _open_copy(file) as conn:
+    with _open_sqlite_copy(file) as conn:
         ((application_id,),) = conn.execute("PRAGMA application_id")
         ((version,),) = conn.execute("PRAGMA user_version")
         entries = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
@@ -98,7 +98,7 @@ def _require_tables(conn: sqlite3.Connection, file: Path, names: Sequence[str]) 
 
 
 @contextmanager
-def _open_copy(file: Path) -> Iterator[sqlite3.Connection]:
+def _open_sqlite_copy(file: Path) -> Iterator[sqlite3.Connection]:
     """Context manager: open a copy of an SQLite file for reads only, check its integrity, and yield the connection.
     Raises ConsoleError `bad_backup` (database) if the file is damaged or is no SQLite file.
     """
@@ -116,7 +116,7 @@ def find_database_id(file: Path) -> str | None:
     """Return the id of the database in this file; None if there is no file, or no database of this program in it.
     Raises ConsoleError `database_locked` (in_use) if another process has locked the file, so that it can't be read.
     """
-    return (_find_meta(file) or {}).get("database_id")
+    return (_find_console_meta(file) or {}).get("database_id")
 
 
 def find_newest_audit_head(file: Path) -> ChainHead | None:
@@ -161,7 +161,7 @@ def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
     return SpoolEntry(intent, SpoolState.CALLING, True, provider_id, None, has_answer=False, is_delivered=False)
 
 
-def _find_meta(file: Path) -> dict[str, str] | None:
+def _find_console_meta(file: Path) -> dict[str, str] | None:
     """Return the contents of the table `console_meta` of this SQLite file: {} if the file lacks this table; None if
     the file is missing or damaged. Raises ConsoleError `database_locked` (in_use) if another process has locked the
     file.
@@ -239,7 +239,7 @@ def require_unused_database(database: Path) -> None:
     """Raise ConsoleError `database_locked` (in_use) if another process has this database file open. A damaged file
     isn't checked, because SQLite would delete its log.
     """
-    if _find_meta(database) is not None:
+    if _find_console_meta(database) is not None:
         _leave_wal_mode(database)
 
 

@@ -186,7 +186,7 @@ def make_records_of_number(
     return tuple([record for record in records if record.corporation_number == corporation_number])
 
 
-def find_live(
+def find_live_check(
     conn: Connection, client_id: str, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
     """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
@@ -224,7 +224,7 @@ def find_claim_holders(
     return {pair: holders[pair] for pair in clients_and_numbers if pair in holders}
 
 
-def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
+def find_live_checks_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
     credit check has no key. Rows whose stored number SQL can't normalise are left out."""
     checks_by_number: dict[str, tuple[CreditCheck, ...]] = {}
@@ -244,7 +244,7 @@ def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: 
     parameters = {"client": int(client_id), "number": corporation_number}
     if conn.execute(_POSSIBLE_PURCHASE_BLOCKER_QUERY, parameters).first() is None:
         return None
-    live_record = find_live(conn, client_id, corporation_number)
+    live_record = find_live_check(conn, client_id, corporation_number)
     if live_record is not None:
         return live_record
     row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()
@@ -297,7 +297,7 @@ def find_by_operation(conn: Connection, number: str, operation_id: str) -> Credi
     return next((record for record in find_by_number(conn, number) if record.operation_id == operation_id), None)
 
 
-def find_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
+def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
     """Return the credit check with this id and all others with the same corporation number, as far as SQL can
     normalise their numbers; () if there is none with this id."""
     rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"record_id": record_id})
@@ -316,7 +316,7 @@ def list_numbers_with_checks(conn: Connection, numbers: Sequence[str], limit: in
     return tuple(str(number) for number in conn.scalars(query))
 
 
-def find_newest_number(conn: Connection) -> str | None:
+def find_newest_corporation_number(conn: Connection) -> str | None:
     """Return the corporation number of the newest credit check whose number can be normalised; None if there is
     none."""
     query = (

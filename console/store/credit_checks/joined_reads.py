@@ -53,7 +53,7 @@ class NumberSearchResult(NamedTuple):
     has_orders_or_payments: bool
 
 
-def search_number(
+def search_corporation_number(
     conn: Connection, corporation_number: str, name: str | None, *, includes_unlisted: bool
 ) -> NumberSearchResult:
     """Return the person of the name `name` and the credit checks of a corporation number; the result also says if

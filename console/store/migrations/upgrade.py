@@ -374,7 +374,7 @@ def read_credit_check_table_structure(conn: Connection) -> legacy_table.LegacyTa
 _MARK_DATABASE_ADOPTED_STATEMENT = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
 
 
-def mark_adopted(conn: Connection) -> bool:
+def mark_adoption_done(conn: Connection) -> bool:
     """Store in `console_meta` that the adoption is done. Return False, without a write, if that was stored already,
     or if the database never waited for an adoption."""
     return conn.execute(_MARK_DATABASE_ADOPTED_STATEMENT, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

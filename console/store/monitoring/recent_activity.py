@@ -81,7 +81,7 @@ def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]
     return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NEWEST_NOTICES_QUERY, since))
 
 
-def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
+def count_changed_payments_by_state(conn: Connection, since: datetime) -> dict[str, int]:
     """Return the number of payments that have changed since the instant `since`, by their present state. Only the
     payments of the newest MAX_ROWS changes of records are counted, and at most _MAX_IDS_PER_QUERY of them.
     """

@@ -202,7 +202,7 @@ def write_order_work(conn: Connection, order: Order, now: datetime, work: Work) 
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 
 
-def fits_column(column: str, value: str) -> bool:
+def fits_order_column(column: str, value: str) -> bool:
     """True if the text `value` isn't too long for this column of the table `orders`."""
     kind = orders.c[column].type
     return not isinstance(kind, String) or kind.length is None or len(value) <= kind.length

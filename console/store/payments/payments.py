@@ -126,7 +126,7 @@ def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> 
     return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"record_id": str(record_id)}))
 
 
-def find_newest_number(conn: Connection) -> str | None:
+def find_newest_corporation_number(conn: Connection) -> str | None:
     """Return the corporation number of the newest payment that has one; None if there is none. A training shows it as
     a number to look up.
     """
@@ -183,7 +183,7 @@ def find_by_corporation(
     )
 
 
-def find_by_corporations(
+def find_by_corporations_and_amounts(
     conn: Connection, numbers: Collection[str], captured_amounts: Collection[int]
 ) -> tuple[Payment, ...]:
     """Return the payments whose own row has one of these corporation numbers and one of these captured amounts

@@ -28,7 +28,7 @@ from console.store.queues.record_columns import (
     ShownColumns,
     is_one_of_sql,
     make_hex_text_sql,
-    make_position_sql,
+    make_list_index_sql,
 )
 from console.store.schema.column_types import EPOCH_START, Instant
 
@@ -218,7 +218,7 @@ def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
     last.
     """
     return [
-        make_position_sql(
+        make_list_index_sql(
             table.shown_columns.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
         )
     ]
@@ -230,7 +230,7 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
     """
     columns = table.shown_columns.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
-    currency_position = make_position_sql(columns.currency, currencies)
+    currency_position = make_list_index_sql(columns.currency, currencies)
     return len(currencies) - currency_position if table.is_descending else currency_position, func.coalesce(
         columns.amount_minor, _NUMBER_AFTER_ALL_OTHERS
     )
@@ -261,7 +261,7 @@ def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
 
 _SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
     SortColumn.WORK: lambda table: (
-        make_position_sql(table.shown_columns.work_state, sorted(WorkState)),
+        make_list_index_sql(table.shown_columns.work_state, sorted(WorkState)),
         table.since,
     ),
     SortColumn.AGE: lambda table: [table.since],
@@ -271,8 +271,8 @@ _SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence
     SortColumn.CLIENT: _make_client_key,
     SortColumn.PROVIDER: _make_provider_key,
     SortColumn.AMOUNT: _make_amount_key,
-    SortColumn.STATE: lambda table: [make_position_sql(table.shown_columns.columns.status, _ALL_RECORD_STATES)],
-    SortColumn.CERTAINTY: lambda table: [make_position_sql(table.shown_columns.certainty, tuple(Certainty))],
+    SortColumn.STATE: lambda table: [make_list_index_sql(table.shown_columns.columns.status, _ALL_RECORD_STATES)],
+    SortColumn.CERTAINTY: lambda table: [make_list_index_sql(table.shown_columns.certainty, tuple(Certainty))],
     SortColumn.CAUSE: lambda table: _make_text_key(table.shown_columns.cause),
     SortColumn.NEXT: _make_next_attempt_key,
     SortColumn.OWNER: _make_owner_key,

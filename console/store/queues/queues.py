@@ -126,7 +126,7 @@ def _make_start_key(after_position: QueuePosition | None, kind_index: int) -> Qu
     return after_position.work_state, after_position.since, last_id
 
 
-def count_queue(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
+def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
     """Return the number of records in the queue, at most MAX_COUNTED_RECORDS + 1, and the earliest instant at which
     one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}

@@ -102,7 +102,7 @@ def make_hex_text_sql(value: Expression) -> Expression:
     return func.hex(func.coalesce(value, ""))
 
 
-def make_position_sql(searched_value: Expression, ordered_values: Sequence[str]) -> Expression:
+def make_list_index_sql(searched_value: Expression, ordered_values: Sequence[str]) -> Expression:
     """Return SQL of the index of `searched_value` in `ordered_values`; the length of `ordered_values` if it isn't one
     of them."""
     cases = [

@@ -81,7 +81,7 @@ def find_by_name(conn: Connection, view: SavedView) -> SavedView | None:
 def add_view(conn: Connection, view: SavedView) -> int:
     """Insert a view, announce it in the change feed and return its id. Raises RunAgain if another view with this
     name and owner was inserted at the same time."""
-    row = _make_row(view) | {"is_team": view.is_team, "maker": view.maker}
+    row = _make_view_row(view) | {"is_team": view.is_team, "maker": view.maker}
     try:
         return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT_VIEW_STATEMENT, row, view.changed_at)
     except IntegrityError:
@@ -93,7 +93,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     the new version. Raises RunAgain if the view was changed, or another view got its name, at the same time."""
     try:
         is_written = conn.execute(
-            _UPDATE_VIEW_STATEMENT, _make_row(view) | {"view_id": view.id, "version_as_read": view.version - 1}
+            _UPDATE_VIEW_STATEMENT, _make_view_row(view) | {"view_id": view.id, "version_as_read": view.version - 1}
         ).rowcount
     except IntegrityError:
         raise RunAgain from None
@@ -107,7 +107,7 @@ def _make_claim(view: SavedView) -> str:
     return make_view_name_claim(view.name, None if view.is_team else view.maker)
 
 
-def _make_row(view: SavedView) -> dict[str, object]:
+def _make_view_row(view: SavedView) -> dict[str, object]:
     return {
         "name": view.name,
         "claim": None if view.deleted_at is not None else _make_claim(view),

@@ -208,7 +208,7 @@ def list_announced_days(conn: Connection, notice_source: str, since: datetime) -
     return tuple(sorted(str(day) for (day,) in conn.execute(query)))
 
 
-def find_open_cases(
+def find_open_cases_of_payments(
     conn: Connection, ids: Collection[int], rules: Collection[str]
 ) -> dict[int, list[tuple[int, str, str]]]:
     """Return the open cases of these rules about the payments `ids`, by payment id. Each case is (alert id, rule,

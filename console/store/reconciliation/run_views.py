@@ -56,7 +56,7 @@ def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collect
     return {payment: cases for payment, cases in cases_of_rules.items() if cases}
 
 
-def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
+def count_payments_with_open_case(conn: Connection, run_id: int, rules: Collection[str]) -> int:
     """Return the number of payments in the run's differences that have an open case of these rules; at most
     `MAX_COUNTED_CASES`.
 

@@ -72,7 +72,7 @@ def _make_answer_row(
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
     digest = _compute_digest(outcome)
-    return _make_row(subject, operation_id, evidence_source, actor, digest, summary, outcome.evidence)
+    return _make_evidence_row(subject, operation_id, evidence_source, actor, digest, summary, outcome.evidence)
 
 
 def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcome: "Outcome[object]") -> bool:
@@ -138,11 +138,11 @@ def add_person_evidence(
         summary = f" {text[:200]}" if parse_stated_reason(text[:200]) else text[:200]
     else:
         summary = proof.reason.format_summary()
-    row = _make_row(subject, operation_id, PERSON_SOURCE, actor, digest, summary, text)
+    row = _make_evidence_row(subject, operation_id, PERSON_SOURCE, actor, digest, summary, text)
     return _insert_evidence(conn, row, now)
 
 
-def _make_row(
+def _make_evidence_row(
     subject: tuple[str, int | None], operation_id: str | None, evidence_source: str, actor: str, digest: str,
     summary: str, body: str,
 ) -> dict[str, object]:  # fmt: skip

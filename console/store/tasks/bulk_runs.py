@@ -234,9 +234,11 @@ def _make_run(row: dict[str, Any]) -> BulkRun:
 
 def _select_rows(conn: Connection, query: Select[Any], run_id: int, **values: object) -> tuple[BulkRow, ...]:
     rows = conn.execute(query, {"of_run_id": run_id, **values})
-    return unreadable_rows.read_each("bulk_rows", rows, _make_row, get_key=lambda row: f"{run_id}/{row.position}")
+    return unreadable_rows.read_each(
+        "bulk_rows", rows, _make_bulk_row, get_key=lambda row: f"{run_id}/{row.position}"
+    )
 
 
-def _make_row(row: Sequence[Any]) -> BulkRow:
+def _make_bulk_row(row: Sequence[Any]) -> BulkRow:
     position, kind, subject_id, expected_version, result, reason, done_at = row
     return BulkRow(position, kind, subject_id, expected_version, result, reason, read_as_utc(done_at))

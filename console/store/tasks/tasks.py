@@ -96,7 +96,7 @@ def end_run(
     next run continues.
 
     Raises StaleRow if the row has changed since `task` was read: another worker has run the task, or
-    `store_position` was called.
+    `store_task_position` was called.
     """
     ended_task = replace(
         task,
@@ -121,7 +121,7 @@ def end_run(
     return ended_task
 
 
-def store_position(conn: Connection, name: str, position: str) -> None:
+def store_task_position(conn: Connection, name: str, position: str) -> None:
     """Store the position at which the next run of the task `name` continues, also if the present run is interrupted.
     `end_run` replaces it by its own argument."""
     conn.execute(_UPDATE_TASK_POSITION_STATEMENT, {"task_name": name, "new_position": position})

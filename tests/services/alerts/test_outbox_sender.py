@@ -74,7 +74,7 @@ def run(context: ServiceContext, made: OutboxSender | None = None) -> int:
 
 def waiting(context: ServiceContext) -> int:
     with context.database.read() as conn:
-        return outbox.count_unpublished(conn).unpublished_count
+        return outbox.count_unpublished_events(conn).unpublished_count
 
 
 def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: Receiver) -> None:

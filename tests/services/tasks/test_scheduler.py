@@ -243,7 +243,7 @@ def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
     """A sweep in parts keeps its place in its row while it runs; the run's end leaves it there."""
 
     def sweep() -> int:
-        tasks.context.write(lambda tx: rows.store_position(tx.conn, "probes", "page 7"))
+        tasks.context.write(lambda tx: rows.store_task_position(tx.conn, "probes", "page 7"))
         return 5
 
     tasks.act = sweep

@@ -81,12 +81,12 @@ def test_put_off(own_rows: Connection) -> None:
 
 def test_counted(own_rows: Connection) -> None:
     """The outbox counts waiting events, due or not, and returns the time of the oldest."""
-    assert outbox.count_unpublished(own_rows) == OutboxCounts(0, None)
+    assert outbox.count_unpublished_events(own_rows) == OutboxCounts(0, None)
     one = added(own_rows, "e1")
     added(own_rows, "e2", seconds=7)
-    assert outbox.count_unpublished(own_rows) == OutboxCounts(2, NOW)
+    assert outbox.count_unpublished_events(own_rows) == OutboxCounts(2, NOW)
     outbox.mark_published(own_rows, one, LATER)
-    assert outbox.count_unpublished(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
+    assert outbox.count_unpublished_events(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
 
 
 def test_what_the_database_refuses_is_no_repeat(own_rows: Connection) -> None:

@@ -64,7 +64,7 @@ def database(engine: Engine) -> Iterator[Database]:
 def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
     """The person, and the records in the same order with the same lapsed calls; whether there are any or not."""
     with database.read() as conn:
-        person, found, money = joined_reads.search_number(conn, number, name, includes_unlisted=True)
+        person, found, money = joined_reads.search_corporation_number(conn, number, name, includes_unlisted=True)
         assert not money
         lapsed = journal.list_lapsed_subjects(conn)
         assert found == credit_checks.find_by_number(conn, number, lapsed)
@@ -75,7 +75,7 @@ def test_one_statement_says_what_the_plain_reads_say(database: Database, number:
 def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
     """Newest first; only the call that broke off makes its record unknown."""
     with database.read() as conn:
-        found = joined_reads.search_number(conn, NUMBER, None, includes_unlisted=False).credit_checks
+        found = joined_reads.search_corporation_number(conn, NUMBER, None, includes_unlisted=False).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
         assert joined_reads.find_record(conn, 99) is None
 
@@ -89,6 +89,6 @@ def test_it_is_one_statement(database: Database) -> None:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        person = joined_reads.search_number(conn, NUMBER, "somebody", includes_unlisted=True).person
+        person = joined_reads.search_corporation_number(conn, NUMBER, "somebody", includes_unlisted=True).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
     assert len(asked) == 1

@@ -301,7 +301,7 @@ def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: que
     """The count and the oldest age of a queue are those of its rows."""
     with database.read() as conn:
         rows = [one for _, one in walk(conn, name, 1_000, lapsed)]
-        assert queues.count_queue(conn, name, lapsed) == (
+        assert queues.count_queue_records(conn, name, lapsed) == (
             len(rows),
             min(one.state_since for one in rows if one.state_since),
         )
@@ -312,15 +312,15 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
         for name in queues.QUEUE_NAMES:
-            assert queues.count_queue(conn, name, NONE)[0] == 5
-            assert queues.count_queue(conn, name, LAPSED)[0] == 5
+            assert queues.count_queue_records(conn, name, NONE)[0] == 5
+            assert queues.count_queue_records(conn, name, LAPSED)[0] == 5
 
 
 @EACH
 def test_one_statement_counts_a_queue(database: Database, name: str) -> None:
     """However many kinds and states it is made of."""
     with database.read() as conn:
-        assert len(asked_by(conn, lambda: queues.count_queue(conn, name, LAPSED))) == 1
+        assert len(asked_by(conn, lambda: queues.count_queue_records(conn, name, LAPSED))) == 1
 
 
 def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:

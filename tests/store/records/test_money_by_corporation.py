@@ -82,15 +82,24 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
     """A corporation with credit checks only needs no further query; one with other records is found by the same
     query.
     """
-    assert joined_reads.search_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments is False
+    assert (
+        joined_reads.search_corporation_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments
+        is False
+    )
     if kind == "payment":
         paid(rows, corporation_number=NUMBER)
     else:
         order_id = ordered(rows, "ORD-1", NUMBER)
         if kind != "order":
             paid(rows, order_id=order_id)
-    assert joined_reads.search_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments is True
-    assert joined_reads.search_number(rows, OTHER, None, includes_unlisted=False).has_orders_or_payments is False
+    assert (
+        joined_reads.search_corporation_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments
+        is True
+    )
+    assert (
+        joined_reads.search_corporation_number(rows, OTHER, None, includes_unlisted=False).has_orders_or_payments
+        is False
+    )
     assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS_OF_NUMBER
 
 

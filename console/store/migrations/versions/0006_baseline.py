@@ -39,13 +39,13 @@ _INITIAL_LIMITS = (
 def upgrade() -> None:
     for table in metadata.sorted_tables:
         create_table(table)
-    _insert_limits()
+    _insert_initial_limits()
     if not is_on_server():
         for trigger in _AUDIT_TRIGGERS:
             op.execute(trigger)
 
 
-def _insert_limits() -> None:
+def _insert_initial_limits() -> None:
     """Insert the initial limits of refunds, unless an interrupted upgrade has inserted them."""
     bind = op.get_bind()
     if bind.scalar(sa.select(sa.func.count()).select_from(limits)) == 0:
