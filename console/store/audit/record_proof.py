@@ -1,4 +1,5 @@
-"""Reads the audit rows about one record, with all values that a reader needs to compute their hashes again."""
+"""Reads the audit rows about one record, with all values that a reader needs to compute their hashes again. They are
+stored in evidence packs, so that these can be verified without the database."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

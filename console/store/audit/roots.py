@@ -6,9 +6,10 @@ with rows in its own range or in the range of the previous root. So it also cove
 range but which was committed later.
 
 Only a root that a worker's database account wrote counts. On SQLite, which has no accounts, the name of the worker
-counts. Otherwise each account that may write audit rows could claim that all rows are covered. Every other root is
-reported as forged, and also a root that covers rows after itself, that leaves a gap after the previous root, or that
-lacks the newest row of a chain. A row that was committed late may be missing in one root, but not in the next one.
+counts. If other roots counted, each account that may write audit rows could claim that all rows are covered. Every
+other root is reported as forged, and also a root that covers rows after itself, that leaves a gap after the previous
+root, or that lacks the newest row of a chain. A row that was committed late may be missing in one root, but not in
+the next one.
 """
 
 import json

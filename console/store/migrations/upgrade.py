@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.error_reasons import DatabaseUnreachableProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.settings.private_files import make_private_folder, may_write
+from console.settings.private_files import make_private_folder, may_write_to
 from console.store.database.engine import Database, RunAgain
 from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
@@ -254,7 +254,7 @@ def _create_database_folder(database: Database) -> None:
 
 def _require_writable_folder(folder: Path) -> None:
     """Raise PermissionError if this process may not create files in the folder."""
-    if not may_write(folder):
+    if not may_write_to(folder):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 

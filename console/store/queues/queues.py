@@ -72,7 +72,7 @@ def read_queue_page(
             rows = kind_queries.read_page(
                 conn,
                 name,
-                _make_start_key(after_position, rank),
+                _make_page_start_key(after_position, rank),
                 limit,
                 get_lapsed_ids(kind_queries, lapsed_ids),
                 choice,
@@ -111,7 +111,7 @@ def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> A
     return lapsed_ids.get(kind_queries.kind, frozenset())
 
 
-def _make_start_key(after_position: QueuePosition | None, kind_index: int) -> QueueKey | None:
+def _make_page_start_key(after_position: QueuePosition | None, kind_index: int) -> QueueKey | None:
     """Return the key after which a page continues in the table of the kind `kind_index`; None for the first page.
     `after_position` is the position of the last record of the previous page. Among records with equal work state and
     instant, those of a kind before the kind of `after_position` are already shown, those of a later kind aren't.
