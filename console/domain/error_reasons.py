@@ -169,9 +169,10 @@ class PossibleRepeatReason(Reason):
 class AlreadyDecidedReason(Reason):
     """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer. LATE_ANSWER: people
     decided the record's outcome before the provider's answer came. SET_ASIDE: a refund of this set-aside was already
-    requested.
+    requested. ACKNOWLEDGED_BY_OTHER: another person has acknowledged the alert, and only this person can undo that.
     """
 
+    ACKNOWLEDGED_BY_OTHER = "acknowledged_by_other"
     LATE_ANSWER = "late_answer"
     SET_ASIDE = "set_aside"
 

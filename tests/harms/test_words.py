@@ -180,7 +180,7 @@ def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *,
         connection.close()
 
 
-def _writes(bench: Bench, said: Said, taken: tuple[str, str], statement: Statement) -> bool:
+def _writes(bench: Bench, said: Said, taken: tuple[Statement | str, ...], statement: Statement) -> bool:
     """Return True if the database lets the worker store this text, in a transaction that is rolled back."""
     try:
         _execute(bench, "worker", (*taken, *said.before, statement), ends="ROLLBACK")
@@ -210,6 +210,35 @@ def test_words_of_another_request_are_not_said_here(bench: Bench, name: str) -> 
     _ask(bench, said, said.make_arguments(TYPED))
     other = bench.takes(bench.asks(said.who, "probe", "payment", FREE))
     assert not _writes(bench, said, other, said.make_statement(TYPED if name == "evidence" else WORDS))
+
+
+def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(bench: Bench) -> None:
+    """The worker withdraws another person's acknowledgement only after the step that reopens an incident, for the
+    person who has requested this; never while it only executes another request, and never together with other words.
+    """
+    seen = 79
+    bench.run(
+        "owner",
+        f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+        f" VALUES ({seen}, 'seen', 'payment', {FREE}, 'o', 'e', {NOW})",
+    )
+    acknowledge = Said("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _acknowledge)
+    statement = _acknowledge(WORDS)[0].replace(str(ALERT), str(seen)), {"who": "{lead-b}", "words": WORDS}
+    _execute(bench, "worker", (*bench.takes(_ask(bench, acknowledge, [seen, WORDS])), statement))
+    reopen = Said("op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _step)
+    step = _insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
+                                      "at": f"={NOW}", "words": WORDS})  # fmt: skip
+    withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {seen}"
+    taken = bench.takes(_ask(bench, reopen, [seen, TYPED]))
+    assert _writes(bench, reopen, (*taken, step), (withdraw, {}))
+    assert not _writes(bench, reopen, taken, (withdraw, {}))
+    forged = withdraw.replace("note = NULL", "note = 'x'")
+    assert not _writes(bench, reopen, (*taken, step), (forged, {}))
+    _execute(bench, "worker", (*taken, step))
+    other = bench.takes(bench.asks("op-a", "probe", "payment", FREE))
+    assert not _writes(bench, reopen, other, (withdraw, {}))
+    undo = Said("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _step)
+    assert not _writes(bench, undo, bench.takes(_ask(bench, undo, [seen])), (withdraw, {}))
 
 
 def test_comments_on_warnings_are_those_of_the_maker(bench: Bench) -> None:

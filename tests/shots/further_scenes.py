@@ -71,7 +71,7 @@ def notes(stage: Stage) -> None:
 
 
 def incidents(stage: Stage) -> None:
-    """Handing over and resolving; a resolved one, which can be reopened."""
+    """Handing over and resolving; one that a colleague has acknowledged and a resolved one, which can be reopened."""
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.go(AlertsRoute())
@@ -82,6 +82,13 @@ def incidents(stage: Stage) -> None:
     page.resolve_or_reopen_current_incident()
     _shoot_dialog(stage, ResolveIncidentDialog, "dialog-incident-resolve")
     assert page.current_incident is not None
+    with stage.desk.console.acting_as("lead-b"):
+        ids = [alert.id for alert in page.current_incident.alerts if alert.resolved_at is None]
+        stage.desk.console.alerts.acknowledge_each(ids, "店舗に電話します")
+    page.read_data_again()
+    stage.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
+    stage.settle()
+    stage.shoot("alerts-acknowledged")
     stage.desk.console.incidents.resolve(page.current_incident.id, "店舗と合意済み")
     stage.go(AlertsRoute(page.current_incident.main_alert.id))
     page.read_data_again()

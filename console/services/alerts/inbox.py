@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
+from console.domain.error_reasons import AlreadyDecidedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import AlreadyDecidedDetail
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
@@ -261,7 +262,10 @@ class AlertService:
         if alert is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ALERT_KIND, "id": str(alert_id)})
         if alert.acknowledged_by is not None:
-            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
+            facts: AlreadyDecidedDetail = {"who": alert.acknowledged_by, "at": alert.acknowledged_at}
+            if alert.resolved_at is None:
+                facts["reason"] = AlreadyDecidedReason.ACKNOWLEDGED_BY_OTHER
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, facts)
         return alert
 
     def _acknowledge_alert_and_audit_refusal(self, id: int, note: str) -> Alert:

@@ -33,6 +33,7 @@ from console.services.process.context import ServiceContext
 from console.store.access import operators as people
 from console.store.alerts import alerts, incident_steps
 from console.store.database.engine import Transaction
+from console.store.database.error_codes import RunAgain
 from console.store.database.sqlalchemy_names import Connection
 
 MAX_OPEN_ALERTS = 1_000
@@ -202,9 +203,11 @@ class IncidentService:
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Open again the incident that has the alert `id`, if a person has resolved it, and return the incident. If a
-        person has acknowledged the change of a corporation, raise the change again as a new alert, and return the
-        incident of this alert. Raises usage (problem `note`) without a reason, already_decided if the incident is
+        """Open again the incident that has the alert `id`, if a person has resolved it or acknowledged an open alert
+        of it, and return the incident. The acknowledgements of its open alerts end, whoever gave them, so that it
+        waits for a person again; a snooze ends, too. Nothing changes if the incident waits already. If a person has
+        acknowledged the change of a corporation, raise the change again as a new alert, and return the incident of
+        this alert. Raises usage (problem `note`) without a reason, already_decided if the incident is
         closed because its facts match again, and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
@@ -249,7 +252,25 @@ class IncidentService:
             {name: fact for name, fact in facts.items() if fact},
             kind=INCIDENT_KIND,
         )
+        if action is IncidentAction.REOPEN:
+            self._withdraw_acknowledgements(tx, incident, step.words or "", now)
         return self._require_incident(tx.conn, alert_id if reopened_alert is None else reopened_alert.id)
+
+    def _withdraw_acknowledgements(self, tx: Transaction, incident: Incident, reason: str, now: datetime) -> None:
+        """Withdraw the acknowledgements of the incident's open alerts, whoever gave them, with an audit entry for
+        each alert. The step of the reopening must be stored before, because the triggers require it. Raises RunAgain
+        if one of these alerts has changed since `incident` was read."""
+        for alert in _list_acknowledged_alerts(incident):
+            person = alert.acknowledged_by or ""
+            if not alerts.undo_acknowledgement(tx.conn, alert.id, person, now):
+                raise RunAgain
+            self._context.record_audit(
+                tx,
+                AuditAction.ALERT_UNACKNOWLEDGED,
+                alert.id,
+                {"acknowledged_by": person, "note": reason},
+                kind=alerts.ALERT_KIND,
+            )
 
     def _raise_acknowledged_alert_again(self, tx: Transaction, incident: Incident) -> Alert | None:
         """If the incident is closed only because a person has acknowledged its alert, as with a changed corporation,
@@ -294,9 +315,8 @@ class IncidentService:
                 return _replace_step_fields(step, words=_require_note(note), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as note,):
                 note_text = _require_note(note)
-                return (
-                    _replace_step_fields(step, words=note_text) if incident.state is IncidentState.RESOLVED else None
-                )
+                is_reopened = incident.state is IncidentState.RESOLVED or _list_acknowledged_alerts(incident)
+                return _replace_step_fields(step, words=note_text) if is_reopened else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
@@ -413,6 +433,11 @@ def _is_person_in_steps(steps: Iterable[IncidentStep], person: str) -> bool:
     """True if `person` has stored one of these steps of incidents, or if one of the steps made `person` the owner of
     the incident."""
     return any(is_same_person(name, person) for step in steps for name in (step.person, step.new_owner) if name)
+
+
+def _list_acknowledged_alerts(incident: Incident) -> Sequence[Alert]:
+    """Return the open alerts of the incident that a person has acknowledged."""
+    return [alert for alert in incident.alerts if alert.resolved_at is None and alert.acknowledged_by is not None]
 
 
 def _is_unacknowledged(alert: Alert) -> bool:

@@ -83,6 +83,11 @@ _IS_ACKNOWLEDGE_REQUEST_SQL = (
 _IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL = (
     "r.action = 'alerts unack' AND r.subject_kind = 'alert' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
+_IS_REOPENING_REQUEST_SQL = (
+    "CAST(r.action AS BINARY) = 'incident reopen' AND r.subject_kind = 'incident'"
+    " AND CAST(r.subject_id AS BINARY) = CAST(s.incident_id AS CHAR)"
+)
+"""SQL condition: the desk request `r` asks for the reopening that the step `s` of an incident has stored."""
 _IS_MENTION_DONE_REQUEST_SQL = (
     "r.action = 'mention done' AND r.subject_kind = 'mention' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
@@ -144,6 +149,21 @@ _UNDOES_OWN_ACKNOWLEDGEMENT_SQL = (
     f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL)})"
 )
 """SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
+_REOPENS_INCIDENT_SQL = (
+    "(COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL AND "
+    + exists_sql(
+        f"incident_steps s WHERE s.action = '{IncidentAction.REOPEN}' AND CAST(s.person AS BINARY) = me"
+        " AND s.words IS NOT NULL AND s.position = "
+        + make_aggregate_sql("MAX(t.position)", "incident_steps t WHERE t.incident_id = s.incident_id")
+        + f" AND {is_requested_sql(_IS_REOPENING_REQUEST_SQL)}"
+    )
+    + ")"
+)
+"""SQL condition: the UPDATE withdraws the acknowledgement of an open alert, whoever gave it, and the acting person
+has reopened an incident with a reason, as its last step. The triggers can't know whether the alert belongs to that
+incident, because an incident has no row. An alert that waits for a person again allows nothing that it did not allow
+before its acknowledgement.
+"""
 _ALERT_UPDATE_RULES = (
     TriggerRule(
         are_unchanged_sql(
@@ -154,7 +174,8 @@ _ALERT_UPDATE_RULES = (
     TriggerRule(f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
     TriggerRule(
         f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
-        f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
+        f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me"
+        f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL} OR {_REOPENS_INCIDENT_SQL}",
         "nobody acknowledges in the name of somebody else",
     ),
     TriggerRule(
@@ -164,7 +185,7 @@ _ALERT_UPDATE_RULES = (
     ),
     TriggerRule(
         f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
-        f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
+        f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL} OR {_REOPENS_INCIDENT_SQL}",
         "who has seen it first stays so",
     ),
 )

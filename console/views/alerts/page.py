@@ -54,9 +54,10 @@ _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK
 
 class AlertsPage(Page):
     """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of the
-    selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T takes
-    the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. A key never undoes its
-    own action immediately, because a person may press the key twice: snoozing, resolving and reopening open a dialog.
+    selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement, Shift+E
+    reopens what another person has acknowledged; T takes the incident; H hands it over; S snoozes it or ends the
+    snooze; E resolves or reopens it. A key never undoes its own action immediately, because a person may press the
+    key twice: snoozing, resolving and reopening open a dialog.
     """
 
     sidebar_key = "alerts"
@@ -122,13 +123,14 @@ class AlertsPage(Page):
         self.hand_over_button = self._make_button("H", self.hand_over_current_incident, "incident.action.hand_over")
         self.snooze_button = self._make_button("S", self.snooze_or_wake_current_incident)
         self.resolve_button = self._make_button("E", self.resolve_or_reopen_current_incident)
+        self.reopen_button = self._make_button("Shift+E", self.reopen_current_incident, "incident.action.reopen")
         self.acknowledge_with_note_button = self._make_button(
             "Shift+A", self.open_acknowledge_dialog, "incident.action.acknowledge_note"
         )
         self._buttons = (
             self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
-            self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.resolve_button,
-            self.closed_button,
+            self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.reopen_button,
+            self.resolve_button, self.closed_button,
         )  # fmt: skip
         # A button that undoes an action, such as reopening, has the key of the action but not its hint.
         self._hinted_buttons = (
@@ -149,8 +151,8 @@ class AlertsPage(Page):
         self.summary_label = TextLabel("", wraps_lines=True)
         self.summary_label.hide()
         self._changing_buttons = (
-            self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.snooze_button,
-            self.resolve_button,
+            self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.reopen_button,
+            self.snooze_button, self.resolve_button,
         )  # fmt: skip
         self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")
@@ -311,6 +313,7 @@ class AlertsPage(Page):
             (self.acknowledge_button, is_acknowledgeable),
             (self.acknowledge_with_note_button, is_acknowledgeable),
             (self.undo_button, bool(self._list_own_acknowledged_alerts(incident))),
+            (self.reopen_button, not is_resolved and self._is_acknowledged_by_others(incident)),
             (self.resolve_button, True),
         )
         has_action_route = incident_texts.find_action_route(incident) is not None
@@ -383,6 +386,14 @@ class AlertsPage(Page):
             for alert in self._list_open_alerts(incident)
             if is_same_person(alert.acknowledged_by or "", own_name)
         ]
+
+    def _is_acknowledged_by_others(self, incident: Incident) -> bool:
+        """True if all open alerts of the incident are acknowledged, at least one of them by another person, so that
+        the acting person can reopen the incident only with a reason."""
+        own_name = self.context.operator or ""
+        return incident.is_acknowledged and any(
+            not is_same_person(alert.acknowledged_by or "", own_name) for alert in self._list_open_alerts(incident)
+        )
 
     @Slot()
     def acknowledge_current_incident(self) -> None:
@@ -482,6 +493,13 @@ class AlertsPage(Page):
         if self.current_incident is not None:
             is_resolved = self.current_incident.state is IncidentState.RESOLVED
             self._open_incident_dialog(self.current_incident, "reopen" if is_resolved else "resolve")
+
+    @Slot()
+    def reopen_current_incident(self) -> None:
+        """Open the dialog in which the person reopens the selected incident, which another person has acknowledged,
+        with a reason. Do nothing if no incident is selected."""
+        if self.current_incident is not None:
+            self._open_incident_dialog(self.current_incident, "reopen")
 
     def _open_incident_dialog(self, incident: Incident, action_name: str) -> None:
         dialog = DIALOG_CLASS_BY_INCIDENT_ACTION[action_name](self.context, incident, self.window())

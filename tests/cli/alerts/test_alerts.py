@@ -78,6 +78,26 @@ def test_acknowledged_without_a_note_and_taken_back(desk: PayingTerminal) -> Non
     assert of_orders(desk)[0]["acknowledged_by"] is None
 
 
+def test_acknowledged_and_reopened_by_another_person(desk: PayingTerminal) -> None:
+    """The refusal to undo a colleague's acknowledgement says how to reopen it, with a reason."""
+    desk.json("worker", "--once")
+    number = str(of_orders(desk)[0]["id"])
+    desk.json("alerts", "ack", number, "--note", "called the shop")
+    refused = desk("alerts", "unack", number, OPERATOR=CHECKER, LANGUAGE="en")
+    assert "op-a acknowledged this alert" in refused.err
+    assert "reopen its incident with a reason" in refused.err
+    assert desk.json("incidents", "reopen", number, "--reason", " ", OPERATOR=CHECKER).refused == (2, "usage")
+    reopened = desk.json("incidents", "reopen", number, "--reason", "nobody called", OPERATOR=CHECKER).data
+    assert (reopened["state"], reopened["steps"][-1]["action"], reopened["steps"][-1]["note"]) == (
+        "open", "reopen", "nobody called",
+    )  # fmt: skip
+    assert of_orders(desk)[0]["acknowledged_by"] is None
+    for language, words in (("en", "reopened it"), ("ja", "が未解決に変更")):
+        assert (
+            f"{CHECKER} {words}: nobody called" in desk("incidents", "show", number, LANGUAGE=language).out.decode()
+        )
+
+
 def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
     """The order's alert and its payment's case are one; owned, put aside, handed over, resolved and reopened."""
     desk.json("worker", "--once")

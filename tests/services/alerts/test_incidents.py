@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.alerts.incidents import Incident, IncidentState, WakeReason
+from console.domain.alerts.incidents import Incident, IncidentAction, IncidentState, WakeReason
 from console.domain.payments.records import RefundRequest
 from console.services.alerts import causes
 from console.services.alerts.evaluate import AlertRuleEvaluator
@@ -164,6 +164,59 @@ def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
     assert desk.undo_acknowledgement(alert.id) == taken_back
     assert desk.acknowledge(alert.id, "seen again").note == "seen again"
     assert refusal(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
+
+
+def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: MovedClock) -> None:
+    """With a reason, which the trail and the steps keep; all acknowledgements of the incident end, and it waits for a
+    person again. Nothing happens if nobody has acknowledged it.
+    """
+    behind(scene)
+    run_rules(scene, clock)
+    incident = the_only(scene)
+    ids, author = [alert.id for alert in incident.alerts], my_name(scene)
+    assert len(ids) == 2
+    scene.console.alerts.acknowledge_each(ids, "I call the shop")
+    assert the_only(scene).is_acknowledged
+    with scene.place.acting(scene.console, "lead-b") as lead:
+        name = lead.people.read_acting_person().name
+        assert refusal(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
+        assert the_only(scene).is_acknowledged
+        reopened = lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1")
+        assert lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1") == reopened
+        assert len(lead.incidents.reopen(incident.id, "again").steps) == 1
+    step = reopened.steps[-1]
+    assert (step.action, step.person, step.words) == (IncidentAction.REOPEN, name, "the shop has not been called")
+    assert [(one.acknowledged_by, one.acknowledged_at, one.note) for one in the_only(scene).alerts] == [
+        (None,) * 3
+    ] * 2
+    assert scene.console.incidents.count_waiting_incidents() == 1
+    said = scene.place.sql(
+        "SELECT what, who, detail FROM audit_log WHERE what IN ('alert.unacknowledged', 'incident.reopened')"
+        " AND result = 'done' ORDER BY id"
+    )
+    assert [(what, who) for what, who, _ in said] == [
+        ("incident.reopened", name), ("alert.unacknowledged", name), ("alert.unacknowledged", name),
+    ]  # fmt: skip
+    assert all("the shop has not been called" in detail for _, _, detail in said)
+    assert all(author in detail for _, _, detail in said[1:])
+    assert scene.console.alerts.acknowledge(ids[0], "").acknowledged_by == author
+
+
+@pytest.mark.engines("sqlite")
+def test_reopening_ends_every_reason_not_to_look(scene: Scene, clock: MovedClock) -> None:
+    """A snoozed or a resolved incident that somebody has acknowledged is open and waits for a person."""
+    behind(scene)
+    incidents, id = scene.console.incidents, the_only(scene).id
+    for is_snoozed in (True, False):
+        scene.console.alerts.acknowledge(id, "")
+        if is_snoozed:
+            incidents.snooze(id, scene.context.now() + DAY)
+        else:
+            incidents.resolve(id, "the shop was told")
+        assert incidents.count_waiting_incidents() == 0
+        reopened = incidents.reopen(id, "it was not")
+        assert (reopened.state, reopened.is_acknowledged) == (IncidentState.OPEN, False)
+        assert incidents.count_waiting_incidents() == 1
 
 
 @pytest.mark.engines("sqlite")

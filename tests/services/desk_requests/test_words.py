@@ -58,6 +58,8 @@ def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: San
         desk.incidents.reopen(incident.id, TYPED)
         assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(WORDS,)]
         assert desk.alerts.acknowledge(ALERT, TYPED).note == WORDS
+        assert checker.incidents.reopen(ALERT, TYPED).steps[-1].words == WORDS
+        assert place.sql("SELECT acknowledged_by, acknowledged_at, note FROM alerts") == [(None, None, None)]
         checker.read_only_switches.set_switch("atom", True, TYPED)
         assert place.sql("SELECT reason FROM read_only_switches") == [(WORDS,)]
         asked = desk.refunds.request(

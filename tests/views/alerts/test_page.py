@@ -166,9 +166,11 @@ def test_what_can_be_done_with_the_current_one(the_look: object) -> None:
     page._show_incident(incident_of(replace(LATE, alert=mine)))
     buttons = (page.acknowledge_button, page.acknowledge_with_note_button, page.undo_button)
     assert [one.isHidden() for one in buttons] == [True, True, False]
+    assert page.reopen_button.isHidden()  # one's own acknowledgement is undone without a reason
     other = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
     page._show_incident(incident_of(replace(LATE, alert=other)))
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (True, True)
+    assert (page.reopen_button.isHidden(), page.reopen_button.text()) == (False, "Reopen...")
     assert any(text.endswith("asked the shop") for text in texts_of(page))
     page._show_incident(incident_of(TASK))
     assert page.action_button.isHidden()
