@@ -12,7 +12,7 @@ from console.domain.lookup.query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import list_known_providers
-from console.domain.queues.filters import NO_OWNER, RECORD_KINDS
+from console.domain.queues.filters import NO_OWNER, RECORD_KINDS, FilterCertainty
 from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40
@@ -30,7 +30,7 @@ STATES_BY_KIND: Mapping[str, tuple[str, ...]] = {
 _STATE_VALUES = tuple(dict.fromkeys(state for states in STATES_BY_KIND.values() for state in states))
 OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
     "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATE_VALUES),
-    "certainty": tuple(map(str, Certainty)),
+    "certainty": tuple(map(str, FilterCertainty)),
     "work": tuple(map(str, WorkState)),
     "provider": (),
     "amount": (">10000", ">50000", "10000..50000"),
@@ -47,9 +47,10 @@ that `provider` offers the names of all providers.
 """
 
 
-_OPERATORS_WITH_VALUES_BY_WORD = ("status", "work", "provider", "kind")
-"""The operators whose values are offered for a typed word without an operator. The values of `certainty` aren't:
-those of `status` contain the unknown outcome."""
+_OPERATORS_WITH_VALUES_BY_WORD = ("status", "certainty", "work", "provider", "kind")
+"""The operators whose values are offered for a typed word without an operator."""
+_VALUES_WITHOUT_WORD = {"certainty": frozenset(map(str, Certainty))}
+"""Values that are offered only after their operator: those of `status` contain the unknown outcome."""
 WordLister: TypeAlias = Callable[[str, str], tuple[str, ...]]
 """A function that returns the words in the person's language for an operator and its value ("" for the operator
 alone)."""
@@ -143,13 +144,15 @@ def _list_value_completions(
     it themselves."""
     earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
-    if partial_value in offered_values:
+    if is_by_code and partial_value in offered_values:
         return
     earlier_values = earlier_text.split(",")
     for value in offered_values:
         has_word = bool(partial_value) and any(
             words.startswith(partial_value) for words in _fold_words(list_words(operator, value))
         )
+        if not is_by_code and value in _VALUES_WITHOUT_WORD.get(operator, ()):
+            continue
         if ((is_by_code and value.startswith(partial_value)) or has_word) and value not in earlier_values:
             yield operator, f"{earlier_text}{comma}{value}"
 

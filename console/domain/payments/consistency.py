@@ -104,7 +104,7 @@ def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None,
         reference=payment.provider_payment_id,
         since=payment.paid_at if provider_meaning in PAID_STATES else answered_at,
         asked=answered_at,
-        old=answered_at is not None and is_answer_old(answered_at, payment, now),
+        old=has_old_answer(payment, now),
         source=payment.provider,
         differs=tuple(_list_differences_at_provider(payment, provider_meaning)) if answered_at else (),
     )
@@ -236,9 +236,7 @@ def compare_refund_sides(
         reference=refund.provider_refund_id,
         since=refund.told_at,
         asked=refund.told_at,
-        old=refund.told_at is not None
-        and refund.state is RefundState.SUBMITTED
-        and now - refund.told_at > MAX_ANSWER_AGE_IN_FINAL_STATE,
+        old=has_old_answer(refund, now),
         source=payment.provider,
         differs=("state",) if is_contradicted else (),
     )
@@ -259,6 +257,18 @@ _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
 def _get_own_amount_minor(payment: Payment) -> int:
     """Return the captured amount of the payment in minor units; before the capture the requested amount."""
     return payment.captured_minor or payment.asked_minor
+
+
+def has_old_answer(record: Payment | Refund, now: datetime) -> bool:
+    """True if the provider's last answer about the record is too old to be used (`is_answer_old`). Of refunds only
+    one that the provider has accepted can have an old answer, above MAX_ANSWER_AGE_IN_FINAL_STATE. False without an
+    answer.
+    """
+    if record.told_at is None:
+        return False
+    if isinstance(record, Payment):
+        return is_answer_old(record.told_at, record, now)
+    return record.state is RefundState.SUBMITTED and now - record.told_at > MAX_ANSWER_AGE_IN_FINAL_STATE
 
 
 def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
@@ -339,3 +349,13 @@ def find_reversal_deadline(record: Payment) -> datetime | None:
         return None
     first_day_after = record.paid_at.astimezone(zone).date() + timedelta(days=days + 1)
     return datetime.combine(first_day_after, time(), zone)
+
+
+def find_first_reversible_instant(provider: str, now: datetime) -> datetime | None:
+    """Return the earliest instant (aware) of a payment that the payer's bank may still reverse at the instant `now`;
+    None if the provider's payments can't be reversed. `find_reversal_deadline` has the same rule for one payment.
+    """
+    days, zone = provider_registry.get_reversible_days(provider), provider_registry.get_time_zone(provider)
+    return (
+        None if days is None else datetime.combine(now.astimezone(zone).date() - timedelta(days=days), time(), zone)
+    )

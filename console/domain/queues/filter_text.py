@@ -16,7 +16,15 @@ from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, LastChangeDays, RecordFilter
+from console.domain.queues.filters import (
+    NO_CAUSE,
+    RECORD_KINDS,
+    AgeRange,
+    AmountRange,
+    FilterCertainty,
+    LastChangeDays,
+    RecordFilter,
+)
 from console.domain.records import Certainty, CheckState, WorkState
 
 FILTER_STATES = frozenset(
@@ -161,7 +169,8 @@ def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 def _add_certainties(record_filter: RecordFilter, text: str) -> RecordFilter:
-    return replace(record_filter, certainties=frozenset(map(Certainty, _parse_codes(text, frozenset(Certainty)))))
+    codes = _parse_codes(text, frozenset(FilterCertainty))
+    return replace(record_filter, certainties=frozenset(map(FilterCertainty, codes)))
 
 
 def _add_work_states(record_filter: RecordFilter, text: str) -> RecordFilter:

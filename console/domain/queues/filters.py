@@ -5,16 +5,18 @@ several values is fulfilled if the record has one of them.
 `filter_text` parses and writes the text form of a filter, such as `provider:paypay amount:>50000 age:>2d`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
+from console.domain.payments.consistency import find_reversal_deadline, has_old_answer
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
@@ -28,6 +30,19 @@ NO_OWNER = "-"
 """Value of `RecordFilter.owner` for records that nobody has taken."""
 NO_CAUSE = "-"
 """Value in `RecordFilter.causes` for records without a problem."""
+
+
+class FilterCertainty(StrEnum):
+    """A value of the condition on the certainty. A record has UNKNOWN or KNOWN, as `get_certainty` returns it. It can
+    also have OLD, if the provider's last answer about it is too old to be used (`has_old_answer`), and
+    MAY_BE_REVERSED, if the payer's bank can still reverse the payment. So a record can fulfil several of them,
+    although its badge says only the most urgent one.
+    """
+
+    UNKNOWN = "unknown"
+    OLD = "old"
+    MAY_BE_REVERSED = "may_be_reversed"
+    KNOWN = "known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,8 @@ class RecordFilter:
     - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
     - `states`: business states such as `pending`, certainties and work states, mixed in one set; a record fulfils the
       condition if its state, its certainty or its work state is in the set
-    - `certainties`, `work_states`: two more conditions, on the certainty alone and on the work state alone
+    - `certainties`, `work_states`: two more conditions, on the certainty alone (see FilterCertainty) and on the work
+      state alone
     - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without one
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
     - `age`: the time since the last change of the record's state or certainty
@@ -116,7 +132,7 @@ class RecordFilter:
 
     providers: frozenset[str] = frozenset()
     states: frozenset[str] = frozenset()
-    certainties: frozenset[Certainty] = frozenset()
+    certainties: frozenset[FilterCertainty] = frozenset()
     work_states: frozenset[WorkState] = frozenset()
     causes: frozenset[str] = frozenset()
     amount: AmountRange | None = None
@@ -168,7 +184,10 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
             lambda candidate: (
                 not record_filter.states or not record_filter.states.isdisjoint(_list_state_words(candidate))
             ),
-            _make_value_check(record_filter.certainties, get_certainty),
+            lambda candidate: (
+                not record_filter.certainties
+                or not record_filter.certainties.isdisjoint(_list_certainties(candidate, now))
+            ),
             _make_value_check(record_filter.work_states, lambda candidate: candidate.work.state),
             _make_value_check(record_filter.causes, lambda candidate: find_cause(candidate) or NO_CAUSE),
             lambda candidate: (
@@ -194,6 +213,16 @@ def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
     return record.state.value, get_certainty(record), record.work.state
 
 
+def _list_certainties(record: FilteredRecord, now: datetime) -> Iterator[FilterCertainty]:
+    """Yield the values with which the condition on the certainty is compared at the instant `now`."""
+    yield FilterCertainty(get_certainty(record))
+    if isinstance(record, Payment | Refund) and has_old_answer(record, now):
+        yield FilterCertainty.OLD
+    deadline = find_reversal_deadline(record) if isinstance(record, Payment) else None
+    if deadline is not None and now < deadline:
+        yield FilterCertainty.MAY_BE_REVERSED
+
+
 def _is_last_change_within_bounds(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
     """True if `since`, the time of the record's last change, is within the filter's bounds at the instant `now`.
     False if `since` is None, because the time isn't known.
@@ -203,7 +232,7 @@ def _is_last_change_within_bounds(since: datetime | None, record_filter: RecordF
 
 
 def _make_value_check(
-    values: frozenset[str] | frozenset[Certainty] | frozenset[WorkState],
+    values: frozenset[str] | frozenset[WorkState],
     get_value: Callable[[FilteredRecord], str | None],
 ) -> Callable[[FilteredRecord], bool]:
     return lambda record: not values or get_value(record) in values

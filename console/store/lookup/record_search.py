@@ -4,8 +4,8 @@ index.
 There is no index for each condition, see decision 0052. A search reads, in this order of preference:
 
 - the records that the words of the search name: those of corporation numbers, and those with an identifier;
-- the range of an index that fits one condition (a status, an unknown outcome, a work state, an age, a day of
-  payments), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
+- the range of an index that fits one condition (a status, an unknown outcome, payments that can be reversed, a work
+  state, an age, a day of payments), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
 - otherwise the newest NEWEST_ROWS_SEARCHED rows of each table. If the table has more, the answer is partial.
 
 All other conditions are checked for each of these rows; their columns are arguments of SQL functions, so that no
@@ -27,13 +27,17 @@ from console.domain.lookup.results import NOTHING_FOUND, FoundRecords
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import list_known_providers
-from console.domain.queues.filters import RecordFilter
+from console.domain.queues.filters import FilterCertainty, RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.queues import filter_sql
-from console.store.queues.definitions import QUEUE_TABLES, UNKNOWN_ROWS_BY_KIND
+from console.store.queues.definitions import (
+    QUEUE_TABLES,
+    UNKNOWN_ROWS_BY_KIND,
+    list_reversible_payment_conditions,
+)
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.queues import LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
@@ -79,6 +83,8 @@ _STATES_BY_KIND: Mapping[str, frozenset[str]] = {
     payments.PAYMENT_KIND: frozenset(PaymentState),
     refunds.REFUND_KIND: frozenset(RefundState),
 }
+
+_CERTAINTIES_WITH_INDEX = frozenset({FilterCertainty.UNKNOWN, FilterCertainty.MAY_BE_REVERSED})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -256,8 +262,20 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
             *(UNKNOWN_ROWS_BY_KIND[queries.kind] if Certainty.UNKNOWN in record_filter.states else ()),
             *(lapsed_rows if record_filter.states & {*Certainty, *WorkState} else []),
         ]
-    if record_filter.certainties == {Certainty.UNKNOWN}:
-        yield [*UNKNOWN_ROWS_BY_KIND[queries.kind], *lapsed_rows]
+    if record_filter.certainties and record_filter.certainties <= _CERTAINTIES_WITH_INDEX:
+        is_reversible_searched = FilterCertainty.MAY_BE_REVERSED in record_filter.certainties
+        yield [
+            *(
+                [*UNKNOWN_ROWS_BY_KIND[queries.kind], *lapsed_rows]
+                if FilterCertainty.UNKNOWN in record_filter.certainties
+                else []
+            ),
+            *(
+                list_reversible_payment_conditions(search.choice.now)
+                if is_reversible_searched and queries.kind == payments.PAYMENT_KIND and search.choice.now is not None
+                else []
+            ),
+        ]
     if record_filter.work_states and WorkState.NONE not in record_filter.work_states:
         yield [*(queries.work_state == state for state in sorted(record_filter.work_states)), *lapsed_rows]
     if record_filter.restricts_last_change:

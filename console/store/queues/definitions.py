@@ -2,12 +2,21 @@
 are a continuous part (a range) of one index."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Column, and_, case, exists, func, literal, null, or_, select
+from sqlalchemy import Column, and_, case, exists, func, literal, not_, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from console.domain.payments import provider_registry
+from console.domain.payments.consistency import (
+    FINAL_STATES,
+    MAX_ANSWER_AGE_BEFORE_FINAL_STATE,
+    MAX_ANSWER_AGE_IN_FINAL_STATE,
+    PAID_STATES,
+    find_first_reversible_instant,
+)
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
@@ -15,11 +24,13 @@ from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks
 from console.store.credit_checks.row_mapping import make_record
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
 from console.store.queues.record_columns import RecordColumns, is_one_of_sql
 from console.store.queues.table_queries import RecordTableQueries
 from console.store.refunds import refunds
+from console.store.schema.column_types import Instant
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
@@ -111,6 +122,66 @@ def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> Colu
     return case((or_(*UNKNOWN_ROWS_BY_KIND[kind]), literal(Certainty.UNKNOWN.value)), else_=stored_certainty)
 
 
+def _is_before_sql(told_at: Column[Any], bound: datetime) -> ColumnElement[bool]:
+    """Return SQL: the provider's last answer came before `bound` (aware). The column is inside coalesce(), so that
+    the database keeps to the index of the queue."""
+    return func.coalesce(told_at, None, type_=Instant) < literal(convert_to_naive_utc(bound), Instant)
+
+
+def _has_old_answer_sql(now: datetime) -> ColumnElement[bool]:
+    """Return SQL for a payment: the provider's last answer is too old at `now` (the same rule as `is_answer_old` of
+    the domain)."""
+    is_final = and_(
+        is_one_of_sql(payment_table.c.status, FINAL_STATES),
+        is_one_of_sql(payment_table.c.certainty, {Certainty.KNOWN.value}),
+    )
+    return or_(
+        _is_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
+        and_(not_(is_final), _is_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_BEFORE_FINAL_STATE)),
+    )
+
+
+def _has_old_refund_answer_sql(now: datetime) -> ColumnElement[bool]:
+    """Return SQL for a refund: the provider has accepted it, and its last answer is too old at `now`."""
+    return and_(
+        is_one_of_sql(refund_table.c.status, {RefundState.SUBMITTED.value}),
+        _is_before_sql(refund_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
+    )
+
+
+def list_reversible_payment_conditions(now: datetime) -> list[ColumnElement[bool]]:
+    """Return SQL conditions, one for each provider whose payments can be reversed, that together contain all payments
+    which the payers' banks can still reverse at `now`. Each is a range of the index of the provider and `paid_at`;
+    payments that are no longer paid are in it, too."""
+    first_instants = {
+        provider: find_first_reversible_instant(provider, now) for provider in provider_registry.list_provider_names()
+    }
+    return [
+        and_(
+            payment_table.c.provider == provider,
+            payment_table.c.paid_at >= literal(convert_to_naive_utc(first_instant), Instant),
+        )
+        for provider, first_instant in first_instants.items()
+        if first_instant is not None
+    ]
+
+
+def _is_reversible_sql(now: datetime) -> ColumnElement[bool]:
+    """Return SQL for a payment: the payer's bank can still reverse it at `now` (the same rule as
+    `find_reversal_deadline` of the domain)."""
+    conditions = [
+        and_(
+            is_one_of_sql(payment_table.c.provider, {provider}),
+            func.coalesce(payment_table.c.paid_at, None, type_=Instant)
+            >= literal(convert_to_naive_utc(first_instant), Instant),
+        )
+        for provider in provider_registry.list_provider_names()
+        if (first_instant := find_first_reversible_instant(provider, now)) is not None
+    ]
+    is_paid = is_one_of_sql(payment_table.c.status, PAID_STATES)
+    return and_(is_paid, or_(*conditions)) if conditions else literal(1) == literal(0)
+
+
 REFUND_COLUMNS = RecordColumns(
     status=refund_table.c.status,
     certainty=refund_table.c.certainty,
@@ -124,6 +195,7 @@ REFUND_COLUMNS = RecordColumns(
     has_provider=lambda names: is_one_of_sql(_make_payment_column_sql(payment_table.c.provider), names),
     amount_minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
+    make_old_sql=_has_old_refund_answer_sql,
     maker=refund_table.c.maker,
 )
 PAYMENT_COLUMNS = RecordColumns(
@@ -141,6 +213,8 @@ PAYMENT_COLUMNS = RecordColumns(
         (payment_table.c.captured_minor != 0, payment_table.c.captured_minor), else_=payment_table.c.asked_minor
     ),
     currency=payment_table.c.currency,
+    make_old_sql=_has_old_answer_sql,
+    make_reversible_sql=_is_reversible_sql,
 )
 _KNOWN_ORDER_STATE_CONDITION = is_one_of_sql(order_table.c.status, [state.value for state in OrderState])
 ORDER_COLUMNS = RecordColumns(

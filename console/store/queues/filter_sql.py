@@ -17,6 +17,7 @@ from console.domain.queues.filters import (
     NO_FILTER,
     NO_OWNER,
     AmountRange,
+    FilterCertainty,
     RecordFilter,
     fulfils_owner_condition,
 )
@@ -100,7 +101,7 @@ def _iterate_filter_conditions(
             *([is_one_of_sql(shown_columns.work_state, work_states)] if work_states else ()),
         )
     if record_filter.certainties:
-        yield is_one_of_sql(shown_columns.certainty, record_filter.certainties)
+        yield _make_certainty_condition(shown_columns, choice)
     if record_filter.work_states:
         yield is_one_of_sql(shown_columns.work_state, record_filter.work_states)
     if record_filter.causes:
@@ -119,6 +120,22 @@ def _iterate_filter_conditions(
     if record_filter.owner is not None:
         yield _make_owner_condition(kind, id_column, record_filter.owner, choice.owners or {})
     yield from make_age_conditions(since_column, choice)
+
+
+def _make_certainty_condition(shown_columns: ShownColumns, choice: QueueChoice) -> ColumnElement[bool]:
+    """Return the SQL condition that a record has one of the certainties of the filter of `choice`. It is false if the
+    filter has only OLD or MAY_BE_REVERSED, and records of this table can't have them.
+    """
+    certainties, columns = choice.record_filter.certainties, shown_columns.columns
+    stored_certainties = certainties & {FilterCertainty.KNOWN, FilterCertainty.UNKNOWN}
+    conditions = [is_one_of_sql(shown_columns.certainty, stored_certainties)] if stored_certainties else []
+    for certainty, make_sql in (
+        (FilterCertainty.OLD, columns.make_old_sql),
+        (FilterCertainty.MAY_BE_REVERSED, columns.make_reversible_sql),
+    ):
+        if certainty in certainties and make_sql is not None and choice.now is not None:
+            conditions.append(make_sql(choice.now))
+    return or_(*conditions) if conditions else literal(1) == literal(0)
 
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:

@@ -12,7 +12,7 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import NO_CAUSE, NO_OWNER, RECORD_KINDS
+from console.domain.queues.filters import NO_CAUSE, NO_OWNER, RECORD_KINDS, FilterCertainty
 from console.domain.records import Certainty, CheckState, WorkState
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
@@ -75,7 +75,7 @@ def list_offered_filter_operators(list_name: str, context: WindowContext) -> Ite
                 "status": tuple(
                     dict.fromkeys(str(state) for states in _STATE_CLASS_BY_RECORD_KIND.values() for state in states)
                 ),
-                "certainty": tuple(Certainty),
+                "certainty": tuple(FilterCertainty),
                 "work": tuple(WorkState),
             }.get(list_name, ())
             yield from (
@@ -131,7 +131,7 @@ def format_filter_operator_value(operator_name: str, value: str, context: Window
             axis = "certainty" if value in set(map(str, Certainty)) else "work"
             return " / ".join(state_words) or format_filter_operator_value(axis, value, context)
         case "certainty" | "work":
-            is_known = value in set(map(str, Certainty if operator_name == "certainty" else WorkState))
+            is_known = value in set(map(str, FilterCertainty if operator_name == "certainty" else WorkState))
             # one stored value can have several badges: then the filter has a word of its own
             own_word = f"queue.filter.{operator_name}.{value}"
             if is_known and wording.has_sentence(own_word):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.explanations.records import explain_record
+from console.domain.payments.consistency import compare_sides, find_first_reversible_instant, find_reversal_deadline
 from console.domain.payments.records import (
     Order,
     OrderRelations,
@@ -135,6 +136,62 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
     assert [
         name for name, record in RECORDS.items() if matches_filter(record, parsed.record_filter, NOW, owner.get(name))
     ] == found.split()
+
+
+@pytest.mark.parametrize(
+    ("state", "certainty", "age", "is_old"),
+    [
+        (PaymentState.COMPLETED, Certainty.KNOWN, timedelta(hours=24), False),
+        (PaymentState.COMPLETED, Certainty.KNOWN, timedelta(hours=24, seconds=1), True),
+        (PaymentState.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15), False),
+        (PaymentState.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15, seconds=1), True),
+        (PaymentState.COMPLETED, Certainty.UNKNOWN, timedelta(minutes=15, seconds=1), True),
+        (PaymentState.COMPLETED, Certainty.KNOWN, None, False),
+    ],
+)
+def test_old_is_an_answer_above_the_limit_of_its_state(
+    state: PaymentState, certainty: Certainty, age: timedelta | None, is_old: bool
+) -> None:
+    """As the page of the payment marks its provider's side; a payment without an answer has no old one."""
+    told_at = None if age is None else NOW - age
+    payment = replace(PAYMENT, state=state, certainty=certainty, told_at=told_at, relations=None)
+    (_, side, _) = compare_sides(payment, None, None, NOW)
+    old = parse_filter("certainty:old").record_filter
+    assert (matches_filter(payment, old, NOW, None), side.old) == (is_old, is_old)
+
+
+def test_an_accepted_refund_without_a_new_answer_is_old() -> None:
+    old = parse_filter("certainty:old").record_filter
+    refund = replace(REFUND, state=RefundState.SUBMITTED, told_at=NOW - timedelta(hours=25))
+    assert matches_filter(refund, old, NOW, None)
+    assert not matches_filter(replace(refund, told_at=NOW - timedelta(hours=23)), old, NOW, None)
+    assert not matches_filter(replace(refund, state=RefundState.COMPLETED), old, NOW, None)
+
+
+def test_a_bank_may_reverse_a_payment_for_some_days_of_its_provider() -> None:
+    """Atom: until the end of the second day in India after the payment; the deadline decides as on the page."""
+    reversible = parse_filter("certainty:may_be_reversed").record_filter
+    paid = replace(PAYMENT, provider="atom", state=PaymentState.COMPLETED, certainty=Certainty.KNOWN)
+    for minutes in range(0, 4 * 24 * 60, 30):
+        payment = replace(paid, paid_at=NOW - timedelta(minutes=minutes))
+        deadline = find_reversal_deadline(payment)
+        assert deadline is not None
+        assert matches_filter(payment, reversible, NOW, None) is (deadline > NOW)
+        assert (payment.paid_at >= find_first_reversible_instant("atom", NOW)) is (deadline > NOW)  # type: ignore[operator]
+    for other in (
+        {"paid_at": None}, {"provider": "paypay", "paid_at": NOW}, {"state": PaymentState.REVERSED, "paid_at": NOW},
+    ):  # fmt: skip
+        assert not matches_filter(replace(paid, **other), reversible, NOW, None)
+    assert find_first_reversible_instant("paypay", NOW) is None
+
+
+def test_old_and_reversible_are_no_states() -> None:
+    """`status:` has the stored certainties only, so that a saved view means what it meant."""
+    assert parse_filter("certainty:old,may_be_reversed").problems == ()
+    assert (
+        format_filter(parse_filter("certainty:old,may_be_reversed").record_filter) == "certainty:may_be_reversed,old"
+    )
+    assert parse_filter("status:old").problems == ("status:old",)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ def test_a_day_is_the_day_in_japan_of_the_payment(
 
 def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """For every condition, a search reads a limited number of rows; if older rows are left out, the result is marked
-    as partial. A day of payments is read from its own index, so an old payment is found nevertheless.
+    as partial. A day of payments and the payments that can be reversed are read from an index of their own, so an
+    old payment is found nevertheless.
     """
     monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
     with database.read() as conn:
@@ -122,6 +123,9 @@ def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.Monke
         assert ids == sorted(ids, reverse=True)
         on_day = RecordSearch(_choice(parse_filter("kind:payment").record_filter), DayRange(PAID_ON, PAID_ON), {}, 5)
         assert [record.id for record in record_search.find_records(conn, on_day)["payment"].records] == [2]
+        reversible = parse_filter("kind:payment certainty:may_be_reversed").record_filter
+        group = record_search.find_records(conn, RecordSearch(_choice(reversible), None, {}, 500))["payment"]
+        assert (bool(group.records), group.is_partial) == (True, False)
 
 
 def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

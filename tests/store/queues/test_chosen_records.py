@@ -26,6 +26,7 @@ from console.domain.queues.filters import RecordFilter, find_amount, find_cause,
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Certainty
 from console.store.database.engine import Database
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import payments
 from console.store.queues import chosen_records, queues
 from console.store.queues.filter_sql import QueueChoice
@@ -54,6 +55,8 @@ FILTERS = (
     "since:2026-11-18..2026-11-20 age:>30h",
     "owner:op-a", "owner:-", "client:2", "client:1 certainty:unknown", "kind:refund,order", "kind:payment age:>20h",
     "provider:paypay work:scheduled,needs_review age:<2d amount:>100 owner:- cause:timeout,-",
+    "certainty:old", "certainty:may_be_reversed", "certainty:old,unknown", "certainty:old kind:refund",
+    "certainty:known,may_be_reversed provider:atom",
 )  # fmt: skip
 
 
@@ -85,6 +88,13 @@ def _vary(opened: Database) -> None:
         tx.conn.execute(update(r).where(r.c.id % 4 == 0).values(currency="INR", payment_id=r.c.id))
         tx.conn.execute(update(o).where(o.c.id % 4 == 0).values(currency="INR", total_amount=500_000))
         tx.conn.execute(update(checks).where(checks.c.id % 2 == 0).values(client_id=2))
+        for table in (p, r):  # answers just old enough, and just young enough, for each of the two limits
+            for rest, age in enumerate((timedelta(minutes=14), timedelta(minutes=16), timedelta(hours=25))):
+                at = convert_to_naive_utc(LATER - age)
+                tx.conn.execute(update(table).where(table.c.id % 4 == rest).values(told_at=at))
+        for rest, days in enumerate((1, 2, 3)):
+            at = convert_to_naive_utc(LATER - timedelta(days=days))
+            tx.conn.execute(update(p).where(p.c.id % 3 == rest).values(paid_at=at))
 
 
 def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:

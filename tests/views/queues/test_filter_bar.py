@@ -135,7 +135,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: QueueFilterBar) 
     assert shown == [
         "Order, Payment",
         "10 states",
-        "Other, Unknown",
+        "Not unknown, Unknown",
         "Other work",
         "4 causes",
         "2026-11-18",
