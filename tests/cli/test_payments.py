@@ -1,6 +1,8 @@
 """Payments and orders from the terminal: every command and ending, over the simulated gateways, in words too."""
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,40 @@ def test_import_books_what_the_provider_has(desk: PayingTerminal) -> None:
     assert shown["evidence"]
     assert shown["next_step"]["text"]
     assert desk.json("probe", "payment", str(first)).data["state"] == "completed"
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) -> None:
+    """Since when the record is in its state, when its provider was asked, and that this is long ago; an order has the
+    sides of its payment, a refund its own ones. An order without a payment says so.
+    """
+    words = {
+        "ja": ("からこの状態です（", "に確認・", "情報が古い", "この注文の決済はまだありません。"),
+        "en": ("In this state since", "asked ", "· old", "This order has no payment yet."),
+    }[language]
+    desk.order("ORD-7", 500)
+    text = desk("show", "order", "1", LANGUAGE=language).out.decode()
+    assert words[0] in text
+    assert words[3] in text
+    desk.order(ORDER, 3300)
+    payment = desk.paid()
+    refund = desk.json("refund", "request", str(payment), "--amount", "1000", "--reason", "twice").data["id"]
+    for kind, id in (("payment", payment), ("order", 2), ("refund", refund)):
+        text = desk("show", kind, str(id), LANGUAGE=language).out.decode()
+        assert words[0] in text, kind
+        assert words[2] not in text, kind
+        assert (words[1] in text) is (kind != "refund"), kind  # the refund was not sent yet
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
+        conn.execute("UPDATE payments SET told_at = datetime(told_at, '-3 days'), version = version + 1")
+    for kind, id in (("payment", payment), ("order", 2)):
+        told = desk("show", kind, str(id), LANGUAGE=language).out.decode()
+        assert words[2] in told, kind
+        sides = desk.json("show", kind, str(id)).data["sides"]
+        assert [(side["name"], side["old"]) for side in sides] == [
+            ("ours", False),
+            ("provider", True),
+            ("order", False),
+        ]
 
 
 def test_import_of_atoms(desk: PayingTerminal) -> None:

@@ -55,7 +55,7 @@ def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate
             return _build_credit_check_fields(details, translate)
         case OrderDetails():
             timeouts = {"timeouts": [_build_saga_json(saga, translate) for saga in details.sagas]}
-            return _build_attributes_json(details, translate, "payments", "refunds", "actions") | timeouts
+            return _build_attributes_json(details, translate, "sides", "payments", "refunds", "actions") | timeouts
         case PaymentDetails():
             return _build_attributes_json(
                 details, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.consistency import compute_reversed_minor
-from console.domain.payments.records import Payment
+from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
 from console.wording import records as payment_words
 from console.wording.sentences import catalogue as wording
@@ -32,44 +32,76 @@ def format_money_table(money: MoneyParts, payment: Payment, translator: Translat
 
 
 def format_compared_states_table(
-    compared_sides: Iterable[ComparedSide], payment: Payment, translator: Translator
+    compared_sides: Iterable[ComparedSide], record: Payment | Refund | None, provider: str, translator: Translator
 ) -> Lines:
-    """Return the states of `payment` here, at its provider and in its order as aligned lines, each with the time
-    at which the state was learnt.
+    """Return the states of `record` here, at its provider and in its order as aligned lines, each with its time and
+    its age, and with a mark if the provider's last answer is old. `record` is the payment or refund with these sides;
+    None for an order without a payment. `provider` is the name of the record's provider, "" without one.
     """
-    return format_aligned_lines(_make_compared_side_row(side, payment, translator) for side in compared_sides)
+    return format_aligned_lines(
+        _make_compared_side_row(side, record, provider, translator) for side in compared_sides
+    )
 
 
-def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:
+def _make_compared_side_row(
+    side: ComparedSide, record: Payment | Refund | None, provider: str, translator: Translator
+) -> TableRow:
     return (
-        _get_compared_side_name(side, payment.provider, translator),
-        _get_compared_state_word(side, payment, translator),
+        _get_compared_side_name(side, provider, translator),
+        _get_compared_state_word(side, record, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
-        translator.format_short_instant(side.asked or side.since),
+        _format_side_time(side, translator),
         translator("money.side.differs", fields=side.differs) if side.differs else "",
     )
+
+
+def _format_side_time(side: ComparedSide, translator: Translator) -> str:
+    """Return the time and the age of the state on one side, as the window shows them: of the provider when it was
+    asked, of the others since when they are in their state. A dash (–) if the time isn't known."""
+    is_provider = side.name == "provider"
+    at = side.asked if is_provider else side.since or side.asked
+    if not side.there or at is None:
+        return wording.NO_VALUE
+    key = "record.side.asked_age" if is_provider else "record.side.since_age"
+    text = translator(key, at=translator.format_short_instant(at), age=translator.compute_age(at))
+    return translator("money.side.old", fact=text) if side.old else text
 
 
 def _get_compared_side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
     if side.name in ("ours", "order"):
         return translator(f"record.side.{side.name}")
+    if not provider:
+        return translator("money.side.gateway_unknown")
     return translator("money.side.gateway", provider=wording.get_provider_name(provider, translator.language))
 
 
-def _get_compared_state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
-    """Return the word for the state on one compared side: this program's word for our payment and the order, the
-    provider's own word for the provider. For a missing record or answer, return the text which says that it is
-    missing.
+def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None, translator: Translator) -> str:
+    """Return the word for the state on one compared side: this program's word for our payment or refund and the
+    order, the provider's own word for the provider. For a missing record or answer, return the text which says that
+    it is missing.
     """
-    if not side.there:
-        return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")
+    if not side.there or record is None:
+        return _get_word_without_payment(side, translator)
     if side.name == "ours" and side.state:
-        return translator(f"state.payment.{side.state}")
+        kind = "refund" if isinstance(record, Refund) else "payment"
+        return translator(f"state.{kind}.{side.state}")
     if side.name == "order" and side.state:
         return translator(f"state.order.{side.state}")
-    return (
-        side.word or side.state or translator(f"record.side.{payment_words.get_unanswered_side_key_suffix(payment)}")
-    )
+    return side.word or side.state or translator(_find_unanswered_side_key(record))
+
+
+def _get_word_without_payment(side: ComparedSide, translator: Translator) -> str:
+    """Return the word for the side of a record that has no order, or of an order that has no payment."""
+    if side.there and side.state:
+        return translator(f"state.order.{side.state}")
+    return translator("money.side.no_order" if side.name == "order" else "money.side.no_payment")
+
+
+def _find_unanswered_side_key(record: Payment | Refund) -> str:
+    """Return the wording key for the provider's side of a record about which the provider has said nothing."""
+    if isinstance(record, Refund):
+        return "record.side.no_answer" if record.sent_count else "money.side.not_sent"
+    return f"record.side.{payment_words.get_unanswered_side_key_suffix(record)}"
 
 
 def format_risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:

@@ -14,9 +14,10 @@ from console.cli.text_output.records import (
     format_section_lines,
 )
 from console.cli.text_output.registry import format_corporation_facts_section
-from console.cli.text_output.translator import Translator
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.records import Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
-from console.domain.records import EvidenceItem, TimelineEntry
+from console.domain.records import EvidenceItem, Operation, TimelineEntry
 from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
 from console.wording import evidence_words
@@ -31,6 +32,7 @@ def format_details_lines(details: AnyRecordDetails, translator: Translator) -> I
     yield from format_record_table(details.record, translator)
     yield ""
     yield from format_explanation_lines(details.explanation, translator)
+    yield from _format_age_lines(details, translator)
     yield from format_corporation_facts_section(details.corporation, (details.record,), translator)
     yield from _format_sections_of_record_kind(details, translator)
     yield from format_section_lines(
@@ -39,6 +41,33 @@ def format_details_lines(details: AnyRecordDetails, translator: Translator) -> I
     yield from format_section_lines(
         "record.tab.evidence", _format_evidence_table(details.evidence, translator.language), translator
     )
+
+
+def _format_age_lines(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+    """Yield a line that says since when the record is in its state, and for a credit check a line that says when
+    AlarmBox was asked; nothing for an operation, which has its times in its table."""
+    if isinstance(details.record, Operation):
+        return
+    since = details.record.state_since
+    if since is None:
+        yield translator("cli.queue.since_unknown")
+    else:
+        yield translator("cli.queue.since", at=since, age=translator.compute_age(since))
+    if isinstance(details, CreditCheckDetails) and details.last_answer_at is not None:
+        at = details.last_answer_at
+        asked = translator(
+            "record.side.asked_age", at=translator.format_short_instant(at), age=translator.compute_age(at)
+        )
+        yield f"{translator('record.side.provider')}: {asked}"
+
+
+def _format_sides_section(details: OrderDetails | PaymentDetails | RefundDetails, translator: Translator) -> Lines:
+    """Return the section with the compared sides of a payment or refund, or of the payment of an order."""
+    record = details.explained_payment if isinstance(details, OrderDetails) else details.record
+    payment = details.payment if isinstance(details, RefundDetails) else record
+    provider = payment.provider if isinstance(payment, Payment) else ""
+    table = cli_text_money.format_compared_states_table(details.sides, record, provider, translator)
+    return format_section_lines("cli.sides", table, translator)
 
 
 def _format_sections_of_record_kind(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
@@ -50,6 +79,7 @@ def _format_sections_of_record_kind(details: AnyRecordDetails, translator: Trans
                 "record.tab.documents", format_document_table(details.documents, translator), translator
             )
         case OrderDetails():
+            yield from _format_sides_section(details, translator)
             yield from format_section_lines(
                 "cli.payments", format_records_of_one_kind(details.payments, translator), translator
             )
@@ -63,11 +93,7 @@ def _format_sections_of_record_kind(details: AnyRecordDetails, translator: Trans
                 cli_text_money.format_money_table(details.money, details.record, translator),
                 translator,
             )
-            yield from format_section_lines(
-                "cli.sides",
-                cli_text_money.format_compared_states_table(details.sides, details.record, translator),
-                translator,
-            )
+            yield from _format_sides_section(details, translator)
             yield from format_section_lines(
                 "cli.refunds", format_records_of_one_kind(details.refunds, translator), translator
             )
@@ -77,6 +103,7 @@ def _format_sections_of_record_kind(details: AnyRecordDetails, translator: Trans
                 cli_text_money.format_money_table(details.money, details.payment, translator),
                 translator,
             )
+            yield from _format_sides_section(details, translator)
             yield from format_section_lines(
                 "cli.payments", format_record_table(details.payment, translator), translator
             )

@@ -6,7 +6,7 @@ sentences of its own. For any other work reason a general sentence asks a person
 reason (`work.reason.*`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -716,3 +716,19 @@ def _format_probe_command(record: Payment) -> str:
 
 def _format_resolve_command(record: Payment, outcome: str) -> str:
     return f"support-console resolve payment {record.id} --as {outcome} --evidence FILE"
+
+
+def find_explained_payment(order: Order, order_payments: Sequence[Payment]) -> Payment | None:
+    """Return the payment that the explanation of the order is about. This is the first of these that exists: the
+    payment of a refund that has not ended, a payment with an unknown outcome, a payment that a person must look at,
+    the newest payment; None if the order has no payment. `order_payments` are the payments of the order.
+    """
+    relations, id = order.relations, None
+    if relations is not None and relations.pending_refund is not None:
+        id = relations.pending_refund.payment_id
+    elif relations is not None and relations.unknown_payment is not None:
+        id = relations.unknown_payment.id
+    elif relations is not None and relations.reviewed_payment is not None and order.work.reason is None:
+        id = relations.reviewed_payment.id
+    explained = next((payment for payment in order_payments if payment.id == id), None)
+    return explained or max(order_payments, key=lambda payment: payment.id, default=None)

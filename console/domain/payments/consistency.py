@@ -72,6 +72,19 @@ def compare_payment_sides(
     )
 
 
+def compare_order_sides(
+    order: Order, payment: Payment | None, provider_meaning: PaymentState | None, now: datetime
+) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
+    """Return the three sides of an order for comparison: `payment`, one of its payments, the statement of the
+    payment's provider, and the order itself (`compare_payment_sides`). If `payment` is None, because the order has no
+    payment, the first two sides don't exist.
+    """
+    if payment is not None:
+        return compare_payment_sides(payment, order, provider_meaning, now)
+    order_side = _describe_order(order, now)
+    return ComparedSide(name="ours", there=False), ComparedSide(name="provider", there=False), order_side
+
+
 def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
     """Return our side of a payment; `writer_name` is the name of the last writer of our row."""
     return ComparedSide(
@@ -128,6 +141,11 @@ def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> Co
     """Return the order's side of a payment; it doesn't exist if `order` is None."""
     if order is None:
         return ComparedSide(name="order", there=False)
+    return replace(_describe_order(order, now), differs=tuple(_list_differences_at_order(payment, order)))
+
+
+def _describe_order(order: Order, now: datetime) -> ComparedSide:
+    """Return the side of an order that is read at the instant `now`, without differences."""
     return ComparedSide(
         name="order",
         state=order.state.value,
@@ -139,7 +157,6 @@ def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> Co
         asked=now,
         source="shop",
         version=order.version,
-        differs=tuple(_list_differences_at_order(payment, order)),
     )
 
 

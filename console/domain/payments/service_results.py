@@ -103,6 +103,8 @@ class PaymentDetails:
 class OrderDetails:
     """All data that the screen of an order or the command `show` needs.
 
+    - `explained_payment`: the payment that the explanation is about; None if the order has no payment
+    - `sides`: the compared sides of this payment (ours, the provider's, the order's)
     - `sagas`: the sagas that end expired payments of the order
     - `alert`: the open alert about a rule that the order breaks, with the action that ends it; None if there is none
     - `open_alert_id`: the id of the oldest open alert about the order, of any rule; None if there is none
@@ -124,6 +126,8 @@ class OrderDetails:
     sagas: tuple[SagaProgress, ...] = ()
     alert: AlertItem | None = None
     corporation: "CorporationFacts | None" = None
+    explained_payment: Payment | None = None
+    sides: tuple[ComparedSide, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from console.domain.audit.actions import AuditAction
 from console.domain.audit.record_entries import find_last_writer
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
-from console.domain.explanations.payments import explain_order, explain_payment
-from console.domain.payments.consistency import compare_payment_sides, compute_money_parts
+from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment
+from console.domain.payments.consistency import compare_order_sides, compare_payment_sides, compute_money_parts
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import PaymentState
@@ -106,12 +106,18 @@ class PaymentDetailsReader:
             record = complete_record(self._complete_records, conn, stored_order)
             order_payments = payments.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
-            explanation = explain_order(record, context.now())
+            completed_payments = self._complete_records(conn, order_payments)
+            explained_payment = find_explained_payment(record, completed_payments)
+            relations = explained_payment.relations if explained_payment is not None else None
             details = OrderDetails(
                 record=record,
-                explanation=explanation,
+                explanation=explain_order(record, context.now()),
                 alert=_find_order_alert(conn, record, self._context),
-                payments=self._complete_records(conn, order_payments),
+                explained_payment=explained_payment,
+                sides=compare_order_sides(
+                    record, explained_payment, relations.provider_meaning if relations else None, context.now()
+                ),
+                payments=completed_payments,
                 refunds=self._complete_records(
                     conn,
                     refunds.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)),

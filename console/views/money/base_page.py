@@ -38,12 +38,11 @@ MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDet
 
 class MoneyPage(RecordPage[MoneyView]):
     """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs that
-    list related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the comparison
-    of the record's states in our database, at the provider and in the order."""
+    list related records. If `shows_amounts` is False, the page doesn't show the parts of an amount."""
 
     tabs: MoneyTabs
     related_tab_names: ClassVar[tuple[str, ...]] = ()
-    shows_sides_and_amounts: ClassVar[bool] = True
+    shows_amounts: ClassVar[bool] = True
     help_key = "help.payment"
 
     def __init__(self, context: WindowContext, *widgets_above_amounts: QWidget) -> None:
@@ -68,8 +67,7 @@ class MoneyPage(RecordPage[MoneyView]):
         self.unmasking.changed.connect(self._show_unmasked_texts)
         self.money_panel.part_opened.connect(self.open_money_part)
         self.money_panel.copied.connect(self.action_handlers.show_copied_toast)
-        self.sides_strip.setVisible(self.shows_sides_and_amounts)
-        self.money_panel.setVisible(self.shows_sides_and_amounts)
+        self.money_panel.setVisible(self.shows_amounts)
 
     def show_money_panels(
         self,
@@ -147,7 +145,7 @@ class MoneyPage(RecordPage[MoneyView]):
         return (*super().list_focus_stops_above_tabs(), *self.money_panel.part_buttons.values())
 
     def list_printed_lines(self, details: MoneyView) -> list[str]:
-        amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []
+        amounts = [self.money_panel.accessibleName()] if self.shows_amounts else []
         return [*super().list_printed_lines(details), *amounts]
 
     def show_facts_panel(self, title: str, facts: FactList, notes: Sequence[Note]) -> None:

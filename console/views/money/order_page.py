@@ -1,16 +1,20 @@
-"""The page of one order of the shop: its state, its payments and its refunds."""
+"""The page of one order of the shop: its state beside that of its payment, its payments and its refunds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Slot
+
 from console.domain.payments.service_results import OrderDetails
 from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState
 from console.views.money.base_page import MoneyPage, make_fact_list
+from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Tone
+from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.display.steps import StepLine, StepList
 from console.wording import sagas as saga_wording
 from console.wording.sentences import catalogue as wording
@@ -30,21 +34,23 @@ _ICON_AND_TONE_BY_SAGA_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
 
 
 class OrderPage(MoneyPage[OrderDetails]):
-    """The page of one order. Only our database has the order (the shop writes it, and the console changes its
-    state), so the page doesn't compare sides as a payment's page does. If a payment of the order has expired,
-    the page shows above the tabs the steps of the saga that followed.
+    """The page of one order. It compares the same three sides as the page of a payment: our payment, the payment at
+    the provider, and the order. Of several payments it shows the one that the explanation is about. If a payment of
+    the order has expired, the page shows above the tabs the steps of the saga that followed.
     """
 
     kind = "order"
     related_tab_names = ("payments", "refunds")
     action_names = ("open_payment",)
-    shows_sides_and_amounts = False
+    shows_amounts = False
     key_hints = make_record_key_hints()
 
     def __init__(self, context: WindowContext) -> None:
         self.saga_step_list = StepList(context.translate("saga.steps"))
         self.saga_step_list.hide()
         super().__init__(context, self.saga_step_list)
+        self._payment_link = LinkButton("", has_arrow=True, role="small")
+        self._payment_link.clicked.connect(self._open_explained_payment)
 
     def read_view(self, services: "Console", id: int) -> OrderDetails:
         return services.payments.read_order(id)
@@ -61,6 +67,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         total = case_words.format_amount_with_difference_mark(record, self.context)
         badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(record.corporation_number or "", "", total, badges)
+        self._show_sides(details)
         self._show_saga_steps(details.sagas)
         self.tabs.show_view(details, payments=details.payments, refunds=details.refunds)
         facts = make_fact_list(
@@ -73,6 +80,25 @@ class OrderPage(MoneyPage[OrderDetails]):
             self.make_taker_fact(details.taken),
         )
         self.show_facts_panel(translate("case.this_order"), facts, details.notes)
+
+    def _show_sides(self, details: OrderDetails) -> None:
+        """Show the compared sides of the payment that the explanation is about, and a link that names and opens this
+        payment."""
+        payment, context = details.explained_payment, self.context
+        sides = money_facts.make_shown_sides(
+            details.sides, context, provider=payment.provider if payment is not None else "", record=payment
+        )
+        self.show_sides(sides, {money_facts.OWN_SIDE_INDEX: [self._payment_link]})
+        self._payment_link.setVisible(payment is not None)
+        if payment is not None:
+            text_key = "order.side.payment" if len(details.payments) == 1 else "order.side.payment_of_several"
+            text = context.translate(text_key, number=payment.merchant_payment_id, n=len(details.payments))
+            self._payment_link.setText(text)
+
+    @Slot()
+    def _open_explained_payment(self) -> None:
+        if self.view is not None and self.view.explained_payment is not None:
+            self.context.navigate(PaymentRoute(self.view.explained_payment.id, (), self.sidebar_key))
 
     def _show_saga_steps(self, sagas: Sequence[SagaProgress]) -> None:
         """Show the steps of one saga after an expired payment: of the newest unfinished saga, or else of the
@@ -93,12 +119,9 @@ class OrderPage(MoneyPage[OrderDetails]):
         return ("open_payment",) if details.payments else ()
 
     def run_kind_specific_action(self, action_name: str, details: OrderDetails) -> None:
-        if action_name == "open_payment" and details.payments:
-            payment_id = (
-                details.alert.id
-                if details.alert is not None and details.alert.kind == "payment"
-                else _find_payment_to_open(details)
-            )
+        if action_name == "open_payment" and details.explained_payment is not None:
+            is_alert_of_payment = details.alert is not None and details.alert.kind == "payment"
+            payment_id = details.alert.id if details.alert and is_alert_of_payment else details.explained_payment.id
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 
@@ -113,17 +136,3 @@ def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
         saga_wording.format_step_detail(step, language),
         is_bold=step.state in (StepState.CURRENT, StepState.WAITING, StepState.STUCK),
     )
-
-
-def _find_payment_to_open(details: OrderDetails) -> int:
-    """Return the id of the payment that the order's explanation is about. This is the first of these that exists: the
-    payment of a refund that has not ended, a payment with an unknown outcome, a payment that a person must look at,
-    the newest payment."""
-    relations = details.record.relations
-    if relations is not None and relations.pending_refund is not None:
-        return relations.pending_refund.payment_id
-    if relations is not None and relations.unknown_payment is not None:
-        return relations.unknown_payment.id
-    if relations is not None and relations.reviewed_payment is not None and details.record.work.reason is None:
-        return relations.reviewed_payment.id
-    return max(payment.id for payment in details.payments)

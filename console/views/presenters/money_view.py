@@ -22,7 +22,8 @@ from console.views.widgets.display.record_parts import RecordSide as ShownSide
 from console.wording.sentences import catalogue as wording
 
 PAID_PART_KEY, REVERSED_PART_KEY, SET_ASIDE_PART_KEY = "paid", "reversed", "set_aside"
-GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
+OWN_SIDE_INDEX, GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 0, 1, 2
+"""Indexes of our side, the payment provider's side and the order's side."""
 
 
 def make_shown_sides(
@@ -30,21 +31,24 @@ def make_shown_sides(
     context: WindowContext,
     *,
     provider: str,
-    record: Payment | Refund,
+    record: Payment | Refund | None,
 ) -> list[ShownSide]:
-    """Return the contents of the three panels on the page of a payment or refund (`record`), always in this order:
-    the record in this database, the record at the provider, the order.
+    """Return the contents of the three panels on the page of a payment or refund (`record`), or of an order with this
+    payment, always in this order: the record in this database, the record at the provider, the order. `record` is
+    None, and `provider` "", for an order without a payment.
     """
     kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
     side_names = (
         context.translate("record.side.ours"),
-        context.translate("money.side.gateway", provider=case_words.get_provider_name(provider, context)),
+        context.translate("money.side.gateway", provider=case_words.get_provider_name(provider, context))
+        if provider
+        else context.translate("money.side.gateway_unknown"),
         context.translate("record.side.order"),
     )
     return [
         _make_unanswered_side(side_names[side_index], context, record)
-        if side_index == GATEWAY_SIDE_INDEX and side.asked is None
+        if record is not None and side_index == GATEWAY_SIDE_INDEX and side.asked is None
         else _make_shown_side(
             side, side_names[side_index], kinds[side_index], context, is_gateway=side_index == GATEWAY_SIDE_INDEX
         )
@@ -60,7 +64,8 @@ def _make_shown_side(
     record on this side, the panel says so."""
     translate = context.translate
     if not side.there:
-        return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate("money.side.no_order"))
+        key = "money.side.no_order" if side.name == "order" else "money.side.no_payment"
+        return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate(key))
     badges = tokens().badges
     badge = badges.get(f"{kind}.{side.state}")
     word = badge.word(context.language) if badge else translate("money.side.no_word")

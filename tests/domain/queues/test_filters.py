@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import compare_sides, find_first_reversible_instant, find_reversal_deadline
+from console.domain.payments.consistency import (
+    compare_payment_sides,
+    find_first_reversible_instant,
+    find_reversal_deadline,
+)
 from console.domain.payments.records import (
     Order,
     OrderRelations,
@@ -155,7 +159,7 @@ def test_old_is_an_answer_above_the_limit_of_its_state(
     """As the page of the payment marks its provider's side; a payment without an answer has no old one."""
     told_at = None if age is None else NOW - age
     payment = replace(PAYMENT, state=state, certainty=certainty, told_at=told_at, relations=None)
-    (_, side, _) = compare_sides(payment, None, None, NOW)
+    (_, side, _) = compare_payment_sides(payment, None, None, NOW)
     old = parse_filter("certainty:old").record_filter
     assert (matches_filter(payment, old, NOW, None), side.old) == (is_old, is_old)
 
