@@ -3,15 +3,19 @@ killed.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
 from console.app import Console
 from console.domain.alerts.incidents import Incident
+from console.domain.payments.limits import Limit
 from console.domain.payments.records import Payment
+from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
+from console.views.admin.limit_dialog import LimitDialog
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import (
@@ -25,11 +29,22 @@ from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
 from console.views.home.page import HomePage
 from console.views.money.payment_page import PaymentPage
+from console.views.money.unmasking import UnmaskDialog
 from console.views.presenters.incidents import make_main_alert_item
 from console.views.queues.page import QueuesPage
+from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
+from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.records.note_dialog import NoteDialog
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.runtime.routes import AdminRoute, AlertsRoute, HomeRoute, PaymentRoute, QueuesRoute, Route
+from console.views.runtime.routes import (
+    AdminRoute,
+    AlertsRoute,
+    HomeRoute,
+    PaymentRoute,
+    QueuesRoute,
+    ReconcileRoute,
+    Route,
+)
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
@@ -220,6 +235,32 @@ def open_bulk_note(person: Person, _incident: Incident) -> DialogFrame:
     return BulkDialog(person.opening.context, person.window, request)
 
 
+def open_limit(person: Person, _incident: Incident) -> DialogFrame:
+    return LimitDialog(person.opening.context, Limit("per_refund", "JPY", 1_000_000, None, None), person.window)
+
+
+def open_unmasking(person: Person, _incident: Incident) -> DialogFrame:
+    return UnmaskDialog(person.opening.context, "payment", 1, person.window)
+
+
+def open_reconciliation(person: Person) -> ReconcileDialog:
+    dialog = ReconcileDialog(person.opening.context, ("paypay", "atom"), "paypay", person.window)
+    dialog.open()
+    return dialog
+
+
+VIEW = ViewContent("unknown")
+
+
+def open_save_view(person: Person, _incident: Incident) -> DialogFrame:
+    return SaveViewDialog(person.opening.context, VIEW, person.window)
+
+
+def open_rename_view(person: Person, _incident: Incident) -> DialogFrame:
+    view = SavedView(7, "Old ones", False, "op-a", VIEW, "op-a", datetime.now(UTC))
+    return RenameViewDialog(person.opening.context, view, person.window)
+
+
 OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable[[Incident], Route]]] = {
     "incident_hand_over": (open_hand_over, lambda incident: AlertsRoute(incident.id)),
     **{
@@ -232,6 +273,10 @@ OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable
     "acknowledge": (open_acknowledgement, lambda incident: AlertsRoute(incident.main_alert.id)),
     "read_only_on": (open_switch, lambda _: AdminRoute()),
     "bulk_note": (open_bulk_note, lambda _: QueuesRoute()),
+    "limit": (open_limit, lambda _: AdminRoute()),
+    "unmask": (open_unmasking, lambda _: PaymentRoute(1, (), "home")),
+    "save_view": (open_save_view, lambda _: QueuesRoute("unknown")),
+    "rename_view": (open_rename_view, lambda _: QueuesRoute(view=7)),
 }
 
 
@@ -268,6 +313,37 @@ def test_what_was_written_in_a_dialog_outlives_the_process(
     dialog.open()
     edit = typed_text(dialog)
     assert (edit.toPlainText() if isinstance(edit, QPlainTextEdit) else edit.text()) == TEXT
+    dialog.reject()
+
+
+def test_the_days_of_a_reconciliation_come_back(sit: Sit) -> None:
+    """Those that were typed, with their provider; days that the dialog has proposed are proposed afresh."""
+    person = sit()
+    dialog = open_reconciliation(person)
+    dialog.provider_list.setCurrentIndex(1)
+    dialog.reject()
+    assert person.opening.context.person_values.list_drafts() == ()
+    dialog = open_reconciliation(person)
+    dialog.provider_list.setCurrentIndex(1)
+    proposed, edit = dialog.last_day_field.text(), dialog.first_day_field.edit
+    edit.setFocus()
+    edit.selectAll()
+    person.type_in("2026-11-01")
+    dialog.reject()
+    crash(person)
+    again = sit()
+    (bar,) = home_bars(again)
+    assert "days of a reconciliation" in bar.accessibleName()
+    assert bar.button is not None
+    bar.button.click()
+    assert again.frame.current_route == ReconcileRoute()
+    dialog = open_reconciliation(again)
+    assert (dialog.chosen_provider, dialog.first_day_field.text()) == ("atom", "2026-11-01")
+    assert dialog._draft.bar is not None
+    again.control("Start over", dialog._draft.bar).press()
+    again.until(lambda: dialog.first_day_field.text() == proposed)
+    assert dialog.chosen_provider == "paypay"
+    assert again.opening.context.person_values.list_drafts() == ()
     dialog.reject()
 
 

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.money import InvalidAmountText, parse_typed_money
 from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_limit_unit
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
@@ -31,7 +32,8 @@ def format_limit_value(context: WindowContext, limit: Limit, value: int | None) 
 class LimitDialog(FormDialog):
     """The dialog in which an administrator types a new value for one limit and sends it to the service as a
     proposal. If another administrator has already proposed a value, the field contains this value; sending the
-    same value confirms the proposal and changes the limit.
+    same value confirms the proposal and changes the limit. The typed value is kept as a draft until the service has
+    stored it.
     """
 
     def __init__(self, context: WindowContext, limit: Limit, parent: QWidget) -> None:
@@ -53,7 +55,16 @@ class LimitDialog(FormDialog):
         )
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
-        self.show_form()
+        title = f"{translate_limit_name(context, limit.name)} {limit.currency}"
+        self._draft = DialogDraft(
+            context,
+            self,
+            "limit-scope",
+            f"{limit.name}.{limit.currency}",
+            title,
+            lambda: {"value": self.value_field},
+        )
+        self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self.value_field.edit.textChanged.connect(self.update_submit_button)
         self.update_submit_button()
 
@@ -102,6 +113,11 @@ class LimitDialog(FormDialog):
 
     def make_answer_toast(self, answer: Limit) -> Toast:
         return Toast(self.context.translate("cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"))
+
+    def show_answer(self, answer: Limit) -> None:
+        """Delete the draft, because the value is stored, then show the toast and close the dialog."""
+        self._draft.delete()
+        super().show_answer(answer)
 
 
 def _set_field_text(field: Field, text: str) -> None:

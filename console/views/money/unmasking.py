@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.unmasking import UNMASKED_SECONDS, UnmaskedTexts
 from console.views.pages.base import Page
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
@@ -18,13 +19,15 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import MultiLineField
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording import audit_words
 
 _BAR_NAME = "unmasked"
 
 
 class UnmaskDialog(FormDialog):
     """The dialog in which a person types the reason why they need the payer of a payment or refund without the mask.
-    The typed reason is not stored as a draft, because it may name the payer."""
+    The typed reason is kept as a draft until the service has stored it; drafts are encrypted, because they may name
+    payers."""
 
     def __init__(self, context: WindowContext, kind: str, id: int, parent: QWidget) -> None:
         translate = context.translate
@@ -38,9 +41,27 @@ class UnmaskDialog(FormDialog):
         self._kind, self._id = kind, id
         self.reason_text_field = MultiLineField(translate("dialog.unmask.words"), translate)
         self.reason_text_field.edit.textChanged.connect(self.update_submit_button)
-        self.show_form()
+        draft_title = audit_words.format_record_reference(kind, id, context.language)
+        self._draft = DialogDraft(
+            context, self, f"unmask-{kind}", str(id), draft_title, lambda: {"words": self.reason_text_field}
+        )
+        context.run_read(
+            lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
+            self._set_draft_title,
+            lambda _: None,  # the draft keeps the word for the kind of the record as its title
+            caller=self,
+        )
+        self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
+
+    def _set_draft_title(self, numbers: Mapping[str, str]) -> None:
+        """Put the number by which people know the record into the title of the draft. `numbers` maps a record
+        ("payment 17") to its number."""
+        number = numbers.get(f"{self._kind} {self._id}", "")
+        self._draft.set_title(
+            audit_words.format_record_reference(self._kind, self._id, self.context.language, number)
+        )
 
     def find_first_focus(self) -> QWidget:
         return self.reason_text_field.edit
@@ -62,6 +83,11 @@ class UnmaskDialog(FormDialog):
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         return Toast(self.context.translate("dialog.unmask.stored"))
+
+    def show_answer(self, answer: Any) -> None:
+        """Delete the draft, because the reason is stored, then show the toast and close the dialog."""
+        self._draft.delete()
+        super().show_answer(answer)
 
 
 class PayerUnmasking(QObject):

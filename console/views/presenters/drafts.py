@@ -1,5 +1,6 @@
 """Texts of drafts (inputs of a dialog that a person hasn't sent yet), and the function that continues a draft."""
 
+from console.domain.links.link import QUEUE_NAMES
 from console.domain.person_state.drafts import Draft
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
@@ -9,6 +10,7 @@ from console.views.runtime.routes import (
     LookupRoute,
     OperationRoute,
     QueuesRoute,
+    ReconcileRoute,
     Route,
     make_route_to_record,
 )
@@ -43,8 +45,8 @@ def format_draft_title(draft: Draft) -> str:
 
 def continue_draft(draft: Draft, context: WindowContext) -> None:
     """Open the page of the draft's record, and on it the dialog with the inputs of the draft. Exceptions are a
-    decision about a refund or an incident, the read-only switch and a note on selected records: for these only the
-    page opens, and the dialog has the inputs when the person opens it."""
+    decision about a refund or an incident, the read-only switch, a limit, a reconciliation, a saved view and a note
+    on selected records: for these only the page opens, and the dialog has the inputs when the person opens it."""
     if draft.record_kind in _RECORD_KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_make_draft_route(draft))
@@ -63,5 +65,9 @@ def _make_draft_route(draft: Draft) -> Route:
         case "scope":
             return AdminRoute()
         case "queues":
-            return QueuesRoute()
+            return QueuesRoute(draft.subject if draft.subject in QUEUE_NAMES else "")
+        case "view":
+            return QueuesRoute(view=int(draft.subject))
+        case "reconciliation":
+            return ReconcileRoute()
     return OperationRoute(draft.subject)

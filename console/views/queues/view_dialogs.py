@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView, ViewContent
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
@@ -17,7 +18,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 
 class SaveViewDialog(DialogFrame):
     """The dialog in which a person names a new view and chooses whether the team sees it. If a view of this name
-    exists, the person can choose to replace it.
+    exists, the person can choose to replace it. The inputs are kept as a draft until the view is stored.
 
     Signals:
     - view_saved(object): this SavedView has been stored.
@@ -52,7 +53,8 @@ class SaveViewDialog(DialogFrame):
         if present_view is not None:
             self.name_field.edit.setText(present_view.name)  # type: ignore[union-attr]  # a single-line input
             self.team_box.setChecked(present_view.is_team)
-        self._show_form()
+        self._draft = self._make_draft()
+        self._show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         edit = self.name_field.edit
         if isinstance(edit, LineEdit):
             edit.setMaxLength(LONGEST_NAME_CHARACTERS)
@@ -64,6 +66,18 @@ class SaveViewDialog(DialogFrame):
 
     def find_first_focus(self) -> QWidget:
         return self.name_field.edit
+
+    def _make_draft(self) -> DialogDraft:
+        """Fill the inputs with the draft of this dialog, if there is one, and return the draft."""
+        queue = self._content.queue
+        return DialogDraft(
+            self._context,
+            self,
+            "save_view-queues",
+            queue,
+            self._context.translate(f"queue.{queue}.title"),
+            lambda: {"name": self.name_field, "team": self.team_box},
+        )
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
         return self.team_box, self.replace_box
@@ -117,6 +131,7 @@ class SaveViewDialog(DialogFrame):
         return Toast(self._context.translate(f"dialog.{self.name}.done"), view.name)
 
     def _close_after_saving(self, view: SavedView) -> None:
+        self._draft.delete()
         self._context.toast_requested.emit(self._make_saved_toast(view))
         self.view_saved.emit(view)
         self.accept()
@@ -142,8 +157,18 @@ class RenameViewDialog(SaveViewDialog):
     name = "rename_view"
 
     def __init__(self, context: WindowContext, view: SavedView, parent: QWidget) -> None:
-        self._view_id = view.id
+        self._view_id, self._view_name = view.id, view.name
         super().__init__(context, view.content, parent, view)
+
+    def _make_draft(self) -> DialogDraft:
+        return DialogDraft(
+            self._context,
+            self,
+            "rename_view-view",
+            str(self._view_id),
+            self._view_name,
+            lambda: {"name": self.name_field},
+        )
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
         self.team_box.hide()

@@ -1,6 +1,6 @@
 """The dialog in which a person begins a reconciliation run (provider, days, dry run) and sees its result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -8,7 +8,9 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain import calendar_days
 from console.domain.payments.provider_registry import find_provider
+from console.domain.person_state.drafts import make_draft_name
 from console.domain.tasks.records import ReconcileReport
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters.reconciliation import format_day_range, get_yesterday, make_run_toast
 from console.views.presenters.records import get_provider_name
@@ -37,7 +39,7 @@ _SHOWN_REPORT_COUNT_FIELDS = (
 class ReconcileDialog(DialogFrame):
     """The dialog in which a person begins a reconciliation run. While the run continues, the main button doesn't
     begin a second one. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the start, the person may close the dialog; the
-    run continues.
+    run continues. Days that the person has typed are kept as a draft until the run begins, with the provider.
 
     Signals:
     - run_ended(): a run has ended or was refused.
@@ -64,7 +66,7 @@ class ReconcileDialog(DialogFrame):
             translate("column.provider"), placeholder=translate("dialog.reconcile.choose")
         )
         for name in self._providers:
-            self.provider_list.addItem(get_provider_name(name, context))
+            self.provider_list.addItem(get_provider_name(name, context), name)
         preselected_provider = self._providers[0] if len(self._providers) == 1 else provider
         self.provider_list.setCurrentIndex(
             self._providers.index(preselected_provider) if preselected_provider in self._providers else -1
@@ -74,9 +76,31 @@ class ReconcileDialog(DialogFrame):
         self.dry_run_box = CheckBox(translate("dialog.reconcile.dry"))
         self.scope_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._fill_days()
-        self._show_form()
+        self._draft = self._make_draft()
+        self._show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self._connect_signals()
         self._update_main_button()
+
+    def _make_draft(self) -> DialogDraft:
+        """Fill the inputs with the draft of this dialog, if there is one, and return the draft. Days in the draft
+        count as typed, so that they stay as they are."""
+        kind, subject = "reconcile-reconciliation", "days"
+        draft = self._context.person_values.find_draft(make_draft_name(kind, subject))
+        self._has_typed_day = draft is not None
+        title = self._context.translate("screen.reconcile")
+        return DialogDraft(self._context, self, kind, subject, title, self._list_draft_inputs)
+
+    def _list_draft_inputs(self) -> Mapping[str, QWidget]:
+        """Return the inputs of the draft by name. There are none until the person types a day: the dialog proposes
+        the days itself, and a day that it has proposed yesterday would be wrong today."""
+        if not self._has_typed_day:
+            return {}
+        return {
+            "provider": self.provider_list,
+            "first_day": self.first_day_field,
+            "last_day": self.last_day_field,
+            "dry_run": self.dry_run_box,
+        }
 
     def _show_form(self, *widgets_above: QWidget) -> None:
         content = QWidget()
@@ -158,6 +182,7 @@ class ReconcileDialog(DialogFrame):
     def _update_main_button(self) -> None:
         if self._has_begun:
             return  # the run has begun: the fields no longer matter
+        self._draft.store()
         translate, days = self._context.translate, self._parse_typed_days()
         source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
         self.scope_label.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
@@ -186,6 +211,7 @@ class ReconcileDialog(DialogFrame):
         if self._has_begun or days is None or not provider:
             return
         (first_day, last_day), self._has_begun = days, True
+        self._draft.stop_storing()
         self.set_busy(context.translate("dialog.reconcile.busy"))
         self._cancel_timer.start()
         label = context.translate(
@@ -215,6 +241,7 @@ class ReconcileDialog(DialogFrame):
 
     def _show_report(self, report: ReconcileReport) -> None:
         self._cancel_timer.stop()
+        self._draft.delete()
         context, toast = self._context, make_run_toast(self._context, report)
         counts = FactList(
             [
