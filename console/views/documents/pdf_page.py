@@ -23,10 +23,10 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
+from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import IconButton, KeyButton
 from console.views.widgets.controls.inputs import LineEdit
-from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _FIT_TO_WIDTH, _FIT_TO_PAGE = "width", "page"
 _PAGE_FIT_MODES = (_FIT_TO_WIDTH, _FIT_TO_PAGE)
 _PAGE_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
 _MIN_PAGE_WIDTH_PX = 120
+_MIN_SEARCH_WIDTH_PX, _MAX_SEARCH_WIDTH_PX = 120, 220
+_TOOL_GAP_PX = 4  # px between the buttons of one group of the toolbar
 _ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
 
 
@@ -108,35 +110,45 @@ class PdfPage(Page):
         self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.previous_button = IconButton("arrow_up", translate("action.previous_page"))
         self.next_button = IconButton("arrow_down", translate("action.next_page"))
-        self.zoom_out_button = KeyButton(translate("action.zoom_out"), "-", "tool", binds_key=False)
-        self.zoom_in_button = KeyButton(translate("action.zoom_in"), "+", "tool", binds_key=False)
-        self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds_key=False)
-        self.fit_width_button = KeyButton(translate("action.fit_width"), "W", "tool", binds_key=False)
-        self.fit_page_button = KeyButton(translate("action.fit_page"), "H", "tool", binds_key=False)
-        self.rotate_button = KeyButton(translate("action.rotate"), "R", "tool", binds_key=False)
-        self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds_key=False)
-        self.print_button = KeyButton(translate("action.print"), PRINT_SHORTCUT, "tool", binds_key=False)
-        self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds_key=False)
+        self.zoom_out_button = self._make_icon_tool("minus", "action.zoom_out", "-")
+        self.zoom_in_button = self._make_icon_tool("plus", "action.zoom_in", "+")
+        self.fit_width_button = self._make_icon_tool("fit_width", "action.fit_width", "W")
+        self.fit_page_button = self._make_icon_tool("fit_page", "action.fit_page", "H")
+        self.rotate_button = self._make_icon_tool("rotate", "action.rotate", "R")
+        self.text_button = self._make_tool("action.pdf_text", "T")
+        self.save_button = self._make_tool("action.save_pdf", "Ctrl+S")
+        self.print_button = self._make_tool("action.print", PRINT_SHORTCUT)
+        self.compare_button = self._make_tool("action.compare", "C")
         self.search_field = LineEdit()
         self.search_field.setAccessibleName(translate("action.find"))
-        self.search_field.setFixedWidth(220)
-        label = TextLabel(translate("action.find"), "body", "muted")
-        label.setBuddy(self.search_field)
-        search_row, page_buttons, size_buttons = QWidget(), QWidget(), QWidget()
-        size_buttons.setLayout(make_row(self.fit_width_button, self.fit_page_button, self.rotate_button, gap_px=8))
-        search_row.setLayout(make_row(label, self.search_field, self.match_position_label, gap_px=8))
+        self.search_field.setPlaceholderText(translate("action.find"))
+        self.search_field.setMinimumWidth(_MIN_SEARCH_WIDTH_PX)
+        self.search_field.setMaximumWidth(_MAX_SEARCH_WIDTH_PX)
+        fit_tools = (self.fit_width_button, self.fit_page_button)
+        self.image_tools = (self.zoom_out_button, self.zoom_in_button, *fit_tools, self.rotate_button)
+        page_buttons = QWidget()
         page_buttons.setLayout(
-            make_row(
-                self.previous_button,
-                self.page_position_label,
-                self.next_button,
-                16,
-                self.zoom_out_button,
-                self.zoom_label,
-                self.zoom_in_button,
-                gap_px=8,
-            )
+            make_row(self.previous_button, self.page_position_label, self.next_button, gap_px=_TOOL_GAP_PX)
         )
+        self.zoom_row = QWidget()
+        zoom_out_button, *other_tools = self.image_tools
+        self.zoom_row.setLayout(make_row(zoom_out_button, self.zoom_label, *other_tools, gap_px=_TOOL_GAP_PX))
+        self.tools = (self.text_button, self.save_button, self.print_button, self.compare_button)
+        self.tool_row = ActionRow(
+            self.tools,
+            (),
+            (),
+            menu_button_text=translate("pdf.more_tools"),
+            format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
+            opens_menu_below=True,
+        )
+        self.tool_row.menu_button.setAccessibleName(translate("action.more"))
+        self.tool_row.menu_button.setToolTip(translate("action.more"))
+        self.tool_line = make_row(
+            page_buttons, self.zoom_row, self.tool_row, self.search_field, self.match_position_label,
+            gap_px=12, margins=(margin, 8, margin, 8),
+        )  # fmt: skip
+        self.tool_line.setStretch(2, 1)
         head = Surface()
         self.view_description_label = TextLabel(translate("pdf.safe"), "body", "muted", wraps_lines=True)
         head_row = make_row(
@@ -144,16 +156,28 @@ class PdfPage(Page):
         )
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
-        toolbar = Surface(is_raised=True, edge="bottom")
-        copy_buttons = (self.save_button, self.print_button)
-        tool_flow = make_flow_widget(
-            page_buttons, size_buttons, self.text_button, self.compare_button, *copy_buttons, search_row, gap_px=16
-        )
-        toolbar.setLayout(make_column(tool_flow, margins=(margin, 8, margin, 8)))
+        self.toolbar = Surface(is_raised=True, edge="bottom")
+        self.toolbar.setLayout(self.tool_line)
+        self.tool_row.offer_buttons(self.tools)
         self.add_content(head)
-        self.add_content(toolbar)
+        self.add_content(self.toolbar)
         self.add_content(self._view_stack, 1)
         self.add_key_hints()
+
+    def _make_icon_tool(self, icon_name: str, words_key: str, key: str) -> IconButton:
+        """Return a tool for the images of the pages, with an icon. Its tooltip and its accessible name have its text
+        and its key, which the page binds."""
+        text = self.context.translate(words_key)
+        button = IconButton(icon_name, text, size_px=16)
+        button.setToolTip(self.context.translate("pdf.tool", name=text, keys=key))
+        button.setAccessibleDescription(key)
+        return button
+
+    def _make_tool(self, words_key: str, key: str) -> KeyButton:
+        """Return a tool with a text. Its key, which the page binds, is in its tooltip and in the menu."""
+        button = KeyButton(self.context.translate(words_key), key, "tool", binds_key=False)
+        button.set_key_shown(False)
+        return button
 
     def _connect_signals(self) -> None:
         signal_handlers: list[tuple[object, Callable[[], object]]] = [
@@ -287,15 +311,7 @@ class PdfPage(Page):
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
         self.view_description_label.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
         announce(self.view_description_label, self.view_description_label.plain, is_stored=False)
-        for tool in (
-            self.zoom_out_button,
-            self.zoom_label,
-            self.zoom_in_button,
-            self.fit_width_button,
-            self.fit_page_button,
-            self.rotate_button,
-        ):
-            tool.setVisible(not self.shows_text)
+        self.zoom_row.setVisible(not self.shows_text)
         self._image_matches, self._match_index, self._text_matches, self._searched_text = (), -1, [], ""
         self.match_position_label.show_text("")
         if self.shows_text and not self._has_read_text:

@@ -34,13 +34,15 @@ class ActionRow(QWidget):
         *,
         menu_button_text: str,
         format_menu_text: Callable[[str, str], str],
+        opens_menu_below: bool = False,
     ) -> None:
         """`left_buttons` and `right_buttons` are the buttons at the two ends of the line; those of `menu_buttons` are
         always in the menu. `menu_button_text` is the text of the button that opens the menu. `format_menu_text`
-        returns the menu text of a disabled button from the button's text and the reason.
+        returns the menu text of a disabled button from the button's text and the reason. The menu opens above the
+        row, or below it if `opens_menu_below` is True, for a row at the top of a page.
         """
         super().__init__()
-        self._format_menu_text = format_menu_text
+        self._format_menu_text, self._opens_menu_below = format_menu_text, opens_menu_below
         self._menu_buttons = tuple(menu_buttons)
         self._right_buttons = tuple(right_buttons)
         self._is_fitting = self._must_fit_again = False
@@ -151,9 +153,9 @@ class ActionRow(QWidget):
     @Slot()
     def _open_menu(self) -> None:
         menu = self.build_menu()
-        right_corner = self.menu_button.mapToGlobal(QPoint(self.menu_button.width(), 0))
-        menu_size = menu.sizeHint()
-        menu.popup(QPoint(right_corner.x() - menu_size.width(), right_corner.y() - menu_size.height() - 2))
+        menu_size, button = menu.sizeHint(), self.menu_button
+        top = button.height() + 2 if self._opens_menu_below else -menu_size.height() - 2
+        menu.popup(button.mapToGlobal(QPoint(button.width() - menu_size.width(), top)))
 
     def build_menu(self) -> QMenu:
         """Return a new menu with the buttons that aren't on the line."""

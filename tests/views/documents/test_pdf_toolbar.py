@@ -1,0 +1,68 @@
+"""The tools of the PDF page stand on one line; those for which it has no room are in a menu."""
+
+import pytest
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from console.views.documents.pdf_page import PdfPage
+from console.views.theme.design_tokens import Language
+from tests.views.invented_checks import window_context
+
+WIDTH_BESIDE_THE_SIDEBAR = 1076
+"""Width in px of a page in a window of 1280 px."""
+
+
+def shown_page(qtbot: QtBot, language: Language, width: int) -> PdfPage:
+    context = window_context()
+    context.language = language
+    page = PdfPage(context)
+    qtbot.addWidget(page)
+    page.resize(width, 700)
+    page.page_position_label.show_text(context.translate("pdf.page", page=10, count=12))
+    page.zoom_label.show_text(context.translate("menu.percent", percent=100))
+    page.match_position_label.show_text(context.translate("queue.position", position=10, total=12))
+    page.show()
+    qtbot.waitExposed(page)
+    return page
+
+
+def menu_texts(page: PdfPage) -> list[str]:
+    menu = page.tool_row.build_menu()
+    assert isinstance(menu, QMenu)
+    return [action.text() for action in menu.actions()]
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("width", [WIDTH_BESIDE_THE_SIDEBAR, 860, 1500])
+def test_the_tools_stand_on_one_line(the_look: object, qtbot: QtBot, language: Language, width: int) -> None:
+    """Every tool is on the line or, with its key, in the menu; none is twice or lost."""
+    page = shown_page(qtbot, language, width)
+    tools = page.tools
+    on_line = [tool for tool in tools if tool.isVisible()]
+    assert page.toolbar.height() <= page.search_field.height() + 20
+    assert all(tool.isVisible() and tool.toolTip() and tool.accessibleName() for tool in page.image_tools)
+    in_menu = [tool for tool in tools if tool not in on_line]
+    assert menu_texts(page) == [f"{tool.text()}\t{tool.key}" for tool in in_menu]
+    assert page.tool_row.menu_button.isVisible() is bool(in_menu)
+    assert page.tool_row.menu_button.accessibleName() == page.context.translate("action.more")
+    widgets = (*page.image_tools, *on_line, page.search_field, page.match_position_label)
+    ends = [widget.mapTo(page, widget.rect().topRight()).x() for widget in widgets]
+    assert max(ends) < width
+    if width > 1_400:
+        assert in_menu == []
+
+
+def test_a_tool_in_the_menu_acts(the_look: object, qtbot: QtBot) -> None:
+    """In the text there are no tools for images."""
+    page = shown_page(qtbot, "en", 860)
+    pressed: list[bool] = []
+    page.compare_button.clicked.disconnect()
+    page.compare_button.clicked.connect(lambda: pressed.append(True))
+    menu = page.tool_row.build_menu()
+    (action,) = [action for action in menu.actions() if action.text().startswith(page.compare_button.text())]
+    action.trigger()
+    assert pressed == [True]
+    page.toggle_text_view()
+    assert not any(tool.isVisible() for tool in page.image_tools)
+    page.toggle_text_view()
+    assert all(tool.isVisible() for tool in page.image_tools)
