@@ -130,7 +130,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                "    _open_cases_about_other_owners(context, tx, record, outcome, checks_by_id.values())\n",
+                "    _open_cases_about_shared_id(context, tx, record, outcome, checks_by_id.values())\n",
                 "",
             ),
         ),
@@ -142,8 +142,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                "        _open_cases_about_other_owners(self.context, tx, record, outcome,"
-                " credit_checks_of_number)\n",
+                "        _open_cases_about_shared_id(self.context, tx, record, outcome, credit_checks_of_number)\n",
                 "",
             ),
         ),
@@ -164,7 +163,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one id in two answers contradicts the first",
-        (Change(SETTLING, "            and _is_id_decided(tx, other_check)\n", ""),),
+        (Change(SETTLING, "            and _is_id_from_decision(tx, other_check)\n", ""),),
         (f"{_SHARED_IDS}::test_the_provider_may_answer_two_purchases_with_one_id",),
         "sqlite",
     ),
@@ -321,7 +320,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/outcomes.py",
-                "outcome.found, facts)\n    _open_cases_about_other_owners(context, tx, refund, outcome)\n",
+                "outcome.found, facts)\n    _open_cases_about_shared_id(context, tx, refund, outcome)\n",
                 "outcome.found, facts)\n",
             ),
         ),
@@ -332,7 +331,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/outcomes.py",
-                "outcome.kind\n    _open_cases_about_other_owners(context, tx, refund, outcome)\n",
+                "outcome.kind\n    _open_cases_about_shared_id(context, tx, refund, outcome)\n",
                 "outcome.kind\n",
             ),
         ),
@@ -550,7 +549,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/services/payments/probe.py",
-                "        is_configured = self._is_provider_configured(payment.provider)\n",
+                "        is_configured = self._can_ask_provider(payment.provider)\n",
                 "        is_configured = False\n",
             ),
         ),
@@ -562,7 +561,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/timeouts.py",
-                "            if saga.step == ASK_STEP and not self._payment_prober.may_ask(payment.provider):\n",
+                "            if saga.step == ASK_STEP"
+                " and not self._payment_prober.may_ask_provider(payment.provider):\n",
                 "            if False:\n",
             ),
         ),
@@ -810,7 +810,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                " and report is None and not _may_say_paid(outcome)\n",
+                " and report is None and not _may_mean_paid(outcome)\n",
                 " and report is None\n",
             ),
         ),

@@ -432,7 +432,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "silence about an earlier refund is a no",
-        (Change(_SUBMITTING, "        self._refund_prober.check_earlier_refunds(pair)\n", ""),),
+        (Change(_SUBMITTING, "        self._refund_prober.ask_about_earlier_refunds(pair)\n", ""),),
         ("tests/crash/test_refund_late_effects.py",),
         "says_nothing",
     ),
@@ -619,7 +619,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/due_tasks.py",
-                "                    self._context.write(partial(self._postpone, due_refund=refund, error=error))",
+                "                    self._context.write("
+                "partial(self._postpone_refund, due_refund=refund, error=error))",
                 "                    pass",
             ),
         ),

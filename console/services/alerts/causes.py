@@ -42,7 +42,7 @@ def find_causes_of_alerts(conn: Connection, given_alerts: Iterable[Alert]) -> Ma
     tasks also have one common cause.
     """
     all_alerts = tuple(given_alerts)
-    payment_id_by_refund_id = _find_payment_ids(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
+    payment_id_by_refund_id = _find_payment_ids_of_refunds(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
     payment_ids = _list_subject_ids(all_alerts, payments.PAYMENT_KIND) | set(payment_id_by_refund_id.values())
     order_id_by_payment_id = {
         payment.id: payment.order_id
@@ -67,7 +67,7 @@ def _list_subject_ids(given_alerts: Iterable[Alert], kind: str) -> set[int]:
     return {alert.subject_id for alert in given_alerts if alert.subject_kind == kind}
 
 
-def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
+def _find_payment_ids_of_refunds(conn: Connection, ids: Collection[int]) -> dict[int, int]:
     """Return, by refund id, the payment id of each refund of `ids`; missing refunds are left out."""
     refund_records = (refunds.find(conn, id) for id in ids)
     return {refund.id: refund.payment_id for refund in refund_records if refund is not None}
@@ -129,7 +129,8 @@ class AffectedRecordReader:
         self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
         """Return the records that a cause other than an order or payment affects, and a flag: True if these are all
-        of them, False if the cause may affect more records than were read."""
+        of them, False if the cause may affect more records than were read. `lapsed_ids` are the ids of the records
+        whose operation has lapsed, by kind."""
         match cause.kind:
             case refunds.REFUND_KIND:
                 return _list_record_if_present(refunds.find(conn, cause.id)), True
@@ -196,7 +197,8 @@ class AffectedRecordReader:
 
 
 def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int, str]) -> str:
-    """Return the name of the provider that the record belongs to; empty for a record without a provider."""
+    """Return the name of the record's provider; "" for a record without a provider. For a refund it is the provider
+    of its payment, read from `provider_by_payment_id`; "" if the payment's id is missing there."""
     match record:
         case Payment():
             return record.provider

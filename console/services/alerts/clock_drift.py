@@ -89,7 +89,7 @@ class ClockDriftAlerts:
 
     def _write_alerts(self, tx: Transaction, drift_by_desk: Mapping[str, str], ended_alert_ids: list[int]) -> None:
         """Raise an alert about the clock of each desk in `drift_by_desk`, which has the alert's text by the desk's
-        id, and resolve the alerts with these ids."""
+        id, and resolve the alerts with the ids `ended_alert_ids`."""
         now = self._context.now()
         for desk, observed in drift_by_desk.items():
             alerts.raise_alert(

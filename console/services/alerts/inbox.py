@@ -53,9 +53,12 @@ class AlertService:
     """Lists alerts and cases, and stores acknowledgements.
 
     An alert is resolved when the facts match again. For two rules (RULES_RESOLVED_BY_ACKNOWLEDGEMENT) an
-    acknowledgement also resolves the alert. The first is the alert that the database went back to an earlier
-    state: its acknowledgement permits operations with money again. The second is the alert about a changed
-    corporation, because the change itself stays.
+    acknowledgement also resolves the alert. The first is the alert that the database went back to an earlier state:
+    its acknowledgement permits operations with money again. The second is the alert about a changed corporation,
+    because the change itself stays.
+
+    `request_id` in the methods is the id of the caller's act: a call with the id of an earlier act changes nothing
+    and gets the earlier answer. With None, nothing detects a repeated call.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class AlertService:
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return at most `limit` alerts: first the open alerts, newest first, then resolved alerts. Raises
+        """Return at most `limit` alerts: first the open alerts, then the resolved ones, each newest first. Raises
         not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -136,7 +139,7 @@ class AlertService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
-            items = self._make_change_items(
+            items = self._make_changed_company_items(
                 conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
             )
         return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
@@ -148,11 +151,11 @@ class AlertService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             newest_alerts = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
-            return self._make_change_items(
+            return self._make_changed_company_items(
                 conn, find_acknowledged_changes(conn, newest_alerts, self._context.now()), with_related=False
             )
 
-    def _make_change_items(
+    def _make_changed_company_items(
         self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool
     ) -> tuple[ChangedCompanyItem, ...]:
         live_checks_by_number = credit_checks.find_live_checks_of_numbers(

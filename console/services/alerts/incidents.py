@@ -165,8 +165,8 @@ class IncidentService:
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
         """Make the acting person the owner of the incident that has the alert `id`, and return the incident. Raises
-        in_progress (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
-        and the errors of every action (see the class)."""
+        in_progress (detail.holder and detail.since) if another person is the owner, already_decided if the incident
+        is closed, and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
@@ -292,7 +292,7 @@ class IncidentService:
         nothing. `arguments` are the other arguments of the action, such as the end of a snooze and its note. Raises
         already_decided if all alerts of the incident are resolved, in_progress if another person owns it, and usage
         for invalid arguments."""
-        _require_open(incident)
+        _require_open_incident(incident)
         step = IncidentStep(incident.id, 0, action, person, now)
         match action, arguments:
             case IncidentAction.TAKE | IncidentAction.RELEASE, ():
@@ -413,9 +413,10 @@ def _group_alerts_by_incident(
 def _list_steps_of_incident(
     alert_group: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]
 ) -> tuple[IncidentStep, ...]:
-    """Return the steps of the incident in the order in which they were added. Steps of one alert keep their order
-    even if a clock was wrong. If the incidents of several alerts became one incident, the steps of the different
-    alerts are ordered by time.
+    """Return the steps of the incident with the alerts `alert_group`, in the order in which they were added. `steps`
+    has the steps of alerts by alert id; an incident's step belongs to one of its alerts. Steps of one alert keep
+    their order even if a clock was wrong. If the incidents of several alerts became one incident, the steps of the
+    different alerts are ordered by time.
     """
     dated_steps = [
         (latest, step)
@@ -468,7 +469,7 @@ def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | N
     return step if changes_owner else None
 
 
-def _require_open(incident: Incident) -> None:
+def _require_open_incident(incident: Incident) -> None:
     """Raise already_decided if the incident is closed, which means that all its alerts are resolved."""
     if incident.state is IncidentState.CLOSED:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": incident.state, "at": incident.closed_at})

@@ -56,7 +56,7 @@ class OutboxSender:
             return 0
         self._add_missing_database_rollback_event()
         self._publisher = self._publisher or self._open_publisher()
-        sent_count = self._send_all(self._publisher) if self._publisher else 0
+        sent_count = self._send_all_due_events(self._publisher) if self._publisher else 0
         self._update_unpublished_age_alert()
         return sent_count
 
@@ -77,7 +77,7 @@ class OutboxSender:
             lambda tx: outbox.add_alert_event(tx.conn, ALERT_RAISED_EVENT, alert, context.database_id, context.now())
         )
 
-    def _send_all(self, publisher: AlertPublisher) -> int:
+    def _send_all_due_events(self, publisher: AlertPublisher) -> int:
         """Send the due events of the outbox in rounds: the next event with the same record key is read only after
         the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_SEND_FAILURES failures in a row, or
         after a round without an accepted event. Return the number of accepted events.

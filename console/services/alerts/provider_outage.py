@@ -54,7 +54,7 @@ class ProviderOutageAlerts:
         the alerts of providers that answer again. Return the number of changed alerts."""
         context = self._context
         with context.database.read() as conn:
-            series_by_provider = _find_failing_series(conn, context.now())
+            series_by_provider = _find_failed_call_series(conn, context.now())
             alerted_subject_ids = {
                 alert.subject_id for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
             }
@@ -105,7 +105,7 @@ class ProviderOutageAlerts:
                 alerts.resolve(tx.conn, alert.id, now)
 
 
-def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
+def _find_failed_call_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
     """Return the latest series of consecutive calls without a usable answer, by provider: the time of the first call
     of the series and the number of its calls. Only the calls since CALL_LOOK_BACK_PERIOD before `now` count; a
     provider without such calls is left out. The value is None if the provider's last call had a usable answer.

@@ -162,14 +162,14 @@ def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert])
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
-        None if event.occurred_at is None else _limit_to_day_in_every_zone(event.occurred_at),
-        _limit_to_day_in_every_zone(event.received_at or case.detected_at), proof,
+        None if event.occurred_at is None else _limit_to_convertible_instant(event.occurred_at),
+        _limit_to_convertible_instant(event.received_at or case.detected_at), proof,
     )  # fmt: skip
 
 
-def _limit_to_day_in_every_zone(at: datetime) -> datetime:
-    """Return the instant, limited to the range from _EARLIEST_INSTANT to _LATEST_INSTANT, so that it has a day in
-    every time zone. Only another program stores an instant outside of this range."""
+def _limit_to_convertible_instant(at: datetime) -> datetime:
+    """Return the instant, limited to the range from _EARLIEST_INSTANT to _LATEST_INSTANT, so that it can be converted
+    into every time zone. Only another program stores an instant outside of this range."""
     return min(max(at, _EARLIEST_INSTANT), _LATEST_INSTANT)
 
 
@@ -205,7 +205,7 @@ def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tupl
         SharedFact.NUMBER: notice.order_no in _list_numbers_of_record(record),
         SharedFact.AMOUNT: (amount_minor, record.currency) == (notice.amount_minor, notice.currency),
         SharedFact.DAY: any(
-            at is not None and _limit_to_day_in_every_zone(at).astimezone(zone).date() == day for at in instants
+            at is not None and _limit_to_convertible_instant(at).astimezone(zone).date() == day for at in instants
         ),
     }
     return tuple(fact for fact, is_shared in shared_facts.items() if is_shared)

@@ -66,7 +66,7 @@ def refuse_denial_of_listed_purchase(
     def store_and_compare(tx: Transaction) -> bool:
         """Store the list. Return True if it has a purchase that may be the denied one."""
         store_answer(tx, outcome)
-        return bool(_list_purchases_of_no_record(tx.conn, outcome, sent_at, context.now()))
+        return bool(_list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now()))
 
     if context.write(store_and_compare):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.LISTED_PURCHASE})
@@ -104,24 +104,26 @@ def compare_denied_purchases(
         _store_list(context, tx, denied_checks, lost_purchases, outcome)
         seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
 
-        def find_unseen(sent_at: datetime | None) -> str | None:
+        def find_unacknowledged_purchase(sent_at: datetime | None) -> str | None:
             """Return the text (`format_observed_purchase`) of a listed purchase that may be the one sent at
             `sent_at`, unless a person has acknowledged a case with this text; None if there is none."""
-            reports = _list_purchases_of_no_record(tx.conn, outcome, sent_at, context.now())
+            reports = _list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now())
             texts = (outcomes.format_observed_purchase(report.credit_check_id) for report in reports)
             return next((text for text in texts if text not in seen), None)
 
         for check in denied_checks:
-            observed = find_unseen(check.created_at)
+            observed = find_unacknowledged_purchase(check.created_at)
             if observed is not None:
                 outcomes.open_contradiction_case(context, tx, check, observed)
                 return None
-        return next((intent for intent in lost_purchases if find_unseen(intent.at) is not None), None)
+        return next(
+            (intent for intent in lost_purchases if find_unacknowledged_purchase(intent.at) is not None), None
+        )
 
     perhaps_made = context.write(store_and_compare)
     if perhaps_made is not None:
         raise make_lost_purchase_error(perhaps_made)
-    _require_answer(outcome, denied_checks)
+    _require_list_answer(outcome, denied_checks)
 
 
 def _find_denied_checks(conn: Connection, client_id: str, corporation_number: str) -> list[CreditCheck]:
@@ -136,7 +138,7 @@ def _find_denied_checks(conn: Connection, client_id: str, corporation_number: st
     ]
 
 
-def _require_answer(outcome: ListOutcome, denied_checks: Sequence[CreditCheck]) -> None:
+def _require_list_answer(outcome: ListOutcome, denied_checks: Sequence[CreditCheck]) -> None:
     """Raise provider_auth, rate_limited or provider_unreachable if AlarmBox has not answered the call for the list.
     The error names the first denied credit check, if there is one."""
     code = find_part_error_code(outcome)
@@ -178,7 +180,7 @@ def make_lost_purchase_error(intent: Intent) -> ConsoleError:
     return ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
 
 
-def _list_purchases_of_no_record(
+def _list_purchases_without_credit_check(
     conn: Connection, outcome: ListOutcome, sent_at: datetime | None, now: datetime
 ) -> list[CheckReport]:
     """Return the purchases in AlarmBox's list `outcome` that have not expired at `now`, were made on the day before

@@ -90,7 +90,7 @@ def record_outcome(
         tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
     )
     _write_outcome(context, tx, record, outcome, capabilities)
-    _open_cases_about_other_owners(context, tx, record, outcome, checks_by_id.values())
+    _open_cases_about_shared_id(context, tx, record, outcome, checks_by_id.values())
 
 
 def _write_outcome(
@@ -304,12 +304,12 @@ class PurchaseSettler:
             return False
         if record.state is CheckState.PENDING:
             _settle_by_answer(self.context, tx, record, operation_id, outcome, self.capabilities, key)
-        elif _has_settled_operation(tx, operation, outcome):
+        elif _has_answer_settled_operation(tx, operation, outcome):
             return True
         else:
             _store_late_answer(self.context, tx, record, outcome)
         credit_checks_of_number = credit_checks.find_checks_of_same_number(tx.conn, record.id)
-        _open_cases_about_other_owners(self.context, tx, record, outcome, credit_checks_of_number)
+        _open_cases_about_shared_id(self.context, tx, record, outcome, credit_checks_of_number)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
@@ -322,7 +322,7 @@ class PurchaseSettler:
             record_reading_lapse(context, tx, operation)
 
 
-def _has_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
+def _has_answer_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
     """True if the operation has ended with this answer: the transaction that ended it stored the answer as evidence.
     So an earlier transaction has already settled the operation, but its process ended before it marked the operation
     as ended in the desk's spool.
@@ -375,7 +375,7 @@ def _store_late_answer(
         open_contradiction_case(context, tx, record, observed)
 
 
-def _open_cases_about_other_owners(
+def _open_cases_about_shared_id(
     context: ServiceContext,
     tx: Transaction,
     record: CreditCheck,
@@ -401,13 +401,13 @@ def _open_cases_about_other_owners(
         if (
             other_check.id != record.id
             and other_check.credit_check_id == provider_id
-            and _is_id_decided(tx, other_check)
+            and _is_id_from_decision(tx, other_check)
         ):
             observed = f"{provider_id} was bought for credit check {record.id}"
             open_contradiction_case(context, tx, other_check, observed)
 
 
-def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
+def _is_id_from_decision(tx: Transaction, record: CreditCheck) -> bool:
     """True if a probe or a person gave the credit check its id at the provider: no answer to its own purchase
     contained an id.
 

@@ -50,8 +50,8 @@ class CreditCheckProber:
         self._open_reader = open_reader
 
     def probe(self, record_id: int, *, is_automatic: bool = False) -> CreditCheck:
-        """Probe the credit check and return its state after the probe. With `is_automatic`, schedule the next probe
-        if the purchase stays unknown.
+        """Ask the provider about the credit check, apply the answer, and return the credit check. `is_automatic` is
+        True for a due task, which also schedules the next probe if the purchase stays unknown.
 
         Raises outcome_unknown (detail.record) if the purchase stays unknown; in_progress while the call of the
         purchase runs; not_found for an unknown credit check; not_allowed if the acting person has no right to probe;
@@ -65,7 +65,7 @@ class CreditCheckProber:
         record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:
-                return self._probe_unknown(record_id, is_automatic)
+                return self._probe_unknown_purchase(record_id, is_automatic)
             except ConsoleError as refusal:  # The record was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
@@ -107,7 +107,7 @@ class CreditCheckProber:
 
     # Unknown: look for the purchase
 
-    def _probe_unknown(self, record_id: int, is_automatic: bool) -> CreditCheck:
+    def _probe_unknown_purchase(self, record_id: int, is_automatic: bool) -> CreditCheck:
         """Probe a credit check whose outcome is unknown, under its lease, and return it after it is settled. Raises
         the errors of `probe` if it can't be settled."""
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:

@@ -36,7 +36,7 @@ from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
-from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
+from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
@@ -129,8 +129,8 @@ class PurchaseResolver:
             else:
                 if record.state is CheckState.SUCCESS:
                     raise make_undecidable_error(record)
-                entry = find_own_entry(self._context, record.operation_id)
-                self._refuse_denial_of_answer(entry, record)
+                entry = find_own_spool_entry(self._context, record.operation_id)
+                self._refuse_decision_against_answer(entry, record)
                 self._refuse_denial_of_listed_purchase(record)
                 result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
@@ -195,13 +195,13 @@ class PurchaseResolver:
             record = credit_checks.find(conn, record_id)
         return record is not None and record.error_code == "lapsed"
 
-    def _refuse_denial_of_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
+    def _refuse_decision_against_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
         """Refuse the decision that the unknown credit check was not bought if `entry`, the entry of this desk's spool
         about the purchase, has AlarmBox's answer that it was. Raises stale_view if that answer has settled the credit
         check since `record` was read, otherwise evidence_mismatch.
         """
         try:
-            refuse_denial_of_answer(entry, record)
+            refuse_decision_against_answer(entry, record)
         except ConsoleError:
             current_record = check_records.read_current_credit_check(self._context, record.id)
             if current_record.version != record.version:
@@ -225,7 +225,7 @@ class PurchaseResolver:
     def find_provider_id_on_desk(self, record: CreditCheck) -> int | None:
         """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
         otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
-        entry = find_own_entry(self._context, record.operation_id)
+        entry = find_own_spool_entry(self._context, record.operation_id)
         return entry.provider_id if entry is not None and entry.proves_effect else None
 
     def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonEvidence | None) -> CreditCheck:
@@ -250,7 +250,9 @@ class PurchaseResolver:
         outcome = self._open_reader().read_detail(provider_id)
         report = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
         call = "resolve" if is_decision else outcomes.RESTORE_CALL_NAME
-        self._context.write(lambda tx: self._store_reading(tx, record, outcome, call, is_answered=report is not None))
+        self._context.write(
+            lambda tx: self._store_read_answer(tx, record, outcome, call, is_answered=report is not None)
+        )
         if report is None:
             raise make_unconfirmed_error(record, outcome, is_decision=is_decision)
         return outcome, report
@@ -284,7 +286,7 @@ class PurchaseResolver:
             self._settle_as_bought(tx, record, outcome, report, "desk" if proof is None else "resolve")
         return mismatch
 
-    def _store_reading(
+    def _store_read_answer(
         self,
         tx: Transaction,
         record: CreditCheck,

@@ -50,8 +50,8 @@ class CreditCheckDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` adds the related records to records; `read_actions` returns the actions on a record that
-        the decision table allows; this table lists the allowed actions by kind and state of the record.
+        """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns the
+        actions on a credit check, each with the reason if the decision table doesn't allow it now.
         """
         self._context = context
         self._opening_log = opening_log

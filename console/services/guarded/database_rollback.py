@@ -139,7 +139,7 @@ def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> 
 
     def raise_missing_alert(tx: Transaction) -> None:
         if anchors.find_open_rollback_alert_id(tx.conn) is None:
-            _record_loss(tx, context, (), None, 0)
+            _audit_database_loss(tx, context, (), None, 0)
             raise_alert_of_restored_server(tx, context.database_id, context.spool.desk_id, taken_at, context.now())
 
     context.write(raise_missing_alert)
@@ -388,14 +388,14 @@ def _write_rollback(
     must_alert = is_new or any(entry.holds_claim for entry in unreported_entries)
     if unreported_entries or (must_alert and anchors.find_open_rollback_alert_id(tx.conn) is None):
         # A server accepts lost operations, and the alert that stops everything, only after this entry.
-        _record_loss(tx, context, missing_heads, old_database_id, len(unreported_entries))
+        _audit_database_loss(tx, context, missing_heads, old_database_id, len(unreported_entries))
     lost_operations.insert_lost_operations(tx.conn, unreported_entries, context.database_id, context.now())
     if must_alert:
         _raise_alert(tx, context, missing_heads, old_database_id, len(unreported_entries))
     return find_open_database_rollback(tx.conn), resolved_alerts
 
 
-def _record_loss(
+def _audit_database_loss(
     tx: Transaction,
     context: ServiceContext,
     missing_heads: Sequence[ChainHead],
@@ -425,7 +425,7 @@ def _raise_alert(
     operation_count: int,
 ) -> None:
     """Raise the alert of the rule `database_went_back`, unless one is open. The parameters are those of
-    `_record_loss`."""
+    `_audit_database_loss`."""
     first_row_id = min((head.row_id for head in missing_heads), default=0)
     observation = (
         f"another database than {old_database_id}" if old_database_id else f"no row {first_row_id} of the trail"

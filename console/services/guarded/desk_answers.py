@@ -10,7 +10,7 @@ from console.services.process.context import ServiceContext
 from console.store.spool.spool import SpoolEntry
 
 
-def find_own_entry(context: ServiceContext, operation_id: str | None) -> SpoolEntry | None:
+def find_own_spool_entry(context: ServiceContext, operation_id: str | None) -> SpoolEntry | None:
     """Return the entry of this desk's spool about an operation of this database; None if there is none, or if the
     operation was certainly not sent. If the entry has an answer, it is decrypted: raises bad_profile if this desk's
     store key can't do that."""
@@ -28,9 +28,10 @@ def find_own_entry(context: ServiceContext, operation_id: str | None) -> SpoolEn
     return entry
 
 
-def refuse_denial_of_answer(entry: SpoolEntry | None, record: AnyRecord) -> None:
-    """Raise evidence_mismatch (detail.reason `answer_on_desk`) if a person decides that an operation did not happen,
-    while this desk's spool has the provider's answer that it did. `entry` is the spool's entry about the operation
-    (None: the desk has none, and nothing is refused), `record` the record about which the person decides."""
+def refuse_decision_against_answer(entry: SpoolEntry | None, record: AnyRecord) -> None:
+    """Refuse a person's decision that an operation did not happen: raise evidence_mismatch (detail.reason
+    `answer_on_desk`) if this desk's spool has the provider's answer that it did happen, otherwise do nothing. `entry`
+    is the spool's entry about the operation (None: the desk has none, and nothing is refused), `record` the record
+    about which the person decides."""
     if entry is not None and entry.proves_effect:
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})

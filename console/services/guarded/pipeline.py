@@ -160,7 +160,7 @@ class GuardedPipeline:
         def run_first_transaction(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
             begun_at_ms = boot_clock.read_uptime_ms()
-            pending_lease = self._begin_lease(tx, operation)
+            pending_lease = self._request_lease(tx, operation)
             may_be_refused = operation.may_be_refused(tx.conn)
             if operation.has_effect:
                 if may_be_refused:
@@ -192,7 +192,7 @@ class GuardedPipeline:
                     refuse_repeated_key(conn, subject.key, subject.fingerprint)
             raise
 
-    def _begin_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
+    def _request_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
         """Acquire the named lease of the operation; return None if the operation needs none. On MariaDB the
         statement is sent together with the first statement of the check. If the check refuses the operation, the
         lease is rolled back with the transaction.
@@ -207,7 +207,7 @@ class GuardedPipeline:
     def _require_lease(
         self, tx: Transaction, operation: GuardedOperation[T], pending_lease: PendingLease | None
     ) -> Lease | None:
-        """Return the lease that `_begin_lease` has requested in the same transaction; None if the operation needs
+        """Return the lease that `_request_lease` has requested in the same transaction; None if the operation needs
         none. Raises _LeaseHeldByOther if another holder has it."""
         if pending_lease is None or operation.lease is None:
             return None

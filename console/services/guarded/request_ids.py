@@ -172,7 +172,7 @@ class RequestIdService:
         if isinstance(id_or_answer, HeldRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
                 return self._run_act(id_or_answer, act, find_answer)
-        value: T = _repeat_answer(id_or_answer)
+        value: T = _return_or_raise_stored_answer(id_or_answer)
         return value
 
     def close(self) -> None:
@@ -382,7 +382,7 @@ class RequestIdService:
                 raise
             answer = CallAnswer(error=error)
             is_still_held = self._end_act(held_request, answer)
-            if is_still_held or _had_effect(answer):
+            if is_still_held or _had_act_effect(answer):
                 raise
             value = self._repeat_answer_of_later_holder(held_request.request, find_answer, error)
         except BaseException:
@@ -427,7 +427,7 @@ class RequestIdService:
         answer = None if row is None else self._find_answer(request, row, find_answer, None)
         if answer is None:
             raise refusal
-        return _repeat_answer(answer)
+        return _return_or_raise_stored_answer(answer)
 
     def _end_lease(self, held_request: HeldRequestId) -> None:
         """End the lease of a request id whose act ended with an unexpected exception. If the act has written
@@ -453,7 +453,7 @@ class RequestIdService:
         if the answer is final. If the act had no effect, release the id instead. Return False if the call no longer
         holds the id.
         """
-        is_stored = _had_effect(answer)
+        is_stored = _had_act_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
@@ -528,7 +528,7 @@ def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | Non
     return None if row is None else (row.fence, row.state, row.has_live_lease)
 
 
-def _had_effect(answer: CallAnswer) -> bool:
+def _had_act_effect(answer: CallAnswer) -> bool:
     """True if the act with this answer wrote or sent something. This includes the error already_decided with a
     case: the request was sent, but people decided before the provider's answer arrived."""
     error = answer.error
@@ -552,7 +552,7 @@ def _is_final_answer(answer: CallAnswer) -> bool:
     return answer.error is None or answer.error.exit_status != _OUTCOME_UNKNOWN_EXIT_STATUS
 
 
-def _repeat_answer(answer: CallAnswer) -> Any:
+def _return_or_raise_stored_answer(answer: CallAnswer) -> Any:
     """Return the value of the first call's answer, or raise its error with detail.duplicate. Before that, call
     `mark_request_as_repeated`, which shows the caller that the answer is a stored one."""
     mark_request_as_repeated()

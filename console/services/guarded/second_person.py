@@ -82,11 +82,11 @@ def decide_with_second_person(
         and proposal.proposed_state == decision.target
         and may_still_decide(context, tx.conn, proposal.person)
     ):
-        is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
-        is_second_person = is_number_agreed or not _may_replace_number(decision, proposal.person)
+        is_number_agreed = not decision.needs_number or _read_proposed_provider_id(tx, proposal) == decision.number
+        is_second_person = is_number_agreed or not _may_replace_provider_id(decision, proposal.person)
         if is_second_person:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
-    proof = _prepend_number(decision.number, decision.proof) if decision.needs_number else decision.proof
+    proof = _prepend_provider_id(decision.number, decision.proof) if decision.needs_number else decision.proof
     proof_id = evidence.add_person_evidence(
         tx.conn, decision.subject, decision.operation_id, decision.person, proof, now
     )
@@ -110,7 +110,9 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
         proposals = list_valid_proposals(context, conn)
-    return tuple(replace(proposal, refusal=_find_refusal(person, proposal.person)) for proposal in proposals)
+    return tuple(
+        replace(proposal, refusal=_find_second_person_refusal(person, proposal.person)) for proposal in proposals
+    )
 
 
 def list_valid_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
@@ -169,7 +171,7 @@ def list_ids_without_second_person(
     )
 
 
-def _find_refusal(person: Person | None, proposer: str) -> str | None:
+def _find_second_person_refusal(person: Person | None, proposer: str) -> str | None:
     """Return the reason why this person can't be the second person of a decision: `own_first_half` for the
     proposer, `role` for a person without the right; None if the person can."""
     if person is not None and is_same_person(person.name, proposer):
@@ -186,7 +188,7 @@ def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -
     return person is not None and has_right(person, "resolve")
 
 
-def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
+def _may_replace_provider_id(decision: PersonDecision, proposer: str) -> bool:
     """True if a decision for the proposed target with another `number` (the provider's id of the record) replaces the
     proposal of `proposer`: only the proposer can correct this id.
     """
@@ -220,7 +222,7 @@ def _require_second_person(
         )
 
 
-def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence:
+def _prepend_provider_id(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
     because this id is part of the evidence. Without an id, return the proof unchanged; but if its own first line
     could be read as such an id, put the line _NO_NUMBER_LINE before it."""
@@ -231,7 +233,7 @@ def _prepend_number(number: str | None, proof: PersonEvidence) -> PersonEvidence
     return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 
-def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | None:
+def _read_proposed_provider_id(tx: Transaction, proposal: StoredProposal) -> str | None:
     """Return the provider's id of the record that the first person stated with this proposal; None if the person
     stated none. Evidence of the same person for an earlier proposal doesn't count."""
     body = evidence.find_evidence_text(tx.conn, proposal.evidence_id) or ""

@@ -64,7 +64,7 @@ class PaymentDueTasks:
         uncallable_providers = set(list_provider_names())
         for provider in list_provider_names():
             with skip_failures(f"provider {provider}"):
-                if self._payment_prober.may_ask(provider):
+                if self._payment_prober.may_ask_provider(provider):
                     uncallable_providers.remove(provider)
         return frozenset(uncallable_providers)
 

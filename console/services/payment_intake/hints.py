@@ -67,7 +67,7 @@ class HintHandler:
         except UnreadableJson:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
         if isinstance(hint, ReconciliationFileHint):
-            return lambda: self._store_hint(self._make_file_event(hint))
+            return lambda: self._store_hint(self._make_daily_file_event(hint))
         if not isinstance(hint, TransactionHint):
             event_id = hashlib.sha256(post.body).hexdigest()
             return lambda: self._store_hint(
@@ -95,7 +95,7 @@ class HintHandler:
             return False
         return any(address in network for network in self._networks if network.version == address.version)
 
-    def _make_file_event(self, hint: ReconciliationFileHint) -> PaymentEvent:
+    def _make_daily_file_event(self, hint: ReconciliationFileHint) -> PaymentEvent:
         """Return the event of a hint that announces a daily file, which a reconciliation downloads later.
 
         The event contains the file's download address in encrypted form, because anybody who knows the address may
@@ -127,7 +127,10 @@ class HintHandler:
         if earlier_effect is not None:
             return self._find_effect_of_repeated_hint(event, earlier_effect)
         stored_event = common.store_event(
-            self._context, self._provider, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
+            self._context,
+            self._provider,
+            event.event_id,
+            lambda tx: self._match_event_to_payment(tx, event, payment_id),
         )
         if stored_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
@@ -155,7 +158,7 @@ class HintHandler:
         )
         return replace(earlier_effect, event_to_confirm=replace(event, payment_id=earlier_effect.payment_id))
 
-    def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
+    def _match_event_to_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         """Return the event with its payment and its state: `unmatched` if our database has no such payment,
         `unchanged` if the payment is already booked with the hint's amount, otherwise `queued`, so that the provider
         is asked. `payment_id` is the provider's payment id in the hint, None if it has none."""

@@ -78,7 +78,7 @@ class PaymentImporter:
         request has none). Raises usage for a malformed payment number, or if the provider needs an amount and a day
         and one of them is missing; invalid_amount for an amount that can't be read; invalid_corporation_number for an
         invalid corporation number."""
-        if not _is_payment_number(request.merchant_payment_id):
+        if not _is_valid_payment_number(request.merchant_payment_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
         corporation_number = None
         if request.corporation_number is not None:
@@ -101,7 +101,7 @@ class PaymentImporter:
     ) -> Payment:
         payment = self._find_existing_payment(request)
         if payment is not None:
-            return self._probe_existing(payment)
+            return self._probe_existing_payment(payment)
         asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
         by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
@@ -121,7 +121,7 @@ class PaymentImporter:
         with self._context.database.read() as conn:
             return payments.find_by_payment_number(conn, request.provider, request.merchant_payment_id)
 
-    def _probe_existing(self, existing_payment: Payment) -> Payment:
+    def _probe_existing_payment(self, existing_payment: Payment) -> Payment:
         """Probe a payment that our database already has, and return it. If the probe fails, raise its error only if
         the payment's outcome is unknown.
         """
@@ -221,7 +221,7 @@ def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource, n
     return next((at for at in times if at is not None and find_paid_time_problem(at, now) is None), now)
 
 
-def _is_payment_number(payment_number: str) -> bool:
+def _is_valid_payment_number(payment_number: str) -> bool:
     return (
         0 < len(payment_number) <= 64
         and payment_number.isascii()

@@ -240,7 +240,7 @@ class NoticeReceiver:
                 continue
             with skip_failures(f"unmatched notice {event.id}"):
                 if event.source not in self._handlers:
-                    matched_count += self._signed_notices.retry_event(event) != common.EVENT_UNMATCHED
+                    matched_count += self._signed_notices.retry_unmatched_event(event) != common.EVENT_UNMATCHED
                 elif (payment := self._find_payment(event)) is not None:
                     unanswered_by_source[event.source] += 1  # also if the question fails with an exception
                     is_answered = self._ask_provider(replace(event, payment_id=payment.id)) != common.EVENT_QUEUED

@@ -140,7 +140,7 @@ class SignedNoticeHandler:
         facts = {"source": event.source, "observed": content, "expected": expected, "sha256": digest}
         context.record_audit(tx, AuditAction.PAYMENT_CONTRADICTED, event.id, facts, kind=common.NOTICE_KIND)
 
-    def retry_event(self, event: PaymentEvent) -> str:
+    def retry_unmatched_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again, if its order or payment, which was missing when the
         notice came, exists now, and if the signature is valid. Return the event's state (column `done`).
         """
@@ -384,7 +384,7 @@ def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
     is_paid = state is PaymentState.PAYMENT_SUCCESS
     return PaymentReport(
         merchant_payment_id=notice.order_no,
-        provider_payment_id=make_payment_id(notice.event_id) if is_paid else None,
+        provider_payment_id=make_provider_payment_id(notice.event_id) if is_paid else None,
         provider_state=notice.type,
         state=state,
         is_final=state is not PaymentState.USER_PAYMENT,
@@ -394,7 +394,7 @@ def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
     )
 
 
-def make_payment_id(event_id: str) -> str:
+def make_provider_payment_id(event_id: str) -> str:
     """Return the payment id to store as the provider's: the id of the event that reports the success, or its
     SHA-256 if the id is longer than 64 characters.
     """

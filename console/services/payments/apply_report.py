@@ -98,7 +98,7 @@ def apply_report(
     current_payment = payment if is_read_in_transaction else payment_work.require_payment(tx, payment.id)
     now = read_current_time(tx.conn, context.now())
     sourced_report = limit_report_time_to_now(sourced_report, now)
-    effect = _refuse_shared_provider_id(
+    effect = _replace_effect_if_id_is_shared(
         tx,
         current_payment,
         sourced_report,
@@ -173,7 +173,7 @@ def store_answer(
     )
 
 
-def _refuse_shared_provider_id(
+def _replace_effect_if_id_is_shared(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> ReportEffect:
     """Return `effect`, unless the report would book this payment although another payment of ours has the
@@ -216,7 +216,7 @@ def _write_report(
         must_set_order_paid=must_set_order_paid,
     )
     values |= payments.make_work_values(work)
-    is_number_reported = _is_missing_number_reported(tx, payment, sourced_report, effect)
+    is_number_reported = _is_missing_provider_id_reported(tx, payment, sourced_report, effect)
     if is_number_reported:
         values["provider_payment_id"] = sourced_report.report.provider_payment_id
     payments.move_payment_along_path(tx.conn, payment, effect.new_states, context.now(), **values)
@@ -235,11 +235,11 @@ def _write_report(
     _write_audit_entry(context, tx, payment, sourced_report, effect, end_state)
 
 
-def _is_missing_number_reported(
+def _is_missing_provider_id_reported(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> bool:
-    """True if people have decided that the payment is completed, without giving the provider's payment id, and the
-    provider's answer now reports the payment as paid, with an id that no other payment of ours has."""
+    """True if our paid payment has no provider's payment id, because people decided that it is paid without stating
+    the id, and the provider's answer now reports the payment as paid with an id that no other payment of ours has."""
     report = sourced_report.report
     return (
         payment.provider_payment_id is None

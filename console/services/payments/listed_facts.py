@@ -1,8 +1,10 @@
-"""Close cases about a payment or refund that would prevent a case about a newer fact of the same rule. A rule has at
-most one open case about a record, and an acknowledged case stays open. So a fact that comes later gets a new case in
-place of an acknowledged one. Some cases list several facts in their text, such as the further captures of a payment.
-If such a case is open and lacks a later fact, a new case with this fact takes its place. The text of a case has room
-for a limited number of facts.
+"""Close a case about a payment or refund so that a new case of the same alert rule can report a newer fact.
+
+A rule has at most one open case about a record, and a case stays open after its acknowledgement. So if a new fact
+appears while an acknowledged case is open, that case is closed and a new case with the new fact is opened. The text
+of some cases lists several facts, such as each further capture of the payer's money for one payment. If such a case
+is open and its text lacks a new fact, it is closed and a new case is opened whose text has the new fact as well. The
+text of a case has room for a limited number of facts.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,9 +44,10 @@ def end_case_that_lacks_a_fact(
     has acknowledged it.
 
     Each fact begins with a key, which ends at the first space, such as the key of a refund. A fact counts as
-    acknowledged if its key is in the text of a case that a person has acknowledged. The new case also has the facts
-    of the open case that nobody has acknowledged, without the facts for whose key `is_over` returns True. Raises
-    RunAgain if another process has just ended the open case.
+    acknowledged if its key is in the text of a case that a person has acknowledged. The text of the new case also has
+    those facts of the open case that nobody has acknowledged. A fact of the open case is left out if `is_over`
+    returns True for its key, because the fact no longer holds: for example, a refund that this database lacked exists
+    here now. Raises RunAgain if another process has just ended the open case.
     """
     cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     cases = [case for case in cases_of_payment if case.rule_id == rule]

@@ -73,7 +73,7 @@ def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: 
         fill_facts = {"payment": payment.id, "columns": sorted(missing_values)}
         context.record_audit(tx, AuditAction.ORDER_FILLED, order.id, fill_facts, kind=ORDER_KIND)
     for column, value in values.items():
-        if present_values[column] not in (None, "", value) and _is_value_known(payment, column):
+        if present_values[column] not in (None, "", value) and _has_value_become_known(payment, column):
             difference_facts = {
                 "payment": payment.id,
                 "column": column,
@@ -86,8 +86,9 @@ def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: 
     return (orders.find(tx.conn, order.id) or order) if missing_values else order
 
 
-def _is_value_known(payment: Payment, column: str) -> bool:
-    """True if the value of this order column has become known in the payment's present state."""
+def _has_value_become_known(payment: Payment, column: str) -> bool:
+    """True if the payment is in the state in which the value of this order column first becomes known: for the token,
+    when the payer can pay; for the other columns, when the payment is paid."""
     provider = provider_registry.find_provider(payment.provider)
     if provider is not None and column == provider.order_handle_column:
         return payment.state is PaymentState.TOKEN_GENERATED

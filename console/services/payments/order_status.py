@@ -93,7 +93,7 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     order = order_columns.fill_empty_order_columns(context, tx, payment, order)
     has_case = payment.state in CONFIRMED_PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER_REASON:
-        _choose_work_again(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
+        _update_payment_work(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
     return order.id
 
 
@@ -148,9 +148,9 @@ def _open_case_of_late_payment(context: ServiceContext, tx: Transaction, payment
         )
 
 
-def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
-    """Choose the payment's work again after the order was changed: a review if the payment has an open case,
-    otherwise the next scheduled step or none."""
+def _update_payment_work(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
+    """Write the payment's next work after its order was changed: a review if the payment has an open case, otherwise
+    the next scheduled step or none."""
     work = payment_work.choose_work(context, tx, payment, payment.state)
     payments.change_payment(tx.conn, payment, context.now(), **payments.make_work_values(work))
 

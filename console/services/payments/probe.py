@@ -94,7 +94,7 @@ class PaymentProber:
         desk can ask it, so this attempt must not count. `is_automatic` is True for a due task, which also schedules
         the next probe.
         """
-        is_configured = self._is_provider_configured(payment.provider)
+        is_configured = self._can_ask_provider(payment.provider)
         if is_automatic:
             self.plan_next_probe(payment)
         if is_configured:
@@ -103,7 +103,7 @@ class PaymentProber:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
         return payment
 
-    def _is_provider_configured(self, provider: str) -> bool:
+    def _can_ask_provider(self, provider: str) -> bool:
         """True if this desk can ask the provider, False if the provider only sends notices. Raises bad_profile if it
         is not configured on this desk."""
         try:
@@ -181,12 +181,12 @@ class PaymentProber:
             return None
         return reader.read_payment(make_question(payment))
 
-    def may_ask(self, provider: str) -> bool:
+    def may_ask_provider(self, provider: str) -> bool:
         """Return False if the provider has calls that read but is not configured on this desk, so that only another
         desk can ask it; otherwise True. True also for a provider that only sends notices.
         """
         try:
-            self._is_provider_configured(provider)
+            self._can_ask_provider(provider)
         except ConsoleError as error:
             if error.code != ErrorCode.BAD_PROFILE:
                 raise
@@ -354,8 +354,8 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
 
 
 def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:
-    """True if the answer proves that the payer has not paid: the provider has no such payment, or only a code that
-    was not used.
+    """True if the answer proves that the payer has not paid: the provider has no such payment, or only its payment
+    code, which nobody has used.
     """
     report = find_report(outcome)
     if report is None:

@@ -91,7 +91,7 @@ class PaymentResolver:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_PAYMENT_STATES)}
             )
-        if provider_id is not None and not _is_provider_id(provider_id):
+        if provider_id is not None and not _is_possible_provider_id(provider_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
         with refusals.audit_refusals(
             self._context, RESOLVE_ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND
@@ -148,7 +148,7 @@ class PaymentResolver:
         confirms the decision of `person` that its state is `target`. Otherwise only store the answer, and raise
         evidence_mismatch. Raises evidence_mismatch also if the answer can't be booked (see `_write_provider_answer`).
         """
-        if not _is_confirmed_by(sourced_report.report, target):
+        if not _confirms_decision(sourced_report.report, target):
             self._store_answer(payment, sourced_report.answer)
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH,
@@ -347,7 +347,7 @@ def _require_decidable(payment: Payment, target_state: str, expected_version: in
         raise make_undecidable_error(payment)
 
 
-def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
+def _confirms_decision(report: PaymentReport, target: PaymentState) -> bool:
     """True if the provider's report confirms the decision that the payment's state is `target`. An expired payment
     confirms the decision `payment_failed` too."""
     if target is PaymentState.COMPLETED:
@@ -379,7 +379,7 @@ def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_paym
         )
 
 
-def _is_provider_id(text: str) -> bool:
+def _is_possible_provider_id(text: str) -> bool:
     """True if a payment id of a provider can have this form: ASCII letters, digits, hyphens and underscores, at most
     LONGEST_PROVIDER_ID_CHARACTERS."""
     letters_and_digits = text.replace("-", "").replace("_", "")

@@ -83,7 +83,7 @@ class LostPaymentRestorer:
         outcome = reader.read_payment(PaymentQuestion(number, amount=amount, begun_at=intent.at))
         report = find_report(outcome)
         if report is None:
-            context.write(lambda tx: _record_probe(context, tx, operation, provider, outcome))
+            context.write(lambda tx: _store_unusable_answer(context, tx, operation, provider, outcome))
             code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             facts |= {"reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(
@@ -182,7 +182,7 @@ def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fing
     return None
 
 
-def _record_probe(
+def _store_unusable_answer(
     context: ServiceContext, tx: Transaction, operation: Operation, provider: str, outcome: Outcome[PaymentReport]
 ) -> None:
     """Store the provider's answer, which doesn't contain the payment's state, as evidence of the lost operation."""

@@ -122,19 +122,18 @@ class _StartAttempt:
     def prepare(self) -> StartResult | None:
         """Check provider and order before the operation begins. Return the order's open payment at this provider,
         with which the payer can still pay; then nothing is started. Return None if a new payment must be started; the
-        provider was then asked about the order's earlier payments (`_require_overdue_payments_unpaid`).
+        provider was then asked about the order's earlier payments (`_ask_about_earlier_payments`).
 
         Raises not_found if the provider or the order is missing; bad_profile if the provider is not configured on
         this desk, or if the database has unsafe settings; usage if the order's currency is not the provider's;
-        invalid_amount if the order's total is not an amount above 0; and the errors of
-        `_require_overdue_payments_unpaid`.
+        invalid_amount if the order's total is not an amount above 0; and the errors of `_ask_about_earlier_payments`.
         """
         self._adapter = self._payment_providers.get_adapter(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
         order = self._require_pending_order(self._order_id, self._adapter.capabilities.currency)
         open_payment = self._find_open_payment(order)
         if open_payment is None and order.state is OrderState.PENDING:
-            self._require_overdue_payments_unpaid(order)
+            self._ask_about_earlier_payments(order)
         return open_payment
 
     # Existing order and payments
@@ -192,7 +191,7 @@ class _StartAttempt:
             )
         ]
 
-    def _require_overdue_payments_unpaid(self, order: Order) -> None:
+    def _ask_about_earlier_payments(self, order: Order) -> None:
         """Ask the provider about two sorts of earlier payments of the order, and store its answers. The first sort
         has not ended although its expiry time has passed: the payer may have paid in the last second. The second sort
         has ended unpaid here, and its expiry time (or its beginning, if it has no expiry time) is at most
@@ -207,12 +206,12 @@ class _StartAttempt:
         with self._context.database.read() as conn:
             ended_payments = self._list_ended_payments(conn, order.id)
         for payment in ended_payments:
-            self._require_unpaid(payment)
+            self._ask_about_earlier_payment(payment)
         self._ended_payment_ids = frozenset(payment.id for payment in ended_payments)
 
     def _list_ended_payments(self, conn: Connection, order_id: int) -> list[Payment]:
         """Return the earlier payments of the order about which the provider must be asked before another one is
-        started (see `_require_overdue_payments_unpaid`)."""
+        started (see `_ask_about_earlier_payments`)."""
         now = read_current_time(conn, self._context.now())
         ended_payments = []
         for payment in payments.find_by_order(conn, order_id):
@@ -228,10 +227,10 @@ class _StartAttempt:
                 ended_payments.append(payment)
         return ended_payments
 
-    def _require_unpaid(self, earlier_payment: Payment) -> None:
-        """Ask the provider about one earlier payment of the order, and apply its answer. Do nothing more if the
-        payment is unpaid and can no longer be paid, or if it is paid (`check` then refuses the start); otherwise
-        raise an error of `_require_overdue_payments_unpaid`."""
+    def _ask_about_earlier_payment(self, earlier_payment: Payment) -> None:
+        """Ask the provider about one earlier payment of the order, and apply its answer. Then return if the payment
+        is unpaid and can no longer be paid, or if it is paid (`check` then refuses the start). Otherwise raise an
+        error of `_ask_about_earlier_payments`."""
         # No lease is needed: reports may be applied in any sequence.
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(earlier_payment)
         if outcome is not None:
@@ -260,7 +259,7 @@ class _StartAttempt:
         report = None if outcome is None else find_report(outcome)
         if report is not None and report.state in ENDED_UNPAID_STATES:
             return True
-        has_ended = payment.state in ENDED_UNPAID_STATES and report is None and not _may_say_paid(outcome)
+        has_ended = payment.state in ENDED_UNPAID_STATES and report is None and not _may_mean_paid(outcome)
         is_unpaid = has_ended or (outcome is not None and is_unpaid_outcome(outcome))
         return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))
 
@@ -407,7 +406,7 @@ class _StartAttempt:
         )
 
     def call(self, subject: ClaimedRecord) -> Outcome[StartedPayment]:
-        return _log_started(subject, self._provider, self._adapter.start(self._request))
+        return _log_started_payment(subject, self._provider, self._adapter.start(self._request))
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[StartedPayment]) -> None:
         record_start(self._context, tx, subject.id, outcome)
@@ -489,7 +488,7 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
     return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": payment.begun_at})
 
 
-def _may_say_paid(outcome: Outcome[PaymentReport] | None) -> bool:
+def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
     """True if the provider has answered the question about a payment, but its answer can't be used, such as one with
     a state that is in no table, or "not found" together with the payment. Such an answer may say that the payment is
     paid. An error of the provider, and a refusal of the question, say nothing."""
@@ -544,7 +543,9 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
         find_stored_result(key_use, fingerprint)
 
 
-def _log_started(subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
+def _log_started_payment(
+    subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]
+) -> Outcome[StartedPayment]:
     """Write a log event if the provider has created a code or token for the claimed payment `subject`. Return
     `outcome` unchanged."""
     if outcome.kind is OutcomeClass.SUCCEEDED:

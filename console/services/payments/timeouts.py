@@ -245,7 +245,7 @@ class PaymentTimeoutSagas:
             skip_failures(f"the end of payment {saga.subject_id}"),
             self._payment_prober.hold_payment_lease(saga.subject_id) as payment,
         ):
-            if saga.step == ASK_STEP and not self._payment_prober.may_ask(payment.provider):
+            if saga.step == ASK_STEP and not self._payment_prober.may_ask_provider(payment.provider):
                 return 1  # a desk with the credentials asks at its next run
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
                 self._sagas.postpone_step_without_attempt(
@@ -265,7 +265,7 @@ class PaymentTimeoutSagas:
         payment = self._payment_prober.read_payment(saga.subject_id)
         asked_at = read_question_time(self._context)
         if payment.state not in WAITING_STATES:
-            return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
+            return lambda tx, _saga: _choose_step_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
         if payment.certainty is Certainty.KNOWN and not timeout_start.has_timed_out(payment, asked_at):
             return lambda _tx, _saga: StepWaiting("not_over", payment.expires_at)
         outcome = self._payment_prober.ask_provider(payment)
@@ -284,7 +284,7 @@ class PaymentTimeoutSagas:
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
         current_payment = payment_work.require_payment(tx, payment.id)
-        verdict = _choose_verdict(current_payment)
+        verdict = _choose_step_verdict(current_payment)
         if verdict is not None:
             return verdict
         if current_payment.state in ENDED_UNPAID_STATES or is_unpaid_outcome(outcome):
@@ -319,7 +319,7 @@ class PaymentTimeoutSagas:
         next step. If the payer pays after that, a later report books the payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
-        verdict = _choose_verdict(payment)
+        verdict = _choose_step_verdict(payment)
         if verdict is not None:
             return EarlierStepRequired(ASK_STEP) if isinstance(verdict, StepWaiting) else verdict
         if payment.state in ENDED_UNPAID_STATES:
@@ -433,7 +433,7 @@ def can_still_be_paid(payment: Payment) -> bool:
     return payment.state in WAITING_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _choose_verdict(payment: Payment) -> StepVerdict | None:
+def _choose_step_verdict(payment: Payment) -> StepVerdict | None:
     """Return the verdict of a saga's step for the payment: end of the saga if it is paid, wait if its outcome is
     unknown, None if it is open or ended unpaid.
     """

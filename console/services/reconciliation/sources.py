@@ -15,7 +15,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.providers.payments.plugin import DailyFiles
 from console.services.payment_intake.common import NoticeRefused
-from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_payment_id
+from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_provider_payment_id
 from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
 from console.store.payments import events as payment_events
@@ -177,7 +177,7 @@ class NoticeHistory:
         state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         if state is None:
             return None
-        provider_id = make_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
+        provider_id = make_provider_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
         return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored_event.at, notice.amount)
 
     def _read_notice_page(self, page_position: our_records.PagePosition) -> tuple[TimedEvent, ...]:

@@ -28,7 +28,7 @@ from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
-from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
+from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
@@ -247,7 +247,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
-            refuse_denial_of_answer(entry, operation)
+            refuse_decision_against_answer(entry, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:
             raise ConsoleError(
@@ -284,7 +284,7 @@ class OperationRecovery:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        refuse_denial_of_answer(entry, operation)
+        refuse_decision_against_answer(entry, operation)
         self._refuse_denial_of_listed_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
@@ -490,7 +490,7 @@ class OperationRecovery:
     def _find_spool_entry(self, operation_id: str) -> SpoolEntry | None:
         """Return the spool entry of the operation: from this desk's spool, or a copy that another desk has
         reported to the database. None if there is neither."""
-        entry = find_own_entry(self._context, operation_id)
+        entry = find_own_spool_entry(self._context, operation_id)
         if entry is not None:
             return entry
         with self._context.database.read() as conn:

@@ -115,9 +115,9 @@ class RefundDecisionService:
         not be read again before the refund is sent. `expected_version` is the version of the refund that the
         person's screen shows."""
         context = self._context
-        pair = refund_records.read_with_payment(context, refund_id)
+        pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund
-        if refund.state is RefundState.APPROVED and _is_same_as_any_person(person, refund.checkers):
+        if refund.state is RefundState.APPROVED and _is_one_of_people(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise refund_records.make_stale_view_error(refund, expected_version)
             return refund, False
@@ -139,8 +139,8 @@ class RefundDecisionService:
     ) -> None:
         """Check that this person may approve the refund. Raises same_person if the person is the maker or has
         approved the refund before; already_decided if the refund doesn't wait for a decision; in_progress while a
-        process sends it; stale_view if its version is not `expected_version`; not_allowed if the maker is disabled or
-        may no longer request refunds.
+        process sends it; stale_view if its version is not `expected_version` (None: any version); not_allowed if the
+        maker is disabled or may no longer request refunds.
         """
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
@@ -163,7 +163,7 @@ class RefundDecisionService:
         """
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
-        pair = refund_records.require_with_payment(tx.conn, refund_id)
+        pair = refund_records.require_refund_with_payment(tx.conn, refund_id)
         refund = pair.refund
         self._require_approvable(tx.conn, refund, person, expected_version)
         refuse_if_read_only(tx.conn, pair.payment.provider)
@@ -197,7 +197,7 @@ class RefundDecisionService:
         """Return the end of the refund's cooling-off period if it is in the future, otherwise None."""
         with self._context.database.read() as conn:
             return refund_rules.find_remaining_cooling_off_end(
-                self._context, conn, refund_records.require_with_payment(conn, refund_id)
+                self._context, conn, refund_records.require_refund_with_payment(conn, refund_id)
             )
 
     # Reject, withdraw, expire
@@ -349,8 +349,8 @@ def require_requested_refund(conn: Connection, refund: Refund) -> None:
 def _require_decidable(conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool) -> None:
     """Check that this person may approve (`is_approval`) or reject the refund. Raises same_person if the person is
     the maker or, for an approval, has approved it before; already_decided if the refund doesn't wait for a decision;
-    in_progress while a process sends it. The caller checks separately whether the refund has expired, by the clock of
-    the database server."""
+    in_progress while a process sends it. `now` is the present time; whether the refund has expired isn't checked
+    here, because the caller checks that by the clock of the database server."""
     reason = find_decision_refusal(refund, person, now, is_approval=is_approval)
     if reason == "refund_decided":
         require_requested_refund(conn, refund)
@@ -363,7 +363,7 @@ def _require_decidable(conn: Connection, refund: Refund, person: str, now: datet
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": matching_person})
 
 
-def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:
+def _is_one_of_people(person: str, people: tuple[str, ...]) -> bool:
     """True if `person` is one of `people`, all given by name. Two spellings of one account name count as the same
     person (`is_same_person`)."""
     return any(is_same_person(person, other_person) for other_person in people)

@@ -135,10 +135,11 @@ class RefundDueTasks:
     def _run_for_due_refunds(
         self, reasons: Collection[str], act: Callable[[Refund], object], *, moves_money: bool = False
     ) -> int:
-        """Call `act` with each refund whose work is due and has a reason of `reasons` (such as PROBE_REASON), at most
-        BATCH_SIZE refunds. A refund that another process has changed meanwhile is skipped, and so are the refunds of
-        providers that this desk can't call. With `moves_money`, the refunds that a read-only switch stops are skipped
-        as well: the first run after the switch is off handles them. Return the number of handled refunds."""
+        """Call `act` with each refund whose work is due and has one of `reasons` (codes such as PROBE_REASON) as its
+        reason, at most BATCH_SIZE refunds. A refund that another process has changed meanwhile is skipped, and so are
+        the refunds of providers that this desk can't call. With `moves_money`, the refunds that a read-only switch
+        stops are skipped as well: the first run after the switch is off handles them. Return the number of handled
+        refunds."""
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             if moves_money and find_read_only_switch(conn) is not None:
@@ -190,11 +191,11 @@ class RefundDueTasks:
         except Exception as error:
             if not _concerns_all_refunds(error):
                 with log_and_suppress(f"the next attempt for refund {refund.id}"):
-                    self._context.write(partial(self._postpone, due_refund=refund, error=error))
+                    self._context.write(partial(self._postpone_refund, due_refund=refund, error=error))
             raise
 
     @refunds.run_again_if_stale()
-    def _postpone(self, tx: Transaction, due_refund: Refund, error: Exception) -> None:
+    def _postpone_refund(self, tx: Transaction, due_refund: Refund, error: Exception) -> None:
         """Schedule the next attempt for a refund, unless its row has changed since it was listed as `due_refund`.
         `error` has ended the attempt."""
         context, now = self._context, self._context.now()
@@ -208,7 +209,7 @@ class RefundDueTasks:
             refunds.change_refund(tx.conn, refund, now, **refunds.make_work_values(replace(refund.work, at=at)))
             return
         refund_outcomes.postpone_sending(
-            context, tx, refund, _find_cause(error), is_lasting=_is_lasting(error, refund.work.attempt)
+            context, tx, refund, _find_error_cause(error), is_lasting=_is_lasting_error(error, refund.work.attempt)
         )
 
 
@@ -220,9 +221,10 @@ def _concerns_all_refunds(error: Exception) -> bool:
     )
 
 
-def _find_cause(error: Exception) -> str | None:
-    """Return the cause of an error that ended an attempt before the refund was sent; None for a refusal of this
-    program, which has an audit entry of its own."""
+def _find_error_cause(error: Exception) -> str | None:
+    """Return the code of the cause of `error`, which ended an attempt before the refund was sent: the error's reason,
+    or its error code if it has no reason. Return None if the error is a refusal of this program, because an audit
+    entry of its own already states the cause."""
     if not isinstance(error, ConsoleError):
         return ErrorCode.INTERNAL_ERROR
     if error.exit_status == EXIT_STATUS[ErrorCode.NOT_ALLOWED]:
@@ -230,7 +232,7 @@ def _find_cause(error: Exception) -> str | None:
     return str(error.detail.get("reason") or error.code)
 
 
-def _is_lasting(error: Exception, attempts: int) -> bool:
+def _is_lasting_error(error: Exception, attempts: int) -> bool:
     """True if a person must look at the refund, because a later attempt to send it would probably end with the same
     error. `attempts` is the number of earlier attempts."""
     if not isinstance(error, ConsoleError):

@@ -52,7 +52,7 @@ def settle_late_answer(
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
     if operation is None or refund is None or operation.subject_kind != REFUND_KIND:
         return False
-    if refund.state is not RefundState.SUBMITTING and _has_settled_operation(tx, refund, operation, outcome):
+    if refund.state is not RefundState.SUBMITTING and _has_answer_settled_operation(tx, refund, operation, outcome):
         return True
     refund_outcomes.store_answer(context, tx, refund, "refund", outcome)
     context.record_audit(
@@ -63,7 +63,7 @@ def settle_late_answer(
         refund_outcomes.compare_late_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_OUTCOME_CLASSES or refund_outcomes.is_refused(outcome):
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
-    elif refund_outcomes.is_unsent(outcome):
+    elif refund_outcomes.is_certainly_unprocessed(outcome):
         refund_outcomes.end_submission(context, tx, refund, outcome)
         refund_outcomes.mark_refund_unsent(context, tx, refund, outcome.reason)
     elif refund.certainty is Certainty.KNOWN:
@@ -74,7 +74,7 @@ def settle_late_answer(
     return True
 
 
-def _has_settled_operation(
+def _has_answer_settled_operation(
     tx: Transaction, refund: Refund, operation: Operation, outcome: Outcome[RefundReport]
 ) -> bool:
     """True if the refund's operation has ended with this answer: the transaction that ended it stored the answer as
@@ -103,16 +103,17 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
 @refunds.run_again_if_stale()
 def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: int, report: RefundReport) -> bool:
     """Compare one refund in the provider's report of a payment with our refund of this payment that has the same
-    idempotency key, and write the new information into our refund. Return False if no refund of this payment has the
-    key. A refund of another payment with the same key is not compared, because at the provider it is another refund.
+    idempotency key, and write the new information into our refund. Return True, or False if no refund of this payment
+    has the key. A refund of another payment with the same key is not compared, because at the provider it is another
+    refund.
 
-    A report without new information is not stored. A report about a refund that a process is sending now is
-    ignored, because the answer to that submission settles the refund.
+    A report without new information is not stored. A report about a refund that a process is sending now is ignored,
+    because the answer to that submission settles the refund.
     """
     refund = refunds.find_by_idempotency_key(tx.conn, report.key)
     if refund is None or refund.payment_id != payment_id:
         return False
-    outcome = _make_outcome(tx, refund, report)
+    outcome = _make_outcome_of_report(tx, refund, report)
     if not _has_new_information(tx, refund, outcome):
         return True
     refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
@@ -155,7 +156,7 @@ def _has_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool
     )
 
 
-def _make_outcome(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
+def _make_outcome_of_report(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
     """Return the provider's report as the outcome of our refund. If the report is about another payment or another
     amount, return an unknown outcome."""
     payment = payments.find(tx.conn, refund.payment_id)

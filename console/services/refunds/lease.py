@@ -49,7 +49,7 @@ class RefundLeaseService:
                 raise refund_records.make_stale_view_error(changed_refund, pair.refund.version) from None
 
     def _read_undecided_refund(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
-        pair = refund_records.read_with_payment(self._context, refund_id)
+        pair = refund_records.read_refund_with_payment(self._context, refund_id)
         refund = pair.refund
         if expected_version is not None and expected_version != refund.version and refund.error_code != "lapsed":
             raise refund_records.make_stale_view_error(refund, expected_version)
@@ -57,7 +57,7 @@ class RefundLeaseService:
             refund_records.refuse_running_submission(conn, refund)
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
             self._submit_action.record_lapse(refund.operation_id)
-            pair = refund_records.read_with_payment(self._context, refund_id)
+            pair = refund_records.read_refund_with_payment(self._context, refund_id)
         if not is_decidable_refund(pair.refund):
             raise make_undecidable_error(pair.refund)
         return pair

@@ -106,13 +106,13 @@ def record_outcome(
         compare_late_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_OUTCOME_CLASSES or is_refused(outcome):
         write_known_outcome(context, tx, refund, outcome, capabilities)
-    elif is_unsent(outcome):
+    elif is_certainly_unprocessed(outcome):
         mark_refund_unsent(context, tx, refund, outcome.reason)
     else:
         mark_refund_unknown(context, tx, refund, outcome.reason)
 
 
-def is_unsent(outcome: Outcome[RefundReport]) -> bool:
+def is_certainly_unprocessed(outcome: Outcome[RefundReport]) -> bool:
     """True if the provider has certainly not processed the refund, so that the program may send the refund again
     with the same key."""
     never_sent = outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is SendingCertainty.NO
@@ -142,7 +142,7 @@ def write_known_outcome(
         mark_refund_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
         mark_refund_failed(context, tx, refund, outcome.reason, outcome.found, facts)
-    _open_cases_about_other_owners(context, tx, refund, outcome)
+    _open_cases_about_shared_id(context, tx, refund, outcome)
 
 
 # Writing
@@ -175,7 +175,7 @@ def mark_refund_completed(
         refund_txn_id=provider_refund_id or refund.provider_refund_key,
         error_code=cause,
     )
-    _require_reserved_amount_moved(
+    _require_payment_sums_changed(
         payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund
     )
     if refund.set_aside_id is None:
@@ -338,7 +338,7 @@ def _write_approved_state(
     values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, "state_since": approved_at}
     refunds.change_refund(tx.conn, refund, context.now(), **values, **refunds.make_work_values(work))
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
-    release_key(tx, refund)
+    release_idempotency_key(tx, refund)
 
 
 def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
@@ -395,17 +395,17 @@ def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> 
     The caller must change the refund's row first. Raises ReservationMissing if the payment has reserved less than
     this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
-    _require_reserved_amount_moved(
+    _require_payment_sums_changed(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, is_to_set_aside=is_set_aside),
         refund,
     )
     _end_set_aside(tx, refund, SetAsideState.OPEN, now)
-    release_key(tx, refund)
+    release_idempotency_key(tx, refund)
 
 
-def release_key(tx: Transaction, refund: Refund) -> None:
-    """Free the idempotency key of a submission that had no effect, so that a person can request the same refund
-    again."""
+def release_idempotency_key(tx: Transaction, refund: Refund) -> None:
+    """Free the idempotency key in the journal row of the refund's last submission, which had no effect, so that a
+    person can request the same refund again. Do nothing if the refund was never sent or its key is already free."""
     if refund.operation_id is None:
         return
     key = journal.find_idempotency_key(tx.conn, refund.operation_id)
@@ -413,10 +413,11 @@ def release_key(tx: Transaction, refund: Refund) -> None:
         idempotency.free_idempotency_key(tx.conn, refund.operation_id, key)
 
 
-def _require_reserved_amount_moved(is_moved: bool, refund: Refund) -> None:
-    """Raise ReservationMissing if `is_moved` is False: the payment's row had too little reserved money, so the write
-    did not change it."""
-    if not is_moved:
+def _require_payment_sums_changed(is_changed: bool, refund: Refund) -> None:
+    """Raise ReservationMissing if `is_changed` is False. `is_changed` is the result of the write that subtracts the
+    refund's amount from the payment's reserved money: False if the payment's row had less reserved money than this
+    amount, so that the write did not change the row."""
+    if not is_changed:
         raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 
 
@@ -430,7 +431,7 @@ def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: d
 
 
 def _close_proposals_and_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
-    """Close the open proposals of a person to settle the refund (see `approvals`), and the open cases about it."""
+    """Close the open proposals of people about the outcome of the refund, and the open cases about the refund."""
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
     cases.close_cases(tx.conn, REFUND_KIND, refund.id, context.now())
 
@@ -499,30 +500,33 @@ def compare_late_answer(
     opens a case.
     """
     state, outcome_class = refund.state, outcome.kind
-    _open_cases_about_other_owners(context, tx, refund, outcome)
+    _open_cases_about_shared_id(context, tx, refund, outcome)
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
         open_contradiction_case(context, tx, refund, describe_contradiction(refund, outcome))
 
 
-def _open_cases_about_other_owners(
+def _open_cases_about_shared_id(
     context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
 ) -> None:
-    """Open a case about each other refund that has the provider's refund id in this answer about `refund`, if people
-    gave that refund the id: the id belongs to the refund about which the provider was asked. This transaction and a
-    decision that is just giving the id to another refund run one after the other."""
+    """Open a case about each other refund of ours that has the same provider's refund id as this answer about
+    `refund`, if people gave the other refund this id: the id belongs to `refund`, because the provider was asked
+    about `refund`. If a decision of people gives the id to another refund at the same time, the two transactions run
+    one after the other."""
     provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
     if outcome.kind not in EFFECT_OUTCOME_CLASSES or provider_refund_id in (None, refund.provider_refund_key):
         return
-    for other_refund in list_refunds_with_number(context, tx, refund.payment_id, str(provider_refund_id)):
+    for other_refund in list_refunds_with_key_or_id(context, tx, refund.payment_id, str(provider_refund_id)):
         if other_refund.id != refund.id and other_refund.error_code == RESOLVED_BY_PEOPLE_CAUSE:
             open_contradiction_case(
                 context, tx, other_refund, f"{provider_refund_id} is the number of refund {refund.id}"
             )
 
 
-def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
+def list_refunds_with_key_or_id(
+    context: ServiceContext, tx: Transaction, payment_id: int, number: str
+) -> list[Refund]:
     """Return our refunds, at the provider of this payment, that have `number` as their idempotency key or as the id
     that the provider gave to them. Transactions that call this function with the same number run one after another,
     because no unique index covers the refund ids.
@@ -547,8 +551,8 @@ def open_case(
     context: ServiceContext, tx: Transaction, refund_id: int, rule: str, observed: str, expected: str
 ) -> bool:
     """Open a case about a refund. An open case of the same rule is replaced if a person has acknowledged it and its
-    text differs from `observed`. Return False if another open case of the rule stays, so that no case was opened.
-    Raises RunAgain if another process has just ended the earlier case.
+    text differs from `observed`. Return True if a case was opened, and False if the earlier open case of the rule
+    stays. Raises RunAgain if another process has just ended the earlier case.
     """
     end_acknowledged_case(context, tx, (REFUND_KIND, refund_id), rule, observed)
     return cases.open_case(tx.conn, rule, REFUND_KIND, refund_id, observed, expected, context.now())

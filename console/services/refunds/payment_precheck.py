@@ -89,10 +89,10 @@ def require_refundable(
     )
     outcome = reader.read_payment(question)
     has_unknown_refund = context.write(
-        lambda tx: _store_answer_and_find_unknown_refund(context, tx, refund_with_payment, outcome)
+        lambda tx: _store_answer_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome)
     )
     reported_refunds = _list_reported_refunds(outcome)
-    objection = _find_contradicting_reason(context, refund_with_payment, outcome, reported_refunds) or (
+    objection = _find_refund_refusal(context, refund_with_payment, outcome, reported_refunds) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
     )
     if objection is not None:
@@ -106,7 +106,7 @@ def require_refundable(
         if reported_refunds is None:
             list_failure = outcome
         else:
-            list_failure = _mark_unusable_list(context, refund_with_payment, outcome, reported_refunds)
+            list_failure = _make_unusable_list_outcome(context, refund_with_payment, outcome, reported_refunds)
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
 
 
@@ -138,34 +138,34 @@ def _find_list_failure(
     no person has acknowledged, and exceeds_captured if less than the refund's amount is left there."""
     outcome = refund_lister.list_refunds(question)
     facts: ProviderAnswerFacts = {"record": refund_with_payment.refund}
-    if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, refund_with_payment, outcome)):
+    if context.write(lambda tx: _store_list_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome)):
         raise make_outcome_error(ErrorCode.NOT_ALLOWED, {**facts, "reason": NotAllowedReason.UNKNOWN_REFUND})
     if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
         return outcome
-    if _exceeds_captured(context, refund_with_payment, outcome.found or ()):
+    if _exceeds_captured_amount(context, refund_with_payment, outcome.found or ()):
         reason = ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
         raise make_outcome_error(ErrorCode.EXCEEDS_CAPTURED, {**facts, "reason": reason})
-    return _mark_unusable_list(context, refund_with_payment, outcome, outcome.found or ())
+    return _make_unusable_list_outcome(context, refund_with_payment, outcome, outcome.found or ())
 
 
-def _mark_unusable_list(
+def _make_unusable_list_outcome(
     context: ServiceContext,
     refund_with_payment: RefundWithPayment,
     outcome: Outcome[T],
     listed_refunds: Collection[ListedRefund],
 ) -> Outcome[T] | None:
     """Return a copy of the provider's answer `outcome` with an unknown outcome if its list of the payment's refunds
-    can't be used; None if the list can be used. A list can't be used in two cases: it lacks a refund that the
-    provider has made, or it has a refund without a readable amount that isn't in the payment's sums. A list that
-    lacks one refund isn't complete, so it may also lack a refund that the database has lost. A refund that is
-    completed only by people's decision needn't be in the list, because it may have been made in another way.
+    (`listed_refunds`) can't be used; None if the list can be used. A list can't be used in two cases: it lacks a
+    refund that the provider has made, or it has a refund without a readable amount that isn't in the payment's sums.
+    A list that lacks one refund isn't complete, so it may also lack a refund that the database has lost. A refund
+    that is completed only by people's decision needn't be in the list, because it may have been made in another way.
     """
     with context.database.read() as conn:
         payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
         uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)
     listed_keys = {listed_refund.key for listed_refund in listed_refunds}
     is_whole = all(
-        refund.provider_refund_key in listed_keys for refund in payment_refunds if _has_provider_made(refund)
+        refund.provider_refund_key in listed_keys for refund in payment_refunds if _has_provider_made_refund(refund)
     )
     if is_whole and all(listed_refund.amount is not None for listed_refund in uncounted_refunds):
         return None
@@ -173,7 +173,7 @@ def _mark_unusable_list(
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=reason, found=None)
 
 
-def _has_provider_made(refund: Refund) -> bool:
+def _has_provider_made_refund(refund: Refund) -> bool:
     """True if the provider has said that it has made the refund. This is so if the refund is completed, and not by
     people's decision alone; or if the refund has ended here without effect and the provider contradicts that.
     """
@@ -182,7 +182,7 @@ def _has_provider_made(refund: Refund) -> bool:
     return refund.state in ENDED_REFUND_STATES and refund.work.reason == WorkReason.CONTRADICTED
 
 
-def _exceeds_captured(
+def _exceeds_captured_amount(
     context: ServiceContext, refund_with_payment: RefundWithPayment, listed_refunds: Collection[ListedRefund]
 ) -> bool:
     """True if the sum of the payment's refunds is more than was paid. The sum includes this refund, and the listed
@@ -215,7 +215,7 @@ def _list_uncounted_refunds(
     return [listed_refund for listed_refund in listed_refunds if listed_refund.key not in counted_keys]
 
 
-def _store_list_and_find_unknown_refund(
+def _store_list_and_open_unknown_refund_case(
     context: ServiceContext,
     tx: Transaction,
     refund_with_payment: RefundWithPayment,
@@ -240,7 +240,7 @@ def _store_list_and_find_unknown_refund(
     return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
 
 
-def _store_answer_and_find_unknown_refund(
+def _store_answer_and_open_unknown_refund_case(
     context: ServiceContext, tx: Transaction, refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
     """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
@@ -261,20 +261,20 @@ def _store_answer_and_find_unknown_refund(
     return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
 
 
-def _find_contradicting_reason(
+def _find_refund_refusal(
     context: ServiceContext,
     refund_with_payment: RefundWithPayment,
     outcome: Outcome[PaymentReport],
     reported_refunds: Collection[ListedRefund] | None,
 ) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
-    """Return error code and reason if the provider's answer about the payment, with the refunds in it (None: the
-    answer has no readable refunds), doesn't allow the refund: the payment has ended unpaid, or less than the refund's
-    amount is left. Return None if the answer allows it.
+    """Return the error code and the reason of the refusal if the provider's answer about the payment doesn't allow
+    the refund (`reported_refunds` are the refunds in the answer; None: the answer has no readable refunds): the
+    payment has ended unpaid, or less than the refund's amount is left. Return None if the answer allows it.
     """
     report = outcome.found
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
-    if reported_refunds is not None and _exceeds_captured(context, refund_with_payment, reported_refunds):
+    if reported_refunds is not None and _exceeds_captured_amount(context, refund_with_payment, reported_refunds):
         return ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
     return None
 

@@ -279,7 +279,7 @@ class RefundProber:
 
     # Known outcome: an accepted refund is polled, any other is compared; a known state is never overwritten
 
-    def check_earlier_refunds(self, refund_with_payment: RefundWithPayment) -> None:
+    def ask_about_earlier_refunds(self, refund_with_payment: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
         without effect. If the provider has processed one of these refunds, open a case; the open case prevents the
         sending of the new refund.
@@ -310,7 +310,7 @@ class RefundProber:
     def _probe_known_refund(self, refund_id: int, *, is_automatic: bool) -> None:
         """Ask the provider about a refund whose outcome is known, and compare the answer with the refund. Raises an
         error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer."""
-        refund_with_payment = refund_records.read_with_payment(self._context, refund_id)
+        refund_with_payment = refund_records.read_refund_with_payment(self._context, refund_id)
         outcome = self._query_and_compare(refund_with_payment, is_automatic=is_automatic)
         code = find_part_error_code(outcome)
         if not _is_definite_answer(outcome) and code in NO_ANSWER_ERROR_CODES:

@@ -66,19 +66,19 @@ def require_refund(conn: Connection, refund_id: int) -> Refund:
     return refund
 
 
-def read_with_payment(context: ServiceContext, refund_id: int) -> RefundWithPayment:
+def read_refund_with_payment(context: ServiceContext, refund_id: int) -> RefundWithPayment:
     """Return the refund with its payment, read in a transaction of its own. Raises not_found if there is none."""
     with context.database.read() as conn:
-        return require_with_payment(conn, refund_id)
+        return require_refund_with_payment(conn, refund_id)
 
 
-def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
+def require_refund_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
     """Return the refund with its payment, read in the caller's transaction. Raises not_found if there is none."""
     refund = require_refund(conn, refund_id)
     return RefundWithPayment(refund, require_payment(conn, refund.payment_id))
 
 
-def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
+def require_refunds_with_payments(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
     """Return the refunds with these ids, each with its payment, in any sequence; they are read in the caller's
     transaction. Raises not_found if one of them is missing."""
     refunds_by_id = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))

@@ -351,7 +351,9 @@ class RefundRequestService:
         set_aside = _find_set_aside(tx.conn, request, valid_request.amount_minor)
         if valid_request.is_by_program:
             _refuse_second_proposal(refund_facts, request)
-        signals, payer_refund_count = self._judge_request(tx.conn, refund_facts, valid_request, set_aside)
+        signals, payer_refund_count = self._check_rules_and_find_signals(
+            tx.conn, refund_facts, valid_request, set_aside
+        )
         if not payments.reserve_amount(
             tx.conn, payment.id, valid_request.amount_minor, now, is_from_set_aside=set_aside is not None
         ):
@@ -376,18 +378,18 @@ class RefundRequestService:
             "payment": payment.id,
             "minor": valid_request.amount_minor,
             "currency": payment.currency,
-            "radar": _list_rule_names(signals),
+            "radar": _list_signal_rules(signals),
             **({"second_checker": list(reasons)} if reasons else {}),
         }
         context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
         return refund_id
 
-    def _judge_request(
+    def _check_rules_and_find_signals(
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
-        """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
-        within PAYER_HISTORY_PERIOD. `refund_facts` are the facts for the rules; `set_aside` is the set-aside to
-        refund, None if the money to refund is not set aside.
+        """Check that the rules allow the request. Return its risk signals with the maker's comments, and the number
+        of the payer's refunds within PAYER_HISTORY_PERIOD. `refund_facts` are the facts for the rules; `set_aside` is
+        the set-aside to refund, None if the money to refund is not set aside.
 
         Raises in_progress if the database has lost a refund of the payment, possible_repeat for an equal recent
         refund that the maker has not confirmed, and the error of `raise_first_broken_rule` if the request breaks
@@ -547,7 +549,7 @@ def _can_smaller_amount_satisfy(check: RuleCheck, payment: Payment) -> bool:
     )
 
 
-def _list_rule_names(signals: Sequence[RiskSignal]) -> list[str]:
+def _list_signal_rules(signals: Sequence[RiskSignal]) -> list[str]:
     return sorted({signal.rule for signal in signals})
 
 

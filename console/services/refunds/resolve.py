@@ -15,7 +15,7 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
+from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
@@ -114,7 +114,7 @@ class RefundResolver:
             return None
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
-            refuse_denial_of_answer(find_own_entry(context, refund.operation_id), refund)
+            refuse_decision_against_answer(find_own_spool_entry(context, refund.operation_id), refund)
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None
 
@@ -152,7 +152,7 @@ class RefundResolver:
         )
         is_accepted = refund.state is RefundState.SUBMITTED and refund.operation_id == decided_refund.operation_id
         may_still_fail = is_accepted and outcome.kind is OutcomeClass.FAILED_DEFINITE
-        if not may_still_fail and _get_settled_facts(refund) != _get_settled_facts(decided_refund):
+        if not may_still_fail and _get_settlement_columns(refund) != _get_settlement_columns(decided_refund):
             return self._compare_with_settled_refund(tx, refund, outcome, state)
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
@@ -244,17 +244,17 @@ class RefundResolver:
 def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
     """Raise evidence_mismatch if another refund of ours at the same provider has `number` as its idempotency key or
     as its id at the provider."""
-    owners = refund_outcomes.list_refunds_with_number(context, tx, refund.payment_id, number)
+    owners = refund_outcomes.list_refunds_with_key_or_id(context, tx, refund.payment_id, number)
     if any(owner.id != refund.id for owner in owners):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
         )
 
 
-def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | None]:
-    """Return the refund's state, certainty and operation id (None before the first attempt). At least one of these
-    changes whenever the refund is settled or sent again. Its version and its work are left out, because they can also
-    change while people can still decide about the refund."""
+def _get_settlement_columns(refund: Refund) -> tuple[RefundState, Certainty, str | None]:
+    """Return the refund's state, certainty and operation id (None before the first attempt to send the refund). If
+    they are equal in two reads of the refund, it was neither settled nor sent between the reads. The version and the
+    work are left out, because they can also change while people can still decide about the refund."""
     return refund.state, refund.certainty, refund.operation_id
 
 

@@ -104,11 +104,11 @@ def find_risk_signals(
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
         *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
         *_find_open_case_signals(refund_facts.payment, facts.open_cases),
-        *_find_order_signals(facts, amount_minor, own_refund_id),
-        *_find_payer_signals(facts, amount_minor, own_refund_id),
+        *_find_order_refund_signals(facts, amount_minor, own_refund_id),
+        *_find_payer_refund_signals(facts, amount_minor, own_refund_id),
         *_find_open_refund_signals(refund_facts, own_refund_id),
         *_find_refused_refund_signals(refund_facts),
-        *_find_reversible_signals(refund_facts),
+        *_find_reversibility_signals(refund_facts),
     )
     return tuple(_drop_repeated_signals(signals))
 
@@ -198,7 +198,9 @@ def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iter
         yield RiskSignal("open_case", {"case": rule}, payments.PAYMENT_KIND, payment.id)
 
 
-def _find_order_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
+def _find_order_refund_signals(
+    facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None
+) -> Iterator[RiskSignal]:
     """Yield a signal for each other refund of this payment or of its order that was requested within
     PAYER_LOOK_BACK_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount and
     id of the refund for which signals are searched.
@@ -212,7 +214,9 @@ def _find_order_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id
             )
 
 
-def _find_payer_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
+def _find_payer_refund_signals(
+    facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None
+) -> Iterator[RiskSignal]:
     """Yield a signal for each refund of another payment to the same payer within PAYER_LOOK_BACK_PERIOD whose amount
     is similar to `amount_minor`, and one more signal if the payer got FREQUENT_PAYER_REFUND_COUNT or more refunds in
     this period. The refund with the id `own_refund_id` is not compared with itself.
@@ -242,7 +246,7 @@ def _find_open_refund_signals(refund_facts: RefundFacts, own_refund_id: int | No
 
 
 def _find_refused_refund_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
-    """Yield a signal about the newest refund of the payment that the provider has refused for good, because the
+    """Yield a signal about the newest refund of the payment that the provider has finally refused, because the
     provider will probably refuse another refund, too.
     """
     refused_refund = next(filter(is_refused_for_good, refund_facts.refunds), None)
@@ -251,7 +255,7 @@ def _find_refused_refund_signals(refund_facts: RefundFacts) -> Iterator[RiskSign
         yield RiskSignal("refused_for_good", facts, refunds.REFUND_KIND, refused_refund.id)
 
 
-def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
+def _find_reversibility_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
     """Yield a signal if the payer's bank can still reverse the payment, because the payer could then get the money
     twice."""
     paid_at, days = refund_facts.payment.paid_at, provider_registry.get_reversible_days(refund_facts.payment.provider)

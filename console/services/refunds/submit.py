@@ -70,11 +70,11 @@ class RefundSubmitter:
         self, refund_id: int, progress: StepReporter | None = None, *, is_payment_just_read: bool = False
     ) -> Refund:
         """Send an approved refund now. If several callers try this at the same time, only one of them sends the
-        refund. Return the refund, which is then submitted or completed. `progress` is called with the name of
-        each step.
+        refund. Return the refund, which is then submitted or completed. `progress` is called with the name of each
+        step.
 
-        `is_payment_just_read` is True if the provider has just answered a question about the payment; then it is
-        not asked again.
+        `is_payment_just_read` is True if the provider has just answered a question about the payment; then it is not
+        asked again.
 
         Before anything is sent, raises not_found if there is no such refund; not_allowed if the acting person has no
         right to send refunds, or if the database can't enforce two people; bad_profile if the provider is not
@@ -83,7 +83,7 @@ class RefundSubmitter:
         already_decided if the refund is not approved; lease_timeout if another process holds the lease for
         LEASE_WAIT_SECONDS; the error of `refuse_unsendable_refund` if the refund breaks a rule; the error of
         `require_refundable` if the provider's answer about the payment doesn't allow the refund; the error of
-        `RefundProber.check_earlier_refunds` if the provider doesn't say whether it has processed an earlier refund.
+        `RefundProber.ask_about_earlier_refunds` if the provider doesn't say whether it has processed an earlier one.
         Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise the
         error of `find_error_code` (such as outcome_unknown, with detail.record) if the provider has not accepted the
         refund.
@@ -124,13 +124,13 @@ class _SubmissionAttempt:
         unless that was just done, about the payment. Raise an error if the refund may not be sent. No refund is sent.
         """
         context = self._context
-        self._pair = pair = refund_records.read_with_payment(context, self._refund_id)
+        self._pair = pair = refund_records.read_refund_with_payment(context, self._refund_id)
         provider = pair.payment.provider
         refund_rules.require_two_person_database(context, pair.payment)
         self._adapter = self._payment_providers.get_adapter(provider)
         refuse_record_of_other_merchant(context, self._payment_providers, pair.payment)
         database_fitness.require_safe_settings(context, provider)
-        self._refund_prober.check_earlier_refunds(pair)
+        self._refund_prober.ask_about_earlier_refunds(pair)
         if not self._is_payment_just_read:
             with context.database.read() as conn:
                 self.check(conn)
@@ -148,7 +148,7 @@ class _SubmissionAttempt:
         approved; read_only while a read-only switch is on; and the error of `refuse_unsendable_refund` if it breaks a
         rule.
         """
-        pair = refund_records.require_with_payment(conn, self._refund_id)
+        pair = refund_records.require_refund_with_payment(conn, self._refund_id)
         require_sendable_refund(conn, pair.refund)
         refund_rules.refuse_unsendable_refund(self._context, conn, pair, self._adapter)
         self._refuse_if_refund_lost(conn, pair)
@@ -285,26 +285,29 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
 def _query_and_send(refund_with_payment: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
     """Send the refund to the provider and return the outcome. If the provider doesn't store idempotency keys, or has
     reported a similar refund, first ask whether it has this refund from an earlier attempt; if it has, return that
-    outcome and send nothing. A refusal of a refund that was sent before is judged by `_judge_refused_repeat`."""
+    outcome and send nothing. If the provider refuses a refund that was sent before, `_confirm_refusal_of_sent_refund`
+    decides whether the refusal counts."""
     if (
         refund_with_payment.refund.error_code == SIMILAR_REFUND_REASON
         or not adapter.capabilities.keeps_idempotency_keys
     ):
-        earlier_outcome = _find_earlier_attempt(refund_with_payment, adapter)
+        earlier_outcome = _find_earlier_attempt_outcome(refund_with_payment, adapter)
         if earlier_outcome is not None:
             return earlier_outcome
     outcome = adapter.refund(refund_with_payment.refund_instruction)
     if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:
-        return _judge_refused_repeat(refund_with_payment, adapter, outcome)
+        return _confirm_refusal_of_sent_refund(refund_with_payment, adapter, outcome)
     return outcome
 
 
-def _judge_refused_repeat(
+def _confirm_refusal_of_sent_refund(
     refund_with_payment: RefundWithPayment, adapter: PaymentProvider, refusal: Outcome[RefundReport]
 ) -> Outcome[RefundReport]:
-    """Return the outcome of a refund that the provider refuses (`refusal`) although it was sent before. The earlier
-    attempt may have arrived in between, and may be the reason of the refusal (for example that no second refund is
-    allowed), so the refusal counts only if the provider then says that it doesn't have the refund."""
+    """Return the outcome of a refund that was sent before and that the provider has now refused (`refusal`). The
+    provider may have received the earlier attempt, and may refuse this one for that reason (for example because it
+    allows no second refund). So ask the provider about the refund. If it doesn't have the refund, return `refusal`;
+    if it has the refund or has refused the earlier attempt, return that outcome; otherwise return an unknown
+    outcome."""
     outcome = adapter.make_reader().read_refund(refund_with_payment.refund_instruction)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return refusal
@@ -313,7 +316,7 @@ def _judge_refused_repeat(
     return replace(refusal, kind=OutcomeClass.UNKNOWN, reason=outcome.reason)
 
 
-def _find_earlier_attempt(
+def _find_earlier_attempt_outcome(
     refund_with_payment: RefundWithPayment, adapter: PaymentProvider
 ) -> Outcome[RefundReport] | None:
     """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the

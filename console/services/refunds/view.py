@@ -112,7 +112,7 @@ class RefundDetailsReader:
         decidable_refunds = tuple(
             refund
             for refund in open_refunds
-            if may_decide and person is not None and _may_decide(refund, person, server_now)
+            if may_decide and person is not None and _may_approve(refund, person, server_now)
         )
         return ApprovalInbox(
             decidable_refunds, tuple(refund for refund in open_refunds if refund not in decidable_refunds)
@@ -126,7 +126,7 @@ class RefundDetailsReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             ids = refund_ids[:MAX_REFUND_SUMMARIES]
-            pairs = refund_records.require_all_with_payment(conn, ids)
+            pairs = refund_records.require_refunds_with_payments(conn, ids)
             requests = [(pair.payment, pair.refund.maker) for pair in pairs]
             rule_facts = refund_rules.read_facts_of_refunds(self._context, conn, requests)
             signal_facts = refund_risks.read_signal_facts(conn, rule_facts)
@@ -150,7 +150,7 @@ class RefundDetailsReader:
 
     def _read_details(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
         context, now = self._context, self._context.now()
-        pair = refund_records.require_with_payment(conn, refund_id)
+        pair = refund_records.require_refund_with_payment(conn, refund_id)
         refund = complete_record(self._complete_records, conn, pair.refund)
         payment = complete_record(self._complete_records, conn, pair.payment)
         relations = refund.relations or RefundRelations()
@@ -267,7 +267,7 @@ class RefundDetailsReader:
         return None, {}
 
 
-def _may_decide(refund: Refund, person: Person, now: datetime) -> bool:
+def _may_approve(refund: Refund, person: Person, now: datetime) -> bool:
     """True if the person may approve the refund now."""
     return find_decision_refusal(refund, person.name, now, is_approval=True) is None
 

@@ -130,14 +130,14 @@ def test_a_fault_of_the_program_starves_no_later_one(
     with control.outage_during():
         assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
     prober = desk.machinery._due_refunds._refund_submitter._refund_prober
-    check = prober.check_earlier_refunds
+    check = prober.ask_about_earlier_refunds
 
     def fail(pair: object) -> None:
         if pair.refund.id == refund.id:  # type: ignore[attr-defined]
             raise ValueError("a fault of the program")
         check(pair)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(prober, "check_earlier_refunds", fail)
+    monkeypatch.setattr(prober, "ask_about_earlier_refunds", fail)
     desk.later(seconds=61)
     desk.due()
     desk.due()
