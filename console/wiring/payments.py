@@ -100,7 +100,7 @@ class PaymentService:
     def count_refused_notices(self) -> int:
         """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person has no
         right to read."""
-        return self._notice_receiver.count_refused()
+        return self._notice_receiver.count_refused_notices()
 
     def read_payment(self, id: int) -> PaymentDetails:
         """Return one payment with the data that its screen shows. Raises not_found if no payment has this id,

@@ -159,7 +159,7 @@ BY_KEY: dict[str, Ask] = {
     "open refund of a payment": lambda conn: refunds.find_open_refund(conn, 70),
     "refund by its key": lambda conn: refunds.find_by_idempotency_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.find_by_payment(conn, 70),
-    "look-alike of a refund": lambda conn: refunds.find_similar_refund(conn, 70, 1_000, _NOW),
+    "look-alike of a refund": lambda conn: refunds.find_equal_recent_refund(conn, 70, 1_000, _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),

@@ -29,6 +29,6 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "probe": lambda console, refund: console.refunds.probe(refund),
     "resolve": _resolve,
     "due": lambda console, _subject: console.recovery.run_due(),
-    "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_now(payment),
+    "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_saga_now(payment),
     "notice": lambda console, post: console.payments.receive_notice(post),
 }

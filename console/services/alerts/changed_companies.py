@@ -136,7 +136,7 @@ class ChangedCompanyAlerts:
             last_ids = [0] * len(last_ids)
             yield from self._compare_all_watched_corporations(registry, registry_date)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
-            yield from self._find_new_corporations(
+            yield from self._find_and_add_new_corporations(
                 registry, registry_date, kind, range(last_id, newest_id, IDS_PER_PAGE)
             )
         self._context.write(
@@ -209,8 +209,8 @@ class ChangedCompanyAlerts:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of `watched_corporations`
         in the transaction `tx`, and store the facts that differ, except in rows with the facts of a newer registry.
         If a corporation whose facts differ has a live record and its row had facts, also raise or resolve alerts (see
-        `_store_change`). `successor_names` has the names of successors by corporation number. Return the number of
-        raised and resolved alerts.
+        `_store_company_change`). `successor_names` has the names of successors by corporation number. Return the
+        number of raised and resolved alerts.
         """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
@@ -224,10 +224,12 @@ class ChangedCompanyAlerts:
                 watched_corporations.store_facts(tx.conn, row, present_facts, registry_date, now)
             else:
                 name = successor_names.get(present_facts.successor or "", "")
-                count += self._store_change(tx, row, present_facts, registry_date, name, open_alerts.get(number))
+                count += self._store_company_change(
+                    tx, row, present_facts, registry_date, name, open_alerts.get(number)
+                )
         return count
 
-    def _store_change(
+    def _store_company_change(
         self,
         tx: Transaction,
         row: WatchedCorporation,
@@ -254,7 +256,7 @@ class ChangedCompanyAlerts:
 
     # Corporations that are seen for the first time
 
-    def _find_new_corporations(
+    def _find_and_add_new_corporations(
         self, registry: "RegistryReader", registry_date: date, kind: str, id_range: range
     ) -> Iterator[int]:
         """Search the live records of one kind, by ranges of ids, for corporations without a row in

@@ -290,14 +290,14 @@ class AlertService:
         if is_acknowledged and alert.rule_id in RULES_RESOLVED_BY_ACKNOWLEDGEMENT:
             if alert.rule_id == database_rollback.ALERT_RULE and not note_text:
                 raise _make_invalid_note_error()
-            alert = self._resolve_acknowledged(tx, alert)
+            alert = self._resolve_acknowledged_alert(tx, alert)
         if is_acknowledged:
             context.record_audit(
                 tx, ACKNOWLEDGE_ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=ALERT_KIND
             )
         return _add_record_numbers(tx.conn, (alert,))[0]
 
-    def _resolve_acknowledged(self, tx: Transaction, alert: Alert) -> Alert:
+    def _resolve_acknowledged_alert(self, tx: Transaction, alert: Alert) -> Alert:
         """Resolve an alert because a person has acknowledged it, and add the event AlertResolved to the outbox.
         Return the resolved alert."""
         now = self._context.now()

@@ -109,7 +109,7 @@ class ProviderAuthorisation:
                 pair = tokens.authorise(lambda: calls.exchange_code(code))
             except (CredentialsRefused, TokenUnavailable) as failure:
                 error = _make_exchange_error(failure)
-                self._record_failure(error, failure.reason)
+                self._audit_failure(error, failure.reason)
                 raise error from None
         return CompletedAuthorisation(CREDIT_CHECK_PROVIDER, pair.expires_at, pair.version)
 
@@ -131,7 +131,7 @@ class ProviderAuthorisation:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
         self._context.require_right("provider_authorise")
 
-    def _record_failure(self, error: ConsoleError, reason: str) -> None:
+    def _audit_failure(self, error: ConsoleError, reason: str) -> None:
         """Write the audit entry about an authorisation that failed at the provider. For a refusal of this program
         (exit status 3) write nothing, because `audit_refusals` writes the entry."""
         if error.exit_status == refusals.REFUSED_EXIT_STATUS:  # `audit_refusals` writes it

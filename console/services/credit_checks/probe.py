@@ -117,7 +117,7 @@ class CreditCheckProber:
                 return self._confirm_answer_of_desk(record, provider_id, is_automatic)
             if not reader.capabilities.finds_purchases:
                 if is_automatic:  # the provider had a list when the probe was scheduled
-                    self._plan_work(record, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL))
+                    self._store_work(record, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL))
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}
                 )
@@ -142,8 +142,8 @@ class CreditCheckProber:
                     self._context.write(lambda tx: self._plan_next_probe(tx, record))
             raise
 
-    def _plan_work(self, record: CreditCheck, work: Work) -> None:
-        """Store the next step of the credit check, in a transaction of its own."""
+    def _store_work(self, record: CreditCheck, work: Work) -> None:
+        """Store `work`, the next step of the credit check, in its row, in a transaction of its own."""
         context = self._context
         context.write(
             lambda tx: credit_checks.change_record(

@@ -74,11 +74,11 @@ class CreditCheckPartReader:
         provider_id = record.credit_check_id or 0
         if name == DETAIL_PART:
             detail_outcome = self._open_reader().read_detail(provider_id)
-            return _require_same_number(record, FetchedPart(name, detail_outcome, detail_outcome.found))
+            return _drop_report_of_other_number(record, FetchedPart(name, detail_outcome, detail_outcome.found))
         pdf_outcome = self._open_reader().read_pdf(provider_id)
         if pdf_outcome.kind is not OutcomeClass.SUCCEEDED or not isinstance(pdf_outcome.found, PdfAnswer):
             return FetchedPart(name, pdf_outcome)
-        part = _require_same_number(record, FetchedPart(name, pdf_outcome, pdf_outcome.found.report))
+        part = _drop_report_of_other_number(record, FetchedPart(name, pdf_outcome, pdf_outcome.found.report))
         if not part.is_fetched:
             return part
         return FetchedPart(
@@ -180,9 +180,10 @@ def make_failed_part(name: str, error: Exception) -> FetchedPart:
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
 
 
-def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
+def _drop_report_of_other_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
     """Return `part`, the result of one read at the provider. If the corporation number in its report differs from
-    that of the credit check, return instead a result with the unknown outcome `other_number` and without the report.
+    that of the credit check, return a copy of `part` without the report, with an unknown outcome whose reason is
+    `other_number`.
     """
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:

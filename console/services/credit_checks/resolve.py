@@ -270,7 +270,7 @@ class PurchaseResolver:
         fit the credit check, leave the credit check unchanged and return the reason.
         """
         context = self._context
-        mismatch = self._find_mismatch(tx, record, report)
+        mismatch = self._find_report_mismatch(tx, record, report)
         if mismatch is None and proof is not None and outcomes.had_expired_before(report, record.created_at):
             mismatch = MismatchReason.EXPIRED_BEFORE  # it could be renewed at once, beside the unknown purchase
         if mismatch is None and proof is not None:
@@ -305,7 +305,9 @@ class PurchaseResolver:
                 tx, AuditAction.CREDIT_CHECK_RESOLVE, record.id, result="refused", reason=outcome.reason[:64]
             )
 
-    def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
+    def _find_report_mismatch(
+        self, tx: Transaction, record: CreditCheck, report: CheckReport
+    ) -> MismatchReason | None:
         """Return the reason why the provider's report doesn't fit the credit check: it is about another corporation,
         or another credit check here has its id. Return None if it fits."""
         if report.corporation_number != record.corporation_number:
@@ -354,7 +356,7 @@ class PurchaseResolver:
         )
 
         def write_decision(tx: Transaction) -> bool:
-            mismatch = self._find_mismatch(tx, record, report)
+            mismatch = self._find_report_mismatch(tx, record, report)
             if mismatch is not None:
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
             return self._write_decision(

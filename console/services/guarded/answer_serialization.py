@@ -101,9 +101,11 @@ def deserialize_value(stored_value: Any) -> Any:
         case list():
             return [deserialize_value(part) for part in stored_value]
         case {"enum": str(name), "is": of}:
-            return _get_class(name, Enum)(of)
+            return _import_domain_class(name, Enum)(of)
         case {"made": str(name), "of": dict(parts)}:
-            return _get_class(name, None)(**{field: deserialize_value(part) for field, part in parts.items()})
+            return _import_domain_class(name, None)(
+                **{field: deserialize_value(part) for field, part in parts.items()}
+            )
         case {"at": str(text)}:
             return datetime.fromisoformat(text)
         case {"day": str(text)}:
@@ -119,7 +121,7 @@ def deserialize_value(stored_value: Any) -> Any:
     return stored_value
 
 
-def _get_class(name: str, base_class: type | None) -> Any:
+def _import_domain_class(name: str, base_class: type | None) -> Any:
     """Return the domain class with this name ("module:class"). The class must be a dataclass if `base_class` is None,
     otherwise a subclass of `base_class`. For any other name, raises one of ValueError, AttributeError and
     ImportError."""

@@ -339,7 +339,7 @@ def _report_rollback(
         # This account may only read, so it can't raise the alert.
         return DatabaseRollback(None, tuple(entry.intent for entry in spooled_operations))
     if finding is None and resolved_alerts is not None:
-        _give_up_anchors(context, old_database_id)
+        _mark_anchors_given_up(context, old_database_id)
         _store_resolved_alerts(context.spool, context.database_id, resolved_alerts)
     return finding
 
@@ -449,11 +449,11 @@ def _insert_alert(tx: Transaction, database_id: str, observed: str, expected: st
     return alert is not None
 
 
-def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
-    """Mark as given up the anchors whose audit entries the database has lost in a loss that a person has
-    acknowledged, so that the program doesn't search for them again; the command `audit verify` still reports them.
-    `old_database_id` is the id of a database that was at this address before (None: it was this database). If it
-    isn't None, also store the present id for the address.
+def _mark_anchors_given_up(context: ServiceContext, old_database_id: str | None) -> None:
+    """After a person has acknowledged a loss, mark in the spool as given up the anchors whose audit entries the
+    database lacks. The program then no longer searches for these entries; the command `audit verify` still reports
+    them. `old_database_id` is the id of a database that was at this address before (None: it was this database). If
+    it isn't None, also store the present id for the address.
     """
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:

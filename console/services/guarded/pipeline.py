@@ -367,7 +367,7 @@ class GuardedPipeline:
         """
         try:
             self._context.failpoints.reach("before_tx2")
-            is_owner = self._settle_outcome(operation, claimed_operation, outcome)
+            is_owner = self._write_or_deliver_outcome(operation, claimed_operation, outcome)
         except Exception as error:
             if not operation.has_effect:
                 raise
@@ -376,7 +376,10 @@ class GuardedPipeline:
                 claimed_operation, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
             ) from error
         except BaseException:
-            if not self._settle_outcome_again(operation, claimed_operation, outcome) and operation.has_effect:
+            if (
+                not self._write_or_deliver_outcome_again(operation, claimed_operation, outcome)
+                and operation.has_effect
+            ):
                 self._spool_answer(claimed_operation, outcome)
             raise
         if is_owner and operation.has_effect:
@@ -387,7 +390,7 @@ class GuardedPipeline:
         else:
             self._context.failpoints.reach("after_tx2")
 
-    def _settle_outcome(
+    def _write_or_deliver_outcome(
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
         """Run the second transaction (tx2), which writes the outcome of the operation. If another process has
@@ -399,13 +402,14 @@ class GuardedPipeline:
             raise _ClaimedRowsMissing(claimed_operation.operation_id)
         return is_owner
 
-    def _settle_outcome_again(
+    def _write_or_deliver_outcome_again(
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
-        """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended
-        it. The fencing token makes the repetition safe. Return False if this fails, too."""
+        """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended it.
+        The fencing token makes the repetition safe. Return True if the outcome was written or delivered, and False if
+        this attempt fails, too."""
         try:
-            is_owner = self._settle_outcome(operation, claimed_operation, outcome)
+            is_owner = self._write_or_deliver_outcome(operation, claimed_operation, outcome)
         except Exception:
             return False
         if is_owner and operation.has_effect:

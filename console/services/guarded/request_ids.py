@@ -181,7 +181,7 @@ class RequestIdService:
 
     # Check and take the id
 
-    def _require_role(self) -> None:
+    def _refuse_roles_without_request_ids(self) -> None:
         """Raise not_allowed if an auditor or admin acts on a database server, because there only the accounts of
         roles that change records may store request ids. A worker that executes a desk request needs no check:
         its account has such a role.
@@ -211,7 +211,7 @@ class RequestIdService:
             # Another version of this program stored an unreadable answer: the answer is then built from the database.
             with suppress(ValueError):
                 return answer_serialization.deserialize_answer(cache_answer.result)
-        self._require_role()
+        self._refuse_roles_without_request_ids()
         row = None if cache_answer.is_missing else self._find_row_of_request(request)
         while True:
             answer = None if row is None else self._find_answer(request, row, find_answer, cache_answer.epoch)

@@ -158,7 +158,7 @@ class DailyFileStore:
         """
         stored_document = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
-        figures = _compute_figures(self.daily, content, self.merchant_id, day)
+        figures = _compute_file_figures(self.daily, content, self.merchant_id, day)
         file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *figures)
         self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored_document))
         return file
@@ -207,7 +207,9 @@ def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
     return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **figures)
 
 
-def _compute_figures(files: DailyFiles[Any], content: bytes, merchant_id: str, day: date) -> tuple[int, int, int]:
+def _compute_file_figures(
+    files: DailyFiles[Any], content: bytes, merchant_id: str, day: date
+) -> tuple[int, int, int]:
     """Return three figures about the daily file `content` of the day `day`: the number of its rows, the sum of its
     successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant_id` is our
     merchant id at the provider.

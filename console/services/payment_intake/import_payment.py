@@ -178,7 +178,7 @@ class PaymentImporter:
         payment = payments.find_by_payment_number(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
-            begun_at = _choose_begun_at(request, sourced_report, read_current_time(tx.conn, context.now()))
+            begun_at = _choose_beginning_time(request, sourced_report, read_current_time(tx.conn, context.now()))
             payment_id = self._insert_payment(tx, replace(new_payment, begun_at=begun_at, by_code=by_code))
             context.record_audit(
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
@@ -209,7 +209,7 @@ class PaymentImporter:
             raise RunAgain from None
 
 
-def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource, now: datetime) -> datetime:
+def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSource, now: datetime) -> datetime:
     """Return the time (UTC) at which an imported payment began. If the request has a day, this is 12:00 in Indian
     time on that day, because Atom, the provider that searches payments by day, uses Indian days. Without a requested
     day, it is the time of payment in the report if that time can be right, otherwise the time of the report. `now` is

@@ -166,7 +166,7 @@ class NoticeReceiver:
             tx, audit_action, None, facts, kind=common.NOTICE_KIND, result="refused", reason=refusal.reason
         )
 
-    def count_refused(self) -> int:
+    def count_refused_notices(self) -> int:
         """Return the number of stored refused notices, at most MAX_COUNTED_NOTICES. Raises not_allowed if the acting
         person has no right to read."""
         with self._context.database.read() as conn:

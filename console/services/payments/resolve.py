@@ -98,7 +98,7 @@ class PaymentResolver:
         ):
             person = self._context.require_right("resolve").name
             with self._payment_prober.hold_payment_lease(payment_id) as payment:
-                _require_decidable(payment, target_state, expected_version)
+                _require_decidable_payment(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
                 result = self._resolve_payment(payment, PaymentState(target_state), person_proof, person, provider_id)
                 self._context.failpoints.reach("after_resolve")
@@ -337,7 +337,7 @@ def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[Payment
     return Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE, report)
 
 
-def _require_decidable(payment: Payment, target_state: str, expected_version: int | None) -> None:
+def _require_decidable_payment(payment: Payment, target_state: str, expected_version: int | None) -> None:
     """Raise stale_view if the payment no longer has the version `expected_version`, and nothing_to_resolve if
     people can't decide that this payment's state is `target_state`.
     """

@@ -42,9 +42,9 @@ from console.services.payments.providers import PaymentProviders, find_payment_s
 from console.services.payments.spooled_payments import compute_start_fingerprint, make_started_payment_key
 from console.services.payments.start_outcomes import (
     is_contradicting_answer,
-    record_start,
+    record_start_outcome,
     settle_late_start,
-    write_lapse,
+    write_start_lapse,
 )
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
@@ -409,7 +409,7 @@ class _StartAttempt:
         return _log_started_payment(subject, self._provider, self._adapter.start(self._request))
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[StartedPayment]) -> None:
-        record_start(self._context, tx, subject.id, outcome)
+        record_start_outcome(self._context, tx, subject.id, outcome)
 
     def _reserve_amount(self, tx: Transaction, order: Order) -> int:
         """Reserve the order's total on the corporation's account. Return the reserved amount in minor units, 0 if the
@@ -469,7 +469,7 @@ START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPaymen
     convert_exception=_StartAttempt.convert_exception,
     make_result=_StartAttempt.make_result,
     settle=settle_late_start,
-    record_lapse=write_lapse,
+    record_lapse=write_start_lapse,
 )
 PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, StartedPayment, StartResult]
 

@@ -31,7 +31,9 @@ DEFAULT_TIME_TO_PAY = timedelta(days=1)
 """Time in which the payer can pay if the provider's answer has no usable expiry time."""
 
 
-def record_start(context: ServiceContext, tx: Transaction, payment_id: int, outcome: Outcome[StartedPayment]) -> None:
+def record_start_outcome(
+    context: ServiceContext, tx: Transaction, payment_id: int, outcome: Outcome[StartedPayment]
+) -> None:
     """Store the provider's answer to a start as evidence, and write the outcome into the payment. The pipeline
     calls this function in the second transaction (tx2) of the start, which also ends the journal row.
     """
@@ -173,7 +175,7 @@ def _is_start_recorded(operation: Operation, payment: Payment, outcome: Outcome[
     )
 
 
-def write_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+def write_start_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
     """Record that the process which started the payment ended without recording an answer. The payment's outcome
     becomes unknown, unless the payment's state has changed meanwhile."""
     payment = payments.find(tx.conn, operation.subject_id or 0)

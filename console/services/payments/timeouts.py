@@ -106,7 +106,7 @@ class PaymentTimeoutSagas:
             EffectStep(RELEASE_STEP, self._release_stock),
         )
         saga_plan = SagaPlan(
-            PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUT_WAITS, self._open_stuck_case
+            PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUT_WAITS, self._open_stuck_saga_case
         )
         self._sagas = SagaRunner(context, saga_plan)
 
@@ -125,7 +125,7 @@ class PaymentTimeoutSagas:
             + self._run_batches(self._resume_settled_sagas)
         )
 
-    def run_now(self, payment_id: int) -> Saga | None:
+    def run_saga_now(self, payment_id: int) -> Saga | None:
         """Begin or resume the saga of one payment now. Return the saga as it was before this call; None if the
         payment has no saga and its expiry time has not passed.
         """
@@ -152,7 +152,7 @@ class PaymentTimeoutSagas:
         self._context.require_right("probe")
         self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed_saga(tx, saga)))
 
-    def _open_stuck_case(self, tx: Transaction, saga: Saga) -> None:
+    def _open_stuck_saga_case(self, tx: Transaction, saga: Saga) -> None:
         """Open a case about a saga whose step has failed too often because of a fault of this program."""
         observed = f"{saga.step}: {saga.reason}"
         payment_work.open_case(self._context, tx, saga.subject_id, timeout_start.STUCK_SAGA_RULE, observed, "done")
@@ -183,7 +183,7 @@ class PaymentTimeoutSagas:
                 break
         return count
 
-    def _read_time(self, conn: Connection) -> datetime:
+    def _read_database_time(self, conn: Connection) -> datetime:
         """Return the present time by the clock of the database. A desk whose clock is ahead must not expire a payment
         that the payer can still pay."""
         return read_current_time(conn, self._context.now())
@@ -195,7 +195,7 @@ class PaymentTimeoutSagas:
         sagas."""
         with self._context.database.read() as conn:
             overdue_payments = payment_times.list_overdue_payments(
-                conn, PAYMENT_TIMEOUT_KIND, self._read_time(conn), BATCH_SIZE
+                conn, PAYMENT_TIMEOUT_KIND, self._read_database_time(conn), BATCH_SIZE
             )
         return sum(self._begin_saga(payment) for payment in overdue_payments)
 
@@ -211,7 +211,9 @@ class PaymentTimeoutSagas:
 
     def _begin_saga_if_timed_out(self, tx: Transaction, payment_id: int) -> bool:
         current_payment = payments.find(tx.conn, payment_id)
-        if current_payment is None or not timeout_start.has_timed_out(current_payment, self._read_time(tx.conn)):
+        if current_payment is None or not timeout_start.has_timed_out(
+            current_payment, self._read_database_time(tx.conn)
+        ):
             return False
         return timeout_start.begin_timeout_saga(self._context, tx, current_payment) is not None
 
@@ -324,7 +326,7 @@ class PaymentTimeoutSagas:
             return EarlierStepRequired(ASK_STEP) if isinstance(verdict, StepWaiting) else verdict
         if payment.state in ENDED_UNPAID_STATES:
             return StepDone()
-        now = self._read_time(tx.conn)
+        now = self._read_database_time(tx.conn)
         if not timeout_start.has_timed_out(payment, now) or not self._is_answer_valid(saga, payment, now):
             return EarlierStepRequired(ASK_STEP)
         if payment.account_minor:
@@ -386,7 +388,10 @@ class PaymentTimeoutSagas:
             return SagaDone(f"order_{order.state.value}")
         if payment.certainty is Certainty.UNKNOWN:  # after the expiry, the provider reported it as paid
             return StepWaiting("unknown")
-        now, lapsed_ids = self._read_time(tx.conn), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
+        now, lapsed_ids = (
+            self._read_database_time(tx.conn),
+            journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND),
+        )
         other_payments = [
             other_payment
             for other_payment in payments.find_by_order(tx.conn, order.id, lapsed_ids)

@@ -55,9 +55,9 @@ class RefundDecisionService:
     def approve(
         self, refund_id: int, expected_version: int | None = None, progress: StepReporter | None = None
     ) -> Refund:
-        """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless
-        its cooling-off period has not ended. If this person has already approved the refund, only send it.
-        Return the refund.
+        """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless its
+        cooling-off period has not ended. If this person has already approved the refund, only send it. Return the
+        refund.
 
         `expected_version` is the version of the refund that the person's screen shows; with None, versions are not
         compared. `progress` is called with the name of each step of the sending.
@@ -68,9 +68,9 @@ class RefundDecisionService:
         acting person is the maker or has approved the refund before; stale_view if the refund's version is not
         `expected_version`; already_decided if the refund has expired or doesn't wait for a decision; in_progress
         while a process sends the refund; read_only while a read-only switch is on; database_went_back if the database
-        has gone back to an earlier state; the error of `require_refundable` if the provider's answer about the
-        payment doesn't allow the refund; and the error of `raise_first_broken_rule` if the refund breaks a rule. If
-        the approval is stored and the refund can't be sent, or its outcome is unknown, raises the error of
+        has gone back to an earlier state; the error of `require_refundable_payment` if the provider's answer about
+        the payment doesn't allow the refund; and the error of `raise_first_broken_rule` if the refund breaks a rule.
+        If the approval is stored and the refund can't be sent, or its outcome is unknown, raises the error of
         `submit_refund`. If a signal asks the process to end, raises `Interrupted` before the approval is stored;
         between the approval and the sending, raises the error interrupted with the approved refund.
         """
@@ -123,18 +123,18 @@ class RefundDecisionService:
             return refund, False
         self._expire_if_overdue(refund)
         with context.database.read() as conn:
-            self._require_approvable(conn, refund, person, expected_version)
+            self._require_approvable_refund(conn, refund, person, expected_version)
             refuse_if_read_only(conn, pair.payment.provider)
         refund_rules.require_two_person_database(context, pair.payment)
         reader = self._payment_providers.get_reader(pair.payment.provider)
-        is_payment_just_read = payment_precheck.require_refundable(context, reader, pair).are_complete
+        is_payment_just_read = payment_precheck.require_refundable_payment(context, reader, pair).are_complete
         interrupts.raise_if_interrupt_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
         context.write(lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader))
         context.failpoints.reach("after_vote")
         return refund_records.read_refund(context, refund_id), is_payment_just_read
 
-    def _require_approvable(
+    def _require_approvable_refund(
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
     ) -> None:
         """Check that this person may approve the refund. Raises same_person if the person is the maker or has
@@ -142,7 +142,7 @@ class RefundDecisionService:
         process sends it; stale_view if its version is not `expected_version` (None: any version); not_allowed if the
         maker is disabled or may no longer request refunds.
         """
-        _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
+        _require_decidable_refund(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
         if not refund_rules.find_active_makers(self._context, conn, [refund.maker]):
@@ -165,7 +165,7 @@ class RefundDecisionService:
         database_rollback.refuse_after_database_rollback(tx.conn)
         pair = refund_records.require_refund_with_payment(tx.conn, refund_id)
         refund = pair.refund
-        self._require_approvable(tx.conn, refund, person, expected_version)
+        self._require_approvable_refund(tx.conn, refund, person, expected_version)
         refuse_if_read_only(tx.conn, pair.payment.provider)
         refund_facts = refund_rules.read_facts(context, tx.conn, pair.payment, refund.maker)
         refund_rules.raise_first_broken_rule(
@@ -224,7 +224,7 @@ class RefundDecisionService:
             self._expire_if_overdue(refund_records.read_refund(self._context, refund_id))
 
             def refuse_unless_rejectable(refund: Refund, conn: Connection) -> None:
-                _require_decidable(conn, refund, person, self._context.now(), is_approval=False)
+                _require_decidable_refund(conn, refund, person, self._context.now(), is_approval=False)
                 if expected_version is not None and expected_version != refund.version:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
@@ -346,7 +346,9 @@ def require_requested_refund(conn: Connection, refund: Refund) -> None:
     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 
-def _require_decidable(conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool) -> None:
+def _require_decidable_refund(
+    conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool
+) -> None:
     """Check that this person may approve (`is_approval`) or reject the refund. Raises same_person if the person is
     the maker or, for an approval, has approved it before; already_decided if the refund doesn't wait for a decision;
     in_progress while a process sends it. `now` is the present time; whether the refund has expired isn't checked

@@ -208,7 +208,7 @@ class RefundDueTasks:
             at = compute_next_attempt_time_endlessly(REFUND_SENDING_WAITS, 0, now, context.scale)
             refunds.change_refund(tx.conn, refund, now, **refunds.make_work_values(replace(refund.work, at=at)))
             return
-        refund_outcomes.postpone_sending(
+        refund_outcomes.postpone_refund_sending(
             context, tx, refund, _find_error_cause(error), is_lasting=_is_lasting_error(error, refund.work.attempt)
         )
 

@@ -27,7 +27,7 @@ def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, p
     if refund.provider_refund_key is not None:
         return refund.provider_refund_key
     for repeat in count(1):
-        key = _compute_key(context.database_id, payment, refund.amount_minor, repeat)
+        key = _compute_refund_key(context.database_id, payment, refund.amount_minor, repeat)
         if refunds.find_by_idempotency_key(conn, key) is None:
             return key
     raise AssertionError("a count has no end")
@@ -44,7 +44,7 @@ def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
     """
     amount_minor = intent.amount_minor or 0
     if any(
-        _compute_key(intent.database_id, payment, amount_minor, repeat) == intent.provider_key
+        _compute_refund_key(intent.database_id, payment, amount_minor, repeat) == intent.provider_key
         for repeat in range(1, _MAX_REPEATED_REFUNDS + 1)
     ):
         return True
@@ -52,9 +52,10 @@ def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
     return intent.payment_id == payment.id and not has_begun_later
 
 
-def _compute_key(database_id: str, payment: Payment, amount_minor: int, repetition_number: int) -> str:
+def _compute_refund_key(database_id: str, payment: Payment, amount_minor: int, repetition_number: int) -> str:
     """Return an idempotency key: `RFD-` and 26 characters (A-Z, 2-7) that are computed from the four arguments.
-    PayPay and Atom accept keys of this form."""
+    PayPay and Atom accept keys of this form. `database_id` is the id of our database; `repetition_number` counts the
+    payment's refunds of this amount, from 1."""
     parts = (
         database_id,
         payment.provider,

@@ -268,7 +268,7 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
     _audit_refund_not_sent(context, tx, refund, cause)
 
 
-def postpone_sending(
+def postpone_refund_sending(
     context: ServiceContext, tx: Transaction, refund: Refund, cause: str | None, *, is_lasting: bool
 ) -> None:
     """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent;

@@ -66,7 +66,7 @@ class PrecheckAnswers:
         return self.is_payment_read and self.list_failure is None
 
 
-def require_refundable(
+def require_refundable_payment(
     context: ServiceContext, reader: PaymentReader, refund_with_payment: RefundWithPayment
 ) -> PrecheckAnswers:
     """Read the payment at the provider, and its refunds if the provider lists them in an answer of its own. Return

@@ -293,7 +293,7 @@ class RefundProber:
         for earlier_refund in (
             refund for refund in payment_refunds if refund.sent_count and refund.state in _STATES_ENDED_WITHOUT_EFFECT
         ):
-            outcome = self._query_and_compare(
+            outcome = self._query_and_compare_refund(
                 RefundWithPayment(earlier_refund, refund_with_payment.payment), is_automatic=False
             )
             if not _is_definite_answer(outcome):
@@ -311,13 +311,15 @@ class RefundProber:
         """Ask the provider about a refund whose outcome is known, and compare the answer with the refund. Raises an
         error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer."""
         refund_with_payment = refund_records.read_refund_with_payment(self._context, refund_id)
-        outcome = self._query_and_compare(refund_with_payment, is_automatic=is_automatic)
+        outcome = self._query_and_compare_refund(refund_with_payment, is_automatic=is_automatic)
         code = find_part_error_code(outcome)
         if not _is_definite_answer(outcome) and code in NO_ANSWER_ERROR_CODES:
             record = refund_records.read_refund(self._context, refund_id)
             raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
-    def _query_and_compare(self, refund_with_payment: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
+    def _query_and_compare_refund(
+        self, refund_with_payment: RefundWithPayment, *, is_automatic: bool
+    ) -> RefundAnswer:
         """Ask the provider about a refund whose outcome is known, compare the answer with the refund in a transaction
         of its own (`_compare_known_refund`), and return the answer."""
         context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)

@@ -350,7 +350,7 @@ class RefundRequestService:
         refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid_request.maker)
         set_aside = _find_set_aside(tx.conn, request, valid_request.amount_minor)
         if valid_request.is_by_program:
-            _refuse_second_proposal(refund_facts, request)
+            _refuse_second_program_request(refund_facts, request)
         signals, payer_refund_count = self._check_rules_and_find_signals(
             tx.conn, refund_facts, valid_request, set_aside
         )
@@ -398,7 +398,7 @@ class RefundRequestService:
         context, amount_minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
-        lookalike_refund = risk_signals.find_similar_refund(conn, payment.id, amount_minor, refund_facts.now)
+        lookalike_refund = risk_signals.find_equal_recent_refund(conn, payment.id, amount_minor, refund_facts.now)
         if lookalike_refund is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {
                 "record": lookalike_refund,
@@ -520,7 +520,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
     return set_aside
 
 
-def _refuse_second_proposal(refund_facts: RefundFacts, request: RefundRequest) -> None:
+def _refuse_second_program_request(refund_facts: RefundFacts, request: RefundRequest) -> None:
     """Raise already_decided if a refund of the request's set-aside was requested before: the program itself
     requests the refund of a set-aside only once. `refund_facts` contain the payment's refunds."""
     for earlier_refund in refund_facts.refunds:

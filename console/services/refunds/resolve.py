@@ -197,7 +197,7 @@ class RefundResolver:
         if refund.version != decided_refund.version:
             raise refunds.StaleRow(refund.id)
         if number is not None:
-            _refuse_number_of_other_refund(context, tx, refund, number)
+            _refuse_id_of_other_refund(context, tx, refund, number)
 
         def write_proposal(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
@@ -241,7 +241,7 @@ class RefundResolver:
             )
 
 
-def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
+def _refuse_id_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
     """Raise evidence_mismatch if another refund of ours at the same provider has `number` as its idempotency key or
     as its id at the provider."""
     owners = refund_outcomes.list_refunds_with_key_or_id(context, tx, refund.payment_id, number)

@@ -127,10 +127,10 @@ def _drop_repeated_signals(signals: Iterable[RiskSignal]) -> Iterator[RiskSignal
         yield signal
 
 
-def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
-    """Return a refund of the same payment and amount that was requested within LOOKALIKE_REFUND_PERIOD before `now`;
-    None if there is none. Refunds that ended without effect don't count. `amount_minor` is in minor units."""
-    return refunds.find_similar_refund(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
+def find_equal_recent_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
+    """Return a refund of this payment of exactly this amount (`amount_minor`, minor units) that was requested within
+    LOOKALIKE_REFUND_PERIOD before `now`; None if there is none. Refunds that ended without effect don't count."""
+    return refunds.find_equal_recent_refund(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
 
 
 def _find_lookalike_signals(

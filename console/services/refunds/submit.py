@@ -82,7 +82,7 @@ class RefundSubmitter:
         another sent refund of the payment, or if a process is sending the refund or its outcome is unknown;
         already_decided if the refund is not approved; lease_timeout if another process holds the lease for
         LEASE_WAIT_SECONDS; the error of `refuse_unsendable_refund` if the refund breaks a rule; the error of
-        `require_refundable` if the provider's answer about the payment doesn't allow the refund; the error of
+        `require_refundable_payment` if the provider's answer about the payment doesn't allow the refund; the error of
         `RefundProber.ask_about_earlier_refunds` if the provider doesn't say whether it has processed an earlier one.
         Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise the
         error of `find_error_code` (such as outcome_unknown, with detail.record) if the provider has not accepted the
@@ -135,7 +135,7 @@ class _SubmissionAttempt:
             with context.database.read() as conn:
                 self.check(conn)
             reader = self._payment_providers.get_reader(provider)
-            self._list_failure = payment_precheck.require_refundable(context, reader, pair).list_failure
+            self._list_failure = payment_precheck.require_refundable_payment(context, reader, pair).list_failure
 
     # The pipeline's steps
 
@@ -197,7 +197,7 @@ class _SubmissionAttempt:
             id=refund.id,
             client_id=None,
             corporation_number=payment.corporation_number,
-            key=_make_operation_key(tx.conn, refund),
+            key=_choose_operation_key(tx.conn, refund),
             fingerprint=_compute_fingerprint(refund, key),
             payment_id=refund.payment_id,
             provider_key=key,
@@ -207,7 +207,7 @@ class _SubmissionAttempt:
     def call(self, _subject: ClaimedRecord) -> Outcome[RefundReport]:
         if self._list_failure is not None:
             return _make_unsent_outcome(self._list_failure)
-        return _query_and_send(self._claimed_pair, self._adapter)
+        return _query_and_send_refund(self._claimed_pair, self._adapter)
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[RefundReport]) -> None:
         refund_outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter.capabilities)
@@ -269,7 +269,7 @@ def require_sendable_refund(conn: Connection, refund: Refund) -> None:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 
-def _make_operation_key(conn: Connection, refund: Refund) -> str:
+def _choose_operation_key(conn: Connection, refund: Refund) -> str:
     """Return the first unused idempotency key for the journal row of this submission. If an earlier attempt had no
     effect, its key is free and is used again; for a repeated refund of the same amount, the key has the next
     number.
@@ -282,7 +282,7 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
         repetition_number = (repetition_number or 1) + 1
 
 
-def _query_and_send(refund_with_payment: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
+def _query_and_send_refund(refund_with_payment: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
     """Send the refund to the provider and return the outcome. If the provider doesn't store idempotency keys, or has
     reported a similar refund, first ask whether it has this refund from an earlier attempt; if it has, return that
     outcome and send nothing. If the provider refuses a refund that was sent before, `_confirm_refusal_of_sent_refund`

@@ -184,7 +184,7 @@ class RefundDetailsReader:
             checks=self._make_rule_checks(refund_facts, refund),
             needed_checkers=refund_rules.count_needed_checkers(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
-            changed=_find_changed_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
+            changed=_find_changed_payment_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
             ),
@@ -326,7 +326,7 @@ def _find_current_signals(
     )
 
 
-def _find_changed_fields(
+def _find_changed_payment_fields(
     facts_at_request: Mapping[str, Any], present_facts: Mapping[str, object], refund: Refund
 ) -> Mapping[str, tuple[object, object]]:
     """Return the payment's fields that have changed since the refund request: (old value, new value) by field

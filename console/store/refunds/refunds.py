@@ -302,7 +302,7 @@ def list_due_refunds(
     return select_records(conn, _DUE_REFUNDS_QUERY, {**parameters, "providers": sorted(providers)})
 
 
-def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
+def find_equal_recent_refund(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
     """Return the newest refund of the payment with the same amount (`amount_minor`, minor units) that was
     requested at `since` or later and isn't in a state of `STATES_WITHOUT_MOVED_MONEY`; None if there is none."""
     return _find_first_refund(

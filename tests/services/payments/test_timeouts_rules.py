@@ -48,10 +48,10 @@ def test_silence_is_no_word(kind: OutcomeClass) -> None:
 
 @pytest.mark.parametrize("under_way", [False, True])
 def test_one_payments_end_is_taken_up(scene: Scene, clock: MovedClock, under_way: bool) -> None:
-    """`run_now` does nothing before the payment's deadline or for an unknown payment; after the deadline it begins
-    the saga, or continues an open one, until the order is cancelled.
+    """`run_saga_now` does nothing before the payment's deadline or for an unknown payment; after the deadline it
+    begins the saga, or continues an open one, until the order is cancelled.
     """
-    payment, take = begun(scene), scene.machinery.timeouts.run_now
+    payment, take = begun(scene), scene.machinery.timeouts.run_saga_now
     assert take(payment.id) is None
     assert take(payment.id + 1) is None
     later(scene, clock, OVER)

@@ -118,7 +118,7 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
         assert count_answers() == before + 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "console.services.refunds.resolve._refuse_number_of_other_refund", lambda *_: refuse_as_stale(refund)
+            "console.services.refunds.resolve._refuse_id_of_other_refund", lambda *_: refuse_as_stale(refund)
         )
         before = count_answers()
         assert code_of(lambda: desk.resolve(refund, "completed", "lead-b", "1519")) == "stale_view"

@@ -140,10 +140,10 @@ def test_an_exact_lookalike(rows: Connection) -> None:
     """Same payment, same sum, within the time; what moved nothing and never will is none."""
     payment = paid(rows)
     refund = asked(rows, payment)
-    assert refunds.find_similar_refund(rows, payment.id, 1_000, DAY_AGO) == refund
-    assert refunds.find_similar_refund(rows, payment.id, 999, DAY_AGO) is None
-    assert refunds.find_similar_refund(rows, payment.id + 1, 1_000, DAY_AGO) is None
-    assert refunds.find_similar_refund(rows, payment.id, 1_000, NOW + timedelta(seconds=1)) is None
+    assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, DAY_AGO) == refund
+    assert refunds.find_equal_recent_refund(rows, payment.id, 999, DAY_AGO) is None
+    assert refunds.find_equal_recent_refund(rows, payment.id + 1, 1_000, DAY_AGO) is None
+    assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, NOW + timedelta(seconds=1)) is None
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> Non
     assert refunds.read_sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
     found = refunds.find_by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
     assert found == {payment.id: (refund,) if counts else (), other.id: ()}
-    assert refunds.find_similar_refund(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
+    assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
 
 
 def test_sums_of_a_maker(rows: Connection) -> None:
