@@ -299,7 +299,7 @@ class IncidentService:
                 return _make_owner_step(incident, step)
             case IncidentAction.HAND_OVER, (str() as new_owner, str() as note):
                 return _replace_step_fields(
-                    step, new_owner=self._require_owner(conn, new_owner), words=_require_note(note)
+                    step, new_owner=self._require_possible_owner(conn, new_owner), words=_require_note(note)
                 )
             case IncidentAction.SNOOZE, (datetime() as until, str() as note):
                 if not now < until <= now + LONGEST_SNOOZE:
@@ -319,7 +319,7 @@ class IncidentService:
                 return _replace_step_fields(step, words=note_text) if is_reopened else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
-    def _require_owner(self, conn: Connection, name: str) -> str:
+    def _require_possible_owner(self, conn: Connection, name: str) -> str:
         """Return the stored name of a person who may own incidents. Raises usage for every other name."""
         person = people.find(conn, name.strip(), includes_unlisted=self._context.admits_unlisted_names)
         if person is None or not has_right(person, _RIGHT_TO_ACT_ON_INCIDENTS):

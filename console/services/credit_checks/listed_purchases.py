@@ -18,7 +18,7 @@ from console.domain.records import CheckReport, CheckState, CreditCheck
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -141,7 +141,7 @@ def _find_denied_checks(conn: Connection, client_id: str, corporation_number: st
 def _require_list_answer(outcome: ListOutcome, denied_checks: Sequence[CreditCheck]) -> None:
     """Raise provider_auth, rate_limited or provider_unreachable if AlarmBox has not answered the call for the list.
     The error names the first denied credit check, if there is one."""
-    code = find_part_error_code(outcome)
+    code = find_read_error_code(outcome)
     if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
         facts: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if denied_checks:

@@ -27,7 +27,7 @@ from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import find_first_possible_day
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
@@ -309,7 +309,7 @@ class CreditCheckProber:
         }
         if outcome.kind is OutcomeClass.SUCCEEDED:
             return make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
-        code = find_part_error_code(outcome)
+        code = find_read_error_code(outcome)
         return make_outcome_error(code if code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
 
     # Known outcome: compare; the state is never overwritten
@@ -333,7 +333,7 @@ class CreditCheckProber:
                 outcomes.schedule_refetch_again(context, tx, record.id)
 
         context.write(store_answer)
-        code = find_part_error_code(outcome)
+        code = find_read_error_code(outcome)
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
             raise make_outcome_error(
                 code,

@@ -25,7 +25,7 @@ from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import compare_denied_purchases, make_lost_purchase_error
 from console.services.credit_checks.provider import CreditCheckAdapterSource
-from console.services.credit_checks.readings import find_part_error_code
+from console.services.credit_checks.readings import find_read_error_code
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
@@ -231,7 +231,7 @@ class _PurchaseAttempt:
 
         Raises not_expired if the provider says that it has not expired; provider_answer_unusable if the stored id or
         the answer belongs to another credit check, or if the dates in the answer can't be those of a purchase that
-        was made less than SHORTEST_CREDIT_CHECK_VALIDITY ago; and the error of the read (`find_part_error_code`) if
+        was made less than SHORTEST_CREDIT_CHECK_VALIDITY ago; and the error of the read (`find_read_error_code`) if
         the provider gave no report.
         """
         context, request = self._context, self._request
@@ -257,7 +257,7 @@ class _PurchaseAttempt:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return live_check.id, live_check.credit_check_id
             detail: ProviderAnswerFacts = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
-            raise make_outcome_error(find_part_error_code(outcome), detail)
+            raise make_outcome_error(find_read_error_code(outcome), detail)
         if report.corporation_number not in (None, live_check.corporation_number):
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
@@ -467,7 +467,7 @@ def _add_reason_of_missing_date(
 def _is_no_longer_shown(outcome: Outcome[CheckReport]) -> bool:
     """True if `outcome` is one of the answers that a provider gives about a credit check which it no longer shows:
     not found, or viewing period over."""
-    return outcome.kind is OutcomeClass.NOT_FOUND or find_part_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
+    return outcome.kind is OutcomeClass.NOT_FOUND or find_read_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
 
 
 def _may_have_expired(record: CreditCheck, now: datetime) -> bool:

@@ -125,7 +125,7 @@ class CreditCheckPartReader:
         )
 
     def _write_failed_part(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
-        context, code = self._context, find_part_error_code(part.outcome)
+        context, code = self._context, find_read_error_code(part.outcome)
         if code == ErrorCode.VIEWING_PERIOD_OVER:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
         else:
@@ -156,8 +156,9 @@ class CreditCheckPartReader:
         credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work), **cleared_columns)
 
 
-def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
-    """Return the error code for the outcome of a failed read of the detail or PDF of a credit check."""
+def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
+    """Return the error code for the outcome of a failed read at a provider: of the detail or PDF of a credit check,
+    or of a payment, a refund or a list."""
     if outcome.reason in OWN_FAULT_ERROR_CODES:
         return ErrorCode(outcome.reason)
     if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):

@@ -22,7 +22,7 @@ from console.services.credit_checks.readings import (
     PDF_PART,
     CreditCheckPartReader,
     FetchedPart,
-    find_part_error_code,
+    find_read_error_code,
     make_failed_part,
 )
 from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
@@ -313,7 +313,7 @@ def _find_failed_part_code(part: FetchedPart) -> ErrorCode:
     the call, otherwise the code of its outcome."""
     if part.outcome.reason == ErrorCode.BAD_PROFILE and part.outcome.status is None:
         return ErrorCode.BAD_PROFILE
-    return find_part_error_code(part.outcome)
+    return find_read_error_code(part.outcome)
 
 
 def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:

@@ -34,7 +34,7 @@ from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease
@@ -446,14 +446,14 @@ def make_unconfirmed_error(
     """Return the error after a read at the provider that did not show the outcome of a purchase. `is_decision` is
     True if the read should have confirmed a person's decision, False for a probe.
 
-    The error has the code of `find_part_error_code` if this code is provider_unreachable or one of
+    The error has the code of `find_read_error_code` if this code is provider_unreachable or one of
     OWN_FAULT_ERROR_CODES or, for a probe, one of NO_ANSWER_ERROR_CODES; for any other code it is outcome_unknown. The
     answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return make_outcome_error(ErrorCode.EVIDENCE_MISMATCH, detail)
-    code = find_part_error_code(outcome)
+    code = find_read_error_code(outcome)
     unchanged_codes = (
         {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if is_decision else NO_ANSWER_ERROR_CODES
     )

@@ -80,7 +80,7 @@ def find_database_rollback(context: ServiceContext) -> DatabaseRollback | None:
     people can still read the database.
     """
     try:
-        return _find_rollback(context)
+        return _find_rollback_by_anchors(context)
     except ConsoleError as error:
         _log.info("how far the database is could not be compared: %s", error.code)
     except Exception:
@@ -91,7 +91,7 @@ def find_database_rollback(context: ServiceContext) -> DatabaseRollback | None:
 def require_no_database_rollback(context: ServiceContext) -> None:
     """Refuse an operation that costs or moves money: raise database_went_back (detail.missing: the lost operations)
     if the database has gone back to an earlier state. If the database is unavailable, raises its error."""
-    finding = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
+    finding = _find_rollback_by_anchors(context, ANCHORS_COMPARED_PER_OPERATION)
     if finding is not None:
         raise finding.make_refusal()
 
@@ -226,7 +226,7 @@ def store_alerts_of_backup(database: Database, spool: Spool, database_id: str) -
 # Compare
 
 
-def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> DatabaseRollback | None:
+def _find_rollback_by_anchors(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> DatabaseRollback | None:
     """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database. Return
     the finding; None if the database has not gone back, or if a person has acknowledged the alert about this loss.
 
@@ -255,7 +255,7 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Da
     if limit < ANCHORS_COMPARED and resolved_alerts != earlier_resolved_alerts:
         # A person has acknowledged a loss. Its missing anchors may be older than the few that were compared. They are
         # given up before the acknowledged alert is stored: otherwise they would count as a new loss later.
-        return _find_rollback(context)
+        return _find_rollback_by_anchors(context)
     newest_head = comparison.newest_head
     if newest_head is not None:
         spool.store_value(

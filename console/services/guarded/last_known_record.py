@@ -20,10 +20,11 @@ _CHECK_STATE_BY_OUTCOME_CLASS = {
 
 
 def build_credit_check(claimed_operation: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
-    """Return the credit check of a purchase, built from its claim and its outcome. If `outcome` is None or unknown,
-    the certainty is unknown.
+    """Return the credit check of a purchase, built from its claim and its outcome (None: the outcome could not be
+    written to the database). If `outcome` is None or unknown, the certainty is unknown.
 
-    The column `version` is 1 if `outcome` is None, otherwise 2.
+    The column `version` is 1 if `outcome` is None, otherwise 2, as in the row before and after the outcome is
+    written.
     """
     subject, report = claimed_operation.subject, outcome.found if outcome else None
     state = _CHECK_STATE_BY_OUTCOME_CLASS.get(outcome.kind) if outcome else None
@@ -57,7 +58,8 @@ def build_refund(
     refund_row: Refund, claimed_operation: ClaimedOperation, outcome: Outcome[RefundReport] | None
 ) -> Refund:
     """Return the refund in its state after the request was sent, built from its row before the call, its claim and
-    its outcome. If `outcome` is None or unknown, the certainty is unknown."""
+    its outcome (None: the outcome could not be written to the database). If `outcome` is None or unknown, the
+    certainty is unknown."""
     submitted_refund = replace(
         refund_row,
         provider_refund_key=claimed_operation.subject.provider_key,

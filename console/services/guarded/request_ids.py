@@ -225,8 +225,8 @@ class RequestIdService:
             row = self._find_row_of_request(request)
 
     def _find_row_of_request(self, request: RequestKey) -> RequestIdUse | None:
-        """Return the row of the request id; None if the id was not used yet. Also read the present epoch for the
-        Redis cache."""
+        """Return the row of the request id; None if the id was not used yet. In the same read, pass the present epoch
+        in the database to the Redis cache."""
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
             return request_ids.find_use(conn, request)
@@ -384,7 +384,7 @@ class RequestIdService:
             is_still_held = self._end_act(held_request, answer)
             if is_still_held or _had_act_effect(answer):
                 raise
-            value = self._repeat_answer_of_later_holder(held_request.request, find_answer, error)
+            value = self._return_or_raise_answer_of_later_holder(held_request.request, find_answer, error)
         except BaseException:
             self._end_lease(held_request)
             raise
@@ -416,7 +416,7 @@ class RequestIdService:
             raise error
         return answer.value
 
-    def _repeat_answer_of_later_holder(
+    def _return_or_raise_answer_of_later_holder(
         self, request: RequestKey, find_answer: AnswerFinder, refusal: ConsoleError
     ) -> Any:
         """Return or raise the answer of the call that has acquired the request id after this call's lease had

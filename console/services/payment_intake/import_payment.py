@@ -20,7 +20,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report, limit_report_time_to_now
@@ -141,7 +141,7 @@ class PaymentImporter:
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
             raise make_outcome_error(ErrorCode.PROVIDER_REFUSED, detail)
-        code = find_part_error_code(outcome)
+        code = find_read_error_code(outcome)
         if code in NO_ANSWER_ERROR_CODES and (
             code != ErrorCode.PROVIDER_UNREACHABLE or outcome.sent is SendingCertainty.NO
         ):

@@ -96,8 +96,8 @@ def _parse_key(text: str) -> str:
 
 
 def _split_whole_texts(observed: str) -> list[str]:
-    """Return the texts in the column `observed` of a case. An earlier version of the program cut off the texts at the
-    largest length of the column; the last text of such a column, which isn't whole, is left out.
+    """Return the texts of the facts that the column `observed` of a case contains. An earlier version of the program
+    cut off the column at its largest length; then the last fact isn't whole, and it is left out.
     """
     texts = observed.split(FACT_SEPARATOR)
     return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts

@@ -19,7 +19,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OperationSettler
 from console.services.payments import apply_report as reports
@@ -121,7 +121,7 @@ class PaymentProber:
         """
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
-            code = find_part_error_code(outcome)
+            code = find_read_error_code(outcome)
             raise make_outcome_error(code if code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
         if payment.certainty is Certainty.UNKNOWN:
             raise make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)

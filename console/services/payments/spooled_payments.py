@@ -16,7 +16,7 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Operation, OperationState
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import find_report, read_question_time
@@ -84,7 +84,7 @@ class LostPaymentRestorer:
         report = find_report(outcome)
         if report is None:
             context.write(lambda tx: _store_unusable_answer(context, tx, operation, provider, outcome))
-            code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
+            code = find_read_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             facts |= {"reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(
                 code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, facts

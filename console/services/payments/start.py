@@ -25,7 +25,7 @@ from console.domain.records import Certainty, OperationState, WorkReason, WorkSt
 from console.domain.recovery.decidable import is_perhaps_paid_after_end
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error
@@ -240,7 +240,7 @@ class _StartAttempt:
             return
         if self._is_still_unpaid(current_payment, outcome):
             return
-        code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
+        code = None if outcome is None or outcome.found is not None else find_read_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
             raise make_outcome_error(
                 code, {"record": current_payment, "reason": outcome.reason, "status": outcome.status}

@@ -22,7 +22,7 @@ from console.domain.records import Certainty
 from console.domain.tasks.records import Saga
 from console.domain.tasks.retry_schedules import PAYMENT_TIMEOUT_WAITS
 from console.domain.tasks.states import SagaState
-from console.services.credit_checks.readings import find_part_error_code
+from console.services.credit_checks.readings import find_read_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
@@ -293,7 +293,7 @@ class PaymentTimeoutSagas:
             return StepDone({ASKED_AT_FACT_KEY: asked_at.isoformat()})
         if find_report(outcome) is not None:
             return StepWaiting("in_between")
-        code = find_part_error_code(outcome)
+        code = find_read_error_code(outcome)
         tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, code))
         return StepWaiting(code)
 

@@ -25,7 +25,7 @@ from console.domain.reconciliation.row_comparison import (
     format_provider_state,
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
-from console.services.credit_checks.readings import find_part_error_code
+from console.services.credit_checks.readings import find_read_error_code
 from console.services.payments.apply_report import ReportWithSource, store_answer
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
@@ -310,7 +310,7 @@ class OwnRecordComparison:
             context = self._context
             context.write(lambda tx: store_answer(context, tx, payment, EVIDENCE_CALL_NAME, outcome))
         if not is_missing:
-            raise make_outcome_error(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
+            raise make_outcome_error(find_read_error_code(outcome), {"record": payment, "reason": outcome.reason})
         self._write_missing_payment(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
 
     def _compare_refund_sum(

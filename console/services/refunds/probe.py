@@ -25,7 +25,7 @@ from console.domain.tasks.retry_schedules import (
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -264,7 +264,7 @@ class RefundProber:
         wasn't asked; `reason` is the code of the reason why the refund isn't settled."""
         record = refund_records.read_refund(self._context, refund_id)
         code = (
-            find_part_error_code(outcome)
+            find_read_error_code(outcome)
             if outcome is not None and outcome.kind is not OutcomeClass.NOT_FOUND
             else None
         )
@@ -297,7 +297,7 @@ class RefundProber:
                 RefundWithPayment(earlier_refund, refund_with_payment.payment), is_automatic=False
             )
             if not _is_definite_answer(outcome):
-                code = find_part_error_code(outcome)
+                code = find_read_error_code(outcome)
                 facts: ProviderAnswerFacts = {
                     "record": refund_with_payment.refund,
                     "reason": outcome.reason,
@@ -312,7 +312,7 @@ class RefundProber:
         error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer."""
         refund_with_payment = refund_records.read_refund_with_payment(self._context, refund_id)
         outcome = self._query_and_compare_refund(refund_with_payment, is_automatic=is_automatic)
-        code = find_part_error_code(outcome)
+        code = find_read_error_code(outcome)
         if not _is_definite_answer(outcome) and code in NO_ANSWER_ERROR_CODES:
             record = refund_records.read_refund(self._context, refund_id)
             raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})

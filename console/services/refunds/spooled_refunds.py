@@ -15,7 +15,7 @@ from console.domain.payments.records import Payment
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.domain.records import Operation
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
@@ -58,7 +58,7 @@ class LostRefundProber:
             if outcome.kind is OutcomeClass.FAILED_DEFINITE:
                 self._context.spool.mark_ended(operation.id, holds_claim=False)
                 return False
-            code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
+            code = find_read_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             detail: ProviderAnswerFacts = {"record": operation, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(
                 code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
