@@ -540,8 +540,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/late_outcomes.py",
-                "    if refund.work.reason == WorkReason.CONTRADICTED and _has_case(",
-                "    if refund.work.reason == WorkReason.CONTRADICTED or _has_case(",
+                "    if refund.work.reason == WorkReason.CONTRADICTED and _has_equal_or_open_case(",
+                "    if refund.work.reason == WorkReason.CONTRADICTED or _has_equal_or_open_case(",
             ),
         ),
         ("tests/services/refunds/test_probes.py::test_an_acknowledged_contradiction_hides_no_other_one",),

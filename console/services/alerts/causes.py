@@ -109,7 +109,7 @@ class AffectedRecordReader:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, AffectedRecords]:
+    def read_affected_records(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, AffectedRecords]:
         """Return the records that each of these causes affects. The orders and payments of all causes are read
         together in a few queries."""
         lapsed_ids = journal.list_lapsed_by_kind(conn)

@@ -162,7 +162,7 @@ class ChangedCompanyAlerts:
             if not rows:
                 return
             last_number = rows[-1].number
-            facts = self._read_facts(registry, registry_date, rows)
+            facts = self._read_facts_of_corporations(registry, registry_date, rows)
             successor_names = _read_successor_names(registry, facts.values())
             stored_facts = {row.number: row.facts for row in rows}
             differing_facts = {
@@ -174,7 +174,7 @@ class ChangedCompanyAlerts:
                 self._write_differing_facts(differing_facts, successor_names, registry_date) if differing_facts else 0
             )
 
-    def _read_facts(
+    def _read_facts_of_corporations(
         self, registry: "RegistryReader", registry_date: date, rows: Sequence[WatchedCorporation]
     ) -> dict[str, WatchedFacts]:
         """Return the present facts, in the registry, of the corporations of these rows, by corporation number. A

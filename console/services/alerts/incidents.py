@@ -112,7 +112,7 @@ class IncidentService:
             causes_set_aside = {
                 cause for cause, alert_group in waiting_groups if any(alert.id in steps for alert in alert_group)
             }
-            records = self._records.read(conn, causes_set_aside)
+            records = self._records.read_affected_records(conn, causes_set_aside)
         return sum(
             compute_incident_status(
                 _list_steps_of_incident(alert_group, steps),
@@ -344,7 +344,7 @@ class IncidentService:
         items = self._list_items(
             conn, [alert for _, alert_group in alert_groups for alert in alert_group if alert.resolved_at is None]
         )
-        records = self._records.read(conn, {cause for cause, _ in alert_groups})
+        records = self._records.read_affected_records(conn, {cause for cause, _ in alert_groups})
         incidents = [
             self._make_incident(cause, alert_group, steps, items, records[cause])
             for cause, alert_group in alert_groups

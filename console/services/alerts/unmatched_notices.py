@@ -137,8 +137,8 @@ class UnmatchedNoticeReader:
 
 
 def _group_records_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
-    """Return the orders and payments by each of their numbers: an order by its number, a payment by its number
-    here and by its number at the provider."""
+    """Return the orders and payments by each of their numbers: an order by its number, a payment by our payment
+    number and by its id at the provider."""
     groups: dict[str, list[Order | Payment]] = {}
     for record in records:
         for number in _list_numbers_of_record(record):
@@ -147,7 +147,7 @@ def _group_records_by_number(records: Collection[Order | Payment]) -> Mapping[st
 
 
 def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
-    """Return the order's number, or the payment's number here and its id at the provider."""
+    """Return the number of the order, or our payment number of the payment and its id at the provider."""
     if isinstance(record, Order):
         return (record.merch_txn_id,)
     return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]

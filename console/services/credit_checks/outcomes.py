@@ -469,8 +469,8 @@ def format_observed_purchase(provider_id: int | None) -> str:
 
 
 def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tuple[str, ...]:
-    """Return the texts about what was observed from the cases `contradicted` of the credit check that a person has
-    acknowledged, also from those cases that were closed since."""
+    """Return the text in the column `observed` of each case `contradicted` of the credit check that a person has
+    acknowledged. The cases that were closed after the acknowledgement are included."""
     return tuple(
         alert.observed
         for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)

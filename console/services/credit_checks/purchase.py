@@ -1,5 +1,5 @@
-"""Buy credit checks as guarded operations. The class `CreditCheckPurchaseService` is the service for all actions on
-one credit check."""
+"""Buy credit checks as guarded operations. The class `CreditCheckPurchaseService` is the service with which a person
+plans a purchase, buys, and re-fetches detail and PDF."""
 
 import hashlib
 import json

@@ -256,9 +256,9 @@ class _RefetchAttempt:
         )
 
     def _make_unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
-        """Return the error of a re-fetch whose results are not stored, because the database failed or another
-        process has ended the operation. `code` is the code of the failure, `problem` its detail (None: there is
-        none).
+        """Return the error of a re-fetch whose results are not stored, because the database failed or another process
+        has ended the operation. The error has the failure's code `code` if this is one of OWN_FAULT_ERROR_CODES,
+        otherwise database_unreachable. `problem` becomes detail.problem (None: the failure has no such detail).
         """
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):

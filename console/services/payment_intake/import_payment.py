@@ -66,14 +66,16 @@ class PaymentImporter:
             with refusals.audit_refusals(self._context, IMPORT_ACTION, None, facts, kind=PAYMENT_KIND):
                 self._context.require_right("import")
                 reader = self._payment_providers.get_reader(request.provider)
-                question, number = self._make_question(request, reader)
+                question, number = self._make_question_and_number(request, reader)
                 return self._import_payment(request, reader, question, number)
         except ConsoleError as refusal:
             if "record" not in refusal.detail:
                 refusal.detail["about"] = "import"
             raise
 
-    def _make_question(self, request: PaymentImport, reader: PaymentReader) -> tuple[PaymentQuestion, str | None]:
+    def _make_question_and_number(
+        self, request: PaymentImport, reader: PaymentReader
+    ) -> tuple[PaymentQuestion, str | None]:
         """Return the question for the provider, and the corporation number of the request (normalised; None if the
         request has none). Raises usage for a malformed payment number, or if the provider needs an amount and a day
         and one of them is missing; invalid_amount for an amount that can't be read; invalid_corporation_number for an

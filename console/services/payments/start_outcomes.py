@@ -96,8 +96,8 @@ def _write_started_payment(
 
 
 def _find_expiry_time(payment: Payment, start_answer: StartedPayment) -> datetime | None:
-    """Return the expiry time in the provider's answer; None if there is none, or if it was over before the payment
-    began. Such a time is wrong, and the payer may still be able to pay."""
+    """Return the expiry time in the provider's answer; None if there is none, or if it lies before the payment's
+    beginning. Such a time is wrong, and the payer may still be able to pay."""
     expires_at, begun_at = start_answer.expires_at, payment.begun_at or payment.created_at
     return expires_at if expires_at is not None and (begun_at is None or expires_at > begun_at) else None
 

@@ -112,9 +112,9 @@ class PaymentTimeoutSagas:
 
     def list_tasks(self) -> tuple[DueTask, ...]:
         """Return the tasks of this service that the scheduler runs when they are due: name and function."""
-        return ((TIMEOUT_TASK_NAME, self.run_due),)
+        return ((TIMEOUT_TASK_NAME, self.run_due_sagas),)
 
-    def run_due(self) -> int:
+    def run_due_sagas(self) -> int:
         """Due task: begin the sagas of payments whose expiry time has passed, and resume the sagas that are due.
         Return the number of begun and resumed sagas.
         """

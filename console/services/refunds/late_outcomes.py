@@ -133,19 +133,21 @@ def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[Refun
     has had no case yet.
     """
     if outcome.kind is OutcomeClass.UNKNOWN:
-        is_told = _has_case(tx, refund, WorkReason.ANSWER_DOES_NOT_FIT, outcome.reason)
+        is_told = _has_equal_or_open_case(tx, refund, WorkReason.ANSWER_DOES_NOT_FIT, outcome.reason)
         return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT or not is_told
     if refund.state is RefundState.SUBMITTING:
         return refund.certainty is Certainty.UNKNOWN
     if refund.state is RefundState.SUBMITTED:
         return outcome.kind is not OutcomeClass.PENDING
     observed = refund_outcomes.describe_contradiction(refund, outcome)
-    if refund.work.reason == WorkReason.CONTRADICTED and _has_case(tx, refund, WorkReason.CONTRADICTED, observed):
+    if refund.work.reason == WorkReason.CONTRADICTED and _has_equal_or_open_case(
+        tx, refund, WorkReason.CONTRADICTED, observed
+    ):
         return False
     return (outcome.kind in EFFECT_OUTCOME_CLASSES) == (refund.state in _STATES_WITHOUT_PROVIDER_EFFECT)
 
 
-def _has_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:
+def _has_equal_or_open_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:
     """True if the refund has, or had, a case of the alert rule `rule` with the text `observed`, or has an open case
     of this rule that nobody has acknowledged. As long as such a case is open, no other case of the rule is opened.
     """
