@@ -46,7 +46,7 @@ class UnmaskDialog(FormDialog):
             context, self, f"unmask-{kind}", str(id), draft_title, lambda: {"words": self.reason_text_field}
         )
         context.run_read(
-            lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
+            lambda services: services.lookup.find_record_numbers({f"{kind} {id}"}),
             self._set_draft_title,
             lambda _: None,  # the draft keeps the word for the kind of the record as its title
             caller=self,
