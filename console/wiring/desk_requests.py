@@ -2,7 +2,7 @@
 facts that its request stores in columns) and the service method that runs it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from console.domain.records import PurchaseRequest
 from console.domain.recovery.decision_reasons import StatedReason
 from console.services.access.read_only import ReadOnlySwitchService
 from console.services.alerts.inbox import AlertService
-from console.services.alerts.incidents import IncidentService
+from console.services.alerts.incidents import IncidentService, find_incident_id
 from console.services.annotations.mentions import MentionService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRunService
@@ -207,11 +207,19 @@ def _format_incident_command_name(action: IncidentAction) -> str:
     return f"{INCIDENT_KIND} {action}"
 
 
-def _make_hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+def _read_incident_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    """Return the facts of an action on an incident: the incident, which the first of `arguments` names by the id of
+    one of its alerts. A constraint of the database compares the incident's own id with the stored step.
+    """
+    with context.database.read() as conn:
+        return DeskRequestFacts(INCIDENT_KIND, str(find_incident_id(conn, arguments[0])))
+
+
+def _read_hand_over_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of handing over an incident: the incident and the new owner, which are the first two of
     `arguments`. A constraint of the database compares them with the stored step of the incident.
     """
-    return DeskRequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
+    return replace(_read_incident_facts(context, arguments), proposed=arguments[1].strip()[:20])
 
 
 def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> DeskRequestFacts:
@@ -283,7 +291,6 @@ def _make_read_only_switch_facts(_context: ServiceContext, arguments: tuple[Any,
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
-_make_incident_facts = _make_facts_function_for_kind(INCIDENT_KIND)
 _INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
 _INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
@@ -314,14 +321,14 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "bulk discard": DeskRequestForm((int,), _make_empty_facts),
     "alerts ack": DeskRequestForm((int, str), _make_empty_facts),
     "alerts unack": DeskRequestForm((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
-    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm((int, str, str), _make_hand_over_facts),
-    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm((int, datetime, str), _make_incident_facts),
+    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm((int, str, str), _read_hand_over_facts),
+    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm((int, datetime, str), _read_incident_facts),
     **{
-        _format_incident_command_name(action): DeskRequestForm((int,), _make_incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int,), _read_incident_facts)
         for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
     },
     **{
-        _format_incident_command_name(action): DeskRequestForm((int, str), _make_incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int, str), _read_incident_facts)
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
     "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),

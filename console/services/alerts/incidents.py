@@ -389,6 +389,13 @@ class IncidentService:
         )
 
 
+def find_incident_id(conn: Connection, alert_id: int) -> int:
+    """Return the id of the incident that has the alert `alert_id`; `alert_id` itself if there is no such alert."""
+    alert = alerts.find(conn, alert_id)
+    alert_groups = [] if alert is None else _group_alerts_by_incident(conn, (alert,))
+    return alert_groups[0][1][0].id if alert_groups else alert_id
+
+
 def _group_alerts_by_incident(
     conn: Connection, given_alerts: Iterable[Alert]
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:

@@ -74,6 +74,32 @@ def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: San
         desk.refunds.withdraw(asked.id)
 
 
+def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """A person who asks may name an incident by any alert of it, as a person with an account of their own may. The
+    request names the incident itself, because a trigger compares it with the stored step.
+    """
+    ask_only(place, "op-a", "lead-b")
+    for number, rule in ((ALERT, "stuck_saga"), (ALERT + 1, "reversed")):
+        place.sql(
+            "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+            f" VALUES ({number}, '{rule}', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
+        )
+    with (
+        place.opened(sandbox, clock, person="worker", desk=1, **told(sandbox.url)) as worker,
+        executing(worker),
+        paying(place, sandbox, clock) as scene,
+        place.opened(sandbox, clock, person="lead-b", desk=3) as colleague,
+    ):
+        desk = scene.console
+        desk.payments.start(scene.order("ORD-1", 3300), "paypay")
+        desk.alerts.acknowledge_each([ALERT, ALERT + 1], "")
+        reopened = colleague.incidents.reopen(ALERT + 1, TYPED)
+        assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT, [WORDS])
+        assert place.sql("SELECT DISTINCT acknowledged_by FROM alerts") == [(None,)]
+        assert colleague.incidents.take(ALERT + 1).owner == place.named("lead-b")
+        assert desk.incidents.hand_over(ALERT + 1, place.named("op-a"), TYPED).owner == place.named("op-a")
+
+
 def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> None:
     ask_only(place, "op-a")
     given = (
