@@ -303,7 +303,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a record on another one's page is told without its relations",
         "console/services/payments/view.py",
-        "                payments=self._complete_records(conn, order_payments),\n",
+        "                payments=completed_payments,\n",
         "                payments=order_payments,\n",
     ),
     _mutant(
