@@ -16,7 +16,6 @@ from typing import TypeAlias
 from console.domain.access.permissions import is_same_person
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
-from console.domain.payments.consistency import find_reversal_deadline, has_old_answer
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
@@ -215,6 +214,9 @@ def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
 
 def _list_certainties(record: FilteredRecord, now: datetime) -> Iterator[FilterCertainty]:
     """Yield the values with which the condition on the certainty is compared at the instant `now`."""
+    # imported here, because most commands import this module, and few filter records
+    from console.domain.payments.consistency import find_reversal_deadline, has_old_answer
+
     yield FilterCertainty(get_certainty(record))
     if isinstance(record, Payment | Refund) and has_old_answer(record, now):
         yield FilterCertainty.OLD
