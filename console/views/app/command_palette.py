@@ -541,6 +541,10 @@ def _find_corporation_number(text: str) -> str | None:
 
 
 def _require_route(key: object) -> Route:
+    """Return `key`, the key of a picked result, if it is a Route.
+
+    Raises TypeError for any other value.
+    """
     if isinstance(key, Route):
         return key
     raise TypeError(f"not a route: {key!r}")

@@ -307,8 +307,9 @@ class WindowOpener(QObject):
         )
 
     def _open_window_after_sign_out(self, _audited: bool) -> None:
-        """Show a new MainWindow in place of the window, as at the start of the program, and destroy the objects
-        of the old window. The task runner calls this after the session has ended."""
+        """Show a new MainWindow in place of the window, as at the start of the program, and destroy the objects of
+        the old window. The task runner calls this after the session has ended. `_audited`, which says whether the
+        sign-out has an audit entry, isn't used."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
         self._write_preferences_and_state()

@@ -60,7 +60,7 @@ class RunningReadWatch(QObject):
         self.panel: RunningReadPanel | None = None
         self._delay_seconds = tokens().px("motion", "words_after_ms") / 1_000
         self._timer = QTimer(self, interval=_UPDATE_INTERVAL_MS)
-        self._timer.timeout.connect(self._update)
+        self._timer.timeout.connect(self._update_panel)
         runner = frame.context.runner
         self._runner = runner if isinstance(runner, TaskRunner) else None
         if self._runner is not None:
@@ -81,11 +81,11 @@ class RunningReadWatch(QObject):
             read.interrupt()
 
     @Slot()
-    def _update(self) -> None:
+    def _update_panel(self) -> None:
         """Show, update or hide the panel. Stop the timer if no read is running."""
         if self._runner is None or not self._runner.list_running_reads():
             self._timer.stop()
-        seconds = max((read.seconds for read in self.list_page_reads()), default=0.0)
+        seconds = max((read.elapsed_seconds for read in self.list_page_reads()), default=0.0)
         if seconds >= self._delay_seconds:
             self._show_panel(seconds)
         elif self.panel is not None and self.panel.isVisible():

@@ -301,18 +301,21 @@ class WindowController(QObject):
         open_unfinished_work_dialog(self.frame)
 
     def _open_own_work(self, group: OwnWorkGroup) -> None:
+        """Open the dialog of unfinished work with the operations of the acting person that are in this group."""
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame).show_own_work(group)
 
     @Slot()
     def _open_left_open_tab(self) -> None:
+        """Open the dialog of unfinished work, with the tab of what the acting person has left open."""
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame).show_tab("own")
 
     @Slot()
     def _open_mentions_tab(self) -> None:
+        """Open the dialog of unfinished work, with the tab of the open mentions of the acting person."""
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame).show_tab("mentions")

@@ -327,7 +327,7 @@ class RefundRequestPanel(QScrollArea):
         gateway_side, context = details.payment_sides[money_facts.GATEWAY_SIDE_INDEX], self._context
         if gateway_side.asked is None:
             return context.translate("approvals.never_asked")
-        if money_facts.is_answer_stale(gateway_side, context.now(), MAX_PROVIDER_ANSWER_AGE_SECONDS):
+        if money_facts.is_provider_answer_stale(gateway_side, context.now(), MAX_PROVIDER_ANSWER_AGE_SECONDS):
             return context.translate(
                 "approvals.old_fact",
                 age=context.now() - gateway_side.asked,

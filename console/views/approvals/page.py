@@ -32,7 +32,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
-from console.views.widgets.display.placeholders import EmptyState, SkeletonRows, replace_empty_state
+from console.views.widgets.display.placeholders import EmptyState, SkeletonRows, replace_by_empty_state
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording.sentences import catalogue as wording
@@ -291,7 +291,7 @@ class ApprovalsPage(Page):
         empty_state = EmptyState(
             translate("approvals.empty"), explanation, icon_name="check", button=self.empty_state_button
         )
-        replace_empty_state(self.content, self.empty_state, empty_state)
+        replace_by_empty_state(self.content, self.empty_state, empty_state)
         self.empty_state = empty_state
 
     @Slot(object)
@@ -339,7 +339,7 @@ class ApprovalsPage(Page):
     @Slot()
     def _focus_list(self) -> None:
         self.list_panel.card_list.setFocus()
-        self.scroll_area.show_focus()
+        self.scroll_area.scroll_to_focused_widget()
 
     def show_refund(self, id: int) -> None:
         """Read the refund request with this id from the service, show it, and select its card in the list."""

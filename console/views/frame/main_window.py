@@ -101,7 +101,7 @@ class WindowFrame(CoveredWindow):
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = ToastStack(window, find_lower_bars=self.find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
-        self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
+        self.window_cover.cover_removed.connect(self.announcer.announce_waiting_sentences)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self.window_cover.cover_shown.connect(self._show_window_title)
         self.window_cover.cover_removed.connect(self._show_window_title)
@@ -304,7 +304,7 @@ class WindowFrame(CoveredWindow):
         self._show_window_title()
         self._mark_sidebar_entry(page)
         page.take_focus()
-        area.show_focus()
+        area.scroll_to_focused_widget()
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:

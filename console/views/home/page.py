@@ -228,7 +228,7 @@ class HomePage(Page):
         viewport = self.parentWidget()
         area = viewport.parentWidget() if viewport is not None else None
         if isinstance(area, PageScrollArea) and self.table.hasFocus():
-            area.show_focus()
+            area.scroll_to_focused_widget()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in this order: the counts, if the table

@@ -190,7 +190,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         provider's answers, for money set aside its page, for another part the refunds. `part_key` is the key of the
         part (a field of MoneyParts)."""
         if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY):
-            self.tabs.show_answers()
+            self.tabs.open_evidence_tab()
         elif part_key == money_facts.SET_ASIDE_PART_KEY:
             self.context.navigate(SetAsidesRoute())
         else:

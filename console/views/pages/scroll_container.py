@@ -24,7 +24,7 @@ class PageScrollArea(QScrollArea):
         self._keeps_opened_tab = False
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
         self._tab_timer.timeout.connect(self.fit_page)
-        self.verticalScrollBar().valueChanged.connect(self._stop_keeping_opened_tab)
+        self.verticalScrollBar().valueChanged.connect(self._release_opened_tab_bar)
         self.setWidget(page)
         page.installEventFilter(self)
         for tab_bar in page.findChildren(TabBar):
@@ -52,7 +52,7 @@ class PageScrollArea(QScrollArea):
             self.verticalScrollBar().setValue(self._opened_tab_bar.mapTo(page, QPoint(0, 0)).y())
         self._keeps_opened_tab = False
 
-    def show_focus(self) -> None:
+    def scroll_to_focused_widget(self) -> None:
         """Scroll up or down so that the focused widget of the page is visible; if it is a list, its current row."""
         page = self.widget()
         focused_widget = page.focusWidget() if page is not None else None
@@ -68,12 +68,14 @@ class PageScrollArea(QScrollArea):
 
     @Slot()
     def _show_opened_tab_later(self) -> None:
+        """Store the tab bar whose tab the person has opened, and let `fit_page` scroll to it after Qt has laid out
+        the contents of the tab."""
         tab_bar = self.sender()
         self._opened_tab_bar = tab_bar if isinstance(tab_bar, TabBar) else None
         self._tab_timer.start()
 
     @Slot()
-    def _stop_keeping_opened_tab(self) -> None:
+    def _release_opened_tab_bar(self) -> None:
         """Let the bar of the opened tab scroll like the rest of the page again, because the person has scrolled or
         moved to another row. (Until then, `fit_page` keeps it as the first visible line.) Do nothing while `fit_page`
         itself scrolls."""

@@ -55,6 +55,7 @@ def make_compared_sides(
 
 
 def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
+    """Return the content of the panel with the state of the credit check in this database."""
     record = details.record
     badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
     # a renewal changes the record's badge, but not its stored state
@@ -82,7 +83,8 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
 
 
 def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
-    record, last_answer = details.record, find_last_answer(details)
+    """Return the content of the panel with the state of the credit check at AlarmBox, from the last answer."""
+    record, last_answer = details.record, find_last_call_evidence(details)
     word, icon_name, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
     if last_answer is None and details.explanation.verdict == "verdict.pending":  # the call is under way
         word, icon_name, tone = context.translate("record.side.waiting"), "half_disc", "progress"
@@ -128,6 +130,7 @@ def _make_answer_word_icon_and_tone(
 
 
 def _make_order_side(context: WindowContext) -> RecordSide:
+    """Return the content of the order's panel, which says that a credit check has no order."""
     no_order_word = context.translate("record.side.none")
     return RecordSide(
         context.translate("record.side.order"),
@@ -138,13 +141,14 @@ def _make_order_side(context: WindowContext) -> RecordSide:
     )
 
 
-def find_last_answer(details: CreditCheckDetails) -> EvidenceItem | None:
+def find_last_call_evidence(details: CreditCheckDetails) -> EvidenceItem | None:
     """Return the newest evidence of a call to AlarmBox for this credit check, also if AlarmBox didn't answer the
     call; None if there was no call."""
     return next((item for item in reversed(details.evidence) if item.source.startswith("alarmbox.")), None)
 
 
 def _format_check_result(record: CreditCheck, context: WindowContext) -> str:
+    """Return the text with the result of the credit check; "" if it has no result."""
     return context.translate("record.side.result", result=record.result) if record.result else ""
 
 
@@ -264,6 +268,7 @@ def format_differences(before: CreditCheck, after: CreditCheck, context: WindowC
 
 
 def _format_missing_parts(record: CreditCheck, context: WindowContext) -> str:
+    """Return the text that names the missing parts of the credit check."""
     return context.translate("record.missing_parts", missing=record.incomplete)
 
 

@@ -106,7 +106,11 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
     is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     if isinstance(record, Refund) and record.state is RefundState.FAILED and not is_by_people:
         return ShownSide(
-            name, translate("record.side.refused"), "cross", "bad", fact=_format_since(record.state_since, context)
+            name,
+            translate("record.side.refused"),
+            "cross",
+            "bad",
+            fact=_format_time_and_age(record.state_since, context),
         )
     if isinstance(record, Refund) and record.not_found:
         return ShownSide(
@@ -114,7 +118,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
             translate("record.side.not_found"),
             "cross",
             "muted",
-            fact=_format_since(record.first_not_found_at, context),
+            fact=_format_time_and_age(record.first_not_found_at, context),
         )
     word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_suffix(record)
     if word == "no_answer":
@@ -122,7 +126,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
     return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")
 
 
-def _format_since(at: datetime | None, context: WindowContext) -> str:
+def _format_time_and_age(at: datetime | None, context: WindowContext) -> str:
     """Return a text with `at` and its age; "" if `at` is None. `at` is the instant at which the provider refused the
     refund, or first answered that it has no such refund."""
     if at is None:
@@ -288,7 +292,7 @@ def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
 
-def is_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:
+def is_provider_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:
     """Return True if the provider's last answer, which `side` describes, is missing or more than `limit_seconds`
     seconds old."""
     return side.old or side.asked is None or (now - side.asked).total_seconds() > limit_seconds

@@ -42,7 +42,7 @@ def format_requested_action(request: OwnRequest, context: WindowContext) -> str:
 def format_request_record(request: OwnRequest, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
     """Return the short title or number of the record that the request is about; "" if the request is about no record.
     `name_record(kind, id)` returns the text that names a record, such as its kind and its number."""
-    record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
+    record, kind, id = _find_record_in_answer(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
         return case_words.format_short_title(record, context)
     if kind is None or id is None:
@@ -95,7 +95,7 @@ def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     text which says that the request is done."""
     if request.error is not None:
         return context.format_failure(Failure(request.error.code, request.error.detail))
-    record = _find_answered_record(request)
+    record = _find_record_in_answer(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
     state_cell = record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word
@@ -107,7 +107,7 @@ def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
 def find_request_route(request: OwnRequest) -> Route | None:
     """Return the route to the page of the request's record; otherwise to the page of the list that the request has
     changed. Return None if there is no such page."""
-    record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
+    record, kind, id = _find_record_in_answer(request), request.subject_kind, request.subject_id
     if isinstance(record, Operation):
         return OperationRoute(record.id)
     if record is not None:
@@ -126,8 +126,9 @@ def is_about_bulk_run(request: OwnRequest) -> bool:
     return request.action.startswith("bulk ")
 
 
-def _find_answered_record(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
-    """Return the record or operation that the stored answer contains; None if the answer contains none."""
+def _find_record_in_answer(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
+    """Return the record or operation that the worker's stored answer contains (of an error, that in its details);
+    None if the answer contains none."""
     value = request.value if request.error is None else request.error.detail
     record = value.get("record") if isinstance(value, dict) else getattr(value, "record", value)
     return record if isinstance(record, CreditCheck | Order | Payment | Refund | Operation) else None

@@ -110,7 +110,7 @@ def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
     return context.translate(f"reconcile.to_do.{difference.case.rule_id}" if has_words else "reconcile.to_do.case")
 
 
-def format_run_count(count: int, item: ReconciliationRunItem) -> str:
+def format_difference_count(count: int, item: ReconciliationRunItem) -> str:
     """Return the number of differences of one kind as text. If a failed run has found none, return –: the run has not
     read everything, so that there may be some."""
     return wording.NO_VALUE if item.state is RunState.FAILED and not count else wording.format_count(count)

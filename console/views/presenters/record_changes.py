@@ -87,6 +87,8 @@ def _format_all_values(record: Payment | Refund | Order, context: WindowContext)
 
 
 def _format_states(record: Payment | Refund, context: WindowContext) -> dict[str, str]:
+    """Return the texts of the record's state, its certainty and the provider's own code of the state, by the name of
+    the field."""
     return {
         "state": _format_badge(case_words.get_state_badge_key(record), context),
         "certainty": context.translate(f"state.certainty.{record.certainty}"),

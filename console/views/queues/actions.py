@@ -54,7 +54,7 @@ class QueuePageActions(QObject):
             "F": self.refetch_selected_or_current,
             "E": self.resolve_current_record,
             "Shift+T": self.give_back_takes,
-            "H": self.hand_over_current,
+            "H": self.hand_over_current_record,
             "Ctrl+C": self.copy_current_number,
             "Ctrl+A": self._selection.select_all,
             "Ctrl+D": self._selection.clear_selection,
@@ -138,7 +138,7 @@ class QueuePageActions(QObject):
         self._run_action_on_own_takes("give_back", self._selection.selected_refs)
 
     @Slot()
-    def hand_over_current(self) -> None:
+    def hand_over_current_record(self) -> None:
         """Open the dialog in which the person ends their own take of the current record and writes a note for the
         next person."""
         self._run_action_on_own_takes("hand_over", ())

@@ -49,6 +49,8 @@ class CauseRow:
 
     @property
     def key(self) -> tuple[str, str]:
+        """The key of this row in the table, by which a later read of the list finds the row again: a fixed prefix and
+        the cause."""
         return CAUSE_ROW_KEY_PREFIX, self.cause
 
 
@@ -105,6 +107,8 @@ def make_group_reader(
 def _make_first_cursor(
     services: "Console", query: QueueListQuery, opened_causes: Collection[str]
 ) -> _GroupedTableCursor:
+    """Read the causes of the query's records, and return the cursor of the table's first page: it contains the
+    heading row of each cause, and begins with the first of them. The groups of `opened_causes` are open."""
     page = services.recovery.read_causes(query.queue, query.record_filter)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
     return _GroupedTableCursor(tuple(replace(row, is_open=row.cause in opened_causes) for row in rows), 0)
@@ -135,11 +139,11 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
 
     def make_group_cell(row: CauseRow) -> Cell:
         if is_naming:
-            title = _add_sums(_format_group_title(context, row), context, row)
+            title = _append_sums_to_text(_format_group_title(context, row), context, row)
             text = _format_record_count(context, row) if has_cause_column else title
             return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == _CAUSE_COLUMN_KEY:
-            return _add_sums(_format_cause(context, row), context, row)
+            return _append_sums_to_text(_format_cause(context, row), context, row)
         if column.key == "age":
             return make_age_cell(row.group.oldest, context)
         return _format_single_sum(row) if column.kind == "amount" else ""
@@ -178,8 +182,8 @@ def _format_cause(context: WindowContext, row: CauseRow) -> str:
     return wording.capitalize_first_letter(format_filter_operator_value("cause", row.cause, context))
 
 
-def _add_sums(text: str, context: WindowContext, row: CauseRow) -> str:
-    """Return the text, and after it the sums that can't stand in the column of amounts."""
+def _append_sums_to_text(text: str, context: WindowContext, row: CauseRow) -> str:
+    """Return `text` with the group's sums after it, but only those sums that the column of amounts can't show."""
     return " · ".join(filter(None, (text, _format_sums_beside_cause(context, row))))
 
 

@@ -113,6 +113,8 @@ class ColumnChoice(QObject):
         header.customContextMenuRequested.connect(partial(self._open_menu, header))
 
     def _store_dragged_column_order(self, table: RecordTable, *_places: int) -> None:
+        """Store the order of the table's columns as the person's choice, after the person has dragged a title.
+        `_places` are the arguments of Qt's signal `sectionMoved`, which aren't used."""
         header, columns = table.horizontalHeader(), table.rows.columns
         order = [columns[header.logicalIndex(visual_index)] for visual_index in range(header.count())]
         keys = [column.key for column in order if column.kind != "check"]
@@ -241,14 +243,15 @@ class ColumnsDialog(DialogFrame):
         box = self.check_box_by_key[order[old_index]]
         self._lines.removeWidget(box)
         self._lines.insertWidget(old_index + offset, box)
-        self._order_boxes()
+        self._set_tab_order_of_boxes()
         box.setFocus(Qt.FocusReason.OtherFocusReason)
         sentence = self._context.translate(
             "dialog.columns.place", name=box.text(), n=old_index + offset + 1, of=len(order)
         )
         announce(self, sentence)
 
-    def _order_boxes(self) -> None:
+    def _set_tab_order_of_boxes(self) -> None:
+        """Let the Tab key visit the check boxes of the columns in the order of the dialog."""
         boxes = [self.check_box_by_key[key] for key in self.ordered_keys]
         for before, after in pairwise(boxes):
             QWidget.setTabOrder(before, after)
@@ -259,7 +262,7 @@ class ColumnsDialog(DialogFrame):
             self._lines.removeWidget(self.check_box_by_key[key])
             self._lines.addWidget(self.check_box_by_key[key])
             self.check_box_by_key[key].setChecked(key in self._usual_keys)
-        self._order_boxes()
+        self._set_tab_order_of_boxes()
 
     @Slot()
     def _update_main_button(self) -> None:

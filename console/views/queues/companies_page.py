@@ -138,17 +138,17 @@ class ChangedCompaniesPage(Page):
         self.table.opened.connect(self._open_company)
         self.table.current_changed.connect(self._show_change)
         self.table.rows.page_applied.connect(self._go_to_first_row)
-        self.open_button.clicked.connect(self._open_current)
+        self.open_button.clicked.connect(self._open_current_company)
         self.successor_button.clicked.connect(self._open_successor)
         self.acknowledge_button.clicked.connect(self._acknowledge_or_reopen)
-        self.acknowledged_button.clicked.connect(self._toggle_acknowledged)
+        self.acknowledged_button.clicked.connect(self._toggle_acknowledged_changes)
         self.renew_button.clicked.connect(self._renew_credit_check)
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
             signal.connect(self._update_renew_button)
-        self.bind_shortcut("S", self._open_successor_by_key)
-        self.bind_shortcut("A", self._acknowledge_by_key)
-        self.bind_shortcut("B", self._renew_by_key)
+        self.bind_shortcut("S", self._open_successor_by_shortcut)
+        self.bind_shortcut("A", self._acknowledge_by_shortcut)
+        self.bind_shortcut("B", self._renew_by_shortcut)
         self.bind_shortcut("C", partial(self.press_button, self.acknowledged_button))
         self.bind_shortcut("Ctrl+C", self._copy_number)
 
@@ -181,6 +181,8 @@ class ChangedCompaniesPage(Page):
     def _show_items(
         self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
     ) -> None:
+        """Show the changes in the table. `lists_acknowledged` is True if `items` also has the acknowledged changes;
+        show a toast if this has changed since the last read. For `is_automatic` see StaticTable.show_rows."""
         self.mark_data_read()
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged
@@ -244,7 +246,7 @@ class ChangedCompaniesPage(Page):
     # -- actions
 
     @Slot()
-    def _open_current(self) -> None:
+    def _open_current_company(self) -> None:
         if self.current_change is not None:
             self._open_company(self.current_change)
 
@@ -258,15 +260,21 @@ class ChangedCompaniesPage(Page):
         if successor:
             self.context.navigate(LookupRoute(successor))
 
-    def _open_successor_by_key(self) -> None:
+    def _open_successor_by_shortcut(self) -> None:
+        """Press the button that opens the successor, because its shortcut was typed; if the button is hidden, show
+        the reason: no change is selected, or the company has no successor."""
         key = "act.none_selected" if self.current_change is None else "queue.companies.no_successor"
         self.press_button(self.successor_button, self.context.translate(key))
 
-    def _acknowledge_by_key(self) -> None:
+    def _acknowledge_by_shortcut(self) -> None:
+        """Press the button that acknowledges or reopens the current change, because its shortcut was typed; if the
+        button is hidden, show that nothing is selected."""
         self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _toggle_acknowledged(self) -> None:
+    def _toggle_acknowledged_changes(self) -> None:
+        """Read the list again with the acknowledged changes below the open ones, or without them if they are
+        shown."""
         self._is_acknowledged_requested = not self._is_acknowledged_requested
         translate = self.context.translate
         name = "hide_acknowledged" if self._is_acknowledged_requested else "show_acknowledged"
@@ -296,7 +304,9 @@ class ChangedCompaniesPage(Page):
             )
             AcknowledgeAlertsDialog(self.context, subject, self.window()).open()
 
-    def _renew_by_key(self) -> None:
+    def _renew_by_shortcut(self) -> None:
+        """Press the button that renews the credit check, because its shortcut was typed; if the button is hidden,
+        show that nothing is selected."""
         self.press_button(self.renew_button, self.context.translate("act.none_selected"))
 
     @Slot()

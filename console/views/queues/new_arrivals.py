@@ -53,7 +53,7 @@ class QueueArrivals(QObject):
         self._new_refs.clear()
         self.button.hide()
 
-    def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
+    def compare_queue_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
         with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show
         the button that loads them, with their number; but if the table is empty, emit `reload_requested` and show no
@@ -75,6 +75,8 @@ class QueueArrivals(QObject):
         )
 
     def _show_changes(self, items: Iterable[QueueItem], query: QueueListQuery, table: FittedTable) -> None:
+        """Update `table` and the button by the first items of the list of `query`, as `compare_queue_with_table`
+        describes it."""
         if query != self._compared_query:
             return
         items = list(items)

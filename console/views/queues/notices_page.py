@@ -116,7 +116,7 @@ class UnmatchedNoticesPage(Page):
         self.table.current_changed.connect(self._show_notice)
         self.table.rows.page_applied.connect(self._go_to_first_row)
         self.acknowledge_button.clicked.connect(self._acknowledge_notice)
-        self.bind_shortcut("A", self._acknowledge_by_key)
+        self.bind_shortcut("A", self._acknowledge_by_shortcut)
         self.bind_shortcut("Ctrl+C", self._copy_number)
 
     def _set_tab_order(self) -> None:
@@ -144,6 +144,8 @@ class UnmatchedNoticesPage(Page):
         )
 
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
+        """Show the notices of the first page in the table. If there is no further page, also correct the count of the
+        queue. For `is_automatic` see StaticTable.show_rows."""
         self.mark_data_read()
         self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:
@@ -182,13 +184,13 @@ class UnmatchedNoticesPage(Page):
         self._show_similar_links(())
         self.context.run_read(
             lambda services: services.notices.read_item(row.cases[0].id),
-            self._show_candidates,
+            self._show_similar_records,
             lambda failure: None,  # the notice has left the queue; the next reading of the list shows this
             caller=self,
             key="notice candidates",
         )
 
-    def _show_candidates(self, notice_item: UnmatchedNoticeItem) -> None:
+    def _show_similar_records(self, notice_item: UnmatchedNoticeItem) -> None:
         """Show links to the similar records of the notice `notice_item`. Do nothing if another notice has become the
         current one meanwhile."""
         item = self.current_notice
@@ -225,7 +227,9 @@ class UnmatchedNoticesPage(Page):
             key = "act.none_selected" if self.current_notice is None else "notice.no_candidates"
             self.show_key_refusal(self.context.translate(key))
 
-    def _acknowledge_by_key(self) -> None:
+    def _acknowledge_by_shortcut(self) -> None:
+        """Press the button that acknowledges the current notice, because its shortcut was typed; if the button is
+        hidden, show that nothing is selected."""
         self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
 
     @Slot()
@@ -251,6 +255,7 @@ def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
 
 
 def _get_case_id(notice_item: UnmatchedNoticeItem) -> int:
+    """Return the id of the notice's first case (its alert), by which the table recognizes the row of the notice."""
     return notice_item.cases[0].id
 
 

@@ -45,7 +45,7 @@ from console.views.runtime.routes import QueuesRoute, Route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.display.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.wording.sentences import catalogue as wording
 
 _GROUPING_SHORTCUT, _COLUMNS_SHORTCUT, _PREVIEW_SHORTCUT = "G", "C", "I"
@@ -167,7 +167,7 @@ class QueuesPage(Page):
         row = self.table.current_item
         column = next((column for column in self.table.rows.columns if column.key == "cause"), None)
         text, title = "", self.context.translate("column.difference")
-        if isinstance(row, QueueRow) and not self._has_preview():
+        if isinstance(row, QueueRow) and not self._is_preview_shown():
             text = queue_rows.format_item_difference(row.item, self.context)
             if column is not None and (not text or self.is_low_window):  # a low window has no room for a repetition
                 text = column.text(row) if self.table.is_cell_cut(column.key, row) else ""
@@ -370,7 +370,7 @@ class QueuesPage(Page):
     def _list_hidden_columns(self) -> frozenset[str]:
         """Return the keys of the columns that the table hides because the preview shows their contents."""
         return frozenset(
-            {"next"} if self._has_preview() and not self.columns.get_chosen_column_keys(self.queue) else ()
+            {"next"} if self._is_preview_shown() and not self.columns.get_chosen_column_keys(self.queue) else ()
         )
 
     def _make_table(self, queue: str, *, is_grouped: bool) -> FittedTable:
@@ -394,7 +394,7 @@ class QueuesPage(Page):
         ColumnWidthStorage(context, table, f"queues.{queue}")
         table.enable_sorting()
         self.columns.bind_header(table)
-        table.sort_requested.connect(self._sort_by)
+        table.sort_requested.connect(self._sort_by_column)
         table.all_toggled.connect(self.selection.toggle_all)
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current_record)
@@ -485,7 +485,7 @@ class QueuesPage(Page):
         self.table.show_sort_mark((str(shown_key), order.is_descending) if is_marked else None)
 
     @Slot(str)
-    def _sort_by(self, key: str) -> None:
+    def _sort_by_column(self, key: str) -> None:
         """Order the list by the column with this key; if the list is already ordered by it, reverse the order."""
         column = queue_rows.SORT_COLUMN_BY_COLUMN_KEY.get(key)
         if column is not None:
@@ -499,7 +499,7 @@ class QueuesPage(Page):
         if reason == "changed":
             query = self.query
             if not query.words and not query.by_cause:
-                self.new_arrivals.compare_with_table(query, self.table)
+                self.new_arrivals.compare_queue_with_table(query, self.table)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:
@@ -537,6 +537,9 @@ class QueuesPage(Page):
             self.table.go_to_first()
 
     def _format_match_count(self) -> str:
+        """Return the text beside the filter: the words of the filter that can't be used or that were searched as
+        text; otherwise the number of records that match. Return "" for a queue without a filter, and for a list in
+        groups."""
         parsed_filter = self.filter.parsed_filter
         problems = (*parsed_filter.problems, *(parsed_filter.words.split() if self.by_cause else ()))
         if problems:
@@ -558,7 +561,7 @@ class QueuesPage(Page):
         else:
             last_check_text = translate("queue.last_checked", at=self.context.now())
             empty_state = EmptyState(translate(f"queue.{self.queue}.empty"), last_check_text)
-        replace_empty_state(self.table_stack, self.empty_state, empty_state)
+        replace_by_empty_state(self.table_stack, self.empty_state, empty_state)
         self.empty_state = empty_state
         self.restore_focus()
 
@@ -584,6 +587,8 @@ class QueuesPage(Page):
 
     @Slot()
     def _show_updated_rows(self) -> None:
+        """Show the current record again in the preview and in the line of shortcuts, because rows of the table were
+        replaced."""
         row = self.table.current_item
         self.preview.update_queue_item(row.item if isinstance(row, QueueRow) else None)
         self._update_actions_and_position(row)
@@ -727,9 +732,12 @@ class QueuesPage(Page):
 
     @property
     def _is_preview_open(self) -> bool:
+        """True unless the person has closed the preview. An open preview is only shown in a window that is wide
+        enough."""
         return self.context.preferences.get_text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
-    def _has_preview(self) -> bool:
+    def _is_preview_shown(self) -> bool:
+        """Return True if the person hasn't closed the preview and the window has room for it beside the list."""
         return self._is_preview_open and has_room_beside_lists(self.window())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -745,7 +753,7 @@ class QueuesPage(Page):
     def _fit_preview(self) -> None:
         """Show the preview if the window is wide enough and the person hasn't closed it; then fit the columns of
         the tables."""
-        self.preview.setVisible(self._has_preview())
+        self.preview.setVisible(self._is_preview_shown())
         for table in self._table_by_key.values():
             table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()

@@ -73,6 +73,7 @@ class ShownSavedView(QObject):
         )
 
     def _show_view(self, view: SavedView) -> None:
+        """Store the view that was read as the shown one, and let the page show its records."""
         self.view = view
         self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
         self.view_opened.emit(view)
@@ -179,6 +180,8 @@ class ShownSavedView(QObject):
 
     @Slot(object)
     def _show_stored_view(self, view: SavedView) -> None:
+        """Store the saved or renamed view as the shown one, without reading its records again, and request that the
+        saved views in the sidebar are read again."""
         self.view = view
         self._context.saved_views_outdated.emit()
         self.changed.emit()

@@ -16,7 +16,8 @@ _QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
 def list_queue_sentences(context: WindowContext) -> list[str]:
-    """Return the sentences about all queues, which stand in the header of the queue's page."""
+    """Return one sentence per queue, in the order of the tabs. It explains which records the queue has, and the
+    header of the page shows the sentence of the selected queue. The header reserves room for the longest sentence."""
     return [context.translate(f"queue.{name}.hint") for name in QUEUE_TAB_NAMES]
 
 

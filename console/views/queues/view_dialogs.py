@@ -80,6 +80,8 @@ class SaveViewDialog(DialogFrame):
         )
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
+        """Return the check boxes of the form: "the team sees it" and "replace the view of this name". A dialog that
+        only renames a view hides both and returns none."""
         return self.team_box, self.replace_box
 
     def _show_form(self, *widgets_above: QWidget) -> None:

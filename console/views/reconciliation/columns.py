@@ -88,7 +88,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
     def make_count_column(
         column_name: str,
         get_count: Callable[[ReconciliationRunItem], int],
-        format_count: Callable[[int, ReconciliationRunItem], str] = words.format_run_count,
+        format_count: Callable[[int, ReconciliationRunItem], str] = words.format_difference_count,
     ) -> Column:
         title = translate(f"reconcile.part.{column_name}")
         return Column(

@@ -83,7 +83,7 @@ class RunHeader(Surface):
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
             figure = wording.format_count(count)
             if name in _COUNTS_OF_WHOLE_RUN:
-                figure = words.format_run_count(count, item)
+                figure = words.format_difference_count(count, item)
             self._figure_by_name[name].show_text(figure, tone)
             self._figure_by_name[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {figure}")
         self._show_provider_files(run_details)

@@ -36,7 +36,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
-from console.views.widgets.display.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording.sentences import catalogue as wording
 
@@ -240,7 +240,7 @@ class ReconcilePage(Page):
         self.run_header.show_run(run_details)
         for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
             count = run_details.count_differences(tab_name)
-            self.tabs.set_count(tab_index, words.format_run_count(count, run_details.item))
+            self.tabs.set_count(tab_index, words.format_difference_count(count, run_details.item))
         self._show_run_widgets(is_visible=True)
         self.show_state_bar("run", make_run_state_bar(run_details, self.context), is_above_contents=True)
         self._read_rows(run_details)
@@ -324,7 +324,7 @@ class ReconcilePage(Page):
         if self.focusWidget() is self.table:
             self._must_focus_table = True
             self.list_runs_button.setFocus(Qt.FocusReason.OtherFocusReason)
-        replace_empty_state(self.table_stack, self.empty_state, empty_state)
+        replace_by_empty_state(self.table_stack, self.empty_state, empty_state)
         self.empty_state = empty_state
 
     # -- current row

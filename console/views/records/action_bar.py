@@ -90,7 +90,7 @@ class ActionButtons(QObject):
     def _request_action(self) -> None:
         self.action_requested.emit(str(self.sender().property("act")))
 
-    def show_reading(self) -> None:
+    def disable_buttons_while_reading(self) -> None:
         """Disable all buttons of the bar while a record is being read: nobody knows yet which actions it allows."""
         reason = self._context.translate("record.reading_off")
         for button in self._buttons.values():

@@ -336,8 +336,8 @@ class RecordActionHandlers(QObject):
 
 
 def _find_gateway_name(record: Order | Payment | Refund) -> str:
-    """Return the name of the payment provider that a probe of the record asks; "" for an order, whose payments can
-    have several, and for a refund that was read without its payment."""
+    """Return the name of the payment provider that a probe of the record asks. Return "" for an order, because its
+    payments can have different providers, and for a refund that was read without its payment."""
     if isinstance(record, Refund):
         payment = record.relations.payment if record.relations is not None else None
     else:

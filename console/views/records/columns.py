@@ -128,6 +128,7 @@ class _RecordColumnFactory:
 
 
 def _make_corporation_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column with the name of the record's company, under the key `corporation`."""
     return _make_company_column(factory, "corporation")
 
 
@@ -146,6 +147,7 @@ def _make_company_column(factory: _RecordColumnFactory, name: str = "company") -
 
 
 def _make_number_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column of corporation numbers."""
     return columns.make_corporation_number_column(
         factory.context, lambda item: case_words.get_corporation_number(factory.get_record(item))
     )
@@ -234,6 +236,8 @@ def _make_certainty_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_work_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column with the badge of the record's work: whether its next step is none, scheduled, or one that a
+    person must do."""
     awaiting_keys = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
     longest_word = factory.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting_keys)
     return factory.make_badge_column(
@@ -242,6 +246,8 @@ def _make_work_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_cause_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column with the cause of the record's last failed call; if no call has failed, with the reason why
+    the record needs work."""
     width = get_min_column_width("cause") + (24 if factory.has_only_checks else 0)
     return factory.make_column(
         "cause", width, lambda record: case_words.format_record_problem(record, factory.context)
@@ -249,6 +255,7 @@ def _make_cause_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_why_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column with the same text as the column `cause`, under the title "Reason"."""
     width = 184 if factory.has_only_checks else 150
     return factory.make_column(
         "why",
@@ -266,6 +273,9 @@ def _make_next_step_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_day_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column with the time at which the record was created; in a table of credit checks only, with the day
+    on which the credit check was bought."""
+
     def format_day(record: ShownRecord) -> str:
         created_at = case_words.get_creation_time(record)
         if factory.has_only_checks:
@@ -297,6 +307,8 @@ def _make_payer_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_result_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column with the result of a credit check; the cell of another record is empty."""
+
     def format_result(record: ShownRecord) -> str:
         return words.get_result_word(record, factory.context) if isinstance(record, CreditCheck) else ""
 
@@ -304,6 +316,8 @@ def _make_result_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_document_column(factory: _RecordColumnFactory) -> Column:
+    """Return the column which shows that the PDF of a credit check is stored; the cell of another record is empty."""
+
     def format_document(record: ShownRecord) -> str:
         has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
         return factory.context.translate("column.document.pdf") if has_pdf else ""
@@ -312,11 +326,13 @@ def _make_document_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_expiry_column(factory: _RecordColumnFactory) -> Column:
-    def format_until(record: ShownRecord) -> str:
+    """Return the column with the day until which a credit check is valid; the cell of another record is empty."""
+
+    def format_expiry(record: ShownRecord) -> str:
         valid_until = record.expired_at if isinstance(record, CreditCheck) else None
         return wording.format_instant(valid_until, "until") if valid_until else ""
 
-    return factory.make_column("until", 104, format_until, "data", title_key="column.valid_until")
+    return factory.make_column("until", 104, format_expiry, "data", title_key="column.valid_until")
 
 
 _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] = {

@@ -17,7 +17,7 @@ from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
-from console.views.records.evidence_wizard import EvidenceForm, read_choices
+from console.views.records.evidence_wizard import EvidenceForm, read_decision_choices
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
@@ -75,7 +75,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self.too_early_text = translate("dialog.too_early")
         self._update_main_button()
         if not isinstance(record, Operation):
-            read_choices(context, self.form, *case_words.make_record_ref(record))
+            read_decision_choices(context, self.form, *case_words.make_record_ref(record))
 
     def find_first_focus(self) -> QWidget:
         """Return the radio button of the first kind of evidence that can be selected. If there is none, return the

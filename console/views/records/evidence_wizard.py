@@ -185,7 +185,7 @@ class EvidenceForm(QWidget):
             field.edit.textChanged.connect(self._update_result_buttons)
         for radio in self.kind_buttons.values():
             radio.toggled.connect(self._propose_reason)
-        self.reason_list.activated.connect(self._keep_selected_reason)
+        self.reason_list.activated.connect(self._mark_reason_as_selected_by_person)
         self.reason_list.currentIndexChanged.connect(self._update_proposal_note)
         self.reason_list.currentIndexChanged.connect(self.changed)
         self.reason_text_field.edit.textChanged.connect(self.changed)
@@ -286,7 +286,7 @@ class EvidenceForm(QWidget):
                 name,
                 self._find_exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name),
             )
-        self._select_only_result()
+        self._select_result_if_only_one()
         self._show_effect()
         self._show_dry_run()
         self.changed.emit()
@@ -303,7 +303,7 @@ class EvidenceForm(QWidget):
         self._update_proposal_note()
 
     @Slot()
-    def _keep_selected_reason(self) -> None:
+    def _mark_reason_as_selected_by_person(self) -> None:
         """Treat the selected code as the person's own choice from now on, even if it is the one that the form has
         proposed."""
         self._has_person_selected_reason = True
@@ -317,6 +317,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _update_proposal_note(self) -> None:
+        """Show the note that the form has proposed the selected code of the reason, or hide it after the person has
+        selected a code."""
         self._proposal_note.setVisible(self._is_reason_proposed)
 
     def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
@@ -362,7 +364,7 @@ class EvidenceForm(QWidget):
                 translate("dialog.resolve.effect_refundable", before=text_before, after=text_after)
             )
 
-    def _select_only_result(self) -> None:
+    def _select_result_if_only_one(self) -> None:
         """If the evidence supports only one result, select it and let the Tab key skip the results."""
         possible_buttons = [radio for radio in self.outcome_buttons.values() if radio.isEnabled()]
         focus_policy = Qt.FocusPolicy.ClickFocus if len(possible_buttons) == 1 else Qt.FocusPolicy.StrongFocus
@@ -422,11 +424,10 @@ class EvidenceForm(QWidget):
             self.file_field.edit.setText(path)
 
 
-def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
-    """Ask the service which results the stored facts exclude and which changes each result would make, and show
-    the answer in the form. If the call fails, the form stays as it is, because the service checks the decision
-    again when it gets it.
-    """
+def read_decision_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
+    """Ask the service which results the stored facts exclude and which changes each result would make, and store the
+    answer in the form. `kind` and `id` are those of the record to settle. If the call fails, the form stays as it is,
+    because the service checks the decision again when it gets the decision."""
     context.run_read(
         lambda services: services.recovery.find_choices(kind, id),
         form.store_decision_choices,

@@ -79,8 +79,8 @@ class RecordHeader(Surface):
         self.previous_button = IconButton("arrow_up", self._context.translate("action.previous"))
         self.next_button = IconButton("arrow_down", self._context.translate("action.next"))
         self.position_label = TextLabel("", "small_data", "muted")
-        self.previous_button.clicked.connect(self._go_to_previous)
-        self.next_button.clicked.connect(self._go_to_next)
+        self.previous_button.clicked.connect(self._go_to_previous_record)
+        self.next_button.clicked.connect(self._go_to_next_record)
         self._step_panel = Surface(edge="left")
         for button, key in ((self.previous_button, "["), (self.next_button, "]")):
             button.setToolTip(f"{button.accessibleName()} {key}")
@@ -133,7 +133,7 @@ class RecordHeader(Surface):
 
     # -- display
 
-    def show_reading(self, title: str, copied_text: str) -> None:
+    def show_title_while_reading(self, title: str, copied_text: str) -> None:
         """Show only `title` while the record is being read. `copied_text` is the text that the copy button beside the
         title copies."""
         self.title.show_id(title, copied_text)
@@ -192,11 +192,11 @@ class RecordHeader(Surface):
             badge.show()  # hidden widgets have no size, and the row is measured next
 
     @Slot()
-    def _go_to_previous(self) -> None:
+    def _go_to_previous_record(self) -> None:
         self.step_requested.emit(-1)
 
     @Slot()
-    def _go_to_next(self) -> None:
+    def _go_to_next_record(self) -> None:
         self.step_requested.emit(1)
 
 

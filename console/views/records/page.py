@@ -154,7 +154,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.head.company_requested.connect(self._open_company)
         self.tabs.related_record_requested.connect(self._open_related_record)
         self.tabs.tabs.currentChanged.connect(self.screen_state_changed)
-        self.answers.clicked.connect(self.tabs.show_answers)
+        self.answers.clicked.connect(self.tabs.open_evidence_tab)
         self.action_bar.action_requested.connect(self.run_action_on_record)
         for name in self.action_names:
             if name in SHORTCUT_BY_RECORD_ACTION:
@@ -228,16 +228,16 @@ class RecordPage(Page, Generic[ViewT]):
             self.reset_read_state()
             for name in self.list_bar_names():
                 self.hide_bar(name)
-            self.head.show_reading(self.format_reading_title(route.id), str(route.id))
-            self._show_reading()
+            self.head.show_title_while_reading(self.format_reading_title(route.id), str(route.id))
+            self._show_reading_state()
             self.set_page_name(self.head.title.short_form)
         self.head.show_position(route)
         self.refresh("entered")
 
-    def _show_reading(self) -> None:
+    def _show_reading_state(self) -> None:
         """Disable the action buttons while another record is being read, because they still fit the previous record.
         If this takes longer than _STALE_CONTENT_MILLISECONDS, hide the contents of the previous record."""
-        self.action_bar.show_reading()
+        self.action_bar.disable_buttons_while_reading()
         self._stale_contents_timer.start()
 
     @Slot()
@@ -370,7 +370,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def take_focus(self) -> None:
         super().take_focus()
-        self.contents_area.show_focus()
+        self.contents_area.scroll_to_focused_widget()
 
     @Slot()
     def _update_actions(self) -> None:
@@ -430,6 +430,8 @@ class RecordPage(Page, Generic[ViewT]):
             self.show_change(earlier_view, view, last_entry)
 
     def has_changed(self, earlier_view: ViewT, view: ViewT) -> bool:
+        """Return True if the timeline in `view`, the data as read now, has entries that `earlier_view`, the data as
+        read before, doesn't have."""
         return len(view.timeline) > len(earlier_view.timeline)
 
     def show_change(self, earlier_view: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:

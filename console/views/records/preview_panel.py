@@ -282,14 +282,15 @@ class RecordPreview(Surface):
             return
         key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}
         has_work = self._item.explanation.work is not WorkBadge.NONE
-        is_for_person = has_work and self._is_step_for_person(self._item)
+        is_for_person = has_work and self._can_person_do_next_step(self._item)
         recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
         for button in self._action_buttons:
             button.set_kind("primary" if button.key == recommended_key and button.isEnabled() else "default")
 
-    def _is_step_for_person(self, item: QueueItem) -> bool:
-        """Return False if the record's next step is the decision of a second person, and the acting person can't be
-        this person: the person has proposed the outcome, or lacks the right."""
+    def _can_person_do_next_step(self, item: QueueItem) -> bool:
+        """Return True if the acting person may do the next step of the item's record. Return False if this step is
+        the decision of a second person, and the acting person can't be this second person: the acting person has
+        proposed the outcome, or lacks the right."""
         if item.explanation.next_step.code not in SECOND_PERSON_STEPS:
             return True
         kind, record_id = case_words.make_record_ref(item.record)

@@ -118,8 +118,8 @@ class RecordTabs(QWidget):
         return table.current_item if table is not None else None
 
     @Slot()
-    def show_answers(self) -> None:
-        """Open the tab with the stored answers of the provider, and give its content the focus."""
+    def open_evidence_tab(self) -> None:
+        """Open the tab `evidence`, which has the stored answers of the provider, and give its content the focus."""
         self.show_tab("evidence")
         self.focus_content()
 
@@ -183,7 +183,7 @@ def make_audit_table(context: WindowContext) -> StaticTable:
     list and the TimelineEntry."""
     translate = context.translate
 
-    def read_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
+    def get_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
         return item[1]
 
     columns = [
@@ -191,36 +191,36 @@ def make_audit_table(context: WindowContext) -> StaticTable:
             "when",
             translate("column.when"),
             190,
-            lambda item: wording.format_instant(read_entry(item).at)[:-4],
+            lambda item: wording.format_instant(get_entry(item).at)[:-4],
             "data",
         ),
         Column(
-            "who", translate("column.who"), 104, lambda item: words.get_actor_name(read_entry(item).actor, context)
+            "who", translate("column.who"), 104, lambda item: words.get_actor_name(get_entry(item).actor, context)
         ),
         Column(
             "what",
             translate("column.what"),
             320,
-            lambda item: wording.format_audit_entry(read_entry(item), context.language),
+            lambda item: wording.format_audit_entry(get_entry(item), context.language),
             is_stretched=True,
         ),
-        Column("code", translate("column.code"), 260, lambda item: read_entry(item).what, "data", is_muted=True),
+        Column("code", translate("column.code"), 260, lambda item: get_entry(item).what, "data", is_muted=True),
         Column(
             "result",
             translate("column.result"),
             112,
-            lambda item: translate(f"audit_screen.result.{read_entry(item).result}"),
+            lambda item: translate(f"audit_screen.result.{get_entry(item).result}"),
         ),
     ]
     return StaticTable(
         context,
         columns,
-        lambda item: (read_entry(item).at, read_entry(item).what, item[0]),
+        lambda item: (get_entry(item).at, get_entry(item).what, item[0]),
         translate("record.tab.audit"),
     )
 
 
-def format_answer(stored_text: str | None) -> str:
+def format_stored_answer(stored_text: str | None) -> str:
     """Return the text of a stored answer of a provider. JSON is returned with one value per line, any other text
     unchanged, and "" for None."""
     try:
@@ -258,7 +258,7 @@ class EvidenceView(QWidget):
         self._selectable_text_flags = self._answer_text.textInteractionFlags()
         self._unmasked_answers: Mapping[int, str] = {}
         self._table.current_changed.connect(self._show_item)
-        self._table.rows.page_applied.connect(self._select_first)
+        self._table.rows.page_applied.connect(self._select_first_answer)
         self._table.columns_fitted.connect(self._show_cut_summary)
         self._table.horizontalHeader().sectionResized.connect(self._show_cut_summary)
         text_panel = Surface(edge="left")
@@ -296,7 +296,8 @@ class EvidenceView(QWidget):
         self._show_item(self._table.current_item)
 
     @Slot()
-    def _select_first(self) -> None:
+    def _select_first_answer(self) -> None:
+        """Select the first answer of the table if no answer is selected."""
         if self._table.current_item is None:
             self._table.go_to_first()
 
@@ -305,7 +306,7 @@ class EvidenceView(QWidget):
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
             body = self._unmasked_answers.get(item.id, item.body)
-            self._answer_text.setPlainText(escape_direction_marks(format_answer(body)) or placeholder_text)
+            self._answer_text.setPlainText(escape_direction_marks(format_stored_answer(body)) or placeholder_text)
         self._show_cut_summary()
 
     @Slot()

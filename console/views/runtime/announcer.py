@@ -38,8 +38,8 @@ class Announcement:
 class Announcer(QObject):
     """Announces the sentences of one main window to screen readers. `announcements` contains the newest
     _MAX_STORED_ANNOUNCEMENTS sentences that were announced with `is_stored`, the newest first. While a cover (the
-    lock or the sign-in form) hides the window, the sentences on the cover are announced but not stored.
-    Sentences of the hidden widgets are not announced then: those with `is_stored` wait until `announce_waiting` is
+    lock or the sign-in form) hides the window, the sentences on the cover are announced but not stored. Sentences of
+    the hidden widgets are not announced then: those with `is_stored` wait until `announce_waiting_sentences` is
     called, and the others are lost.
 
     Signals:
@@ -88,7 +88,7 @@ class Announcer(QObject):
         elif is_stored:
             self._waiting_announcements.append(announcement)
 
-    def announce_waiting(self) -> None:
+    def announce_waiting_sentences(self) -> None:
         """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
         waiting_announcements, self._waiting_announcements = self._waiting_announcements, []
         for announcement in waiting_announcements:

@@ -61,6 +61,7 @@ class WorkCounts:
 
     @property
     def decision_count(self) -> int:
+        """The number of refunds and proposals about which the person may decide."""
         return len(self.to_decide)
 
     @property

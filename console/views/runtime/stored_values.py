@@ -136,7 +136,7 @@ class StoredValues(QObject):
             return None
         self._unwritten_changes, end_event = {}, Event()
 
-        def keep_changes(_failure: Failure) -> None:
+        def restore_unwritten_changes(_failure: Failure) -> None:
             if self._value_source is value_source:
                 self._unwritten_changes = {**changes, **self._unwritten_changes}
             self.write_failed.emit()
@@ -151,5 +151,5 @@ class StoredValues(QObject):
             finally:
                 end_event.set()
 
-        self._runner.run(write_to_source, report_renamed_file, keep_changes, caller=self, lane="files")
+        self._runner.run(write_to_source, report_renamed_file, restore_unwritten_changes, caller=self, lane="files")
         return end_event

@@ -93,7 +93,7 @@ class TaskHandle:
         return self._task.state
 
     @property
-    def seconds(self) -> float:
+    def elapsed_seconds(self) -> float:
         """The seconds since the caller passed the call to the Runner."""
         return time.monotonic() - self._task.started_at
 
@@ -131,6 +131,7 @@ class Task:
     started_at: float = field(default_factory=time.monotonic)
 
     def cancel(self) -> bool:
+        """Cancel the call, as `TaskHandle.cancel` describes it. Return True if the call was still waiting."""
         if self.state == "waiting":
             self.state = "cancelled"
             return True

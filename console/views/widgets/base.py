@@ -122,7 +122,8 @@ class TextLabel(QLabel):
             set_style_property(self, "tone", tone)
 
     def _set_markup(self) -> None:
-        """Make Qt show the text `plain` with the fonts of the text role at the current text scale."""
+        """Make Qt show the label's text (`plain`, a text without markup) with the fonts of the text role at the
+        current text scale. In the markup, amounts, times and identifiers have the figures font."""
         text = self.plain
         markup = format_rich_text(text, self._role, can_wrap=self.wordWrap())
         if self.wordWrap():

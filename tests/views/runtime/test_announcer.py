@@ -18,7 +18,7 @@ from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import Field
-from console.views.widgets.display.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from tests.support.hearing import Heard, listening
@@ -192,7 +192,7 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
     assert heard == [Heard("Not unlocked. Wrong password.", True)]
     assert [*announcer.announcements] == []
     cover.clear()
-    announcer.announce_waiting()
+    announcer.announce_waiting_sentences()
     assert [one.sentence for one in heard[1:]] == ["Changed. By lead-b."]
     assert [announcement.sentence for announcement in announcer.announcements] == ["Changed. By lead-b."]
 
@@ -249,7 +249,7 @@ def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, heard: li
             stack.setCurrentWidget(rows)
             continue
         empty = EmptyState(title, f"Checked at {len(heard)}")
-        replace_empty_state(stack, shown, empty)
+        replace_by_empty_state(stack, shown, empty)
         QApplication.processEvents()
         shown = empty
     assert [one.sentence.split(".")[0] for one in heard] == [

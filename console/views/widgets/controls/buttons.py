@@ -23,10 +23,10 @@ _MIN_REASON_WIDTH_PX = 160  # width of a reason that takes several lines, at tex
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
-def claim_copy_key(event: QEvent) -> bool:
-    """Handle the event by which Qt asks whether the focused widget uses Ctrl+C itself: accept the event and return
-    True. Return False for any other event. Without this, a shortcut of the page with these keys would get the key
-    press."""
+def accept_copy_shortcut(event: QEvent) -> bool:
+    """Handle the event `ShortcutOverride`, by which Qt asks whether the focused widget itself uses the pressed keys.
+    For Ctrl+C, accept the event and return True: the widget then gets the key press, which otherwise a shortcut of
+    the page with the same keys would get. Return False for other keys and for every other event."""
     if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride:
         return False
     if event.matches(QKeySequence.StandardKey.Copy):

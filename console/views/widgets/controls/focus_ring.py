@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class _FocusRingStyle(QProxyStyle):
-    """The Qt style of the focus ring. Qt paints the ring above the focused widget; `reach` is the distance in px
-    between the outer edges of the ring and of the widget."""
+    """The Qt style of the focus ring. Qt paints the ring above the focused widget. `ring_distance_px` is the distance
+    in px between the outer edge of the ring and the edge of the widget."""
 
-    reach = 4
+    ring_distance_px = 4
 
     def pixelMetric(
         self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None
     ) -> int:
         if metric in (QStyle.PixelMetric.PM_FocusFrameHMargin, QStyle.PixelMetric.PM_FocusFrameVMargin):
-            return self.reach
+            return self.ring_distance_px
         return super().pixelMetric(metric, option, widget)
 
     def styleHint(
@@ -55,7 +55,7 @@ class FocusRing(QFocusFrame):
 
     def surround(self, widget: QWidget | None, gap_px: int = 0) -> None:
         """Show the ring around a widget, at a distance of `gap_px` px; None hides the ring."""
-        self._ring_style.reach = gap_px + tokens().px("focus", "width")
+        self._ring_style.ring_distance_px = gap_px + tokens().px("focus", "width")
         self._radius = tokens().px("radii", "control") + gap_px
         self.setWidget(widget)  # type: ignore[arg-type]  # Qt takes null: no widget
 

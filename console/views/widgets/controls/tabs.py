@@ -56,8 +56,9 @@ class TabBar(QTabBar):
 
     @Slot()
     def _keep_focus_visible(self) -> None:
-        """Take the focus if the change of the tab has hidden the focused widget and the new tab has no widget that
-        accepts it: Qt would leave it at the new tab itself, which has no name and shows no ring."""
+        """Give this bar the focus if the change of the tab has hidden the focused widget, and the contents of the new
+        tab have no widget that can have the focus. Otherwise Qt would leave the focus at the container of these
+        contents, which has no name and shows no focus ring."""
         focus = cast("QWidget | None", self.window().focusWidget())  # the stubs leave out None
         has_moved = focus is not self._focus_before_change
         if self.isVisible() and has_moved and (focus is None or focus.focusPolicy() == Qt.FocusPolicy.NoFocus):

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.widgets.base import TextLabel
-from console.views.widgets.controls.buttons import IconButton, claim_copy_key
+from console.views.widgets.controls.buttons import IconButton, accept_copy_shortcut
 
 
 class CopyableId(QWidget):
@@ -73,7 +73,7 @@ class CopyableId(QWidget):
     def event(self, event: QEvent) -> bool:
         """Claim Ctrl+C, because the page has a shortcut of the same keys, which copies the identifier in its title.
         Leave every other event to Qt. Return Qt's result."""
-        return claim_copy_key(event) or super().event(event)
+        return accept_copy_shortcut(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):

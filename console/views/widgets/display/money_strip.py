@@ -22,7 +22,7 @@ from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
-from console.views.widgets.controls.buttons import LinkButton, claim_copy_key
+from console.views.widgets.controls.buttons import LinkButton, accept_copy_shortcut
 from console.views.widgets.layout.flow_layout import DividedFlow
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
@@ -101,7 +101,7 @@ class MoneyPartButton(LinkButton):
 
     def event(self, event: QEvent) -> bool:
         """Claim Ctrl+C, which the page would handle otherwise. Leave every other event to Qt. Return Qt's result."""
-        return claim_copy_key(event) or super().event(event)
+        return accept_copy_shortcut(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
@@ -133,7 +133,7 @@ class MoneyBar(QWidget):
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         x = box.left()
         for part, width in zip(self._parts, self._compute_part_widths(box.width()), strict=True):
-            _fill_part(painter, QRectF(x, box.top(), width, box.height()), part)
+            _draw_part_pattern(painter, QRectF(x, box.top(), width, box.height()), part)
             x += width
         painter.setPen(QPen(current_appearance().colour("border"), 1))
         painter.drawRect(box)
@@ -150,7 +150,8 @@ class MoneyBar(QWidget):
         return widths
 
 
-def _fill_part(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
+def _draw_part_pattern(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
+    """Fill the rectangle `box` of the bar with the pattern and the colour of `part`."""
     if part.fill_pattern == "empty":
         return
     colour = current_appearance().colour(part.tone)
@@ -190,7 +191,7 @@ class MoneyPartSwatch(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        _fill_part(painter, box, self._part)
+        _draw_part_pattern(painter, box, self._part)
         border_colour: QColor = current_appearance().colour("border")
         painter.setPen(QPen(border_colour, 1))
         painter.drawRect(box)

@@ -49,7 +49,7 @@ class EmptyState(QWidget):
             announce(self, self.accessibleName(), is_stored=False)
 
 
-def replace_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty_state: EmptyState) -> None:
+def replace_by_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty_state: EmptyState) -> None:
     """Replace the widget `shown_widget` in `stack` by `empty_state`, and delete `shown_widget`. If `shown_widget` is
     visible and has the same title, `empty_state` isn't announced: the list was only read again and is still empty."""
     is_visible = stack.isVisible() and stack.currentWidget() is shown_widget

@@ -187,8 +187,10 @@ class RecordSideStrip(Surface):
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
-    """One document of a credit check, as DocumentStrip shows it: name, icon (name and tone), text (`text`) and
-    time (`detail`). If `is_missing`, the document has a red border, and screen readers read `missing_word`."""
+    """One document of a credit check, such as its PDF, as DocumentStrip shows it. `name` is the name of the document;
+    `icon_name` and `tone` are its icon. `text` is the state or value of the document, such as "complete"; `detail` is
+    a smaller line below it, such as the time when the document was fetched ("" for none). If `is_missing`, the
+    document has a red border, and screen readers read `missing_word`."""
 
     name: str
     icon_name: str
@@ -398,8 +400,9 @@ class FactList(QWidget):
 
 
 def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool) -> None:
-    """Give a line of a FactList whose value has no button (`has_button` False) the height of a line with a button,
-    and put its label at the height of the value's first line."""
+    """Set the margins of one line of a FactList, so that all its lines have the same height. A value with a button is
+    high enough (`has_button` True); a value without a button gets the missing height as space above and below it. The
+    label is put at the height of the value's first line."""
     target_px = current_appearance().control_height("target_min")
     extra_px = max(0, target_px - current_appearance().line_height("body"))
     label.setContentsMargins(0, compute_half_leading_px("body") + extra_px // 2, 0, 0)

@@ -56,10 +56,10 @@ class InnerScrollAreas(QObject):
             self._restore_own_heights()
             height = compute_height()
         if height <= available_height_px:
-            self._restore_own_bars()
+            self._restore_scroll_bars()
             return compute_height()
         for area in self._list_inner_areas():
-            self._remove_bar(area)
+            self._remove_scroll_bar(area)
             self._raise_heights(area)
         height = compute_height()
         self._fitted_state = self._make_height_cache_key(height, available_height_px)
@@ -105,7 +105,7 @@ class InnerScrollAreas(QObject):
                 for signal in (area.model().rowsInserted, area.model().rowsRemoved, area.model().modelReset):
                     signal.connect(self._fit_again_later)
 
-    def _remove_bar(self, area: QAbstractScrollArea) -> None:
+    def _remove_scroll_bar(self, area: QAbstractScrollArea) -> None:
         """Remove the vertical scroll bar of the area while the area is as high as its contents. When the contents
         become higher, Qt would show the bar for a moment. The bar makes the contents narrower, so that their text
         wraps and needs more height; the bar could then stay."""
@@ -113,7 +113,8 @@ class InnerScrollAreas(QObject):
             self._own_bar_policies[area] = area.verticalScrollBarPolicy()
             area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    def _restore_own_bars(self) -> None:
+    def _restore_scroll_bars(self) -> None:
+        """Give each inner area back the vertical scroll bar that `_remove_scroll_bar` has removed."""
         own_bar_policies, self._own_bar_policies = self._own_bar_policies, {}
         for area, policy in own_bar_policies.items():
             if shiboken6.isValid(area):

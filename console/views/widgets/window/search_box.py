@@ -20,8 +20,8 @@ _MAX_SEARCH_BOX_HEIGHT_PX = 520
 
 @dataclass(frozen=True, slots=True)
 class TextCompletion:
-    """The key of a result that doesn't open a page but completes the typed text: the new text of the input, and the
-    position of the cursor in the text."""
+    """A value of `ResultEntry.key` for a result that completes the typed text and opens no page. `text` is the new
+    text of the input; `cursor` is the number of characters before the cursor in this text."""
 
     text: str
     cursor: int
@@ -90,7 +90,7 @@ class SearchBox(QObject):
         self.input.textEdited.connect(self.typed)
         self.input.returnPressed.connect(self._pick_current)
         self.input.installEventFilter(self)
-        self.list.picked.connect(self._pick_key)
+        self.list.picked.connect(self._pick_result)
         self._interpretation_label = TextLabel("", "small_data", "muted")
         self._remark_icon = IconLabel("check", "good", 14)
         self._remark_label = TextLabel("", "small", "good")
@@ -187,7 +187,9 @@ class SearchBox(QObject):
         if self.may_pick() or isinstance(self.list.get_current_key(), TextCompletion):
             self.list.pick_current()
 
-    def _pick_key(self, key: object) -> None:
+    def _pick_result(self, key: object) -> None:
+        """Close the box and emit `picked` with the key of the result. If the key is a TextCompletion, only put its
+        text into the input; the box stays open."""
         if isinstance(key, TextCompletion):
             self._insert_completion(key)
             return
@@ -246,10 +248,10 @@ class SearchBox(QObject):
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
             completion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
             if completion is not None:
-                self._pick_key(completion)
+                self._pick_result(completion)
             return True  # the focus must stay in the box
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._pick_key("")
+            self._pick_result("")
             return True
         return False

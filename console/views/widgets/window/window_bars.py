@@ -205,10 +205,10 @@ class StatusBar(Surface):
         while self._layout.takeAt(0):
             pass
         for content in left_cells:
-            self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=False))
+            self._layout.addWidget(self._reuse_or_make_cell(old_cells, content, is_at_right=False))
         self._layout.addStretch(1)
         for content in right_cells:
-            self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=True))
+            self._layout.addWidget(self._reuse_or_make_cell(old_cells, content, is_at_right=True))
         for cell in old_cells.values():
             discard_widget(cell)
         self.fit_width()
@@ -244,9 +244,12 @@ class StatusBar(Surface):
             self.fit_width()
         return super().event(event)
 
-    def _reuse_cell(
+    def _reuse_or_make_cell(
         self, old_cells: dict[StatusCellContent | str, QWidget], content: StatusCellContent, *, is_at_right: bool
     ) -> QWidget:
+        """Return the widget of one cell: the widget that `old_cells` has for the same cell, with the new text of its
+        link; if there is none, a new widget. The keys of `old_cells` are the keys of links, and the whole contents of
+        cells that are no link. A reused widget is removed from `old_cells`."""
         key = content.key or content
         cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
         self._cells[key] = cell
