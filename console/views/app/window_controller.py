@@ -121,7 +121,7 @@ class WindowController(QObject):
         self.running_read_watch = RunningReadWatch(frame)
         self.notifications = NotificationWatcher(frame)
         self.notifications.link_opened.connect(self.link_handler.show_link)
-        self.notifications.message_without_link_clicked.connect(self._open_new_messages)
+        self.notifications.message_without_link_clicked.connect(self._raise_window_and_open_messages)
         self.functions_by_command: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,
@@ -287,7 +287,7 @@ class WindowController(QObject):
         NotificationsDialog(self.context, self.frame.window, has_desktop=has_desktop).open()
 
     @Slot()
-    def _open_new_messages(self) -> None:
+    def _raise_window_and_open_messages(self) -> None:
         """Bring the window to the front and open the list of its messages. Don't open the list while a cover or a
         dialog is shown."""
         self.link_handler.raise_window()

@@ -14,7 +14,8 @@ class CutTextLine(Surface):
     """For the current row of a table: the whole text of each cell that its column cuts off, after the title of the
     column. The line is hidden while the table shows all of these texts whole.
 
-    `column_keys` are the columns of sentences. `margin_px` is the distance from the left and the right edge.
+    `column_keys` are the keys of the columns of sentences. `margin_px` is the distance in px from the left and the
+    right edge; None means the margin of the page.
     """
 
     def __init__(self, table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> None:
@@ -56,7 +57,9 @@ class CutTextLine(Surface):
 
 
 def add_cut_text_line(table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> QWidget:
-    """Return a widget with the table and, below it, the line for these columns. The table gets the widget's focus."""
+    """Return a widget with the table and, below it, a CutTextLine for the columns with these keys. `margin_px` is the
+    left and right margin of the line in px; None means the margin of the page. If the widget gets the focus, the
+    table gets it."""
     widget = QWidget()
     layout = make_column(table, CutTextLine(table, column_keys, margin_px=margin_px), gap_px=0)
     layout.setStretch(0, 1)

@@ -336,9 +336,12 @@ class FittedTable(RecordTable):
         return preferred_width if keeps_width else min(preferred_width, self._measure_contents_width(column_index))
 
     def get_column_width(self, column_index: int) -> int:
+        """Return the width of a column at the current text scale, in px; at least the width of its title."""
         return max(super().get_column_width(column_index), self._measure_title_width(column_index))
 
     def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
+        """Use these widths, which the person has chosen, in px at text scale 1.0 by the key of the column; then fit
+        the columns."""
         super().set_preferred_widths(widths)
         self.fit_columns()
 

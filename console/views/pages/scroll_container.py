@@ -39,7 +39,7 @@ class PageScrollArea(QScrollArea):
         if page is None or layout is None:
             return
         available_size = self.maximumViewportSize()
-        self._inner_areas.fit(
+        self._inner_areas.fit_inner_areas(
             lambda: _compute_needed_size(layout, QSize(available_size.width(), 0)).height(), available_size.height()
         )
         size = _compute_needed_size(layout, available_size)

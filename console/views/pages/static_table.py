@@ -109,6 +109,8 @@ class StaticTable(FittedTable):
 
     @property
     def all_rows(self) -> Sequence[Any]:
+        """All rows of the table in their order. The rows of an update that the table still holds back aren't
+        included."""
         return self._rows
 
     def compute_height_for_rows(self, row_count: int) -> int:

@@ -86,5 +86,6 @@ def is_request_withdrawn(failure: Failure) -> bool:
 
 
 def make_withdrawn_bar(context: WindowContext, failure: Failure) -> NotificationBar:
-    """Return a notification bar which says that the person has withdrawn the desk request."""
+    """Return a notification bar with the message of `failure`, with which the call has ended because the person has
+    withdrawn its desk request."""
     return NotificationBar("", context.format_failure(failure), tone="text", icon_name="arrow_back")

@@ -45,8 +45,8 @@ def _format_changes(
 
 
 def _format_probed_values(record: Payment | Refund | Order, context: WindowContext) -> dict[str, str]:
-    """Return the texts of the fields that a probe may change, by the name of the field. A probe of an order changes
-    its payments."""
+    """Return the texts of the fields that a probe may change, by the name of the field. Return an empty dict for an
+    order, because its probe only changes its payments."""
     match record:
         case Payment():
             return {

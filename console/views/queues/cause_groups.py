@@ -188,7 +188,8 @@ def _append_sums_to_text(text: str, context: WindowContext, row: CauseRow) -> st
 
 
 def _format_single_sum(row: CauseRow) -> str:
-    """Return the sum of the group's amounts; "" if they are of several kinds of record or currencies."""
+    """Return the sum of the group's amounts as text; "" if the group has amounts of several kinds of record or of
+    several currencies."""
     texts = [
         text
         for kind, sums_minor in row.group.sums_minor_by_kind.items()

@@ -321,8 +321,8 @@ class QueueFilterBar(Surface):
 
     @Slot()
     def _read_typed_text(self) -> None:
-        """After a pause of the typing: deselect the condition of each list whose operator is typed in the field,
-        because the typed one counts; then emit `changed`."""
+        """After a pause of the typing, emit `changed`. Before that, deselect the condition of each list whose
+        operator is also typed in the field: the typed condition replaces the selected one."""
         typed_names = {_normalize_operator(word).partition(":")[0] for word in self.edit.text().split()}
         for name in typed_names & set(filter_lists.ALL_FILTER_LIST_NAMES):
             self.chip_by_list_name[name].select_operator("")

@@ -238,9 +238,9 @@ class QueueListQuery:
         return not self.record_filter and not self.words.strip()
 
     def read_page(self, services: "Console", limit: int, after_cursor: str | None = None) -> QueuePage:
-        """Return at most `limit` items of the queue that fulfil the filter of this query; the words that the person
-        searches are not compared. `after_cursor` is the cursor of the page; None for the first page.
-        """
+        """Return at most `limit` items of the queue that fulfil the filter of this query. This method ignores the
+        query's `words`, which `_read_matches` compares. `after_cursor` is the cursor at which the page begins; None
+        for the first page."""
         if self.record_filter or self.order != DEFAULT_SORT_ORDER:
             return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.order)
         return services.recovery.read_queue(self.queue, limit, after_cursor)

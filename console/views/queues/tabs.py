@@ -16,8 +16,8 @@ _QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
 def list_queue_sentences(context: WindowContext) -> list[str]:
-    """Return one sentence per queue, in the order of the tabs. It explains which records the queue has, and the
-    header of the page shows the sentence of the selected queue. The header reserves room for the longest sentence."""
+    """Return one sentence per queue, in the order of the tabs. Each sentence explains which records the queue has;
+    the header of the page shows that of the selected queue, and reserves room for the longest one."""
     return [context.translate(f"queue.{name}.hint") for name in QUEUE_TAB_NAMES]
 
 

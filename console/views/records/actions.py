@@ -208,7 +208,8 @@ class RecordActionHandlers(QObject):
 
     def purchase(self, number: str, client: str | None = None) -> None:
         """Read the purchase plan for this corporation number, then open the purchase dialog with the client `client`
-        selected. If the person lacks the right, only show the reason."""
+        (its id) selected; with None, the dialog selects the only client, if there is only one. If the person lacks
+        the right, only show the reason."""
         context = self._context
         if self.refuse_if_right_missing("purchase"):
             return

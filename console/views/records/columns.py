@@ -146,7 +146,7 @@ def _make_company_column(factory: _RecordColumnFactory, name: str = "company") -
     return factory.make_column(name, width, format_name, title_key="column.corporation", is_stretched=True)
 
 
-def _make_number_column(factory: _RecordColumnFactory) -> Column:
+def _make_corporation_number_column(factory: _RecordColumnFactory) -> Column:
     """Return the column of corporation numbers."""
     return columns.make_corporation_number_column(
         factory.context, lambda item: case_words.get_corporation_number(factory.get_record(item))
@@ -338,7 +338,7 @@ def _make_expiry_column(factory: _RecordColumnFactory) -> Column:
 _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] = {
     "corporation": _make_corporation_column,
     "company": _make_company_column,
-    "number": _make_number_column,
+    "number": _make_corporation_number_column,
     "record": _make_record_id_column,
     "name": _make_name_column,
     "kind": _make_kind_column,

@@ -131,7 +131,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         context, record, form = self._context, self._record, self.form
         kind, id = record_ref = case_words.get_subject_kind_and_id(record)
         expected_version = None if isinstance(record, Operation) else record.version
-        outcome, evidence, provider_id = form.outcome, form.get_evidence(), form.provider_id
+        outcome, evidence, provider_id = form.outcome, form.get_evidence(), form.id_at_provider
         stated_reason = form.stated_reason
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)

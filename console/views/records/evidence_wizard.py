@@ -219,7 +219,7 @@ class EvidenceForm(QWidget):
         return next((name for name, radio in self.outcome_buttons.items() if radio.isChecked()), "")
 
     @property
-    def provider_id(self) -> int | str | None:
+    def id_at_provider(self) -> int | str | None:
         """The id that the provider gave to the purchase, payment or refund, as the person has typed it; it is stored
         with the decision. None if the person has given none."""
         return None

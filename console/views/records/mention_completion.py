@@ -55,7 +55,7 @@ class MentionCompletion(QObject):
             # Report no name as unknown while the person is still typing it.
             place = len(text.encode("utf-16-le")[: 2 * cursor.position()].decode("utf-16-le"))
             text = text[: place - len(beginning) - 1] + text[place:]
-        self._field.show_hint(self._describe_mentions(text))
+        self._field.show_hint(self._format_mentions(text))
 
     def _find_fitting_names(self, name_beginning: str) -> list[str]:
         return [name for name in self._colleague_names if name.casefold().startswith(name_beginning.casefold())]
@@ -67,9 +67,9 @@ class MentionCompletion(QObject):
         self._completer.complete(popup_rect)
         self.popup.setCurrentIndex(self._completer.completionModel().index(0, 0))
 
-    def _describe_mentions(self, text: str) -> str:
-        """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
-        unknown."""
+    def _format_mentions(self, text: str) -> str:
+        """Return the sentence that names the people whom the text mentions, followed by a sentence about the first
+        mentioned name that is unknown. Return "" if the text mentions nobody."""
         mentioned_names = find_mentioned_names(text, self._colleague_names, self._author)
         translate = self._context.translate
         sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []

@@ -52,8 +52,9 @@ class NoteDialog(FormDialog):
         self.update_submit_button()
 
     def _set_draft_title(self, numbers: Mapping[str, str]) -> None:
-        """Put the number by which people know the record into the title of the draft. `numbers` maps a record
-        ("payment 17") to its number; it was read after the dialog had opened."""
+        """Put the number by which people know the record, such as a payment number, into the title of the draft.
+        `numbers` maps the kind and id of a record ("payment 17") to its number; the dialog reads it after it has
+        opened. If the record isn't in `numbers`, the title has its id."""
         number = numbers.get(f"{self._kind} {self._id}", "")
         self._draft.set_title(
             audit_words.format_record_reference(self._kind, self._id, self.context.language, number)

@@ -71,7 +71,7 @@ class ResolveForm(EvidenceForm):
         )
 
     @property
-    def provider_id(self) -> int | None:
+    def id_at_provider(self) -> int | None:
         digits = self.number_field.text().strip()
         return (
             int(digits) if self.evidence_kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
@@ -81,7 +81,7 @@ class ResolveForm(EvidenceForm):
         return self._context.translate("dialog.resolve.number_statement", number=self.number_field.text().strip())
 
     def _has_evidence(self) -> bool:
-        return bool(self.provider_id) if self.evidence_kind == NUMBER_EVIDENCE else super()._has_evidence()
+        return bool(self.id_at_provider) if self.evidence_kind == NUMBER_EVIDENCE else super()._has_evidence()
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
         is_number_given = self.evidence_kind == NUMBER_EVIDENCE

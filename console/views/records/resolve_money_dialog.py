@@ -69,7 +69,7 @@ class ResolveMoneyForm(EvidenceForm):
         return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
-    def provider_id(self) -> str | None:
+    def id_at_provider(self) -> str | None:
         """The id that the provider gave to the payment or refund, as the person has typed it. None if the person has
         typed none, or if neither the selected kind of evidence nor the selected result needs it."""
         number_field = self.refund_number_field if self._needs_number else self.number_field
@@ -77,7 +77,7 @@ class ResolveMoneyForm(EvidenceForm):
         return provider_id if provider_id and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
 
     def find_disabled_reason(self) -> str:
-        is_number_missing = self._needs_number and self.provider_id is None
+        is_number_missing = self._needs_number and self.id_at_provider is None
         return super().find_disabled_reason() or (
             self._context.translate("dialog.resolve_money.needs_number") if is_number_missing else ""
         )

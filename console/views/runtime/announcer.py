@@ -149,7 +149,7 @@ def find_announcer(widget: QWidget) -> Announcer | None:
     return _get_main_window(widget).findChild(Announcer, options=Qt.FindChildOption.FindDirectChildrenOnly)
 
 
-def is_refusal(icon_name: str, tone: Tone) -> bool:
+def is_refusal_icon(icon_name: str, tone: Tone) -> bool:
     """Return True if an icon with this name and tone marks a sentence which says that an action was refused or has
     failed."""
     return tone == "bad" or icon_name in _REFUSAL_ICON_NAMES
@@ -180,5 +180,5 @@ def _speak(widget: QWidget, sentence: str, tone: Tone, icon_name: str) -> None:
     """Pass the sentence to the screen reader: a refusal immediately, any other sentence after the one being read."""
     event = QAccessibleAnnouncementEvent(widget, sentence)
     politeness = QAccessible.AnnouncementPoliteness
-    event.setPoliteness(politeness.Assertive if is_refusal(icon_name, tone) else politeness.Polite)
+    event.setPoliteness(politeness.Assertive if is_refusal_icon(icon_name, tone) else politeness.Polite)
     QAccessible.updateAccessibility(event)

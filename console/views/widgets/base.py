@@ -113,7 +113,7 @@ class TextLabel(QLabel):
         self._set_markup()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
-        """Show another text. If `tone` isn't None, use the colour of that tone."""
+        """Show another text, in the colour of `tone`; with None, in the present colour of the label."""
         text = remove_direction_marks(text)
         if text != self.plain:
             self.plain = text

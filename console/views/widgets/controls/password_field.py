@@ -32,12 +32,12 @@ class PasswordField(Field):
 
     @Slot()
     def _toggle_visibility(self) -> None:
-        self._set_visibility(not self.is_password_visible)
+        self._set_password_visibility(not self.is_password_visible)
 
     def hide_password(self) -> None:
-        self._set_visibility(False)
+        self._set_password_visibility(False)
 
-    def _set_visibility(self, is_visible: bool) -> None:
+    def _set_password_visibility(self, is_visible: bool) -> None:
         self.line_edit.setEchoMode(QLineEdit.EchoMode.Normal if is_visible else QLineEdit.EchoMode.Password)
         button_name = self._button_names[is_visible]
         self.visibility_button.setAccessibleName(button_name)

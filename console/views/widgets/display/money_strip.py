@@ -100,7 +100,8 @@ class MoneyPartButton(LinkButton):
         return super().sizeHint().expandedTo(QSize(0, _compute_amount_height()))
 
     def event(self, event: QEvent) -> bool:
-        """Claim Ctrl+C, which the page would handle otherwise. Leave every other event to Qt. Return Qt's result."""
+        """Accept Ctrl+C for this widget, because a shortcut of the page with the same keys would get it otherwise.
+        Leave every other event to Qt. Return Qt's result."""
         return accept_copy_shortcut(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -169,6 +170,8 @@ def _draw_part_pattern(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
 
 
 def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
+    """Fill the rectangle `box` with parallel lines. `slope` is the distance in px by which each line moves to the
+    right per px downwards; 0 makes the lines vertical."""
     x, height = box.left() - box.height(), box.height()
     while x < box.right() + height:
         painter.drawLine(QPointF(x, box.top()), QPointF(x + slope * height, box.bottom()))
@@ -216,7 +219,8 @@ class MoneyPanel(Surface):
         margins: tuple[int, int, int, int] = (24, 10, 24, 12),
         part_description: str = "",
     ) -> None:
-        """`part_description` describes the links to the rows of the parts; with "", the amounts are no links."""
+        """`margins` (left, top, right, bottom) are in px. `part_description` describes the links to the rows of the
+        parts; with "", the amounts are no links."""
         super().__init__(edge="bottom")
         self._name, self._part_description = accessible_name, part_description
         self.part_buttons: dict[str, MoneyPartButton] = {}
@@ -289,8 +293,8 @@ def _find_amount_tone(part: MoneyPart) -> Tone:
 
 
 def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_first_part: bool) -> QWidget:
-    """Return the name and the amount of a part. `button` is the link that shows the amount; None if the amount is no
-    link."""
+    """Return a widget with the name and the amount of a part. `button` is the link that shows the amount; None if the
+    amount is no link. With `is_first_part`, for the whole amount, the figure is bold."""
     name_label = TextLabel(part.name, "small", "muted")
     amount_label = button or _AmountLabel(part.amount_text, tone=_find_amount_tone(part), is_bold=is_first_part)
     panel = QWidget()

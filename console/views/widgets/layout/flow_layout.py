@@ -22,6 +22,8 @@ class FlowLayout(QLayout):
         line_gap_px: int = 4,
         margins: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> None:
+        """`gap_px` (between the items of a line), `line_gap_px` (between lines) and `margins` (left, top, right,
+        bottom) are in px."""
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._gap, self._line_gap = gap_px, line_gap_px

@@ -27,7 +27,7 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 
 class InnerScrollAreas(QObject):
     """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
-    scrolls. The widget with `outer_area` calls `fit` whenever it computes the height of the content. This class calls
+    scrolls. The widget with `outer_area` calls `fit_inner_areas` whenever it computes the height of the content. This class calls
     `refit` when the widget must compute that height again. An inner area whose attribute `keeps_own_height` is True
     keeps its height."""
 
@@ -44,7 +44,7 @@ class InnerScrollAreas(QObject):
         self._timer.timeout.connect(self._fit_again)
         outer_area.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
 
-    def fit(self, compute_height: Callable[[], int], available_height_px: int) -> int:
+    def fit_inner_areas(self, compute_height: Callable[[], int], available_height_px: int) -> int:
         """Make the inner areas as high as their contents if the minimum height of the outer area's content, which
         `compute_height` returns, is larger than `available_height_px`; otherwise restore the heights that they had
         before. Return the minimum height of the content after that. All heights are in px.
@@ -67,7 +67,7 @@ class InnerScrollAreas(QObject):
 
     def _make_height_cache_key(self, height_px: int, available_height_px: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
-        `fit` get equal values, the second one changes nothing. Without this comparison `fit` would run without end,
+        `fit_inner_areas` get equal values, the second one changes nothing. Without this comparison `fit_inner_areas` would run without end,
         because its own changes cause another call of it."""
         return (
             height_px,
@@ -92,7 +92,7 @@ class InnerScrollAreas(QObject):
         ]
 
     def _fit_after_changes_of(self, area: QAbstractScrollArea) -> None:
-        """Call `fit` again after each change of the contents of `area`, and when `area` is shown in place of an
+        """Call `fit_inner_areas` again after each change of the contents of `area`, and when `area` is shown in place of an
         EmptyState.
         """
         if not area.property(_WATCHED_PROPERTY):
@@ -137,7 +137,7 @@ class InnerScrollAreas(QObject):
         self._apply_heights(widget, min_height_px, max_height_px)
 
     def _restore_own_heights(self) -> None:
-        """Give each changed widget back the minimum and maximum height that it had before `fit`, unless the widget's
+        """Give each changed widget back the minimum and maximum height that it had before `fit_inner_areas`, unless the widget's
         page has set other heights meanwhile."""
         own_heights, self._own_heights = self._own_heights, {}
         for widget, (own, given) in own_heights.items():

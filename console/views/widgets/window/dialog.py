@@ -232,7 +232,7 @@ class DialogFrame(QDialog):
             if parent is None
             else parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height
         )
-        content_height = self._inner_areas.fit(compute_content_height, available_height)
+        content_height = self._inner_areas.fit_inner_areas(compute_content_height, available_height)
         self._scroll_area.setFixedHeight(min(content_height, max(_MIN_CONTENT_HEIGHT_PX, available_height)))
         dialog_layout.activate()
         self._resize_in_place(frame_height + self._scroll_area.height())
@@ -319,7 +319,7 @@ class DialogFrame(QDialog):
             self._toast_column.setContentsMargins(0, 0, 0, 0)
         self.fit_size()
 
-    def _find_toasts(self) -> ToastStack | None:
+    def _find_toast_stack(self) -> ToastStack | None:
         """Return the object that shows the toasts of the main window to which this dialog belongs, directly or
         through another dialog; None if there is no such object."""
         widget = self.parentWidget()
@@ -445,7 +445,7 @@ class DialogFrame(QDialog):
         if not self._is_acting_delay_over and not event.spontaneous():
             if self._overlay is not None:
                 self._overlay.cover_window()
-            toast_stack = self._find_toasts()
+            toast_stack = self._find_toast_stack()
             if toast_stack is not None:
                 toast_stack.add_dialog(self)
             self.main_button.setEnabled(False)
@@ -454,7 +454,7 @@ class DialogFrame(QDialog):
 
     @Slot()
     def _remove_dialog_from_window(self) -> None:
-        toast_stack = self._find_toasts()
+        toast_stack = self._find_toast_stack()
         if toast_stack is not None:
             toast_stack.remove_dialog(self)
         if self._overlay is not None:

@@ -221,10 +221,12 @@ class StatusBar(Surface):
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
         for cell in cells:
-            excess = _hide_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
+            excess = (
+                _hide_to_reduce_excess(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
+            )
         for cell in reversed(cells):
             if cell.hideable_label is not None:
-                excess = _hide_if_too_wide(
+                excess = _hide_to_reduce_excess(
                     cell.hideable_label, excess, cell.hideable_label.sizeHint().width() + _CELL_GAP_PX
                 )
         for cell in reversed(cells[1:]):
@@ -232,7 +234,7 @@ class StatusBar(Surface):
                 width_without_spare = (
                     cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
                 )
-                excess = _hide_if_too_wide(cell, excess, width_without_spare)
+                excess = _hide_to_reduce_excess(cell, excess, width_without_spare)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -287,9 +289,10 @@ def _measure_needed_width(cell: QWidget) -> int:
     return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 
 
-def _hide_if_too_wide(widget: QWidget, excess_px: int, width_px: int) -> int:
-    """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show
-    it. Return the excess that remains, in px. `width_px` is the width of the widget in px."""
+def _hide_to_reduce_excess(widget: QWidget, excess_px: int, width_px: int) -> int:
+    """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show it.
+    `width_px` is the width in px that the bar gains without the widget. Return the excess that remains, in px; at
+    most 0 if the contents fit."""
     widget.setVisible(excess_px <= 0)
     return excess_px - width_px if excess_px > 0 else excess_px
 
