@@ -109,8 +109,9 @@ class CommandPalette(QObject):
 
     @Slot(str)
     def _search_text(self, text: str) -> None:
-        """Store the changed text, show the check digit of a corporation number, and begin the search (see
-        _SEARCH_DELAY_MS)."""
+        """Store the changed text, show the check digit of a corporation number, and begin the search; do not search
+        for an empty text. If the previous change was less than _SEARCH_DELAY_MS milliseconds ago, the search begins
+        _SEARCH_DELAY_MS milliseconds later, and only if the text doesn't change again meanwhile."""
         self._stop_search()
         typed_at = self._context.monotonic()
         is_quick_key = typed_at - self._last_typed_at < _SEARCH_DELAY_MS / 1000

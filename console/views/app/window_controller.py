@@ -134,7 +134,7 @@ class WindowController(QObject):
             "quit": frame.window.close,
             "about": self._open_about_dialog,
             "notifications": self._open_notifications_dialog,
-            "unfinished": self._open_unfinished_dialog,
+            "unfinished": self._open_unfinished_work_dialog,
             **{f"own_work.{group}": partial(self._open_own_work, group) for group in OwnWorkGroup},
             "left_open": self._open_left_open_tab,
             "mentions": self._open_mentions_tab,
@@ -295,7 +295,7 @@ class WindowController(QObject):
             self._open_announcements_dialog()
 
     @Slot()
-    def _open_unfinished_dialog(self) -> None:
+    def _open_unfinished_work_dialog(self) -> None:
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame)
@@ -342,7 +342,7 @@ class WindowController(QObject):
         if key == "notices":
             self._open_announcements_dialog()
         else:
-            self._open_unfinished_dialog()
+            self._open_unfinished_work_dialog()
 
     @Slot()
     def _apply_language(self) -> None:

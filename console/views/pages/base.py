@@ -410,8 +410,8 @@ class Page(QWidget):
         self.bind_shortcut(button.key, partial(self.press_button, button))
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
-        """Press a button because its shortcut was pressed. If the button is disabled, show the reason that it shows
-        itself; if it is hidden, show `reason`. If this text is "", show the other of the two texts; if both are "",
+        """Press a button because its shortcut was pressed. If the button is disabled, show its own reason, or
+        `reason` if it has none. If it is hidden, show `reason`, or its own reason if `reason` is "". If both are "",
         show a sentence which says that the action doesn't fit the selected row. For a busy button do nothing, because
         the window has already shown that its call is running."""
         if button.isEnabled() and button.isVisibleTo(self):

@@ -114,7 +114,7 @@ class FittedTable(RecordTable):
         self._pin_columns(hidden_keys if excess > 0 else None)
         if excess <= 0:
             self._share_free_width(widths, hidden_keys, -excess)
-            if cut_keys := self._find_useless_naming_keys(widths, hidden_keys):
+            if cut_keys := self._find_naming_columns_to_hide(widths, hidden_keys):
                 hidden_keys |= cut_keys
                 self._widen_first_column(hidden_keys, widths)
                 self._share_free_width(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
@@ -255,7 +255,7 @@ class FittedTable(RecordTable):
             free_px -= added_width
         widths[growing_keys[-1]] += free_px
 
-    def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
+    def _find_naming_columns_to_hide(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
         """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
         of sentences is cut off, too. Return an empty set if no column of identifiers names the record in their place.
         """

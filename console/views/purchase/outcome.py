@@ -93,7 +93,7 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
         for step_number, step in enumerate(steps, 1)
     ]
     second_person_text = translate(
-        "dialog.purchase.unknown_second", people=context.list_other_people_with("resolve_second")
+        "dialog.purchase.unknown_second", people=context.list_other_people_with_right("resolve_second")
     )
     title = TextLabel(translate("dialog.purchase.unknown_next"), is_bold=True)
     second_person_label = TextLabel(second_person_text, "small", "muted", wraps_lines=True)

@@ -270,7 +270,7 @@ class QueueFilterBar(Surface):
     def sort_order(self) -> QueueSortOrder:
         return parse_sort_order(self.chip_by_list_name["sort"].operator) or DEFAULT_SORT_ORDER
 
-    def show_order(self, sort_order: QueueSortOrder) -> None:
+    def select_sort_order(self, sort_order: QueueSortOrder) -> None:
         """Select this sort order in the list of orders, for example after a click on a column title, and emit
         `changed`."""
         text = "" if sort_order == DEFAULT_SORT_ORDER else format_sort_order(sort_order)

@@ -491,7 +491,7 @@ class QueuesPage(Page):
         if column is not None:
             order = self.filter.sort_order
             is_reversed = order.column is column and not order.is_descending
-            self.filter.show_order(QueueSortOrder(column, is_reversed))
+            self.filter.select_sort_order(QueueSortOrder(column, is_reversed))
 
     # -- reading
 

@@ -150,7 +150,7 @@ class ActionButtons(QObject):
         right = _RIGHT_BY_RECORD_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
             return self._context.find_missing_right_reason(right) or self._context.format_needed_role(
-                needed_roles, self._context.list_other_people_with(right)
+                needed_roles, self._context.list_other_people_with_right(right)
             )
         return self._context.translate(action.reason or "reason.role", **action.facts)
 

@@ -393,7 +393,7 @@ class EvidenceForm(QWidget):
             return ""
         if is_same_person(self._proposer, self._context.operator or ""):
             return self._context.translate(
-                "dialog.resolve.began_yourself", people=self._context.list_other_people_with("resolve_second")
+                "dialog.resolve.began_yourself", people=self._context.list_other_people_with_right("resolve_second")
             )
         return self._context.find_missing_right_reason("resolve_second")
 

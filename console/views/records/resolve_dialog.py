@@ -125,7 +125,9 @@ class ResolveForm(EvidenceForm):
             return translate("dialog.resolve.one_person") if self.outcome else ""
         if self._proposer is not None and self._proposer != context.operator:
             return translate("dialog.resolve.you_are_second", person=self._proposer)
-        return translate("dialog.resolve.second_person", people=context.list_other_people_with("resolve_second"))
+        return translate(
+            "dialog.resolve.second_person", people=context.list_other_people_with_right("resolve_second")
+        )
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):

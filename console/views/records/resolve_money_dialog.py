@@ -114,7 +114,8 @@ class ResolveMoneyForm(EvidenceForm):
         else:
             self.second_person_label.show_text(
                 translate(
-                    "dialog.resolve.second_person", people=self._context.list_other_people_with("resolve_second")
+                    "dialog.resolve.second_person",
+                    people=self._context.list_other_people_with_right("resolve_second"),
                 )
             )
 

@@ -464,7 +464,7 @@ class WindowContext(QObject):
             return ""
         if person is None:
             return self.translate("reason.unknown_person", name=self.operator or self.translate("person.nobody"))
-        authorised_people = self.list_other_people_with(right)
+        authorised_people = self.list_other_people_with_right(right)
         if person.roles & ROLES_BY_RIGHT[right]:
             return self.translate(
                 "reason.may_not_buy_people" if authorised_people else "reason.may_not_buy", people=authorised_people
@@ -484,7 +484,7 @@ class WindowContext(QObject):
             return self.translate("reason.role_people", needs=role_names, people=people)
         return self.translate("reason.role", needs=role_names)
 
-    def list_other_people_with(self, right_name: str) -> list[str]:
+    def list_other_people_with_right(self, right_name: str) -> list[str]:
         """Return the names of the people with this right, except the acting person and the accounts of workers."""
         return [
             person.name

@@ -31,7 +31,7 @@ class FirstTask(StrEnum):
     HELP = "help"
 
     @property
-    def preference(self) -> str:
+    def preference_name(self) -> str:
         """The name of the preference that is True if the person has done the task."""
         return f"first_tasks.{self}"
 
@@ -81,13 +81,13 @@ class FirstTaskList(QObject):
         return self._preferences.is_first_use
 
     def is_done(self, task: FirstTask) -> bool:
-        return self._preferences.get_value(task.preference) is True
+        return self._preferences.get_value(task.preference_name) is True
 
     def mark_done(self, task: FirstTask) -> None:
         """Store that the person has done a task, and end the tasks if it was the last one. Do nothing if the tasks
         aren't running."""
         if self.is_running and not self.is_done(task):
-            self._preferences.store(task.preference, value=True)
+            self._preferences.store(task.preference_name, value=True)
             self.begin_or_end_tasks()
 
     @Slot()

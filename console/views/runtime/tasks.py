@@ -206,10 +206,9 @@ class Runner:
 
 
 def make_failure(error: BaseException, label: str = "") -> Failure:
-    """Return the Failure for an exception. A ConsoleError keeps its error code; Cancelled and ReadInterrupted get
-    the code "cancelled".
-    Any other exception is an error in the program, which is logged under a new support code; `label` names the
-    call in the log."""
+    """Return the Failure for an exception. A ConsoleError keeps its error code; Cancelled and ReadInterrupted get the
+    code "cancelled". Any other exception is an error in the program, which is logged under a new support code;
+    `label` names the call in the log."""
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled | ReadInterrupted):

@@ -244,10 +244,10 @@ class CheckBox(QCheckBox):
     focus_ring = 2
 
     def sizeHint(self) -> QSize:
-        return _measure_indicator_button(self)
+        return _measure_check_or_radio_button(self)
 
     def minimumSizeHint(self) -> QSize:
-        return _measure_indicator_button(self)
+        return _measure_check_or_radio_button(self)
 
     def hitButton(self, pos: object) -> bool:  # a click on the text counts as well
         return True
@@ -262,7 +262,7 @@ class CheckBox(QCheckBox):
             is_partly_checked=state == Qt.CheckState.PartiallyChecked,
             is_enabled=self.isEnabled(),
         )
-        _draw_indicator_label(painter, self)
+        _draw_text_beside_indicator(painter, self)
 
 
 class RadioButton(QRadioButton):
@@ -282,10 +282,10 @@ class RadioButton(QRadioButton):
             focused_widget.setChecked(True)
 
     def sizeHint(self) -> QSize:
-        return _measure_indicator_button(self)
+        return _measure_check_or_radio_button(self)
 
     def minimumSizeHint(self) -> QSize:
-        return _measure_indicator_button(self)
+        return _measure_check_or_radio_button(self)
 
     def hitButton(self, pos: object) -> bool:
         return True
@@ -295,21 +295,25 @@ class RadioButton(QRadioButton):
         draw_radio_button(
             painter, _compute_indicator_rect(self), is_checked=self.isChecked(), is_enabled=self.isEnabled()
         )
-        _draw_indicator_label(painter, self)
+        _draw_text_beside_indicator(painter, self)
 
 
 def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
+    """Return the rectangle of the box or ring that shows whether a check box or radio button is on, in px relative to
+    the button."""
     side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QRectF(0, round((button.height() - side_px) / 2), side_px, side_px)
 
 
-def _measure_indicator_button(button: QAbstractButton) -> QSize:
+def _measure_check_or_radio_button(button: QAbstractButton) -> QSize:
+    """Return the size in px that a check box or radio button needs for its box or ring and its text."""
     text_width = measure_font_runs(split_font_runs(button.text()))
     side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QSize(round(side_px + 8 + text_width) + 1, current_appearance().control_height("target_min"))
 
 
-def _draw_indicator_label(painter: QPainter, button: QAbstractButton) -> None:
+def _draw_text_beside_indicator(painter: QPainter, button: QAbstractButton) -> None:
+    """Draw the text of a check box or radio button at the right of its box or ring."""
     painter.setPen(current_appearance().colour("text" if button.isEnabled() else "disabled_text"))
     x = _compute_indicator_rect(button).right() + 8
     draw_line_of_text(painter, x, button.height(), button.text())

@@ -27,9 +27,9 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 
 class InnerScrollAreas(QObject):
     """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
-    scrolls. The widget with `outer_area` calls `fit_inner_areas` whenever it computes the height of the content. This class calls
-    `refit` when the widget must compute that height again. An inner area whose attribute `keeps_own_height` is True
-    keeps its height."""
+    scrolls. The widget with `outer_area` calls `fit_inner_areas` whenever it computes the height of the content. This
+    class calls `refit` when the widget must compute that height again. An inner area whose attribute
+    `keeps_own_height` is True keeps its height."""
 
     def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
         super().__init__(outer_area)
@@ -67,8 +67,8 @@ class InnerScrollAreas(QObject):
 
     def _make_height_cache_key(self, height_px: int, available_height_px: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
-        `fit_inner_areas` get equal values, the second one changes nothing. Without this comparison `fit_inner_areas` would run without end,
-        because its own changes cause another call of it."""
+        `fit_inner_areas` get equal values, the second one changes nothing. Without this comparison `fit_inner_areas`
+        would run without end, because its own changes cause another call of it."""
         return (
             height_px,
             available_height_px,
@@ -92,9 +92,8 @@ class InnerScrollAreas(QObject):
         ]
 
     def _fit_after_changes_of(self, area: QAbstractScrollArea) -> None:
-        """Call `fit_inner_areas` again after each change of the contents of `area`, and when `area` is shown in place of an
-        EmptyState.
-        """
+        """Call `fit_inner_areas` again after each change of the contents of `area`, and when `area` is shown in place
+        of an EmptyState."""
         if not area.property(_WATCHED_PROPERTY):
             area.setProperty(_WATCHED_PROPERTY, True)
             area.installEventFilter(self)
@@ -137,8 +136,8 @@ class InnerScrollAreas(QObject):
         self._apply_heights(widget, min_height_px, max_height_px)
 
     def _restore_own_heights(self) -> None:
-        """Give each changed widget back the minimum and maximum height that it had before `fit_inner_areas`, unless the widget's
-        page has set other heights meanwhile."""
+        """Give each changed widget back the minimum and maximum height that it had before `fit_inner_areas`, unless
+        the widget's page has set other heights meanwhile."""
         own_heights, self._own_heights = self._own_heights, {}
         for widget, (own, given) in own_heights.items():
             # If its page has set another height meanwhile, that one is right.
