@@ -121,7 +121,7 @@ def _translate_title(key: str, language: Language, facts: tuple[tuple[str, objec
 def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
     context = frame.context
 
-    def make_go_command(command_name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
+    def make_page_command(command_name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
         def find_refusal() -> str:
             return context.find_missing_right_reason(find_needed_right(route))
 
@@ -133,15 +133,15 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
     for sidebar_entry in frame.list_sidebar_entries():
         if sidebar_entry.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
             continue
-        yield make_go_command(
+        yield make_page_command(
             f"go.{sidebar_entry.key}",
             f"screen.{sidebar_entry.key}",
             ROUTE_BY_SIDEBAR_KEY[sidebar_entry.key],
             sidebar_entry.icon,
             sidebar_entry.shortcut,
         )
-    yield make_go_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
-    yield make_go_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
+    yield make_page_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
+    yield make_page_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
 
 
 def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:

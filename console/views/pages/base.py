@@ -307,7 +307,7 @@ class Page(QWidget):
             part.hide()  # until the page adds it to a layout: outside one, it would cover the title
         context.changed.connect(self._refresh_on_changes)
         context.minute_passed.connect(self._update_data_age)
-        context.services_opened.connect(self._refresh_when_opened)
+        context.services_opened.connect(self._refresh_when_services_opened)
         context.person_changed.connect(self._refresh_on_person_change)
         self._known_read_only_switches = context.connection_state.active_switches
         context.connection_state_changed.connect(self._refresh_on_read_only_change)
@@ -535,7 +535,7 @@ class Page(QWidget):
             self.refresh("changed")
 
     @Slot()
-    def _refresh_when_opened(self) -> None:
+    def _refresh_when_services_opened(self) -> None:
         self.refresh("arrived")
 
     @Slot()
@@ -632,6 +632,7 @@ class Page(QWidget):
 
     @Slot()
     def read_data_again(self) -> None:
+        """Read the data of the page, because the person has pressed F5 or a button for it."""
         self.refresh("asked")
 
     def mark_data_read(self) -> None:

@@ -150,7 +150,7 @@ class ChangedCompaniesPage(Page):
         self.bind_shortcut("A", self._acknowledge_by_shortcut)
         self.bind_shortcut("B", self._renew_by_shortcut)
         self.bind_shortcut("C", partial(self.press_button, self.acknowledged_button))
-        self.bind_shortcut("Ctrl+C", self._copy_number)
+        self.bind_shortcut("Ctrl+C", self._copy_corporation_number)
 
     # -- reading
 
@@ -315,7 +315,7 @@ class ChangedCompaniesPage(Page):
         if item is not None and self.renew_button.isEnabled():
             self.action_handlers.purchase(item.change.number, item.renewal.client_id)
 
-    def _copy_number(self) -> None:
+    def _copy_corporation_number(self) -> None:
         if self.current_change is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:

@@ -232,12 +232,12 @@ class QueueFilterBar(Surface):
         """Yield the entries of the list `list_name` as pairs of an operator and its text; the first entry has no
         condition. The entries of the list "sort" are sort orders in place of operators."""
         if list_name == "sort":
-            yield from ((order, self._format_order(order)) for order in _OFFERED_SORT_ORDERS)
+            yield from ((order, self._format_sort_order(order)) for order in _OFFERED_SORT_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{list_name}.any")
             yield from filter_lists.list_offered_filter_operators(list_name, self._context)
 
-    def _format_order(self, sort_order: str) -> str:
+    def _format_sort_order(self, sort_order: str) -> str:
         name = f"{sort_order.removeprefix('-')}_down" if sort_order.startswith("-") else sort_order
         return self._context.translate(f"queue.order.{name or 'own'}")
 

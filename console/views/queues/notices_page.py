@@ -117,7 +117,7 @@ class UnmatchedNoticesPage(Page):
         self.table.rows.page_applied.connect(self._go_to_first_row)
         self.acknowledge_button.clicked.connect(self._acknowledge_notice)
         self.bind_shortcut("A", self._acknowledge_by_shortcut)
-        self.bind_shortcut("Ctrl+C", self._copy_number)
+        self.bind_shortcut("Ctrl+C", self._copy_order_number)
 
     def _set_tab_order(self) -> None:
         links = self.footer.findChildren(LinkButton)
@@ -240,7 +240,7 @@ class UnmatchedNoticesPage(Page):
             subject = AlertItem(case, None, case.subject_kind, case.subject_id, number=item.notice.order_no)
             AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases).open()
 
-    def _copy_number(self) -> None:
+    def _copy_order_number(self) -> None:
         order_number = self.current_notice.notice.order_no if self.current_notice is not None else None
         if order_number is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
@@ -269,14 +269,14 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         icon_name, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[notice_item.notice.proof]
         return StateCell(translate(f"notice.proof.{notice_item.notice.proof}"), icon_name, tone)
 
-    def format_occurred(notice_item: UnmatchedNoticeItem) -> str:
+    def format_event_time(notice_item: UnmatchedNoticeItem) -> str:
         occurred_at = notice_item.notice.occurred_at
         return wording.format_short_instant(occurred_at, context.now()) if occurred_at else wording.NO_VALUE
 
     def format_type(notice_item: UnmatchedNoticeItem) -> str:
         return notice_words.format_notice_type(notice_item.notice.source, notice_item.notice.type, context.language)
 
-    def format_why(notice_item: UnmatchedNoticeItem) -> str:
+    def format_unmatched_reason(notice_item: UnmatchedNoticeItem) -> str:
         return translate(notice_item.explanation.why, **notice_item.explanation.facts)
 
     longest_proof = max((translate(f"notice.proof.{proof}") for proof in NoticeProof), key=len)
@@ -291,8 +291,8 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         Column("amount", translate("column.amount"), 110,
                lambda item: notice_words.format_notice_amount(item.notice) or wording.NO_VALUE, "amount"),
         Column("type", translate("notice.column.type"), 170, format_type),
-        Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
+        Column("occurred", translate("notice.column.occurred"), 110, format_event_time, "data"),
         Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56),
                make_sender_proof_cell, "state"),
-        Column("cause", translate("column.cause"), 220, format_why, is_stretched=True),
+        Column("cause", translate("column.cause"), 220, format_unmatched_reason, is_stretched=True),
     ]  # fmt: skip

@@ -100,7 +100,7 @@ class QueuesPage(Page):
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
         self.queue_actions = QueuePageActions(context, self, self.selection, lambda: self.current_row)
-        self._build_head()
+        self._build_header()
         self.preview = RecordPreview(context)
         self._table_by_key: dict[str, FittedTable] = {}
         self.table_stack = QStackedWidget()
@@ -122,7 +122,7 @@ class QueuesPage(Page):
 
     # -- construction
 
-    def _build_head(self) -> None:
+    def _build_header(self) -> None:
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
         self.head.alternative_sentences = list_queue_sentences(self.context)
@@ -161,7 +161,9 @@ class QueuesPage(Page):
         return self.difference_line
 
     @Slot()
-    def _show_difference(self) -> None:
+    def _update_difference_line(self) -> None:
+        """Show the text of the current row in the line below the list, or hide the line (see
+        `_make_difference_line`)."""
         if not self._table_by_key:
             return  # `table` would make the table of the queue before its list is to be shown
         row = self.table.current_item
@@ -523,7 +525,9 @@ class QueuesPage(Page):
             self._show_empty_state()
         else:
             self.table_stack.setCurrentWidget(table)
-            QTimer.singleShot(0, self, self._show_difference)  # once the columns of a new table have their widths
+            QTimer.singleShot(
+                0, self, self._update_difference_line
+            )  # once the columns of a new table have their widths
         self.filter.match_count_label.show_text(self._format_match_count())
 
     def _go_to_stored_row(self) -> None:
@@ -609,7 +613,7 @@ class QueuesPage(Page):
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )
-        self._show_difference()
+        self._update_difference_line()
         self._show_row_position()
         self.screen_state_changed.emit()
 
@@ -710,7 +714,7 @@ class QueuesPage(Page):
         """Place the filter on the line of the title if the window is low (`is_low_window`), otherwise below the tabs.
         In a low window, eight rows then stay visible at the largest text size."""
         super().adapt_to_low_window(is_low_window=is_low_window)
-        self._show_difference()
+        self._update_difference_line()
         self.filter.set_compact(is_compact=is_low_window)
         if is_low_window:
             self.head.add_widget_beside_title(self.filter)
@@ -757,4 +761,4 @@ class QueuesPage(Page):
         for table in self._table_by_key.values():
             table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()
-        self._show_difference()
+        self._update_difference_line()

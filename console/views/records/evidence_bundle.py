@@ -70,7 +70,7 @@ class EvidenceBundleExport(QObject):
         def format_progress(written_count: int, pack_count: int) -> str:
             return context.translate("progress.evidence", done=written_count, of=pack_count)
 
-        self._file_writer.write_file(write_bundle, self._make_toast, format_progress)
+        self._file_writer.write_file(write_bundle, self._make_bundle_toast, format_progress)
 
     @Slot()
     def cancel(self) -> None:
@@ -78,7 +78,7 @@ class EvidenceBundleExport(QObject):
         was written."""
         self._file_writer.cancel()
 
-    def _make_toast(self, written_bundle: "WrittenBundle") -> Toast:
+    def _make_bundle_toast(self, written_bundle: "WrittenBundle") -> Toast:
         translate = self._context.translate
         if not written_bundle.left_out:
             message = translate("bundle.told", size=written_bundle.bytes, n=written_bundle.packs)

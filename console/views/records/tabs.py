@@ -257,7 +257,7 @@ class EvidenceView(QWidget):
         self._answer_text.setAccessibleName(translate("record.answer_text"))
         self._selectable_text_flags = self._answer_text.textInteractionFlags()
         self._unmasked_answers: Mapping[int, str] = {}
-        self._table.current_changed.connect(self._show_item)
+        self._table.current_changed.connect(self._show_selected_answer)
         self._table.rows.page_applied.connect(self._select_first_answer)
         self._table.columns_fitted.connect(self._show_cut_summary)
         self._table.horizontalHeader().sectionResized.connect(self._show_cut_summary)
@@ -293,7 +293,7 @@ class EvidenceView(QWidget):
         self._answer_text.setTextInteractionFlags(
             Qt.TextInteractionFlag.NoTextInteraction if answers else self._selectable_text_flags
         )
-        self._show_item(self._table.current_item)
+        self._show_selected_answer(self._table.current_item)
 
     @Slot()
     def _select_first_answer(self) -> None:
@@ -302,7 +302,7 @@ class EvidenceView(QWidget):
             self._table.go_to_first()
 
     @Slot(object)
-    def _show_item(self, item: object) -> None:
+    def _show_selected_answer(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
             body = self._unmasked_answers.get(item.id, item.body)

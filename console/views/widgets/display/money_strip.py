@@ -276,12 +276,13 @@ class MoneyPanel(Surface):
     def _make_part_button(self, part: MoneyPart, *, is_first_part: bool) -> MoneyPartButton:
         button = MoneyPartButton(part, self._part_description, is_bold=is_first_part)
         button.setProperty("part", part.key)
-        button.clicked.connect(self._open_part)
+        button.clicked.connect(self._emit_part_opened)
         button.copied.connect(self.copied)
         return button
 
     @Slot()
-    def _open_part(self) -> None:
+    def _emit_part_opened(self) -> None:
+        """Emit `part_opened` with the key of the part whose link the person has pressed."""
         self.part_opened.emit(str(self.sender().property("part")))
 
 

@@ -81,7 +81,8 @@ class FlowLayout(QLayout):
     def _list_visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
-    def _split_lines(self, line_width_px: int) -> list[list[QLayoutItem]]:
+    def _split_items_into_lines(self, line_width_px: int) -> list[list[QLayoutItem]]:
+        """Return the visible items of each line, for lines that are `line_width_px` px long."""
         lines: list[list[QLayoutItem]] = [[]]
         used_width = 0
         for item in self._list_visible_items():
@@ -98,7 +99,7 @@ class FlowLayout(QLayout):
         there."""
         left, top, right, bottom = self._get_margins()
         line_width, y = rect.width() - left - right, rect.y() + top
-        lines = self._split_lines(line_width)
+        lines = self._split_items_into_lines(line_width)
         for number, line in enumerate(lines):
             line_height = max((_measure_size_in_line(item, line_width).height() for item in line), default=0)
             if must_place:

@@ -463,6 +463,8 @@ class DialogFrame(QDialog):
 
     @Slot()
     def _enable_main_button(self) -> None:
+        """Let the main button act, because the first 600 ms after the dialog has opened are over. The button stays
+        disabled while an action runs, or while it was disabled with a reason."""
         self._is_acting_delay_over = True
         if self.hint.plain == self.too_early_text:
             self.hint.show_text(self._hint_before_refusal)

@@ -359,13 +359,13 @@ class ToastStack(QObject):
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self.place_toasts()
         elif watched is self._window and event.type() == QEvent.Type.StyleChange:
-            QTimer.singleShot(0, self, self._fit_toasts)  # after the labels have their new text size
+            QTimer.singleShot(0, self, self._place_toasts_again)  # after the labels have their new text size
         elif watched is not self._window and self._toasts and event.type() in (QEvent.Type.Move, QEvent.Type.Show):
             QTimer.singleShot(0, self, self.place_toasts)
         return False
 
     @Slot()
-    def _fit_toasts(self) -> None:
+    def _place_toasts_again(self) -> None:
         for toast in self._toasts:
             self._place_toast(toast)
 

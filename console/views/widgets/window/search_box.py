@@ -88,7 +88,7 @@ class SearchBox(QObject):
         self.list = ResultList(accessible_name)
         self.input = _SearchInput(accessible_name, self.list)
         self.input.textEdited.connect(self.typed)
-        self.input.returnPressed.connect(self._pick_current)
+        self.input.returnPressed.connect(self._pick_current_result)
         self.input.installEventFilter(self)
         self.list.picked.connect(self._pick_result)
         self._interpretation_label = TextLabel("", "small_data", "muted")
@@ -180,12 +180,12 @@ class SearchBox(QObject):
     def pick_first_result(self) -> None:
         """Pick the first result that the person may pick."""
         self.list.go_to_first()
-        self.list.pick_current()
+        self.list.pick_current_result()
 
     @Slot()
-    def _pick_current(self) -> None:
+    def _pick_current_result(self) -> None:
         if self.may_pick() or isinstance(self.list.get_current_key(), TextCompletion):
-            self.list.pick_current()
+            self.list.pick_current_result()
 
     def _pick_result(self, key: object) -> None:
         """Close the box and emit `picked` with the key of the result. If the key is a TextCompletion, only put its

@@ -85,11 +85,11 @@ class _ResultModel(QAbstractListModel):
         return None
 
     def flags(self, index: ModelIndex) -> Qt.ItemFlag:
-        if self.can_pick(index.row()):
+        if self.can_pick_row(index.row()):
             return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         return Qt.ItemFlag.NoItemFlags
 
-    def can_pick(self, row: int) -> bool:
+    def can_pick_row(self, row: int) -> bool:
         line = self.lines[row] if 0 <= row < len(self.lines) else ""
         return isinstance(line, ResultEntry) and not line.disabled_reason
 
@@ -130,14 +130,14 @@ class ResultList(RememberedCurrentItem, QListView):
 
     def get_current_key(self) -> object | None:
         row = self.currentIndex().row()
-        line = self._results.lines[row] if self._results.can_pick(row) else None
+        line = self._results.lines[row] if self._results.can_pick_row(row) else None
         return line.key if isinstance(line, ResultEntry) else None
 
     def _go_to_key(self, key: object | None) -> None:
         """Make the result with this key current. If `key` is None, if there is no such result, or if it can't be
         picked, make the first result current that can be picked.
         """
-        rows = [row for row in range(len(self._results.lines)) if self._results.can_pick(row)]
+        rows = [row for row in range(len(self._results.lines)) if self._results.can_pick_row(row)]
         same_key_rows = [row for row in rows if key is not None and self._get_key_at(row) == key]
         for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._results.index(row))
@@ -179,7 +179,7 @@ class ResultList(RememberedCurrentItem, QListView):
     def get_line_at(self, row: int) -> ResultEntry | str:
         return self._results.lines[row]
 
-    def pick_current(self) -> None:
+    def pick_current_result(self) -> None:
         self._pick_row(self.currentIndex())
 
     def compute_full_height(self) -> int:
@@ -187,7 +187,7 @@ class ResultList(RememberedCurrentItem, QListView):
         return sum(self.sizeHintForRow(row) for row in range(len(self._results.lines))) + 16
 
     def _pick_row(self, index: ModelIndex) -> None:
-        if self._results.can_pick(index.row()):
+        if self._results.can_pick_row(index.row()):
             self.picked.emit(self._get_key_at(index.row()))
 
 
