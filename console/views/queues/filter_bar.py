@@ -347,7 +347,8 @@ class QueueFilterBar(Surface):
         set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:
-        """Show the lists of the sentence and those with a condition; hide the others."""
+        """Show the drop-down lists that the sentence always has, those with a condition, and those that the person
+        has added; hide the others. In the compact form, only lists with a condition and added lists are shown."""
         name_by_chip = {chip: name for name, chip in self.chip_by_list_name.items()}
         for unit in self._sentence_units:
             names = {name_by_chip[chip] for chip in unit.chips}

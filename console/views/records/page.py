@@ -74,7 +74,7 @@ def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
     )
 
 
-def _list_widgets(part: QWidget | QLayout) -> list[QWidget]:
+def _list_widgets_of_part(part: QWidget | QLayout) -> list[QWidget]:
     """Return the widget `part` as a list, or the widgets of the layout `part`."""
     if isinstance(part, QWidget):
         return [part]
@@ -137,7 +137,7 @@ class RecordPage(Page, Generic[ViewT]):
         self._contents = [
             widget
             for part in (self.sides_strip, self.form, *widgets_above_tabs, tab_area or tabs)
-            for widget in _list_widgets(part)
+            for widget in _list_widgets_of_part(part)
         ]
         self._hidden_contents: list[QWidget] = []
         self._focus_before_hiding: QWidget | None = None

@@ -88,8 +88,9 @@ class RecordPreview(Surface):
         self._scroll_area.setWidget(content)
 
     def update_queue_item(self, item: QueueItem | None) -> None:
-        """Show the summary of this item, which has been read again. The widgets stay if nothing of it has changed;
-        only the newest events are read then, because a note doesn't change the item."""
+        """Show the summary of this item, which has been read again; with None, the panel is empty. If the item hasn't
+        changed, the widgets stay and only the newest events of its record are read, because a note doesn't change the
+        item."""
         if self._item is None or item != self._item:
             self.show_queue_item(item)
         else:

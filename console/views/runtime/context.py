@@ -195,8 +195,8 @@ class WindowContext(QObject):
     ) -> TaskHandle:
         """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `caller` is
         destroyed before the call begins, the call never runs; if it is destroyed before the call ends, neither
-        `on_done` nor `on_failed` is called. Calls with the same `key` run one after another.
-        """
+        `on_done` nor `on_failed` is called. Calls with the same `key` run one after another; with None, the call
+        waits for no other."""
         return self.runner.run(
             self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane="quick", is_cancellable=True
         )
@@ -219,8 +219,9 @@ class WindowContext(QObject):
         TaskRunner. Do nothing while a call of the same `caller` and `attempt` runs: the person has pressed the same
         button or key twice, and one answer is shown. If `caller` is destroyed before the call ends, the call
         continues; the window then shows a toast, `make_toast(value)` or the message of the failure, in place of
-        calling `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
-        that the call waits for; "" for none.
+        calling `on_done` or `on_failed`. `label` names the call in messages. Calls with the same `key` run one after
+        another; with None, the call waits for no other. `provider` is the name of the provider that the call waits
+        for; "" for none.
 
         `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the same
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
@@ -310,10 +311,9 @@ class WindowContext(QObject):
         attempt: Hashable,
         key: Hashable,
     ) -> TaskHandle:
-        """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id as in
-        `run_acting_call`, and return its handle. The call continues if its page or dialog is destroyed. When
-        the window closes, the ProgressReporter of the call is cancelled.
-        """
+        """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id, and return
+        its handle. `label`, `attempt` and `key` mean the same as in `run_acting_call`. The call continues if its page
+        or dialog is destroyed. When the window closes, the ProgressReporter of the call is cancelled."""
         request_id = self._attempt_request_ids.get_request_id(attempt)
 
         def end_with_value(value: T) -> None:
@@ -406,8 +406,8 @@ class WindowContext(QObject):
 
     @property
     def current_person(self) -> Person | None:
-        """The acting person with the roles that the database has. None until the operators are read, or if the
-        database has no operator of the person's name."""
+        """The acting person, with the roles that the database stores for this person. None until the operators are
+        read, or if the database has no operator of this name."""
         return next((person for person in self.people if person.name == self.operator), None)
 
     def find_disabled_reason(self, right_name: str) -> str:

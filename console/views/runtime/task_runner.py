@@ -64,7 +64,9 @@ class TaskRunner(QObject, Runner):
     def list_running_reads(self) -> tuple[TaskHandle, ...]:
         """Return the running calls that only read and whose caller still exists."""
         return tuple(
-            TaskHandle(task) for task in self._running_tasks if _is_read(task) and shiboken6.isValid(task.caller)
+            TaskHandle(task)
+            for task in self._running_tasks
+            if _is_interruptible_read(task) and shiboken6.isValid(task.caller)
         )
 
     def is_idle(self) -> bool:
@@ -111,7 +113,7 @@ class TaskRunner(QObject, Runner):
             lambda value: self._post_callback(lambda: self._deliver_progress(task, value))
         )
         self._running_tasks.add(task)
-        if _is_read(task):
+        if _is_interruptible_read(task):
             self.read_began.emit()
         call_context = contextvars.copy_context()
         self._pools[task.lane].submit(lambda: call_context.run(self._run_task, task))
@@ -177,6 +179,7 @@ class TaskRunner(QObject, Runner):
         self._waiting_tasks.pop(key, None)
 
 
-def _is_read(task: Task) -> bool:
-    """Return True if the call only reads, and its statement can be ended (see `Runner.run`)."""
+def _is_interruptible_read(task: Task) -> bool:
+    """Return True if the call only reads, so that the database can end its running statement without harm (see
+    `Runner.run`)."""
     return task.is_cancellable and task.lane == "quick"
