@@ -307,8 +307,8 @@ class BackgroundRefresh(QObject):
         self.read_saved_views()
 
     def _end_failed_saved_views_reading(self, failure: Failure) -> None:
-        """Keep the earlier saved views, because they could not be read again. If the person has no right to read
-        them, remove them."""
+        """Keep the earlier saved views, because they could not be read again. If the failure is that the person has
+        no right to read saved views, remove them from the context."""
         self._running_call_kinds.discard("views")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())

@@ -105,8 +105,9 @@ def _make_title_function(key: str, **placeholder_values: object) -> Callable[[La
 
 
 def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language], str]:
-    """Return a function that returns a command's title in a language. The title contains the text of the setting
-    that the command selects, such as the name of a theme."""
+    """Return a function that returns a command's title in a language. `key` is the wording key of the title.
+    `choice_key` is the wording key of what the command selects, such as a theme or a page; its text is a part of the
+    title."""
     return lambda language: _translate_title(key, language, (("choice", _translate_title(choice_key, language, ())),))
 
 

@@ -264,7 +264,7 @@ class CompanyPanel(QWidget):
     def visible_list_name(self) -> str:
         """The name of the visible list of records: payments, refunds, orders or checks; "" for documents, notes
         and history."""
-        name = str(self.tabs.data(self.tabs.currentIndex()))
+        name = str(self.tabs.get_tab_data(self.tabs.currentIndex()))
         return name if name in (*COLUMN_NAMES_BY_MONEY_LIST, "checks") else ""
 
     @property

@@ -34,8 +34,8 @@ def make_shown_sides(
     record: Payment | Refund | None,
 ) -> list[ShownSide]:
     """Return the contents of the three panels on the page of a payment or refund (`record`), or of an order with this
-    payment, always in this order: the record in this database, the record at the provider, the order. `record` is
-    None, and `provider` "", for an order without a payment.
+    payment, always in this order: the record in this database, the record at the provider, the order. `provider` is
+    the name of the payment provider. For an order without a payment, `record` is None and `provider` is "".
     """
     kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
@@ -181,7 +181,7 @@ def _format_source(side: ComparedSide, context: WindowContext) -> str:
         changed_by = side.source
         return (
             context.translate(
-                "record.side.version_by", version=side.version, who=_translate_source_name(changed_by, context)
+                "record.side.version_by", version=side.version, who=_format_writer_name(changed_by, context)
             )
             if changed_by
             else context.translate("record.side.version", version=side.version)
@@ -189,9 +189,9 @@ def _format_source(side: ComparedSide, context: WindowContext) -> str:
     return ""
 
 
-def _translate_source_name(writer_name: str, context: WindowContext) -> str:
-    """Return the text for `writer_name`, which has changed the record: for a program such as "worker" or "notice" its
-    name on the screens, for a person the name itself."""
+def _format_writer_name(writer_name: str, context: WindowContext) -> str:
+    """Return the text for `writer_name`, the program or person that has changed the record: for a program such as
+    "worker" or "notice" its name on the screens, for a person the name itself."""
     key = f"money.source.{writer_name}"
     return context.translate(key) if wording.has_sentence(key) else writer_name
 

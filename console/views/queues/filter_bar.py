@@ -409,8 +409,9 @@ def replace_me_in_owner_operator(operator: str, person: str) -> str:
 
 
 def _normalize_operator(word: str) -> str:
-    """Return the operator that a typed word is, as the lists have it (`gw:` is `provider:`, full-width letters are
-    ordinary ones), also with the value `me`; "" if the word isn't an operator, or its value can't be read."""
+    """Return the filter operator that a typed word contains, in the spelling of the drop-down lists: `provider:` for
+    `gw:`, ordinary letters for full-width ones. The value `me` is valid too. Return "" if the word isn't an operator,
+    or if its value can't be read."""
     own_records = unicodedata.normalize("NFKC", word).lower()
     if own_records in ("owner:me", "taken:me"):
         return "owner:me"

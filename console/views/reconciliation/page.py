@@ -188,11 +188,11 @@ class ReconcilePage(Page):
             self.refresh("entered")
 
     def get_screen_state(self) -> Mapping[str, Any]:
-        return {"tab": self.tabs.data(self.tabs.currentIndex())}
+        return {"tab": self.tabs.get_tab_data(self.tabs.currentIndex())}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         for tab_index in range(self.tabs.count()):
-            if self.tabs.data(tab_index) == state.get("tab"):
+            if self.tabs.get_tab_data(tab_index) == state.get("tab"):
                 self.tabs.setCurrentIndex(tab_index)
 
     def _clear_run(self) -> None:
@@ -274,7 +274,7 @@ class ReconcilePage(Page):
 
     @property
     def current_tab_name(self) -> str:
-        return str(self.tabs.data(self.tabs.currentIndex()) or PART_ALL)
+        return str(self.tabs.get_tab_data(self.tabs.currentIndex()) or PART_ALL)
 
     def _read_rows(self, run_details: ReconciliationRunDetails) -> None:
         run_part = (run_details.item.id, self.current_tab_name)

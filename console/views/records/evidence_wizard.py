@@ -126,8 +126,8 @@ class EvidenceForm(QWidget):
         grid.setColumnStretch(1, 1)
 
     def _make_reason_step(self) -> QLayout:
-        """Return the layout with the person's own words and the code of the reason, which the form proposes, so that
-        most people type the words alone."""
+        """Return the layout of the third step: a field for the reason in the person's own words, and the list with
+        the code of the reason. The form proposes a code, so that most people only have to type the words."""
         labelled_list = make_labelled_control(self._context.translate("field.reason"), self.reason_list)
         layout = make_column(gap_px=4, margins=(0, 10, 0, 12))
         layout.addLayout(

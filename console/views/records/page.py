@@ -446,8 +446,8 @@ class RecordPage(Page, Generic[ViewT]):
         )
 
     def make_difference_button(self, difference_sentence: str) -> KeyButton:
-        """Return a button that shows the values before and after a change, the sentence `difference_sentence`, in the
-        bar about the change."""
+        """Return a button for the bar about a change by another person. When it is pressed, the bar shows the
+        sentence `difference_sentence`, which has the values before and after the change."""
         self._difference_sentence = difference_sentence
         button = KeyButton(self.context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)

@@ -267,8 +267,10 @@ class WindowContext(QObject):
         began_at: float,
         failure: Failure | None,
     ) -> None:
-        """Note that an attempt has ended, with `failure` or (None) with success: the same caller may begin it again.
-        `began_at` is its beginning by the clock `monotonic`."""
+        """Remove the attempt from the running ones, so that the same caller may begin it again, and store how long
+        the provider `provider` took to answer. `caller_and_attempt` and `request_id` identify the attempt; `failure`
+        is None if it has succeeded. `began_at` is the time in seconds, by the clock `monotonic`, at which it began.
+        If the call was refused for lack of a right, also request that the operators are read again."""
         self._running_attempts.discard(caller_and_attempt)
         self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
         self._store_answer_time(provider, self.monotonic() - began_at, failure)

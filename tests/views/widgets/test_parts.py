@@ -242,7 +242,7 @@ def test_tabs_carry_their_counts() -> None:
     tabs.add_tab("Unknown", "5", data="unknown")
     tabs.set_count(0, "1,000+")
     assert tabs.accessibleTabName(0) == "Unknown 1,000+"
-    assert tabs.data(0) == "unknown"
+    assert tabs.get_tab_data(0) == "unknown"
 
 
 @pytest.mark.parametrize("count", ["5", "1,000+"])

@@ -20,10 +20,11 @@ _COUNT_GAP_PX = 6
 
 class TabBar(QTabBar):
     """A bar of tabs. The arrow keys change the current tab; the argument of Qt's signal `currentChanged(int)` is the
-    number of the new tab.
+    index of the new tab.
 
     Signals:
-    - tab_opened: another tab has become current while the bar is visible, so its contents must become visible, too.
+    - tab_opened: another tab has become current while the bar is visible, so its contents must become visible,
+      too.
     """
 
     accessible_role = QAccessible.Role.PageTabList
@@ -66,7 +67,7 @@ class TabBar(QTabBar):
 
     def add_tab(self, title: str, count: str = "", *, data: object = None) -> int:
         """Add a tab with the name `title` and return its index. `count` is a text after the name, such as "1,000+";
-        `data` is any value that the caller wants to read later by the method `data`."""
+        `data` is any value that the caller wants to read later by the method `get_tab_data`."""
         self._nodes.append(TabNode(self, self.count()))  # before the tab: addTab selects the first tab
         self._nodes[-1].show()
         number = self.addTab(title)
@@ -79,7 +80,7 @@ class TabBar(QTabBar):
         self.setTabData(tab_index, (word, count, data))
         self._set_accessible_name(tab_index)
 
-    def data(self, tab_index: int) -> object:
+    def get_tab_data(self, tab_index: int) -> object:
         """Return the value that was passed to `add_tab` as `data` for the tab with this index."""
         return self.tabData(tab_index)[2]
 
@@ -221,8 +222,8 @@ class TabBar(QTabBar):
 
 
 def show_adjacent_tab(root: QWidget, offset: int) -> None:
-    """Show the next (`offset` 1) or the previous (`offset` -1) tab of the first visible tab bar inside `root`. After
-    the last tab comes the first, and the reverse."""
+    """Show the next (`offset` 1) or the previous (`offset` -1) tab of the first visible tab bar inside `root`. The
+    first tab follows the last one, and the last tab precedes the first one."""
     tabs = next((bar for bar in root.findChildren(TabBar) if bar.isVisible()), None)
     if tabs is not None and tabs.count():
         tabs.setCurrentIndex((tabs.currentIndex() + offset) % tabs.count())

@@ -348,8 +348,8 @@ _FACT_GAP_PX = 12  # at text size 1
 
 class FactList(QWidget):
     """A list of labels (muted) and their values in two columns, for side panels and dialogs. `facts` are the first
-    lines, each as a pair of label and value. All facts of one line have the same height: that of a value with a copy
-    button."""
+    lines, each as a pair of label and value. Each fact whose value takes one line of text is as high as a value with
+    a copy button."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -369,8 +369,8 @@ class FactList(QWidget):
         self._fit_to_text_size()
 
     def _fit_to_text_size(self) -> None:
-        """Set the gap between labels and values by the text size, because a fixed one looks like a space between two
-        words in large text; and the heights and label widths of the lines."""
+        """Set the gap between labels and values, the heights of the lines and the width of the labels by the text
+        size. In large text, a gap of a fixed width would look like a space between two words."""
         self._form.setHorizontalSpacing(round(_FACT_GAP_PX * current_appearance().scale))
         for line in self._lines:
             _fit_fact_line(*line)
