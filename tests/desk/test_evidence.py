@@ -142,7 +142,7 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
     lookup = person.page(LookupPage)
     person.until(lambda: lookup.company_panel.number == NUMBERS[0])
     tabs = lookup.company_panel.tabs
-    tabs.setCurrentIndex([tabs.data(place) for place in range(tabs.count())].index("checks"))
+    tabs.setCurrentIndex([tabs.get_tab_data(place) for place in range(tabs.count())].index("checks"))
     person.press("Ctrl+Shift+E")
     choose(person, tmp_path / "company.zip")
     person.until(lambda: (tmp_path / "company.zip").exists() and not lookup.evidence_bundle.is_running)
