@@ -62,8 +62,8 @@ def make_badge_column(
 
 
 def make_corporation_number_column(context: WindowContext, get_number: Callable[[Any], str | None]) -> Column:
-    """Return the column of corporation numbers, shown in groups of digits. `get_number` returns the number of a row,
-    or None."""
+    """Return the column of corporation numbers, shown in groups of digits. `get_number` returns the number of a row;
+    None for a row without a number, whose cell is empty."""
 
     def format_text(row: Any) -> str:
         number_text = get_number(row)

@@ -173,6 +173,7 @@ class RenameViewDialog(SaveViewDialog):
         )
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
+        """Hide the check boxes of the base class, because a rename uses neither of them, and return none."""
         self.team_box.hide()
         self.replace_box.hide()
         return ()

@@ -321,8 +321,9 @@ class ExplanationForm(QWidget):
 
 
 def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel:
-    """Return the label of a line in a form. The label is aligned with the first line of the value's text; with
-    `is_beside_buttons`, because the value is a row of buttons, with the vertical centre of the buttons."""
+    """Return the label of a line in a form. If the value of the line is a text, the label is aligned with the first
+    line of the text. If the value is a row of buttons (`is_beside_buttons`), the label is vertically centred beside
+    the buttons."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_FORM_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
