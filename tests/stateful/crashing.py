@@ -1,4 +1,6 @@
-"""Two desks whose processes die in the middle of anything and are opened anew; how random runs of them are done."""
+"""Two desks of a random test. Their processes can crash at any step of an action; afterwards a new process starts at
+the same desk. Also runs the state machines of the random tests.
+"""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -26,11 +28,15 @@ _SPOOL_WRITES = (
 
 
 class Crash(BaseException):
-    """The process is gone: nothing catches it, and nothing is written on the way out."""
+    """Raised at the simulated crash of a process. The tested code catches no BaseException, so nothing is handled or
+    written after it.
+    """
 
 
 class CrashPoints(Failpoints):
-    """Ends the process at the nth passing of one step."""
+    """Failpoints of one desk that simulate a crash of its process: `die` is called when the failpoint with the name
+    `at` is reached. A crash happens only once per assigned `at`; None: no crash.
+    """
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -44,8 +50,10 @@ class CrashPoints(Failpoints):
 
 
 @dataclass
-class Seat:
-    """One desk: its number, and the process that runs at it."""
+class DeskProcess:
+    """The running process of one desk. `number` identifies the desk, `points` are its failpoints, `dead` is True
+    after the simulated crash.
+    """
 
     number: int
     console: Console
@@ -53,37 +61,41 @@ class Seat:
     dead: bool = False
 
 
-class Desks(ABC):
-    """The desks of a world. `named`: codes that a refusal may have; `tally` counts them, and the crashes."""
+class CrashingDesks(ABC):
+    """The desks of one random test, on one database. `allowed_codes` are the error codes that a refusal may have.
+    `tally` counts the refusals by code, and the crashes under "crashes".
+    """
 
-    named: frozenset[str]
+    allowed_codes: frozenset[str]
     tally: Counter[str]
-    seats: list[Seat]
+    seats: list[DeskProcess]
     _open: ExitStack
 
     @abstractmethod
     def _console(self, number: int) -> Console:
-        """A new process at that desk."""
+        """Open a console for the desk with this number."""
 
     @abstractmethod
-    def _forget(self, console: Console) -> None:
-        """Nobody watches this process's transactions any more."""
+    def _unwatch(self, console: Console) -> None:
+        """Stop counting the open transactions of this console, whose process has ended."""
 
     def close(self) -> None:
-        """Everybody leaves, and the database goes."""
+        """End the processes of all desks, and drop the database."""
         for seat in self.seats:
             self._leave(seat)
         self._open.close()
 
-    def _seat(self, number: int) -> Seat:
+    def _start_process(self, number: int) -> DeskProcess:
         points = CrashPoints()
-        seat = Seat(number, self._console(number), points)
+        seat = DeskProcess(number, self._console(number), points)
         seat.console._context.failpoints = points
         points.die = lambda: self.kill(seat)
         return seat
 
-    def kill(self, seat: Seat) -> NoReturn:
-        """End the desk like kill -9: from then on the process writes nothing, whatever its code tries."""
+    def kill(self, seat: DeskProcess) -> NoReturn:
+        """Simulate kill -9 of the process: raise Crash. From now on every write of the process to the database or the
+        spool raises Crash too; the heartbeat's thread ends instead.
+        """
 
         killed = get_ident()
 
@@ -99,17 +111,19 @@ class Desks(ABC):
             setattr(seat.console._context.spool, name, gone)
         raise Crash
 
-    def _leave(self, seat: Seat) -> None:
+    def _leave(self, seat: DeskProcess) -> None:
         seat.console._service_builder._heartbeat.close()
         if not seat.dead:
             seat.console._record_readers.opening_log.flush()
         seat.console._context.spool.close()
         seat.console.database.close()
-        self._forget(seat.console)
+        self._unwatch(seat.console)
 
     @contextmanager
-    def losing(self, which: int) -> Iterator[Callable[[], None]]:
-        """Yield a function that makes that desk's database refuse writes until the end of the block."""
+    def losing_database(self, which: int) -> Iterator[Callable[[], None]]:
+        """Yield a function. After its call, each write to the database of the desk number `which` is refused with
+        `database_locked` until the end of the block.
+        """
         database = self.seats[which].console.database
 
         def broken(_work: object) -> None:
@@ -122,16 +136,17 @@ class Desks(ABC):
         database.__dict__.pop("write", None)
 
     def at(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
-        """Do something at a desk: the value, the code of a refusal, or None when the process died.
-
-        A refusal without a stable name, or any other exception, is a failure.
+        """Call `act` with the console of the desk number `which`. Return its result, or the code of the ConsoleError
+        that it raises, or None if the process crashed (with `crash_at`: at that failpoint). After a crash a new
+        process starts at the desk. A ConsoleError whose code isn't in `allowed_codes`, and any other exception, is
+        raised again.
         """
         seat = self.seats[which]
         seat.points.at = crash_at
         try:
             return act(seat.console)
         except ConsoleError as refusal:
-            if refusal.code not in self.named:
+            if refusal.code not in self.allowed_codes:
                 raise
             self.tally[refusal.code] += 1
             return refusal.code
@@ -142,11 +157,13 @@ class Desks(ABC):
             seat.points.at = None
             if seat.dead:
                 self._leave(seat)
-                self.seats[which] = self._seat(seat.number)
+                self.seats[which] = self._start_process(seat.number)
 
 
 def run(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
-    """So many runs of so many steps; the same seed finds the same failure again."""
+    """Run the state machine `examples` times, each time with up to STEPS random steps. The same seed draws the same
+    steps, so a failure can be repeated.
+    """
     run_state_machine_as_test(
         hypothesis.seed(seed)(machine),
         settings=settings(

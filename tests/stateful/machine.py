@@ -1,4 +1,6 @@
-"""Random interleavings of everything people, processes and providers do, with the truth checked after each step."""
+"""Random sequences of purchases, re-fetches, probes, decisions, crashes and waits at two desks. The records are
+compared with the provider's ledger after each step.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -37,14 +39,16 @@ MOST_BY_HAND = 2
 Meanwhile = Callable[[Console], object]
 
 
-class TwoDesks(RuleBasedStateMachine):
-    """The possible acts at two desks; `counts` has how often each was done."""
+class PurchaseMachine(RuleBasedStateMachine):
+    """Hypothesis state machine: each method with `@rule` is one possible step at one of two desks. `counts` adds up,
+    over all runs, the steps, refusals, crashes, purchases and charges.
+    """
 
     counts: ClassVar[Counter[str]] = Counter()
     engine: ClassVar[Engine] = "sqlite"
 
     @initialize(finds=st.booleans())
-    def open(self, finds: bool) -> None:
+    def open_world(self, finds: bool) -> None:
         self.world = World(LedgerVendor(finds=finds), self.engine)
 
     def teardown(self) -> None:
@@ -59,7 +63,9 @@ class TwoDesks(RuleBasedStateMachine):
             world.close()
 
     def _settle(self) -> None:
-        """At the end nothing hangs: after the leases have run out, due tasks leave no call open."""
+        """At the end of a run, let all leases expire and run the due tasks of both desks. Check that no operation is
+        left as `calling`, that the queues are right, and that the audit trail is undamaged.
+        """
         world = self.world
         world.vendor.readable = True
         world.clock.at += timedelta(minutes=5)
@@ -92,6 +98,7 @@ class TwoDesks(RuleBasedStateMachine):
         after_charge=st.booleans(),
     )
     def die_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour, after_charge: bool) -> None:
+        """The desk's process crashes during the call to the provider: after the charge, or before it."""
         seat = self.world.seats[desk]
         where = "during" if after_charge else "before"
         setattr(self.world.vendor, where, lambda: self.world.kill(seat))
@@ -104,7 +111,8 @@ class TwoDesks(RuleBasedStateMachine):
         behaviour=st.sampled_from(BEHAVIOURS),
     )
     def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
-        with self.world.losing(desk) as lose:
+        """The desk's database refuses all writes from the provider's charge until the end of the purchase."""
+        with self.world.losing_database(desk) as lose:
             self.world.vendor.during = lose
             self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
@@ -119,7 +127,9 @@ class TwoDesks(RuleBasedStateMachine):
     def sleep_in_the_call(
         self, desk: int, number: str, client: str, behaviour: Behaviour, decide: bool, span: timedelta
     ) -> None:
-        """The process is stopped; at the other desk time passes, due tasks run, and perhaps people decide."""
+        """The desk's process stands still during the call for the time `span`. Meanwhile the other desk runs its due
+        tasks, and with `decide` people decide there about the records that were not charged.
+        """
         world, other = self.world, 1 - desk
 
         def meanwhile() -> None:
@@ -127,13 +137,16 @@ class TwoDesks(RuleBasedStateMachine):
             world.clock.at += span
             world.do(other, lambda console: console.recovery.run_due())
             if decide:
-                for record in self._records():
+                for record in self._list_record_ids():
                     self._decide_honestly(other, record)
 
         world.vendor.during = meanwhile
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:
+        """Buy at this desk while the provider has this behaviour; with `crash` the process crashes at that failpoint.
+        Check that a purchase succeeds only by exactly one charge, which belongs to the returned record.
+        """
         vendor = self.world.vendor
         vendor.behaviour = behaviour
         asked = vendor.asked["check"]
@@ -150,7 +163,7 @@ class TwoDesks(RuleBasedStateMachine):
 
     @rule(desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS))
     def charge_later(self, desk: int, number: str, client: str) -> None:
-        """No answer, and the charge comes some time afterwards."""
+        """The provider doesn't answer a purchase, and charges it in a later step (see `book_late_charge`)."""
         world = self.world
         before = set(world.asked)
         self._buy(desk, PurchaseRequest(number, client), "silent_before_charge", None)
@@ -158,7 +171,10 @@ class TwoDesks(RuleBasedStateMachine):
 
     @precondition(lambda self: bool(self.world.late))
     @rule()
-    def late_effect(self) -> None:
+    def book_late_charge(self) -> None:
+        """The provider charges the oldest purchase of `charge_later`. If two people have decided meanwhile that it
+        was not bought, this happens only at a provider with a list of purchases, where it can be found.
+        """
         world = self.world
         number, client, record_id = world.late.pop(0)
         if record_id not in world.decided or world.vendor.finds:
@@ -168,19 +184,21 @@ class TwoDesks(RuleBasedStateMachine):
     @precondition(lambda self: sum(charge.record_id is None for charge in self.world.vendor.charges) < MOST_BY_HAND)
     @rule(number=st.sampled_from(NUMBERS))
     def buy_by_hand(self, number: str) -> None:
-        """Somebody buys on AlarmBox's own page. More than a few would make each list ambiguous."""
+        """Somebody buys on AlarmBox's own page, without the console. There are at most MOST_BY_HAND such purchases,
+        because with more of them the provider's list would never identify a purchase.
+        """
         charges = self.world.vendor.charges
         charges.append(Charge(len(charges) + 1, number, "", self.world.clock.today(), None))
 
     # Repairing
 
-    def _records(self) -> list[int]:
+    def _list_record_ids(self) -> list[int]:
         return [row.id for row in self.world.rows()]
 
-    @precondition(lambda self: bool(self._records()))
+    @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crashes)
     def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
-        record = data.draw(st.sampled_from(self._records()))
+        record = data.draw(st.sampled_from(self._list_record_ids()))
         asked = self.world.vendor.asked["check"]
         both = not (detail or pdf)
         self.world.do(
@@ -190,19 +208,21 @@ class TwoDesks(RuleBasedStateMachine):
         )
         assert self.world.vendor.asked["check"] == asked, "a re-fetch bought something"
 
-    @precondition(lambda self: bool(self._records()))
+    @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), crash=crashes)
     def probe(self, desk: int, data: st.DataObject, crash: str | None) -> None:
-        record = data.draw(st.sampled_from(self._records()))
+        record = data.draw(st.sampled_from(self._list_record_ids()))
         self.world.do(desk, lambda console: console.credit_checks.probe(record), crash)
 
-    @precondition(lambda self: bool(self._records()))
+    @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), provider_id=st.integers(1, 6), crash=crashes)
     def resolve_by_any_id(self, desk: int, data: st.DataObject, provider_id: int, crash: str | None) -> None:
-        """A person who may be wrong: only an id that was charged for this very record can be right... or looks so."""
-        record = data.draw(st.sampled_from(self._records()))
+        """A person resolves a record as bought with an id that may be wrong. Skipped: a wrong id that the desk can't
+        recognise as wrong, because its charge has the same corporation number and belongs to no other record.
+        """
+        record = data.draw(st.sampled_from(self._list_record_ids()))
         charge = next((one for one in self.world.vendor.charges if one.id == provider_id), None)
-        if charge is not None and charge.record_id != record and not self._told_apart(charge, record):
+        if charge is not None and charge.record_id != record and not self._is_distinguishable(charge, record):
             return
         self.world.do(
             desk,
@@ -210,18 +230,20 @@ class TwoDesks(RuleBasedStateMachine):
             crash,
         )
 
-    def _told_apart(self, charge: Charge, record_id: int) -> bool:
-        """Return True if the desk can know that the charge isn't this record's: it has another number, or another
-        record has its id.
+    def _is_distinguishable(self, charge: Charge, record_id: int) -> bool:
+        """True if the desk can know that the charge doesn't belong to this record: its corporation number differs, or
+        another record already has its id.
         """
         found = {row.id: row for row in self.world.rows()}
         return charge.number != found[record_id].number or any(row.provider_id == charge.id for row in found.values())
 
-    @precondition(lambda self: bool(self._unknown()))
+    @precondition(lambda self: bool(self._list_unknown_ids()))
     @rule(desk=desks, data=st.data(), crash=crashes)
-    def resolve_truly(self, desk: int, data: st.DataObject, crash: str | None) -> None:
-        """A person who has looked at the provider's screen."""
-        record = data.draw(st.sampled_from(self._unknown()))
+    def resolve_by_true_id(self, desk: int, data: st.DataObject, crash: str | None) -> None:
+        """A person resolves an unknown record as bought, with the id of its charge as the provider's screen shows it.
+        Nothing is done if the record was not charged.
+        """
+        record = data.draw(st.sampled_from(self._list_unknown_ids()))
         charge = self.world.charge_of(record)
         if charge is not None:
             self.world.do(
@@ -230,23 +252,26 @@ class TwoDesks(RuleBasedStateMachine):
                 crash,
             )
 
-    def _unknown(self) -> list[int]:
+    def _list_unknown_ids(self) -> list[int]:
         return [row.id for row in self.world.rows() if row.certainty == "unknown"]
 
-    @precondition(lambda self: bool(self._records()))
+    @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crashes)
     def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
-        """People who have looked: they never say so of what was charged, or is being charged. Where AlarmBox has a
-        list they may be wrong: it contradicts them, or shows later that they were.
-        """
-        record = data.draw(st.sampled_from(self._records()))
+        """A person decides that a record was not bought (see `_say_not_bought`)."""
+        record = data.draw(st.sampled_from(self._list_record_ids()))
         self._say_not_bought(desk, record, person, crash)
 
     def _decide_honestly(self, desk: int, record: int) -> None:
+        """Let two people decide that this record was not bought, unless it was or may still be charged."""
         for person in PEOPLE[:2]:
             self._say_not_bought(desk, record, person, None)
 
     def _say_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
+        """Let one person decide that this record was not bought. If AlarmBox has no readable list of purchases, this
+        is skipped for a record that was charged or may still be charged. With the list people may be wrong, because
+        the list shows the purchase at once or later.
+        """
         world = self.world
         is_charged = any(one.record_id == record and not world.is_over(one) for one in world.vendor.charges)
         is_listed = world.vendor.finds and world.vendor.readable
@@ -265,7 +290,7 @@ class TwoDesks(RuleBasedStateMachine):
 
     @rule(desk=desks, crash=crashes)
     def acknowledge(self, desk: int, crash: str | None) -> None:
-        """A person has seen each contradiction."""
+        """A person acknowledges all open alerts about contradicted decisions."""
 
         def act(console: Console) -> None:
             for alert in console.alerts.list_alerts():
@@ -275,7 +300,8 @@ class TwoDesks(RuleBasedStateMachine):
         self.world.do(desk, act, crash)
 
     @rule(desk=desks, crash=crashes)
-    def due(self, desk: int, crash: str | None) -> None:
+    def run_due_tasks(self, desk: int, crash: str | None) -> None:
+        """Run the due tasks of this desk, and check that they buy nothing."""
         asked = self.world.vendor.asked["check"]
         self.world.do(desk, lambda console: console.recovery.run_due(), crash)
         assert self.world.vendor.asked["check"] == asked, "a due task bought something"
@@ -287,24 +313,27 @@ class TwoDesks(RuleBasedStateMachine):
         self.world.clock.at += span
 
     @rule(readable=st.booleans())
-    def reading_works(self, readable: bool) -> None:
+    def set_readable(self, readable: bool) -> None:
         self.world.vendor.readable = readable
 
     @rule(desk=desks)
-    def look_around(self, desk: int) -> None:
+    def check_desk_queues(self, desk: int) -> None:
         truth.check_queues(self.world.seats[desk].console)
 
     @invariant()
-    def holds(self) -> None:
+    def check_world(self) -> None:
+        """After each step, compare all records with the provider's ledger."""
         if hasattr(self, "world"):
             self.counts["steps"] += 1
             self.world.check()
 
 
 def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:
-    """So many runs of so many steps; the same seed finds the same failure again."""
+    """Run the state machine `examples` times on the engine `on`, and return its counts. The same seed repeats the
+    same steps.
+    """
 
-    class Seeded(TwoDesks):
+    class Seeded(PurchaseMachine):
         counts: ClassVar[Counter[str]] = Counter()
         engine: ClassVar[Engine] = on
 

@@ -1,4 +1,5 @@
-"""Random interleavings of everything people, processes and providers do with refunds, the truth checked each time."""
+"""Random sequences of refund requests, decisions, sendings, probes, crashes and waits at two desks. The records are
+compared with the providers' ledger after each step."""
 
 from collections import Counter
 from datetime import timedelta
@@ -37,8 +38,9 @@ refunds = st.integers(0, 20)
 crashes = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY_FAILPOINTS))
 
 
-class Refunds(RuleBasedStateMachine):
-    """The possible acts at two desks; `counts` has how often each was done."""
+class RefundMachine(RuleBasedStateMachine):
+    """Hypothesis state machine: each method with `@rule` is one possible step at one of two desks. `counts` adds up,
+    over all runs, the steps, refusals, crashes, requests, approvals and refunds."""
 
     counts: ClassVar[Counter[str]] = Counter()
 
@@ -58,7 +60,8 @@ class Refunds(RuleBasedStateMachine):
             world.close()
 
     def _settle(self) -> None:
-        """At the end nothing hangs: every refund has ended, or is in a queue with its next step."""
+        """At the end of a run, run the due tasks of both desks three times, ten minutes apart. Check that no
+        operation is left as `calling`, and that each refund that has not ended is in its queue with a next step."""
         world = self.world
         world.ledger.readable, world.ledger.behaviour = True, "accepts"
         for _ in range(3):
@@ -93,11 +96,13 @@ class Refunds(RuleBasedStateMachine):
         self._note("asked", self.world.do(desk, person, lambda console: console.refunds.request(request), crash))
 
     def _note(self, what: str, told: object) -> None:
+        """Count the step `what` if its result is a refund, and not an error code or None."""
         if isinstance(told, Refund):
             self.world.tally[what] += 1
 
     def _pick(self, n: int) -> RefundRow | None:
-        """Any refund, those that have not ended more often."""
+        """Return a refund chosen by the random number `n`; refunds that have not ended are five times as likely. None
+        if there is no refund."""
         rows = self.world.rows()
         rows += tuple(row for row in rows if row.open) * 4
         return rows[-1 - n % len(rows)] if rows else None
@@ -125,7 +130,8 @@ class Refunds(RuleBasedStateMachine):
     def ask_and_approve(
         self, desk: int, which: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
     ) -> None:
-        """One refund on its way, by as many people as it takes; perhaps after its cooling-off."""
+        """Request a refund and let both approvers approve it, which sends it. With `wait` a minute passes, which is
+        longer than its cooling-off period, and one of them approves it again."""
         world, request = self.world, RefundRequest(self.world.payments[which], amount, "sent back", True)
         refund = world.do(desk, MAKERS[0], lambda console: console.refunds.request(request))
         if not isinstance(refund, Refund):
@@ -139,19 +145,23 @@ class Refunds(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), after=st.booleans())
     def die_in_the_call(self, desk: int, n: int, behaviour: Behaviour, after: bool) -> None:
+        """The desk's process crashes during the call to the provider: after the provider has accepted the refund
+        (`after`), or before."""
         seat, ledger = self.world.seats[desk], self.world.ledger
         setattr(ledger, "during" if after else "before", lambda: self.world.kill(seat))
         self._approve(desk, n, CHECKERS[0], behaviour, None)
 
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS))
     def lose_the_database_in_the_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
-        with self.world.losing(desk) as lose:
+        """The desk's database refuses all writes from the moment at which the provider has accepted the refund."""
+        with self.world.losing_database(desk) as lose:
             self.world.ledger.during = lose
             self._approve(desk, n, CHECKERS[0], behaviour, None)
 
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(SPANS))
     def sleep_in_the_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
-        """The process is stopped; at the other desk time passes and due tasks run."""
+        """The desk's process stands still during the call for the time `span`. Meanwhile the other desk runs its due
+        tasks."""
         world, other = self.world, 1 - desk
 
         def meanwhile() -> None:
@@ -163,12 +173,15 @@ class Refunds(RuleBasedStateMachine):
         self._approve(desk, n, CHECKERS[0], behaviour, None)
 
     def _approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        """Let a person approve the refund that `n` chooses (see `_pick`), which may send it to a provider with this
+        behaviour."""
         row, ledger = self._pick(n), self.world.ledger
         if row is not None:
             self._approve_one(desk, row.id, person, behaviour, crash)
         ledger.before = ledger.during = lambda: None  # what was to happen in this call happens in no later one
 
     def _approve_one(self, desk: int, refund_id: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        """Let a person approve this refund. Check that no requester approves their own refund."""
         world = self.world
         world.ledger.behaviour = behaviour
         told = world.do(desk, person, lambda console: console.refunds.approve(refund_id), crash)
@@ -183,7 +196,8 @@ class Refunds(RuleBasedStateMachine):
         later=st.lists(st.sampled_from(SPANS[2:]), min_size=3, max_size=6),
     )
     def no_answer_comes(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
-        """The refund may still come about, while due tasks ask about it again and again."""
+        """A refund is sent and gets no answer. With `late` the provider executes it in a later step. Meanwhile the
+        other desk runs its due tasks after each time span of `later`."""
         world, sent = self.world, self.world.ledger.sendings
         request = RefundRequest(world.payments[which], "70", "sent back", True)
         refund = world.do(desk, MAKERS[1], lambda console: console.refunds.request(request))
@@ -199,6 +213,7 @@ class Refunds(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.world.late))
     @rule()
     def late_effect(self) -> None:
+        """The provider executes the oldest refund of `no_answer_comes`."""
         self.world.take_effect(self.world.late.pop(0))
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
@@ -217,19 +232,21 @@ class Refunds(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, crash=crashes)
     def probe(self, desk: int, n: int, crash: str | None) -> None:
+        """Probe the refund that `n` chooses, and check that nothing is sent."""
         row, sent = self._pick(n), self.world.ledger.sendings
         if row is not None:
             self.world.do(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
         assert self.world.ledger.sendings == sent, "a probe sent something"
 
     @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crashes)
-    def due(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
+    def run_due_tasks(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
         self.world.ledger.behaviour = behaviour
         self.world.do(desk, "op-a", lambda console: console.recovery.run_due(), crash)
         self.world.ledger.behaviour = "accepts"
 
     @rule(desk=desks, n=refunds)
     def hear_of_it_in_the_payments_details(self, desk: int, n: int) -> None:
+        """The provider reports a refund as a part of its payment's details."""
         entries = self.world.ledger.entries
         if not entries:
             return
@@ -248,7 +265,8 @@ class Refunds(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
     def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
-        """People who have looked at the provider's screen: they say what is there, and wait for what may come."""
+        """A person resolves a refund as the provider's screen shows it: completed or failed. Skipped while the
+        provider has not ended the refund, or may still execute it."""
         row = self._pick(n)
         if row is None or self.world.is_late(row.key):
             return
@@ -266,6 +284,8 @@ class Refunds(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.world.ledger.entries))
     @rule(n=refunds, done=st.booleans())
     def the_provider_goes_on(self, n: int, done: bool) -> None:
+        """The provider ends a refund that it has accepted: it completes it (`done`), or, for Atom only, may refuse
+        it."""
         entries = [one for one in self.world.ledger.entries if one.standing == "accepted"]
         if entries:
             entry = entries[n % len(entries)]
@@ -276,20 +296,21 @@ class Refunds(RuleBasedStateMachine):
         self.world.clock.at += span
 
     @rule(readable=st.booleans())
-    def reading_works(self, readable: bool) -> None:
+    def set_readable(self, readable: bool) -> None:
         self.world.ledger.readable = readable
 
     @invariant()
-    def holds(self) -> None:
+    def check_world(self) -> None:
+        """After each step, compare all refunds with the providers' ledger."""
         if hasattr(self, "world"):
             self.counts["steps"] += 1
             self.world.check()
 
 
 def run(seed: int, examples: int) -> Counter[str]:
-    """So many runs of so many steps; the same seed finds the same failure again."""
+    """Run the state machine `examples` times, and return its counts. The same seed repeats the same steps."""
 
-    class Seeded(Refunds):
+    class Seeded(RefundMachine):
         counts: ClassVar[Counter[str]] = Counter()
 
     crashing.run(Seeded, seed, examples)

@@ -1,4 +1,6 @@
-"""Two desks on one database before two providers that keep the truth about refunds; processes die, time passes."""
+"""The desks, payments and providers of the random tests of refunds: two desks on one SQLite database, and PayPay and
+Atom in memory with one ledger of refunds.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.services.payments.providers import PaymentProviders
 from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
-from tests.stateful.crashing import Desks
+from tests.stateful.crashing import CrashingDesks
 from tests.support import money_truth
 from tests.support.desks import NOWHERE
 from tests.support.ledger_refunds import LedgerProvider, RefundLedger
@@ -34,7 +36,7 @@ PAYMENTS = (
 )
 """Provider, number, captured, set aside."""
 LIMITS = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
-NAMED = frozenset((
+ALLOWED_CODES = frozenset((
     "exceeds_captured", "over_limit", "possible_repeat", "in_progress", "already_decided", "same_person",
     "not_allowed", "stale_view", "outcome_unknown", "provider_refused", "provider_auth", "rate_limited",
     "provider_unreachable", "nothing_to_resolve", "evidence_mismatch", "database_locked", "invalid_amount",
@@ -48,8 +50,10 @@ _STEPS = (
 
 
 @dataclass
-class RefundWorld(Desks):
-    """Everything, and what must be true of it after each step."""
+class RefundWorld(CrashingDesks):
+    """Two desks, their payments and the providers' ledger, with the checks after each step. `late` has the
+    instructions that a provider may still execute, `last` is the newest instruction that was sent.
+    """
 
     ledger: RefundLedger = field(default_factory=RefundLedger)
     clock: HandClock = field(default_factory=HandClock)
@@ -65,13 +69,13 @@ class RefundWorld(Desks):
         self._open.enter_context(self.place.kept_open())
         self._open.enter_context(lease_clock(self.clock))
         self.ledger.witness = self._witness
-        self.seats = [self._seat(number) for number in range(2)]
+        self.seats = [self._start_process(number) for number in range(2)]
         self.payments = [self.paid(*facts) for facts in PAYMENTS]
         self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
 
-    # Desks
+    # CrashingDesks
 
-    named = NAMED
+    allowed_codes = ALLOWED_CODES
 
     def _console(self, number: int) -> Console:
         urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
@@ -81,11 +85,13 @@ class RefundWorld(Desks):
         self.ledger.watched.append(OpenTransactions(console.database))
         return console
 
-    def _forget(self, console: Console) -> None:
+    def _unwatch(self, console: Console) -> None:
         self.ledger.watched = [one for one in self.ledger.watched if not one.of(console.database)]
 
     def do(self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
-        """Let somebody act at a desk; see `at`."""
+        """Call `act` with the console of the desk number `which`, as the person `who`. For the result see
+        `CrashingDesks.at`.
+        """
 
         def acting(console: Console) -> T:
             with console.acting_as(who):
@@ -94,7 +100,7 @@ class RefundWorld(Desks):
         return self.at(which, acting, crash_at)
 
     def paid(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
-        """A payment that was taken, `aside` of it set aside; its id."""
+        """Insert a completed payment, `aside` (minor units) of which is set aside, and return its id."""
         self.providers[f"T-{number}"] = provider
         now, currency = self.clock.now(), "JPY" if provider == "paypay" else "INR"
 
@@ -128,16 +134,17 @@ class RefundWorld(Desks):
         return any(order.key == key for order in self.late)
 
     def take_effect(self, instruction: RefundInstruction) -> None:
-        """Let an instruction that was on its way arrive at the provider, unless somebody has proved that it never
-        will.
+        """Let the provider execute a late instruction, unless the refund here is no longer unknown: then somebody has
+        proved that it will never be executed.
         """
         row = next(row for row in self.rows() if row.key == instruction.key)
         if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
             self.ledger.take(instruction, keeps_keys=self._provider_of(instruction) == "paypay")
 
     def _witness(self, instruction: RefundInstruction) -> None:
-        """Check what another process reads at the moment of the call: one committed sending, its journal row, its
-        key.
+        """Called at the moment of a sending. Check the rows that another process can read then: one committed refund
+        in the state `submitting` with the amount that is sent, and a journal row in the state `calling`. Atom must
+        not be called a second time for a refund that it has or may still execute.
         """
         sending = [row for row in self.rows() if row.key == instruction.key]
         demand(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
@@ -153,7 +160,9 @@ class RefundWorld(Desks):
         self.last = instruction
 
     def check(self) -> None:
-        """Check the conditions that hold after every step."""
+        """Compare all refunds and payments with the providers' ledger: no refund is executed twice, no more is
+        refunded than captured, each payment has at most one open refund, and no ended refund is unknown.
+        """
         database, rows = self.seats[0].console.database, self.rows()
         money_truth.check_sums(database, rows)
         money_truth.check_votes(database, rows)
@@ -176,6 +185,7 @@ class RefundWorld(Desks):
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
     def _check_pair(self, standing: str, row: RefundRow) -> None:
+        """Compare one refund here with its state `standing` in the provider's ledger."""
         if standing == "void":
             assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"
         else:

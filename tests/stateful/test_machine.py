@@ -1,4 +1,4 @@
-"""Demand 24: whatever happens in whatever order, money and records agree after each step."""
+"""Random sequences of steps at two desks: after each step the credit checks agree with the provider's ledger."""
 
 import logging
 import random
@@ -16,7 +16,8 @@ EXAMPLES = {"sqlite": 10}
 def test_random_interleavings(
     engine: Engine, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At most one live claim; no charge without a record; nothing charged is called error; no unknown is re-sent."""
+    """After each step: each client has at most one live claim per corporation, each charge has a record, a charged
+    record is never an error (unless two people decided so), and an unknown purchase is never sent again."""
     caplog.set_level(logging.CRITICAL)
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 24: seed {seed}")

@@ -1,4 +1,5 @@
-"""Demands 5 and 24, for refunds: whatever happens in whatever order, money and records agree after each step."""
+"""Random sequences of steps with refunds at two desks: after each step the refunds agree with the providers'
+ledger."""
 
 import logging
 import random
@@ -15,7 +16,8 @@ MAX_ROUNDS = 8
 
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_random_interleavings_of_refunds(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
-    """Captured is what is left, reserved, refunded and set aside; one approval is one refund; nothing is guessed."""
+    """After each step: the captured amount of a payment is the sum of its remaining, reserved, refunded and set-aside
+    amounts, one approved refund is executed at most once, and no refund ends while its outcome is unknown."""
     caplog.set_level(logging.CRITICAL)
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 5: seed {seed}")

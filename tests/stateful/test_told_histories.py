@@ -1,5 +1,5 @@
-"""After every history of a record, all places tell the same, unknown stays unknown, and the advised action is
-accepted.
+"""After random histories of payments and credit checks, every place that shows a record agrees with its page, an
+unknown outcome is shown as unknown, and the services accept the action that the page advises.
 """
 
 from collections import Counter
@@ -30,15 +30,17 @@ def desk() -> Iterator[Stage]:
 @pytest.mark.parts_by_day(len(BATCHES), "together they live 300 histories")
 @pytest.mark.parametrize("first_batch", BATCHES)
 def test_each_record_is_told_alike_everywhere(desk: Stage, tmp_path: Path, first_batch: int) -> None:
-    """Payments with orders and refunds, and credit checks; the soak lives 10,000 histories."""
+    """Each of 300 random histories of payments (with orders and refunds) and credit checks: all places show the same
+    state of each record. `make soak` runs 10,000 histories.
+    """
     tally = told_histories.run(desk, HISTORIES, tmp_path, first_batch=first_batch)
     assert tally["histories"] >= HISTORIES
     assert any(name.startswith("follow_advice") and name.endswith("done") for name in tally)
 
 
 def test_a_proposal_that_the_provider_denies_is_no_advice(desk: Stage) -> None:
-    """One person proposed a reversal, and the provider says that the code has expired: nobody could agree. Found by
-    the soak.
+    """A person has proposed to resolve a payment as reversed, but the provider says that its code has expired. The
+    page must not advise a second person to confirm the proposal, because it would be refused. Found by the soak.
     """
     acts = (
         Act("notice", ("payment.succeeded", "new", 3_301)),
@@ -56,8 +58,9 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: Stage) -> None:
 def test_a_payment_in_a_currency_that_only_another_program_has(
     desk: Stage, currency: str, state: PaymentState
 ) -> None:
-    """A probe asks about it without an amount, and says no internal error. What the provider tells in yen is never
-    booked in the other currency, also when two people decide so. Found by the drawn histories.
+    """Another program has inserted a payment in a currency that the console doesn't handle. A probe and decisions end
+    without `internal_error`, and the amount that the provider reports in yen is never captured, even if two people
+    resolve the payment as completed. Found by the random histories.
     """
     payment = desk.payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
     history = told_histories.PaymentHistory(desk, payment=payment)
@@ -80,7 +83,7 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
 
 @pytest.fixture
 def cooling_off(desk: Stage) -> Iterator[None]:
-    """Each refund waits 15 minutes after its request before it is sent."""
+    """Within the test, every refund in yen waits 15 minutes after its request before it is sent."""
     sql = "UPDATE limits SET value = ? WHERE name = 'cooling_off_above' AND currency = 'JPY'"
     desk.context.database.write(lambda tx: tx.conn.exec_driver_sql(sql, (0,)))
     yield
@@ -88,7 +91,9 @@ def cooling_off(desk: Stage) -> Iterator[None]:
 
 
 def advice_of(history: told_histories.PaymentHistory, kind: str, record_id: int) -> str:
-    """Return why and next step of a record in English, after a look at the Japanese sentence."""
+    """Return the reason and the next step of a record in English, one per line. Check that the Japanese next step
+    mentions the read-only switch.
+    """
     page = told_places.read_view(history.stage, kind, record_id).explanation
     assert "閲覧専用" in wording.translate(page.next_step.code, "ja", **page.next_step.facts)
     keys = ((page.why, page.facts), (page.next_step.code, page.next_step.facts))
@@ -98,8 +103,9 @@ def advice_of(history: told_histories.PaymentHistory, kind: str, record_id: int)
 @pytest.mark.usefixtures("cooling_off")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: Stage, scope: str) -> None:
-    """A requested refund that nobody can approve, then an approved one that is not sent, before and after the end of
-    its cooling-off: its own page, its payment's page and every list say who stopped it and why. Then it goes on.
+    """While a read-only switch is on, a requested refund can't be approved, and an approved one is not sent, before
+    and after the end of its cooling-off period. The page of the refund, the page of its payment and every list name
+    the person who set the switch. After the end of the switch the refund is sent.
     """
     payment = desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     history = told_histories.PaymentHistory(desk, payment=payment)

@@ -1,5 +1,5 @@
-"""Lives drawn histories of payments, orders, refunds and credit checks against the real services. After each act
-every place must tell every record alike (`told_places`).
+"""Executes random histories of payments, orders, refunds and credit checks with the real services. After each act
+every place that shows a record is compared with its page (see told_places.py).
 """
 
 import json
@@ -30,13 +30,13 @@ from console.store.refunds import refunds
 from tests.stateful import told_places
 from tests.stateful.told_places import (
     REASONS_OF_A_PERSON,
+    CheckedRecord,
+    ExplanationCodes,
     Ref,
-    Told,
-    Words,
-    check_told,
+    check_records,
+    get_codes,
     read_rows,
     read_view,
-    words_of,
 )
 from tests.stateful.told_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
 from tests.support.choice_stage import Stage
@@ -52,7 +52,10 @@ _event_numbers = count(1)
 
 
 def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
-    """Do what the page of the record offers first. It must be possible for somebody, and not be refused."""
+    """Execute the action that the record's page advises, as the first person of the desk who may do it. Return the
+    action and its ending; "nothing" if no action is advised. Raises AssertionError if nobody may do it although
+    somebody has the role, or if a rule refuses it.
+    """
     advised = read_view(stage, kind, record_id).explanation.next_step.action
     if advised not in _FOLLOWED:
         return "nothing"
@@ -77,7 +80,8 @@ def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
     raise AssertionError(f"nobody can {advised} {kind} {record_id}: {refused}, {view.explanation}")
 
 
-def _do(name: str) -> Callable[[Stage, str, str, Any], str]:
+def _make_executor(name: str) -> Callable[[Stage, str, str, Any], str]:
+    """Return a function that executes the choice `name` on the record of a page, as a person."""
     return lambda stage, person, kind, view: stage.does(person, kind, view.record, name)
 
 
@@ -99,7 +103,9 @@ def _reject(stage: Stage, person: str, _kind: str, view: Any) -> str:
 
 
 def _approve(stage: Stage, person: str, _kind: str, view: Any) -> str:
-    """An approval asks the provider first; only its fresh answer may refuse what the page offered."""
+    """Approve the refund of the page. The approval first asks the provider: if the provider doesn't say that the
+    payment is paid, a refusal `not_allowed` counts as `provider_refused`, because the page couldn't know that.
+    """
     refund_id = view.record.id
     ended = str(stage.by(person, lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
     is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
@@ -107,10 +113,10 @@ def _approve(stage: Stage, person: str, _kind: str, view: Any) -> str:
 
 
 _FOLLOWED: dict[str, Callable[[Stage, str, str, Any], str]] = {
-    "probe": _do("probe"),
-    "refetch": _do("refetch"),
-    "move_order": _do("move_order"),
-    "refund": _do("refund"),
+    "probe": _make_executor("probe"),
+    "refetch": _make_executor("refetch"),
+    "move_order": _make_executor("move_order"),
+    "refund": _make_executor("refund"),
     "resolve": _resolve,
     "purchase": _buy,
     "approve": _approve,
@@ -120,13 +126,18 @@ _FOLLOWED: dict[str, Callable[[Stage, str, str, Any], str]] = {
 
 @dataclass
 class History:
-    """The records of one history, and the acts on them. Whatever a service refuses is refused with a code."""
+    """The records of one history, and the acts on them: the methods with the names of the acts (see told_plans.py)
+    after an underscore. Each returns the ending of the act as a text. `checked_records` has what was checked last for
+    each record.
+    """
 
     stage: Stage
-    told: dict[Ref, Told] = field(default_factory=dict)
+    checked_records: dict[Ref, CheckedRecord] = field(default_factory=dict)
 
     def do(self, act: Act) -> str:
-        """Do one act. Return how it ended. What a terminal prints of its answer tells the record as its page does."""
+        """Execute one act, and return its ending. Also check the record that a terminal would print as the result of
+        the act.
+        """
         self.stage.answers.clear()
         ended = str(getattr(self, f"_{act.name}")(*act.values))
         for answer in self.stage.answers:
@@ -134,29 +145,36 @@ class History:
         return ended
 
     def _clock(self, minutes: int) -> str:
-        """The machine's clock jumps. What is told may change; no row does, and nothing expires by it."""
+        """The machine's clock jumps by this many minutes (negative: back). The sentences about a record may change
+        then, but no stored row does.
+        """
         self._move_clock(timedelta(minutes=minutes))
         return "forward" if minutes > 0 else "back"
 
     def _move_clock(self, step: timedelta) -> None:
-        before = told_places.stored_rows(self.stage, self.told)
+        """Move the clock by `step`, check all records, and check that no stored row has changed."""
+        before = told_places.read_stored_rows(self.stage, self.checked_records)
         self.stage.clock.offset += step
         self.check(always=True)
-        assert told_places.stored_rows(self.stage, self.told) == before
+        assert told_places.read_stored_rows(self.stage, self.checked_records) == before
 
     def _switch(self, scope: str, is_on: bool) -> str:
-        """Somebody sets a read-only switch. What is told of the next steps changes with it; no row does."""
-        before = told_places.stored_rows(self.stage, self.told)
+        """A person sets a read-only switch. The advised next steps may change then, but no stored row does. Return
+        the switch's state, or the code of the refusal.
+        """
+        before = told_places.read_stored_rows(self.stage, self.checked_records)
         try:
             with self.stage.console.acting_as("lead-b"):
                 self.stage.console.read_only_switches.set_switch(scope, is_on, "incident")
         except ConsoleError as error:
             return str(error.code)
-        assert told_places.stored_rows(self.stage, self.told) == before
+        assert told_places.read_stored_rows(self.stage, self.checked_records) == before
         return f"{scope} {'on' if is_on else 'off'}"
 
-    def end(self) -> dict[Ref, Words]:
-        """Read-only switches are ended, and the clock is put right. Return what each record is told as."""
+    def end(self) -> dict[Ref, ExplanationCodes]:
+        """End all read-only switches, put the clock right, and check all records. Return the explanation codes of
+        each record.
+        """
         self.stage.restore_surroundings()
         for switch in self.stage.console.read_only_switches.list_switches():
             if switch.is_on:
@@ -166,19 +184,29 @@ class History:
         else:
             self.check(always=True)
         now = self.stage.context.now()
-        return {ref: words_of(explain_record(row, now)) for ref, row in read_rows(self.stage, self.told).items()}
+        return {
+            ref: get_codes(explain_record(row, now))
+            for ref, row in read_rows(self.stage, self.checked_records).items()
+        }
 
     def check(self, *, always: bool = False) -> None:
-        """Every record of the history is told as it is."""
-        check_told(self.stage, [self.told.setdefault(ref, Told(*ref)) for ref in self.refs()], always=always)
+        """Check all records of the history in all places; with `always` also the pages of records whose rows have not
+        changed.
+        """
+        check_records(
+            self.stage,
+            [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.refs()],
+            always=always,
+        )
 
     def refs(self) -> list[Ref]:
+        """Return kind and id of each record of the history."""
         raise NotImplementedError
 
 
 @dataclass
 class CheckHistory(History):
-    """One purchase of a credit check."""
+    """The history of one credit check. `person` executes the next act."""
 
     record: Any = None
     person: str = ""
@@ -201,7 +229,9 @@ class PaymentHistory(History):
     last_event: str = ""
 
     def refs(self) -> list[Ref]:
-        """Read past the services: what they forget is looked at, too."""
+        """Read the records from the tables, without the services, so that a record is found which a service leaves
+        out.
+        """
         with self.stage.context.database.read() as conn:
             order_id = self.payment.order_id
             paying = payments.find_by_order(conn, order_id) if order_id is not None else (self.payment,)
@@ -214,6 +244,9 @@ class PaymentHistory(History):
         ]
 
     def _shop_changes(self, total: int, state: OrderState) -> str:
+        """The shop changes the total (minor units) and the state of the order. Return "no such step" if a trigger
+        refuses that.
+        """
         number = self.payment.merchant_payment_id
 
         def write(tx: Any) -> None:
@@ -227,11 +260,12 @@ class PaymentHistory(History):
         return f"{total} {state}"
 
     def _provider_says(self, said: ProviderStatement) -> str:
+        """From now on the provider makes this statement about the payment."""
         self.stage.says[self.payment.merchant_payment_id] = said
         return str(said)
 
     def _second_payment(self, state: PaymentState, said: ProviderStatement) -> str:
-        """The customer pays the same order once more, or tries to; a payment without order gets no other one."""
+        """Insert another payment of the same order in this state. Nothing happens if the payment has no order."""
         if self.payment.order_id is None:
             return "no order"
         currency = self.payment.currency
@@ -239,11 +273,14 @@ class PaymentHistory(History):
         return str(state)
 
     def _take(self, person: str) -> str:
-        """Somebody takes the payment for half an hour; another one may hold it."""
+        """The person takes the payment for half an hour; the take of another person may prevent that."""
         return self.stage.does(person, "payment", self.payment, "take")
 
     def _notice(self, word: str, way: str, minor: int) -> str:
-        """A bank's notice about the order: new, the same once more, signed with another key, or hours late."""
+        """Deliver a bank's notice of the type `word` about the order. `way`: "new", "repeated" (the same event
+        again), "forged" (signed with another key, so it must be refused and change no row) or "late" (dated seven
+        hours ago).
+        """
         now = self.stage.context.now()
         if way != "repeated" or not self.last_event:
             self.last_event = f"ev-{next(_event_numbers)}"
@@ -258,20 +295,20 @@ class PaymentHistory(History):
         }
         key = "another key" if way == "forged" else BANK_KEY
         post = signed("bank", json.dumps(body).encode(), now, key)
-        before = told_places.stored_rows(self.stage, self.told)
+        before = told_places.read_stored_rows(self.stage, self.checked_records)
         result = self.stage.console.payments.receive_notice(post)
         if way == "forged":
             assert result.is_refused
-            assert told_places.stored_rows(self.stage, self.told) == before
+            assert told_places.read_stored_rows(self.stage, self.checked_records) == before
         return f"{way} {word} {result.done}"
 
     def _watch(self) -> str:
-        """The due task that raises and resolves alerts."""
+        """Run the due task that raises and resolves alerts."""
         with act_as(WORKER):
             return f"{AlertRuleEvaluator(self.stage.context).update_alerts()} alerts"
 
     def _refund_elsewhere(self, minor: int) -> str:
-        """Somebody refunds a part of the payment in the provider's own pages."""
+        """Somebody refunds `minor` of the payment (minor units) on the provider's own page."""
         if self.payment.currency not in MINOR_DIGITS_BY_CURRENCY:
             return "no currency of ours"
         self.stage.ledger.entries.append(
@@ -286,7 +323,7 @@ class PaymentHistory(History):
         return str(minor)
 
     def _refund_ends(self, standing: str) -> str:
-        """The provider ends the refunds of this payment that it has accepted."""
+        """The provider ends the refunds of this payment that it has accepted: `standing` is "done" or "void"."""
         number = f"T-{self.payment.merchant_payment_id}"
         mine = [one for one in self.stage.ledger.entries if one.payment == number and one.standing == "accepted"]
         for entry in mine:
@@ -294,17 +331,17 @@ class PaymentHistory(History):
         return f"{len(mine)} {standing}"
 
     def _outage(self, is_out: bool) -> str:
-        """No provider of payments can be read, or all can again."""
+        """From now on no payment provider can be read (`is_out`), or all of them can be read again."""
         self.stage.ledger.readable = not is_out
         return str(is_out)
 
     def _hide_refunds(self, is_hidden: bool) -> str:
-        """The provider finds none of its refunds, or finds them again."""
+        """From now on the provider finds none of its refunds (`is_hidden`), or finds them again."""
         self.stage.ledger.hides_refunds = is_hidden
         return str(is_hidden)
 
     def _tasks(self) -> str:
-        """A worker runs every task."""
+        """A worker runs all due tasks."""
         try:
             self.stage.console.scheduler.run_all()
         except ConsoleError as error:
@@ -312,16 +349,19 @@ class PaymentHistory(History):
         return "run"
 
     def _roles(self, person: str, roles: tuple[str, ...]) -> str:
-        """A person gets other roles, or is disabled."""
+        """Give the person these roles; without a role the person is disabled."""
         self.stage.set_roles(person, roles)
         return f"{person} {','.join(roles) or 'disabled'}"
 
     def _limit(self, name: str, value: int) -> str:
+        """Set the limit of refunds with this name, in the payment's currency."""
         self.stage.set_limit(name, self.payment.currency, value)
         return name
 
     def _refund_period(self, is_over: bool) -> str:
-        """The provider refunds payments of this age no more, or does again."""
+        """From now on the provider refuses refunds of the payment because of its age (`is_over`), or accepts them
+        again.
+        """
         self.stage.ledger.is_period_over = is_over
         return str(is_over)
 
@@ -332,8 +372,9 @@ class PaymentHistory(History):
         return self.stage.does("op-a", "payment", self.payment, "move_order")
 
     def _write_amount(self, minor: int) -> str:
-        """The text of an amount in the payment's currency, as a person or a provider writes it. The currency may be
-        one that this console doesn't handle."""
+        """Return the text of `minor` minor units in the payment's currency, as a person or a provider writes it. The
+        console may not handle that currency.
+        """
         return format(Decimal(minor).scaleb(-get_decimal_places(self.payment.currency)), "f")
 
     def _request_refund(self, minor: int, person: str = "op-a") -> str:
@@ -343,7 +384,7 @@ class PaymentHistory(History):
         )
 
     def _refund(self, minor: int, behaviour: str) -> str:
-        """Requested, approved and sent at once."""
+        """Request a refund, and approve it at once, which sends it."""
         return f"{self._request_refund(minor)}, {self._approve_refund(behaviour)}"
 
     def _approve_refund(self, behaviour: str) -> str:
@@ -374,6 +415,9 @@ class PaymentHistory(History):
         return "nothing" if newest is None else follow_advice(self.stage, "refund", newest)
 
     def _with_newest(self, who: str, act: Callable[[int], Any]) -> str:
+        """Call `act` with the id of the newest refund as the person `who`, and return the ending; "nothing" if there
+        is no refund.
+        """
         newest = self._newest_refund()
         return (
             "nothing" if newest is None else str(self.stage.by(who, lambda: self.stage.ending(lambda: act(newest))))
@@ -385,8 +429,10 @@ class PaymentHistory(History):
         return max((refund.id for refund in found), default=None)
 
 
-def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, Words]:
-    """Live the plan; after each act everything is told as it is. Return how each record is told in the end."""
+def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+    """Execute the plan of a payment, and check all its records after each act. `tally` counts the endings of the
+    acts. Return the explanation codes of each record at the end.
+    """
     payment = stage.payment(
         plan.state,
         plan.said,
@@ -401,12 +447,12 @@ def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[R
         tally[f"{act.name} {history.do(act)}"] += 1
         history.check()
     told = history.end()
-    told_places.check_found(stage, payment.merchant_payment_id)
+    told_places.check_search_results(stage, payment.merchant_payment_id)
     return told
 
 
-def live_check(stage: Stage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, Words]:
-    """Live the plan of a purchase, in the same way."""
+def live_check(stage: Stage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+    """Execute the plan of a credit check, with the same checks and the same result as `live_payment`."""
     stage.vendor.finds = plan.finds
     try:
         history = CheckHistory(stage, record=stage.check(plan.answer, readable=plan.readable))
@@ -417,20 +463,21 @@ def live_check(stage: Stage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, 
         told = history.end()
     finally:
         stage.vendor.finds = True
-    told_places.check_found(stage, history.record.corporation_number)
+    told_places.check_search_results(stage, history.record.corporation_number)
     return told
 
 
-def live(stage: Stage, plan: PaymentPlan | CheckPlan, tally: Counter[str]) -> dict[Ref, Words]:
-    """One history of a payment or of a credit check. Return how each of its records is told in the end."""
+def live(stage: Stage, plan: PaymentPlan | CheckPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+    """Execute one plan with the clock put right before. Return the explanation codes of each record at the end."""
     tally["histories"] += 1
     stage.clock.offset = timedelta()
     return live_payment(stage, plan, tally) if isinstance(plan, PaymentPlan) else live_check(stage, plan, tally)
 
 
 def run(stage: Stage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0) -> Counter[str]:
-    """Live so many histories; the same seed and first batch draw the same ones. Return how often each act had each
-    ending. Lists show the records of many histories at once, so they are compared after each batch.
+    """Execute `examples` random histories in batches, from the batch `first_batch` on. The same seed and batch draw
+    the same plans. Return the number of times of each act with each ending. A list shows the records of many
+    histories, so the lists are compared after each batch. `folder` gets the exported files.
     """
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
@@ -439,9 +486,13 @@ def run(stage: Stage, examples: int, folder: Path, seed: int = 0, *, first_batch
     return tally
 
 
-def live_batch(stage: Stage, examples: int, folder: Path, seed: int, tally: Counter[str]) -> dict[Ref, Words]:
-    """Live a batch of histories. Return how each of their records is told in the end."""
-    told: dict[Ref, Words] = {}
+def live_batch(
+    stage: Stage, examples: int, folder: Path, seed: int, tally: Counter[str]
+) -> dict[Ref, ExplanationCodes]:
+    """Execute one batch of random histories; with every tenth history also check the exported files. Return the
+    explanation codes of each record at the end.
+    """
+    told: dict[Ref, ExplanationCodes] = {}
 
     # A plan has at most five acts: it can be read as it was drawn, and to shrink it takes minutes.
     @hypothesis.seed(seed)

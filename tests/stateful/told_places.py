@@ -1,7 +1,8 @@
-"""The conditions of a record in every place that shows it: page, list row, terminal, JSON, search, queues, alerts,
-exports.
+"""Compares all places that show a record: page, row of a list, output of a terminal, JSON, search, queues, alerts and
+exported files.
 
-All places show the same, an unknown outcome is never shown as known, and the advised action is never refused.
+All places must have the same explanation, an unknown outcome must never be shown as known, and the services must not
+refuse the advised action.
 """
 
 import json
@@ -86,7 +87,7 @@ STEPS_OF_NOBODY = frozenset(
 )
 """The next steps whose sentences ask no person at this desk to do something about the record itself. All others
 contradict a badge that says that there is nothing to do."""
-Words = tuple[object, ...]
+ExplanationCodes = tuple[object, ...]
 Ref = tuple[str, int]
 _KINDS: Mapping[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
 _TABLES = {
@@ -101,13 +102,15 @@ _RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result"
 
 
 @dataclass
-class Told:
-    """One record of a history: its kind and id, since when its present state holds, and what its row said last."""
+class CheckedRecord:
+    """One record of a history: `since` has the beginning of its present state by (state, certainty), `row_codes` the
+    version and the explanation codes of its row at the last check.
+    """
 
     kind: str
     id: int
     since: dict[tuple[object, object], object] = field(default_factory=dict)
-    row_words: Words = ()
+    row_codes: ExplanationCodes = ()
 
     @property
     def ref(self) -> Ref:
@@ -115,12 +118,12 @@ class Told:
 
 
 def read_view(stage: Stage, kind: str, record_id: int) -> Any:
-    """The page of a record."""
+    """Read the page of a record."""
     return stage.console.recovery.read_record(kind, record_id)
 
 
 def read_rows(stage: Stage, refs: Iterable[Ref]) -> dict[Ref, Any]:
-    """The records as a list reads them: all at once."""
+    """Read the records as a list of the window does, all at once. Return them by kind and id."""
     chosen = list(dict.fromkeys(refs))
     with stage.context.database.read() as conn:
         lapsed_ids = journal.list_lapsed_by_kind(conn)
@@ -131,17 +134,19 @@ def read_rows(stage: Stage, refs: Iterable[Ref]) -> dict[Ref, Any]:
 
 
 @contextmanager
-def at_one_moment(stage: Stage) -> Iterator[None]:
-    """Every clock stands still inside the block, the terminal's too: on a slow machine what is planned would become
-    due between two readings.
+def stopped_clocks(stage: Stage) -> Iterator[None]:
+    """Within the block the clocks of the desk and of the terminal stand still. Otherwise a scheduled step could
+    become due between two reads on a slow machine.
     """
     with stage.clock.standing() as moment, pytest.MonkeyPatch.context() as patch:
         patch.setattr(SystemClock, "now", lambda _clock: moment)
         yield
 
 
-def words_of(explanation: Explanation) -> Words:
-    """The codes of an explanation, without its facts."""
+def get_codes(explanation: Explanation) -> ExplanationCodes:
+    """Return the codes of an explanation without its facts: verdict, reason, next step with command and action,
+    badges.
+    """
     step = explanation.next_step
     return (
         explanation.verdict,
@@ -154,29 +159,30 @@ def words_of(explanation: Explanation) -> Words:
     )
 
 
-def check_told(stage: Stage, records: Iterable[Told], *, always: bool = True) -> None:
-    """Everything that must hold of these records now. Without `always` a record's page is read only if its row says
-    something new.
+def check_records(stage: Stage, records: Iterable[CheckedRecord], *, always: bool = True) -> None:
+    """Check these records in all places now. Without `always` the page of a record is read only if its row has
+    changed.
     """
-    with at_one_moment(stage):
+    with stopped_clocks(stage):
         chosen = list(records)
         rows = read_rows(stage, (told.ref for told in chosen))
         for told in chosen:
-            _check_told(stage, told, rows[told.ref], always=always)
+            _check_record(stage, told, rows[told.ref], always=always)
 
 
-def _check_told(stage: Stage, told: Told, row: Any, *, always: bool) -> None:
+def _check_record(stage: Stage, told: CheckedRecord, row: Any, *, always: bool) -> None:
+    """Check one record, whose row in a list is `row`. Without `always` return early if the row has not changed."""
     now = stage.context.now()
-    listed = words_of(explain_record(row, now))
+    listed = get_codes(explain_record(row, now))
     _check_age(stage, told, row)
-    if not always and told.row_words == (row.version, *listed):
+    if not always and told.row_codes == (row.version, *listed):
         return
-    told.row_words = (row.version, *listed)
+    told.row_codes = (row.version, *listed)
     view = read_view(stage, told.kind, told.id)
     page = view.explanation
-    assert words_of(page) == listed, f"{told}: the page says {words_of(page)}, the list {listed}"
+    assert get_codes(page) == listed, f"{told}: the page says {get_codes(page)}, the list {listed}"
     _check_window_and_terminal(stage, view, row, page, now)
-    _check_nested(stage, view, now)
+    _check_nested_records(stage, view, now)
     _check_unknown(view, page)
     _check_nothing_contradicts(view, page)
     _check_refunds(stage, view, page)
@@ -185,7 +191,9 @@ def _check_told(stage: Stage, told: Told, row: Any, *, always: bool) -> None:
 
 
 def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
-    """The window's badges, the row's badges, the terminal's JSON and its text come from the same explanation."""
+    """Check that the page's badges, the row's badges, the terminal's JSON and the terminal's text agree with the
+    explanation of the page.
+    """
     assert case_words.get_page_badge_keys(view)[1:] == case_words.get_badge_keys(row, now)[1:]
     assert case_words.get_certainty_badge_key(row, now) == f"certainty.{page.certainty}"
     assert case_words.get_work_badge_key(row, now) == f"work.{page.work}"
@@ -202,7 +210,9 @@ def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanat
 
 
 def _check_terminal(stage: Stage, shown: Mapping[str, Any], lines: Iterable[str], view: Any) -> None:
-    """A terminal's JSON object and table of a record say what its page says. The terminal has the machine's clock."""
+    """Check that the JSON object `shown` and the text `lines` of a terminal agree with the page of the record.
+    Skipped while the desk's clock is wrong, because a terminal uses the machine's clock.
+    """
     if stage.clock.offset:
         return
     page, state = view.explanation, find_state_badge(view.record)
@@ -220,8 +230,8 @@ def _check_terminal(stage: Stage, shown: Mapping[str, Any], lines: Iterable[str]
 
 
 def check_answer(stage: Stage, answer: Any) -> None:
-    """The answer of a command, as a terminal prints it: the record that the act returned, or the one in the details
-    of its refusal, is explained as its page is. A record that has changed since then is not explained at all.
+    """Check the result of a command as a terminal prints it. The record that the act returned, or that its refusal
+    names, must be explained as on its page. If the record has changed since then, the terminal must not explain it.
     """
     if isinstance(answer, ConsoleError):
         add_related_records_to_refusal(stage.console, answer)
@@ -230,11 +240,11 @@ def check_answer(stage: Stage, answer: Any) -> None:
         completed = add_related_records_to_answer(stage.console, answer)
         record = getattr(completed, "record", completed)
     if type(record) in _KINDS:
-        with at_one_moment(stage):
-            _check_answered(stage, answer, cast("ShownRecord", record))
+        with stopped_clocks(stage):
+            _check_answer_record(stage, answer, cast("ShownRecord", record))
 
 
-def _check_answered(stage: Stage, answer: Any, record: ShownRecord) -> None:
+def _check_answer_record(stage: Stage, answer: Any, record: ShownRecord) -> None:
     kind, shown, lines = (
         _KINDS[type(record)],
         build_record_json(record, _translate),
@@ -244,7 +254,7 @@ def _check_answered(stage: Stage, answer: Any, record: ShownRecord) -> None:
     if view.record.version != record.version:
         assert shown["verdict"] is None, (answer, shown)
         return
-    assert words_of(explain_record(record, stage.context.now())) == words_of(view.explanation), (answer, record)
+    assert get_codes(explain_record(record, stage.context.now())) == get_codes(view.explanation), (answer, record)
     told = list(lines)
     _check_terminal(stage, shown, told, view)
     assert stage.clock.offset or {shown["verdict"], shown["next_step"]["text"]} <= set(told), (shown, told)
@@ -258,17 +268,17 @@ _TRANSLATOR = Translator()
 _TRANSLATOR.language = "en"
 
 
-def _check_nested(stage: Stage, view: Any, now: datetime) -> None:
-    """A record that stands on another one's page is told there as in its own row."""
-    nested_records = list_nested(view)
+def _check_nested_records(stage: Stage, view: Any, now: datetime) -> None:
+    """Check that a record which is shown on another record's page is explained as in its own row."""
+    nested_records = list_nested_records(view)
     rows = read_rows(stage, ((_KINDS[type(nested)], nested.id) for nested in nested_records))
     for nested in nested_records:
         row = rows[_KINDS[type(nested)], nested.id]
-        assert words_of(explain_record(nested, now)) == words_of(explain_record(row, now)), nested
+        assert get_codes(explain_record(nested, now)) == get_codes(explain_record(row, now)), nested
 
 
-def list_nested(view: Any) -> list[Any]:
-    """The other records that a page shows with their badges."""
+def list_nested_records(view: Any) -> list[Any]:
+    """Return the other records that a page shows with their badges."""
     parts = (getattr(view, name, ()) for name in ("payments", "refunds", "earlier", "history"))
     nested = [one for part in parts for one in part]
     payment = getattr(view, "payment", None)
@@ -276,7 +286,9 @@ def list_nested(view: Any) -> list[Any]:
 
 
 def _check_unknown(view: Any, page: Explanation) -> None:
-    """An unknown record has the badge, the colour and the verdict of unknown."""
+    """Check that a record with an unknown outcome has the badge, the colour and the verdict of an unknown one; for a
+    payment, also if one of its refunds is unknown.
+    """
     record = view.record
     refunds = getattr(view, "refunds", ())
     is_unknown = getattr(record, "certainty", None) is Certainty.UNKNOWN
@@ -292,7 +304,7 @@ def _check_unknown(view: Any, page: Explanation) -> None:
 
 
 def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
-    """Badges, verdict, sides and next step of one screen don't contradict each other."""
+    """Check that badges, verdict, compared sides and next step of one page don't contradict each other."""
     record = view.record
     if page.work is WorkBadge.NONE:
         assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
@@ -304,14 +316,16 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
         assert not any(side.differs for side in view.sides), (page.verdict, view.sides)
     if isinstance(record, Payment) and any(one.state is RefundState.REQUESTED for one in view.refunds):
         assert page.next_step.code != "next.nothing"
-        assert not _find(view.actions, "refund").allowed
+        assert not _find_action(view.actions, "refund").allowed
     if isinstance(record, Refund):
         assert view.sides[0].state == record.state.value
         assert view.sides[0].minor == -record.amount_minor
 
 
 def _check_refunds(stage: Stage, view: Any, page: Explanation) -> None:
-    """The refunds that the table has for a payment, read past the services, are in what is told of the payment."""
+    """Compare the page of a payment with the refunds in the table, which are read without the services: unknown or
+    open refunds must appear in its badges and its next step.
+    """
     if not isinstance(view.record, Payment):
         return
     with stage.context.database.read() as conn:
@@ -323,19 +337,19 @@ def _check_refunds(stage: Stage, view: Any, page: Explanation) -> None:
     if any(status in ("requested", "approved") for status, _ in stored):
         assert page.next_step.code not in ("next.nothing", "next.payment_refund_off"), (stored, page)
         assert page.next_step.action != "refund", (stored, page)
-        assert not _find(view.actions, "refund").allowed, stored
+        assert not _find_action(view.actions, "refund").allowed, stored
 
 
 def _check_advice(view: Any, page: Explanation) -> None:
-    """No rule about the facts refuses the advised action."""
+    """Check that the advised action is allowed, or is refused only for reasons that concern the acting person."""
     advised = next((action for action in view.actions if action.action == page.next_step.action), None)
     if advised is not None and not advised.allowed:
         assert advised.reason in REASONS_OF_A_PERSON, (advised, page)
 
 
 def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
-    """While a read-only switch is on, nothing that it stops is advised or offered, and a refund that waits for its
-    end says so. While none is on, nobody is told to wait for one.
+    """While a read-only switch is on, check that no action which it stops is advised or offered, and that an approved
+    refund states that it waits for the end of the switch. Without a switch, no page may mention one.
     """
     record, payment = view.record, getattr(view, "payment", None) or view.record
     provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
@@ -355,10 +369,10 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
         assert page.next_step.code.endswith("_read_only"), page
 
 
-def _check_age(stage: Stage, told: Told, row: Any) -> None:
-    """Since when a state holds doesn't change while the state is the same, nor when an operation could not send an
-    approved refund, which was *submitting* meanwhile. The age is told only if the clock allows one: while the clock
-    stands before the state's beginning, nobody knows the age.
+def _check_age(stage: Stage, told: CheckedRecord, row: Any) -> None:
+    """Check that the beginning of a state stays the same as long as the record is in that state; also when an
+    approved refund was `submitting` for a moment because it couldn't be sent. The age is None if the state begins in
+    the future by the desk's clock.
     """
     key = (row.state, getattr(row, "certainty", None))
     if told.since and key not in told.since:
@@ -370,15 +384,15 @@ def _check_age(stage: Stage, told: Told, row: Any) -> None:
     assert age is None or age >= now - row.state_since
 
 
-def _find(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
+def _find_action(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
     return next(action for action in actions if action.action == name)
 
 
 # Limits of the clock
 
 
-def stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
-    """The rows of these records, read past the services."""
+def read_stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
+    """Read all columns of these records from the tables, without the services."""
     with stage.context.database.read() as conn:
         return [
             tuple(row)
@@ -390,8 +404,8 @@ def stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
 # Search, copied timeline, evidence pack
 
 
-def check_found(stage: Stage, number: str) -> None:
-    """A search for a number tells each record that it finds as the record's own row does."""
+def check_search_results(stage: Stage, number: str) -> None:
+    """Search for `number`, and check that each found record is explained as in its own row."""
     now = stage.context.now()
     groups = stage.console.lookup.search(number).groups.values()
     found = [record for group in groups for record in group.records]
@@ -399,24 +413,25 @@ def check_found(stage: Stage, number: str) -> None:
     rows = read_rows(stage, ((_KINDS[type(record)], record.id) for record in found))
     for record in found:
         row = rows[_KINDS[type(record)], record.id]
-        assert words_of(explain_record(record, now)) == words_of(explain_record(row, now)), record
+        assert get_codes(explain_record(record, now)) == get_codes(explain_record(row, now)), record
 
 
 def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_dated_right: bool) -> None:
-    """The copied timeline and the evidence pack say of a record what its page says. A pack tells it as it was at its
-    last change, which is another moment if a wrong clock has dated that change (`is_dated_right` False).
+    """Check that the copied timeline and the evidence pack have the same badges as the page. A pack is dated with the
+    record's last change; with `is_dated_right=False` a wrong clock has dated that change, and the pack's badges may
+    differ.
     """
-    with at_one_moment(stage):
+    with stopped_clocks(stage):
         page = read_view(stage, kind, record_id)
         story = stage.console.recovery.read_timeline(kind, record_id)
     for language in ("ja", "en"):
-        _check_head(story.as_text(language).splitlines()[1], page, language)
+        _check_badge_line(story.as_text(language).splitlines()[1], page, language)
     path = folder / f"pack-{next(_file_numbers)}.zip"
     with stage.console.acting_as("aud-f"):
         stage.console.recovery.write_evidence_pack(kind, record_id, path)
     with zipfile.ZipFile(path) as pack:
         for language in ("ja", "en") if is_dated_right else ():
-            _check_head(pack.read(f"timeline.{language}.txt").decode().splitlines()[1], page, language)
+            _check_badge_line(pack.read(f"timeline.{language}.txt").decode().splitlines()[1], page, language)
         stored = json.loads(pack.read("record.json"))
     path.unlink()
     own = stored["record"]
@@ -425,7 +440,8 @@ def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_d
     assert bool(unknown) or page.explanation.certainty is not CertaintyBadge.UNKNOWN
 
 
-def _check_head(line: str, view: Any, language: str) -> None:
+def _check_badge_line(line: str, view: Any, language: str) -> None:
+    """Check that a line of an exported text has the words of the page's badges."""
     badges = case_words.get_page_badge_keys(view)
     assert line == " / ".join(wording.get_badge_word(key, language) for key in badges), view.explanation
 
@@ -433,28 +449,29 @@ def _check_head(line: str, view: Any, language: str) -> None:
 # Queues and their CSV, alerts, bulk results as CSV
 
 
-def check_lists(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
-    """Queues, alerts and the CSV of a bulk run say of these records what their pages say. `told`: what their rows
-    said when their histories ended; others have changed some since, as the alerts' task judges all orders.
+def check_lists(stage: Stage, told: Mapping[Ref, ExplanationCodes], folder: Path) -> None:
+    """Check that queues, alerts and the CSV of a bulk run explain these records as their pages do. `told` has the
+    explanation codes at the end of their histories; a record that has changed since then, because a task judges all
+    orders, is checked again.
     """
-    with at_one_moment(stage):
+    with stopped_clocks(stage):
         now, rows = stage.context.now(), read_rows(stage, told)
-        present = {ref: words_of(explain_record(row, now)) for ref, row in rows.items()}
-        check_told(stage, [Told(*ref) for ref in told if present[ref] != told[ref]])
+        present = {ref: get_codes(explain_record(row, now)) for ref, row in rows.items()}
+        check_records(stage, [CheckedRecord(*ref) for ref in told if present[ref] != told[ref]])
         _check_queues(stage, present, rows)
         _check_exported_queues(stage, rows, now)
         _check_alerts(stage, present)
     _check_bulk(stage, present)
 
 
-def _check_queues(stage: Stage, told: Mapping[Ref, Words], rows: Mapping[Ref, Any]) -> None:
+def _check_queues(stage: Stage, told: Mapping[Ref, ExplanationCodes], rows: Mapping[Ref, Any]) -> None:
     queued: dict[str, set[Ref]] = {}
     for name in _QUEUES:
         items = stage.console.recovery.read_queue(name, 1_000).items
         queued[name] = {(_KINDS[type(item.record)], item.record.id) for item in items}
         for item in items:
             ref = (_KINDS[type(item.record)], item.record.id)
-            assert ref not in told or words_of(item.explanation) == told[ref], (name, item)
+            assert ref not in told or get_codes(item.explanation) == told[ref], (name, item)
             assert item.since == item.record.state_since
     for ref, row in rows.items():
         if getattr(row, "certainty", None) is Certainty.UNKNOWN:
@@ -462,7 +479,7 @@ def _check_queues(stage: Stage, told: Mapping[Ref, Words], rows: Mapping[Ref, An
 
 
 def _check_exported_queues(stage: Stage, rows: Mapping[Ref, Any], now: datetime) -> None:
-    """The file of a queue has the badges of each record's row."""
+    """Check that the exported file of a queue has the badges of each record's row."""
     titles = [wording.translate(f"column.{name}", "en") for name in ("state", "certainty", "work")]
     for name in _QUEUES:
         request = ExportRequest(ListName.QUEUE, name)
@@ -477,8 +494,10 @@ def _check_exported_queues(stage: Stage, rows: Mapping[Ref, Any], now: datetime)
                 assert [read_cells[title](line) for title in titles] == words, (name, row)
 
 
-def _check_alerts(stage: Stage, told: Mapping[Ref, Words]) -> None:
-    """An alert's record says the same mismatch, and the action that an alert offers can be done."""
+def _check_alerts(stage: Stage, told: Mapping[Ref, ExplanationCodes]) -> None:
+    """Check that the record of an open alert shows the same mismatch, and that the action which the alert offers is
+    possible.
+    """
     for item in stage.console.alerts.list_open_items():
         alert = item.alert
         ref = (alert.subject_kind, alert.subject_id)
@@ -491,8 +510,10 @@ def _check_alerts(stage: Stage, told: Mapping[Ref, Words]) -> None:
         assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
 
 
-def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
-    """A bulk probe of these records: the exported list calls no row done whose record is still unknown."""
+def _check_bulk(stage: Stage, told: Mapping[Ref, ExplanationCodes]) -> None:
+    """Run a bulk probe of these payments and refunds. Check that the exported list doesn't call a row done while its
+    record is still unknown.
+    """
     rows = read_rows(stage, (ref for ref in told if ref[0] in ("payment", "refund")))
     chosen = [ChosenRecord(kind, record_id, row.version) for (kind, record_id), row in rows.items()]
     if not chosen:

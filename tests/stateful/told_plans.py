@@ -1,6 +1,5 @@
-"""Drawn plans of histories: a record to begin with, and what people, shop, provider, bank and clock do to it. A plan
-is drawn whole before it is lived, so that no half of a history is lived for nothing, and a failing one can be read.
-"""
+"""Random plans of histories: the first record, and the acts of people, shop, provider, bank and clock. A plan is
+drawn completely before it is executed, so that no execution ends half-way and a failing plan can be read."""
 
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ DESKS_PEOPLE = ("op-a", "lead-b")
 
 @dataclass(frozen=True)
 class Act:
-    """One act of a history: the name of a method, and its arguments."""
+    """One act of a history: the name of a method of History without its underscore, and the arguments."""
 
     name: str
     values: tuple[object, ...] = ()
@@ -29,8 +28,9 @@ class Act:
 
 @dataclass(frozen=True)
 class PaymentPlan:
-    """A payment in a state, and the acts on it. `said`: what its provider says when it is asked. Another application
-    may have imported it: it has no order then (`has_order` False), or any currency."""
+    """The plan of one payment: its first state and the acts. `said` is the provider's statement about it, `unknown`
+    means an unknown outcome. With `has_order=False`, or another currency than JPY and INR, another application has
+    imported it."""
 
     state: PaymentState
     said: ProviderStatement
@@ -47,7 +47,9 @@ class PaymentPlan:
 
 @dataclass(frozen=True)
 class CheckPlan:
-    """A purchase whose answer is `answer`, and the acts of people on it."""
+    """The plan of one credit check. `answer` is the provider's behaviour at the purchase, `finds` means that the
+    provider has a list of purchases, `readable` that it can be read. Each act has the name of the person who does
+    it."""
 
     answer: str
     finds: bool
@@ -60,6 +62,7 @@ class CheckPlan:
 
 
 def _act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act]:
+    """Return a strategy that draws an act of this name with one value of each given strategy."""
     return st.tuples(*values).map(lambda drawn: Act(name, drawn))
 
 

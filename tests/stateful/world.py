@@ -1,7 +1,5 @@
-"""Two desks on one database before one provider, where processes die, answers get lost and time passes.
-
-The provider keeps a ledger in memory; a crash is a BaseException after which that desk's process can't write any
-more, and the desk is opened anew. All clocks are moved by hand.
+"""The desks and the provider of the random tests of credit checks: two desks on one database, and a provider in
+memory with a ledger of charges. All clocks are moved by the test.
 """
 
 from collections import Counter
@@ -12,7 +10,7 @@ from typing import TypeVar
 
 from console.app import Console
 from console.domain.records import PurchaseRequest
-from tests.stateful.crashing import Desks
+from tests.stateful.crashing import CrashingDesks
 from tests.support.ledger_vendor import Charge, LedgerVendor, demand
 from tests.support.places import Engine, fresh_anywhere
 from tests.support.quick_desks import HandClock, lease_clock
@@ -26,7 +24,7 @@ _ROWS = (
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
     " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
 )
-NAMED = frozenset((
+ALLOWED_CODES = frozenset((
     "already_purchased", "not_expired", "in_progress", "outcome_unknown", "provider_refused", "provider_auth",
     "rate_limited", "provider_unreachable", "provider_answer_unusable", "viewing_period_over", "not_refetchable",
     "nothing_to_resolve", "evidence_mismatch", "same_person", "stale_view", "database_locked", "not_allowed",
@@ -35,8 +33,8 @@ NAMED = frozenset((
 
 
 @dataclass
-class World(Desks):
-    """Everything, and what must be true of it after each step."""
+class World(CrashingDesks):
+    """Two desks and their provider, with the checks after each step. `asked` counts the sendings by record id."""
 
     vendor: LedgerVendor
     engine: Engine = "sqlite"
@@ -53,19 +51,19 @@ class World(Desks):
         self._open.enter_context(lease_clock(self.clock))
         self.vendor.today = self.clock.today
         self.vendor.witness = self._witness
-        self.seats = [self._seat(number) for number in range(2)]
+        self.seats = [self._start_process(number) for number in range(2)]
 
-    # Desks
+    # CrashingDesks
 
-    named = NAMED
+    allowed_codes = ALLOWED_CODES
 
     def _console(self, number: int) -> Console:
         return self.place.desk(self.vendor, self.clock, desk=number)
 
-    def _forget(self, console: Console) -> None:
+    def _unwatch(self, console: Console) -> None:
         self.vendor.watched = [one for one in self.vendor.watched if not one.of(console.database)]
 
-    do = Desks.at
+    do = CrashingDesks.at
 
     # The truth
 
@@ -73,8 +71,8 @@ class World(Desks):
         return tuple(Row(*row) for row in self.place.sql(_ROWS))
 
     def _witness(self, request: PurchaseRequest) -> int:
-        """Check what another process reads at the moment of the call: one committed claim, one journal row, one
-        intent.
+        """Called at the moment of a purchase. Check the rows that another process can read then: one committed claim,
+        whose record is `pending`, and its journal row in the state `calling`. Return the id of the record.
         """
         number, client = request.corporation_number, int(request.client_id)
         held = [row for row in self.rows() if row.number == number and row.client_id == client and row.claim]
@@ -91,8 +89,9 @@ class World(Desks):
         return row.id
 
     def _must_be_the_only_one(self, request: PurchaseRequest) -> None:
-        """Nobody buys for this client what is still valid, unless two people have denied it and, where AlarmBox has a
-        list, a person has seen since that it was made.
+        """Check that the client buys no credit check that it already has and that is still valid. Exception: two
+        people have decided that it was not bought and, if AlarmBox has a list of purchases, a person has acknowledged
+        the contradiction.
         """
         rows = {row.id: row for row in self.rows()}
         seen = set(self.place.sql(_SEEN))
@@ -106,12 +105,15 @@ class World(Desks):
             demand(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
 
     def _must_have_expired(self, record_id: int) -> None:
+        """Check that the validity of the record which is to be renewed has ended."""
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
         rows = f"FROM hansha_alarmbox_credit_checks WHERE id = {record_id}"
         demand(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
 
     def check(self) -> None:
-        """Check the conditions that hold after every step."""
+        """Compare all records with the provider's ledger: no record is charged twice, each charge has its record, and
+        each bought record has its own charge.
+        """
         found = self.rows()
         check_claims(found)
         by_id = {row.id: row for row in found}
@@ -132,9 +134,9 @@ class World(Desks):
                 assert charged[row.id] == 1, f"called bought, but never charged: {row}"
 
     def charge_of(self, record_id: int) -> int | None:
-        """The provider's id of what was charged for a record."""
+        """Return the provider's id of the charge for this record; None if it was not charged."""
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
 
     def is_over(self, charge: Charge) -> bool:
-        """Return True if the validity of the purchase has ended."""
+        """True if the validity of the purchase has ended."""
         return charge.day + VALIDITY < self.clock.today()
