@@ -1,4 +1,4 @@
-"""Crowds that ask for the same thing at once: ten askers for each key, in several processes, at a steady pace."""
+"""Many processes that use the same idempotency keys at the same time: ten requests for each key, at a steady rate."""
 
 import time
 from collections import Counter
@@ -17,13 +17,14 @@ from tests.support.children import Child, Pipe, crowd
 from tests.support.servers import RedisServer
 
 ASKERS = 10
-PRINT = "3300 JPY"
+FINGERPRINT = "3300 JPY"
 _SECONDS_TO_START = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`keys` are asked for one after the other, `rate` requests a second in all; `name` keeps runs apart."""
+    """The parameters of a run: the number of keys, the total rate (requests per second) and the number of processes.
+    The keys are used one after another. `name` keeps the keys of several runs apart."""
 
     keys: int
     rate: int
@@ -43,8 +44,9 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The answers to all askers of a run, and the time that each waited, in seconds, sorted."""
+class CrowdAnswers:
+    """All answers of a run: `told` counts them by kind (created, repeated, in_progress), `waits` has the duration of
+    each request (seconds, sorted), `seconds` is the duration of the run."""
 
     told: Counter[str]
     waits: tuple[float, ...]
@@ -68,7 +70,7 @@ class Heard:
 
 
 class Run:
-    """A crowd at work."""
+    """The running processes. Their requests begin when the object is made."""
 
     def __init__(self, wanted: Crowd, children: Sequence[Child]) -> None:
         self._wanted, self._children = wanted, children
@@ -79,12 +81,13 @@ class Run:
             child.pipe.send(self._began)
 
     def wait_until(self, part: float) -> None:
-        """Until this part of the run is over."""
+        """Wait until this part (0 to 1) of the run's planned duration has passed."""
         left = self._began + part * self._wanted.seconds - time.monotonic()
         time.sleep(max(0.0, left))  # house: the run's length is what is asked for
 
-    def heard(self) -> Heard:
-        """The answers to all askers. Fails unless each key was made once and every other asker was told so."""
+    def heard(self) -> CrowdAnswers:
+        """Wait for the end of the run, and return all answers. Raises AssertionError unless each key was created
+        exactly once and all other requests were answered as repetitions."""
         reports: list[Report] = [child.report(3 * self._wanted.seconds + 60) for child in self._children]
         made = Counter(key for report in reports for key in report.made)
         assert made == Counter(range(self._wanted.keys)), "made twice or never"
@@ -92,11 +95,12 @@ class Run:
         assert set(told) <= {"created", "repeated", "in_progress"}, told
         assert (told["created"], told.total()) == (self._wanted.keys, self._wanted.requests), told
         waits = sorted(wait for report in reports for wait in report.waits)
-        return Heard(told, tuple(waits), max(report.ended for report in reports) - self._began)
+        return CrowdAnswers(told, tuple(waits), max(report.ended for report in reports) - self._began)
 
 
-def trouble(run: Run, server: RedisServer) -> None:
-    """The troubles of Redis in mid-run: emptied, hung for a third of it, back, and killed at last."""
+def disturb_redis(run: Run, server: RedisServer) -> None:
+    """During the run delete all entries of Redis, let it hang for a third of the time, let it continue, and kill it
+    at the end."""
     run.wait_until(0.2)
     with Redis.from_url(server.url) as client:
         client.flushall()
@@ -110,7 +114,8 @@ def trouble(run: Run, server: RedisServer) -> None:
 
 @dataclass(slots=True)
 class Report:
-    """The report of one asker at its end; `made`: numbers of the keys that it was the first to use."""
+    """The report of one process: its answers by kind, the numbers of the keys that it has created (`made`), the
+    duration of each request (seconds), and the time of its end (monotonic seconds)."""
 
     told: Counter[str] = field(default_factory=Counter)
     made: list[int] = field(default_factory=list)
@@ -119,19 +124,21 @@ class Report:
 
 
 @contextmanager
-def asking(wanted: Crowd, environments: Sequence[Mapping[str, str]]) -> Iterator[Run]:
-    """The crowd at desks that are told these environments in turn; no process is left behind."""
+def running_crowd(wanted: Crowd, environments: Sequence[Mapping[str, str]]) -> Iterator[Run]:
+    """Yield the run. Its processes use the given environments of desks in turn; they are killed at the end of the
+    block."""
     each = [(dict(environments[number % len(environments)]), wanted, number) for number in range(wanted.processes)]
-    with crowd(ask_all, each) as children:
+    with crowd(ask_for_all_keys, each) as children:
         yield Run(wanted, children)
 
 
-def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: int) -> None:
-    """One process: of the ten requests for each key it makes its share, all ten being due at the same instant."""
+def ask_for_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: int) -> None:
+    """Target of a child process: make its share of the ten requests for each key. All ten requests for a key are due
+    at the same time."""
     report = Report()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency
-        once.find_result(wanted.key(-1), PRINT)  # connections are made before the first request is due
+        once.find_result(wanted.key(-1), FINGERPRINT)  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
         for key in range(wanted.keys):
@@ -148,9 +155,10 @@ def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: i
 
 
 def ask(once: IdempotencyKeyService, key: str, result: str) -> str:
-    """One request: who is the first makes it, the others are told."""
+    """Make one request: acquire the key and store `result`. Return "created" if this request has stored the result,
+    "repeated" if it got the stored result, the code of a refusal, or another text if the answer is wrong."""
     try:
-        taken = once.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
+        taken = once.acquire_key(key, FINGERPRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"

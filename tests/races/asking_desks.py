@@ -1,5 +1,5 @@
-"""A race of desks that ask: many processes ask for the same corporation numbers, and worker processes act for them.
-One worker is killed every few seconds.
+"""A race in team mode: many desks send requests to buy the same corporation numbers, and workers execute them. One of
+the workers is killed every few seconds.
 """
 
 import os
@@ -17,7 +17,7 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.audit.hash_chain import verify_chains
-from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, first_of
+from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, wait_for_first_report
 from tests.support import truth
 from tests.support.asking import ask_only, is_no_answer
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
@@ -40,8 +40,9 @@ _UNENDED = (
 
 @dataclass(frozen=True, slots=True)
 class AskingRace:
-    """`seed` draws the provider's faults, None for a good one. A worker is killed each `kill_seconds`. `meanwhile`:
-    what is done to the database as soon as the first desk has its answer about the n-th number.
+    """The parameters of a race. `seed` draws the provider's faults (None: no faults). Every `kill_seconds` seconds a
+    worker is killed. `meanwhile` has functions by index of a number: each is called when the first desk has its
+    answer about that number, for example to kill a database node.
     """
 
     numbers: tuple[str, ...]
@@ -52,8 +53,8 @@ class AskingRace:
 
 
 def run(race: AskingRace, place: Place) -> Counter[str]:
-    """Run it and check: no number is charged twice, no charge is without its record, every desk has an answer, and
-    each request has ended or lapsed. What happened, counted.
+    """Run the race, and return the counts of its endings. Check that no number is charged twice, each charge has a
+    record, each desk has an answer, and each desk request has ended or lapsed.
     """
     ask_only(place, *PEOPLE)
     tally: Counter[str] = Counter()
@@ -65,7 +66,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
         sandbox.control.release_calls()
         with _workers(place, sandbox.url):
             until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
-        _judge(place, sandbox, endings)
+        _check_race(place, sandbox, endings)
         charges = sandbox.ledger.count_charges_by_number()
     states = Counter({str(state): int(count) for state, count in place.sql(_REQUEST_STATES)})
     assert set(states) <= {"ended", "lapsed"}, states
@@ -76,6 +77,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
 
 
 def _has_ended(place: Place) -> bool:
+    """True if no desk request waits or runs, and no operation is in the state `calling`."""
     return bool(place.sql(_UNENDED) == [(0,)])
 
 
@@ -83,7 +85,7 @@ def _has_ended(place: Place) -> bool:
 
 
 def ask_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
-    """One desk: at each number it waits for the others, then asks."""
+    """Target of a child process, one desk: at each number wait for the other desks, then send a request to buy it."""
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
@@ -91,7 +93,9 @@ def ask_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: B
 
 
 def _ask(console: Console, number: str) -> Ending:
-    """Ask with an id of one's own, and with the same id again while nothing is known, as a person would."""
+    """Send a request with a new request id. Send it again with the same id until the result is known, as a person
+    would.
+    """
     request_id, endings = f"desk-{os.getpid()}-{number}", list[Ending]()
 
     def is_answered() -> bool:
@@ -104,7 +108,7 @@ def _ask(console: Console, number: str) -> Ending:
 
 
 def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
-    """Ask once. Return None if nothing is known afterwards."""
+    """Send the request once. Return None if the desk doesn't know the result afterwards."""
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
     except ConsoleError as refusal:
@@ -119,6 +123,7 @@ def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
 
 
 def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:
+    """Run the desks, and return the ending of each call."""
     barrier = context().Barrier(race.desks)
     told = [
         place.told(provider, PEOPLE[desk % len(PEOPLE)], desk, TIME_SCALE=SCALE, CLIENTS=CLIENT)
@@ -128,7 +133,7 @@ def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:
     with crowd(ask_all, [(desk, race.numbers, barrier) for desk in told]) as children:
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
-                first_of(children)
+                wait_for_first_report(children)
                 race.meanwhile[turn]()
             endings.extend(child.report() for child in children)
         for child in children:
@@ -141,6 +146,7 @@ def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:
 
 @contextmanager
 def _workers(place: Place, provider: str) -> Iterator[None]:
+    """Run the workers until the end of the block, without killing them."""
     with ExitStack() as opened:
         for number in range(WORKERS):
             opened.enter_context(_worker(place, provider, number))
@@ -154,10 +160,12 @@ def _worker(place: Place, provider: str, number: int) -> AbstractContextManager[
 
 @contextmanager
 def _mortal_workers(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
-    """Each in turn is killed and begun again, one each `kill_seconds`."""
+    """Run the workers until the end of the block. Each is killed and started again, so that one is killed every
+    `kill_seconds` seconds. `tally` counts the kills.
+    """
     over = Event()
     threads = [
-        Thread(target=_live_and_die, args=(place, provider, number, kill_seconds, tally, over))
+        Thread(target=_restart_until_over, args=(place, provider, number, kill_seconds, tally, over))
         for number in range(WORKERS)
     ]
     for thread in threads:
@@ -170,9 +178,10 @@ def _mortal_workers(place: Place, provider: str, kill_seconds: float, tally: Cou
             thread.join()
 
 
-def _live_and_die(
+def _restart_until_over(
     place: Place, provider: str, number: int, kill_seconds: float, tally: Counter[str], over: Event
 ) -> None:
+    """Start the worker with this number again and again, and kill it after its time, until `over` is set."""
     life = kill_seconds * (number + 1)
     while not over.is_set():
         began = time.monotonic()
@@ -190,7 +199,10 @@ def _live_and_die(
 # Conditions
 
 
-def _judge(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
+def _check_race(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
+    """Compare the records with the sandbox's ledger and with the answers to the desks. Check the queues and the audit
+    trail.
+    """
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
     charges = sandbox.ledger.count_charges_by_number()

@@ -1,4 +1,6 @@
-"""A race for corporation numbers: many processes, several desks, one database, one sandbox with its ledger."""
+"""A race in which many processes at several desks buy the same corporation numbers at the same moment, with one
+database and one sandbox with its ledger.
+"""
 
 import os
 from collections import Counter
@@ -37,9 +39,11 @@ CUT_OFF = (*WITHOUT_RECORD, "database_unreachable")
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """A run's number of processes and its corporation numbers; `seed` draws faults, None for a good provider.
+    """The parameters of a race. `seed` draws the provider's faults (None: no faults); without `leases` only the
+    unique index and the claims prevent a second purchase; with `renew` expired credit checks are renewed.
 
-    `meanwhile`: called as soon as the first buyer of the n-th number has ended, to change the database.
+    `meanwhile` has functions by index of a number: each is called when the first buyer of that number has ended, for
+    example to kill a database node.
     """
 
     numbers: tuple[str, ...]
@@ -53,7 +57,9 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The ending of one caller: the record's state and provider id, or the code of its refusal, or a bug's name."""
+    """The ending of one call: `code` is "bought" (with the provider's id of the charge), the code of the refusal, or
+    a text that begins with "unhandled".
+    """
 
     number: str
     code: str
@@ -61,9 +67,11 @@ class Ending:
 
 
 def run(race: Race, place: Place) -> Counter[str]:
-    """Run it and check everything that must hold; what happened, counted."""
+    """Run the race, and return the counts of its endings. Check that no number is charged twice, and that each buyer
+    got the record or a refusal with a code.
+    """
     with Sandbox() as sandbox:
-        told = [_told(race, place, sandbox, desk) for desk in range(race.desks)]
+        told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desks)]
         before = _prepare(race, told[0], sandbox, place)
         if race.seed is not None:
             rate = 0.4
@@ -71,8 +79,8 @@ def run(race: Race, place: Place) -> Counter[str]:
         endings = _race(race, told)
         sandbox.control.release_calls()
         if race.meanwhile:
-            _deliver(told)
-        tally = _judge(race, told, sandbox, before, endings)
+            _deliver_answers(told)
+        tally = _check_race(race, told, sandbox, before, endings)
         if race.meanwhile and race.seed is None:
             _buy_the_rest(race, told[0], sandbox)
         return tally
@@ -81,7 +89,9 @@ def run(race: Race, place: Place) -> Counter[str]:
 def buy_all(
     pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
 ) -> None:
-    """One process: at each number it waits for the others, then buys."""
+    """Target of a child process: at each number wait for the other processes, then buy it. `cut_off` means that a
+    database node is killed during the race.
+    """
     bare, ids = CUT_OFF if cut_off else WITHOUT_RECORD, HalfWithIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(told)) as console:
         for number in numbers:
@@ -92,6 +102,9 @@ def buy_all(
 def _buy(
     console: Console, number: str, renew: bool, bare: Sequence[str] = WITHOUT_RECORD, ids: HalfWithIds | None = None
 ) -> Ending:
+    """Buy one number, and return the ending. `bare` are the codes of refusals that need not name a record; `ids`
+    makes the calls with request ids (None: without).
+    """
     wanted = PurchaseRequest(number, CLIENT, renew=renew)
 
     def buy(request_id: str | None) -> CreditCheck:
@@ -110,14 +123,16 @@ def _buy(
     return Ending(number, "bought", record.credit_check_id)
 
 
-def _told(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
-    """The environment of one desk; all share the database, each with a person of its own."""
+def _make_desk_environment(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
+    """Return the environment variables of a desk. All desks share the database; each has another acting person."""
     leases = {} if race.leases else {"LEASES": "off"}
     return place.told(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
 
 
 def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
-    """The database, and for a renewal race what shall be renewed; charges per number before the race."""
+    """For a race of renewals, let all credit checks be bought long ago. Return the number of charges per number
+    before the race.
+    """
     with open_console(Settings.load(told)) as console:
         if race.renew:
             sandbox.control.change_settings(today=long_ago.DAY)
@@ -129,13 +144,14 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -
 
 
 def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
+    """Run the buyers, and return the ending of each call."""
     barrier = context().Barrier(race.processes)
     how = (race.numbers, race.renew, bool(race.meanwhile), barrier)
     with crowd(buy_all, [(told[i % len(told)], *how) for i in range(race.processes)]) as children:
         endings: list[Ending] = []
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
-                first_of(children)
+                wait_for_first_report(children)
                 race.meanwhile[turn]()
             endings.extend(child.report() for child in children)
         for child in children:
@@ -143,13 +159,15 @@ def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
     return endings
 
 
-def first_of(children: Sequence[Child]) -> None:
-    """Until one of them has something to tell, and the others are in the middle of it."""
+def wait_for_first_report(children: Sequence[Child]) -> None:
+    """Wait until one of the children has sent something; the others are still running then."""
     assert wait([child.pipe for child in children], LOCK_WAIT_SECONDS)
 
 
-def _deliver(told: Sequence[dict[str, str]]) -> None:
-    """Answers that the database could not take lie on their desks, and calls whose process is gone lapse."""
+def _deliver_answers(told: Sequence[dict[str, str]]) -> None:
+    """Wait until all leases have expired, and run the due tasks of each desk: they write the answers that a desk
+    couldn't write into the database, and end the operations of processes that have ended.
+    """
     for desk in told:
         with open_console(Settings.load(desk)) as console:
             until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out")
@@ -157,7 +175,9 @@ def _deliver(told: Sequence[dict[str, str]]) -> None:
 
 
 def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
-    """Numbers for which nobody reached the database are free, none of the others is: at the end one charge each."""
+    """Buy each number again. Only numbers whose buyers all failed to reach the database are still free; at the end
+    each number must have exactly one charge.
+    """
     with open_console(Settings.load(told)) as console:
         for number in race.numbers:
             ending = _buy(console, number, race.renew)
@@ -167,10 +187,12 @@ def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
     assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(race.numbers, 1)
 
 
-def _judge(
+def _check_race(
     race: Race, told: Sequence[dict[str, str]], sandbox: Sandbox, before: dict[str, int], endings: list[Ending]
 ) -> Counter[str]:
-    """Everything that must hold after a race; the figures of it."""
+    """Compare the records with the sandbox's ledger and with the answers to the buyers, and verify the audit trail.
+    `before` has the charges before the race. Return the counts.
+    """
     tally = Counter(ending.code.split(" ")[0] for ending in endings)
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
@@ -191,7 +213,9 @@ def _judge(
 
 
 def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
-    """Each answer "bought" has an id that the provider charged for that very number, and no two have the same one."""
+    """Check that each "bought" ending has the id of a charge for its own number, and that no two buyers got the same
+    charge.
+    """
     ledger = {charge.id: charge.number for charge in sandbox.ledger.list_charges_of_number()}
     told = Counter(ending.provider_id for ending in endings if ending.code == "bought")
     for ending in endings:

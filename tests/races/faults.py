@@ -1,4 +1,4 @@
-"""Purchases through everything that can go wrong on the wire, at a provider that deduplicates nothing."""
+"""Purchases with every fault that can happen in HTTP, from a provider that doesn't recognise repeated requests."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ _ARGUMENTS = {"status": ("400", "429", "500", "503"), "status_after_charge": ("4
 
 
 def run(place: Place, purchases: int, seed: int) -> Counter[str]:
-    """Buy that many numbers from several threads, settle what is unknown as people and probes would, compare."""
+    """Buy `purchases` numbers in several threads, then settle unknown records by probes and people. Compare the
+    records with the sandbox's ledger before and after. Return the counts."""
     clock = MovedClock()
     with (
         Sandbox() as sandbox,
@@ -38,7 +39,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
         with ThreadPoolExecutor(THREADS) as threads:
             endings = Counter(threads.map(lambda i: _buy(console, names[i], str(i % THREADS + 1)), range(purchases)))
         sandbox.control.release_calls()
-        tally = Counter(purchases=purchases, faults=_met(sandbox)) + endings
+        tally = Counter(purchases=purchases, faults=_count_faults(sandbox)) + endings
         _check(console, sandbox, names)
         _settle(place, console, sandbox, clock, tally)
         _check(console, sandbox, names)
@@ -49,13 +50,14 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
 
 
 def _faults(sandbox: Sandbox, call: str) -> list[str]:
-    """Every fault of the catalogue that a call can meet, with its arguments."""
+    """Return all faults of the sandbox that can happen in this call, with their arguments."""
     kinds = [kind for kind in sandbox.control.read_fault_catalogue() if not kind["calls"] or call in kind["calls"]]
     names = [kind["name"] for kind in kinds if kind["name"] not in _KEPT_OUT]
     return [f"{name}:{argument}" if argument else name for name in names for argument in _ARGUMENTS.get(name, ("",))]
 
 
-def _met(sandbox: Sandbox) -> int:
+def _count_faults(sandbox: Sandbox) -> int:
+    """Return the number of purchase requests that met a fault."""
     return sum(entry["fault"] is not None for entry in sandbox.control.read_requests("purchase"))
 
 
@@ -68,6 +70,7 @@ def _buy(console: Console, number: str, client: str) -> str:
 
 
 def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
+    """Check that nothing was charged twice, and that records and charges agree."""
     charged = sandbox.ledger.count_charges_by_number()
     doubles = [number for number in names if charged.get(number, 0) > 1]
     assert not doubles, f"charged twice: {doubles}"
@@ -77,7 +80,7 @@ def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
 
 
 def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]) -> None:
-    """Probes first, then people: success by the provider's id, error by two of them where nothing was charged."""
+    """Run the due probes. Then let people decide about the records that are still unknown."""
     sandbox.control.clear_faults()
     clock.offset += timedelta(minutes=2)
     console.recovery.run_due()
@@ -87,7 +90,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
         for item in page.items:
             assert item.explanation.next_step.code, f"unknown and unexplained: {item.record}"
             assert isinstance(item.record, CreditCheck)
-            _decide(place, console, sandbox, item.record)
+            _settle_by_people(place, console, sandbox, item.record)
             tally["by people"] += 1
         cursor = page.next_cursor
         if cursor is None:
@@ -95,8 +98,9 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
 
 
 def _confirm(console: Console, record: CreditCheck, provider_id: int) -> object:
-    """A person settles the record as bought, and tries again while the provider can't be reached: a busy machine may
-    use up the scaled time to connect, and the read changes nothing."""
+    """A person resolves the record as bought, with the provider's id of the charge. The attempt is repeated while the
+    provider can't be reached: on a busy machine the short time limit of a connection may pass, and reading changes
+    nothing."""
     for attempts_left in reversed(range(CONFIRMATION_ATTEMPTS)):
         try:
             return console.recovery.resolve("credit-check", record.id, "success", "their screen", provider_id).record
@@ -106,7 +110,9 @@ def _confirm(console: Console, record: CreditCheck, provider_id: int) -> object:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _decide(place: Place, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+def _settle_by_people(place: Place, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+    """Let a person resolve the record as bought if the ledger has its charge; otherwise let two people decide that it
+    was not bought."""
     charges = sandbox.ledger.list_charges_of_number(record.corporation_number)
     if charges:
         settled = _confirm(console, record, charges[0].id)

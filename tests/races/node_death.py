@@ -1,4 +1,4 @@
-"""One of three nodes is killed in the middle of a race, and comes back before its end."""
+"""One of three nodes is killed during a race, and restarted before its end."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ from tests.support.servers import Cluster
 
 
 def one_node_dies(cluster: Cluster, race: Race, dies_at: int, returns_at: int) -> Race:
-    """The race during which the last node dies at one number and is back, in step, at another."""
+    """Return the race with two interventions: the last node is killed at the number with the index `dies_at`, and
+    restarted and synchronised at `returns_at`."""
     victim = cluster.nodes[-1]
     return replace(race, meanwhile={dies_at: victim.kill, returns_at: cluster.heal})

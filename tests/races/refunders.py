@@ -1,4 +1,4 @@
-"""A crowd that asks for, approves, rejects, withdraws, sends and probes the same refunds at the same moments."""
+"""Many processes that request, approve, reject, withdraw, send and probe the same refunds at the same moment."""
 
 import os
 import random
@@ -49,7 +49,9 @@ HANGING = ("hang", "hang_after_charge", "late_charge")
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """So many processes at so many payments; `seed` draws acts and faults, `rate` says how many calls fail."""
+    """The parameters of a run. `seed` draws acts and faults, `rate` is the share (0 to 1) of sendings that meet a
+    fault, `visits` the number of acts of each process on each payment. With `hangs` some faults take time.
+    """
 
     processes: int
     payments: int
@@ -61,7 +63,9 @@ class Crowd:
 
 
 def run(place: Place, wanted: Crowd) -> Counter[str]:
-    """Run it, let due tasks settle what is left, and compare with the ledger; what happened, counted."""
+    """Run the processes, and let the due tasks complete the refunds. Compare the refunds with the sandbox's ledger,
+    and return the counts.
+    """
     clock = MovedClock()
     with Sandbox() as sandbox, place.opened(sandbox, clock, **providers(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above'")
@@ -69,7 +73,7 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
         for i in range(wanted.payments):
             provider = "paypay" if (i + 1) % ATOM_EVERY else "atom"
             ids[paid(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
-        _let_fail(sandbox, wanted)
+        _add_faults(sandbox, wanted)
         endings = _race(place, sandbox, wanted, ids)
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
@@ -80,10 +84,11 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
         sandbox.control.release_calls()
         tally = _settle(console, sandbox, clock)
         console.audit.verify_chains()
-        return tally + Counter(acts=endings.total(), done=_done(endings), sent=len(sent), faults=met)
+        return tally + Counter(acts=endings.total(), done=_count_done(endings), sent=len(sent), faults=met)
 
 
-def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
+def _add_faults(sandbox: Sandbox, wanted: Crowd) -> None:
+    """Let the sandbox answer a part of the calls with random faults."""
     often, at_times = wanted.rate, wanted.rate / 2
     hanging = HANGING if wanted.hangs else ()
     for call, rate, faults in (
@@ -97,39 +102,44 @@ def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
 
 
 def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str]) -> Counter[str]:
+    """Run the processes, and return the number of times of each act with each ending. `ids` has the provider by
+    payment id.
+    """
     barrier = context().Barrier(wanted.processes)
     extra = providers(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
     each = [
         (place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra), i, wanted, ids, barrier)
         for i in range(wanted.processes)
     ]
-    with crowd(meddle, each) as children:
+    with crowd(act_on_refunds, each) as children:
         return sum((child.report() for child in children), Counter[str]())
 
 
-def meddle(
+def act_on_refunds(
     pipe: Pipe, told: dict[str, str], number: int, wanted: Crowd, ids: Mapping[int, str], barrier: Barrier
 ) -> None:
-    """One process: at each visit all come to the same payment at the same moment, and each does what it likes."""
+    """Target of a child process: at each visit all processes wait for each other, and then each executes a random act
+    on the same payment.
+    """
     chance = random.Random(f"{wanted.seed} {number}")
     which = random.Random(wanted.seed)
     rounds = [payment for _ in range(wanted.visits) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
         half = HalfWithIds(f"crowd {wanted.seed} {number} {os.getpid()}")
-        acts = _acts(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
+        acts = _make_acts(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(LOCK_WAIT_SECONDS)
-            name = _chosen(console, payment, chance)
+            name = _choose_act(console, payment, chance)
             endings[f"{name} {ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
     pipe.send(endings)
 
 
-def _acts(
+def _make_acts(
     console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfWithIds, *, checks: bool
 ) -> dict[str, Callable[[int], object]]:
-    """The acts of a person; a person who is no checker probes where others approve. Half of them have a
-    request id.
+    """Return the acts of a person by name; each takes a payment id. Without `checks` the person is no approver and
+    reads the refund instead of deciding about it. About half of the calls have a request id.
     """
     refunds = console.refunds
 
@@ -172,35 +182,39 @@ _LIKELY: dict[RefundState | None, tuple[str, ...]] = {
 }
 
 
-def _chosen(console: Console, payment: int, chance: random.Random) -> str:
-    """An act that suits the state of the refund at this moment; the state may change before the act is done."""
+def _choose_act(console: Console, payment: int, chance: random.Random) -> str:
+    """Return the name of an act that fits the present state of the payment's newest refund; the state may change
+    before the act.
+    """
     found = newest(console, payment)
     return chance.choice(_LIKELY.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
 
 
 def _waits_for_person(row: RefundRow) -> bool:
-    """For its decision, which a server lets no desk's clock call over, or for a look."""
+    """True if the refund waits for an approver's decision or for a review. (A test can't move the server's clock,
+    which would let the request expire.)
+    """
     return row.state is RefundState.REQUESTED or row.work_state == "needs_review"
 
 
-def _done(endings: Counter[str]) -> int:
+def _count_done(endings: Counter[str]) -> int:
+    """Return the number of acts that ended with "done"."""
     return sum(count for code, count in endings.items() if code.endswith(" done"))
 
 
-def _leases(console: Console) -> tuple[LeaseHolder, ...]:
-    """Those of due tasks too."""
+def _list_lease_holders(console: Console) -> tuple[LeaseHolder, ...]:
+    """Return the holders of all leases, including those of due tasks."""
     with console.database.read() as conn:
         return leases.list_holders(conn)
 
 
 def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
-    """Due tasks alone, for as long as something is due: what is left then waits for a person and says for what.
-
-    Whoever was refused by the database in the middle of a task leaves its lease behind, which runs out in real time,
-    while all rounds together may take less than that.
+    """Move the clock and run the due tasks until each refund has ended or waits for a person. Return the number of
+    refunds by state. Before each round wait until all leases have expired: a task that the database refused leaves
+    its lease, which expires in real time.
     """
     for step in (*(4 * (10,)), *(8 * (90,))):  # minutes: twenty times as many hours of the schedules
-        until(lambda: not _leases(console), "the leases of the race and of the last round to run out")
+        until(lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out")
         later(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_due()
         rows = money_truth.check(console, sandbox)

@@ -1,4 +1,4 @@
-"""Many processes that repair the same records at once: re-fetch, probe, resolve and due tasks in each other's way."""
+"""Many processes that re-fetch, probe and resolve the same records, and run due tasks, at the same moment."""
 
 import random
 from collections import Counter
@@ -19,8 +19,8 @@ PEOPLE = ("op-a", "lead-b", "lead-c")
 
 
 def run(place: Place, rounds: int, seed: int) -> Counter[str]:
-    """Half of the records are unknown, half incomplete; at the end all are bought and complete, and nothing more
-    was charged.
+    """Half of the records are unknown, half incomplete. Run the processes for so many rounds, and return the counts
+    of the endings. At the end each record must be bought and complete, without another charge.
     """
     names = numbers(6, seed)
     with Sandbox() as sandbox, place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -28,7 +28,7 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
         for i, number in enumerate(names):
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
             sandbox.control.add_fault(fault, call=call, number=number)
-            _quietly(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
+            _call_for_ending(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
         charges = {charge.number: charge.id for charge in sandbox.ledger.list_charges_of_number()}
         ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
         told = [
@@ -52,7 +52,9 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
 def repair(
     pipe: Pipe, told: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
 ) -> None:
-    """One process: each round all begin at the same moment, at the same record, whatever each of them does."""
+    """Target of a child process: in each round all processes begin at the same moment, with a random act on the same
+    record. `ids` has (record id, provider's id of its charge).
+    """
     which, chance = random.Random(rounds), random.Random(seed)
     endings: list[str] = []
     with open_console(Settings.load(told)) as console:
@@ -71,10 +73,11 @@ def _act(console: Console, record: int, charge: int, chance: random.Random) -> s
         lambda: console.recovery.run_due(),
         lambda: console.credit_checks.read_credit_check(record),
     )
-    return _quietly(chance.choice(acts))
+    return _call_for_ending(chance.choice(acts))
 
 
-def _quietly(act: object) -> str:
+def _call_for_ending(act: object) -> str:
+    """Call `act`, and return "done", the code of the ConsoleError, or a text that begins with "unhandled"."""
     try:
         act()  # type: ignore[operator]  # a lambda
     except ConsoleError as refusal:
@@ -85,7 +88,7 @@ def _quietly(act: object) -> str:
 
 
 def _finish(console: Console, ids: list[tuple[int, int]]) -> None:
-    """Settle the records that the crowd has left unknown or incomplete."""
+    """Resolve the records that are still unknown, re-fetch the incomplete ones, and check the result."""
     for record, charge in ids:
         if console.credit_checks.read_credit_check(record).record.certainty is Certainty.UNKNOWN:
             console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge)

@@ -1,4 +1,4 @@
-"""Many processes that ask for refunds of one payment, or move its sums, at the same moment."""
+"""Many processes that request refunds of the same payment, or reserve its amount, at the same moment."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,8 +22,9 @@ CLEAR = {"done", "in_progress", "exceeds_captured", "over_limit"}
 
 
 def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counter[str]:
-    """Each asks for its share of each payment, all at once. `sums_alone`: only what guards a payment's sum is
-    asked, past the rule of one open refund; how many got it is then two for each payment.
+    """Let each process request a refund of a share of each of `count` payments; two shares fit into a payment, three
+    don't. With `sums_alone` the processes only reserve the amount, without the rule that a payment has one open
+    refund. Check that one request per payment succeeds, or two reservations.
     """
     with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
@@ -41,6 +42,7 @@ def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counte
 
 
 def _race(place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool) -> Counter[str]:
+    """Run the processes, and return the counts of their endings."""
     barrier, extra = context().Barrier(processes), providers(sandbox.url)
     told = [place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)]
     with crowd(ask_for_all, [(one, ids, sums_alone, barrier) for one in told]) as children:
@@ -48,22 +50,23 @@ def _race(place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], su
 
 
 def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier) -> None:
-    """One process: payment by payment, together with all others."""
+    """Target of a child process: at each payment wait for the other processes, then request or reserve."""
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
         console.recovery.count_queues()
         for payment in ids:
             barrier.wait(LOCK_WAIT_SECONDS)
-            endings[_reserved(console, payment) if sums_alone else _asked(console, payment)] += 1
+            endings[_reserve_share(console, payment) if sums_alone else _request_share(console, payment)] += 1
     pipe.send(endings)
 
 
-def _asked(console: Console, payment: int) -> str:
+def _request_share(console: Console, payment: int) -> str:
+    """Request a refund of the share, and return the ending."""
     return ending(lambda: ask(console, payment, SHARE))
 
 
-def _reserved(console: Console, payment: int) -> str:
-    """By the one statement that decides, in a transaction of its own."""
+def _reserve_share(console: Console, payment: int) -> str:
+    """Reserve the share by the SQL statement that decides alone, in a transaction of its own."""
 
     def reserve(tx: Transaction) -> bool:
         return payments.reserve_amount(tx.conn, payment, SHARE, console._context.now())
@@ -75,8 +78,8 @@ def _reserved(console: Console, payment: int) -> str:
 
 
 def run_of_one_maker(place: Place, processes: int, *, fit: int) -> Counter[str]:
-    """One person asks from many processes for a refund of a payment each, all at once; `fit` of them fit into what
-    the person may ask for in a day.
+    """Let one person request a refund of one payment in each process, at the same moment. `fit` of the refunds fit
+    into the person's limit per day. Return the counts of the endings.
     """
     with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
         place.sql(f"UPDATE limits SET value = {fit * SHARE} WHERE name = 'per_person_day'")

@@ -1,4 +1,5 @@
-"""Many processes make one call with one request id at the same moment: one acts, everybody gets its answer."""
+"""Many processes that make the same call with the same request id at the same moment: one of them acts, all others
+get its result."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ Ending = tuple[str, int | None]
 
 
 def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
-    """Buy, ask for refunds and write notes with ids that all share; what happened, counted."""
+    """Let the processes buy, request refunds and add notes, each call with one request id for all processes. Return
+    the counts of the endings. Check that each call has taken effect exactly once."""
     with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
         payments = [paid(console, sandbox, f"ORD-{number}").id for number in numbers]
         told = [place.told(sandbox.url, PERSON, desk, **providers(sandbox.url)) for desk in range(DESKS)]
@@ -52,7 +54,7 @@ def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
 def call_all(
     pipe: Pipe, told: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
 ) -> None:
-    """One process: before each call it waits for the others."""
+    """Target of a child process: before each call wait for the other processes."""
     endings = []
     with open_console(Settings.load(told)) as console:
         for number, payment in zip(numbers, payments, strict=True):
@@ -66,7 +68,8 @@ Act = Callable[[Console], CreditCheck | Refund | Note]
 
 
 def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
-    """A purchase, a request, and a note: nothing but its id keeps that one from being written again."""
+    """Return three calls: a purchase, a request for a refund, and a note. Only its request id prevents the note from
+    being added twice."""
     words = f"about {number}"
     return (
         lambda console: console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=f"buy-{number}"),
@@ -78,6 +81,7 @@ def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
 
 
 def ending(console: Console, act: Act) -> Ending:
+    """Make the call. Return how it ended ("acted", "repeated" or the code of a refusal), and the id of its record."""
     with request_ids.watch_for_repeated_request() as watch:
         try:
             record = act(console)

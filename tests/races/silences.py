@@ -1,4 +1,4 @@
-"""Refunds that get no answer, and providers that know nothing of a refund: what is never sent again, and what is."""
+"""Refunds without an answer, and answers that a refund doesn't exist: checks which refunds may be sent again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,11 +20,12 @@ _FURTHER_RUNS = 3
 
 
 def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
-    """So many refunds that time out, half of them with an effect, and whatever anybody could do afterwards while the
-    provider tells nothing that settles them: PayPay can't be read, Atom knows nothing.
+    """Send `count` refunds that get no answer; every second one is executed by the provider. PayPay then can't be
+    read, and Atom answers that the refunds don't exist. Run the due tasks over several days, and let people try
+    everything. Return the counts; `again` is the number of repeated sendings.
     """
-    ids = _approved_at_once(on, count, provider, _silences(on, provider, count))
-    sent = _sent(on, provider)
+    ids = _approved_at_once(on, count, provider, _add_silence_faults(on, provider, count))
+    sent = _count_sendings(on, provider)
     if provider == "paypay":
         on.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     else:
@@ -38,23 +39,34 @@ def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
     before_people = [one for one in unknown if one.work.state is WorkState.NEEDS_REVIEW]
     on.sandbox.control.clear_faults()
     return Counter(
-        time_outs=count, sent=sent, again=_sent(on, provider) - sent, unknown=len(unknown), people=len(before_people)
+        time_outs=count,
+        sent=sent,
+        again=_count_sendings(on, provider) - sent,
+        unknown=len(unknown),
+        people=len(before_people),
     )
 
 
-def _silences(on: Stage, provider: str, count: int) -> list[str]:
-    """Every second one has its effect all the same."""
+def _add_silence_faults(on: Stage, provider: str, count: int) -> list[str]:
+    """Let the sandbox not answer the refunds of `count` payments; it executes every second one. Return the payment
+    numbers.
+    """
     for i in range(count):
         fault = "hang_after_charge" if i % 2 else "hang"
-        on.sandbox.control.add_fault(fault, call=f"{provider}_refund", payment=_number(provider, i), seconds=30)
-    return [_number(provider, i) for i in range(count)]
+        on.sandbox.control.add_fault(
+            fault, call=f"{provider}_refund", payment=_make_payment_number(provider, i), seconds=30
+        )
+    return [_make_payment_number(provider, i) for i in range(count)]
 
 
-def _number(provider: str, i: int) -> str:
+def _make_payment_number(provider: str, i: int) -> str:
     return f"{provider.upper()}-{i}"
 
 
 def _approved_at_once(on: Stage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
+    """Request and approve a refund of each payment in several threads. Check that each one is unknown. Return the
+    payment ids.
+    """
     ids = [paid(on.maker, on.sandbox, number, provider=provider).id for number in numbers]
     asked = [ask(on.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
     with ThreadPoolExecutor(THREADS) as threads:
@@ -64,12 +76,15 @@ def _approved_at_once(on: Stage, count: int, provider: str, numbers: Sequence[st
     return ids
 
 
-def _sent(on: Stage, provider: str) -> int:
+def _count_sendings(on: Stage, provider: str) -> int:
+    """Return the number of refund requests that the sandbox has received for this provider."""
     return len(on.sandbox.control.read_requests(f"{provider}_refund"))
 
 
 def _try_everything(on: Stage, ids: Sequence[int]) -> None:
-    """Nobody can send it, take it back, ask for another one, or decide alone what became of it."""
+    """Check that nobody can send, approve, withdraw or request a refund of these payments, nor settle it by a
+    probe.
+    """
     for payment in ids:
         refund = newest(on.maker, payment)
         assert refund is not None
@@ -84,27 +99,28 @@ def _try_everything(on: Stage, ids: Sequence[int]) -> None:
 
 
 def late_effects(on: Stage, count: int) -> Counter[str]:
-    """Refunds whose request arrives late: before the first answer that knows nothing of it, before the second,
-    right after it, and never. The same key goes out again where the rule says so, and each is refunded once.
+    """Send `count` refunds to PayPay that get no answer. A quarter of them is executed before the provider is first
+    asked, a quarter before it is asked a second time, a quarter afterwards, and a quarter never. After two answers
+    that it doesn't exist, a refund is sent again with the same key. Check that each one is executed once.
     """
     numbers = [f"LATE-{i}" for i in range(count)]
     for number in numbers:
         on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=number)
     ids = _late_approved(on, numbers)
-    known = _known(on)
+    known = _make_known_refund(on)
     last = count // 4
-    keys = [one.provider_refund_key for one in _found(on, ids)]
+    keys = [one.provider_refund_key for one in _read_refunds(on, ids)]
     _arrive(on, keys[:last])
-    _pass(on, 61)
-    heard = Counter(one.not_found for one in _found(on, ids))
-    _pass(on, 60)  # the clock also goes on by itself, and a busy machine takes long for each step
+    _let_time_pass(on, 61)
+    heard = Counter(one.not_found for one in _read_refunds(on, ids))
+    _let_time_pass(on, 60)  # the clock also goes on by itself, and a busy machine takes long for each step
     _arrive(on, keys[last : 2 * last])  # before the answer that would settle it
-    _pass(on, 600)
-    undone = sum(one.state is RefundState.APPROVED or one.sent_count > 1 for one in _found(on, ids))
+    _let_time_pass(on, 600)
+    undone = sum(one.state is RefundState.APPROVED or one.sent_count > 1 for one in _read_refunds(on, ids))
     _arrive(on, keys[2 * last : 3 * last])
     for _ in range(4):
-        _pass(on, 900)
-    found = _found(on, ids)
+        _let_time_pass(on, 900)
+    found = _read_refunds(on, ids)
     doubles = [number for number in numbers if on.there(number) != 1]
     assert not doubles, f"not refunded exactly once: {doubles}"
     odd = [one for one in found if one.state is not RefundState.COMPLETED]
@@ -116,12 +132,13 @@ def late_effects(on: Stage, count: int) -> Counter[str]:
 
 
 def _arrive(on: Stage, keys: Sequence[str | None]) -> None:
-    """Let the requests that were on their way reach the provider now."""
+    """Let the delayed requests with these keys reach the provider now."""
     for key in keys:
         on.arrive(key)
 
 
 def _late_approved(on: Stage, numbers: Sequence[str]) -> list[int]:
+    """Request and approve a refund of each payment. Check that each one is unknown. Return the payment ids."""
     ids = [paid(on.maker, on.sandbox, number).id for number in numbers]
     for payment in ids:
         refund = ask(on.maker, payment, CAPTURED // 3)
@@ -129,8 +146,10 @@ def _late_approved(on: Stage, numbers: Sequence[str]) -> list[int]:
     return ids
 
 
-def _known(on: Stage) -> int:
-    """A refund that the provider knows, found in the same run by the same question."""
+def _make_known_refund(on: Stage) -> int:
+    """Make a refund that the provider knows, and return its id. It shows that the provider's answers to the same
+    probe are read correctly.
+    """
     refund = ask(on.maker, paid(on.maker, on.sandbox, "KNOWN-1").id)
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
     assert ending(lambda: on.checker.refunds.approve(refund.id)) == "outcome_unknown"
@@ -139,14 +158,17 @@ def _known(on: Stage) -> int:
     return refund.id
 
 
-def _pass(on: Stage, seconds: float) -> None:
+def _let_time_pass(on: Stage, seconds: float) -> None:
+    """Move the clock by `seconds` of the console's time, and run the due tasks."""
     on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
     on.checker.recovery.run_due()
 
 
-def _found(on: Stage, ids: Sequence[int]) -> list[Refund]:
+def _read_refunds(on: Stage, ids: Sequence[int]) -> list[Refund]:
+    """Return the newest refund of each payment."""
     return [one for payment in ids if (one := newest(on.maker, payment)) is not None]
 
 
-def checked(on: Stage) -> None:
+def check_money(on: Stage) -> None:
+    """Check all rules of payments and refunds (see money_truth.py)."""
     money_truth.check(on.checker, on.sandbox)

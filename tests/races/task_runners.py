@@ -1,4 +1,5 @@
-"""Processes that run the same tasks on one database at the same moments, and what shows if one ran twice at once."""
+"""Processes that run the same due tasks on one database at the same time. The log shows whether a task ran twice at
+the same moment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -23,13 +24,17 @@ _LONG_ENOUGH_SECONDS = 0.01
 """A run takes that long, so that one beside it would meet it."""
 
 
-class Book:
-    """A folder that tells who ran what: a file that only one can make while a task runs, and a line per run."""
+class RunLog:
+    """A log of task runs in a folder. While a task runs, a file with its name exists, which only one process can
+    create. Files: `runs` has a line per run, `twice at once` a line per run that began during another run of the same
+    task."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def run(self, name: str) -> int:
+        """Run the task `name`, which only writes into the log. Return the number of records that it processed (1, or
+        0 if it was already running)."""
         try:
             mark = os.open(self.folder / f"{name}.running", os.O_CREAT | os.O_EXCL)
         except FileExistsError:
@@ -42,6 +47,7 @@ class Book:
         return 1
 
     def lines(self, kind: str) -> list[str]:
+        """Return the lines "task:pid" of the file `kind`."""
         file = self.folder / kind
         return file.read_text().split() if file.exists() else []
 
@@ -50,9 +56,9 @@ class Book:
             file.write(f"{name}:{os.getpid()}\n")
 
 
-def run(place: Place, processes: int, runs: int) -> Book:
-    """So many processes until there were so many runs."""
-    book = Book(place.folder)
+def run(place: Place, processes: int, runs: int) -> RunLog:
+    """Let the processes run the due tasks until there were `runs` runs. Return the log."""
+    book = RunLog(place.folder)
     together = context().Barrier(processes + 1)
     told = [place.told("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
     each = [(one, together, str(place.folder), runs) for one in told]
@@ -64,8 +70,8 @@ def run(place: Place, processes: int, runs: int) -> Book:
 
 
 def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
-    """Look without a pause until enough was run."""
-    book = Book(Path(folder))
+    """Target of a child process: run due tasks without a pause until there were enough runs."""
+    book = RunLog(Path(folder))
     with scheduler(told, book) as made:
         together.wait(LOCK_WAIT_SECONDS)
         while len(book.lines("runs")) < runs:
@@ -75,8 +81,8 @@ def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, ru
 
 
 @contextmanager
-def scheduler(told: Mapping[str, str], book: Book) -> Iterator[Scheduler]:
-    """Tasks that do nothing but tell, and are due again at once."""
+def scheduler(told: Mapping[str, str], book: RunLog) -> Iterator[Scheduler]:
+    """Yield a scheduler whose tasks only write into the log, and are due again immediately."""
     quick = dict.fromkeys(NAMES, ROUNDS)
     with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
         heartbeat = Heartbeat(console._context.scale)

@@ -1,10 +1,11 @@
-"""Ten identical requests at once: one is made, nine are told so, on every engine, whatever Redis does meanwhile."""
+"""Ten equal requests with one idempotency key at the same time: one of them acts, the others get its result, on every
+engine and with or without Redis."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.races.askers import ASKERS, Crowd, Heard, asking, trouble
+from tests.races.askers import ASKERS, Crowd, CrowdAnswers, disturb_redis, running_crowd
 from tests.support.places import Place
 from tests.support.server_fixtures import need
 from tests.support.servers import RedisServer, redis
@@ -15,41 +16,48 @@ KEYS = 10
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    """To be killed, paused and emptied."""
+    """Yield a private Redis server, which the test may kill, pause and empty."""
     need("redis")
     with redis() as server:
         yield server
 
 
-def told(place: Place, **extra: str) -> list[dict[str, str]]:
-    """Two desks."""
+def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
+    """Return the environment variables of two desks."""
     return [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 @pytest.mark.parametrize("cached", [False, True])
 def test_one_of_ten_is_made(place: Place, redis_server: RedisServer, cached: bool) -> None:
-    """Ten processes ask at the same instant, for one key after the other: one creates, nine hear that it exists."""
+    """Ten processes make a request with the same key at the same time, for one key after another. One creates the
+    payment, the nine others are answered that it exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}
-    with asking(Crowd(KEYS, rate=400, processes=ASKERS), told(place, **extra)) as run:
+    with running_crowd(Crowd(KEYS, rate=400, processes=ASKERS), make_environments(place, **extra)) as run:
         heard = run.heard()
     print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")
     assert heard.told["repeated"] + heard.told["in_progress"] == (ASKERS - 1) * KEYS
 
 
 def test_a_thousand_a_second(place: Place, redis_server: RedisServer) -> None:
-    """For one second here, for a minute in the soak: whatever the machine manages, each key is made once."""
-    with asking(Crowd(100, rate=1_000, name="held"), told(place, REDIS_URL=redis_server.url)) as run:
+    """1,000 requests per second are planned, for one second here and for one minute in the soak. However fast the
+    machine is, each key is created once."""
+    with running_crowd(
+        Crowd(100, rate=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
+    ) as run:
         heard = run.heard()
     print(f"demand 15: {place.engine}, 1,000 a second wanted: {heard}")
     assert len(heard.waits) == 1_000
 
 
 def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer) -> None:
-    """All of it in one run: nothing is made twice, and each asker hears the truth. The times are printed."""
-    usual = steady(place)
-    with asking(Crowd(60, rate=300, name="troubled"), told(place, REDIS_URL=own_redis.url)) as run:
-        trouble(run, own_redis)
+    """During one run Redis is emptied, hangs and is killed. No key is created twice, and each request gets a true
+    answer. The durations are printed."""
+    usual = run_without_redis(place)
+    with running_crowd(
+        Crowd(60, rate=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
+    ) as run:
+        disturb_redis(run, own_redis)
         heard = run.heard()
     added = heard.p95_ms - usual.p95_ms
     print(
@@ -58,6 +66,7 @@ def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer)
     assert len(heard.waits) == len(usual.waits) * 2
 
 
-def steady(place: Place) -> Heard:
-    with asking(Crowd(30, rate=300, name="steady"), told(place)) as run:
+def run_without_redis(place: Place) -> CrowdAnswers:
+    """Run the same requests without Redis, for a comparison of the durations."""
+    with running_crowd(Crowd(30, rate=300, name="steady"), make_environments(place)) as run:
         return run.heard()

@@ -1,4 +1,5 @@
-"""The refusals of the database itself, for every writer and every spelling of the number."""
+"""The database itself refuses a second live credit check of a client and corporation, whoever inserts it and however
+the number is written."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ def console(place: Place) -> Iterator[Console]:
 
 
 def insert(place: Place, spelling: str, provider_id: int | None) -> None:
+    """Insert a row as another application. `spelling` is the corporation number as written there, `provider_id` the
+    provider's id of the purchase (None: pending)."""
     values = f"1, '{spelling}', {'NULL' if provider_id is None else provider_id}"
     columns = "client_id, corporation_number, credit_check_id"
     place.shop(f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES ({values})")
@@ -37,7 +40,8 @@ def insert(place: Place, spelling: str, provider_id: int | None) -> None:
 @pytest.mark.parametrize("provider_id", [None, 77], ids=["pending", "success"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_second_live_row_is_refused(console: Console, place: Place, spelling: str, provider_id: int | None) -> None:
-    """Another application that inserts a held number, in any spelling that SQL knows, is told so by the database."""
+    """The console has bought a credit check. Another application inserts the same corporation number, in any
+    spelling: the unique index refuses the row."""
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     with pytest.raises(REFUSED, match=r"UNIQUE|uq_credit_checks_claim"):
         insert(place, spelling, provider_id)
@@ -45,7 +49,7 @@ def test_a_second_live_row_is_refused(console: Console, place: Place, spelling: 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_row_of_others_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
-    """A row that another application has inserted holds the claim: the console doesn't buy it a second time."""
+    """Another application has inserted a row. It holds the claim, so the console refuses the purchase."""
     insert(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

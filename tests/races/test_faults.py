@@ -1,4 +1,4 @@
-"""Demand 2: whatever fails on the wire, nothing is charged twice and nothing stays unexplained."""
+"""With any fault in HTTP, no purchase is charged twice and each unknown one can be settled."""
 
 import pytest
 
@@ -11,7 +11,8 @@ PURCHASES = {"sqlite": 200}  # a fiftieth of the ten thousand
 @pytest.mark.xdist_group("races")
 @pytest.mark.expects_log("what the wire does is told")
 def test_every_fault(place: Place, seed: int) -> None:
-    """0 doubles; at the end 0 calls past their lease and 0 unknown that nobody can settle."""
+    """Purchases meet random faults of all kinds. Nothing is charged twice; at the end no operation is `calling`, and
+    no record is unknown."""
     count = PURCHASES.get(place.engine, 100)
     tally = faults.run(place, count, seed)
     told = {name: tally[name] for name in ("faults", "bought", "outcome_unknown", "by people")}

@@ -1,4 +1,4 @@
-"""Notices of three kinds, thousands of them, several times over, from eight senders: each is booked once."""
+"""Many notices of three kinds, each delivered several times by eight threads: each is booked once."""
 
 import random
 from collections.abc import Callable
@@ -18,7 +18,8 @@ from tests.support.places import Place
 
 @pytest.mark.expects_log("on a busy machine a write may lose the race for its desk's chain for 4 s; it is done later")
 def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    """1,000 over both engines here, 100,000 in the soak: delivered one to five times, shuffled."""
+    """About a thousand notices on both engines together (100,000 in the soak) are delivered one to five times in a
+    random order. Each is booked once."""
     banks, paypays, atoms = (500, 75, 25) if not place.is_server else (300, 35, 15)
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
         posts = prepare(scene, banks, paypays, atoms)
@@ -30,7 +31,8 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
 
 
 def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
-    """Notices, probes, polls and imports of the same payments at the same moment, with faults: booked once."""
+    """Notices, probes, polls and imports of the same payments happen at the same time, with faults of the provider.
+    Each payment is booked once."""
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
         posts = prepare(scene, 0, 6, 2)
         ids = [int(row[0]) for row in scene.place.sql("SELECT id FROM payments")]
@@ -46,7 +48,7 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
         ] * 3
         random.Random(5).shuffle(acts)
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(told, acts))
+            list(pool.map(call_ignoring_refusals, acts))
         scene.control.clear_faults()
         settle(scene)
         for number in ids:
@@ -54,7 +56,7 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
         check(scene, posts)
 
 
-def told(act: Callable[[], object]) -> None:
-    """Call it and ignore a ConsoleError; every other exception is a bug."""
+def call_ignoring_refusals(act: Callable[[], object]) -> None:
+    """Call `act`, and ignore a ConsoleError. Any other exception fails the test."""
     with suppress(ConsoleError):
         act()

@@ -1,4 +1,4 @@
-"""Demand 1: sixteen processes at two desks buy the same numbers at the same moment."""
+"""Sixteen processes at two desks buy the same numbers at the same moment."""
 
 from collections import Counter
 
@@ -17,7 +17,8 @@ DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
 def race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
-    """A crowd that fits the engine, so that a test of one takes seconds."""
+    """Run a race with as many processes and numbers as the engine executes in seconds. `faults` is the seed of the
+    provider's faults (None: no faults). Check its counts, and return them."""
     chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
     crowd, desks = CROWDS[place.engine], DESKS[place.engine]
     tally = run(Race(chosen, crowd, desks, faults, leases, renew), place)
@@ -32,27 +33,31 @@ def race(place: Place, count: int, *, faults: int | None, leases: bool, renew: b
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 @pytest.mark.parametrize("faults", [False, True], ids=["good", "faults"])
 def test_buying_at_once(place: Place, faults: bool, leases: bool, seed: int) -> None:
-    """One charge per number charged at all; everybody got the record or a named refusal; the audit trail holds."""
+    """Each number is charged at most once, each process gets the record or a refusal with a code, and the audit trail
+    is undamaged."""
     race(place, 12, faults=seed if faults else None, leases=leases)
 
 
 @pytest.mark.parametrize(("leases", "faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"])
 def test_renewing_at_once(place: Place, leases: bool, faults: bool, seed: int) -> None:
-    """Renewals of expired records: one new charge each at most, chains of records stay sound."""
+    """Many processes renew expired credit checks: each is charged at most once more, and the chains of renewals are
+    correct."""
     race(place, 6, faults=seed if faults else None, leases=leases, renew=True)
 
 
 @pytest.mark.engines("galera")
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 def test_on_three_nodes_at_once(place: Place, leases: bool, seed: int) -> None:
-    """The desks of one team before different nodes: certification decides, and everybody learns who won."""
+    """The desks are connected to different Galera nodes. One purchase of each number succeeds, and all other
+    processes get its record or a refusal."""
     race(place, 9, faults=None if leases else seed, leases=leases)
 
 
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("the lost node is told")
 def test_one_of_three_nodes_dies(place: Place, galera_alone: Cluster) -> None:
-    """kill -9 of a node in the middle, and its return: no second charge, and no purchase is lost."""
+    """A node is killed during the race and restarted: each number is bought once, and all nodes have the same
+    rows."""
     chosen = NUMBERS[:8]
     tally = run(one_node_dies(galera_alone, Race(chosen, CROWDS["galera"], 3, leases=False), 2, 5), place)
     print(f"demand 1: galera: {len(chosen)} numbers, a node killed and back: {tally['charged']} charged, 0 doubles")

@@ -1,4 +1,6 @@
-"""Refunds that everybody handles at once, through a provider that fails: nothing goes back twice, nothing hangs."""
+"""Many processes act on the same refunds while the provider has faults: no refund is executed twice, and none stays
+open without a next step.
+"""
 
 import pytest
 
@@ -11,8 +13,8 @@ from tests.support.places import Place
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 @pytest.mark.expects_log("what the wire does is told")
 def test_handled_at_once(place: Place, seed: int) -> None:
-    """Four processes at eight payments: one refund per approval at most, never more than was captured, and each
-    refund ends, or is in a queue with its next step.
+    """Four processes act on eight payments. Each approved refund is executed at most once, no more is refunded than
+    captured, and each refund has ended or is in a queue with its next step.
     """
     tally = refunders.run(place, Crowd(4, 8, seed))
     print(f"refund races: {place.engine}: {dict(tally)}: 0 twice, 0 beyond captured, 0 without a next step")

@@ -1,4 +1,4 @@
-"""Demand 5: however many ask at once, never more than was captured is given away."""
+"""However many processes request refunds at the same moment, no more is reserved than captured."""
 
 import pytest
 
@@ -11,21 +11,24 @@ PROCESSES, PAYMENTS = 5, 6
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_open_request_of_a_payment(place: Place) -> None:
-    """Five processes at each payment: one request is taken, every other one is refused and says why."""
+    """Five processes request a refund of the same payment. One request is stored, the others are refused with a
+    reason."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=False)
     print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} payments: {dict(endings)}: 0 beyond")
 
 
 @pytest.mark.engines("mariadb", "galera")
 def test_sums_alone(place: Place) -> None:
-    """Past that rule, by the payment's sum alone: as many as fit."""
+    """Five processes reserve a share of the same payment, without the rule of one open refund. Two shares fit, the
+    others are refused."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=True)
     print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} sums: {dict(endings)}, 0 beyond captured")
 
 
 @pytest.mark.engines("mariadb", "galera")
 def test_one_person_at_many_windows(place: Place) -> None:
-    """A maker's sum of the day holds although each request is for another payment, and they come all at once."""
+    """One person requests refunds of different payments in five processes at the same moment. Only the two that fit
+    into the person's limit per day are stored."""
     endings = requesters.run_of_one_maker(place, PROCESSES, fit=2)
     print(f"demand 5: {place.engine}: one maker at {PROCESSES} desks, 2 fit: {dict(endings)}")
     assert endings["done"] == 2, endings

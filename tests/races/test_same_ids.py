@@ -1,4 +1,4 @@
-"""However many make one call at once, under one request id it is made once."""
+"""However many processes make one call with the same request id at the same moment, it takes effect once."""
 
 import pytest
 
@@ -12,6 +12,7 @@ PROCESSES, CALLS = 16, 2
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_acts_and_all_get_its_answer(place: Place, seed: int) -> None:
-    """Sixteen processes at two desks: one acts, the others are told its answer or that it runs."""
+    """Sixteen processes at two desks make the same call. One acts; the others get its result, or the answer that it
+    is in progress."""
     tally = same_ids.run(place, numbers(CALLS, seed), PROCESSES)
     print(f"request ids: {place.engine}: {PROCESSES} processes × {3 * CALLS} calls: {dict(tally)}")

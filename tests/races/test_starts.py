@@ -1,4 +1,5 @@
-"""The same order begun by many at once: one code at the provider, one payment here, the account's room held once."""
+"""Many threads begin the same order at the same time: it gets one payment code at the provider, one payment here, and
+the account's limit is reserved once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,12 +13,15 @@ STARTERS = 8
 
 
 def test_an_order_is_begun_once(place: Place) -> None:
-    """The second process to begin an order doesn't wait: it gets the same code, or a refusal that names the first."""
+    """Eight threads begin each of four orders. The second one doesn't wait: it gets the same code, or a refusal that
+    names the first payment. The account's limit covers three orders."""
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
         scene.account(NUMBERS[0], 10_000)
         orders = [scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
         with ThreadPoolExecutor(STARTERS) as pool:
-            ends = list(pool.map(lambda order: begin(scene, order), [order for order in orders for _ in range(8)]))
+            ends = list(
+                pool.map(lambda order: start_payment(scene, order), [order for order in orders for _ in range(8)])
+            )
         assert set(ends) <= {"begun", "in_progress", "over_limit", "already_decided"}
         assert len(scene.control.read_requests(call="paypay_create")) == 3
         rows = scene.place.sql("SELECT COUNT(*), COUNT(DISTINCT order_id), SUM(account_minor) FROM payments")
@@ -25,7 +29,8 @@ def test_an_order_is_begun_once(place: Place) -> None:
         assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 9900)]
 
 
-def begin(scene: Scene, order: int) -> str:
+def start_payment(scene: Scene, order: int) -> str:
+    """Begin a payment of the order. Return "begun", or the code of the refusal."""
     try:
         scene.payments.start(order, "paypay")
     except ConsoleError as refusal:

@@ -1,4 +1,4 @@
-"""Several workers and windows share the due tasks: each runs in one place at a time."""
+"""Workers and windows share the due tasks: each task runs in one process at a time."""
 
 from collections import Counter
 
@@ -12,7 +12,8 @@ pytestmark = pytest.mark.xdist_group("races")
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_no_task_runs_twice_at_once(place: Place) -> None:
-    """Processes at two desks that look without a pause: many runs of each task, by several of them, never at once."""
+    """Processes at two desks run due tasks without a pause. Several of them run each task, but never two at the same
+    moment."""
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)
     book = task_runners.run(place, processes, runs)
     told = [line.partition(":") for line in book.lines("runs")]

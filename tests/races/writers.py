@@ -1,4 +1,4 @@
-"""Read-modify-write by many processes on one row: nothing may be lost, and nobody may wait for long."""
+"""Many processes that read and increment one row of SQLite at the same time."""
 
 import time
 from collections import Counter
@@ -17,7 +17,8 @@ _WRITE = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
 
 
 def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
-    """So many turns each of 16 processes, with and without the courtesy queue; lost ones, longest wait in ms."""
+    """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return the number
+    of increments, of lost ones, and the longest one (ms)."""
     url = f"sqlite:///{folder / 'console.db'}"
     database = Database(url)
     migrate.ensure_schema(database)
@@ -36,7 +37,7 @@ def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
 
 
 def add_up(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
-    """One process; tells its longest turn in milliseconds."""
+    """Target of a child process: increment the row, and send the duration of the longest increment (ms)."""
     database = Database(url)
     with database.read() as conn:
         conn.scalar(_READ)

@@ -1,7 +1,9 @@
-"""Every demand at full count: `make soak`. What was done is remembered, so it can be stopped and taken up again.
+"""Runs all demands with their full counts: `make soak`. Finished shards are stored, so a soak can be stopped and
+continued later. A demand is a requirement that a test checks with a small count and the soak with a large one; a
+shard is a part of it that runs in a process of its own.
 
-python -m tests.soak [--minutes 90] [--workers 2] [--fresh] [demand …]
-python -m tests.soak --shard DEMAND NUMBER     one shard, here and now
+    python -m tests.soak [--minutes 90] [--workers 2] [--fresh] [DEMAND …]
+    python -m tests.soak --shard DEMAND NUMBER     run one shard in this process
 """
 
 import argparse
@@ -26,7 +28,9 @@ MINUTES = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One part of one demand; `needed`: the demand's count includes it; `seconds`: the longest that it may take."""
+    """One part of a demand. `needed`: the full count of the demand includes it; otherwise it runs only in time that
+    is left. `seconds` is its time limit.
+    """
 
     demand: str
     number: int
@@ -35,7 +39,9 @@ class Shard:
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status 0 when every shard that ran was sound and none that is needed is missing."""
+    """Run the shards that have no stored result. Return the exit status: 0 if every shard that ran has passed and no
+    needed shard is missing.
+    """
     asked = arguments(words)
     if asked.shard:
         return one_shard(asked.shard[0], int(asked.shard[1]))
@@ -47,10 +53,11 @@ def main(words: Sequence[str]) -> int:
     with ThreadPoolExecutor(asked.workers) as pool:
         for _ in pool.map(lambda shard: results.add(shard, *run(shard, deadline)), waiting):
             pass
-    return tell(shards, results)
+    return print_verdicts(shards, results)
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("demands", nargs="*", help="only these, such as 1 24 '3 statements'")
     parser.add_argument("--minutes", type=float, default=MINUTES)
@@ -61,7 +68,9 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def all_shards() -> Iterator[Shard]:
-    """Needed ones first, so that time that is left goes to the spare ones."""
+    """Yield the shards of all demands: first the needed ones, then the spare ones, which run only in time that is
+    left.
+    """
     from tests.soak.demands import DEMANDS
 
     for demand in DEMANDS:
@@ -72,11 +81,13 @@ def all_shards() -> Iterator[Shard]:
 
 
 class Results:
-    """The results of shards, one line each; a line counts as long as the source is the same."""
+    """The stored results of shards, one line of JSON each. A result counts only if it was passed with the present
+    source code. With `fresh` earlier results are deleted.
+    """
 
     def __init__(self, file: Path, *, fresh: bool) -> None:
         self._file = file
-        self._source = source_mark()
+        self._source = compute_source_hash()
         self._done: dict[tuple[str, int], tuple[bool, Counter[str]]] = {}
         file.parent.mkdir(exist_ok=True)
         if fresh:
@@ -87,10 +98,13 @@ class Results:
                 self._done[kept["demand"], kept["number"]] = (True, Counter(kept["counts"]))
 
     def has(self, shard: Shard) -> bool:
+        """True if the shard has a result, passed or failed."""
         return (shard.demand, shard.number) in self._done
 
     def add(self, shard: Shard, ok: bool | None, output: str) -> None:
-        """Keep how a shard went; None: there was no time for it."""
+        """Store and print the result of a shard: `ok` is True if it passed, None if there was no time to run it
+        (nothing is stored then). The last line of `output` has its counts as JSON.
+        """
         if ok is None:
             return
         counts = Counter(json.loads(output.splitlines()[-1])) if ok else Counter()
@@ -104,7 +118,7 @@ class Results:
         print("\n".join([*told, f"  demand {shard.demand} shard {shard.number}: {words}"]), flush=True)
 
     def of(self, shards: Sequence[Shard]) -> tuple[int, int, Counter[str]]:
-        """Of these shards: how many were sound, how many failed, and the sum of their counts."""
+        """Return the number of these shards that passed, the number that failed, and the sum of their counts."""
         went = [self._done[shard.demand, shard.number] for shard in shards if self.has(shard)]
         total: Counter[str] = Counter()
         for _, counts in went:
@@ -112,8 +126,10 @@ class Results:
         return sum(ok for ok, _ in went), sum(not ok for ok, _ in went), total
 
 
-def tell(shards: Sequence[Shard], results: Results) -> int:
-    """One line per demand with its figure; the exit status."""
+def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
+    """Print one line for each demand, with its counts. Return the exit status: 1 if a shard failed or a needed one is
+    missing.
+    """
     from tests.soak.demands import DEMANDS
 
     status = 0
@@ -130,7 +146,9 @@ def tell(shards: Sequence[Shard], results: Results) -> int:
 
 
 def run(shard: Shard, deadline: float) -> tuple[bool | None, str]:
-    """A shard in a process of its own: whether it was sound, and what it said. None when the time was over."""
+    """Run a shard in a process of its own. Return whether it passed, and its output. (None, "") if the time of the
+    soak, which ends at `deadline` (monotonic seconds), is over. A shard that takes too long has failed.
+    """
     left = deadline - time.monotonic()
     if left <= 0:
         return None, ""
@@ -143,7 +161,9 @@ def run(shard: Shard, deadline: float) -> tuple[bool | None, str]:
 
 
 def one_shard(name: str, number: int) -> int:
-    """Run it; its counts as JSON are the last line. Raises what it finds."""
+    """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line. Raises the
+    AssertionError of a failed shard.
+    """
     home = isolate()
     from tests.soak.demands import DEMANDS
     from tests.support.quick_desks import quick_folder
@@ -155,8 +175,8 @@ def one_shard(name: str, number: int) -> int:
     return 0
 
 
-def source_mark() -> str:
-    """One hash over all source: results of other source say nothing about this one."""
+def compute_source_hash() -> str:
+    """Return a hash of all source files of the program and the tests. Results of other source files don't count."""
     mark = hashlib.sha256()
     for file in sorted([*ROOT.glob("console/**/*.py"), *ROOT.glob("tests/**/*.py")]):
         mark.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())

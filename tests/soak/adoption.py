@@ -1,4 +1,4 @@
-"""The adoption of a big table at full count, while the other application reads and inserts."""
+"""Adopts a table of a million credit checks, while the other application reads and inserts rows."""
 
 import time
 from collections import Counter
@@ -16,7 +16,8 @@ ROWS = 1_000_000
 
 
 def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
-    """One table of its own server. Whatever the other application wrote is there, and it never waited a second."""
+    """Adopt a table with `rows` rows on a private MariaDB server. Check that all rows of the other application exist
+    afterwards, and that none of its statements waited a second or longer because of the table."""
     with servers.mariadb() as server:
         url = server.fresh_database()
         database = Database(url, without_time_limit=True)
@@ -31,11 +32,13 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
 
 
 def _adopted(folder: Path, url: str) -> AdoptionResult:
+    """Run the adoption, and return its result."""
     with adoption(folder / "home", url) as service:
         return service.run()
 
 
 def _checked(database: Database, done: AdoptionResult, met: other_application.Met, rows: int) -> Counter[str]:
+    """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""
     with database.read() as conn:
         ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}
         found = legacy.facts(conn)

@@ -1,7 +1,6 @@
-"""Desks that ask, at full count. A race: sixteen desks ask about 200 numbers each, two workers act for them, and one
-is killed every five seconds. Crashes: a worker ends at every step of what a desk has asked for, or any of its
-statements fails.
-"""
+"""Desk requests with full counts. In a race, sixteen desks request the purchase of the same 200 corporation numbers;
+two workers execute the requests, and one of them is killed every five seconds. In the other shards a worker ends at
+each step of a request, or one of its statements fails."""
 
 import os
 from collections import Counter
@@ -27,8 +26,9 @@ _ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.
 
 
 def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: int = DESKS) -> Counter[str]:
-    """The second shard of each engine has a provider with faults. On Galera a node is killed, and comes back. MySQL
-    takes part where a server is given."""
+    """Run the race on this engine, with `count` numbers and `desks` desks. The second shard of each engine has a
+    provider with faults. On Galera a node is killed during the race and restarted. MySQL is used only if a server is
+    given."""
     with own_run():
         place = ServerPlace(engine, folder, PooledDatabase(nodes_of(engine)))
         meanwhile = {}
@@ -49,7 +49,8 @@ def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: i
 
 
 def end(shard: int, folder: Path) -> Counter[str]:
-    """Every step of one action, by one end of the worker; then another worker goes on, or the same one."""
+    """End the worker at each step of one action, in one way (killed or told to end). Afterwards another worker
+    continues, or the same one after a restart. The number of the shard decides action, way and worker."""
     (action, how), again = list(product(product(asked_kills.STEPS, asked_kills.ENDS), (False, True)))[shard]
     with _own_place(folder) as place:
         tally = asked_kills.run(place, action, how, shard, again=again)
@@ -58,7 +59,8 @@ def end(shard: int, folder: Path) -> Counter[str]:
 
 
 def fail(shard: int, folder: Path) -> Counter[str]:
-    """Every statement of one action, by one trouble."""
+    """Let each statement of one action of a worker fail with one kind of trouble. The number of the shard decides
+    both."""
     action, trouble = list(product(asked_statements.ACTIONS, asked_statements.TROUBLES))[shard]
     with _own_place(folder) as place, asked_statements.stage(place) as on:
         return asked_statements.run_all(on, action, trouble)
@@ -66,7 +68,7 @@ def fail(shard: int, folder: Path) -> Counter[str]:
 
 @contextmanager
 def _own_place(folder: Path) -> Iterator[ServerPlace]:
-    """A database whose accounts' rights are changed."""
+    """Yield a database of its own, because these shards change the rights of its accounts."""
     with own_run():
         yield ServerPlace("mariadb", folder, PooledDatabase(nodes_of("mariadb")))
     pooled_databases.forget_all()

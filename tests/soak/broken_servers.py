@@ -1,4 +1,4 @@
-"""The demands about broken databases at full count: a server or a cluster of its own for each shard."""
+"""The demands about faults of database servers with full counts. Each shard has a private server or cluster."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,18 +23,19 @@ _DEATHS, _KILLS = 64, 5
 
 @contextmanager
 def _mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
+    """Yield a private server and a database on it."""
     with servers.mariadb() as server:
         yield server, ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
 def commands(shard: int, folder: Path) -> Counter[str]:
-    """Every command of one action, broken in one way."""
+    """Break each command of one action to the server, in one way. The number of the shard decides both."""
     with _mariadb(folder) as (_, place), scene(place) as stage:
         return steps.run_all(stage, *_STEPS[shard], shard)
 
 
 def deaths(shard: int, folder: Path) -> Counter[str]:
-    """kill -9 of the server at every command of a purchase."""
+    """Kill the server with SIGKILL at each command of a purchase."""
     tally: Counter[str] = Counter()
     with _mariadb(folder) as (server, place), scene(place) as stage:
         for nth, name in enumerate(numbers(_DEATHS, shard), start=1):
@@ -45,7 +46,8 @@ def deaths(shard: int, folder: Path) -> Counter[str]:
 
 
 def races(shard: int, folder: Path) -> Counter[str]:
-    """Crossing updates; 99.9 % get through, each with its effect once."""
+    """Run transactions of three databases that deadlock each other. At least 99.9 % of them must succeed, and each
+    must take effect exactly once."""
     with _mariadb(folder) as (_, place), ExitStack() as opened, reruns_counted() as reruns:
         losers.prepare(lambda *statements: as_owner(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
@@ -62,7 +64,8 @@ def races(shard: int, folder: Path) -> Counter[str]:
 
 
 def unanswered(_shard: int, folder: Path) -> Counter[str]:
-    """A hundred COMMITs without an answer."""
+    """Let 100 COMMITs get no answer. Check that each time the console states correctly whether the server has
+    committed."""
     with _mariadb(folder) as (_, place):
         tally = verdicts.run(place, 100)
     assert tally["right"] == tally["commits"], tally
@@ -70,7 +73,7 @@ def unanswered(_shard: int, folder: Path) -> Counter[str]:
 
 
 def node_deaths(shard: int, folder: Path) -> Counter[str]:
-    """One of three nodes killed under load, five times; it comes back each time."""
+    """Kill one of three nodes under load, five times; the node is restarted each time."""
     tally: Counter[str] = Counter()
     with servers.galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
@@ -81,6 +84,8 @@ def node_deaths(shard: int, folder: Path) -> Counter[str]:
 
 
 def _one_death(cluster: servers.Cluster, place: ServerPlace, mark: str, which: int) -> Counter[str]:
+    """Kill the node with the index `which` while three people write rows. Check that no acknowledged row is lost or
+    doubled, and that no write stalls longer than five seconds. `mark` distinguishes the rows of this run."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
     writers = nodes.Writers(databases, [place.named(person) for person in PEOPLE], mark)
     with writers.writing():
@@ -98,7 +103,8 @@ def _one_death(cluster: servers.Cluster, place: ServerPlace, mark: str, which: i
 
 
 def causal(_shard: int, folder: Path) -> Counter[str]:
-    """A thousand reads after writes on other nodes, 500 compare-and-swaps, 200 fights for a lease."""
+    """Read a thousand times on another node than the one that was written, run 500 compare-and-swap updates, and let
+    three people compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
     with servers.galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")

@@ -1,7 +1,8 @@
-"""A bulk run of 10,000 records on a server: stopped half-way, left to workers that are killed, ended by another one.
+"""A bulk run of 10,000 records on a server. A person stops it half-way, workers continue it and are killed, and
+another worker completes it.
 
-The oracle is plain SQL and the sandbox's own call log: each record was settled once, and asked about once, but for
-those that were under way when a worker was killed.
+The result is checked by SQL and by the sandbox's log of calls: each record is settled once, and the provider is asked
+about it once. Only for a record that was in progress when a worker was killed may it be asked twice.
 """
 
 import os
@@ -28,7 +29,9 @@ _AT_ONCE = 500
 
 
 def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
-    """Half of it by hand; whichever of three workers runs it is killed after six tenths, the next after eight."""
+    """A person executes the first half of the run. Then one of three workers continues it; the worker that runs it is
+    killed after 60 % of the rows, its successor after 80 %. The third one completes the run.
+    """
     with placed(engine, folder) as place, Sandbox() as sandbox:
         _sold(sandbox, count)
         with place.opened(sandbox, None, person=PERSON, desk=0, **FINDS, **FASTER) as console:
@@ -43,17 +46,21 @@ def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
 
 
 def _sold(sandbox: Sandbox, count: int) -> None:
+    """Let the sandbox register `count` sold credit checks, which its list of purchases contains."""
     sandbox.control.change_settings(offers_purchase_list=True)
     for some in _parts(numbers(count)):
         sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 
 
 def _parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the texts in parts of at most 500."""
     return (whole[begin : begin + _AT_ONCE] for begin in range(0, len(whole), _AT_ONCE))
 
 
 def _half_by_hand(console: Console, run_id: int, half: int) -> None:
-    """Stopped half-way by a person; begun again, and left after one more row, as by a window that is closed."""
+    """Run the first `half` rows as a person who then stops the run. Start it again, and leave it after one more row,
+    as a window does that is closed.
+    """
     heard: list[int] = []
 
     def hear(now: BulkProgress) -> None:
@@ -66,7 +73,9 @@ def _half_by_hand(console: Console, run_id: int, half: int) -> None:
 
 
 def _by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[int]) -> None:
-    """At each point the worker that runs it is killed in the middle of its work; one of those left goes on."""
+    """Let three workers continue the run. At each of `points` (numbers of done rows) kill the worker that runs it;
+    another one continues.
+    """
     with ExitStack() as stack:
         workers = [
             stack.enter_context(worker_process(place, sandbox.url, desk=desk, **FINDS, **FASTER))
@@ -80,7 +89,7 @@ def _by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[in
 
 
 def _kill(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
-    """The process that holds the run's lease now and is in the middle of a row."""
+    """Kill the worker that holds the lease of the run and is in the middle of a row."""
     alive = {worker.pid: worker for worker in workers if worker.alive}
     found: list[WorkerProcess] = []
 
@@ -98,12 +107,15 @@ def _kill(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
 
 
 def _done(place: Place, run_id: int) -> int:
+    """Return the number of rows of the run that have a result."""
     ((done,),) = place.sql(f"SELECT COUNT(*) FROM bulk_rows WHERE run_id = {run_id} AND result IS NOT NULL")
     return int(done)
 
 
 def _sound(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int) -> Counter[str]:
-    """Check the run by SQL and by the sandbox's ledger."""
+    """Check the run by SQL and by the sandbox's log of calls, and return the counts. `deaths` is the number of killed
+    workers.
+    """
     results = place.sql(f"SELECT result, COUNT(*) FROM bulk_rows WHERE run_id = {run_id} GROUP BY result")
     assert results == [("done", count)], results
     settled = place.sql(

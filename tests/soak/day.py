@@ -1,4 +1,5 @@
-"""A day in the life at full count: 20,000 orders on one database, and 2,000 whose people ask."""
+"""The simulated day of a shop (see tests/day) with full counts: 20,000 orders with desks that act themselves, and
+2,000 orders with people in team mode."""
 
 from collections import Counter
 from dataclasses import replace
@@ -16,19 +17,22 @@ WHOLE = Day(
 ASKED = replace(WHOLE, orders=2_000, outages=2, slow_spells=2, worker_kills=40, database_kills=2, asks=True)
 
 
-def whole(_shard: int, folder: Path) -> Counter[str]:
-    return _lived(WHOLE, folder, "a day in the life")
+def run_whole_day(_shard: int, folder: Path) -> Counter[str]:
+    """Run the day with 20,000 orders."""
+    return _run_day(WHOLE, folder, "a day in the life")
 
 
-def asked(_shard: int, folder: Path) -> Counter[str]:
-    """The people's desks ask, and the workers, one of which is killed again and again, do all that people do."""
-    tally = _lived(ASKED, folder, "a day in the life, asked")
+def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
+    """Run the day with 2,000 orders. The people's desks send desk requests, and workers execute them; one worker
+    after another is killed."""
+    tally = _run_day(ASKED, folder, "a day in the life, asked")
     assert tally["requests ended"] > ASKED.orders // 5, tally
     return tally
 
 
-def _lived(day: Day, folder: Path, name: str) -> Counter[str]:
-    """Raises with what the oracle names."""
+def _run_day(day: Day, folder: Path, name: str) -> Counter[str]:
+    """Run the day, print its figures under the name `name`, and return its counts. Raises AssertionError with all
+    differences that the oracle finds."""
     ended = run(day, folder)
     print(f"demand {name}: {figure(ended)}")
     assert ended.tally["orders"] >= day.orders, f"closed after {ended.tally['orders']} orders"
@@ -43,6 +47,6 @@ _TOLD = (
 )
 _TOLD_ASKED = f"{{requests ended}} requests of desks, {{taken_over}} of them taken over; {_TOLD}"
 DEMANDS: tuple[Demand, ...] = (
-    Demand("a day in the life", 1, whole, _TOLD, seconds=4_800),
-    Demand("a day in the life, asked", 1, asked, _TOLD_ASKED, seconds=4_800),
+    Demand("a day in the life", 1, run_whole_day, _TOLD, seconds=4_800),
+    Demand("a day in the life, asked", 1, run_day_in_team_mode, _TOLD_ASKED, seconds=4_800),
 )

@@ -1,4 +1,5 @@
-"""The demands at full count, cut into shards that run on databases of their own, in any order."""
+"""The list of all demands, most of which are defined here. Each one is divided into shards, which run on databases of
+their own in any order."""
 
 import subprocess
 import sys
@@ -45,14 +46,15 @@ _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
 
 
 def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """A seed each; leases on and off in turn."""
+    """Sixteen processes buy the same 200 numbers from a provider with random faults. Every second shard runs without
+    leases."""
     with placed(engine, folder) as place:
         chosen = Race(numbers(200, shard), desks=_DESKS[engine], seed=shard, leases=shard % 2 == 0)
         return buyers.run(chosen, place)
 
 
 def good_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """The same without faults: everything is charged, once."""
+    """The race without faults: each number must be charged exactly once."""
     with placed(engine, folder) as place:
         chosen = Race(numbers(200, 100 + shard), desks=_DESKS[engine], leases=shard % 2 == 0)
         tally = buyers.run(chosen, place)
@@ -61,7 +63,8 @@ def good_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def node_death(shard: int, folder: Path) -> Counter[str]:
-    """Without faults every number is bought exactly once, with them at most once; the node dies and comes back."""
+    """The race on Galera, while one node is killed and restarted. Half of the shards have a provider with faults;
+    without faults each number must be bought exactly once, with them at most once."""
     with placed("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
         chosen = Race(numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
@@ -70,7 +73,8 @@ def node_death(shard: int, folder: Path) -> Counter[str]:
 
 
 def renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Renewals at once, with and without faults, leases on and off."""
+    """Sixteen processes renew the same 50 expired credit checks. Half of the shards have a provider with faults;
+    every second one runs without leases."""
     seed = shard if shard >= 2 else None
     with placed(engine, folder) as place:
         chosen = Race(numbers(50, shard), desks=_DESKS[engine], seed=seed, leases=shard % 2 == 0, renew=True)
@@ -78,11 +82,14 @@ def renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Eight processes re-fetch, probe and resolve the same records at the same time."""
     with placed(engine, folder) as place:
         return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
 
 
-def wire(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def wire_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """500 purchases from a provider with every fault that can happen in HTTP. At the end no operation may be left as
+    `calling`, and no record unknown without a way to resolve it."""
     with placed(engine, folder) as place:
         tally = faults.run(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
@@ -90,13 +97,13 @@ def wire(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def same_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes make each call with one id at the same moment."""
+    """Sixteen processes make each call at the same moment with the same request id; only one of them may act."""
     with placed(engine, folder) as place:
         return race_of_ids.run(place, numbers(30, 300 + shard), 16) + Counter(calls=90)
 
 
 def id_kills(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Every action with an id at every step of it, asked again by the same id."""
+    """Kill each action with a request id at each of its steps, then make the same call again."""
     tally: Counter[str] = Counter()
     with own_run():  # one server for all: the pool of databases belongs to it
         for action in request_kills.STEPS:
@@ -108,24 +115,27 @@ def id_kills(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Kill each action at each of its steps with SIGKILL, and let a new process recover."""
     with placed(engine, folder) as place:
         return kills.run(tuple(kills.STEPS), place, shard, within=RECOVERY_SECONDS)
 
 
 def signalled(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """One guarded action at every step of it, by every signal."""
+    """Interrupt one guarded action at each of its steps, with each signal."""
     action = list(signals.STEPS)[shard]
     with placed(engine, folder) as place:
         return Counter(signals=signals.run(place, action, signals.every(action)))
 
 
-def broken(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
+def broken_statements(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
+    """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
     action, trouble = list(product(statements.ACTIONS, _TROUBLES[engine]))[shard]
     with own_run():
         return statements.run_all(partial(fresh_anywhere, engine), action, trouble)
 
 
 def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """200 purchases get no answer. Check that none of them is ever sent again."""
     with placed(engine, folder) as place:
         again = time_outs(place, 200, shard)
     assert again == 0, f"{again} sent again"
@@ -133,11 +143,14 @@ def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def stopped(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Stop ten buyers after the provider's answer until their leases have expired, then let them continue."""
     with placed(engine, folder) as place:
         return stops.run(place, 10, shard)
 
 
-def written(shard: int, folder: Path) -> Counter[str]:
+def concurrent_writes(shard: int, folder: Path) -> Counter[str]:
+    """Sixteen processes change the same row of SQLite at the same time; every second shard runs without the queue of
+    writers. Check that no update is lost and, with the queue, that no write takes longer than two seconds."""
     tally = writers.run(folder, 60, queue=shard % 2 == 0)
     assert tally["lost"] == 0, tally
     queued = shard % 2 == 0
@@ -147,17 +160,19 @@ def written(shard: int, folder: Path) -> Counter[str]:
 
 
 def interleaved(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
+    """50 runs of the random state machine of purchases (see tests/stateful), with a seed for each shard."""
     print(f"seed {1_000 + shard}")
     with own_run():
         return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
 def mutants(_shard: int, _folder: Path) -> Counter[str]:
+    """Run the whole catalogue of mutants (see tests/mutants)."""
     return _command(sys.executable, "-m", "tests.mutants")
 
 
-def checked(shard: int, _folder: Path) -> Counter[str]:
-    """Demands whose test runs its full count anyway."""
+def full_tests(shard: int, _folder: Path) -> Counter[str]:
+    """Run a test file that always runs with its full count."""
     return _command(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FULL_ANYWAY[shard])
 
 
@@ -188,7 +203,7 @@ _FULL_ANYWAY = (
 
 
 def _command(*words: str) -> Counter[str]:
-    """Run a command and print its lines about demands; fail if the command fails."""
+    """Run a command, and print its lines about demands. Raises AssertionError if it fails."""
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     told = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
     print("\n".join(told))
@@ -206,19 +221,33 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("1 node death", 20, node_death, f"{CROWD}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles"),
     *on(ALL, "1 renewal", 4, renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"),
     *on(ALL, "1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
-    *on(ALL, "2", 20, wire, "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left"),
+    *on(
+        ALL,
+        "2",
+        20,
+        wire_faults,
+        "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left",
+    ),
     *on(ALL, "request ids", 4, same_ids, "16 × {calls} calls of one id: {acted} acted, {repeated} repeated"),
     *on(SINGLE, "request id kills", 10, id_kills, "{kills} kills: {acted} acted anew, {repeated} answered, 0 twice"),
     *on(SINGLE, "3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s"),
     *on(SINGLE, "signals", len(signals.STEPS), signalled, "{signals} signals at every named step: 0 lost, 0 untrue"),
-    *on(("sqlite",), "3 statements", 12, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
-    *on(("mariadb",), "3 statements", 18, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
+    *on(
+        ("sqlite",), "3 statements", 12, broken_statements, "{places} failing statements: 0 doubles, 0 untrue endings"
+    ),
+    *on(
+        ("mariadb",),
+        "3 statements",
+        18,
+        broken_statements,
+        "{places} failing statements: 0 doubles, 0 untrue endings",
+    ),
     Demand("4", 1, mutants, "mutants, see above"),
-    Demand("6, 12, 15, 19, 20, 22", len(_FULL_ANYWAY), checked, "{lines} figures, see above"),
+    Demand("6, 12, 15, 19, 20, 22", len(_FULL_ANYWAY), full_tests, "{lines} figures, see above"),
     *on(SINGLE, "13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
     Demand("15 held", len(HELD), held, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"),
     *on(ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
-    Demand("18", 4, written, "{lost} of {turns} updates lost"),
+    Demand("18", 4, concurrent_writes, "{lost} of {turns} updates lost"),
     Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
     Demand("24", 10, partial(interleaved, "sqlite"), INTERLEAVED, spare=60),
     Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),

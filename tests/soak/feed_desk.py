@@ -1,6 +1,7 @@
-"""A desk in a process of its own: it listens to the feed as its window does, and its person does something now and
-then. What it is to do comes as JSON on stdin, in a second line until when (`act`) and how long it then listens on
-(`hear`, both CLOCK_MONOTONIC); what it heard goes to stdout.
+"""A desk in a process of its own, for feed_latency.py. It reads the change feed as a window does, and its person acts
+at random moments. The first line of stdin has its parameters as JSON. The second line has the moments until which the
+person acts (`act`) and the desk reads the feed (`hear`), in seconds of CLOCK_MONOTONIC. The received events are
+written to stdout.
 """
 
 import json
@@ -27,8 +28,10 @@ from tests.support import commit_log
 _PAYMENT = "payment"
 
 
-class Sitting(QObject):
-    """Somebody at a desk: `told` is [moment, ids of the feed's new rows, records that the pages were told of]."""
+class DeskSession(QObject):
+    """The work of a person at the desk. `told` has, for each event, its moment (monotonic seconds), the ids of the
+    new rows of the change feed, and the records that the pages must read again.
+    """
 
     times_came = Signal()
 
@@ -50,7 +53,9 @@ class Sitting(QObject):
         self._seen = mark.read_ids
 
     def begin(self) -> bool:
-        """Begin to listen: the rows that exist already are not reported. False before the first reading."""
+        """Begin to record events; rows that exist already are left out. Return False if the desk has not read the
+        change feed yet.
+        """
         mark = self._pulse._latest_mark
         if mark is None:
             return False
@@ -61,6 +66,7 @@ class Sitting(QObject):
         return True
 
     def _await_times(self) -> None:
+        """Read the second line of stdin, in a thread."""
         self._times = json.loads(sys.stdin.readline())
         self.times_came.emit()
 
@@ -75,7 +81,9 @@ class Sitting(QObject):
             QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._act)
 
     def _act(self) -> None:
-        """A note or a take of any record, a question to the provider, a refund asked for."""
+        """Execute a random act on a random payment: add a note, take it, probe it, or request a refund. Plan the next
+        act.
+        """
         self._again()
         payment, number = self._chance.choice(self._payments), self._chance.random()
         refund = RefundRequest(payment, "10", "sent back")
@@ -112,7 +120,7 @@ def main() -> None:
         context = WindowContext(settings, runner, SystemClock())
         context.change_operator(asked["account"])
         pulse = BackgroundRefresh(context, context)
-        sitting = Sitting(context, pulse, asked)
+        sitting = DeskSession(context, pulse, asked)
         context.store_services(console)
         ready = QTimer()
         ready.setInterval(20)
@@ -124,7 +132,8 @@ def main() -> None:
     print(json.dumps({"told": sitting.told, "done": sitting.done}))
 
 
-def _when_it_has_read(ready: QTimer, sitting: Sitting) -> None:
+def _when_it_has_read(ready: QTimer, sitting: DeskSession) -> None:
+    """Begin the session as soon as the desk has read the change feed, and stop the timer `ready`."""
     if sitting.begin():
         ready.stop()
 

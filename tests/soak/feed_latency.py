@@ -1,11 +1,11 @@
-"""Two workers and five desks on Galera: how long after its COMMIT each change is told to each other desk.
+"""Measures, with two workers and five desks on Galera, how long after its COMMIT each change reaches each other desk.
 
     python -m tests.soak.feed_latency [--seconds 90] [--death]
 
-Each desk is a process with an account of its own and the window's own feed reading; its person notes, takes, asks
-and requests refunds, while notices come to the workers. The desks are spread over the nodes. With `--death` one node
-is killed after a third of the time and comes back after two thirds. No change may be lost on any desk; without a
-death 99 of 100 are told within two seconds.
+Each desk is a process with its own database account, which reads the change feed as a window does. Its person adds
+notes, takes records, probes payments and requests refunds, while notices arrive at the workers. The desks connect to
+different nodes. With `--death` one node is killed after a third of the time and restarted after two thirds. No desk
+may miss a change; without a killed node, 99 % of the changes must arrive within two seconds.
 """
 
 import argparse
@@ -57,7 +57,9 @@ Row = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The events that one desk received: the time of each row of the feed, and the rows that the event named."""
+    """The events that the desk of `person` received: for each one its moment (monotonic seconds), the ids of its rows
+    of the change feed, and the records that it named. `done` counts the acts of the person.
+    """
 
     person: str
     tellings: Sequence[tuple[float, list[int], list[list[Any]]]]
@@ -65,13 +67,15 @@ class Heard:
 
     @property
     def moments(self) -> dict[int, float]:
+        """Return the moment of the event (monotonic seconds) by id of the row of the change feed."""
         return {one: moment for moment, ids, _ in self.tellings for one in ids}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Of one run: seconds from COMMIT to telling, sorted; `lost`: (desk, id); `unanswered`: changes whose COMMIT has
-    returned nowhere; `untrue`: tellings without a record that changed.
+class LatencyReport:
+    """The result of one run. `took` has the seconds from COMMIT to event, sorted. `lost` has (person, row id) of each
+    change that didn't reach a desk, `unanswered` is the number of changes whose COMMIT got no answer, and `untrue`
+    the number of events that don't name the record that changed.
     """
 
     took: Sequence[float]
@@ -82,6 +86,7 @@ class Outcome:
     done: Counter[str]
 
     def words(self) -> str:
+        """Return the figures as one line of text."""
         p50, p99 = (span(centile(self.took, part)) for part in (0.5, 0.99))
         late = sum(seconds > SOON_SECONDS for seconds in self.took)
         return (
@@ -90,8 +95,10 @@ class Outcome:
         )
 
 
-def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> Outcome:
-    """One run on a cluster of its own."""
+def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> LatencyReport:
+    """Run once on a private cluster for `seconds` seconds; with `death` a node is killed and restarted. Return the
+    result.
+    """
     people = _ROLES | {"worker": ("worker",)}
     with servers.galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes, people))
@@ -121,9 +128,10 @@ def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> O
 
 def judge(
     rows: Mapping[int, Row], logs: Mapping[str, Mapping[int, float]], heard: Sequence[Heard], end: float
-) -> Outcome:
-    """Every new row at every desk: told at all, and when at each desk but the one that wrote it. What was committed
-    after `end` needn't have been told.
+) -> LatencyReport:
+    """Compare the new rows of the change feed with the events of each desk. `logs` has the moment of each COMMIT by
+    writer. The desk that made a change is left out of the durations. A change that was committed after `end`
+    (monotonic seconds) needn't have arrived.
     """
     took, lost = [], []
     committed = {one: (moment, writer) for writer, log in logs.items() for one, moment in log.items()}
@@ -141,11 +149,11 @@ def judge(
         for _, ids, told_of in desk.tellings
     )
     done = sum((desk.done for desk in heard), Counter[str]())
-    return Outcome(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
+    return LatencyReport(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
 
 
 def run(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
-    """The first shard without a death, the second one with it."""
+    """Measure, and check the limits. The first shard has no killed node, the second one has."""
     found = measure(folder, seconds, death=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
     print(f"demand feed: {where}: {found.words()}; {dict(found.done)}", flush=True)
@@ -162,12 +170,13 @@ DEMANDS = (Demand("feed", 2, run, "{changes} changes, {tellings} tellings, {lost
 
 
 def _rows(place: ServerPlace) -> dict[int, Row]:
-    """All of the feed."""
+    """Return kind and id of the record of each row of the change feed, by row id."""
     found = place.sql("SELECT id, kind, subject_id FROM changes")
     return {int(one): (str(kind), int(of)) for one, kind, of in found}
 
 
 def _posts(scene: Scene, count: int) -> Sequence[Any]:
+    """Insert `count` orders, and return a notice of a bank about each of them."""
     for start in range(0, count, 500):
         names = ", ".join(f"('B-{number}', {_YEN}, 'JPY')" for number in range(start, min(count, start + 500)))
         scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {names}")
@@ -182,6 +191,9 @@ def _worker(place: ServerPlace, url: str, number: int) -> Any:
 
 @contextmanager
 def _desk(place: ServerPlace, url: str, number: int, payments: Sequence[int]) -> "Iterator[subprocess.Popen[str]]":
+    """Start the process of the desk with this number, and send it its parameters. It is killed at the end of the
+    block.
+    """
     person = _DESKS[number]
     env = {**os.environ, **place.told(url, person, number, TIME_SCALE="1", **told(url))}
     with subprocess.Popen(
@@ -202,12 +214,14 @@ def _desk(place: ServerPlace, url: str, number: int, payments: Sequence[int]) ->
 
 
 def _tell(desk: "subprocess.Popen[str]", facts: dict[str, Any]) -> None:
+    """Write a line of JSON to the desk's stdin."""
     assert desk.stdin is not None
     desk.stdin.write(json.dumps(facts) + "\n")
     desk.stdin.flush()
 
 
 def _line_of(desk: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Read a line of JSON from the desk's stdout; {} if the desk has ended."""
     assert desk.stdout is not None
     found: dict[str, Any] = json.loads(desk.stdout.readline() or "{}")
     return found
@@ -219,7 +233,9 @@ def _heard(desk: "subprocess.Popen[str]", person: str) -> Heard:
 
 
 def _deliver(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
-    """To both in turn, in time; one that a worker can't take now comes again to the other one."""
+    """Deliver the notices to the workers in turn, one every 0.25 s. A notice that a worker refuses or can't receive
+    is delivered to the other one. End at `until` (monotonic seconds).
+    """
     for number, post in enumerate(posts):
         for again in range(10):
             if deliver(workers[(number + again) % len(workers)], post) == 200:
@@ -230,6 +246,7 @@ def _deliver(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: floa
 
 
 def _die_and_come_back(cluster: Cluster, each: float) -> None:
+    """Kill a node after `each` seconds, and restart it after as many seconds again."""
     node = cluster.nodes[_DEAD]
     time.sleep(each)
     node.kill()

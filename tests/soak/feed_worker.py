@@ -1,4 +1,5 @@
-"""`support-console worker` that also writes down when it committed what: FILE and then the words for the console."""
+"""Runs `support-console worker` and logs the moment of each COMMIT (see commit_log.py). The first argument is the log
+file, the others are the arguments of the command."""
 
 import sys
 from pathlib import Path

@@ -1,9 +1,10 @@
-"""A thousand requests a second for a minute: how the idempotency service holds them, on each engine."""
+"""A thousand requests per second for a minute to the service of idempotency keys, on each engine, with and without
+Redis."""
 
 from collections import Counter
 from pathlib import Path
 
-from tests.races.askers import ASKERS, Crowd, asking, trouble
+from tests.races.askers import ASKERS, Crowd, disturb_redis, running_crowd
 from tests.support import places, servers
 from tests.support.desks import NOWHERE
 from tests.support.places import Engine
@@ -22,14 +23,15 @@ RUNS: tuple[tuple[Engine, str], ...] = (
 
 
 def held(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
-    """One engine. What comes of it is printed; only something made twice, or untrue, is a failure."""
+    """Run the requests on one engine; the number of the shard decides engine and Redis. The durations are only
+    printed. The shard fails if a key is used twice, or if a caller gets a wrong answer."""
     engine, redis = RUNS[shard]
     wanted = Crowd(int(rate * seconds / ASKERS), rate, PROCESSES, f"held-{shard}")
     with servers.own_run(), servers.redis() as server, places.fresh(engine, folder) as place:
         extra = {} if redis == "no Redis" else {"REDIS_URL": server.url}
-        with asking(wanted, [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]) as run:
+        with running_crowd(wanted, [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]) as run:
             if redis == "Redis troubled":
-                trouble(run, server)
+                disturb_redis(run, server)
             heard = run.heard()
     print(f"demand 15: {engine}, {redis}: {heard}")
     return Counter(requests=len(heard.waits), duplicates=len(heard.waits) - heard.told["created"], twice=0)

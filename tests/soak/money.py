@@ -1,4 +1,4 @@
-"""The demands about payments and refunds at full count."""
+"""The demands about payments and refunds with full counts, with providers in memory or the sandbox."""
 
 from collections import Counter
 from itertools import product
@@ -28,20 +28,23 @@ _STEPS = tuple(product(ACTIONS, refund_steps.TROUBLES))
 
 
 def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """A seed each; leases on and off in turn."""
+    """Sixteen processes act on the refunds of the same 20 payments, with random faults. Every second shard runs
+    without leases."""
     with placed(engine, folder) as place:
         tally = refunders.run(place, Crowd(16, 20, shard, leases=shard % 2 == 0))
     return tally + Counter(payments=20)
 
 
 def interleaved(shard: int, _folder: Path) -> Counter[str]:
+    """50 runs of the random state machine of refunds (see tests/stateful), with a seed for each shard."""
     print(f"seed {2_000 + shard}")
     with own_run():
         return refund_machine.run(2_000 + shard, 50) + Counter(runs=50)
 
 
 def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Every action at every step of it; notices of each kind of source with them."""
+    """Kill each action on refunds at each of its steps, and the receipt of a notice of each source at each of its
+    steps."""
     with placed(engine, folder) as place:
         tally = refund_kills.run(place, tuple(refund_kills.STEPS), within=RECOVERY_SECONDS)
     beside = folder / "notices"
@@ -51,20 +54,21 @@ def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     return tally
 
 
-def broken(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Every statement of one action, failing in one way."""
+def broken_statements(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
     action, trouble = list(product(ACTIONS, _TROUBLES[engine]))[shard]
     with placed(engine, folder) as place, stage(place) as on:
         return refund_statements.run_all(on, action, trouble)
 
 
 def commands(shard: int, folder: Path) -> Counter[str]:
-    """Every command of one action to a server, broken in one way."""
+    """Break each command of one action to the server, in one way. The number of the shard decides both."""
     with placed("mariadb", folder) as place, stage(place) as on:
         return refund_steps.run_all(on, *_STEPS[shard])
 
 
 def unanswered(shard: int, _folder: Path) -> Counter[str]:
+    """200 refunds get no answer. Check that none of them is ever sent again."""
     with own_run():
         tally = unknowns.time_outs(200, shard)
     assert tally["again"] == 0, f"{tally['again']} sent again"
@@ -72,6 +76,8 @@ def unanswered(shard: int, _folder: Path) -> Counter[str]:
 
 
 def late_effects(shard: int, _folder: Path) -> Counter[str]:
+    """200 refunds are executed by the provider around its second answer that the refund doesn't exist. Check that
+    none of them is executed twice."""
     with own_run():
         tally = unknowns.late_effects(200, shard)
     assert (tally["doubles"], tally["found"]) == (0, 200), tally
@@ -79,7 +85,7 @@ def late_effects(shard: int, _folder: Path) -> Counter[str]:
 
 
 def stormed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """2,000 notices of three kinds, one to five times each, from eight senders."""
+    """Deliver 2,000 notices of three kinds, each one to five times, in eight threads. Each must be booked once."""
     with placed(engine, folder) as place, Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
         posts = prepare(scene, 1_700, 200, 100)
         storm = rage(scene, posts, seed=shard)
@@ -97,8 +103,8 @@ DEMANDS: tuple[Demand, ...] = (
     *on(ALL, "5", 10, race, REFUNDS),
     Demand("5 interleaved", 10, interleaved, RUNS, spare=40),
     *on(SINGLE, "3 refunds", 50, killed, KILLS),
-    *on(("sqlite",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["sqlite"]), broken, BROKEN),
-    *on(("mariadb",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["mariadb"]), broken, BROKEN),
+    *on(("sqlite",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["sqlite"]), broken_statements, BROKEN),
+    *on(("mariadb",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["mariadb"]), broken_statements, BROKEN),
     Demand("3 refund commands", len(_STEPS), commands, BROKEN),
     Demand("13 refunds", 5, unanswered, "{again} re-sends after {time_outs} time-outs of refunds"),
     Demand("14", 5, late_effects, "{doubles} doubles in {effects} effects around the second “not found”"),

@@ -1,4 +1,5 @@
-"""The demands about crowds at refunds and about silent providers at full count, over real HTTP."""
+"""The demands about many processes that act on the same refunds, and about providers without answers, with full
+counts and over HTTP to the sandbox."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,19 +17,21 @@ _DEATHS = 90
 
 
 def crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes that meet at a hundred payments; leases on and off in turn."""
+    """Sixteen processes act on the refunds of the same hundred payments. Every second shard runs without leases."""
     with placed(engine, folder) as place:
         return refunders.run(place, Crowd(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0, hangs=True))
 
 
 def requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Twelve processes at two hundred payments: whole requests, and the payments' sums alone, in turn."""
+    """Twelve processes request refunds of the same 200 payments at the same moment. Every second shard only reserves
+    the amounts in the database, without the rule of one open refund."""
     with placed(engine, folder) as place:
         return requesters.run(place, 12, 200, sums_alone=shard % 2 == 1)
 
 
 def one_maker(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
-    """One person at twelve windows, a sum of the day for four refunds."""
+    """One person requests refunds in twelve processes at the same moment; four of them fit into the person's limit
+    per day."""
     with placed(engine, folder) as place:
         tally = requesters.run_of_one_maker(place, 12, fit=4)
     assert tally["done"] == 4, tally
@@ -36,7 +39,7 @@ def one_maker(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
 
 
 def deaths(_shard: int, folder: Path) -> Counter[str]:
-    """kill -9 of the server, and writes refused, at every second command of a sending."""
+    """At every second command of a sending: kill the server with SIGKILL, and in another run let it refuse writes."""
     tally: Counter[str] = Counter()
     with servers.mariadb() as server, stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene:
         for nth in range(1, _DEATHS, 2):
@@ -48,19 +51,19 @@ def deaths(_shard: int, folder: Path) -> Counter[str]:
 
 
 def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Both providers in turn."""
+    """100 refunds get no answer, at PayPay or Atom in turn. Check that none of them is ever sent again."""
     with placed(engine, folder) as place, stage(place) as scene:
         tally = silences.time_outs(scene, 100, ("paypay", "atom")[shard % 2])
-        silences.checked(scene)
+        silences.check_money(scene)
     assert tally["again"] == 0, tally
     return tally
 
 
 def late(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
-    """Effects around the second answer that knows nothing of them."""
+    """100 refunds are executed by the provider around its second answer that the refund doesn't exist."""
     with placed(engine, folder) as place, stage(place) as scene:
         tally = silences.late_effects(scene, 100)
-        silences.checked(scene)
+        silences.check_money(scene)
     return tally
 
 

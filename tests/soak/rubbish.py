@@ -1,4 +1,5 @@
-"""A thousand requests of rubbish a second for a minute, beside slow connections and real notices."""
+"""A thousand malformed requests per second for a minute to a worker, together with slow connections and real
+notices."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,8 @@ SECONDS, RATE, SLOW, NOTICES = 60.0, 1_000.0, 240, 20
 
 
 def rubbish(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Memory and files stay what they are."""
+    """Send them, and check that the worker's memory and its number of open files don't grow, and that each real
+    notice is booked once."""
     with placed(engine, folder) as place:
         found = storm.rage(place, SECONDS, RATE, SLOW, NOTICES, shard)
     print(f"demand rubbish: {engine}: {found.told()}", flush=True)

@@ -1,9 +1,11 @@
-"""Ten minutes at one window, by a script of keys, with slow providers and another person who changes records.
+"""Ten minutes of work at one window, by a script of key presses, with slow providers and another person who changes
+records.
 
     python -m tests.soak.session [--minutes 10]
 
-Told: how late the turns of the event loop came and how much the loop worked in each, from a key to its painting, and
-the window's memory. `work` is the main thread's processor time, so that other programs of a busy machine don't count.
+The report states how late the turns of the event loop began, how long each turn worked, the time from a key press to
+the end of its painting, and the window's memory. `work` is the processor time of the main thread, which other
+programs of a busy machine don't increase.
 """
 
 import argparse
@@ -41,7 +43,9 @@ _CHANGE_SECONDS = 0.5
 
 
 def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
-    """Let the window live so long; what it saw, as `session_window` tells it."""
+    """Let the window work for so many minutes, and return its figures (see `Session.list_figures` in
+    session_window.py), with the changes of the other person under "changes".
+    """
     with furnished(folder / "desk", count=RECORDS, TIME_SCALE="1") as desk:
         _make_providers_slow(desk)
         over = Event()
@@ -58,12 +62,13 @@ def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
 
 
 def _make_providers_slow(desk: Furnished) -> None:
-    """Of the calls about money and checks one in three takes ten seconds; one PDF in two is large."""
+    """Let one of three calls to the providers take ten seconds, and make one of two PDFs large."""
     desk.sandbox.control.add_random_faults("pdf_huge", seed=1, rate=0.5, call="pdf", size=PDF_BYTES)
     desk.sandbox.control.add_random_faults("hang", seed=2, rate=0.33, seconds=HANG_SECONDS)
 
 
 def _live(desk: Furnished, seconds: float) -> dict[str, Any]:
+    """Run the window in a process of its own, and return its figures."""
     facts = {
         "seconds": seconds,
         "seed": 1,
@@ -80,7 +85,9 @@ def _live(desk: Furnished, seconds: float) -> dict[str, Any]:
 
 
 def _change_records(desk: Furnished, over: Event, changes: Counter[str]) -> None:
-    """Notes, takes and requests for refunds of another person, on any record."""
+    """Until `over` is set, change random records as another person: add notes, take and give back payments, request
+    refunds.
+    """
     chance, console = random.Random(3), desk.console
     payments = [one.id for one in desk.payments]
     checks = [one.id for one in desk.samples]
@@ -98,8 +105,8 @@ def _change_records(desk: Furnished, over: Event, changes: Counter[str]) -> None
                 changes[name] += 1
 
 
-def told(found: dict[str, Any]) -> str:
-    """The lines of the report."""
+def format_report(found: dict[str, Any]) -> str:
+    """Return the report as text."""
     late, work = found["late"], found["work"]
     keys = {name: [one for one, _ in took] for name, took in found["painted"].items()}
     worked = {name: [cpu for _, cpu in took] for name, took in found["painted"].items()}
@@ -115,26 +122,32 @@ def told(found: dict[str, Any]) -> str:
 
 
 def _centiles(seconds: Sequence[float]) -> str:
+    """Return the median, the 99th percentile and the maximum of durations (seconds) as text."""
     some = sorted(seconds)
     p50, p99 = (span(centile(some, part)) for part in (0.5, 0.99))
     return f"p50 {p50}, p99 {p99}, longest {span(some[-1])} ({len(some)})"
 
 
 def _tenths(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+    """Return about ten of the samples, evenly distributed."""
     return memory[:: max(1, len(memory) // 10)]
 
 
 def growth_mb(memory: Sequence[Sequence[float]]) -> float:
-    """By how much the median of the last quarter of the settled time stands above that of its first quarter."""
+    """Return the growth of the memory (MB), after the beginning of the session is left out: the median of the last
+    quarter of the samples less that of their first quarter.
+    """
     settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLED]
     quarter = max(1, len(settled) // 4)
     return sorted(settled[-quarter:])[quarter // 2] - sorted(settled[:quarter])[quarter // 2]
 
 
 def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
-    """Raises AssertionError if the memory grew, or nothing was done."""
+    """Measure and print the report. Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if
+    nothing was done.
+    """
     found = measure(folder, minutes)
-    print(f"demand session: {told(found)}", flush=True)
+    print(f"demand session: {format_report(found)}", flush=True)
     for seconds, what in found["longest"]:
         print(f"  {span(seconds)} of work while: {what}")
     for stack, times in found["stacks"]:

@@ -1,7 +1,8 @@
-"""A person's window in a process of its own: ten minutes of a script of keys, and how long the event loop worked.
+"""A window in a process of its own, for session.py: a script presses keys for ten minutes, and the process measures
+the turns of its event loop.
 
-What it is to do comes from the environment and the command line (seconds, records as JSON); what it saw goes to
-stdout as one line of JSON. The parent changes records meanwhile and its providers answer slowly.
+The desk's settings come from the environment, the duration (seconds) and the records as JSON from the command line.
+The figures are written to stdout as one line of JSON.
 """
 
 import faulthandler
@@ -44,8 +45,8 @@ Step = Callable[[], object] | int
 
 
 class LoopWatch(QObject):
-    """Every turn of the event loop: how long after it was due it came (seconds), and the processor time of the main
-    thread since the turn before, which other programs of a busy machine don't lengthen.
+    """Measures each turn of the event loop: its delay (`late`, seconds) and the processor time of the main thread
+    since the turn before (`work`, seconds, with the act that was running).
     """
 
     def __init__(self) -> None:
@@ -67,14 +68,14 @@ class LoopWatch(QObject):
         self.last, self._cpu = now, cpu
 
     def forget(self) -> None:
-        """The start of the window isn't part of the session."""
+        """Delete the figures of the start of the window."""
         self.late.clear()
         self.work.clear()
 
 
 class StackWatch(threading.Thread):
-    """Notes which functions of the console the main thread was in while a turn took long. It reads no frame objects:
-    they would keep a painter alive after the painting.
+    """A thread that counts the stacks of the main thread while a turn takes long. It reads them from a dump of
+    faulthandler, because references to frame objects would keep a painter alive after the painting.
     """
 
     def __init__(self, watch: LoopWatch) -> None:
@@ -95,14 +96,18 @@ class StackWatch(threading.Thread):
 
 
 def _own_frames(stacks: str) -> Iterator[str]:
-    """The functions of the console in the main thread, whose stack comes last, the innermost first."""
+    """Yield the functions of the console in the main thread's stack, innermost first. In the dump this stack comes
+    last.
+    """
     for file, line, function in _FRAME.findall(stacks[stacks.rindex("hread 0x") :]):
         if f"{os.sep}console{os.sep}" in file:
             yield f"{Path(file).stem}.{function}:{line}"
 
 
 class PaintWatch(QObject):
-    """From a key to the end of the painting that follows it: seconds, and the main thread's processor time."""
+    """Measures, for each act, the time from a key press to the end of the painting that follows it: real time and
+    processor time of the main thread (seconds).
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +115,7 @@ class PaintWatch(QObject):
         self._pressed: tuple[str, float, float] | None = None
 
     def press(self, what: str, key: Callable[[], object]) -> None:
+        """Press a key by calling `key`, and measure the painting for the act `what`."""
         self._pressed = (what, time.perf_counter(), time.thread_time())
         key()
 
@@ -126,7 +132,9 @@ class PaintWatch(QObject):
 
 
 class Session(QObject):
-    """One person's script, step by step from the event loop, so that nothing in it waits inside of a turn."""
+    """The script of a person. It executes one step per timer event, so that no step waits inside a turn of the event
+    loop.
+    """
 
     def __init__(self, opening: WindowOpener, facts: Mapping[str, Any]) -> None:
         super().__init__()
@@ -140,7 +148,7 @@ class Session(QObject):
         self._began = 0.0
 
     def begin(self) -> None:
-        """Begin the session as soon as the window shows its first page and no reading is running."""
+        """Begin the session as soon as the window shows its first page and reads nothing any more."""
         if self._opening.controller is None or not self._opening.runner.is_idle():
             QTimer.singleShot(100, self, self.begin)
             return
@@ -152,14 +160,19 @@ class Session(QObject):
 
     @property
     def _age(self) -> float:
+        """The seconds since the beginning of the session."""
         return time.monotonic() - self._began
 
     def _sample(self) -> None:
+        """Store a sample of the process's memory (MB), and plan the next one."""
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         self.memory.append((self._age, pages * os.sysconf("SC_PAGESIZE") / 1e6))
         QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._sample)
 
     def _go_on(self) -> None:
+        """Execute the next step; after the last step of an act choose the next act at random. End the program when
+        the time is over.
+        """
         step = next(self._steps, None)
         if step is None:
             if self._age >= self._facts["seconds"]:
@@ -181,6 +194,7 @@ class Session(QObject):
 
     @property
     def _acts(self) -> Mapping[str, Callable[[], Sequence[Step]]]:
+        """The functions that return the steps of an act, by its name."""
         return {
             "pages": self._pages,
             "queue": self._queue,
@@ -194,6 +208,8 @@ class Session(QObject):
         }
 
     def _key(self, keys: str, what: str = "") -> Step:
+        """Return the step that presses these keys. With `what`, its painting is measured under this name."""
+
         def press() -> None:
             active = QApplication.activeWindow() or self._opening.window
             handle = active.windowHandle()
@@ -204,6 +220,7 @@ class Session(QObject):
         return partial(self.paints.press, what, press) if what else press
 
     def _typed(self, text: str, what: str) -> list[Step]:
+        """Return the steps that type the text."""
         return [self._key(letter, what) for letter in text]
 
     def _pages(self) -> list[Step]:
@@ -255,8 +272,8 @@ class Session(QObject):
         if active is not None and active is not self._opening.window:
             QTest.keyClick(active.windowHandle(), Qt.Key.Key_Escape)
 
-    def found(self) -> dict[str, Any]:
-        """Seconds sorted, so that any part of them can be read off."""
+    def list_figures(self) -> dict[str, Any]:
+        """Return the figures of the session by name; durations in seconds, sorted."""
         work = sorted(self.watch.work, reverse=True)
         return {
             "late": sorted(self.watch.late),
@@ -270,6 +287,7 @@ class Session(QObject):
 
 
 def main(facts: Mapping[str, Any]) -> None:
+    """Run the window with a session, and print the figures."""
     app = QApplication(sys.argv[:1])
     settings = Settings.load()
     note_earlier_use(settings.home, settings.operator or "")
@@ -282,7 +300,7 @@ def main(facts: Mapping[str, Any]) -> None:
         session = Session(opening, facts)
         session.begin()
         app.exec()
-        found = session.found()
+        found = session.list_figures()
         opening.close()
         collector.stop()
     print(json.dumps(found), flush=True)

@@ -1,4 +1,4 @@
-"""The form of a demand, and the databases that its shards run on."""
+"""The class of a demand, and the databases on which its shards run."""
 
 import os
 from collections import Counter
@@ -24,10 +24,11 @@ RECOVERY_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`run(shard, folder)` does one shard and counts; `figure` says what all counts together mean.
+    """A requirement that the soak checks with a full count, divided into `shards` parts.
 
-    A shard that finds a violation raises. `spare` shards beyond the demanded ones run while there is time. `seconds`:
-    the longest that one may take.
+    `run(shard, folder)` runs the part with this number, and returns its counts; it raises AssertionError if the
+    requirement is violated. `figure` is the sentence with the sums of the counts. `spare` is the number of further
+    parts that run in time that is left. `seconds` is the time limit of one part.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Demand:
 
 @contextmanager
 def placed(engine: Engine, folder: Path) -> Iterator[Place]:
-    """A database on this engine; its server ends with the shard."""
+    """Yield an empty database on this engine. Its server ends with the block."""
     try:
         with own_run(), fresh(engine, folder) as place:
             yield place
@@ -51,7 +52,7 @@ def placed(engine: Engine, folder: Path) -> Iterator[Place]:
 def on(
     engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
 ) -> Iterator[Demand]:
-    """The same demand on each engine, told apart by its name where it isn't SQLite."""
+    """Yield the demand for each of these engines. Its name ends in the name of the engine, except for SQLite."""
     for engine in engines:
         called = name if engine == "sqlite" else f"{name} {engine}"
         yield Demand(called, shards, partial(run, engine), figure)

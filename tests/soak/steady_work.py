@@ -1,4 +1,4 @@
-"""Steady work for a worker: what payers, banks, the shop, people and monitoring do, a little of each every turn."""
+"""Steady work for a worker: a few acts of payers, banks, the shop, people and monitoring in each turn."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ _LISTEN_SECONDS = 60.0
 
 
 class SteadyWork:
-    """Done by one thread, turn by turn. `done` counts what has come of it."""
+    """Executes the acts, in one thread. `done` counts them, and their effects. `provider` is the sandbox's URL."""
 
     def __init__(self, scene: Scene, checker: Console, provider: str) -> None:
         self.provider = provider
@@ -45,7 +45,7 @@ class SteadyWork:
     @staticmethod
     @contextmanager
     def beside(place: Place) -> "Iterator[SteadyWork]":
-        """With a sandbox of its own and the desks of two people."""
+        """Yield the work for this database, with a new sandbox and the desks of two people."""
         with (
             Sandbox() as sandbox,
             paying(place, sandbox) as scene,
@@ -58,7 +58,10 @@ class SteadyWork:
         self._worker, self._alerted = worker, alerted
 
     def turn(self, number: int) -> None:
-        """Eight notices and five requests that are refused; polls, probes and money beside them now and then."""
+        """Execute the turn with this number: deliver notices about five payments (some of them twice), let a poll
+        find another payment, send five requests that are refused, and read three pages of the worker. At intervals
+        also request a refund, reconcile a day, and violate a rule of an alert.
+        """
         for part in range(3):
             name = f"B-{number}-{part}"
             self._order(name)
@@ -82,7 +85,7 @@ class SteadyWork:
         self._rules(number)
 
     def checked(self) -> Counter[str]:
-        """The counts of the work, once all of it is visible. Raises AssertionError if a kind of work is missing."""
+        """Return the counts of the work. Raises AssertionError if one kind of work had no effect."""
         assert self._alerted is not None
         self.done["alerts"] = len(self._alerted.got)
         for name, query in _CAME_OF_IT.items():
@@ -97,14 +100,14 @@ class SteadyWork:
         return self._scene.order(name, YEN)
 
     def _begun(self, name: str) -> None:
-        """A payment that its payer is at."""
+        """Insert a payment that waits for its payer."""
         context, order = self._scene.context, self._order(name)
         new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=context.now())
         context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
     def _started(self, name: str) -> bool:
-        """One that was begun at the desk, and is asked about by itself; False where a busy machine's sandbox was too
-        slow for a desk in a hurry.
+        """Begin a payment at the desk, which polls it later. Return False if the call is refused, because the sandbox
+        was too slow on a busy machine.
         """
         try:
             self._scene.payments.start(self._order(name), "paypay")
@@ -114,7 +117,9 @@ class SteadyWork:
         return True
 
     def _notice(self, post: ReceivedNotice, times: int) -> None:
-        """Delivered so often; one that is answered otherwise comes again, as its sender would do."""
+        """Deliver the notice `times` times. A delivery that isn't answered with 200 is repeated, as its sender would
+        do.
+        """
         for _ in range(times):
             assert self._worker is not None
             status = deliver(self._worker, post)
@@ -127,6 +132,7 @@ class SteadyWork:
             self.done.update(requests=1, notices=1)
 
     def _refund(self, name: str) -> None:
+        """Request and approve a refund of the payment with this number, if it exists."""
         payment = self._scene.of_number("paypay", name)
         if payment is None:
             return
@@ -139,12 +145,14 @@ class SteadyWork:
             self.done["refunds"] += 1
 
     def _day(self, number: int) -> None:
-        """Yesterday's file again, with one more payment in it."""
+        """Add a payment to the provider's file of yesterday, and announce the file."""
         self._days.both(f"Y-{number}")
         self._days.announce()
 
     def _rules(self, number: int) -> None:
-        """An order that the shop says is paid, and later its payment."""
+        """At intervals let the shop call an order paid before its payment is, which raises an alert. Some turns later
+        the payment is paid, which ends it.
+        """
         if number % _RULE_TURNS == 0:
             name = f"R-{number}"
             if self._started(name):
@@ -154,20 +162,21 @@ class SteadyWork:
             self._scene.money.move_payment("paypay", self._ailing.pop(0)[1], "paid")
 
     def _say(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
+        """Send a request to the worker, and check that its status is `wanted` (None: any)."""
         assert self._worker is not None
-        status = said(self._worker, method, path, body, {})
+        status = send_request(self._worker, method, path, body, {})
         assert wanted in (None, status), f"{path}: {status}"
         self.done["requests"] += 1
 
 
 def deliver(worker: WorkerProcess, post: ReceivedNotice) -> int:
-    """A notice, as its sender would send it; the status of the answer."""
+    """Send a notice to the worker as its sender would. Return the HTTP status."""
     path = PATHS.get(post.source, f"/notices/{post.source}")
-    return said(worker, "POST", path, post.body, dict(post.headers))
+    return send_request(worker, "POST", path, post.body, dict(post.headers))
 
 
-def said(worker: WorkerProcess, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """One request on a connection of its own; the status of the answer."""
+def send_request(worker: WorkerProcess, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """Send one request on a connection of its own. Return the HTTP status."""
     line = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=60)
     try:
         line.request(method, path, body, dict(headers))
@@ -187,7 +196,9 @@ _CAME_OF_IT = {
 
 @contextmanager
 def listening(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[None]:
-    """A client of /live, which comes anew every minute; what it hears is counted as `told`."""
+    """Keep a client of /live connected until the end of the block; it reconnects every minute. The changes that it
+    receives are counted in `work.done["told"]`.
+    """
     over = Event()
     thread = Thread(target=_listen, args=(worker, token, work, over), name="live", daemon=True)
     thread.start()
@@ -199,6 +210,7 @@ def listening(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[N
 
 
 def _listen(worker: WorkerProcess, token: str, work: SteadyWork, over: Event) -> None:
+    """Connect to /live again and again until `over` is set."""
     bearer, url = {"Authorization": f"Bearer {token}"}, f"ws://127.0.0.1:{worker.port}/live"
     while not over.wait(0.2):
         heard = 0

@@ -1,4 +1,4 @@
-"""The demand that every place tells a record alike, at full count."""
+"""The demand that all places show the same state of a record, with its full count."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,7 +11,7 @@ HISTORIES_PER_SHARD = 500
 
 
 def told(shard: int, folder: Path) -> Counter[str]:
-    """Each shard on a database of its own, with its own seed."""
+    """Execute 500 random histories (see tests/stateful/told_histories.py), with a seed for each shard."""
     with stage(folder / "home") as desk:
         tally = told_histories.run(desk, HISTORIES_PER_SHARD, folder, seed=shard)
     return Counter(histories=tally["histories"], acts=tally.total() - tally["histories"])

@@ -1,11 +1,11 @@
-"""A worker's memory over an hour of steady work on MariaDB: notices, polls, reconciliation, alerts, refunds, a client
-of /live that comes and goes, and its metrics scraped.
+"""The memory of a worker during an hour of steady work on MariaDB: notices, polls, reconciliations, alerts, refunds,
+a client of /live that reconnects, and reads of its metrics.
 
     python -m tests.soak.worker_memory [--minutes 60]
 
-Flat: the line through its resident memory, by least squares over the second half, rises by no more than 2 MiB an
-hour, and the last third stands no higher than that above the third before it. Python's heap takes half an hour of
-such work to find its size; a leak would go on.
+The resident memory counts as constant if two figures are at most 2 MiB: the slope per hour of the regression line
+through the second half of the samples, and the median of the last third of the samples less that of the middle third.
+Python's heap needs half an hour of such work to reach its size; a leak would continue to grow.
 """
 
 import argparse
@@ -39,8 +39,9 @@ _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Of a process, `at` seconds after the beginning; bytes. `rss`: resident; `own`: of that what no file backs, its
-    heaps and stacks. (A share of what is shared, PSS, moves with every other Python that comes and goes.)
+    """A sample of a process `at` seconds after the beginning. `rss` is its resident memory (bytes); `own` is the part
+    of it that belongs to no file: heaps and stacks. (PSS isn't used, because it changes with other Python processes.)
+    `threads` and `files` are numbers of threads and open files.
     """
 
     at: float
@@ -59,6 +60,7 @@ class Samples:
     _begun: float = field(default_factory=time.monotonic)
 
     def take(self) -> None:
+        """Take a sample now, from /proc."""
         folder = Path("/proc", str(self.pid))
         status = _fields(folder / "status")
         rollup = _fields(folder / "smaps_rollup")
@@ -67,17 +69,21 @@ class Samples:
         self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files))
 
     def settled(self) -> Sequence[Sample]:
-        """Without the beginning."""
+        """Return the samples of the second half of the run."""
         return [one for one in self.all if one.at >= self.all[-1].at * SETTLING]
 
     def per_hour(self, what: str) -> float:
-        """The slope of the line through these figures (bytes an hour)."""
+        """Return the slope (bytes per hour) of the regression line through the figure `what` ("rss" or "own") of the
+        second half.
+        """
         some = self.settled()
         line = statistics.linear_regression([one.at for one in some], [_of(one, what) for one in some])
         return line.slope * 3_600
 
     def step(self, what: str) -> float:
-        """By how much the median of the last third stands above the one of the third before (bytes)."""
+        """Return the median of the figure `what` in the last third of the samples, less that in the middle third
+        (bytes).
+        """
         third = len(self.all) // 3
         before, last = (
             statistics.median(_of(one, what) for one in some)
@@ -85,7 +91,8 @@ class Samples:
         )
         return last - before
 
-    def told(self) -> str:
+    def describe(self) -> str:
+        """Return the figures as one line of text."""
         slopes = ", ".join(
             f"{what} {_of(self.all[0], what) / MIB:.1f} → {_of(self.all[-1], what) / MIB:.1f} MiB,"
             f" {self.per_hour(what) / MIB:+.2f} MiB/h, last third {self.step(what) / MIB:+.2f} MiB"
@@ -100,31 +107,35 @@ class Samples:
 
 
 def _of(sample: Sample, what: str) -> float:
+    """Return the figure `what` of a sample."""
     return float(getattr(sample, what))
 
 
 def _fields(file: Path) -> dict[str, int]:
-    """Numbers of a file of /proc, in its units."""
+    """Return the numbers in a file of /proc by name, in the units of the file."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
 def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
-    """Raises AssertionError where it is not flat, or the worker had no steady work."""
+    """Let the worker work for so many minutes. Raises AssertionError if its memory grows, or if a kind of work had no
+    effect.
+    """
     with _under_way(folder) as (work, worker):
         samples = Samples(worker.pid)
         _go_on(work, samples, minutes * 60)
         assert worker.alive, worker.log.read_text()[-2_000:]
         done = work.checked()
-    print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.told()}; {dict(done)}", flush=True)
+    print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.describe()}; {dict(done)}", flush=True)
     for what in ("rss", "own"):
-        assert samples.per_hour(what) <= MAX_PER_HOUR, f"{what} grows: {samples.told()}"
-        assert samples.step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.told()}"
+        assert samples.per_hour(what) <= MAX_PER_HOUR, f"{what} grows: {samples.describe()}"
+        assert samples.step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.describe()}"
     return Counter(minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.per_hour("rss") / 1024)) + done
 
 
 @contextmanager
 def _under_way(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
+    """Yield the work and a running worker, with a receiver of its alerts and a client of /live."""
     with (
         servers.own_run(),
         fresh("mariadb", folder) as place,
@@ -151,7 +162,7 @@ def _worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManag
 
 
 def _go_on(work: SteadyWork, samples: Samples, seconds: float) -> None:
-    """A turn of work every two seconds on this thread, and samples on another."""
+    """Execute a turn of the work every two seconds for `seconds` seconds, while a thread takes samples."""
     over = Event()
     watching = Thread(target=_watch, args=(samples, over), name="samples")
     watching.start()
@@ -167,11 +178,12 @@ def _go_on(work: SteadyWork, samples: Samples, seconds: float) -> None:
 
 
 def _watch(samples: Samples, over: Event) -> None:
+    """Take a sample every ten seconds until `over` is set."""
     samples.take()
     while not over.wait(_SAMPLE_SECONDS):
         samples.take()
         if len(samples.all) % 30 == 0:
-            print(f"{samples.all[-1].at / 60:.0f} min: {samples.told()}", flush=True)
+            print(f"{samples.all[-1].at / 60:.0f} min: {samples.describe()}", flush=True)
 
 
 DEMANDS = (
