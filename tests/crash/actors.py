@@ -1,4 +1,5 @@
-"""The acts of a child process at a desk, until it is killed, breaks or hangs at a failpoint."""
+"""Targets of child processes that execute one action on a credit check at a desk, until a failpoint kills, breaks or
+hangs them."""
 
 from collections.abc import Mapping
 
@@ -12,23 +13,28 @@ CLIENT = "1"
 
 
 def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: str = CLIENT) -> None:
-    """Open the desk, do one thing, say how it ended."""
+    """Open the desk, execute the action `what`, and send "open" and then the ending. `subject` is the corporation
+    number or the record id; for "resolve" "record id:provider's id of the charge"."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         pipe.send(_ending(console, what, subject, client))
 
 
 def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
-    """Buy, and stop between the provider's answer and its record until the parent says a word."""
+    """Buy the number, and pause between the provider's answer and the write of the outcome, until the parent sends
+    something. Send the ending."""
     _pause_at("answered", pipe, told, number)
 
 
 def pause_before_sending(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
-    """Buy, and stop between the claim and the request until the parent says a word."""
+    """Buy the number, and pause between the claim and the request to the provider, until the parent sends something.
+    Send the ending."""
     _pause_at("asking", pipe, told, number)
 
 
 def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str) -> None:
+    """Buy the number, and pause when the purchase reports the step `paused_step`."""
+
     def progress(step: str) -> None:
         if step == paused_step:
             pipe.send(step)
@@ -43,6 +49,7 @@ def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str
 
 
 def _ending(console: Console, what: str, subject: str, client: str) -> str:
+    """Execute the action. Return "done" or the code of the refusal."""
     try:
         if what in ("purchase", "renewal"):
             console.credit_checks.purchase(PurchaseRequest(subject, client, renew=what == "renewal"))

@@ -1,5 +1,5 @@
-"""kill -9 and SIGTERM of the worker at every named step of what a desk has asked for: what the desk is told when
-another worker, or the same one begun again, goes on.
+"""Ends a worker by SIGKILL or SIGTERM at each named step of a desk request. Checks the answer to the desk after
+another worker, or the same one after a restart, has continued.
 """
 
 import os
@@ -46,8 +46,8 @@ _UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'tak
 
 
 class EndsAt(Failpoints):
-    """Ends this process at one step of what a desk has asked for. Due tasks pass unharmed, but send nothing: they
-    would take an approved refund out of the request's hands.
+    """Failpoints of a worker that end its process at one step of a desk request. Due tasks of the worker are held
+    before they send anything: otherwise they would send an approved refund before the request does.
     """
 
     def __init__(self, step: str, end: End) -> None:
@@ -73,7 +73,7 @@ class EndsAt(Failpoints):
 
 
 def work(pipe: Pipe, told: Mapping[str, str], step: str, end: End) -> None:
-    """A worker process, which ends at a step (if one is named)."""
+    """Target of a child process: a worker that ends at the step `step` ("": it runs on)."""
     with open_console(Settings.load(dict(told))) as console:
         console._context.failpoints = EndsAt(step, end) if step else Failpoints(None)
         run_worker(console, lambda _: pipe.send("ready"))
@@ -81,7 +81,9 @@ def work(pipe: Pipe, told: Mapping[str, str], step: str, end: End) -> None:
 
 @dataclass(frozen=True)
 class _Scene:
-    """`asker` asks, `observer` acts at a desk of its own and looks at everything."""
+    """The desks of one test: `asker` sends the desk requests, `observer` acts itself at another desk and reads the
+    results.
+    """
 
     place: Place
     sandbox: Sandbox
@@ -90,6 +92,7 @@ class _Scene:
 
     @contextmanager
     def worker(self, desk: int, step: str = "", end: End = "killed") -> Iterator[Child]:
+        """Start a worker at this desk, and yield it when it is ready."""
         told = self.place.told(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **providers(self.sandbox.url))
         with crowd(work, [(told, step, end)]) as (child,):
             assert child.report() == "ready"
@@ -99,8 +102,8 @@ class _Scene:
 def run(
     place: Place, action: str, end: End, seed: int = 0, only: Sequence[str] = (), again: bool = False
 ) -> Counter[str]:
-    """End the worker at each step of the action (of `only`). `again`: the same worker, with its spool, goes on, in
-    place of another one. What the desks were told, counted.
+    """End the worker at each step of the action (or at the steps `only`), in the way `end`. With `again` the same
+    worker continues, with its spool, otherwise another one. Return the counts of the answers to the desk.
     """
     ask_only(place, *ASKERS.values())
     with Sandbox() as sandbox, _scene(place, sandbox, ASKERS[action]) as scene:
@@ -110,12 +113,13 @@ def run(
             for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
         ]
         told = Counter(_end_and_go_on(case, scene, end, again=again) for case in cases)
-        _judge(scene)
+        _check_all_records(scene)
     return told + Counter(ends=len(cases))
 
 
 @contextmanager
 def _scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
+    """Open both desks."""
     both = providers(sandbox.url)
     with (
         place.opened(sandbox, person=asker, desk=_DESK, **both) as console,
@@ -125,7 +129,9 @@ def _scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
 
 
 def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
-    """Check the answer to the desk that waits while the worker ends; then send the same request id once more."""
+    """End the worker while the desk waits, and let a worker continue. Check the answer to the desk, then send the
+    same request id once more. Return the answer.
+    """
     with ThreadPoolExecutor(1) as thread:
         with scene.worker(_FIRST, case.step, end) as first:
             answer = thread.submit(_ask, case, scene)
@@ -139,7 +145,9 @@ def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
 
 
 def _check_answer(case: Case, end: End, told: str, sent: int, *, again: bool) -> None:
-    """Told is what is true: sent once, not at all, or unknown."""
+    """Check that the answer `told` is true: the action was executed once, or not at all, or its outcome is unknown.
+    `sent` is the number of executions by the provider.
+    """
     where = f"{case}, {end}: told {told}, sent {sent} times"
     assert sent <= 1, where
     if end == "killed":
@@ -155,7 +163,7 @@ def _check_answer(case: Case, end: End, told: str, sent: int, *, again: bool) ->
 
 
 def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
-    """The same id is told the same, and acts only if nothing was sent."""
+    """Check that the same request id gets the same answer, and acts only if nothing was sent before."""
     repeated = _ask(case, scene)
     where = f"{case}: told {told}, then {repeated}"
     if told in ("acted", "repeated"):
@@ -171,7 +179,9 @@ def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
 
 
 def _ask(case: Case, scene: _Scene) -> str:
-    """Ask as a person does: with the same id again while nothing is known."""
+    """Send the desk request as a person does: with the same id again until the result is known. Return "acted",
+    "repeated" or the code of the refusal.
+    """
     told: list[str] = []
 
     def is_answered() -> bool:
@@ -188,8 +198,10 @@ def _ask(case: Case, scene: _Scene) -> str:
     return told[0]
 
 
-def _judge(scene: _Scene) -> None:
-    """Nothing is lost: each charge has its record and each refund its row, and what is unknown is in its queue."""
+def _check_all_records(scene: _Scene) -> None:
+    """Check that each charge has its record and each refund of the provider its row, and that unknown records are in
+    their queue.
+    """
     place, console = scene.place, scene.observer
     with scene.worker(_FIRST):  # its spool may know what others don't
         until(lambda: not place.sql(_UNENDED) and not truth.still_calling(console.database), "all to end")

@@ -1,4 +1,4 @@
-"""The n-th statement of a worker fails while it executes what a desk has asked for: what must hold at whatever n."""
+"""The n-th statement of a worker fails while it executes a desk request. The checks hold for every n."""
 
 import random
 from collections import Counter
@@ -41,21 +41,21 @@ _UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'tak
 
 @dataclass
 class AskedStage(Stage):
-    """`maker` and `checker` act at sound desks; the people of `_ASKERS` ask. The desk that is disturbed is the
-    worker's.
+    """Like Stage, but in team mode. `maker` and `checker` act themselves at desks without faults; the people of
+    `_ASKERS` send desk requests. The faults happen at the worker's desk.
     """
 
     def who(self, action: str) -> str:
         return "worker"
 
     def number(self, target: ActionTarget) -> str:
-        """The company of a purchase."""
+        """Return the corporation number of a purchase; "" for other actions."""
         return numbers(1, seed=self.made)[0] if target.action == "purchase" else ""
 
 
 @contextmanager
 def stage(place: Place) -> Iterator[AskedStage]:
-    """Around an empty database, whose accounts' rights are changed."""
+    """Yield an AskedStage with the empty database of `place`. The rights of the accounts of `_ASKERS` are reduced."""
     ask_only(place, *sorted(set(_ASKERS.values())))
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
@@ -68,7 +68,9 @@ def stage(place: Place) -> Iterator[AskedStage]:
 
 
 def run_all(on: AskedStage, action: str, trouble: Trouble) -> Counter[str]:
-    """Every place there is, once failing for a moment and once until the worker gives the request up."""
+    """Let each statement of the action fail: once for a moment, and once until the worker gives up the request.
+    Return the counts of the endings.
+    """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         tally += at_each_place(partial(fails_at, on, action, trouble, lasting=lasting))
@@ -77,7 +79,9 @@ def run_all(on: AskedStage, action: str, trouble: Trouble) -> Counter[str]:
 
 
 def run_some(on: AskedStage, action: str, seed: int, places: int) -> Counter[str]:
-    """Drawn troubles at drawn places, every second one lasting."""
+    """Let `places` random statements of the action fail in random ways; every second failure lasts. Return the counts
+    of the endings.
+    """
     chance = random.Random(f"asked {action}{seed}")
     tally: Counter[str] = Counter()
     for i in range(places):
@@ -90,8 +94,8 @@ def run_some(on: AskedStage, action: str, seed: int, places: int) -> Counter[str
 
 
 def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
-    """The code that the desk got when the trouble met the n-th statement of its request; None if the request has
-    fewer. The worker then runs on without trouble.
+    """Let the n-th statement of the desk request fail, then let the worker continue without faults. Check the result,
+    and return the code of the answer to the desk; None if the request has fewer statements.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = _prepared(on, action)
@@ -120,6 +124,7 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
 
 
 def _prepared(on: AskedStage, action: str) -> ActionTarget:
+    """Create the records that the action needs, and return its target."""
     if action != "purchase":
         return on.prepared(action)
     on.made += 1
@@ -127,7 +132,9 @@ def _prepared(on: AskedStage, action: str) -> ActionTarget:
 
 
 def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str:
-    """Ask as a person does: with the same id again while nothing is known. How it ended."""
+    """Send the desk request as a person does: with the same id again until the result is known. Return "done",
+    "approved" (not sent yet) or the code of the refusal.
+    """
     request_id, person = f"{target.action}-{on.made}", _ASKERS[target.action]
     acts: Mapping[str, Callable[[], object]] = {
         "purchase": lambda: desk.credit_checks.purchase(
@@ -155,7 +162,7 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
 
 
 def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
-    """The request exists if and only if the desk was told that it is done; then reject it."""
+    """Check that the refund was requested exactly if the desk got the answer "done". Then reject it."""
     assert code in statements.NAMED | {"done"}, f"{code}: {where}"
     found = newest(on.maker, target.payment)
     assert (code == "done") == (found is not None), f"{code}: {where}"
@@ -165,8 +172,8 @@ def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) 
 
 
 def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
-    """Check the ending of an approval as at a desk that acts. In team mode a repeated request id may also be answered
-    with "approved": then the refund is approved and not sent yet.
+    """Check the ending of an approval, as at a desk that acts itself. In team mode the answer to a repeated request
+    id may also be "approved": the refund is approved and not sent yet.
     """
     if code == "approved":
         assert on.there(target.number) <= 1, where
@@ -176,7 +183,9 @@ def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str)
 
 
 def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
-    """One charge at most, a named ending that tells the truth, and after the next due tasks nothing that hangs."""
+    """Check that the number was charged at most once, that the answer is true, and that after the next due tasks no
+    operation is left as `calling`.
+    """
     charged = len(on.sandbox.ledger.list_charges_of_number(number))
     assert charged <= 1, f"{charged} charges: {where}"
     assert code in statements.NAMED | {"done"}, f"{code}: {where}"

@@ -1,4 +1,4 @@
-"""A database that fails at its n-th word: every statement and every COMMIT in turn, until one run is clean."""
+"""Lets the n-th statement or COMMIT of a console fail, on SQLite, in the spool, or on a server."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _WORDS: dict[Trouble, str] = {
 
 
 class Countdown:
-    """Fails once, at the n-th time that it is asked; `lasting` goes on failing."""
+    """Counts statements: the n-th one fails, with `lasting` all later ones, too."""
 
     def __init__(self, nth: int, trouble: Trouble, *, lasting: bool) -> None:
         self.left = nth
@@ -30,14 +30,16 @@ class Countdown:
 
     @property
     def fired(self) -> bool:
+        """True if a statement has failed."""
         return self.left <= 0
 
     def due(self) -> bool:
-        """Count, and say whether it fails now."""
+        """Count a statement. Return True if it must fail."""
         self.left -= 1
         return self.left == 0 or (self.left < 0 and self._lasting)
 
     def tick(self) -> None:
+        """Count a statement, and raise the error of the trouble if it must fail."""
         if self.due():
             failure = sqlite3.OperationalError(_WORDS[self.trouble])
             failure.sqlite_errorcode = sqlite3.SQLITE_FULL
@@ -46,10 +48,14 @@ class Countdown:
 
 @contextmanager
 def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> Iterator[Countdown]:
-    """Inside the block the console's database (or its desk's file) fails at the n-th word.
+    """Within the block the n-th statement of the console's database (or of its desk's spool) fails, with `lasting`
+    all later ones, too. The kinds of trouble:
 
-    full, lost: a statement fails before it does anything. commit_lost: COMMIT does its work and then fails. On
-    servers also deadlock: the transaction is undone, and lock_wait: only the statement is.
+    - full, lost: the statement fails without an effect
+    - commit_lost: COMMIT takes effect and then fails
+    - desk_full: a write to the spool fails
+    - deadlock, on servers: the transaction is rolled back
+    - lock_wait, on servers: only the statement is rolled back
     """
     countdown = Countdown(nth, trouble, lasting=lasting)
     if trouble == "desk_full":
@@ -61,7 +67,7 @@ def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> I
             yield countdown
         return
     engine = console.database.engine
-    factory = _connections(countdown)
+    factory = _make_connection_class(countdown)
 
     def choose(_dialect: object, _record: object, _args: object, wanted: dict[str, Any]) -> None:
         wanted["factory"] = factory
@@ -75,7 +81,8 @@ def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> I
         console.database.close()
 
 
-def _connections(countdown: Countdown) -> type[sqlite3.Connection]:
+def _make_connection_class(countdown: Countdown) -> type[sqlite3.Connection]:
+    """Return a class of SQLite connections whose statements, or COMMITs only, fail by the countdown."""
     commits_only = countdown.trouble == "commit_lost"
 
     class Cursor(sqlite3.Cursor):
@@ -101,6 +108,7 @@ def _connections(countdown: Countdown) -> type[sqlite3.Connection]:
 
 @contextmanager
 def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
+    """Within the block the writes to the spool fail by the countdown."""
     console._context.spool.close()  # the connections it has are of the other kind
     plain = desk_db._Connection
 
@@ -134,14 +142,18 @@ _IMPATIENT_SECONDS = 0.3
 
 @contextmanager
 def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
-    """Break the statements of the console's own connections, except SET. Connections of others are left alone."""
+    """Within the block the statements of the console's own connections, except SET, fail by the countdown. Other
+    connections of this process have no faults.
+    """
     import pymysql.connections
 
     send = pymysql.connections.Connection._execute_command
 
     def breaking(line: Any, command: int, sql: Any) -> None:
-        if _is_ours(console, line) and not _word(sql).startswith("SET "):
-            _break(countdown, lambda text: _say(line, send, command, text), _word(sql), line)
+        if _is_connection_of(console, line) and not _read_sql_text(sql).startswith("SET "):
+            _raise_if_due(
+                countdown, lambda text: _run_on_server(line, send, command, text), _read_sql_text(sql), line
+            )
         send(line, command, sql)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -153,7 +165,10 @@ def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
     console.database.close()
 
 
-def _break(countdown: Countdown, say: Callable[[str], None], word: str, line: Any) -> None:
+def _raise_if_due(countdown: Countdown, say: Callable[[str], None], word: str, line: Any) -> None:
+    """Count the statement `word`, and raise the server's error if it must fail. `say` runs a statement on the server
+    before.
+    """
     import pymysql
 
     trouble = countdown.trouble
@@ -168,16 +183,18 @@ def _break(countdown: Countdown, say: Callable[[str], None], word: str, line: An
     raise pymysql.err.OperationalError(*_NUMBERS[trouble])
 
 
-def _say(line: Any, send: Callable[..., None], command: int, text: str) -> None:
-    """Have the server do this, and take its answer."""
+def _run_on_server(line: Any, send: Callable[..., None], command: int, text: str) -> None:
+    """Run the statement on the server, and read its answer."""
     send(line, command, text)
     line._read_query_result()
 
 
-def _is_ours(console: Console, line: Any) -> bool:
+def _is_connection_of(console: Console, line: Any) -> bool:
+    """True if the connection belongs to the console's database account."""
     user = line.user.decode() if isinstance(line.user, bytes) else line.user
     return bool(user == console.database.account)
 
 
-def _word(sql: Any) -> str:
+def _read_sql_text(sql: Any) -> str:
+    """Return the text of a statement in upper case."""
     return (sql.decode("utf-8", "replace") if isinstance(sql, bytes | bytearray) else str(sql)).lstrip().upper()

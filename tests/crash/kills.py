@@ -1,4 +1,6 @@
-"""kill -9 at every named step of every action, and what a new process finds and does."""
+"""Kills each action on credit checks with SIGKILL at each of its named steps, and checks what a new process finds and
+does.
+"""
 
 import time
 from collections import Counter
@@ -39,7 +41,9 @@ _PREPARED = ("after_tx1",)
 
 @dataclass
 class Case:
-    """A desk and a client of its own, for which one action is killed at one step; all share a database."""
+    """One action that is killed at one step. Each case has a desk and a client of its own; all share a database.
+    `before` is the number of charges before the kill, `subject` the argument of the action (see actors.py).
+    """
 
     action: str
     step: str
@@ -58,13 +62,16 @@ class Case:
 
     @property
     def buys(self) -> bool:
+        """True if the action buys a credit check."""
         return self.action in ("purchase", "renewal")
 
     def told(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
+        """Return the environment variables of the desk, with a failpoint or without."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
         return self.place.told(self.url, desk=self.desk, **self.extra, **point, **extra)
 
     def opened(self, **extra: str) -> Console:
+        """Open a console at the desk of the case; the caller must close it."""
         return open_console(Settings.load(self.told(**extra)))
 
 
@@ -75,8 +82,8 @@ def run(
     only: Sequence[str] = OPERATION_FAILPOINTS,
     within: float = inf,
 ) -> Counter[str]:
-    """Kill each action at each of its steps (of `only`), then recover, `within` so many seconds where speed is what
-    is looked at; what happened, counted.
+    """Kill each action at each of its steps (or at the steps `only`), then recover. A recovery may take `within`
+    seconds; only the soak sets this. Return the counts.
     """
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)
@@ -91,7 +98,7 @@ def run(
             # Opened at once, so that the leases of all cases run out while the first ones are looked at.
             for case in cases:
                 desk = desks.enter_context(case.opened())
-                _look_at_once(case, desk, sandbox)
+                _check_before_expiry(case, desk, sandbox)
             for case in cases:
                 tally.update(_recover(case, sandbox, within))
         return tally
@@ -117,14 +124,16 @@ def _prepare(case: Case, sandbox: Sandbox) -> None:
 
 
 def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
-    """A charged purchase that nobody knows of; for a delivery its answer lies on the desk."""
+    """Make a charged purchase whose outcome the database doesn't know. For "delivery" its answer is in the desk's
+    spool.
+    """
     if case.action == "delivery":
         with crowd(act, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]) as (child,):
             assert (child.report(), child.report()) == ("open", "outcome_unknown")
     else:
         case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
         sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
-        assert _code(lambda: _buy(case, console)) == "outcome_unknown"
+        assert _call_for_ending(lambda: _buy(case, console)) == "outcome_unknown"
     (record,) = console.lookup.find_records(case.number).credit_checks
     charge = sandbox.ledger.list_charges_of_number(case.number)[0]
     case.record_id = record.id
@@ -136,15 +145,18 @@ def _buy(case: Case, console: Console, *, renew: bool = False) -> CreditCheck:
 
 
 def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
-    """A few at a time: the machine has few cores, and a heartbeat must not come too late for want of one."""
+    """Kill all cases, four at a time: with more processes, a heartbeat could come too late on a machine with few
+    cores.
+    """
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
         told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some]
         with crowd(act, told) as children:
             for case, child in zip(some, children, strict=True):
-                _died(case, child)
+                _check_killed(case, child)
 
 
-def _died(case: Case, child: Child) -> None:
+def _check_killed(case: Case, child: Child) -> None:
+    """Check that the child was killed at its step."""
     assert child.report() == "open"
     assert child.ended() == KILLED, f"{case.action} passed {case.step} unharmed"
 
@@ -152,8 +164,10 @@ def _died(case: Case, child: Child) -> None:
 # A new process
 
 
-def _look_at_once(case: Case, console: Console, sandbox: Sandbox) -> None:
-    """Before the dead process's lease has run out: nothing is bought, nothing is called error."""
+def _check_before_expiry(case: Case, console: Console, sandbox: Sandbox) -> None:
+    """Before the lease of the killed process expires: check the number of charges, that the purchase is refused, and
+    that no record is an error (except if its desk could already prove that nothing was sent).
+    """
     sent = case.step not in _UNSENT or case.action not in ("purchase", "renewal")
     expected = case.before + (1 if sent and case.buys else 0)
     assert sandbox.control.count_charges(case.number) == expected, f"{case.action} at {case.step}"
@@ -161,14 +175,16 @@ def _look_at_once(case: Case, console: Console, sandbox: Sandbox) -> None:
     if case.step in _PREPARED and found and found[0].state is CheckState.ERROR:
         return  # its lease was over by then: the desk has told that it was not sent
     if case.buys and case.step != "before_tx1":
-        assert _code(lambda: _buy(case, console)) == "already_purchased"
+        assert _call_for_ending(lambda: _buy(case, console)) == "already_purchased"
     for record in found:
         assert record.state is not CheckState.ERROR
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
 def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
-    """Once the lease has run out, one round of due tasks and at most one person's act settle everything."""
+    """After the leases have expired: check that one run of the due tasks and at most one decision of people settle
+    everything, and that nothing is charged twice.
+    """
     charged = sandbox.control.count_charges(case.number)
     with case.opened() as patient:
         until(lambda: not patient.recovery.list_lease_holders() and not _running(patient), f"lease of {case}")
@@ -191,13 +207,15 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
 
 
 def _running(console: Console) -> bool:
-    """Return True while a call still counts as running: its process may be dead, but its lease has not expired."""
+    """True while an operation counts as running: its process was killed, but its lease has not expired."""
     with console.database.read() as conn:
         return len(journal.list_lapsed_operations(conn)) < truth.still_calling(console.database)
 
 
 def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
-    """Do as a person would next: buy if there is no record, resolve an unknown one."""
+    """Do what a person would do next: buy if there is no record, resolve an unknown one, re-fetch an incomplete
+    one.
+    """
     records = console.lookup.find_records(case.number).credit_checks
     if not records or (case.action == "renewal" and case.step == "before_tx1"):
         assert _buy(case, console, renew=bool(records)).state is CheckState.SUCCESS
@@ -218,7 +236,9 @@ def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
 
 
 def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
-    """Success where the ledger has a charge of its own for it; otherwise two people say it was not bought."""
+    """Resolve an unknown record: as bought if the ledger has a charge for it, otherwise two people decide that it was
+    not bought, and it is bought again.
+    """
     step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
     mine = [charge.id for charge in sandbox.ledger.list_charges_of_number(case.number)]
@@ -238,7 +258,8 @@ def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck)
         assert _buy(case, console).state is CheckState.SUCCESS
 
 
-def _code(call: object) -> str:
+def _call_for_ending(call: object) -> str:
+    """Call `call`, and return "done" or the code of the refusal."""
     try:
         call()  # type: ignore[operator]  # a lambda
     except ConsoleError as refusal:

@@ -1,4 +1,6 @@
-"""A process that is stopped past its lease and its budget, while a whole answer comes into its socket."""
+"""A process is stopped during its call until its lease and its time budget have ended, while the complete answer
+arrives in its socket.
+"""
 
 import os
 import signal
@@ -24,7 +26,9 @@ Told = tuple[str, int, object, object]
 
 
 def answered_late(pipe: Pipe, told: Mapping[str, str], action: str, subject: object) -> None:
-    """Do it and tell how it ended."""
+    """Target of a child process: execute the action, and send its ending (code, exit status, record id, number of the
+    case).
+    """
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         try:
@@ -49,7 +53,7 @@ ENDINGS = {"purchase": "error", "refund": "failed", "start": "payment_failed"}
 
 @dataclass
 class Late:
-    """One action whose answer comes late, and what others saw of it."""
+    """One action whose answer comes late. `record` is the id of its record (0: not found yet)."""
 
     on: Stage
     action: str
@@ -57,12 +61,12 @@ class Late:
     record: int = 0
 
     def seen(self) -> tuple[str, Certainty]:
-        """State and certainty as everybody sees them."""
+        """Return state and certainty of the record as the page of another desk shows them."""
         record = self.on.maker.recovery.read_record(KINDS[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find(self) -> bool:
-        """Return True, and store the id of the record, once the action's record exists."""
+        """Look for the action's record. Return True, and store its id, if it exists."""
         on = self.on
         if self.action == "purchase":
             found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
@@ -75,7 +79,9 @@ class Late:
 
 
 def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
-    """Stop it in the call, let people decide or not, let the answer come, wake it up: how it ended."""
+    """Stop the process during its call until its lease has expired. With `decided` two people then decide that the
+    action didn't happen. Let the answer arrive, and let the process continue. Return the case and the ending.
+    """
     late = Late(on, action, _subject(on, action))
     person = "lead-b" if action == "refund" else "op-a"
     told = on.told("approve" if person == "lead-b" else "start")
@@ -98,6 +104,7 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
 
 
 def _subject(on: Stage, action: str) -> object:
+    """Create what the action needs, and return its argument: a corporation number, a refund id or an order id."""
     if action == "purchase":
         return numbers(1)[0]
     if action == "refund":
@@ -106,7 +113,7 @@ def _subject(on: Stage, action: str) -> object:
 
 
 def _stop(child: Child) -> float:
-    """Stop it for good; since when."""
+    """Stop the process with SIGSTOP. Return the time (monotonic seconds) when all of it was stopped."""
     os.kill(child.pid, signal.SIGSTOP)
     state = Path(f"/proc/{child.pid}/stat")
     until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")
@@ -114,9 +121,8 @@ def _stop(child: Child) -> float:
 
 
 def _unread(child: Child, port: int) -> int:
-    """Bytes that arrived from this server and were not read by the process.
-
-    A sandbox sends a whole answer in one piece after it was told to go on, not before; `proc(5)` gives the columns.
+    """Return the number of bytes that have arrived from this server and that the process hasn't read. The sandbox
+    sends a whole answer in one piece when its call is released. `proc(5)` describes the columns.
     """
     opened = {str(one.readlink()) for one in Path(f"/proc/{child.pid}/fd").iterdir()}
     lines = (line.split() for line in Path(f"/proc/{child.pid}/net/tcp").read_text().splitlines()[1:])
@@ -125,7 +131,7 @@ def _unread(child: Child, port: int) -> int:
 
 
 def _decide(late: Late) -> None:
-    """Two people say that it did not happen."""
+    """Let two people decide that the action didn't happen."""
     kind, ending, record = KINDS[late.action], ENDINGS[late.action], str(late.record)
     late.on.maker.recovery.resolve(kind, record, ending, "their list is empty")
     late.on.checker.recovery.resolve(kind, record, ending, "not on the bill")

@@ -1,4 +1,5 @@
-"""The acts of a child process on payments, refunds and notices, until it is killed at a failpoint."""
+"""Target of child processes that execute one action on a payment, a refund or a notice, until a failpoint kills
+them."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,13 +10,15 @@ from tests.support.money_desks import ask, ending
 
 
 def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
-    """Open the desk, do one thing, say how it ended."""
+    """Open the desk, execute the action `what`, and send "open" and then the ending. `subject` is its argument: an id
+    or a notice."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         pipe.send(ending(lambda: _ACTS[what](console, subject)))
 
 
 def _resolve(console: Console, refund: int) -> object:
+    """Resolve the refund as completed, with its idempotency key as evidence."""
     key = console.refunds.read_refund(refund).record.provider_refund_key
     return console.refunds.resolve(refund, "completed", "seen on their screen", key)
 

@@ -1,4 +1,6 @@
-"""kill -9 at every named step of taking a notice, from each kind of source, and what the next process makes of it."""
+"""Kills the process that receives a notice with SIGKILL at each named step, for each source of notices, and checks
+what the next process does.
+"""
 
 import json
 from collections import Counter
@@ -40,7 +42,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Case:
-    """A payment of an order of its own, told of by one source; whoever takes the notice is killed at one step."""
+    """The notice of one source about a payment with an order of its own. Its receiver is killed at one step."""
 
     source: str
     step: str
@@ -49,7 +51,9 @@ class Case:
 
 
 def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
-    """Kill at each step, have senders send again (every second one also what was kept), then due tasks alone."""
+    """Kill at each step, and let each sender send its notice again if it wasn't stored. Every second sender also
+    repeats a stored notice. Then only due tasks run. Return the number of kills.
+    """
     clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS[source]]
     with Sandbox() as sandbox:
         extra = providers(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
@@ -74,7 +78,7 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
 
 
 def _prepared(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
-    """An order whose payer has just paid, and the notice that says so."""
+    """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
     order_id = order(place, number, TOTAL, _CURRENCY[source])
     if source == "bank":
@@ -86,6 +90,7 @@ def _prepared(place: Place, console: Console, sandbox: Sandbox, source: str, ste
 
 
 def _of_bank(number: str) -> ReceivedNotice:
+    """Return a signed notice of a bank about the order."""
     now = datetime.now(UTC)
     told = {
         "event_id": f"EV-{number}",
@@ -99,6 +104,7 @@ def _of_bank(number: str) -> ReceivedNotice:
 
 
 def _kill(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
+    """Start the receivers of these cases, and check that each is killed."""
     each = [(where, "notice", case.post) for case, where in zip(cases, told, strict=True)]
     with crowd(act, each) as children:
         for case, child in zip(cases, children, strict=True):
@@ -107,8 +113,8 @@ def _kill(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
 
 
 def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
-    """Send the notice again, as a sender without an answer does. It is a repetition if it was stored before
-    the kill.
+    """Send the notice again, as a sender does that got no answer. Its answer must be a repetition exactly if the
+    notice was stored before the kill. Without `repeats` a stored notice isn't sent again.
     """
     kept = case.step != "before_notice_tx"
     if kept and not repeats:
@@ -119,7 +125,9 @@ def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
 
 
 def _check(place: Place, console: Console, case: Case) -> None:
-    """Booked once, with its order; the event kept once, and nobody has anything left to do about it."""
+    """Check that the payment is booked once with its order, that the event is stored once, and that no step is left
+    to be done about it.
+    """
     with console.database.read() as conn:
         found = orders.find_by_number(conn, case.number)
         mine: tuple[Payment, ...] = payments.find_by_order(conn, found.id) if found else ()

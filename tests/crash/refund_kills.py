@@ -1,4 +1,6 @@
-"""kill -9 at every named step of asking, deciding, sending, probing and resolving a refund, and what comes after."""
+"""Kills each action on refunds with SIGKILL at each of its named steps, and checks how each refund ends
+afterwards.
+"""
 
 import time
 from collections import Counter
@@ -53,7 +55,9 @@ _PREPARED = ("after_tx1",)
 
 @dataclass
 class Case:
-    """A desk and a payment of its own, about whose refund one action is killed at one step."""
+    """One action on a refund that is killed at one step. Each case has a desk and a payment of its own. `before` is
+    the number of refunds of the payment at the provider before the kill.
+    """
 
     action: str
     step: str
@@ -70,36 +74,41 @@ class Case:
 
     @property
     def person(self) -> str:
+        """The person who executes the action."""
         return MAKER if self.action in ("ask", "withdraw", "resolve") else CHECKER
 
     @property
-    def word(self) -> str:
+    def act_name(self) -> str:
+        """The name of the action in money_actors.py."""
         words = {"send again": "submit", "poll": "probe", "delivery": "due", "approve at Atom": "approve"}
         return words.get(self.action, self.action)
 
     @property
     def sends(self) -> bool:
+        """True if the action sends the refund."""
         return self.action in ("approve", "send again", "approve at Atom")
 
     @property
     def stays_unknown(self) -> bool:
-        """Atom's "not found" proves nothing: what may have been sent and isn't there is for people, and never sent
-        again. Before the intent its desk knows by itself that nothing was sent.
+        """True if the refund stays unknown until people decide. Atom's answer that a refund doesn't exist proves
+        nothing, so a refund that may have been sent is never sent again. Before the intent the desk itself can prove
+        that nothing was sent.
         """
         return self.action == "approve at Atom" and self.step in _UNSENT and self.step not in _PREPARED
 
     @property
-    def left_something(self) -> bool:
+    def may_have_spool_facts(self) -> bool:
         """True if the spool of the killed desk may contain facts that the database lacks."""
         return self.sends or self.action == "delivery"
 
     def told(self, failpoint: str) -> dict[str, str]:
+        """Return the environment variables of the case's desk with this failpoint."""
         return self.place.told(self.url, self.person, self.desk, FAILPOINT=failpoint, **providers(self.url))
 
 
 @dataclass
 class Team:
-    """Two people at a desk of theirs, where nothing is killed, and the clock that all of them look at."""
+    """Two people at a desk where nothing is killed. `clock` is the clock of all desks."""
 
     maker: Console
     checker: Console
@@ -117,7 +126,9 @@ class Team:
         return found
 
     def due(self, case: Case | None = None) -> float:
-        """Due tasks, at the desk of a case if one is named; how many seconds they took."""
+        """Run the due tasks at the desk of `case`, and return their duration (seconds); without a case at the
+        approver's desk, and return 0.
+        """
         if case is None:
             self.checker.recovery.run_due()
             return 0.0
@@ -129,8 +140,8 @@ class Team:
 
 
 def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: float = inf) -> Counter[str]:
-    """Kill each action at each of its steps (of `only`), recover, `within` so many seconds where speed is what is
-    looked at, and let each refund come to its end.
+    """Kill each action at each of its steps (or at the steps `only`), recover, and let each refund end. A recovery
+    may take `within` seconds; only the soak sets this. Return the counts.
     """
     with Sandbox() as sandbox, _team(place, sandbox) as team:
         wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
@@ -140,10 +151,10 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
             _prepare(case, team)
         _kill_all(cases)
         for case in cases:
-            _look_at_once(case, team)
+            _check_before_expiry(case, team)
         until(lambda: _all_over(team.maker), "the leases of the dead")
         sandbox.control.change_settings(waits_for_manual_settling=False)
-        slowest = max(team.due(case) for case in cases if case.left_something)
+        slowest = max(team.due(case) for case in cases if case.may_have_spool_facts)
         assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
         for case in cases:
             known = team.refund(case).certainty is Certainty.KNOWN if case.step in _PREPARED else True
@@ -160,6 +171,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
 
 @contextmanager
 def _team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
+    """Open the desks of both people."""
     clock, extra = MovedClock(), providers(sandbox.url)
     with (
         place.opened(sandbox, clock, person=MAKER, **extra) as maker,
@@ -189,6 +201,7 @@ def _prepare(case: Case, team: Team) -> None:
 
 
 def _approve(case: Case, team: Team, fault: str) -> None:
+    """Approve the refund of the case while the provider has this fault ("": none), and check the ending."""
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
     code = ending(lambda: team.checker.refunds.approve(case.refund))
@@ -200,18 +213,23 @@ def _approve(case: Case, team: Team, fault: str) -> None:
 
 
 def _kill_all(cases: Sequence[Case]) -> None:
-    """A few at a time: the machine has few cores. Due tasks are everybody's, so they are killed one by one."""
-    alone = [[case] for case in cases if case.word == "due"]
-    others = [case for case in cases if case.word != "due"]
+    """Kill all cases, four at a time, because the machine has few cores. Due tasks act on the records of all cases,
+    so they are killed one by one.
+    """
+    alone = [[case] for case in cases if case.act_name == "due"]
+    others = [case for case in cases if case.act_name != "due"]
     for some in (*(others[i : i + 4] for i in range(0, len(others), 4)), *alone):
         subjects = [case.payment if case.action == "ask" else case.refund for case in some]
-        each = [(case.told(f"{case.step}:1:kill"), case.word, of) for case, of in zip(some, subjects, strict=True)]
+        each = [
+            (case.told(f"{case.step}:1:kill"), case.act_name, of) for case, of in zip(some, subjects, strict=True)
+        ]
         with crowd(act, each) as children:
             for case, child in zip(some, children, strict=True):
-                _died(case, child)
+                _check_killed(case, child)
 
 
-def _died(case: Case, child: Child) -> None:
+def _check_killed(case: Case, child: Child) -> None:
+    """Check that the child was killed at its step."""
     assert child.report() == "open"
     assert child.ended() == KILLED, f"{case.action} passed {case.step} unharmed"
 
@@ -219,8 +237,10 @@ def _died(case: Case, child: Child) -> None:
 # After
 
 
-def _look_at_once(case: Case, team: Team) -> None:
-    """A refund that was not sent is not at the provider. While its outcome is unknown, nobody can send it."""
+def _check_before_expiry(case: Case, team: Team) -> None:
+    """Before the lease of the killed process expires: check that an unsent refund isn't at the provider, and that
+    nobody can send the refund while its outcome is unknown.
+    """
     sent = case.before + (case.sends and case.step not in _UNSENT)
     assert team.there(case) == sent, f"{case.action} at {case.step}"
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
@@ -233,14 +253,14 @@ def _look_at_once(case: Case, team: Team) -> None:
 
 
 def _all_over(console: Console) -> bool:
-    """No lease is held, and every call of a dead process counts as lapsed."""
+    """True if no lease is held, and every operation of a killed process counts as lapsed."""
     with console.database.read() as conn:
         lapsed = len(journal.list_lapsed_operations(conn))
     return not console.recovery.list_lease_holders() and lapsed == truth.still_calling(console.database)
 
 
 def _ask_or_decide(case: Case, team: Team) -> None:
-    """Do as a person would next, if the kill has left the request or the decision undone."""
+    """Do what a person would do next, if the killed process has not stored the request or the decision."""
     found = newest(team.maker, case.payment)
     if found is None:
         assert case.step == "before_request", f"the request is gone: {case}"
@@ -267,7 +287,7 @@ def _age_sendings(place: Place, seconds: int) -> None:
 
 
 def _let_end(cases: Sequence[Case], team: Team) -> None:
-    """Due tasks alone bring what was approved to its end, and nothing else is sent."""
+    """Run only due tasks until each refund has ended as its action decides. Check that nothing is sent twice."""
     ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):
         later(team.clock, team.sandbox, timedelta(minutes=5))

@@ -1,4 +1,6 @@
-"""Refunds and notices while the n-th statement fails, for a moment or for good: what must hold at whatever n."""
+"""The n-th statement of an action on a refund or a notice fails, once or from then on. The checks hold for every
+n.
+"""
 
 import random
 from collections import Counter
@@ -19,7 +21,9 @@ SOME = 2
 
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
-    """Every place there is, once failing for a moment and once for good."""
+    """Let each statement of the action fail: once alone, and once with all later ones. Return the counts of the
+    endings.
+    """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         tally += at_each_place(partial(fails_at, on, action, trouble, lasting=lasting))
@@ -28,7 +32,9 @@ def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
 
 
 def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
-    """Some of the troubles, each at a place that is drawn, every second one for good."""
+    """Let the action fail with some of the troubles, each at a random statement; every second failure lasts. Return
+    the counts of the endings.
+    """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for i, trouble in enumerate(chance.sample(troubles, SOME), seed):

@@ -1,4 +1,5 @@
-"""kill -9 at every named step of a call with a request id, and what the same call is told afterwards."""
+"""Kills a call with a request id with SIGKILL at each named step, and checks the answer when the same call is made
+again."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,8 @@ _UNKNOWN = ("after_intent", "before_send", "after_send", "before_tx2")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call, killed at one step; `subject` is what it is about."""
+    """One call that is killed at one step. `subject` is its argument: a corporation number, payment id or refund id.
+    Each case has a client of its own, so that no call waits for the lease of a killed one."""
 
     action: str
     step: str
@@ -42,7 +44,7 @@ class Case:
 
     @property
     def expected(self) -> str:
-        """The answer to the same call once the leases have expired."""
+        """The answer to the same call after the leases have expired: "acted", "repeated" or "outcome_unknown"."""
         if self.action == "approve" and self.step == "before_tx1":
             return "repeated"  # the vote was written: it stands, and the worker sends
         if self.step in (*_NOTHING_WRITTEN, PREPARED):
@@ -51,7 +53,8 @@ class Case:
 
 
 def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Counter[str]:
-    """Kill the action at each of its steps, then make the same call again; what it was told, counted."""
+    """Kill the action at each of its steps (or at the steps `only`), then make the same call again. Return the counts
+    of the answers."""
     with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
@@ -66,13 +69,14 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
                     assert child.report() == "open"
                     assert child.ended() == KILLED, f"{action} passed {case.step} unharmed"
         with place.opened(sandbox, person=who, **both) as caller:
-            over = {case: _asked_until_over(case, caller, sandbox) for case in cases}
+            over = {case: _call_until_leases_expire(case, caller, sandbox) for case in cases}
         # A process of its own, as the next command is: what nobody sent is told by whoever opens the desk first.
         with place.opened(sandbox, person=who, **both) as caller:
-            return Counter(_asked_again(case, caller, sandbox, *over[case]) for case in cases)
+            return Counter(_call_again(case, caller, sandbox, *over[case]) for case in cases)
 
 
 def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
+    """Create what the action needs, and return its argument as text."""
     if action == "purchase":
         return number
     payment = paid(console, sandbox, f"ORD-{number}")
@@ -80,13 +84,14 @@ def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -
 
 
 def killed(pipe: Pipe, told: Mapping[str, str], case: Case) -> None:
-    """Open the desk and make the call, until the failpoint."""
+    """Target of a child process: open the desk and make the call, until the failpoint kills it."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         call(console, case)
 
 
 def call(console: Console, case: Case) -> CreditCheck | Refund:
+    """Make the call of the case with its request id."""
     request_id = f"{case.action}-{case.step}"
     if case.action == "purchase":
         return console.credit_checks.purchase(PurchaseRequest(case.subject, case.client), request_id=request_id)
@@ -96,32 +101,34 @@ def call(console: Console, case: Case) -> CreditCheck | Refund:
     return console.refunds.approve(int(case.subject), request_id=request_id)
 
 
-def _asked_until_over(case: Case, console: Console, sandbox: Sandbox) -> tuple[str, int]:
-    """In progress until the leases have run out, then what became of it; how often it was sent before."""
+def _call_until_leases_expire(case: Case, console: Console, sandbox: Sandbox) -> tuple[str, int]:
+    """Repeat the call while its answer is "in_progress". Return the next answer, and the number of executions by the
+    provider before."""
     before = count_sent(case, sandbox)
     told = ["in_progress"]
 
     def ended() -> bool:
-        told[0] = tell(case, console)
+        told[0] = call_for_ending(case, console)
         return told[0] != "in_progress"
 
     until(ended, f"{case.action} at {case.step}: the leases to run out")
     return told[0], before
 
 
-def _asked_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
-    """Repeat the call and return its answer; assert that it is never sent a second time."""
+def _call_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
+    """Check the answer of the repeated call, and that the action is executed at most once. Return the answer."""
     if case.step == PREPARED and told == "outcome_unknown":
-        told = tell(case, console)
+        told = call_for_ending(case, console)
     assert told == case.expected, (case, told)
     assert count_sent(case, sandbox) == before + (told == "acted" and case.action != "request"), case
     assert count_sent(case, sandbox) <= 1, case
     if told == "acted":
-        assert tell(case, console) == "repeated", case
+        assert call_for_ending(case, console) == "repeated", case
     return told
 
 
-def tell(case: Case, console: Console) -> str:
+def call_for_ending(case: Case, console: Console) -> str:
+    """Make the call. Return "acted", "repeated" or the code of the refusal."""
     with request_ids.watch_for_repeated_request() as watch:
         try:
             call(console, case)
@@ -131,7 +138,7 @@ def tell(case: Case, console: Console) -> str:
 
 
 def count_sent(case: Case, sandbox: Sandbox) -> int:
-    """Return the number of times that the provider has executed the case's action."""
+    """Return the number of times that the provider has executed the action of the case."""
     if case.action == "purchase":
         return sandbox.control.count_charges(case.number)
     return int(

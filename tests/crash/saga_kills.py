@@ -1,4 +1,5 @@
-"""kill -9 around every step of a payment whose time has passed, and what the next process makes of it."""
+"""Kills the saga of an overdue payment with SIGKILL before and after each step, and checks what the next process
+does."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -44,7 +45,8 @@ _TRAIL = (
 
 @dataclass
 class Case:
-    """A payment of an order of its own, whose end is broken off at one step."""
+    """A payment with an order of its own, whose saga is killed at one step. `story` is "unpaid", "paid in time" or
+    "paid late"."""
 
     story: str
     step: str
@@ -54,7 +56,8 @@ class Case:
 
     @property
     def expected(self) -> tuple[str, str, str, SagaState | None, tuple[str, ...]]:
-        """Payment, order, stock, how the saga ended (None: it never was), and what the trail tells once each."""
+        """The expected states of payment, order, stock and saga (None: no saga), and the steps that the audit trail
+        has exactly once."""
         ends = {
             "unpaid": ("expired", "cancelled", "released", SagaState.DONE, (0, 3, 4)),
             "paid in time": ("completed", "paid", "held", SagaState.DONE, (1, 5)),
@@ -65,9 +68,10 @@ class Case:
 
 
 def run(place: Place) -> Counter[str]:
-    """Kill at each step, a few at a time; when the leases of the dead have run out due tasks alone do the rest."""
-    with Sandbox() as sandbox, _desk(place, sandbox) as (console, clock):
-        cases = [Case(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_wanted())]
+    """Kill the saga of each case at its step, four at a time. When their leases have expired, only due tasks run.
+    Return the number of kills."""
+    with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
+        cases = [Case(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
         for case in cases:
             _prepare(place, console, case)
         _pay(sandbox, [case for case in cases if case.story == "paid in time"])
@@ -78,7 +82,7 @@ def run(place: Place) -> Counter[str]:
             for case in late:
                 taker.payments.receive_notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
         _kill(place, sandbox, [case for case in cases if case not in late])
-        until(lambda: not _held(console, late), "the leases of the dead")
+        until(lambda: not _is_leased(console, late), "the leases of the dead")
         _kill(place, sandbox, late)
         until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead")
         for _ in range(2):
@@ -91,24 +95,28 @@ def run(place: Place) -> Counter[str]:
     return Counter(kills=len(cases))
 
 
-def _held(console: Console, cases: Sequence[Case]) -> bool:
+def _is_leased(console: Console, cases: Sequence[Case]) -> bool:
+    """True if the lease of one of these payments is held."""
     held = {lease.name for lease in console.recovery.list_lease_holders()}
     return bool(held & {make_lease_name(case.payment) for case in cases})
 
 
-def _wanted() -> Iterator[tuple[str, str]]:
+def _list_stories_and_steps() -> Iterator[tuple[str, str]]:
+    """Yield (story, step) of each case."""
     return ((story, step) for story, steps in STEPS.items() for step in steps)
 
 
 @contextmanager
-def _desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedClock]]:
+def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedClock]]:
+    """Open a desk and its clock."""
     clock = MovedClock()
     with place.opened(sandbox, clock, **providers(sandbox.url)) as console:
         yield console, clock
 
 
 def _prepare(place: Place, console: Console, case: Case) -> None:
-    """A code that nobody has paid, whose time is over by anybody's clock, and stock that the shop holds for it."""
+    """Begin a payment that nobody pays and whose time limit has passed, also by the server's clock. The shop has
+    reserved stock for its order."""
     case.order = order(place, case.number, TOTAL)
     case.payment = console.payments.start(case.order, "paypay").payment.id
     place.sql(
@@ -120,11 +128,13 @@ def _prepare(place: Place, console: Console, case: Case) -> None:
 
 
 def _pay(sandbox: Sandbox, cases: Sequence[Case]) -> None:
+    """Let the payers pay at the provider, without a notice."""
     for case in cases:
         sandbox.control.payments_control.move_payment("paypay", case.number, "paid", notify=False)
 
 
 def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:
+    """Kill the sagas of these cases, each at its step or all at `step`."""
     extra = providers(sandbox.url)
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
         told = [place.told(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some]
@@ -136,7 +146,7 @@ def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | Non
 
 
 def _check(place: Place, console: Console, case: Case) -> None:
-    """Each effect once, and the journal tells how it ended."""
+    """Check that each effect happened once, and that the saga has ended as expected."""
     view = console.payments.read_order(case.order)
     ended: tuple[SagaProgress, ...] = view.sagas
     found = (
@@ -144,13 +154,14 @@ def _check(place: Place, console: Console, case: Case) -> None:
         view.record.state.value,
         str(place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {case.order}")[0][0]),
         ended[0].record.state if ended else None,
-        _told(place, case),
+        _list_audit_steps(place, case),
     )
     assert found == case.expected, case
     assert len(ended) == 1, case
 
 
-def _told(place: Place, case: Case) -> tuple[str, ...]:
+def _list_audit_steps(place: Place, case: Case) -> tuple[str, ...]:
+    """Return the steps of the saga in the audit trail, sorted."""
     what = ", ".join(f"'{one}'" for one in _TRAIL)
     rows = place.sql(
         f"SELECT what FROM audit_log WHERE what IN ({what}) AND ((subject_kind = 'payment' AND subject_id ="

@@ -1,4 +1,5 @@
-"""SIGINT and SIGTERM at every named step of every guarded action: what is left at once, without any due task."""
+"""Sends SIGINT or SIGTERM to a process at each named step of each guarded action. Checks the records immediately,
+before any due task."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,8 +48,9 @@ _REFUNDS = ("approve", "submit", "approve at Atom")
 _STARTS = {"start": "paypay", "start at Atom": "atom"}
 
 
-class Signals(Failpoints):
-    """Sends this process a signal at one step, and again at all that follow."""
+class SignalPoints(Failpoints):
+    """Failpoints that send the signal `number` to their own process at the step `step`, and with `again` at all later
+    ones, too."""
 
     def __init__(self, number: int, again: bool) -> None:
         super().__init__(None)
@@ -65,16 +67,17 @@ class Signals(Failpoints):
 def interrupted_acts(
     pipe: Pipe, told: Mapping[str, str], action: str, mode: str, each: Sequence[tuple[str, object]]
 ) -> None:
-    """Do the action once for each step and subject, interrupted there; tell how each ended, and wait for a word."""
+    """Target of a child process: execute the action once for each (step, subject), interrupted at that step. After
+    each send whether the signal was sent, and the ending, and wait for the parent, which checks the records."""
     number, again = MODES[mode]
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
     with open_console(Settings.load(dict(told))) as console:
-        points = console._context.failpoints = Signals(number, again)
+        points = console._context.failpoints = SignalPoints(number, again)
         for step, subject in each:
             points.step, points.fired = step, False
             try:
-                ended = _ended(lambda subject=subject: _ACTS[action](console, subject))  # type: ignore[misc]  # bound
+                ended = _call_for_ending(lambda subject=subject: _ACTS[action](console, subject))  # type: ignore[misc]  # bound
             except KeyboardInterrupt:
                 ended = "interrupted"
             points.step = None
@@ -85,15 +88,17 @@ def interrupted_acts(
 def terminated(
     pipe: Pipe, told: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
 ) -> None:
-    """The same with SIGTERM as the system has it, or SIGKILL: the process dies by it."""
+    """Target of a child process: execute the action, and get SIGTERM with its default effect, or SIGKILL, at the
+    step. The process ends by it."""
     with open_console(Settings.load(dict(told))) as console:
-        points = console._context.failpoints = Signals(number, again=True)
+        points = console._context.failpoints = SignalPoints(number, again=True)
         points.step = step
         pipe.send("open")
-        pipe.send(_ended(lambda: _ACTS[action](console, subject)))
+        pipe.send(_call_for_ending(lambda: _ACTS[action](console, subject)))
 
 
-def _ended(act: Callable[[], object]) -> str:
+def _call_for_ending(act: Callable[[], object]) -> str:
+    """Call `act`, and return "done" or the code of the refusal."""
     try:
         act()
     except ConsoleError as refusal:
@@ -114,6 +119,7 @@ _ACTS: Mapping[str, Callable[[Console, object], object]] = {
 
 
 def _request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
+    """Return the purchase of `wanted`, a text "number" or "number:client"."""
     number, _, client = str(wanted).partition(":")
     return PurchaseRequest(number, client or CLIENT, renew=renew)
 
@@ -123,7 +129,7 @@ def _request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
 
 @dataclass(frozen=True)
 class Stage:
-    """A database with two people who look at it, before the sandbox."""
+    """A database, the sandbox, and the desks of two people who check the records."""
 
     place: Place
     sandbox: Sandbox
@@ -131,6 +137,7 @@ class Stage:
     checker: Console
 
     def told(self, action: str) -> dict[str, str]:
+        """Return the environment variables of the process that executes this action."""
         person = "lead-b" if action in _REFUNDS else "op-a"
         return self.place.told(self.sandbox.url, person, **providers(self.sandbox.url))
 
@@ -146,19 +153,20 @@ def stage(place: Place) -> Iterator[Stage]:
         yield Stage(place, sandbox, *people)
 
 
-def every(action: str) -> Plan:
-    """Each step in each mode."""
+def plan_every_mode(action: str) -> Plan:
+    """Return a plan with each step in each mode."""
     return dict.fromkeys(MODES, STEPS[action])
 
 
-def some(action: str, first: int) -> Plan:
-    """Each step in one mode, which change from step to step; `first` says which one comes first."""
+def plan_one_mode(action: str, first: int) -> Plan:
+    """Return a plan with each step in one mode. The modes alternate, beginning with the mode of the index `first`."""
     modes = list(MODES)
     return {mode: STEPS[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
 
 
 def run(place: Place, action: str, plan: Plan) -> int:
-    """Interrupt the action at these steps, in these modes; how many interrupts were looked at."""
+    """Interrupt the action as the plan states, and check the records after each interrupt. Return the number of
+    interrupts."""
     with stage(place) as on:
         count = sum(map(len, plan.values()))
         subjects = iter(_prepare(on, action, [*map(len, plan.values())]))
@@ -169,7 +177,7 @@ def run(place: Place, action: str, plan: Plan) -> int:
                 for step, subject in steps:
                     where = f"{action}, {mode} at {step}"
                     assert child.report() == (True, "interrupted"), where
-                    _look(on, action, step, subject, where)
+                    _check_result(on, action, step, subject, where)
                     child.pipe.send("go on")
                 assert child.ended() == 0
         assert truth.still_calling(on.maker.database) == 0
@@ -183,7 +191,8 @@ def run(place: Place, action: str, plan: Plan) -> int:
 
 
 def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
-    """Create the records for the action: so many for each mode, in the order of the modes."""
+    """Create the records for the action, and return its arguments: `counts` has the number for each mode, in the
+    order of the modes."""
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
     if action in _STARTS:
@@ -194,7 +203,7 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
             on.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
             for refund in asked:
-                assert _ended(lambda refund=refund: on.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
+                assert _call_for_ending(lambda refund=refund: on.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
             on.sandbox.control.clear_faults()
         return list(asked)
     clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]
@@ -209,17 +218,18 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     return list(names) if action == "renewal" else [record.id for record in bought]
 
 
-def _look(on: Stage, action: str, step: str, subject: object, where: str) -> None:
-    """At once: what was not sent is known not to have been, and what was answered is known."""
+def _check_result(on: Stage, action: str, step: str, subject: object, where: str) -> None:
+    """Check immediately after an interrupt: what was not sent is known as not sent, and what was answered is known
+    with its outcome."""
     sent = step not in UNSENT
     if action in ("purchase", "renewal"):
-        _look_at_purchase(on, _request(subject, renew=action == "renewal"), step, where)
+        _check_purchase(on, _request(subject, renew=action == "renewal"), step, where)
     elif action == "refetch":
         record = on.maker.credit_checks.read_credit_check(int(str(subject))).record
         assert (record.state, record.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), where
         assert on.maker.credit_checks.refetch(record.id).record.incomplete == (), where
     elif action in _STARTS:
-        _look_at_start(on, int(str(subject)), _STARTS[action], step, where)
+        _check_start(on, int(str(subject)), _STARTS[action], step, where)
     else:
         refund = on.maker.refunds.read_refund(int(str(subject))).record
         there = [
@@ -233,7 +243,8 @@ def _look(on: Stage, action: str, step: str, subject: object, where: str) -> Non
         assert refund.state in went if sent else refund.state is RefundState.APPROVED, f"{where}: {refund}"
 
 
-def _look_at_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) -> None:
+def _check_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) -> None:
+    """Check a purchase or renewal that was interrupted at this step."""
     sent, number, renews = step not in UNSENT, asked.corporation_number, asked.renew
     assert on.sandbox.control.count_charges(number) == int(sent) + int(renews), where
     found = on.maker.lookup.find_records(number).credit_checks
@@ -249,7 +260,8 @@ def _look_at_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) 
     assert again.state is CheckState.SUCCESS, where
 
 
-def _look_at_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
+def _check_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
+    """Check the beginning of a payment that was interrupted at this step."""
     found = on.maker.payments.read_order(order_id).payments
     if step not in UNSENT:
         (payment,) = found

@@ -1,4 +1,4 @@
-"""Purchase, renewal and re-fetch while the n-th statement fails: what must hold at whatever n."""
+"""The n-th statement of a purchase, renewal or re-fetch fails, once or from then on. The checks hold for every n."""
 
 import random
 from collections import Counter
@@ -31,7 +31,8 @@ USUAL_PLACES: dict[Trouble, int] = {
 
 
 def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:
-    """Every place there is, once failing for a moment and once for good."""
+    """Let each statement of the action fail: once alone, and once with all later ones. Each run has a new database.
+    Return the number of failed statements."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         for nth in count(1):
@@ -44,7 +45,8 @@ def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:
 
 
 def run_some(fresh: Fresh, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
-    """The first place and a few drawn ones."""
+    """Let the first statement and some random ones fail, `places` in all. Return the number of statements that really
+    failed."""
     chance = random.Random(f"{action}{trouble}{seed}")
     drawn = [1, *(chance.randint(2, USUAL_PLACES[trouble]) for _ in range(places - 1))]
     tally: Counter[str] = Counter()
@@ -55,13 +57,18 @@ def run_some(fresh: Fresh, action: str, trouble: Trouble, seed: int, places: int
 
 
 def fails_at(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
-    """One run on a desk of its own; whether the trouble came at all."""
+    """Execute the action at a desk of its own with a fault at the n-th statement, and check the result. Return False
+    if the action has no such statement."""
     clock = HandClock()
     with lease_clock(clock):
-        return _fails_at(nth, place, clock, action, trouble, lasting=lasting)
+        return _run_with_fault(nth, place, clock, action, trouble, lasting=lasting)
 
 
-def _fails_at(nth: int, place: Place, clock: HandClock, action: str, trouble: Trouble, *, lasting: bool) -> bool:
+def _run_with_fault(
+    nth: int, place: Place, clock: HandClock, action: str, trouble: Trouble, *, lasting: bool
+) -> bool:
+    """Execute the action with the fault, check its ending, then run the due tasks in a new process of the desk and
+    check the records."""
     vendor = LedgerVendor(today=clock.today)
     with place.desk(vendor, clock) as console:
         before = _prepare(console, clock, action)
@@ -86,7 +93,7 @@ def _fails_at(nth: int, place: Place, clock: HandClock, action: str, trouble: Tr
 
 
 def _prepare(console: Console, clock: HandClock, action: str) -> int:
-    """Charges that are there before the trouble."""
+    """Buy what a renewal or re-fetch needs. Return the number of charges."""
     console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
     if action == "purchase":
         return 0
@@ -97,6 +104,7 @@ def _prepare(console: Console, clock: HandClock, action: str) -> int:
 
 
 def _act(console: Console, action: str) -> str:
+    """Execute the action, and return "done" or the code of the refusal."""
     try:
         if action == "refetch":
             (bought,) = console.lookup.find_records(NUMBER).credit_checks

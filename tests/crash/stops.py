@@ -1,4 +1,6 @@
-"""A process that is stopped between the provider's answer and its record, until its lease has run out."""
+"""Stops buyers with SIGSTOP, between the provider's answer and the write of the outcome or before the sending, until
+their leases have expired.
+"""
 
 import os
 import signal
@@ -28,7 +30,9 @@ Meanwhile: TypeAlias = Literal["nothing", "lapse", "decision"]
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """One buyer of one number; `decided`: people call it not bought while it sleeps."""
+    """One stopped buyer of one number. With `decided` two people decide, while it is stopped, that the number was not
+    bought.
+    """
 
     number: str
     decided: bool
@@ -54,11 +58,14 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
                 console.recovery.run_due()
                 for one in asleep:
                     _decide(place, console, one)
-                return _wake(console, sandbox, asleep)
+                return _wake_all(console, sandbox, asleep)
 
 
 def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
-    """Stop a buyer before it sends, until its lease has run out; maybe note that, or decide and buy anew; wake it."""
+    """Stop a buyer before it sends, until its lease has expired, and let it continue. Before that, `meanwhile`
+    happens: "nothing", "lapse" (due tasks note the lapse) or "decision" (people also decide that it was not bought,
+    and it is bought again). Check the records and charges.
+    """
     (number,) = numbers(1, 7)
     with Sandbox() as sandbox:
         told = place.told(sandbox.url, LEASES="off")
@@ -93,23 +100,28 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
 
 
 def _stop(asleep: list[Stopped]) -> None:
+    """Stop the buyers after the provider's answer."""
     for one in asleep:
         assert one.child.report() == "answered"
         os.kill(one.child.pid, signal.SIGSTOP)
 
 
-def _only(console: Console, number: str) -> CreditCheck:
+def _read_single_check(console: Console, number: str) -> CreditCheck:
+    """Return the only credit check of this number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
 
 
 def _all_lapsed(console: Console, asleep: list[Stopped]) -> bool:
-    return all(_only(console, one.number).certainty is Certainty.UNKNOWN for one in asleep)
+    """True if the outcome of each stopped purchase is unknown."""
+    return all(_read_single_check(console, one.number).certainty is Certainty.UNKNOWN for one in asleep)
 
 
 def _decide(place: Place, console: Console, one: Stopped) -> None:
-    """The desk's view while they sleep: unknown, claimed; and for some the decision of two people."""
-    record = _only(console, one.number)
+    """Check that the stopped purchase is unknown and holds its claim. If it is `decided`, let two people decide that
+    it was not bought.
+    """
+    record = _read_single_check(console, one.number)
     assert (record.state, record.certainty) == (CheckState.PENDING, Certainty.UNKNOWN)
     try:
         console.credit_checks.purchase(PurchaseRequest(one.number, CLIENT))
@@ -122,20 +134,22 @@ def _decide(place: Place, console: Console, one: Stopped) -> None:
             other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
 
 
-def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[str]:
-    """Each writes what it knows: what was decided stays, and what the provider answered is kept either way."""
+def _wake_all(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[str]:
+    """Let the buyers continue. Check that none overwrites a decision, and that each answer is stored as evidence.
+    Return the counts.
+    """
     tally: Counter[str] = Counter(stopped=len(asleep))
     for one in asleep:
-        before = _only(console, one.number)
+        before = _read_single_check(console, one.number)
         os.kill(one.child.pid, signal.SIGCONT)
         one.child.pipe.send("go")
         tally[f"told {one.child.report()}"] += 1
         assert one.child.ended() == 0
-        after = _only(console, one.number)
+        after = _read_single_check(console, one.number)
         (charge,) = sandbox.ledger.list_charges_of_number(one.number)
         if one.decided:
             assert (after.state, after.certainty) == (before.state, before.certainty), f"overwritten: {after}"
-            assert _contradicted(console, after.id) == 1
+            assert _count_contradictions(console, after.id) == 1
         else:
             assert (after.state, after.credit_check_id) == (CheckState.SUCCESS, charge.id)
         kept = [
@@ -149,6 +163,7 @@ def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[
     return tally
 
 
-def _contradicted(console: Console, record_id: int) -> int:
+def _count_contradictions(console: Console, record_id: int) -> int:
+    """Return the number of alerts about a contradicted decision on this record."""
     with console.database.read() as conn:
         return int(conn.scalar(_CASES, {"id": record_id}) or 0)

@@ -1,4 +1,4 @@
-"""kill -9 of a worker in the middle of a task: a worker at one desk dies, and one at another goes on."""
+"""Kills a worker with SIGKILL during a due task."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ FAST = {"TIME_SCALE": "60", "ALARMBOX_FIND_PURCHASES": "1"}
 
 
 def work(pipe: Pipe, told: Mapping[str, str]) -> None:
-    """Run what is due, again and again, until it is killed at its failpoint."""
+    """Target of a child process: run due tasks until the failpoint kills the process."""
     with open_console(Settings.load(dict(told)), program="worker") as console:
         pipe.send("open")
         while True:
@@ -20,7 +20,7 @@ def work(pipe: Pipe, told: Mapping[str, str]) -> None:
 
 
 def kill(place: Place, provider: str, failpoint: str) -> None:
-    """A worker at a desk of its own is killed there."""
+    """Start a worker at a desk of its own, and check that it is killed at the failpoint."""
     told = place.told(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST)
     with crowd(work, [(told,)]) as (child,):
         assert child.report() == "open"

@@ -1,5 +1,5 @@
-"""A worker ends in the middle of what a desk has asked for, or its statements fail: the desk is told the truth by
-whoever goes on.
+"""A worker ends during a desk request, or one of its statements fails: the desk gets a true answer from the worker
+that continues.
 """
 
 import random
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def team_database(engine: Engine) -> Iterator[PooledDatabase]:
-    """A team of its own, because its rights are changed."""
+    """Yield a database of its own for these tests, because they change the rights of its accounts."""
     with shared_nodes(engine) as nodes:
         database = PooledDatabase(nodes)
         yield database
@@ -33,7 +33,9 @@ def place(engine: Engine, team_database: PooledDatabase) -> Iterator[Place]:
 
 @pytest.mark.expects_log("what lapsed is told")
 def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
-    """At one drawn step; `make soak` has all. Never two charges or refunds, nothing lost, and a true answer."""
+    """The worker ends at one random step of a desk request (`make soak` has all). Nothing is charged or refunded
+    twice, no charge is without its record, and the desk gets a true answer.
+    """
     chance = random.Random(f"a worker ends {seed}")
     action, end = chance.choice(tuple(asked_kills.STEPS)), chance.choice(tuple(asked_kills.ENDS))
     step, again = chance.choice(asked_kills.STEPS[action]), chance.random() < 0.5
@@ -44,7 +46,9 @@ def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_a_statement_of_the_worker_fails(place: Place, seed: int) -> None:
-    """However far it got: what holds for desks that act, and every request has ended."""
+    """A random statement of the worker fails during a desk request. The same checks hold as for desks that act
+    themselves, and each desk request has ended.
+    """
     action = random.Random(f"a statement fails {seed}").choice(asked_statements.ACTIONS)
     with asked_statements.stage(place) as on:
         tally = asked_statements.run_some(on, action, seed, places=1)

@@ -1,4 +1,4 @@
-"""A step that raises, a process that hangs and lives, a database that is locked, full or read-only."""
+"""A purchase in which a step raises an error, and a database that is locked, full or read-only."""
 
 import contextlib
 import sqlite3
@@ -43,10 +43,12 @@ def buy(console: Console) -> CreditCheck:
 
 
 def refusal(console: Console) -> ConsoleError:
+    """Buy, and return the error with which the purchase is refused."""
     return refusals.refusal(lambda: buy(console))
 
 
-def only(console: Console) -> CreditCheck:
+def read_single_check(console: Console) -> CreditCheck:
+    """Return the only credit check of NUMBER."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
@@ -55,7 +57,7 @@ def only(console: Console) -> CreditCheck:
 
 
 def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
-    """Nothing is written, nothing sent."""
+    """A step before the first transaction raises: no row is written, and nothing is sent."""
     with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy(console)
@@ -64,36 +66,46 @@ def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandC
 
 @pytest.mark.parametrize("step", BEFORE_SENDING)
 def test_raised_before_sending(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
-    """Certainly not sent: error, known, and the number is free."""
+    """A step between the claim and the sending raises: the credit check is a known error without a charge, and the
+    number can be bought again.
+    """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy(console)
-        assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+        assert (read_single_check(console).state, read_single_check(console).certainty, vendor.charges) == (
+            "error",
+            "known",
+            [],
+        )
         assert buy(console).state == "success"
 
 
 @pytest.mark.expects_log("the failure is told")
 @pytest.mark.parametrize(("step", "settled"), [("after_send", "pending"), ("before_tx2", "success")])
 def test_raised_after_sending(place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str) -> None:
-    """Exit 4 and still claimed; an answer that had arrived is delivered by the next due tasks."""
+    """A step after the sending raises: exit status 4, and the record holds its claim. If the answer had arrived, the
+    next due tasks write it.
+    """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         lost = refusal(console)
         assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
         assert refusal(console).code == "already_purchased"
         console.recovery.run_due()
-        assert (only(console).state, len(vendor.charges)) == (settled, 1)
+        assert (read_single_check(console).state, len(vendor.charges)) == (settled, 1)
 
 
 @pytest.mark.parametrize("step", AFTER_RECORDING)
 @pytest.mark.expects_log("the failure is told")
 def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
-    """From success on the buyer gets the record; what is missing is fetched by itself."""
+    """A step after the write of the outcome raises: the buyer gets the bought credit check, and due tasks fetch its
+    missing parts.
+    """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         assert buy(console).state == "success"
         truth.check_queues(console)
         clock.at += timedelta(minutes=10)
         console.recovery.run_due()
-        assert only(console).incomplete == ()
+        assert read_single_check(console).incomplete == ()
         assert len(vendor.charges) == 1
 
 
@@ -101,7 +113,9 @@ def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandC
 
 
 def hold_lock(pipe: Pipe, file: str) -> None:
-    """Take the write lock of a database when told, give it back when told."""
+    """Target of a child process: lock the database for writing when the parent sends something, and unlock it at the
+    next message.
+    """
     holder = sqlite3.connect(file, timeout=PATIENCE_SECONDS, isolation_level=None)
     pipe.send("open")
     pipe.recv()
@@ -114,13 +128,13 @@ def hold_lock(pipe: Pipe, file: str) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that wait for a lock for a moment only."""
+    """Let SQLite connections wait only 50 ms for a lock."""
     monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
 
 
 @pytest.fixture
 def holder(home: Path, impatient: None, vendor: LedgerVendor) -> Iterator[Child]:
-    """Another process that can lock the database of `console`."""
+    """Yield another process that can lock the database of `console`."""
     with quick_desk(home, vendor):
         pass
     with crowd(hold_lock, [(str(home / "console.db"),)]) as (child,):
@@ -128,48 +142,52 @@ def holder(home: Path, impatient: None, vendor: LedgerVendor) -> Iterator[Child]
         yield child
 
 
-def take(holder: Child) -> None:
+def lock_database(holder: Child) -> None:
     holder.pipe.send("lock")
     assert holder.report() == "locked"
 
 
-def give(holder: Child) -> None:
+def unlock_database(holder: Child) -> None:
     holder.pipe.send("free")
     assert holder.report() == "free"
 
 
 def test_locked_before_the_claim(holder: Child, console: Console, vendor: LedgerVendor) -> None:
-    """Nothing was sent, and exit 6 says so; looking up still works."""
-    take(holder)
+    """The database is locked before a purchase: it is refused with exit status 6, nothing is sent, and reads still
+    work.
+    """
+    lock_database(holder)
     lost = refusal(console)
     assert (lost.code, lost.exit_status) == ("database_locked", 6)
     assert (console.lookup.find_records(NUMBER).credit_checks, vendor.charges) == ((), [])
-    give(holder)
+    unlock_database(holder)
     assert buy(console).state == "success"
 
 
 @pytest.mark.expects_log("the lock is told")
 def test_locked_between_call_and_record(holder: Child, console: Console, vendor: LedgerVendor) -> None:
-    """Exit 4; the answer waits on the desk, sealed, and arrives with the first due tasks after the lock is gone."""
-    vendor.during = lambda: take(holder)
+    """The database is locked during the call: exit status 4. The answer stays encrypted in the spool, and the first
+    due tasks after the lock write it.
+    """
+    vendor.during = lambda: lock_database(holder)
     lost = refusal(console)
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     with contextlib.suppress(ConsoleError):
         console.recovery.run_due()
-    assert only(console).state == "pending"
-    give(holder)
+    assert read_single_check(console).state == "pending"
+    unlock_database(holder)
     vendor.during = lambda: None
     assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
-    assert (only(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_single_check(console).state, len(vendor.charges)) == ("success", 1)
 
 
 # No room, no right
 
 
 @contextlib.contextmanager
-def told_to_each_connection(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
-    """Every connection is opened anew and gets these PRAGMAs. The database itself stays open: once it was closed, it
-    opens a connection for each transaction.
+def connection_pragmas(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
+    """Within the block each connection is opened anew with these PRAGMAs. The database isn't closed: after `close` it
+    would open a connection for each transaction.
     """
     engine = console.database.engine
 
@@ -186,18 +204,21 @@ def told_to_each_connection(console: Console, *pragmas: Callable[[], str]) -> It
         engine.dispose()
 
 
-def pages(console: Console) -> int:
+def count_pages(console: Console) -> int:
+    """Return the number of pages of the database."""
     with console.database.read() as conn:
         return int(conn.scalar(text("PRAGMA page_count")) or 0)
 
 
 @pytest.mark.expects_log("the full disk is told")
 def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
-    """Purchases until the disk is full, then a page more, and again: wherever it hits, the ending is true."""
-    room = pages(console)
+    """Purchases until the disk is full, then with one page more, and so on. Whichever statement fails, the ending of
+    the purchase is true.
+    """
+    room = count_pages(console)
     endings: Counter[str] = Counter()
     bought = iter(numbers(400, seed=1))
-    with told_to_each_connection(console, lambda: f"max_page_count={room}"):
+    with connection_pragmas(console, lambda: f"max_page_count={room}"):
         while endings.total() - endings["success"] < 12:
             number, before = next(bought), len(vendor.charges)
             try:
@@ -218,8 +239,10 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
 def test_read_only(console: Console, vendor: LedgerVendor) -> None:
-    """A database that can't be written is refused by name, before anything is sent; reading goes on."""
-    with told_to_each_connection(console, lambda: "query_only=ON"):
+    """The database can't be written: the purchase is refused with `read_only` before anything is sent, and reads
+    still work.
+    """
+    with connection_pragmas(console, lambda: "query_only=ON"):
         lost = refusal(console)
         assert console.lookup.find_records(NUMBER).credit_checks == ()
     assert (lost.code, lost.exit_status, vendor.charges) == ("read_only", 3, [])

@@ -1,4 +1,5 @@
-"""A process that hangs is alive: its lease is kept, and nobody calls its purchase unknown until it is gone."""
+"""A process that hangs counts as running: its heartbeat renews its lease, and its purchase becomes unknown only after
+the process has ended."""
 
 from datetime import timedelta
 
@@ -17,38 +18,44 @@ from tests.support.waiting import until
 (NUMBER,) = numbers(1)
 
 
-def only(console: Console) -> CreditCheck:
+def read_single_check(console: Console) -> CreditCheck:
+    """Return the only credit check of NUMBER."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
 
-def holder(console: Console) -> LeaseHolder | None:
+def find_lease_holder(console: Console) -> LeaseHolder | None:
+    """Return the holder of the first lease; None if no lease is held."""
     return next(iter(console.recovery.list_lease_holders()), None)
 
 
 @pytest.mark.parametrize(("step", "charges"), [("before_send", 0), ("before_tx2", 1)])
 def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
-    """Past the length of its lease a hanging call still counts as running; killed, it becomes unknown."""
+    """A purchase hangs for longer than its lease: it still counts as in progress. After the process was killed, the
+    purchase becomes unknown."""
     with Sandbox() as sandbox, place.opened(sandbox) as console:
         told = place.told(sandbox.url, FAILPOINT=f"{step}:1:hang")
         with crowd(act, [(told, "purchase", NUMBER)]) as (child,):
             assert child.report() == "open"
-            until(lambda: holder(console) is not None, "the hanging call to take its lease")
-            first = holder(console)
+            until(lambda: find_lease_holder(console) is not None, "the hanging call to take its lease")
+            first = find_lease_holder(console)
             assert first is not None
             lease = first.until - first.since
-            until(lambda: _lasts(holder(console), first, lease), "its heartbeat to move the lease on by its length")
+            until(
+                lambda: _is_renewed(find_lease_holder(console), first, lease),
+                "its heartbeat to move the lease on by its length",
+            )
             console.recovery.run_due()
-            assert (only(console).state, only(console).certainty) == ("pending", "known")
-            assert code_of(lambda: console.credit_checks.probe(only(console).id)) == "in_progress"
+            assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "known")
+            assert code_of(lambda: console.credit_checks.probe(read_single_check(console).id)) == "in_progress"
             purchase = PurchaseRequest(NUMBER, "1")
             assert code_of(lambda: console.credit_checks.purchase(purchase)) == "already_purchased"
-        until(lambda: only(console).certainty is Certainty.UNKNOWN, "its lease to run out")
+        until(lambda: read_single_check(console).certainty is Certainty.UNKNOWN, "its lease to run out")
         console.recovery.run_due()
-        assert (only(console).state, only(console).certainty) == ("pending", "unknown")
+        assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "unknown")
         assert sandbox.control.count_charges(NUMBER) == charges
 
 
-def _lasts(now: LeaseHolder | None, first: LeaseHolder, lease: timedelta) -> bool:
-    """Held by the same, further on than its first expiry by the length of a lease."""
+def _is_renewed(now: LeaseHolder | None, first: LeaseHolder, lease: timedelta) -> bool:
+    """True if `now` is the same holder as `first`, and its lease ends later by at least the length `lease`."""
     return now is not None and now.since == first.since and now.until >= first.until + lease

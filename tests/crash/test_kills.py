@@ -1,4 +1,5 @@
-"""Demand 3: a process killed at any step leaves a desk that knows what to do."""
+"""A process is killed at any step of an action on a credit check: the next process knows the state of the record and
+its next step."""
 
 import pytest
 
@@ -11,7 +12,8 @@ AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "before
 @pytest.mark.parametrize("actions", [("purchase",), ("renewal",), ("refetch",), ("probe", "resolve", "delivery")])
 @pytest.mark.expects_log("what the database could not take is told")
 def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...]) -> None:
-    """No second charge, no lost record, the right queue, the right next step; recovered in seconds."""
+    """Each action is killed at each of its steps. Nothing is charged twice, each charge has a record, and each record
+    is in the right queue with the right next step."""
     tally = kills.run(actions, place, seed)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
     print(f"demand 3: {place.engine}: {told}")
@@ -21,7 +23,8 @@ def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...])
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("what the database could not take is told")
 def test_killed_around_the_call(place: Place, seed: int) -> None:
-    """The same on a cluster, where it costs most: between COMMIT and call, after the call, after its record."""
+    """On Galera, a purchase is killed between its COMMIT and the call, after the call, and after the write of its
+    outcome, and a delivery before it. The same checks hold."""
     tally = kills.run(("purchase", "delivery"), place, seed, AROUND_THE_CALL)
     print(f"demand 3: galera: {tally['kills']} kills around the call, 0 second charges, 0 lost records")
     assert tally["kills"] == len(AROUND_THE_CALL)

@@ -1,4 +1,4 @@
-"""An answer is never thrown away because it is late, whatever people have decided meanwhile."""
+"""A late answer is stored, whatever people have decided meanwhile."""
 
 import sys
 
@@ -16,7 +16,7 @@ HAPPENED = {"purchase": ("success",), "refund": ("submitted", "completed"), "sta
 
 
 def provider_id(one: Late) -> str:
-    """The provider's id of the thing that the action has made."""
+    """Return the provider's id of the credit check, refund or payment that the action has made."""
     control = one.on.sandbox.control
     if one.action == "purchase":
         return str(control.read_ledger(str(one.subject))["entries"][0]["id"])
@@ -27,7 +27,7 @@ def provider_id(one: Late) -> str:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_nobody_has_decided(place: Place, action: str) -> None:
-    """Recorded as if it had come in time."""
+    """The answer arrives after the lease has expired, and nobody has decided: the outcome is written as usual."""
     with signals.stage(place) as on:
         one, told = late.run(on, action, decided=False)
         assert told[0] == "done"
@@ -38,7 +38,9 @@ def test_nobody_has_decided(place: Place, action: str) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_people_have_decided_otherwise(place: Place, action: str) -> None:
-    """The record stays; the answer is evidence; case and timeline name the provider's id; exit 3 names both."""
+    """Two people have decided that the action didn't happen; then its answer arrives. The record keeps their
+    decision, the answer becomes evidence, an alert and the timeline name the provider's id, and the process ends with
+    exit status 3."""
     with signals.stage(place) as on:
         one, (code, status, record, case) = late.run(on, action, decided=True)
         assert (code, status, record) == ("already_decided", 3, one.record)

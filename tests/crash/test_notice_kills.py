@@ -1,4 +1,4 @@
-"""Demand 3 for notices: whoever takes one may be killed at any step, and it is booked once all the same."""
+"""The receiver of a notice is killed at any step: the notice is booked once."""
 
 from contextlib import suppress
 from http.client import HTTPException
@@ -15,7 +15,8 @@ from tests.worker.calling import post_to
 
 
 def test_killed_at_every_step(place: Place, seed: int) -> None:
-    """Payment, order and event once each, whether or not the sender repeats what was kept before the kill."""
+    """Payment, order and event are booked once, whether or not the sender repeats a notice that was stored before the
+    kill."""
     tally = notice_kills.run(place, tuple(notice_kills.STEPS), seed)
     print(f"demand 3: {place.engine}: notices: {tally['kills']} kills at every step: each booked once")
     assert tally["kills"] == sum(map(len, notice_kills.STEPS.values()))
@@ -24,7 +25,8 @@ def test_killed_at_every_step(place: Place, seed: int) -> None:
 @pytest.mark.parametrize("step", ["before_confirm", "after_confirm", "before_notice_end"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandbox, provider: str, step: str) -> None:
-    """The sender has its answer and won't come again; the provider is asked all the same, by a due task."""
+    """A worker has stored a notice and answered its sender, and is killed before it has asked the provider about the
+    payment. The sender won't repeat the notice; a due task asks the provider."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     with paying(place, sandbox) as scene:
         payment = scene.payments.start(scene.order("ORD-1", minor, currency), provider).payment

@@ -1,4 +1,6 @@
-"""Demand 3 for refunds: a process killed at any step leaves a desk that knows what to do."""
+"""A process is killed at any step of an action on a refund: the next process knows the state of the refund and its
+next step.
+"""
 
 import pytest
 
@@ -15,8 +17,9 @@ from tests.support.places import Place
 )
 @pytest.mark.expects_log("what the database could not take is told")
 def test_killed_at_every_step(place: Place, actions: tuple[str, ...]) -> None:
-    """One refund per approval at most, none completed that isn't there, none there that nobody knows; each comes to
-    its end by due tasks and at most one person's act.
+    """Each action is killed at each of its steps. An approved refund is executed at most once, each completed refund
+    exists at the provider, and each refund there has a row here. Due tasks and at most one act of a person end each
+    refund.
     """
     tally = refund_kills.run(place, actions)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}: 0 twice, 0 lost"

@@ -1,4 +1,6 @@
-"""A refund that "did not happen" and did after all: nobody can give its money away a second time."""
+"""The provider executes a refund late, after it has answered twice that the refund doesn't exist: the money can't be
+refunded a second time.
+"""
 
 from datetime import timedelta
 
@@ -12,7 +14,9 @@ from tests.support.places import Place
 
 
 def believed_undone(on: Stage) -> ActionTarget:
-    """A refund that was sent and not answered, of which two later answers know nothing; it waits at the provider."""
+    """Send a refund that gets no answer and that two later probes don't find; its request is delayed at the provider.
+    Return the target of the action.
+    """
     target = on.prepared("approve")
     on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
     assert ending(lambda: on.checker.refunds.approve(target.refund)) == "outcome_unknown"
@@ -23,7 +27,7 @@ def believed_undone(on: Stage) -> ActionTarget:
 
 
 def believed_undone_and_withdrawn(on: Stage) -> tuple[ActionTarget, Refund]:
-    """The same, taken back in good faith; the refund as it is then."""
+    """Make such a refund, and let the requester withdraw it. Return the target, and the withdrawn refund."""
     target = believed_undone(on)
     on.maker.refunds.withdraw(target.refund)
     withdrawn = newest(on.maker, target.payment)
@@ -32,8 +36,9 @@ def believed_undone_and_withdrawn(on: Stage) -> tuple[ActionTarget, Refund]:
 
 
 def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
-    """Two answers know nothing of it, so it waits to be sent again; then it arrives, and a probe says so. Taking it
-    back would free its sum for another refund: only sending it, under its key, ends it.
+    """After two answers that it doesn't exist, a refund waits to be sent again. Then the provider executes it, and a
+    probe finds it. Nobody can withdraw it, which would free its amount for another refund; sending it with the same
+    key ends it.
     """
     with stage(place) as on:
         target = believed_undone(on)
@@ -54,8 +59,8 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
 
 
 def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) -> None:
-    """Withdrawn in good faith, it arrives all the same: a probe says so, a person has to look, and until then nothing
-    more of the payment is asked for.
+    """The provider executes a withdrawn refund, and a probe finds it. A person must look at it; until then no other
+    refund of the payment can be requested.
     """
     with stage(place) as on:
         target, withdrawn = believed_undone_and_withdrawn(on)
@@ -66,8 +71,8 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
 
 
 def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -> None:
-    """Nobody has probed, and another refund was asked for meanwhile: whoever approves it asks the provider, is told
-    of the first one, and can't approve a second.
+    """The provider executes a withdrawn refund, nobody has probed it, and another refund is requested. At the
+    approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """
     with stage(place) as on:
         target, withdrawn = believed_undone_and_withdrawn(on)
@@ -86,8 +91,9 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
 def test_while_the_provider_says_nothing_the_next_one_is_not_sent(
     place: Place, arrives: bool, silence: str, told: str
 ) -> None:
-    """Silence at the approval is no word that the first one didn't happen: the next waits until there is one, and is
-    sent by itself then, or not at all. A provider that answered without saying anything was not out of reach.
+    """A withdrawn refund may still be executed, and the provider can't answer at the approval of the next refund. The
+    next refund isn't sent until the provider answers: then it is sent if the first one was never executed, and not at
+    all if it was. The error code distinguishes an unusable answer from an unreachable provider.
     """
     with stage(place) as on:
         target, withdrawn = believed_undone_and_withdrawn(on)

@@ -1,4 +1,4 @@
-"""Any statement and any COMMIT of a refund or a notice may fail, for a moment or for good."""
+"""Any statement or COMMIT of an action on a refund or a notice may fail, once or from then on."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.support.places import Place
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_statements_fail(place: Place, seed: int) -> None:
-    """However far it got: one refund per approval at most, a named ending that tells the truth, and after the next
-    due tasks nothing that hangs.
+    """A random statement fails. An approved refund is executed at most once, the ending of the action is true, and
+    after the next due tasks no operation is left as `calling`.
     """
     troubles = refund_statements.TROUBLES + (refund_statements.ON_SERVERS if place.is_server else ())
     with stage(place) as on:

@@ -1,4 +1,4 @@
-"""Demand 16 for refunds: a sending that wakes up after its lease overwrites nothing of the one that came after it."""
+"""A sending of a refund continues after its lease has expired: it overwrites nothing of a newer sending."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +17,12 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Sleeper:
-    """One sending that stops at a step of its own until somebody wakes it."""
+    """A sending of a refund in a thread that pauses at the step `step` until the end of the block of `asleep`. `code`
+    is its ending.
+    """
 
     def __init__(self, on: Stage, target: ActionTarget, step: str) -> None:
-        self._on, self._matter, self._step = on, target, step
+        self._on, self._target, self._step = on, target, step
         self._asleep, self._go = Event(), Event()
         self.code = ""
         self._thread = Thread(target=self._send)
@@ -28,7 +30,7 @@ class Sleeper:
     def _send(self) -> None:
         with self._on.desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
             send = console.refunds.submit if self._step == "asking" else console.refunds.approve
-            self.code = ending(lambda: send(self._matter.refund, progress=self._pause))
+            self.code = ending(lambda: send(self._target.refund, progress=self._pause))
 
     def _pause(self, step: str) -> None:
         if step == self._step:
@@ -37,7 +39,7 @@ class Sleeper:
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
-        """Inside the block it is stopped; at the end of it it has ended."""
+        """Start the sending, and wait until it pauses. After the block it continues and has ended."""
         self._thread.start()
         try:
             assert self._asleep.wait(PATIENCE_SECONDS)
@@ -48,7 +50,9 @@ class Sleeper:
 
 
 def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
-    """Its lease runs out, and the provider says twice that it knows nothing of it: approved again, to be sent."""
+    """Let the lease of the sending expire, and let two probes not find the refund, so that it is approved again and
+    may be sent. Return the refund.
+    """
     on.later(timedelta(minutes=2))
     on.checker.recovery.run_due()
     for _ in range(2):
@@ -61,8 +65,8 @@ def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
 
 @pytest.mark.expects_log("an answer that came too late")
 def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
-    """The first sending was refused and sleeps with that answer; the second one is at the provider when it wakes: the
-    amount stays reserved, and the refund ends as the second one does, once.
+    """The first sending was refused, and pauses with that answer. The second sending is at the provider when the
+    first one continues: the amount stays reserved, and the refund is executed once, by the second sending.
     """
     with stage(place) as on:
         target = on.prepared("approve")

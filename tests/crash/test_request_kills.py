@@ -1,4 +1,5 @@
-"""A call with a request id, killed at any step, is answered rightly when it is made again, and never sent twice."""
+"""A call with a request id is killed at any step. The same call, made again, gets the right answer and is never sent
+twice."""
 
 import pytest
 
@@ -9,7 +10,8 @@ from tests.support.places import Place
 @pytest.mark.parametrize("action", list(request_kills.STEPS))
 @pytest.mark.expects_log("what lapsed is told")
 def test_killed_and_asked_again(place: Place, seed: int, action: str) -> None:
-    """Nothing written: it acts. Sent and unanswered: unknown, with the record. Recorded: the record."""
+    """The repeated call acts if nothing was written; its answer is `outcome_unknown` with the record if it was sent
+    without an answer; otherwise it returns the record."""
     tally = request_kills.run(action, place, seed)
     print(f"request ids: {place.engine}: {sum(tally.values())} kills of {action}: {dict(tally)}, 0 sent twice")
     assert sum(tally.values()) == len(request_kills.STEPS[action])

@@ -8,7 +8,8 @@ from tests.support.places import Place
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_killed_at_every_step(place: Place) -> None:
-    """Expired, cancelled and released once each; or paid, with its order, and nothing of that."""
+    """An unpaid payment expires, its order is cancelled and its stock released, each exactly once. A paid one is
+    completed with its order, and nothing is cancelled."""
     tally = saga_kills.run(place)
     print(f"{place.engine}: payments whose time has passed: {tally['kills']} kills at every step: each effect once")
     assert tally["kills"] == sum(map(len, saga_kills.STEPS.values()))

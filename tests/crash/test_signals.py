@@ -1,4 +1,6 @@
-"""A process that gets SIGTERM or SIGINT in the middle loses no answer, and marks only sent operations as unknown."""
+"""A process gets SIGTERM or SIGINT during an action: it loses no answer, and only operations that were sent can
+become unknown.
+"""
 
 import signal
 
@@ -19,19 +21,20 @@ from tests.support.waiting import until
 
 @pytest.mark.parametrize("action", signals.STEPS)
 def test_interrupted_at_every_step(place: Place, action: str) -> None:
-    """Ctrl+C once, Ctrl+C again and again, SIGTERM: the record is right before the interrupt goes on.
-
-    Each step is met by one of them here, on each engine by another one; `make soak` tries all.
+    """Ctrl+C once, Ctrl+C several times, or SIGTERM at each step of the action: the record is written before the
+    process ends. Here each step has one of these signals, on each engine another one; `make soak` has all.
     """
     first = list(signals.STEPS).index(action) + (place.engine == "mariadb")
-    looked_at = signals.run(place, action, signals.some(action, first))
+    looked_at = signals.run(place, action, signals.plan_one_mode(action, first))
     print(f"{place.engine}: {action}: {looked_at} interrupts, 0 answers lost, 0 unknown of what was not sent")
     assert looked_at == len(signals.STEPS[action])
 
 
 @pytest.mark.parametrize(("step", "state", "charges"), [("before_send", "error", 0), ("before_tx2", "success", 1)])
 def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, state: str, charges: int) -> None:
-    """A program that doesn't handle SIGTERM dies by it, but only once the outcome is written."""
+    """A program without a handler of SIGTERM is ended by it, but only after the outcome of the operation is
+    written.
+    """
     (number,) = numbers(1)
     with signals.stage(place) as on:
         with crowd(signals.terminated, [(on.told("purchase"), "purchase", step, number)]) as (child,):
@@ -43,7 +46,9 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
 
 
 def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
-    """kill -9 leaves unknown what may have been sent, refuses a second beginning, and loses no code that there is."""
+    """The beginning of a payment is killed with SIGKILL. A payment that may have been sent is unknown, a second
+    beginning is refused, and a probe finds the payment that the provider has made.
+    """
     with signals.stage(place) as on:
         orders = [order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL)]
         told = on.told("start")
@@ -70,5 +75,6 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
 
 
 def _lapsed(on: signals.Stage) -> int:
+    """Return the number of lapsed operations."""
     with on.maker.database.read() as conn:
         return len(journal.list_lapsed_operations(conn))

@@ -1,4 +1,4 @@
-"""Any statement and any COMMIT may fail, for a moment or for good."""
+"""Any statement or COMMIT of an action on a credit check may fail, once or from then on."""
 
 import pytest
 
@@ -13,8 +13,8 @@ PLACES = 3
 @pytest.mark.parametrize("trouble", statements.TROUBLES)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_statement_fails(fresh_place: Fresh, engine: Engine, action: str, trouble: Trouble, seed: int) -> None:
-    """However far it got: one charge at most, a named ending that tells the truth, nothing called error that was
-    charged, and after the next due tasks nothing that hangs.
+    """A random statement fails. The number is charged at most once, the ending is true, no charged record is an
+    error, and after the next due tasks no operation is left as `calling`.
     """
     tally = statements.run_some(fresh_place, action, trouble, seed, PLACES)
     print(f"demand 3: {engine}: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
@@ -26,7 +26,9 @@ def test_a_statement_fails(fresh_place: Fresh, engine: Engine, action: str, trou
 @pytest.mark.parametrize("trouble", statements.ON_SERVERS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_statement_loses(fresh_place: Fresh, action: str, trouble: Trouble, seed: int) -> None:
-    """A lost race at any statement, whether the server undoes all of the transaction or the statement alone."""
+    """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
+    (lock wait). The same checks hold.
+    """
     tally = statements.run_some(fresh_place, action, trouble, seed, PLACES)
     print(f"demand 3: mariadb: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]

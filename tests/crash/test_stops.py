@@ -1,4 +1,4 @@
-"""Demand 16: whoever wakes up after its lease overwrites nothing, and loses no evidence."""
+"""A process continues after its lease has expired: it overwrites no decision, and its answer is stored."""
 
 import os
 
@@ -11,7 +11,8 @@ from tests.support.places import Place
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGSTOP")
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_stopped_past_the_lease(place: Place) -> None:
-    """The late answer settles what is still unknown; what people decided meanwhile stays, with a case."""
+    """Buyers are stopped after the provider's answer. The late answer settles an unknown record. If two people have
+    decided meanwhile, their decision stays, and an alert reports the contradiction."""
     tally = stops.run(place, 4)
     told = f"{tally['stopped']} stopped past the lease, 0 overwrites, {tally['evidence']} answers kept"
     print(f"demand 16: {place.engine}: {told}")
@@ -21,6 +22,7 @@ def test_stopped_past_the_lease(place: Place) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGSTOP")
 @pytest.mark.parametrize("meanwhile", ["nothing", "lapse", "decision"])
 def test_who_was_stopped_before_sending_sends_no_more(place: Place, meanwhile: stops.Meanwhile) -> None:
-    """A process that stands still between its claim and its request until its lease has run out. It goes on if
-    nobody has noted that; otherwise people may have called it not bought, rightly, and somebody has bought anew."""
+    """A buyer is stopped between its claim and its request until its lease has expired. It sends only if nobody has
+    noted the lapse; otherwise it must not, because people may have decided that it was not bought and bought it
+    again."""
     stops.wake_before_sending(place, meanwhile)

@@ -1,4 +1,4 @@
-"""A worker that is killed in the middle of a task: another one takes it over, and what is to be done is done once."""
+"""A worker is killed during a due task: another worker takes the task over, and completes it once."""
 
 import pytest
 
@@ -15,8 +15,8 @@ from tests.support.waiting import until
 
 @pytest.mark.parametrize("failpoint", ["after_task_begin:4", "before_probe:1", "after_probe:1", "before_task_end:4"])
 def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, failpoint: str) -> None:
-    """Killed before, in the middle of or after a probe: the next worker makes what is missing of it, and all there is
-    is one charge, one record and one settlement.
+    """A worker is killed before, during or after a probe. The next worker completes the task: there is one charge,
+    and one bought record.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.opened(sandbox, TIME_SCALE="60", ALARMBOX_FIND_PURCHASES="1") as console:

@@ -1,4 +1,6 @@
-"""The same from a terminal, process by process: exit statuses and JSON that scripts rely on."""
+"""Crashes of commands in a terminal, each in a process of its own: the exit statuses and the JSON that scripts rely
+on.
+"""
 
 import json
 import os
@@ -21,22 +23,28 @@ KILLED = -9
 
 
 class Terminal:
-    """Runs `support-console --json …` on one desk, each in a process of its own."""
+    """Runs `support-console --json …` at one desk, each command in a process of its own."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
         self._told = os.environ | environment(home, sandbox.url)
 
     def start(self, *words: str, **extra: str) -> ForkedCommand:
+        """Start the command, and return it. `extra` are further settings without their prefix `CONSOLE_`."""
         told = self._told | {f"CONSOLE_{name}": value for name, value in extra.items()}
         return ForkedCommand("--json", *words, environment=told)
 
     def run(self, *words: str, **extra: str) -> tuple[int, Any]:
-        """Exit status, and what the one object on stdout says: data, or the error."""
+        """Run the command. Return its exit status, and the data or the error of its JSON object; (-9, None) if it was
+        killed.
+        """
         with self.start(*words, **extra) as running:
             return ended(running)
 
 
 def ended(running: ForkedCommand) -> tuple[int, Any]:
+    """Wait for the end of the command. Return its exit status, and the data or the error of its JSON object; None if
+    a signal ended it.
+    """
     out, status = running.read(PATIENCE_SECONDS), running.wait()
     if status < 0:
         return status, None
@@ -52,7 +60,9 @@ def terminal(home: Path, sandbox: Sandbox) -> Terminal:
 
 
 def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) -> None:
-    """kill -9 after the charge: refused meanwhile, unknown once the lease is over, settled by its evidence."""
+    """A purchase is killed after the charge. A second purchase is refused; after the lease has expired the record is
+    unknown, and a person resolves it with the provider's id.
+    """
     assert terminal.run("purchase", NUMBER, "--client", "1", FAILPOINT="before_tx2:1:kill") == (KILLED, None)
     status, error = terminal.run("purchase", NUMBER, "--client", "1")
     assert (status, error["code"]) == (3, "already_purchased")
@@ -72,7 +82,9 @@ def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) ->
 
 
 def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
-    """Exit 4 with the record; when the file is back, `worker --once` brings the answer from the desk's spool."""
+    """The database file is missing when the answer arrives: exit status 4 with the record. When the file is back,
+    `worker --once` writes the answer from the desk's spool.
+    """
     assert terminal.run("lookup", NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
@@ -120,12 +132,14 @@ def test_told_to_end_at_a_step(
     terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
     state: str, charges: int,
 ) -> None:  # fmt: skip
-    """One object that says how it really ended, with the record; nothing is left to be settled."""
+    """The command gets SIGINT or SIGTERM at a step. It prints one JSON object with the true ending and the record,
+    and nothing is left unknown.
+    """
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
-        until(lambda: _operations(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
+        until(lambda: _read_operation_states(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
         if step == "after_detail":
-            until(lambda: _named(home), "the detail to be written", PATIENCE_SECONDS)
+            until(lambda: _has_company_name(home), "the detail to be written", PATIENCE_SECONDS)
         buying.send_signal(number)
         ended_with, told = ended(buying)
     assert ended_with == status, told
@@ -133,7 +147,7 @@ def test_told_to_end_at_a_step(
     assert (record["state"], record["certainty"]) == (state, "known")
     assert code is None or told["code"] == code
     assert sandbox.control.count_charges(NUMBER) == charges
-    assert _operations(home) == ["failed" if charges == 0 else "done"]
+    assert _read_operation_states(home) == ["failed" if charges == 0 else "done"]
     if not charges:
         assert terminal.run("purchase", NUMBER, "--client", "1")[0] == 0
 
@@ -142,7 +156,9 @@ def test_told_to_end_at_a_step(
 def test_told_to_end_while_the_provider_is_asked(
     terminal: Terminal, sandbox: Sandbox, home: Path, numbers_: list[int]
 ) -> None:
-    """The wait for the answer ends at once: unknown, with the record, however often somebody presses Ctrl+C."""
+    """The command gets SIGTERM, or Ctrl+C twice, while it waits for the provider: it ends at once, and the record is
+    unknown.
+    """
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
         assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
@@ -152,15 +168,16 @@ def test_told_to_end_while_the_provider_is_asked(
     assert (status, error["code"], error["detail"]["reason"]) == (4, "outcome_unknown", "interrupted")
     record = error["detail"]["record"]
     assert (record["state"], record["certainty"]) == ("pending", "unknown")
-    assert _operations(home) == ["unknown"]
+    assert _read_operation_states(home) == ["unknown"]
 
 
-def _operations(home: Path) -> list[str]:
-    """The states of all operations, as the file has them now."""
+def _read_operation_states(home: Path) -> list[str]:
+    """Return the states of all operations in the database file; [] if the file or its tables don't exist yet."""
     return [str(state) for (state,) in _rows(home, "SELECT state FROM operations")]
 
 
-def _named(home: Path) -> bool:
+def _has_company_name(home: Path) -> bool:
+    """True if a credit check has the name of its company, which the detail contains."""
     return bool(_rows(home, "SELECT 1 FROM hansha_alarmbox_credit_checks WHERE company_name IS NOT NULL"))
 
 

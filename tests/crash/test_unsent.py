@@ -1,4 +1,4 @@
-"""An operation that was certainly not sent becomes known: the process is killed, or the disk is full, between claim
+"""An operation that was certainly not sent becomes known: its process was killed, or the disk was full, between claim
 and intent.
 """
 
@@ -37,8 +37,8 @@ _NOT_SENT = {
 _ORDERS = count(1)
 
 
-class NoRoom(Failpoints):
-    """From one step on no file of this process can grow or be written: what a full disk does to it."""
+class FullDisk(Failpoints):
+    """Failpoints that simulate a full disk: from the step `step` on, no file of this process can be extended."""
 
     def __init__(self, step: str) -> None:
         super().__init__(None)
@@ -50,13 +50,15 @@ class NoRoom(Failpoints):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 
 
-def acted(pipe: Pipe, told: Mapping[str, str], action: str, subject: str, full_at: str | None) -> None:
-    """Do the action, on a disk that is full from that step on, and say how it ended."""
+def run_action(pipe: Pipe, told: Mapping[str, str], action: str, subject: str, full_at: str | None) -> None:
+    """Target of a child process: execute the action, and send "open" and then the ending. From the step `full_at` on
+    its disk is full (None: never).
+    """
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         if full_at is not None:
-            console._context.failpoints = NoRoom(full_at)
-        ended = _code(lambda: _act(console, action, subject))
+            console._context.failpoints = FullDisk(full_at)
+        ended = _call_for_ending(lambda: _act(console, action, subject))
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         pipe.send(ended)
 
@@ -69,7 +71,8 @@ def _act(console: Console, action: str, subject: str) -> object:
     return console.payments.start(int(subject), "paypay")
 
 
-def _code(act: Callable[[], object]) -> str:
+def _call_for_ending(act: Callable[[], object]) -> str:
+    """Call `act`, and return "done" or the code of the refusal."""
     try:
         act()
     except ConsoleError as refusal:
@@ -79,7 +82,7 @@ def _code(act: Callable[[], object]) -> str:
 
 @dataclass
 class Stage:
-    """A database, two people at a desk that knows nothing of what others began, and the sandbox."""
+    """A database, the sandbox, and two people at a desk other than that of the failing process."""
 
     place: Place
     sandbox: Sandbox
@@ -87,27 +90,30 @@ class Stage:
     checker: Console
 
     def told(self, failpoint: str | None = None) -> dict[str, str]:
-        """The desk whose process is to fail; no other one has its spool."""
+        """Return the environment variables of the desk whose process fails. No other desk has its spool."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
         return self.place.told(self.sandbox.url, "lead-b", 1, **providers(self.sandbox.url), **point)
 
     @contextmanager
     def own_desk(self) -> Iterator[Console]:
+        """Open the desk whose process has failed."""
         with self.place.opened(self.sandbox, person="lead-b", desk=1, **providers(self.sandbox.url)) as console:
             yield console
 
     def subject(self, action: str) -> str:
+        """Create what the action needs, and return its argument: a corporation number, an order id or a refund id."""
         if action == "purchase":
             return numbers(1)[0]
         if action == "start":
             return str(order(self.place, f"ORD-{next(_ORDERS)}", 3_300))
         refund = ask(self.maker, paid(self.maker, self.sandbox, f"ORD-{next(_ORDERS)}").id)
         self.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
-        assert _code(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
+        assert _call_for_ending(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
         self.sandbox.control.clear_faults()
         return str(refund.id)
 
     def record(self, action: str, subject: str, console: Console | None = None) -> CreditCheck | Payment | Refund:
+        """Return the record of the action, as `console` (None: the maker's desk) reads it."""
         looks = console or self.maker
         if action == "purchase":
             return looks.lookup.find_records(subject).credit_checks[0]
@@ -124,7 +130,7 @@ class Stage:
         return len(self.sandbox.payment_ledger.list_payments())
 
     def await_lapse(self) -> None:
-        """Until the dead process's leases have run out."""
+        """Wait until the leases of the killed process have expired."""
 
         def over() -> bool:
             with self.maker.database.read() as conn:
@@ -134,7 +140,9 @@ class Stage:
         until(over, "the leases of the dead")
 
     def require_not_sent(self, action: str, subject: str, before: int) -> None:
-        """Known at once at the desk whose process it was, and done anew without anybody's decision."""
+        """Open the failed process's own desk. Check that the record is known as not sent, and that the action can be
+        executed again without a decision of a person. `before` is the number of executions by the provider before.
+        """
         with self.own_desk() as console:
             found = self.record(action, subject, console)
             assert (found.state, found.certainty) == _NOT_SENT[action], found
@@ -142,7 +150,7 @@ class Stage:
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.still_calling(console.database) == 0
             assert self.sent(action, subject) == before
-            assert _code(lambda: _act(console, action, subject)) in ("done", "already_decided")
+            assert _call_for_ending(lambda: _act(console, action, subject)) in ("done", "already_decided")
             assert self.sent(action, subject) == before + 1
             console.audit.verify_chains()
 
@@ -159,14 +167,17 @@ def stage(place: Place) -> Iterator[Stage]:
 
 
 def _kill(stage: Stage, action: str, subject: str, step: str) -> None:
-    with crowd(acted, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
+    """Execute the action in a child process, and check that it is killed at the step."""
+    with crowd(run_action, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
         assert child.report() == "open"
         assert child.ended() == KILLED
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_killed_before_the_intent(stage: Stage, action: str) -> None:
-    """Another desk can't know and calls it unknown; the process's own desk tells it as not sent, and both agree."""
+    """The process is killed before its intent is stored. Another desk shows the record as unknown; the process's own
+    desk proves that it was not sent, and then both desks show it as known.
+    """
     subject = stage.subject(action)
     before = stage.sent(action, subject)
     _kill(stage, action, subject, "after_tx1")
@@ -179,14 +190,16 @@ def test_killed_before_the_intent(stage: Stage, action: str) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_killed_after_the_intent(stage: Stage, action: str) -> None:
-    """Not even the process's own desk can tell whether it was sent: it stays unknown, and nothing is sent."""
+    """The process is killed after its intent is stored. Its own desk can't know whether it was sent: the record stays
+    unknown, and nothing is sent.
+    """
     subject = stage.subject(action)
     before = stage.sent(action, subject)
     _kill(stage, action, subject, "after_intent")
     stage.await_lapse()
     with stage.own_desk() as console:
         assert stage.record(action, subject, console).certainty is Certainty.UNKNOWN
-        again = _code(lambda: _act(console, action, subject))
+        again = _call_for_ending(lambda: _act(console, action, subject))
         assert again in ("already_purchased", "in_progress", "outcome_unknown")
     assert stage.sent(action, subject) == before
 
@@ -194,10 +207,12 @@ def test_killed_after_the_intent(stage: Stage, action: str) -> None:
 @pytest.mark.expects_log("the full disk is told")
 @pytest.mark.parametrize("action", ACTIONS)
 def test_no_room_between_claim_and_intent(stage: Stage, action: str) -> None:
-    """Neither the intent nor, where the database is on that disk, its end can be written: told as such, and known."""
+    """The disk is full after the claim, so the intent can't be written. On SQLite the end of the operation can't be
+    written either. The ending is `storage_full`, and the record becomes known as not sent.
+    """
     subject = stage.subject(action)
     before = stage.sent(action, subject)
-    with crowd(acted, [(stage.told(), action, subject, "after_tx1")]) as (child,):
+    with crowd(run_action, [(stage.told(), action, subject, "after_tx1")]) as (child,):
         assert (child.report(), child.report()) == ("open", "storage_full")
     if stage.place.is_server:  # it has room, so that what happened could be written at once
         found = stage.record(action, subject)

@@ -124,7 +124,7 @@ def signalled(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Interrupt one guarded action at each of its steps, with each signal."""
     action = list(signals.STEPS)[shard]
     with placed(engine, folder) as place:
-        return Counter(signals=signals.run(place, action, signals.every(action)))
+        return Counter(signals=signals.run(place, action, signals.plan_every_mode(action)))
 
 
 def broken_statements(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
