@@ -1,4 +1,5 @@
-"""A scene per engine, shared by the tests of a file: they leave it fit for work, or are red."""
+"""The fixture `harm_scene`: one database of each engine for all tests of a file. Each test leaves the database usable
+for the next one, or fails."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def harm_scene(on_server: str) -> Iterator[Scene]:
-    """A team with desks and providers, on a server. Other tests of the file use it too."""
+    """Yield a team with desks and simulated providers on the servers of one engine. All tests of a file share it.
+    `on_server` is an engine, followed by ", whole" if every role tries every attack."""
     engine, _, whole = on_server.partition(", ")
     with shared_nodes(cast(Engine, engine)) as nodes, scene(*nodes) as made:
         made.whole = bool(whole)

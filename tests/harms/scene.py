@@ -1,7 +1,9 @@
-"""A team before a server and the simulated providers: what plain clients try, and what came of it.
+"""A team at a database server with simulated providers: attacks by SQL statements of a plain client, and their
+results.
 
-Judged is the harm, never an error number: the providers' ledgers, and whether everybody's next honest act works.
-Accounts are made by `db accounts apply`. On a cluster, attacks are made on another node than desks use.
+A test fails by the harm, never by an error number: it compares the ledgers of the providers, and tries whether every
+role can still do its ordinary work. The accounts are made by `db accounts apply`. On a cluster, attacks run on
+another node than the desks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,8 +41,10 @@ CLIENT = "1"
 
 @dataclass
 class Scene:
-    """One database with everybody's account, and a desk for whoever acts. `nodes`: the servers it is reached by;
-    `whole`: every way is tried by everybody, else by the worker and one other in turn, and a part of the forms.
+    """One database with an account for each person, and a desk for each person who acts.
+
+    `nodes` are the servers by which the database is reached. If `whole` is true, every role tries every attack;
+    otherwise only the worker and one other role, in turn, try each, and only some of the forms are tried.
     """
 
     people: Team
@@ -57,20 +61,20 @@ class Scene:
     # Honest acts
 
     def desk(self, who: str) -> Console:
-        """This person's desk, opened when somebody sits down."""
+        """Return this person's desk. The first call opens it."""
         if who not in self._desks:
             settings = Settings.load(self.told(who))
             self._desks[who] = self._closing.enter_context(open_console(settings))
         return self._desks[who]
 
     def fresh_desk(self, who: str) -> Console:
-        """The same after a restart: nothing is remembered by the process."""
+        """Return this person's desk after a restart of its process, which has therefore remembered nothing."""
         if who in self._desks:
             self._desks.pop(who).close()
         return self.desk(who)
 
     def told(self, who: str, **extra: str) -> dict[str, str]:
-        """The environment of this person's desk."""
+        """Return the environment variables of this person's desk; `extra` replaces or adds some."""
         facts = {
             "DATABASE_URL": self.people.urls[who],
             "DOCUMENTS_URL": (self.folder / "documents").as_uri(),
@@ -82,31 +86,33 @@ class Scene:
         return environment(self.folder / who, self.sandbox.url, **facts)
 
     def number(self) -> str:
-        """A company that nobody has asked about yet."""
+        """Return the number of a corporation for which this scene has bought and looked up nothing yet."""
         return next(self._numbers)
 
     def buy(self, who: str, number: str, client: str = CLIENT, *, renew: bool = False) -> CreditCheck:
-        """A purchase as a person makes it. Raises as the service does."""
+        """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
         return self.desk(who).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
     def bought(self, who: str = "op-b") -> CreditCheck:
-        """A live credit check of a new company."""
+        """Buy a credit check of a new corporation and return its record, which is live."""
         return self.buy(who, self.number())
 
     def unknown(self, who: str = "op-b") -> CreditCheck:
-        """A purchase that was charged, and whose answer never came."""
+        """Buy a credit check whose answer never arrives although the provider charges for it. Return the record,
+        whose outcome is unknown.
+        """
         number = self.number()
         self.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
         assert code_of(lambda: self.buy(who, number)) == "outcome_unknown"
         return self.desk(who).lookup.find_records(number).credit_checks[0]
 
     def paid(self, minor: int = 3_000) -> Payment:
-        """A payment that somebody has made, booked here."""
+        """Return a payment of `minor` yen that its payer has made and that is booked here."""
         self._orders += 1
         return paid(self.desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
 
     def asked(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
-        """A request for a refund of this payment."""
+        """Request a refund of `amount` yen of this payment at the desk of `who`, and return it."""
         return ask(self.desk(who), payment.id, amount)
 
     # The truth
@@ -131,7 +137,7 @@ class Scene:
         return rows
 
     def counters(self) -> dict[str, int]:
-        """The next id of each table that counts, as the server keeps it in memory."""
+        """Return the next AUTO_INCREMENT id of each table that has one, as the server keeps it in memory."""
         found = self.sql(
             "SELECT table_name FROM information_schema.columns"
             " WHERE table_schema = DATABASE() AND extra LIKE '%auto_increment%'"
@@ -146,8 +152,12 @@ class Scene:
     # Attacks
 
     def tries(self, who: str, way: Way, node: int = -1, **names: str) -> list[str]:
-        """Say this as a plain client, each statement whatever the one before met; what the server said to each,
-        empty where it did as told. `{me}` and `names` are filled in.
+        """Execute the statements of `way` as a plain client with this person's account; a refused statement doesn't
+        stop the next ones.
+
+        Return one text for each statement: the server's error message, or "" if the server executed the statement.
+        `{me}` and `{other}` stand for the account names of this person and of op-b, and each key of `names` for its
+        value.
         """
         there = replace(self.people, server=self.nodes[node])
         told = {"me": self.people.names[who], "other": self.people.names["op-b"], **names}
@@ -158,8 +168,8 @@ class Scene:
         return said
 
     def each_tries(self, ways: Iterable[Way], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
-        """Everybody tries all of these; where the scene isn't whole, the worker and one other in turn. How many were
-        tried.
+        """Let every role try all of these ways; if the scene isn't `whole`, only the worker and one other role in
+        turn. Return the number of tries.
         """
         everybody, tried = list(roles), 0
         for way in list(ways):
@@ -171,13 +181,15 @@ class Scene:
         return tried
 
     def some(self, ways: Iterable[Way]) -> list[Way]:
-        """All of them where the scene is whole; else every third, the first one among them."""
+        """Return all of these ways if the scene is `whole`; otherwise every third one, beginning with the first."""
         return list(ways)[:: 1 if self.whole else 3]
 
     # The judgement
 
     def work_goes_on(self) -> None:
-        """Each role's normal work, by the real services: the product stands still for nobody."""
+        """Do the ordinary work of each role with the real services: a purchase, a re-fetch, a payment and its refund,
+        the due tasks, a check of the audit trail. Raises AssertionError if a step fails.
+        """
         number = self.number()
         record = self.buy("op-a", number)
         assert (record.state, self.charges(number)) == ("success", 1)
@@ -194,7 +206,9 @@ class Scene:
         assert code_of(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id)) == "not_allowed"
 
     def not_bought_again(self, number: str, client: str = CLIENT) -> None:
-        """Every person now tries to buy this company, with and without a renewal: it is charged once."""
+        """Let three people try to buy this corporation for `client`, with and without a renewal. Raises
+        AssertionError if AlarmBox has then charged for it more than once.
+        """
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 ending(lambda: self.buy(who, number, client, renew=renew))  # noqa: B023  # called at once
@@ -205,14 +219,16 @@ class Scene:
 
 
 def expire(scene: Scene, record: CreditCheck, at: datetime | None = None) -> None:
-    """Its viewing period is over, here; done by the owner, for the clock of a server isn't moved."""
+    """Set the end of the validity of this record to `at`, or to two days ago without it. The schema account writes
+    it, because a test doesn't change the clock of the server.
+    """
     day = f"'{at:%Y-%m-%d %H:%M:%S}'" if at else f"{UTC} - INTERVAL 2 DAY"
     scene.sql(f"UPDATE {CHECKS} SET expired_at = {day} WHERE id = {record.id}")
 
 
 @contextmanager
 def scene(*nodes: SqlServer) -> Iterator[Scene]:
-    """On a server, or on the nodes of a cluster: a fresh database that is gone afterwards."""
+    """Yield a scene on a server, or on the nodes of a cluster. Its database is new and is deleted at the end."""
     with quick_folder() as folder, Sandbox() as sandbox, team(nodes[0], EVERYBODY) as people, ExitStack() as closing:
         wait_until_applied(nodes)
         yield Scene(people, nodes, sandbox, folder, closing)

@@ -1,4 +1,5 @@
-"""The settings that a session may change, as its server lists them, each at its limits."""
+"""The settings that a database session may change, as its server lists them, each with its lowest, highest and
+unusual values."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +17,8 @@ _VALUES_BY_NAME = {
 
 
 def list_settings(cursor: Any) -> Sequence[str]:
-    """Each session variable of the server of `cursor` with some values, as `name = value`."""
+    """Return texts such as `sql_mode = ''`: each session variable of the server of `cursor`, with several values
+    each."""
     cursor.execute("SHOW SESSION VARIABLES")
     names = [str(name) for name, _value in cursor.fetchall()]
     cursor.execute("SHOW TABLES FROM information_schema LIKE 'SYSTEM_VARIABLES'")

@@ -1,6 +1,5 @@
-"""A desk request is done once, and for its own record: neither a worker alone nor a worker with another person can
-make it something else.
-"""
+"""A desk request counts once, and only for the record that it names. Neither the worker alone nor the worker with
+another person can use it for another record."""
 
 import uuid
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Payments without a known outcome, each with an operation of its own, and a paid one of 1,000 yen."""
+    """Yield two payments with unknown outcome, each with an operation of its own, and a paid payment of 1,000 yen."""
     with benched(request.param, acts=False) as made:
         operator = made.team.names["op-a"]
         made.run("owner", *map(unknown, (UNKNOWN, OTHER)))
@@ -30,7 +29,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def unknown(id: int) -> str:
-    """A payment of 500 yen that nobody knows the outcome of."""
+    """Return the INSERT of a payment of 500 yen whose outcome is unknown."""
     row = {
         "id": id, "provider": "paypay", "currency": "JPY", "asked_minor": 500, "captured_minor": 0,
         "status": "user_payment", "certainty": "unknown", "work_state": "none", "created_at": f"={NOW}",
@@ -64,7 +63,8 @@ def proposal(who: str, payment: int, state: str = "completed") -> str:
 
 
 def settlement(payment: int) -> str:
-    """It was paid: the next state and the sum, as people who decide for `completed` write it first."""
+    """Return the UPDATE that writes a payment as paid: its next state and its sum, as the services write them when
+    two people have decided `completed`."""
     return (
         "UPDATE payments SET captured_minor = asked_minor, status = 'payment_success', certainty = 'known',"
         f" version = version + 1 WHERE id = {payment}"
@@ -88,8 +88,8 @@ def resolves(bench: Bench, who: str, kind: str, id: object, state: str = "comple
     ],
 )
 def test_a_decision_about_another_record_is_no_second_one(bench: Bench, kind: str, id: object, state: str) -> None:
-    """op-a proposes; lead-b, with the password, decides about something else. op-a and the worker make nothing of
-    that about op-a's record."""
+    """op-a proposes an outcome; lead-b, with the password, decides about another record. The worker can't use
+    lead-b's request as the second decision about the record of op-a's proposal."""
     first = resolves(bench, "op-a", "payment", UNKNOWN)
     bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
     second = resolves(bench, "lead-b", kind, id, state)
@@ -99,7 +99,8 @@ def test_a_decision_about_another_record_is_no_second_one(bench: Bench, kind: st
 
 
 def test_another_act_with_the_password_is_no_second_decision(bench: Bench) -> None:
-    """lead-b approves a refund; nothing else is decided by that."""
+    """lead-b approves a refund, with the password. The worker can't use this request as lead-b's decision about a
+    payment that op-a has proposed an outcome for."""
     first = resolves(bench, "op-a", "payment", UNKNOWN)
     bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
     earlier = resolves(bench, "lead-b", "payment", OTHER)
@@ -117,7 +118,8 @@ def test_a_proposal_about_another_operation_is_no_first_one(bench: Bench, operat
 
 @pytest.mark.parametrize(("kind", "id"), [("payment", UNKNOWN), ("operation", OPERATION)])
 def test_two_decisions_about_one_record_settle_it(bench: Bench, kind: str, id: object) -> None:
-    """The honest acts go through, about the record or its operation."""
+    """If op-a and then lead-b decide the same about one record, by its own id or by the id of its operation, the
+    worker can write the outcome."""
     first = resolves(bench, "op-a", kind, id)
     bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
     second = resolves(bench, "lead-b", kind, id)
@@ -126,8 +128,8 @@ def test_two_decisions_about_one_record_settle_it(bench: Bench, kind: str, id: o
 
 @pytest.mark.parametrize("state", ["error", "failed", "payment_failed"])
 def test_a_decision_about_a_lost_operation_is_kept(bench: Bench, state: str) -> None:
-    """The database has lost the operation; whatever word people use for its end, the proposal is that it had no
-    effect. About another operation it is refused."""
+    """The database has lost the row of the operation. Every word that a person uses for its end is stored as a
+    proposal that it had no effect. The worker can't store this proposal for another operation."""
     lost, other = (str(uuid.uuid4()) for _ in range(2))
     first = resolves(bench, "op-a", "operation", lost, state)
     proof = evidence("op_a", 0).replace("'payment', '0'", "'operation', NULL")
@@ -151,8 +153,8 @@ def sent(refund_id: int) -> tuple[str, str]:
 
 
 def test_one_request_asks_for_one_refund(bench: Bench) -> None:
-    """op-a asks once. When that refund has come to its end, the worker can't ask for another one in op-a's name,
-    whatever time it writes; op-a can."""
+    """op-a requests one refund. After that refund has ended, the worker can't insert a second refund with the same
+    desk request, whatever `created_at` it writes. With a second request of op-a it can."""
     asked = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
     long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
     bench.run("worker", *asked, "START TRANSACTION", *_dated(refund("op_a"), long_ago), "COMMIT")
@@ -167,7 +169,7 @@ def test_one_request_asks_for_one_refund(bench: Bench) -> None:
 
 
 def _dated(statements: tuple[str, str], instant: str) -> tuple[str, str]:
-    """The request with another time of its beginning."""
+    """Return the statements of a refund with another `created_at`; `instant` is an SQL expression."""
     reserve, row = statements
     head = row.rsplit(NOW, 2)[0]  # created_at and changed_at come last
     return reserve, f"{head}{instant}, {NOW})"

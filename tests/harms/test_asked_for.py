@@ -1,4 +1,5 @@
-"""Nobody acts for a person who has not asked for it: not another person, not the worker, not both together."""
+"""The worker acts in a person's name only with that person's desk request. Another person, the worker alone, and both
+together can't replace it."""
 
 import os
 import uuid
@@ -30,12 +31,13 @@ ARGUMENTS = {"refund request": '[{{"of": {{"reason": "broken"}}}}]', "resolve": 
 
 @dataclass(frozen=True)
 class Bench:
-    """A team whose people ask: a paid payment, and a refund of it that op-a has asked for."""
+    """A team whose people act by desk requests, with a paid payment and a refund of it that op-a has requested."""
 
     team: Team
 
     def run(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
-        """In one session, each statement by itself: the rows of the last one."""
+        """Execute the statements in one session, each in a transaction of its own, and return the rows of the last
+        one. Raises pymysql.MySQLError at the first refused statement."""
         names = {short.replace("-", "_"): name for short, name in self.team.names.items()}
         connection = self.team.connect(who)
         try:
@@ -51,7 +53,8 @@ class Bench:
             self.run(who, *statements)
 
     def asks(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
-        """A request as this person's desk stores it: its id."""
+        """Store a desk request as this person's desk stores it, and return its id. `more` are further columns of the
+        row."""
         request = make_request_id()
         values = {"id": request, "action": action, "args": ARGUMENTS.get(action, "[]"), "desk": "d",
                   "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
@@ -59,7 +62,8 @@ class Bench:
         return request
 
     def takes(self, request: str) -> tuple[str, str]:
-        """The worker takes it: the statements by which its session acts for who asked."""
+        """Let the worker take this request. Return the statements by which a session of the worker acts for the
+        person of the request."""
         self.run(
             "worker",
             "UPDATE requests SET state = 'taken', taken_by = '{me}', worker = 's', lease_clock = 'server',"
@@ -96,7 +100,8 @@ def refund(maker: str, minor: int = SUM, of: int = FREE, id: int | None = None) 
 
 @contextmanager
 def benched(engine: Engine, *, acts: bool) -> Iterator[Bench]:
-    """The people of PEOPLE on a server, with the payments of `_money`. `acts`: they act at their desks."""
+    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_money`. If `acts` is true, they act
+    at their own desks; otherwise by desk requests."""
     with shared_nodes(engine) as nodes, team(nodes[0]) as people:
         entries = [
             {"name": people.names[name], "roles": roles, "may_buy": True, "acts": acts}
@@ -115,7 +120,8 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def _money(maker: str) -> Sequence[str]:
-    """A payment of 1,000 yen, and a refund of it that waits for its checker."""
+    """Return statements that insert two paid payments of 1,000 yen, and a refund of the first one that waits for its
+    approver."""
     payment = {
         "provider": "paypay", "currency": "JPY", "asked_minor": 1000, "captured_minor": 1000, "status": "completed",
         "certainty": "known", "work_state": "none", "created_at": f"={UTC}", "changed_at": f"={UTC}",
@@ -134,7 +140,8 @@ ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "
 
 @pytest.mark.parametrize("action", ACTS_OF_LEAD_B)
 def test_another_wish_is_no_vote(bench: Bench, action: str) -> None:
-    """lead-b asks for something else about the very refund: the worker can't make an approval of it."""
+    """lead-b requests another action about the same refund. The worker can't store an approval of lead-b with this
+    request."""
     taken = bench.takes(bench.asks("lead-b", action, "refund", REFUND))
     bench.refuses("worker", *taken, vote("lead_b"))
 
@@ -146,7 +153,8 @@ def test_a_vote_counts_for_its_refund_alone(bench: Bench) -> None:
 
 
 def test_a_vote_needs_the_password(bench: Bench) -> None:
-    """Without the person's password a request is no vote; the worker can't add it afterwards."""
+    """A request to approve that was stored without the person's password is no approval, and the worker can't mark it
+    as confirmed later."""
     request = bench.asks("lead-b", "refund approve", "refund", REFUND, confirmed=0)
     bench.refuses("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
     bench.refuses("worker", *bench.takes(request), vote("lead_b"))
@@ -154,7 +162,7 @@ def test_a_vote_needs_the_password(bench: Bench) -> None:
 
 @pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
 def test_a_wish_is_nobody_elses(bench: Bench, who: str) -> None:
-    """The worker acts for who asked, and for nobody else."""
+    """With lead-b's request, the worker can store no approval of another person and none of its own."""
     taken = bench.takes(bench.asks("lead-b", "refund approve", "refund", REFUND))
     bench.refuses("worker", *taken, vote(who))
 
@@ -179,7 +187,7 @@ OTHER = "5010001192707"
 
 
 def check(number: str = NUMBER) -> str:
-    """A credit check that begins, as our services write it."""
+    """Return the INSERT of a credit check whose purchase begins, as the services write it."""
     row = {
         "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
         "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={UTC}", "changed_at": f"={UTC}",
@@ -203,7 +211,8 @@ def test_another_company_is_not_asked_for(bench: Bench, who: str, action: str, n
 
 
 def test_the_worker_alone_is_nobody(bench: Bench) -> None:
-    """Without a request, with one that it invents, that has ended, that another one took, or whose time is over."""
+    """The worker can store no approval in lead-b's name without a request, with an invented request, with one that
+    has ended, with one whose lease or time has expired, or with one that it hasn't taken."""
     waiting = bench.asks("lead-b", "refund approve", "refund", REFUND)
     bench.refuses("worker", vote("lead_b"))
     for invented in (waiting, str(uuid.uuid4()), "", "%"):
@@ -221,7 +230,8 @@ def test_the_worker_alone_is_nobody(bench: Bench) -> None:
 
 
 def entry(who: str, session: str, request: str, what: str = "refund.approved") -> str:
-    """The first entry of a chain, which names the request and the worker."""
+    """Return the INSERT of the first audit entry of a session's chain; its detail names the request and the
+    worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
     values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": what,
               "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
@@ -236,7 +246,8 @@ def session_row(session: str, operator: str | None) -> str:
 
 
 def test_what_the_worker_tells_in_a_persons_name_is_its_own(bench: Bench) -> None:
-    """The session of such an entry leads to the worker's account: not to nobody, not to the person."""
+    """An audit entry that the worker writes in op-a's name belongs to a session of the worker's account. The database
+    refuses a session without an account, an unknown session, and a session of op-a."""
     request = bench.asks("op-a", "note", "refund", REFUND)
     taken = bench.takes(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
@@ -256,7 +267,8 @@ def test_what_the_worker_tells_in_a_persons_name_is_its_own(bench: Bench) -> Non
 
 
 def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
-    """A name, a time or a state that the statement gives changes nothing, or is refused."""
+    """The database itself writes the person, the time and the state of a desk request. Other values in the INSERT are
+    replaced, or the INSERT is refused."""
     request = make_request_id()
     given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
              "expires_at": "2099-01-01"}  # fmt: skip
@@ -277,7 +289,8 @@ def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
 
 
 def test_nobody_fills_the_table(bench: Bench) -> None:
-    """A person has a hundred requests waiting at most; others go on asking."""
+    """A person can have at most 100 waiting requests. The next one is refused, and other people can still store
+    theirs."""
     for _ in range(100):
         bench.asks("lead-c", "probe")
     with pytest.raises(pymysql.MySQLError, match="too many requests"):
@@ -286,7 +299,8 @@ def test_nobody_fills_the_table(bench: Bench) -> None:
 
 
 def test_two_who_ask_get_their_refund_on(bench: Bench) -> None:
-    """The honest acts go through: the maker's request, then the checker's vote."""
+    """With the request of the maker op-a and then the request of the approver lead-b, the worker stores the refund
+    and its approval."""
     asked = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
     bench.run("worker", *asked, "START TRANSACTION", *refund("op_a"), "COMMIT")
     ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")

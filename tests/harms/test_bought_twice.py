@@ -1,4 +1,6 @@
-"""A company is charged once, whatever is done to the record of its live check with a plain client."""
+"""AlarmBox charges for a corporation once, whatever a plain client writes into the record of its live credit
+check.
+"""
 
 from collections.abc import Iterator
 
@@ -19,7 +21,7 @@ UP: Values = {"version": "version + 1"}
 def evidence(
     record: CreditCheck, source: str = "alarmbox.purchase", summary: str = "HTTP 422 FAILED_DEFINITE http_422"
 ) -> str:
-    """A provider's answer that was never given."""
+    """Return the INSERT of a forged answer of the provider about this record."""
     operation = f"'{record.operation_id}'" if record.operation_id else "NULL"
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
@@ -31,7 +33,7 @@ READ = "HTTP 200 SUCCEEDED answered"
 
 
 def superseding(record: CreditCheck) -> Iterator[Way]:
-    """Out of the claim by way of a renewal that there never was."""
+    """Yield attacks that free the claim of the record by a renewal that never took place."""
     where = f"id = {record.id}"
     for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST):
         for way in updates(CHECKS, {"superseded_at": at} | UP, where):
@@ -63,7 +65,7 @@ def _sets(where: str, *steps: Values) -> tuple[str, ...]:
 
 
 def leaving(record: CreditCheck) -> Iterator[Way]:
-    """Out of the claim by any other column, or with the row."""
+    """Yield attacks that free the claim of the record by a change of any other column, or by deleting the row."""
     where = f"id = {record.id}"
     changes: tuple[Values, ...] = (
         {"status": "'error'"},
@@ -88,7 +90,9 @@ def leaving(record: CreditCheck) -> Iterator[Way]:
 
 
 def freeing(record: CreditCheck) -> Iterator[Way]:
-    """A purchase of which nobody knows, or that runs, is told as not bought by one account."""
+    """Yield attacks by which one account writes that a purchase which is running, or whose outcome is unknown, wasn't
+    made.
+    """
     where, operation = f"id = {record.id}", record.operation_id
     error = _sets(where, {"status": "'error'", "certainty": "'known'"} | UP)
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{operation}'"
@@ -109,7 +113,7 @@ def freeing(record: CreditCheck) -> Iterator[Way]:
 
 
 def both_at_once(record: CreditCheck) -> Iterator[Way]:
-    """One approver as the first and the second person."""
+    """Yield attacks in which one approver writes the decisions of both the first and the second person."""
     proposed = (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at) VALUES"
         f" ('credit-check', '{record.id}', 'resolve', 'error', '{{me}}', LAST_INSERT_ID(), {UTC})"
@@ -121,7 +125,9 @@ def both_at_once(record: CreditCheck) -> Iterator[Way]:
 
 
 def _other_operation(record: CreditCheck) -> tuple[str, ...]:
-    """One's own, of which one has the key, in place of the real one."""
+    """Return statements that replace the operation of the record by one that the attacker has inserted, and whose
+    answer key the attacker therefore knows.
+    """
     begun = (
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
         " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock)"
@@ -138,7 +144,9 @@ def _other_operation(record: CreditCheck) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("routes", [superseding, leaving], ids=lambda routes: str(routes.__name__))
 def test_a_live_check_is_not_bought_again(harm_scene: Scene, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
-    """Every way out of the claim, as every role: whoever buys then, renewing or not, is not charged."""
+    """Every role tries every attack that frees the claim of a live credit check. Every later purchase, a renewal or
+    not, is charged nothing.
+    """
     record = harm_scene.bought()
     harm_scene.each_tries(routes(record))
     harm_scene.not_bought_again(record.corporation_number)
@@ -147,7 +155,9 @@ def test_a_live_check_is_not_bought_again(harm_scene: Scene, routes) -> None:  #
 
 @pytest.mark.parametrize("buyer", ["op-a", "op-b"])
 def test_an_unknown_purchase_stays_claimed(harm_scene: Scene, buyer: str) -> None:
-    """By somebody else, and by who has bought: one account's word frees nothing."""
+    """A purchase with unknown outcome keeps its claim whatever one account writes, be it the account of its buyer or
+    of somebody else.
+    """
     record = harm_scene.unknown(buyer)
     harm_scene.each_tries(harm_scene.some(freeing(record)))
     harm_scene.each_tries(harm_scene.some(superseding(record)), WRITERS)
@@ -157,7 +167,9 @@ def test_an_unknown_purchase_stays_claimed(harm_scene: Scene, buyer: str) -> Non
 
 
 def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
-    """While the call is on its way, by the caller's own account too: the answer finds its record."""
+    """While the call of a purchase is running, no account can free its claim, not even the buyer's. The answer is
+    then written into the record.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     from console.domain.records import CheckState
@@ -182,8 +194,8 @@ def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
 
 
 def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
-    """A check that another application has bought and spelled its own way keeps its number; the repair never gives it
-    another company's.
+    """The other application has bought a credit check and written its corporation number with a leading T. No account
+    can give the record the number of another corporation, and nobody is charged for its own number again.
     """
     number = harm_scene.bought("op-b").corporation_number
     stray = harm_scene.number()
@@ -203,9 +215,8 @@ def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
 
 
 def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
-    """An honest renewal still works: our row and the provider say that the check has expired, and one is bought.
-
-    If only our row says so, the provider's answer counts.
+    """A credit check that has expired by our row and by the provider's answer is renewed, and charged once. If only
+    our row says that it has expired, the provider's answer counts and nothing is bought.
     """
     record = harm_scene.bought()
     expire(harm_scene, record)
@@ -228,9 +239,9 @@ def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
 
 
 def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> None:
-    """An unknown purchase is altered to a bought one with a forged provider number: one that nobody has, another
-    company's, or one of an earlier purchase of this company. The provider doesn't say that this purchase has expired,
-    so no renewal is bought.
+    """An attack writes a purchase with unknown outcome as bought and expired, with a forged `credit_check_id`: an id
+    that AlarmBox has never given, the id of another corporation's check, or of an earlier purchase of this
+    corporation. The provider doesn't say that this purchase has expired, so no renewal is bought.
     """
     number = harm_scene.number()
     harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
@@ -259,7 +270,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
 
 
 def _old_one(scene: Scene) -> int | None:
-    """The provider's number of another company's check, which is over."""
+    """Return AlarmBox's id of an expired credit check of another corporation."""
     scene.sandbox.control.change_settings(today=long_ago.DAY)
     record = scene.bought()
     scene.sandbox.control.change_settings(today=None)
@@ -268,7 +279,9 @@ def _old_one(scene: Scene) -> int | None:
 
 
 def test_not_bought_by_the_process_that_asked(harm_scene: Scene) -> None:
-    """The real answer still frees the number at once, and so do two people."""
+    """A refusal by the provider, received by the process that sent the purchase, frees the claim at once; so do the
+    decisions of two people about an unknown purchase.
+    """
     number = harm_scene.number()
     harm_scene.sandbox.control.add_fault("status:422", call="purchase", number=number)
     assert code_of(lambda: harm_scene.buy("op-a", number)) == "provider_refused"

@@ -1,4 +1,4 @@
-"""Money goes back before its cooling-off is over: whatever times a maker gives a request, nothing is sent early."""
+"""A refund is never sent before its cooling-off period ends, whatever times its maker writes into its row."""
 
 from collections.abc import Iterator
 
@@ -24,12 +24,12 @@ TIMES: dict[str, Values] = {
 
 @pytest.fixture
 def payment(harm_scene: Scene) -> Payment:
-    """One of which a large refund may be asked for."""
+    """Return a payment that is large enough for a refund with a cooling-off period."""
     return harm_scene.paid(900_000)
 
 
 def request(payment: Payment, times: Values) -> Values:
-    """A request's row as our services write it, but for its times."""
+    """Return the columns of a refund's row as the services write them, with `times` in place of its times."""
     written = {
         "payment_id": str(payment.id), "refund_amount": str(LARGE), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'{}'", "radar": "'[]'", "checkers_needed": "1",
@@ -39,7 +39,9 @@ def request(payment: Payment, times: Values) -> Values:
 
 
 def ways(payment: Payment) -> Iterator[Way]:
-    """Every form for times that may pass; each set of times in the plainest form, and in a session without checks."""
+    """Yield attacks that insert a refund with forged times: one set of times in every form of INSERT, and each set in
+    a plain INSERT, also in a session with its checks switched off.
+    """
     reserve = (
         f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE}, version = version + 1"
         f" WHERE id = {payment.id}"
@@ -53,14 +55,16 @@ def ways(payment: Payment) -> Iterator[Way]:
 
 
 def open_refund(scene: Scene, payment: Payment) -> Refund | None:
-    """The request that came of it, if any."""
+    """Return the open refund that an attack has left for this payment, or None."""
     views = scene.desk("lead-b").refunds
     found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
     return views.read_refund(found[0][0]).record if found else None
 
 
 def approved_early(scene: Scene, refund: Refund) -> RefundState:
-    """An approver says yes, again and again, and the worker does what is due; how the refund stands then."""
+    """Let an approver approve the refund twice, a person submit it and the worker run the due tasks. Return the state
+    of the refund after that.
+    """
     for _ in range(2):
         ending(lambda: scene.desk("lead-b").refunds.approve(refund.id))
     ending(lambda: scene.desk("op-b").refunds.submit(refund.id))
@@ -69,8 +73,8 @@ def approved_early(scene: Scene, refund: Refund) -> RefundState:
 
 
 def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -> None:
-    """A request that was written with invented times, by any person and in any form, still waits for its cooling-off,
-    or isn't there.
+    """An attack inserts a refund with forged times. The database refuses it, or the refund still waits for its full
+    cooling-off period after its approval.
     """
     scene, came = harm_scene, 0
     for who in ("op-b", "lead-c"):
@@ -91,7 +95,9 @@ def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -
 
 
 def test_nobody_brings_a_cooling_off_forward(harm_scene: Scene, payment: Payment) -> None:
-    """A request that waits goes on waiting, whoever changes its times, as everybody."""
+    """An approved refund that waits for its cooling-off period goes on waiting although every role tries to change
+    its times.
+    """
     scene = harm_scene
     refund = scene.asked(payment, amount=LARGE)
     assert scene.desk("lead-b").refunds.approve(refund.id).state is RefundState.APPROVED

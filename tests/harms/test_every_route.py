@@ -1,8 +1,9 @@
-"""Every table and column, in every form of statement, as everybody who asks: nothing changes, and work goes on.
+"""Every person in team mode tries every form of statement on every table and column: nothing changes, and work goes
+on.
 
-The statements are made from the schema as it is, so a new table or column is tried without a word here. Judged is the
-harm: the content of every table, rights, triggers and counters, the providers' ledgers, and everybody's next honest
-act, through desks that ask and a worker.
+The statements are made from the present schema, so that new tables and columns are included. The test compares the
+content of every table, the triggers, the counters and the providers' ledgers before and after, and then does
+everybody's ordinary work by desk requests and a worker.
 """
 
 import os
@@ -57,7 +58,9 @@ _LOOSE = (
 
 @dataclass(frozen=True)
 class Stage:
-    """A team whose people ask, records of every kind, and the columns of every table and view."""
+    """A team whose people act by desk requests, with one record of each kind. `columns` are the column types of each
+    table and view, by its quoted name.
+    """
 
     scene: Scene
     check: CreditCheck
@@ -67,7 +70,9 @@ class Stage:
     columns: Mapping[str, Mapping[str, str]]
 
     def content(self) -> dict[str, object]:
-        """The content that no account may change: every table but the requests, and the definitions of the schema."""
+        """Return what no account may change: the checksum of every table except those of desk requests, the number of
+        triggers, routines, events and views, and the counters.
+        """
         run = self.scene.sql
         found = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
         tables = [table for table, _ in found if table not in OWN_TABLES]
@@ -81,7 +86,7 @@ class Stage:
         return made
 
     def faults(self) -> list[str]:
-        """The findings of `db check` by the schema account that stop purchases."""
+        """Return the names of the findings of `db check`, run by the schema account, that stop purchases."""
         database = Database(self.scene.people.owner, without_time_limit=True)
         try:
             return [
@@ -93,19 +98,23 @@ class Stage:
             database.close()
 
     def work_goes_on(self) -> None:
-        """Everybody's normal work through desks that ask, and a worker. The approver types the password."""
+        """Do everybody's ordinary work by desk requests and a worker; the approver types the password. Raises
+        AssertionError if a step fails.
+        """
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
         with executing(self.scene.desk("worker")), use_password_reader(lambda: password):
             self.scene.work_goes_on()
 
     def execute(self) -> None:
-        """Let the worker execute all requests that wait."""
+        """Let the worker execute all waiting desk requests."""
         worker = self.scene.desk("worker")
         while worker.desk_requests.execute_next():
             pass
 
     def judge(self) -> None:
-        """Nobody was charged or paid back, and the refund waits as before."""
+        """Raise AssertionError if AlarmBox has charged again, if the payment was refunded, or if the refund no longer
+        waits.
+        """
         assert self.scene.charges(self.check.corporation_number) == 1
         assert self.scene.charges(self.unknown.corporation_number) == 1
         assert self.scene.refunded(self.payment) == 0
@@ -130,7 +139,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 
 def _columns(made: Scene) -> Mapping[str, Mapping[str, str]]:
-    """The columns and their types of each table and view, by its quoted name."""
+    """Return the column types of each table and view, by its quoted name, such as `` `console`.`payments` ``."""
     found: dict[str, dict[str, str]] = {}
     database = made.people.database
     for schema, table, column, kind in made.sql(
@@ -143,7 +152,9 @@ def _columns(made: Scene) -> Mapping[str, Mapping[str, str]]:
 
 
 def values_of(column: str, kind: str, count: int = 2) -> Iterator[str]:
-    """Some hostile values of a column's type; other ones for another column."""
+    """Yield SQL values that an attacker writes into a column of this type: NULL, states for a state column, and
+    `count` more, which depend on the name of the column.
+    """
     choice = next((values for part, values in _KINDS.items() if part in kind), _TEXTS)
     first = zlib.crc32(column.encode())
     yield "NULL"
@@ -153,7 +164,9 @@ def values_of(column: str, kind: str, count: int = 2) -> Iterator[str]:
 
 
 def changes(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    """Every form in which one statement changes a column, once with each value."""
+    """Yield statements that set each column to several values: a plain UPDATE for each value, and one of the other
+    forms in turn.
+    """
     for column, kind in columns.items():
         for turn, value in enumerate(values_of(column, kind)):
             yield f"UPDATE {table} SET `{column}` = {value}"
@@ -169,7 +182,7 @@ def changes(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 
 
 def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    """The statements that work on a whole table."""
+    """Yield statements that work on a whole table, such as DROP and LOCK."""
     first, plain = next(iter(columns)), table.rpartition(".")[2].strip("`")
     yield from (
         f"DELETE FROM {table}", f"DELETE t FROM {table} t", f"TRUNCATE TABLE {table}", f"DROP TABLE {table}",
@@ -187,7 +200,7 @@ def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 
 
 def of_the_server(stage: Stage) -> Iterator[str]:
-    """The statements that work on no table."""
+    """Yield statements that work on the database, the accounts or the server."""
     database = stage.scene.people.database
     for place in (database, make_people_database_name(database)):
         yield from (
@@ -214,7 +227,9 @@ def of_the_server(stage: Stage) -> Iterator[str]:
 
 @contextmanager
 def attacking(stage: Stage, who: str) -> Iterator[Any]:
-    """A plain client of this person, on another node than the worker's, with loose checks and the default role."""
+    """Yield a cursor of a plain client with this person's account, on another node than the worker's, in a session
+    with its checks switched off.
+    """
     there = replace(stage.scene.people, server=stage.scene.nodes[-1])
     line = there.connect(who, local_infile=True)
     try:
@@ -226,7 +241,7 @@ def attacking(stage: Stage, who: str) -> Iterator[Any]:
 
 
 def said(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
-    """Say one statement. Return False if the server refuses it."""
+    """Execute one statement, with `names` filled in. Return False if the server refuses it."""
     for name, value in names.items():
         statement = statement.replace(f"{{{name}}}", value)
     try:
@@ -274,7 +289,9 @@ def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
     indirect=["stage"],
 )
 def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
-    """Each command about each record, each column of the request with hostile values: nobody is charged or paid."""
+    """A person inserts desk requests of each command for each kind of record, with a hostile value in each column in
+    turn. The worker executes them. Nobody is charged, and no money is refunded.
+    """
     subjects = (
         ("credit-check", stage.unknown.id), ("refund", stage.refund.id), ("payment", stage.payment.id),
         ("company", stage.check.corporation_number), (None, None),
@@ -311,7 +328,9 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
 
 
 def _truth(cursor: Any) -> Sequence[object]:
-    """The rows that rest on two people, on the claim, and on the schema account, as this session reads them."""
+    """Return the rows that only two people, a claim or the schema account may change, as the session of `cursor`
+    reads them.
+    """
     queries = (
         "SELECT id, status, checkers_needed, maker, refund_amount FROM refunds ORDER BY id",
         "SELECT subject_kind, subject_id, action, proposed, person FROM approvals ORDER BY id",
@@ -328,7 +347,9 @@ def _truth(cursor: Any) -> Sequence[object]:
 
 
 def _one_row(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    """Each column of one row set to each value, as a program does it: the version rises by one."""
+    """Yield statements that set each column of one row to each value and raise the row's version by one, as the
+    program does.
+    """
     raised = ", version = version + 1" if "version" in columns else ""
     for column, kind in columns.items():
         for value in values_of(column, kind, 4):
@@ -337,8 +358,9 @@ def _one_row(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 
 
 def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tuple[int, int, list[str]]:
-    """Try every change of every column as the worker, each undone: how many, how many the server let pass, and those
-    that did harm.
+    """Try every change of every column as the worker, after the statements in `before`, each in a transaction that is
+    rolled back. Return the number of tries, the number that the server executed, and the statements that changed rows
+    of `_truth`.
     """
     harms, tried, passed = [], 0, 0
     with attacking(stage, "worker") as cursor:
@@ -362,7 +384,9 @@ def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tup
 
 @pytest.mark.parametrize("stage", _ENGINES, indirect=True)
 def test_the_worker_alone_makes_no_decision_and_frees_no_claim(stage: Stage) -> None:
-    """Its account writes most columns; none of them approves a refund, votes, or lets a company be bought again."""
+    """The worker's account may write most columns. None of these changes approves a refund, stores a vote or frees a
+    claim.
+    """
     names = {"me": stage.scene.people.names["worker"], "other": stage.scene.people.names["lead-b"]}
     tried, passed, harms = _sweep(stage, (), names)
     assert harms == []
@@ -377,7 +401,9 @@ def test_the_worker_alone_makes_no_decision_and_frees_no_claim(stage: Stage) -> 
     ("who", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
 )
 def test_the_worker_and_one_person_are_not_two(stage: Stage, who: str, action: str, kind: str) -> None:
-    """The same while the worker executes whatever an operator has asked for, op-b being the refund's maker."""
+    """The worker executes a desk request of one person, who is the maker of the refund or an operator. Still none of
+    its statements approves a refund, stores a second vote or frees a claim.
+    """
     subject = {"refund": stage.refund.id, "credit-check": stage.unknown.id}[kind]
     request = make_request_id()
     with attacking(stage, who) as cursor:

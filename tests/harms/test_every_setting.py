@@ -1,5 +1,5 @@
-"""Every setting that a session of a person who asks may change, at its limits: a request has its person and its time,
-what is refused stays refused, and everybody's work goes on.
+"""A person in team mode changes every setting of the database session to its limits. The database still writes the
+person and time of each desk request, still refuses forbidden statements, and everybody's work goes on.
 """
 
 import random
@@ -38,7 +38,7 @@ _LEFT_BEHIND = "forged"
 
 
 def _tries(cursor: object, statement: str) -> bool:
-    """Say one statement. Return True if the server does it."""
+    """Execute one statement. Return True if the server executed it, and False if it refused."""
     try:
         cursor.execute(statement)  # type: ignore[attr-defined]  # of a driver without types
     except (pymysql.MySQLError, UnicodeError):
@@ -90,7 +90,7 @@ def test_no_setting_forges_a_request(stage: Stage, drawn: int) -> None:
 
 
 def _judge_forged_requests(stage: Stage) -> None:
-    """Each has the account that inserted it, and the server's time of that."""
+    """Check that each forged request has the name of the account that inserted it, and the server's time."""
     rows = stage.scene.sql(
         "SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, expires_at)), state,"
         f" at BETWEEN {UTC} - INTERVAL 1 HOUR AND {UTC} + INTERVAL 2 SECOND, at, expires_at"
@@ -103,7 +103,7 @@ def _judge_forged_requests(stage: Stage) -> None:
 
 
 def _end_requests(stage: Stage, but_of: str, but: str) -> None:
-    """No request waits any longer, but those of one person and one other; by the owner."""
+    """End all waiting requests as the schema account, except those of the person `but_of` and the request `but`."""
     stage.scene.sql(
         f"UPDATE requests SET state = 'ended' WHERE state = 'asked' AND who <> '{but_of}' AND id <> '{but}'"
     )

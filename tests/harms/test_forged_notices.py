@@ -1,6 +1,6 @@
-"""Money that never came is booked by nobody: what stands in `payment_events` proves nothing by itself.
+"""A row that an account inserts into `payment_events` books no payment: it proves nothing without a valid signature.
 
-The judge is the order after the worker has done all that is due, and a reconciliation of the bank's notices.
+Each test reads the order after the worker has run all due tasks and the bank's notices have been reconciled.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ _MINOR = 3300
 
 
 class Shop:
-    """Orders of the shop, and the bank that tells of them."""
+    """Orders of the shop, and the bank that sends notices about them."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.made = int(scene.sql("SELECT COALESCE(MAX(id), 0) FROM orders")[0][0])
 
     def number(self) -> str:
-        """An order number that nobody has used yet."""
+        """Return an order number that isn't used yet."""
         self.made += 1
         return f"ORD-F{self.made}-{self.scene.people.database[-6:]}"
 
@@ -61,7 +61,7 @@ class Shop:
         assert (self.state(number), self.captured(number)) == ("paid", _MINOR)
 
     def due(self, worker: Console | None = None) -> None:
-        """All that is due, by the worker, and the bank's notices of today compared with ours."""
+        """Run all due tasks of the worker, and reconcile the bank's notices of today with our records."""
         console = worker or self.scene.fresh_desk("worker")
         console.recovery.run_due()
         today = datetime.now(UTC).date()
@@ -71,7 +71,9 @@ class Shop:
         console.recovery.run_due()
 
     def _reconciled(self, day: date) -> bool:
-        """False where a busy machine let the lease of these desks, a few seconds, run out; the next run goes on."""
+        """Run the reconciliation. Return False if its lease of a few seconds expired on a busy machine; the next run
+        continues it.
+        """
         try:
             self.scene.desk("op-b").reconciliation.run("bank", day, day)
         except ConsoleError as lost:
@@ -82,7 +84,7 @@ class Shop:
 
 
 def words(event: str, number: str, at: datetime | None = None) -> str:
-    """The notice of a bank about a paid order."""
+    """Return the JSON text of the bank's notice that this order is paid."""
     told = {
         "event_id": event,
         "type": "payment.succeeded",
@@ -99,7 +101,9 @@ def post_of(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
 
 
 def row(event: str, number: str, **other: str) -> dict[str, str]:
-    """The row that would book an order, as SQL values by column; its body says the same, to the microsecond."""
+    """Return the row of `payment_events` that would book the order: SQL values by column, with a body that states the
+    same values, to the microsecond. `other` replaces some of them.
+    """
     at = datetime.now(UTC)
     values = {
         "source": "'bank'", "event_id": f"'{event}'", "kind": "'payment.succeeded'", "order_no": f"'{number}'",
@@ -112,7 +116,9 @@ def row(event: str, number: str, **other: str) -> dict[str, str]:
 
 
 def forged(number: str, genuine: dict[str, str]) -> Iterator[Way]:
-    """Rows that say that an order was paid. `genuine`: signature and body of a true notice of another order."""
+    """Yield attacks that insert rows which say that the order was paid. `genuine` holds the signature and the body of
+    a true notice about another order.
+    """
     marks = {
         "unmatched": {}, "queued": {"done": "'queued'"}, "in capitals": {"done": "'UNMATCHED'"},
         "another end": {"done": "'unmatched '"}, "refused": {"done": "'refused_to_ask'"},
@@ -146,7 +152,7 @@ def forged(number: str, genuine: dict[str, str]) -> Iterator[Way]:
 
 
 def turned(number: str, event: str) -> Iterator[Way]:
-    """A true row made into another one."""
+    """Yield attacks that change the row of a true notice so that it is about this order."""
     where = f"event_id = '{event}'"
     yield from updates("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
     yield from updates("payment_events", {"body": f"'{words(event, number)}'", "done": "'unmatched'"}, where)
@@ -157,8 +163,8 @@ def turned(number: str, event: str) -> Iterator[Way]:
 
 @pytest.mark.expects_log("rows that can't be verified")
 def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
-    """Everybody, the worker included, writes rows of true and forged notices in every form; all that is due is done,
-    and the order is not paid. Then true notices are booked, at once and when their order comes later.
+    """Every role, the worker included, inserts rows of true and forged notices in every form. After all due tasks the
+    order is still not paid. A true notice is booked, also if its order is stored only later.
     """
     shop = Shop(harm_scene)
     true, victim, waiting = shop.order(shop.number()), shop.order(shop.number()), shop.number()
@@ -187,7 +193,9 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
 
 
 def test_people_add_and_change_nothing(harm_scene: Scene) -> None:
-    """Only the worker's account keeps notices, in its own name; nobody turns a row back."""
+    """Only the worker's account can insert a notice, and only in its own name. No account can set a notice back to
+    unmatched.
+    """
     shop = Shop(harm_scene)
     number, event = shop.number(), f"kept-{shop.made}"
     (insert, *_) = inserts("payment_events", row(event, number))
@@ -211,7 +219,9 @@ def test_people_add_and_change_nothing(harm_scene: Scene) -> None:
 
 @contextmanager
 def worker_with(scene: Scene, **keys: str) -> Iterator[Console]:
-    """The worker's desk after a restart, with these keys of sources and no other."""
+    """Yield the worker's desk after a restart, with only these keys of notice sources; `keys` has them by the name of
+    the source.
+    """
     told = {name: text for name, text in scene.told("worker").items() if "_NOTICE_" not in name}
     told |= {f"CONSOLE_SECRET_NOTICE_{name}_KEY": text for name, text in keys.items()}
     with open_console(Settings.load(told)) as console:
@@ -220,7 +230,9 @@ def worker_with(scene: Scene, **keys: str) -> Iterator[Console]:
 
 @pytest.mark.expects_log("a notice that can't be verified")
 def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None:
-    """Without the key nobody can say; with another one the notice is a case. The old key given back books it."""
+    """Without the key of the source the worker can't verify the notice and opens no alert. With another key it opens
+    an alert. When the old key is set again, the worker books the notice.
+    """
     shop = Shop(harm_scene)
     number = shop.number()
     event = f"rotated-{number}"
@@ -252,7 +264,9 @@ def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None
 @pytest.mark.expects_log("rows that other tests of this file left")
 @pytest.mark.parametrize("length", [30_000, 200_000])
 def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> None:
-    """Blanks after the last brace are signed too: nothing is cut off a body that is to be verified again."""
+    """The body of a genuine notice ends with many blanks, which its signature covers. The database stores all of
+    them, so that the signature can be verified again.
+    """
     shop = Shop(harm_scene)
     number = shop.number()
     body = words(f"long-{number}", number).encode() + b" " * length
@@ -267,7 +281,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> 
 
 @pytest.mark.expects_log("rows that other tests of this file left")
 def test_nobody_acts_as_the_worker_on_a_server(harm_scene: Scene) -> None:
-    """The program's own name is no account: an operator's process keeps no notice, whatever it says it is."""
+    """An operator's process that claims to act as the worker receives no notice: on a server the account decides."""
     shop = Shop(harm_scene)
     number = shop.order(shop.number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):

@@ -1,4 +1,5 @@
-"""Accounts write into columns that others read: token pairs, paths and links that no program of ours would write."""
+"""Accounts write token pairs, paths and links that no program of ours writes into columns that other people's
+programs read."""
 
 import pytest
 
@@ -27,7 +28,8 @@ def _tokens(scene: Scene) -> tuple[str, int, str]:
 
 @pytest.mark.expects_log("the damaged pair is told")
 def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: Scene) -> None:
-    """The list of used tokens only grows at its end; a pair is of its version; what is damaged is passed by."""
+    """The list of used refresh tokens can only get longer at its end, and a pair of tokens must belong to its
+    version. A damaged pair stops no later purchase."""
     harm_scene.bought()
     older, version, used = _tokens(harm_scene)
     harm_scene.sandbox.control.expire_tokens()
@@ -60,7 +62,8 @@ def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: Scene) 
 
 
 def test_nobody_begins_tokens_at_their_end(harm_scene: Scene) -> None:
-    """A version near the end of its column would let nobody store a pair any more."""
+    """No account can insert a pair of tokens with a version near the largest value of its column, after which no
+    further pair could be stored."""
     row = {
         "provider": "'other'",
         "version": "2147483647",
@@ -73,7 +76,8 @@ def test_nobody_begins_tokens_at_their_end(harm_scene: Scene) -> None:
 
 
 def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
-    """Of documents and of records: by every account that may write there."""
+    """No account can write a path that leads out of the store of documents, in a row of `documents` or in a credit
+    check."""
     record = harm_scene.bought()
     for path in PATHS if harm_scene.whole else PATHS[::2]:
         row = {
@@ -103,7 +107,7 @@ def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
 
 
 def test_links_are_links(harm_scene: Scene) -> None:
-    """The database accepts as `payments.url` an https address without control characters alone."""
+    """The database accepts as `payments.url` only an https address without control characters."""
     payment = harm_scene.paid()
     for link in LINKS if harm_scene.whole else LINKS[::2]:
         change = {"version": "version + 1", "url": f"'{link}'"}
@@ -125,7 +129,8 @@ def test_links_are_links(harm_scene: Scene) -> None:
 
 
 def test_nobody_puts_every_call_off(harm_scene: Scene) -> None:
-    """The next call to a provider is near: neither far ahead, nor by a clock that nobody has."""
+    """No account can set `call_rates.not_before` to a far future, or give it an unknown clock: the calls to providers
+    go on."""
     harm_scene.bought()
     far, clocks = (2**63 - 1, 4_102_444_800_000), ("'server'", "'other'", "lease_clock")
     for number in far:

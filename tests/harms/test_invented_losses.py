@@ -1,4 +1,6 @@
-"""No account stops the product by a loss of the database that it invents: it is named, and can do so three times."""
+"""An account that invents a loss of the database stops purchases at most three times, and is named in the audit
+trail.
+"""
 
 from console.domain.audit.actions import AuditAction
 from tests.harms.scene import ROLES, UTC, Scene
@@ -27,7 +29,7 @@ def _lost(number: str, payment: str = "NULL") -> dict[str, str]:
 
 
 def _tell_in_trail(scene: Scene, who: str) -> None:
-    """The entry of the trail that a desk writes about a loss."""
+    """Write the audit entry that a desk writes when it reports a loss."""
     context = scene.desk(who)._context
     action = AuditAction.DATABASE_WENT_BACK
     context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=RULE))
@@ -39,7 +41,7 @@ def _open_stops(scene: Scene) -> int:
 
 
 def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: Scene) -> None:
-    """The database refuses a reported loss without an audit entry, and refuses more than three reports of each
+    """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
     account that acts.
     """
     _stop_without_a_word(harm_scene)
@@ -48,8 +50,9 @@ def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: Scene) -> None
 
 
 def _stop_without_a_word(harm_scene: Scene) -> None:
-    """By an alert of this rule, whatever its subject and spelling, or by operations that nobody has lost: they would
-    hold each company and each payment until two people have decided.
+    """Try to stop purchases without an audit entry: by alerts of this rule with various subjects and spellings, and
+    by rows of `lost_operations`, which would block each corporation and payment until two people have decided. All
+    are refused.
     """
     harm_scene.work_goes_on()
     number, payment = harm_scene.number(), harm_scene.paid()
@@ -70,8 +73,8 @@ def _stop_without_a_word(harm_scene: Scene) -> None:
 
 
 def _stop_again_and_again(harm_scene: Scene, who: str) -> None:
-    """A desk may have lost something, so an account may say so: a person's word ends the stop. It is three times a
-    day, each with an entry of the trail in its own name.
+    """Let an account report a loss eight times, each with an audit entry in its own name. Three reports stop
+    purchases, each until a person acknowledges it; the others are refused.
     """
     stops = 0
     for _ in range(8):

@@ -1,4 +1,5 @@
-"""One person's largest transaction holds nobody up: a cluster set up as advised refuses it."""
+"""A huge transaction of one person doesn't make other people wait: a cluster that is configured as advised refuses
+it."""
 
 from collections.abc import Iterator
 
@@ -34,7 +35,7 @@ def cluster() -> Iterator[Bench]:
 
 
 def _sends_files(bench: Bench, who: str, count: int) -> None:
-    """So many files of the largest size, in one transaction."""
+    """Insert `count` files of the largest size in one transaction."""
     with bench.team.connect(who) as line, line.cursor() as cursor:
         line.begin()
         for _ in range(count):
@@ -46,7 +47,8 @@ def _sends_files(bench: Bench, who: str, count: int) -> None:
 
 
 def test_a_cluster_takes_no_huge_transaction(cluster: Bench) -> None:
-    """While it replicated one of 490 MiB, each node made every other COMMIT wait, for up to 64 s."""
+    """The cluster accepts one file in a transaction and refuses four. Measured without the limit: while a transaction
+    of 490 MiB was replicated, each node let every other COMMIT wait, for up to 64 s."""
     _sends_files(cluster, "op-a", 1)
     assert cluster.run("owner", _STORED_FILES) == [(1,)]
     with pytest.raises(pymysql.MySQLError, match="writeset size"):

@@ -1,4 +1,4 @@
-"""A limit of refunds changes when two administrators ask for the same change, and in no other way."""
+"""A limit of refunds changes only when two administrators request the same change."""
 
 import os
 from collections.abc import Iterator
@@ -35,7 +35,9 @@ def present(bench: Bench) -> int:
 
 
 def asks(bench: Bench, who: str, *, value: int = NEW, old: int | None = None, **more: object) -> tuple[str, ...]:
-    """Someone asks for a limit; the worker takes the request: how its session begins."""
+    """Store a person's request to change the limit and let the worker take it. Return the statements with which the
+    worker's session begins. Without `old`, the request names the present value.
+    """
     subject = f"{NAME} JPY {present(bench) if old is None else old}"
     facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more
     return bench.takes(bench.asks(who, str(facts.pop("action", "limits set")), "limit", subject, **facts))
@@ -50,7 +52,9 @@ def proposal(who: str, old: int, value: int = NEW) -> str:
 
 
 def test_two_administrators_change_it(bench: Bench) -> None:
-    """And once: what the first one wanted from the old value says nothing about the new one."""
+    """Two administrators change the limit once. Their requests allow neither the way back nor the same change from
+    another value.
+    """
     old = present(bench)
     bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
     second = asks(bench, "adm-g")
@@ -91,7 +95,7 @@ def test_nobody_changes_it_alone(bench: Bench) -> None:
     ids=["another value", "from another value", "without a password", "another command", "no value"],
 )
 def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, Any]) -> None:
-    """Neither the first nor the second request counts for another change, or without the password."""
+    """A request for another change, or without the password, counts neither as the first nor as the second one."""
     old = present(bench)
     bench.refuses("worker", *asks(bench, "adm-f", **more), proposal("adm_f", old))
     bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
@@ -101,7 +105,9 @@ def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
 def test_a_proposal_is_of_the_present(bench: Bench, at: str) -> None:
-    """By the server's clock, so that no proposal ends later than a day after it was made."""
+    """A proposal must have the present time of the server's clock, so that none is valid for longer than a day after
+    it was made.
+    """
     old = present(bench)
     bench.refuses("worker", *asks(bench, "adm-f"), proposal("adm_f", old).replace(UTC, at))
     bench.refuses("worker", *asks(bench, "adm-g"), SET)
@@ -109,7 +115,9 @@ def test_a_proposal_is_of_the_present(bench: Bench, at: str) -> None:
 
 
 def test_a_proposal_ends(bench: Bench) -> None:
-    """After a day, when it was closed, or when its administrator is none any more."""
+    """A proposal no longer counts after a day, after it was closed, or after its person has lost the role of
+    administrator.
+    """
     old = present(bench)
     bench.run("owner", proposal("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
     bench.refuses("worker", *asks(bench, "adm-g"), SET)

@@ -1,4 +1,4 @@
-"""Rows that no program can read: each is a fault of its own, and nobody else waits for it."""
+"""Rows that no program can read: the program reports each by itself and goes on with all other rows."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC as UTC_ZONE
@@ -32,8 +32,10 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def rows(engine: Engine) -> Iterator[Scene]:
-    """Of each table some rows, written by the owner. A process tells of each unreadable row once, by table and id,
-    and the database of another engine has rows with the same ids.
+    """Yield a scene with some rows in each table, written by the schema account.
+
+    A process reports each unreadable row once, by table and id. The fixture clears that memory, because the database
+    of another engine has rows with the same ids.
     """
     unreadable_rows._logged_rows.clear()
     with shared_nodes(engine) as nodes, scene(*nodes) as made:
@@ -46,7 +48,9 @@ def rows(engine: Engine) -> Iterator[Scene]:
 
 
 def garbled(table: str) -> Way:
-    """Every column that accounts may change, made into all kinds of garbage in the rows that are there."""
+    """Return statements that write all kinds of garbage into each column of `table` that accounts may change, in up
+    to three rows.
+    """
     columns = {name for place, what, name in grants.RIGHTS_OF_ROLE["operator"] if (place, what) == (table, "UPDATE")}
     raised = ", version = version + 1" if "version" in columns else ""
     told = (
@@ -58,7 +62,7 @@ def garbled(table: str) -> Way:
 
 
 def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
-    """The reads that a worker and a window repeat."""
+    """Return, by name, the functions that a worker or a window calls again and again to read records."""
     worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
     queues = {
         name: (lambda name=name: desk.recovery.read_queue(name))
@@ -107,7 +111,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
 
 
 def troubles(scene: Scene) -> dict[str, str]:
-    """Readings that end by a fault of ours."""
+    """Return the readings that end with an error: its code or its text, by the name of the reading."""
     found: dict[str, str] = {}
     for name, reading in readings(scene).items():
         try:
@@ -121,7 +125,7 @@ def troubles(scene: Scene) -> dict[str, str]:
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_malformed_row_is_a_fault_of_that_row(rows: Scene) -> None:
-    """With every column garbled, each task runs and each list is shown."""
+    """With garbage in every column of the tables, each due task still runs and each list is still read."""
     for half in (READ_IN_LOOPS[::2], READ_IN_LOOPS[1::2]):
         rows.each_tries(map(garbled, half), ("op-b", "worker"))
         assert troubles(rows) == {}, half
@@ -136,7 +140,9 @@ TEXTS = (
 
 
 def noted() -> Iterator[str]:
-    """Rows that people write for each other, with times, texts and names that no program of ours would write."""
+    """Yield INSERTs of rows that people write for each other, such as notes, with times, texts and names that no
+    program of ours writes.
+    """
     for at in MOMENTS:
         for words in WORDS:
             for kind, id in (("order", 1), ("payment", 1), ("refund", 1), ("credit-check", 1), ("nonsense", -1)):
@@ -160,7 +166,9 @@ def noted() -> Iterator[str]:
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_what_people_note_ends_no_list(rows: Scene) -> None:
-    """Notes, mentions, views of the team, steps of incidents and read-only switches."""
+    """Malformed notes, mentions, views of the team, steps of incidents and read-only switches: every list is still
+    read.
+    """
     for who in ("op-b", "lead-b", "worker"):
         said = rows.tries(who, Way("noted", (UNCHECKED, *noted())), name="x")
         assert who == "worker" or said.count("") > 300, set(said)
@@ -235,7 +243,9 @@ ADDED = (
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_row_ends_no_list_and_no_task(rows: Scene) -> None:
-    """Added by everybody who may: texts that no parser ends, words that nobody knows, times at the end of time."""
+    """Each role inserts the rows of ADDED, with deeply nested JSON, unknown words and extreme times: every list is
+    still read and every task still runs.
+    """
     for who in ("op-b", "aud-e", "adm-f", "worker"):
         said = rows.tries(who, Way("added", (UNCHECKED, *ADDED)))
         assert said.count("") > 10, said
@@ -274,7 +284,9 @@ SHOPPED = tuple(
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_no_sum_and_no_time_ends_a_queue(rows: Scene) -> None:
-    """Every sum and time of a provider or the shop is shown in the queues."""
+    """Notices of a provider and orders of the shop with extreme sums, currencies and times are all shown in the
+    queues.
+    """
     said = rows.tries("worker", Way("told", (UNCHECKED, *TOLD)))
     assert said.count("") > 200, set(said)
     rows.sql(UNCHECKED, *SHOPPED)
@@ -283,7 +295,9 @@ def test_no_sum_and_no_time_ends_a_queue(rows: Scene) -> None:
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_strange_row_is_passed_over(rows: Scene) -> None:
-    """Added by people and by the worker: the others are served; where it is about a record there is a case."""
+    """People and the worker insert rows without a meaning. All other rows are processed, and a row about a record
+    leads to an alert.
+    """
     for who in ("op-b", "worker"):
         rows.tries(who, Way("strange", (UNCHECKED, *STRANGE)))
     assert troubles(rows) == {}

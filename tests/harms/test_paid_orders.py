@@ -1,4 +1,4 @@
-"""An order that may be paid, or was, is taken for another one: cancelled, expired, refunded or shipped by words."""
+"""No account can write an order that is paid, or can still be paid, as cancelled, expired, refunded or shipped."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ENDED = ("expired", "payment_failed")
 
 
 def ordered(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
-    """An order as the shop writes it: its id and number."""
+    """Insert an order as the shop does, and return its id and its number; `minor` is its price in yen."""
     number = f"SHOP-{scene.number()}"
     scene.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
@@ -32,13 +32,17 @@ def ordered(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
 
 @pytest.fixture
 def waiting(harm_scene: Scene) -> Payment:
-    """A payment that a payer may still make; op-b has begun it, so its first answer is op-b's evidence."""
+    """Return a payment that its payer can still make. op-b has started it, so that op-b's evidence contains its first
+    answer.
+    """
     order_id, _ = ordered(harm_scene)
     return harm_scene.desk("op-b").payments.start(order_id, "paypay").payment
 
 
 def of_payment(payment: Payment) -> Iterator[Way]:
-    """Ways to end it, or to have it ended: at once, in small steps, by another time, order, or by the journal."""
+    """Yield attacks that end the payment, or change its expiry, its order or a saga so that the program ends it; at
+    once or in several statements.
+    """
     where, order = f"id = {payment.id}", payment.order_id
     yield from updates("payments", {**RAISED, "status": "'expired'"}, where)
     for state in ENDED:
@@ -74,7 +78,7 @@ def of_payment(payment: Payment) -> Iterator[Way]:
 
 
 def sides(scene: Scene, payment: Payment) -> tuple[str, str]:
-    """Return the states of the payment and of its order."""
+    """Return the states of the payment and of its order; ("gone", "gone") if they no longer belong together."""
     rows = scene.sql(
         "SELECT p.status, o.status FROM payments p JOIN orders o ON o.id = p.order_id"
         f" WHERE p.id = {payment.id} AND o.id = {payment.order_id}"
@@ -83,7 +87,7 @@ def sides(scene: Scene, payment: Payment) -> tuple[str, str]:
 
 
 def pays(scene: Scene, payment: Payment) -> tuple[str, str]:
-    """The payer pays after all, the provider is asked; how both stand then."""
+    """Let the payer pay now and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         ending(lambda: scene.desk("op-b").payments.probe(payment.id))
@@ -91,8 +95,8 @@ def pays(scene: Scene, payment: Payment) -> tuple[str, str]:
 
 
 def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) -> None:
-    """No account, the worker's included, can make the order of a payment under way cancelled: its payer pays, and the
-    order is paid.
+    """No account, the worker's included, can cancel the order of a payment that can still be made. When the payer
+    pays, the order is paid.
     """
     scene = harm_scene
     for way in scene.some(of_payment(waiting)):
@@ -105,7 +109,7 @@ def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) 
 
 
 def test_what_nobody_knows_stays_unknown(harm_scene: Scene, waiting: Payment) -> None:
-    """A payment whose standing nobody knows isn't known again by words, and its order isn't cancelled."""
+    """No account can write a payment with unknown outcome as known, or cancel its order."""
     scene = harm_scene
     scene.sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
@@ -123,8 +127,8 @@ def test_what_nobody_knows_stays_unknown(harm_scene: Scene, waiting: Payment) ->
 
 
 def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
-    """Nobody says that it was given back, shipped or delivered, nor that more was paid for it; what is given back
-    whole is refunded.
+    """No account can write a paid order as refunded, shipped or delivered, or raise the paid sum. A refund of the
+    whole sum makes the order refunded.
     """
     scene = harm_scene
     assert pays(scene, waiting) == ("completed", "paid")
@@ -162,7 +166,9 @@ def _given_back(scene: Scene, refund: int, payment: Payment) -> bool:
 
 
 def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
-    """No order or payment is written by people as paid, cancelled or ended, and none is given another's payment."""
+    """No account can insert an order or a payment that is already paid, cancelled or ended, or give an order the
+    payment of another one.
+    """
     scene = harm_scene
     order_id, number = ordered(scene)
     before = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
@@ -193,8 +199,8 @@ def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
 
 
 def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
-    """A payment of one yen that somebody has written for an order of another price, and that is really made: whoever
-    says that the order is paid, it isn't, and neither is one with a price in another currency.
+    """A person inserts a payment of one yen for an order with another price, and its payer makes it; or a payment in
+    another currency. No account can write the order as paid.
     """
     scene = harm_scene
     order_id, number = ordered(scene)

@@ -1,4 +1,4 @@
-"""Presence leases: by them desks see that a worker runs, and workers which of them has ended."""
+"""Presence leases, by which desks see that a worker is running, and workers see which of them has ended."""
 
 from tests.harms.scene import ROLES, UTC, Scene
 from tests.harms.ways import LOOSE, Way, endings, inserts, updates
@@ -16,7 +16,8 @@ PRESENT = f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AN
 
 
 def _held(slot: int, name: str) -> dict[str, str]:
-    """A lease of ten minutes, with a token before that of every worker. The last column may be changed."""
+    """Return a presence lease of ten minutes with a fencing token lower than that of every worker, as SQL values by
+    column. The last column is one that accounts may change."""
     return {
         "name": name, "slot": str(slot), "operator": "'{me}'", "desk": "'d'", "host": "'h'", "process": "1",
         "since": UTC, "until": UTC, "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + 590000", "fence": "1",
@@ -25,7 +26,8 @@ def _held(slot: int, name: str) -> dict[str, str]:
 
 
 def test_nobody_but_a_worker_is_present(harm_scene: Scene) -> None:
-    """Otherwise desks would ask where no worker runs, and a worker would wait for one that isn't there."""
+    """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker runs,
+    and a worker would wait for another one that doesn't run."""
     executor = harm_scene.desk("worker").desk_requests
     for slot in (0, 1, 15):
         for name in NAMES:

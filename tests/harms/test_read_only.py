@@ -1,4 +1,6 @@
-"""A read-only switch of a server is set by whoever may set it, in no other name, and a setting stays."""
+"""The read-only switch of a server is set only by people with the right, in their own name, and its rows can't be
+changed.
+"""
 
 import json
 import os
@@ -30,7 +32,9 @@ def setting(who: str, is_on: int = 1, scope: str = "everything") -> str:
 
 
 def asks(bench: Bench, who: str, word: str = "on", scope: str = "everything") -> tuple[str, ...]:
-    """Someone asks for a setting; the worker takes the request: how its session begins."""
+    """Store a person's request to set the switch and let the worker take it. Return the statements with which the
+    worker's session begins.
+    """
     arguments = json.dumps([scope, word == "on", "r"])
     return bench.takes(bench.asks(who, "read-only set", "read-only", scope, proposed=word, args=arguments))
 

@@ -1,4 +1,5 @@
-"""Money goes back twice: a refund that the provider has taken on is told as failed, and asked for again."""
+"""Money is refunded once, although an account writes a refund that the provider has accepted as failed and requests
+it again."""
 
 import pytest
 
@@ -11,7 +12,8 @@ RAISED = "version = version + 1"
 
 
 def told_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
-    """An answer that was never given, by whoever writes it, and the payment's sum set free."""
+    """Return an attack that inserts a forged answer of the provider, writes the refund as failed and releases its
+    sum. `work` is the SQL assignment of the work columns."""
     operation = scene.sql(f"SELECT operation_id FROM refunds WHERE id = {refund.id}")[0][0]
     answer = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
@@ -35,7 +37,8 @@ def told_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
     ],
 )
 def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: Scene, work: str) -> None:
-    """Asked for again while the provider says nothing of the payment: it is asked about the refund itself."""
+    """A person writes an accepted refund as failed, and the refund is requested again while the provider answers no
+    question about the payment. The program asks the provider about the first refund and sends no second one."""
     scene = harm_scene
     payment = scene.paid()
     refund = scene.asked(payment)

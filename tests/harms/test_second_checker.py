@@ -1,5 +1,5 @@
-"""Conditions for a second approver hold in the database, too: a refund that fulfils one can't be written for one
-approver, by whatever program."""
+"""The database, too, requires two approvers for a refund that fulfils a condition for them, whatever program inserts
+it."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def make_request(checkers: int) -> tuple[str, str]:
-    """The statements of a request of op-a that so many people have to approve."""
+    """Return the statements of op-a's refund that needs `checkers` approvers."""
     reserve, row = refund("me")
     columns, values = row.split(") VALUES (")
     position = columns.split("(", 1)[1].split(", ").index("checkers_needed")
@@ -34,7 +34,8 @@ def make_request(checkers: int) -> tuple[str, str]:
 
 
 def try_request(bench: Bench, checkers: int) -> None:
-    """op-a writes a request with a plain client; it is undone afterwards."""
+    """Insert such a refund as op-a with a plain client, and roll it back. Raises pymysql.MySQLError if the database
+    refuses it."""
     bench.run("op-a", "START TRANSACTION", *make_request(checkers), "ROLLBACK")
 
 
@@ -48,8 +49,8 @@ def try_request(bench: Bench, checkers: int) -> None:
     ],
 )
 def test_one_approver_where_two_are_needed(bench: Bench, name: str, fact: int) -> None:
-    """With a condition of one less than the fact the request is refused for one approver and written for two; with
-    the fact itself, and without a row, it is written for one."""
+    """If the limit is one less than the value of this refund, the database refuses the refund with one approver and
+    accepts it with two. If the limit is that value or isn't set, it accepts one approver."""
     try_request(bench, 1)
     bench.run("owner", _insert("limits", {"name": name, "currency": "JPY", "value": fact - 1}))
     bench.refuses("op-a", "START TRANSACTION", *make_request(1))

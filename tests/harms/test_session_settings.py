@@ -1,4 +1,4 @@
-"""A session that sets whatever its server lets it set: each rule refuses what it refuses otherwise."""
+"""A session changes every setting that its server allows: the trigger rules still refuse the forbidden statements."""
 
 import random
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def people(engine: Engine) -> Iterator[Team]:
-    """A team with records of every kind. These tests change nothing."""
+    """Yield a team with records of every kind. These tests change no row."""
     with shared_nodes(engine) as nodes, team(nodes[0]) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
             seeding.seed(made)
@@ -62,12 +62,14 @@ def lines(people: Team) -> Iterator[Lines]:
 
 
 def _refused_by_rules(people: Team, lines: Lines, who: str) -> tuple[Forbidden, ...]:
-    """The statements that this account's grants let pass, so that a rule has to refuse them."""
+    """Return the forbidden statements that this person's grants allow, so that only a trigger rule refuses them."""
     return tuple(case for case in CASES if "console: " in (attempt(people, lines, who, case) or ""))
 
 
 def _passes(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
-    """Say these in a transaction that is rolled back. Return True if the server did all of them."""
+    """Execute these statements in a transaction that is rolled back. Return True if the server executed all of
+    them.
+    """
     line.begin()
     try:
         with line.cursor() as cursor:

@@ -1,18 +1,19 @@
-"""The support itself: honest work passes on each engine, and attacks are really tried."""
+"""The helpers of these tests: ordinary work succeeds on each engine, and attacks are really executed."""
 
 from tests.harms.scene import CHECKS, ROLES, Scene
 from tests.harms.ways import LOOSE, Way, endings, inserts, updates
 
 
 def test_work_goes_on_by_itself(harm_scene: Scene) -> None:
-    """Nothing was tried: everybody's normal work ends as it should, twice."""
+    """Without any attack, everybody's ordinary work succeeds twice."""
     harm_scene.work_goes_on()
     harm_scene.fresh_desk("op-a")
     harm_scene.work_goes_on()
 
 
 def test_a_charge_is_seen_by_the_judge(harm_scene: Scene) -> None:
-    """Somebody who owns the database takes the claim away: the ledger tells of two charges."""
+    """The schema account deletes a record with its claim, and another purchase follows: the ledger counts two
+    charges."""
     record = harm_scene.bought()
     assert harm_scene.charges(record.corporation_number) == 1
     harm_scene.sql(f"DELETE FROM {CHECKS} WHERE id = {record.id}")
@@ -22,7 +23,7 @@ def test_a_charge_is_seen_by_the_judge(harm_scene: Scene) -> None:
 
 
 def test_everybody_is_connected_as_themselves(harm_scene: Scene) -> None:
-    """Each way is said on a connection of the role's own account, one statement after the other."""
+    """An attack runs on a connection of the role's own account, each of its statements after the other."""
     for who in ROLES.values():
         there = Way("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
         first, second, third = harm_scene.tries(who, there)
@@ -31,7 +32,7 @@ def test_everybody_is_connected_as_themselves(harm_scene: Scene) -> None:
 
 
 def test_every_way_is_a_statement(harm_scene: Scene) -> None:
-    """No way is refused for its form: an operator's own lease row, written in each of them."""
+    """No form of an attack has a syntax error: each of them executes an honest INSERT or UPDATE."""
     lease = {
         "name": "UUID()",
         "slot": "0",

@@ -1,4 +1,4 @@
-"""No account stops the product: the numbers of rows are not anybody's to use up, and what is used up costs nobody."""
+"""No account can use up the AUTO_INCREMENT ids of a table, and a table without free ids costs nobody money."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,8 @@ SLACK = 500_000
 
 
 def _rows(scene: Scene) -> dict[str, dict[str, str]]:
-    """Of each table that counts, a row that the grants of some role let pass."""
+    """Return, for each table with AUTO_INCREMENT, a row that the grants of some role allow, as SQL values by
+    column."""
     now, nothing = UTC, "''"
     own = {
         "audit_log": {
@@ -45,7 +46,8 @@ def _rows(scene: Scene) -> dict[str, dict[str, str]]:
 
 
 def _forged(scene: Scene) -> Iterator[Way]:
-    """Numbers chosen in the row, by the session, and taken by wide steps."""
+    """Yield attacks on the counter of each table: an id in the row, an id by the session's `insert_id`, and wide
+    steps."""
     for table, row in _rows(scene).items():
         for number in FAR:
             yield Way(f"id {number}", (_insert(table, {"id": str(number)} | row),))
@@ -64,7 +66,7 @@ def _insert(table: str, row: dict[str, str]) -> str:
 
 
 def test_nobody_uses_a_counter_up(harm_scene: Scene) -> None:
-    """Every table that counts, every role, every way to choose a number: the counters stay, and work goes on."""
+    """Every role tries every attack on the counter of every table: the counters hardly move, and work goes on."""
     harm_scene.work_goes_on()
     before = harm_scene.counters()
     tried = harm_scene.each_tries(harm_scene.some(_forged(harm_scene)))
@@ -77,7 +79,7 @@ def test_nobody_uses_a_counter_up(harm_scene: Scene) -> None:
 
 
 def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
-    """Read from the schema as it is: a new table without the rule is found here."""
+    """Every table with AUTO_INCREMENT in the present schema has the trigger rule that refuses a chosen id."""
     counting = set(harm_scene.counters())
     assert counting == set(counters.COUNTED_TABLES)
     ruled = {
@@ -94,7 +96,8 @@ def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
 
 
 def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: Scene) -> None:
-    """The place of a step is the next one: otherwise nobody could act on the incident any more."""
+    """A new step of an incident must have the next position; otherwise an account could use up the positions, and
+    nobody could act on the incident any more."""
     alert = {
         "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
         "expected": "'b'", "detected_at": UTC,
@@ -119,7 +122,8 @@ def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: Scene) -> None:
 
 @pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
 def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: str) -> None:
-    """The shop may choose a number near its others; not one that ends the counter, in whatever way."""
+    """The account of the shop may choose an id near the present ones. It can't choose one that uses up the
+    counter."""
     shop, rows = f"shop.{harm_scene.people.database[-6:]}", _shop_rows(table)
     harm_scene.people.server.sql(
         f"CREATE USER IF NOT EXISTS `{shop}`@`%` IDENTIFIED BY 'pw'",
@@ -163,7 +167,7 @@ def _say(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  # of 
 
 @pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS])
 def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) -> None:
-    """However it came about: a purchase is refused before anything is sent, by whatever table it would need."""
+    """A table that a purchase needs has nearly no free ids left: the purchase is refused before anything is sent."""
     if len(harm_scene.nodes) > 1:
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
     before, number = harm_scene.counters()[table], harm_scene.number()

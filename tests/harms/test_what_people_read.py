@@ -1,4 +1,6 @@
-"""People who ask read what their screens show, by whatever statement: no payer, no secret, no row of others."""
+"""People in team mode read what their screens show, whatever statement they use: no payer's name, no secret, no row
+that belongs to somebody else.
+"""
 
 import os
 from collections.abc import Iterator
@@ -32,7 +34,9 @@ _LONGEST_SEEN = 1_000_000
 
 @dataclass(frozen=True)
 class Readers:
-    """A team whose people ask, with a row of every kind that somebody must not see."""
+    """A team in team mode, with rows of every kind that some person must not see. `lines` are the open connections by
+    person.
+    """
 
     team: Team
 
@@ -51,7 +55,7 @@ class Readers:
             self.run(who, *statements)
 
     def readable(self, who: str) -> dict[str, list[str]]:
-        """The columns of every table and view that this person finds, by `schema`.`table`."""
+        """Return the columns of every table and view that the server shows to this person, by `schema`.`table`."""
         rows = self.run(
             who,
             "SELECT table_schema, table_name, column_name FROM information_schema.columns"
@@ -130,7 +134,9 @@ def _rows(person: str) -> Iterator[str]:
 
 
 def _rows_with_payers(at: str) -> Iterator[str]:
-    """Texts of payment 1, and of refund 1 of it, with the payer's name; and one of payment 4, which has no payer."""
+    """Yield INSERTs of texts about payment 1 and its refund that contain the payer's name, and of texts about payment
+    4, which has no payer.
+    """
     text = f"{PAYER} {PAYER}"
     for number, (kind, id, said) in enumerate(
         [("payment", 1, text), ("refund", 1, text), ("payment", 3, OTHER_PAYER), ("payment", 4, "plain"),
@@ -146,14 +152,16 @@ def _rows_with_payers(at: str) -> Iterator[str]:
 
 
 def hidden_from(who: str) -> tuple[str, ...]:
-    """The texts that this person must not see anywhere."""
+    """Return the texts that this person must not see anywhere."""
     own = {"lead-b": OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(who, ())
     return (*SECRETS, *(text for text in OF_LEAD_B if text not in own))
 
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
-    """SELECT on views, INSERT on requests, no column, nothing on a table, nothing on a whole database."""
+    """A person's grants are SELECT on views and INSERT on the two views of requests: no right on a column, a table or
+    a whole database.
+    """
     holder = f"`{make_people_database_name(readers.team.database)}`."
     for (line,) in readers.run(who, "SHOW GRANTS"):
         if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
@@ -166,7 +174,7 @@ def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_no_table_is_reached(readers: Readers, who: str) -> None:
-    """Nobody reads, writes, locks or describes a table, or finds one in the server's own lists."""
+    """Nobody can read, write, lock or describe a table, or see it in the server's own lists."""
     database = readers.team.database
     tables = [table for table, _ in readers.run("owner", "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
     assert len(tables) > 30
@@ -192,8 +200,8 @@ def test_no_table_is_reached(readers: Readers, who: str) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_no_secret_is_read(readers: Readers, who: str) -> None:
-    """Each column of each view, read as it is, and by a condition that keeps what it is given before the view's own
-    condition is tried.
+    """A person reads each column of each view, also by a condition that collects the values into a user variable
+    before the view's own condition removes the rows. No secret appears.
     """
     seen: dict[str, str] = {}
     for place, columns in readers.readable(who).items():
@@ -213,7 +221,9 @@ def test_no_secret_is_read(readers: Readers, who: str) -> None:
 
 
 def _read_plan(readers: Readers, who: str, statement: str) -> str:
-    """The plan of a statement that goes on, as another session of the same person reads it; "" if it is refused."""
+    """Return the plan of a running statement, as another session of the same person reads it; "" if the server
+    refuses it.
+    """
     waiting = readers.team.connect(who)
 
     def wait() -> None:
@@ -235,8 +245,8 @@ def _read_plan(readers: Readers, who: str, statement: str) -> str:
 
 @pytest.mark.parametrize("who", ["op-a", "aud-e"])
 def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
-    """MariaDB prints the values of a row that is found by its number into the plan, which its reader sees while the
-    statement runs.
+    """MariaDB prints the values of a row that it finds by id into the plan of a running statement. No secret appears
+    there.
     """
     people, read = f"`{make_people_database_name(readers.team.database)}`", 0
     names = [f"x{number}" for number in range(14)]
@@ -263,7 +273,7 @@ def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> None:
-    """Masked as the screens do it; which payments have the same payer is known all the same."""
+    """The views mask payers as the screens do, and still show which payments have the same payer."""
     assert [row[0] for row in readers.run(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
         "****5678", "****5678", "****da-7", None,
     ]  # fmt: skip
@@ -279,7 +289,9 @@ def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> Non
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_in_texts(readers: Readers, who: str) -> None:
-    """A text that names the payer of its own payment, or of its refund's payment, as an older program may have."""
+    """Texts that contain the name of the payer of their own payment, or of their refund's payment, are masked. An
+    older program may have written such texts.
+    """
     masked = "****5678 ****5678"
     texts = [masked, masked, "****da-7", "plain", "plain"]
     assert readers.run(who, "SELECT summary, body FROM evidence ORDER BY id") == [(text, text) for text in texts]
@@ -297,7 +309,7 @@ def test_payers_are_masked_in_texts(readers: Readers, who: str) -> None:
      ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
 )  # fmt: skip
 def test_audit_entries_are_ones_own(readers: Readers, who: str, entries: list[str]) -> None:
-    """And those about records, which the screen of a record shows; the auditor sees all."""
+    """A person sees only the own audit entries and those about records; the auditor sees all entries."""
     owner = readers.team.names["lead-b"]
     seen = readers.run(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
     assert [what for (what,) in seen] == entries
@@ -312,7 +324,9 @@ def test_an_administrator_sees_no_records(readers: Readers) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_requests_are_ones_own(readers: Readers, who: str) -> None:
-    """One's own are read, by `own_requests` alone; nobody changes one, and nobody reads a file."""
+    """A person reads only the own requests, in the view `own_requests`. Nobody can change a request or read a
+    file.
+    """
     mine = make_request_id()
     readers.run(who, _insert("requests", id=mine, action="probe", args="mine"))
     assert (mine, "mine") in readers.run(who, "SELECT id, args FROM own_requests")

@@ -33,7 +33,7 @@ Statement = tuple[str, Mapping[str, object]]
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """People who ask, an open alert, and a credit check without a known outcome."""
+    """Yield people in team mode, an open alert, and a credit check with unknown outcome."""
     with benched(request.param, acts=False) as made:
         made.run(
             "owner",
@@ -45,7 +45,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 @dataclass(frozen=True)
 class Said:
-    """A command with words in its arguments, and the statement by which a worker stores them."""
+    """A desk request with a person's words in its arguments, and the statement by which the worker stores these
+    words.
+
+    `make_arguments` and `make_statement` get the words; `before` are statements that the worker executes first.
+    """
 
     who: str
     action: str
@@ -154,7 +158,9 @@ SAID = {
 
 
 def _ask(bench: Bench, said: Said, arguments: list[object], file_digest: str | None = None) -> str:
-    """A request with these arguments, as the person's desk stores it: its id."""
+    """Store a desk request with these arguments as the person's desk stores it, and return its id. `file_digest` is
+    the SHA-256 of an attached file.
+    """
     kind, id = said.subject
     request = make_request_id()
     values = {"id": request, "action": said.action, "desk": "d", "subject_kind": kind, "subject_id": id,
@@ -181,7 +187,9 @@ def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *,
 
 
 def _writes(bench: Bench, said: Said, taken: tuple[Statement | str, ...], statement: Statement) -> bool:
-    """Return True if the database lets the worker store this text, in a transaction that is rolled back."""
+    """Return True if the database lets the worker store these words, in a transaction that is rolled back; False if a
+    trigger refuses them.
+    """
     try:
         _execute(bench, "worker", (*taken, *said.before, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:
@@ -205,7 +213,9 @@ def test_words_are_those_of_the_request(bench: Bench, name: str) -> None:
 
 @pytest.mark.parametrize("name", SAID)
 def test_words_of_another_request_are_not_said_here(bench: Bench, name: str) -> None:
-    """The person has said this once, in a request that this session does not execute."""
+    """The person has typed these words in a request that this session of the worker doesn't execute: the database
+    refuses them.
+    """
     said = SAID[name]
     _ask(bench, said, said.make_arguments(TYPED))
     other = bench.takes(bench.asks(said.who, "probe", "payment", FREE))
@@ -264,7 +274,9 @@ def test_a_code_is_the_makers(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("given", "right", "wrong"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")])
 def test_a_number_in_evidence_is_the_persons(bench: Bench, given: str, right: str, wrong: str) -> None:
-    """The number that the provider has given is the first line of the evidence."""
+    """A person types the id that the provider has given to a credit check. The first line of the evidence states this
+    id and no other.
+    """
     said = SAID["evidence"]
     arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given, None, REASON]
     taken = bench.takes(_ask(bench, said, arguments))
@@ -310,7 +322,9 @@ def test_an_entry_in_a_persons_name_names_request_and_worker(bench: Bench) -> No
 
 @pytest.mark.parametrize("name", ["request", "\\u0072equest"])
 def test_a_fact_told_twice_is_no_fact(name: str) -> None:
-    """A server reads the first one, this program the last one."""
+    """An audit detail that states one key twice is unreadable, because the server reads the first value and this
+    program the last one.
+    """
     text = f'{{"request":"a","worker":"w","{name}":"b"}}'
     assert parse_audit_detail(text) == {"unreadable": text}
     assert parse_audit_detail('{"map":{"a":1,"b":2},"a":3}') == {"map": {"a": 1, "b": 2}, "a": 3}

@@ -1,7 +1,8 @@
-"""The ways in which a plain client can say one thing: other words for the same row, other ends of the transaction.
+"""Attacks: the forms in which a plain client can write one row or change, and the ways in which its transaction can
+end.
 
-A way is a list of statements, said one after the other on a connection of its own; what a server says to one of them
-stops nobody from saying the next. Values are SQL.
+An attack (`Way`) is a list of SQL statements that run on one connection; a refused statement doesn't stop the next
+one. Values are SQL expressions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,13 @@ Values = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One attempt."""
+    """One attack: its statements in `sql`, and a title for the message of a failed test."""
 
     title: str
     sql: tuple[str, ...]
 
     def after(self, title: str, *before: str) -> "Way":
-        """The same in a session that has said something else before."""
+        """Return this attack with the statements `before` in front of it, in the same session."""
         return Way(f"{title}: {self.title}", (*before, *self.sql))
 
 
@@ -33,7 +34,9 @@ LOOSE = (
 
 
 def inserts(table: str, values: Values) -> Iterator[Way]:
-    """One row, in every form in which a statement writes rows. The last column is one that may be changed later."""
+    """Yield the INSERT of one row in every form of statement that writes rows. The last column must be one that
+    accounts may update.
+    """
     columns, row = ", ".join(values), ", ".join(values.values())
     last = list(values)[-1]
     yield Way("INSERT", (f"INSERT INTO {table} ({columns}) VALUES ({row})",))
@@ -48,9 +51,9 @@ def inserts(table: str, values: Values) -> Iterator[Way]:
 
 
 def updates(table: str, values: Values, where: str, steps: Sequence[Values] = ()) -> Iterator[Way]:
-    """One change of the rows in `where`, in every form in which a statement changes rows.
+    """Yield one change of the rows that fulfil the condition `where`, in every form of statement that changes rows.
 
-    `steps`: the same change in several statements, for what is refused only as a whole.
+    `steps` is the same change in several statements, for changes that a trigger might refuse only as a whole.
     """
     told = ", ".join(f"{column} = {value}" for column, value in values.items())
     yield Way("UPDATE", (f"UPDATE {table} SET {told} WHERE {where}",))
@@ -66,7 +69,7 @@ def updates(table: str, values: Values, where: str, steps: Sequence[Values] = ()
 
 
 def endings(way: Way) -> Iterator[Way]:
-    """The same, committed at once, undone whole or in part, and in a transaction of another manager."""
+    """Yield the attack itself, committed, rolled back wholly or to a savepoint, and inside an XA transaction."""
     yield way
     yield Way(f"{way.title}, rolled back", ("BEGIN", *way.sql, "ROLLBACK"))
     yield Way(f"{way.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *way.sql, "ROLLBACK TO s", "COMMIT"))
