@@ -14,7 +14,7 @@ from tests.races import buyers, faults, repairers, writers
 from tests.races import same_ids as race_of_ids
 from tests.races.buyers import Race
 from tests.races.node_death import one_node_dies
-from tests.services.credit_checks.test_provider_calls import time_outs
+from tests.services.credit_checks.test_provider_calls import count_resends_after_time_outs
 from tests.soak import (
     adoption,
     asking,
@@ -137,7 +137,7 @@ def broken_statements(engine: Engine, shard: int, _folder: Path) -> Counter[str]
 def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """200 purchases get no answer. Check that none of them is ever sent again."""
     with placed(engine, folder) as place:
-        again = time_outs(place, 200, shard)
+        again = count_resends_after_time_outs(place, 200, shard)
     assert again == 0, f"{again} sent again"
     return Counter(time_outs=200, again=again)
 

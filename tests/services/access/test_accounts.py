@@ -1,4 +1,6 @@
-"""Accounts from a file: who gets in with which rights, after every kind of change, and after a crash anywhere."""
+"""Database accounts that are made from a file of people: who can sign in with which rights, after every kind of
+change, and after a crash at any statement.
+"""
 
 import json
 import secrets
@@ -28,22 +30,29 @@ PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
 
 
 @dataclass
-class Books:
-    """A database whose people come from files; `mark` keeps its accounts apart from those of other tests."""
+class AccountsByFile:
+    """A database whose people come from account files. `mark` is the end of the name of each account of one test, so
+    that tests don't share accounts.
+    """
 
     server: SqlServer
     owner: str
     console: Console
     mark: str
 
-    def person(self, short: str, *roles: str, **more: Any) -> dict[str, Any]:
+    def make_entry(self, short: str, *roles: str, **more: Any) -> dict[str, Any]:
+        """Return the entry of a person in the account file; `short` is the name before the mark. The person acts,
+        unless it is a worker.
+        """
         acts = {} if "worker" in roles else {"acts": True}
         return {"name": f"{short}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short}"} | acts | more
 
     def show(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
+        """Return the result of a dry run over these entries; `passwords` by the short name."""
         return self._run(people, passwords, dry_run=True)
 
     def apply(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
+        """Apply these entries to the server and return what has been done; `passwords` by the short name."""
         return self._run(people, passwords, dry_run=False)
 
     def _run(
@@ -56,31 +65,33 @@ class Books:
     def connect(self, short: str, password: str) -> Any:
         return self.server.connect(f"{short}.{self.mark}", password, self.owner.rpartition("/")[2])
 
-    def may(self, short: str, password: str, statement: str) -> bool:
+    def may_execute(self, short: str, password: str, statement: str) -> bool:
         """Return True if the account may execute the statement; the transaction is rolled back."""
         with self.connect(short, password) as connection, connection.cursor() as cursor:
             connection.begin()
-            number = _number(lambda: cursor.execute(statement))
+            number = _read_error_number(lambda: cursor.execute(statement))
             connection.rollback()
         assert number in (0, 1142, 1143, 1644)
         return number == 0
 
-    def gets_in(self, short: str, password: str) -> bool:
-        number = _number(lambda: self.connect(short, password).close())
+    def can_sign_in(self, short: str, password: str) -> bool:
+        """Return True if the server accepts the account with this password."""
+        number = _read_error_number(lambda: self.connect(short, password).close())
         assert number in (0, 1045, 3118, 4151)
         return number == 0
 
-    def kept(self) -> list[tuple[Any, ...]]:
-        """Name and whether disabled, of the people of this test."""
-        return self.rows("SELECT name, disabled_at IS NOT NULL FROM operators WHERE RIGHT(name, 6) = %s")
+    def read_stored_people(self) -> list[tuple[Any, ...]]:
+        """Return the stored people of this test: the name, and 1 if the person is disabled, else 0."""
+        return self.read_rows("SELECT name, disabled_at IS NOT NULL FROM operators WHERE RIGHT(name, 6) = %s")
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def read_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of this query; its one placeholder gets the mark."""
         with self.console.database.read() as conn:
             return [tuple(row) for row in conn.exec_driver_sql(sql, (self.mark,))]
 
 
-def _number(act: Callable[[], object]) -> int:
-    """The server's number for refusing this; 0 when it did it."""
+def _read_error_number(act: Callable[[], object]) -> int:
+    """Call `act` and return the error number with which the server refuses it; 0 if the server accepts it."""
     try:
         act()
     except pymysql.MySQLError as refusal:
@@ -96,44 +107,46 @@ def opened(url: str, home: Path) -> Iterator[Console]:
 
 
 @pytest.fixture(scope="module")
-def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
+def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
     with sql_server.database() as owner:
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
         schema_account.close()
         with opened(owner, tmp_path_factory.mktemp("owner")) as console:
-            yield Books(sql_server, owner, console, "")
+            yield AccountsByFile(sql_server, owner, console, "")
 
 
 @pytest.fixture
-def books(database: Books) -> Books:
+def accounts(database: AccountsByFile) -> AccountsByFile:
     return replace(database, mark=secrets.token_hex(3))
 
 
 SEE = "SELECT * FROM operations"
 
 
-def test_each_role_gets_its_rights_and_no_more(books: Books) -> None:
+def test_each_role_gets_its_rights_and_no_more(accounts: AccountsByFile) -> None:
     """The rights of a role on each table are those of the table of rights; no role may delete, alter or grant."""
-    people = [books.person(role, role) for role in sorted(ALL_ROLES)]
-    done = books.apply(*people, **dict.fromkeys(ALL_ROLES, "pw"))
+    people = [accounts.make_entry(role, role) for role in sorted(ALL_ROLES)]
+    done = accounts.apply(*people, **dict.fromkeys(ALL_ROLES, "pw"))
     assert {one.done for one in done.operators} == {"created"}
     for role in ALL_ROLES:
-        with Database(_url(books, role, "pw")).read() as conn:
+        with Database(_url(accounts, role, "pw")).read() as conn:
             assert grants.find_right_faults(conn) == ()
-        assert books.may(role, "pw", SEE) is (role != "admin")
-        assert not books.may(role, "pw", "DELETE FROM changes")
-        assert not books.may(role, "pw", "ALTER TABLE changes ADD COLUMN x INT")
-    with books.console.database.read() as conn:
+        assert accounts.may_execute(role, "pw", SEE) is (role != "admin")
+        assert not accounts.may_execute(role, "pw", "DELETE FROM changes")
+        assert not accounts.may_execute(role, "pw", "ALTER TABLE changes ADD COLUMN x INT")
+    with accounts.console.database.read() as conn:
         assert grants.find_right_faults(conn) == ()
 
 
-def _url(books: Books, short: str, password: str) -> str:
-    return books.server.url(f"{short}.{books.mark}", password, books.owner.rpartition("/")[2])
+def _url(accounts: AccountsByFile, short: str, password: str) -> str:
+    return accounts.server.url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
 
 
 def test_every_table_has_been_thought_of() -> None:
-    """A table that no role may read is one that the console can't use."""
+    """The roles' rights name every table, because a table that no role may read can't be used by the console; and
+    they name only columns that exist.
+    """
     known = {table for rights in grants.RIGHTS_OF_ROLE.values() for table, _, _ in rights}
     assert set(schema.metadata.tables) <= known
     columns = {(table.name, column.name) for table in schema.metadata.tables.values() for column in table.columns}
@@ -141,170 +154,192 @@ def test_every_table_has_been_thought_of() -> None:
     assert named <= columns
 
 
-def test_a_dry_run_shows_everything_and_does_nothing(books: Books) -> None:
-    """The SQL is complete but for the passwords; nobody gets in, no row is written."""
-    shown = books.show(books.person("op", "operator"), op=PASSWORD)
+def test_a_dry_run_shows_everything_and_does_nothing(accounts: AccountsByFile) -> None:
+    """A dry run returns the SQL of the real run with the passwords left out. It creates no account
+    and writes no row.
+    """
+    shown = accounts.show(accounts.make_entry("op", "operator"), op=PASSWORD)
     assert shown.dry_run
     assert any(sql.startswith("CREATE USER") for sql in shown.statements)
     assert "100%" not in repr(shown)
     assert "'***'" in " ".join(shown.statements)
-    assert books.kept() == []
-    assert not books.gets_in("op", PASSWORD)
-    assert books.apply(books.person("op", "operator"), op=PASSWORD).statements == shown.statements
-    assert books.gets_in("op", PASSWORD)
+    assert accounts.read_stored_people() == []
+    assert not accounts.can_sign_in("op", PASSWORD)
+    assert accounts.apply(accounts.make_entry("op", "operator"), op=PASSWORD).statements == shown.statements
+    assert accounts.can_sign_in("op", PASSWORD)
 
 
-def test_passwords_are_set_rotated_and_kept(books: Books) -> None:
-    """A password with any characters is taken literally; without one an account keeps what it has."""
-    op = books.person("op", "operator")
-    books.apply(op, op=PASSWORD)
-    assert books.gets_in("op", PASSWORD)
-    assert [one.done for one in books.apply(op).operators] == ["unchanged"]
-    assert books.gets_in("op", PASSWORD)
-    assert [one.password for one in books.apply(op, op="next").operators] == ["set"]
-    assert books.gets_in("op", "next")
-    assert not books.gets_in("op", PASSWORD)
+def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
+    """A password with any ASCII characters is taken literally. An account whose password isn't given keeps its
+    present one.
+    """
+    op = accounts.make_entry("op", "operator")
+    accounts.apply(op, op=PASSWORD)
+    assert accounts.can_sign_in("op", PASSWORD)
+    assert [one.done for one in accounts.apply(op).operators] == ["unchanged"]
+    assert accounts.can_sign_in("op", PASSWORD)
+    assert [one.password for one in accounts.apply(op, op="next").operators] == ["set"]
+    assert accounts.can_sign_in("op", "next")
+    assert not accounts.can_sign_in("op", PASSWORD)
 
 
-def test_a_new_account_needs_a_password_before_anything_is_written(books: Books) -> None:
-    """The one who has a password isn't made either."""
+def test_a_new_account_needs_a_password_before_anything_is_written(accounts: AccountsByFile) -> None:
+    """One of two new people has no password: neither account is created, and no row is written."""
     with pytest.raises(ConsoleError, match="bad_profile") as refused:
-        books.apply(books.person("a", "operator"), books.person("b", "operator"), a="pw")
+        accounts.apply(accounts.make_entry("a", "operator"), accounts.make_entry("b", "operator"), a="pw")
     assert refused.value.detail["problem"] == "password_missing"
-    assert not books.gets_in("a", "pw")
-    assert books.kept() == []
+    assert not accounts.can_sign_in("a", "pw")
+    assert accounts.read_stored_people() == []
 
 
 @pytest.mark.parametrize("password", ["秘密", "é", "two\nlines"])
-def test_a_password_that_no_client_could_send_is_refused(books: Books, password: str) -> None:
-    """The driver sends ASCII the same everywhere, and nothing else."""
-    with pytest.raises(ConsoleError, match="bad_profile") as refused:
-        books.apply(books.person("a", "operator"), a=password)
-    assert refused.value.detail["problem"] == "password_ascii"
-    assert books.kept() == []
-
-
-def test_roles_change_while_somebody_is_connected(books: Books) -> None:
-    """A right that is taken away is gone at once, without a new sign-in and without a password. One that is given
-    is there at once on MariaDB, on MySQL with the next sign-in.
+def test_a_password_that_no_client_could_send_is_refused(accounts: AccountsByFile, password: str) -> None:
+    """Only printable ASCII is accepted in a password, because other characters are encoded differently by different
+    clients.
     """
-    books.apply(books.person("x", "operator"), x="pw")
-    with books.connect("x", "pw") as connection, connection.cursor() as cursor:
+    with pytest.raises(ConsoleError, match="bad_profile") as refused:
+        accounts.apply(accounts.make_entry("a", "operator"), a=password)
+    assert refused.value.detail["problem"] == "password_ascii"
+    assert accounts.read_stored_people() == []
+
+
+def test_roles_change_while_somebody_is_connected(accounts: AccountsByFile) -> None:
+    """A right that is taken away ends at once on an open connection, without a new sign-in and without a password. A
+    right that is given holds at once on MariaDB, and from the next sign-in on MySQL.
+    """
+    accounts.apply(accounts.make_entry("x", "operator"), x="pw")
+    with accounts.connect("x", "pw") as connection, connection.cursor() as cursor:
         cursor.execute(SEE)
-        done = books.apply(books.person("x", "admin"))
+        done = accounts.apply(accounts.make_entry("x", "admin"))
         assert [one.done for one in done.operators] == ["updated"]
         with pytest.raises(pymysql.MySQLError, match="SELECT command denied"):
             cursor.execute(SEE)
-        books.apply(books.person("x", "auditor", "approver"))
-        if books.server.is_mariadb:
+        accounts.apply(accounts.make_entry("x", "auditor", "approver"))
+        if accounts.server.is_mariadb:
             cursor.execute(SEE)
-    assert books.may("x", "pw", SEE)
+    assert accounts.may_execute("x", "pw", SEE)
 
 
-def test_the_disabled_do_nothing_any_more(books: Books) -> None:
-    """Neither sign in nor write on a connection that is open; what they did stays, and they may come back."""
-    op = books.person("op", "operator")
-    books.apply(op, op="pw")
-    with books.connect("op", "pw") as connection, connection.cursor() as cursor:
-        done = books.apply(op | {"disabled": True})
+def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
+    """A disabled person can't sign in and can't write on an open connection. The person's row stays, and a later file
+    can enable the account again.
+    """
+    op = accounts.make_entry("op", "operator")
+    accounts.apply(op, op="pw")
+    with accounts.connect("op", "pw") as connection, connection.cursor() as cursor:
+        done = accounts.apply(op | {"disabled": True})
         assert [one.done for one in done.operators] == ["disabled"]
         with pytest.raises(pymysql.MySQLError, match="denied"):
             cursor.execute("INSERT INTO changes (kind, subject_id, at) VALUES ('x', 1, '2026-01-01')")
-    assert not books.gets_in("op", "pw")
-    assert [disabled for _, disabled in books.kept()] == [1]
-    books.apply(op)
-    assert books.gets_in("op", "pw")
-    assert books.may("op", "pw", SEE)
+    assert not accounts.can_sign_in("op", "pw")
+    assert [disabled for _, disabled in accounts.read_stored_people()] == [1]
+    accounts.apply(op)
+    assert accounts.can_sign_in("op", "pw")
+    assert accounts.may_execute("op", "pw", SEE)
 
 
 BUY = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status) VALUES (1, '', 'pending')"
 
 
-def test_people_ask_unless_the_file_says_that_they_act(books: Books) -> None:
-    """A new person's account may read and ask; `"acts": true` gives it the rights of its role."""
-    op = {key: value for key, value in books.person("op", "operator").items() if key != "acts"}
-    (made,) = books.apply(op, op="pw").operators
-    assert (made.asks_worker, made.has_changed_actor) == (True, False)
-    assert (books.may("op", "pw", SEE), _refused(books, BUY)) == (True, 1142)
-    (moved,) = books.apply(op | {"acts": True}).operators
-    assert (moved.asks_worker, moved.has_changed_actor, _refused(books, BUY) == 1142) == (False, True, False)
-    (back,) = books.apply(op | {"asks": True}).operators
-    assert (back.asks_worker, back.has_changed_actor, _refused(books, BUY)) == (True, True, 1142)
-    assert [one.done for one in books.apply(op).operators] == ["unchanged"]
-
-
-def _refused(books: Books, statement: str) -> int:
-    """The server's number for refusing this to op; 0 when it did it."""
-    with books.connect("op", "pw") as connection, connection.cursor() as cursor:
-        return _number(lambda: cursor.execute(statement))
-
-
-def test_a_file_from_before_moves_nobody(books: Books) -> None:
-    """A person who acts today goes on acting until the file changes that; a dry run shows the people whom it would
-    move.
+def test_people_ask_unless_the_file_says_that_they_act(accounts: AccountsByFile) -> None:
+    """The account of a new person may only read and store desk requests; `"acts": true` gives it the rights of its
+    role.
     """
-    people = [books.person("op", "operator"), books.person("lead", "approver"), books.person("aud", "auditor")]
-    books.apply(*people, op="pw", lead="pw", aud="pw")
+    op = {key: value for key, value in accounts.make_entry("op", "operator").items() if key != "acts"}
+    (made,) = accounts.apply(op, op="pw").operators
+    assert (made.asks_worker, made.has_changed_actor) == (True, False)
+    assert (accounts.may_execute("op", "pw", SEE), _execute_as_op(accounts, BUY)) == (True, 1142)
+    (moved,) = accounts.apply(op | {"acts": True}).operators
+    assert (moved.asks_worker, moved.has_changed_actor, _execute_as_op(accounts, BUY) == 1142) == (False, True, False)
+    (back,) = accounts.apply(op | {"asks": True}).operators
+    assert (back.asks_worker, back.has_changed_actor, _execute_as_op(accounts, BUY)) == (True, True, 1142)
+    assert [one.done for one in accounts.apply(op).operators] == ["unchanged"]
+
+
+def _execute_as_op(accounts: AccountsByFile, statement: str) -> int:
+    """Return the error number with which the server refuses the statement to the account op; 0 if the server accepts
+    it.
+    """
+    with accounts.connect("op", "pw") as connection, connection.cursor() as cursor:
+        return _read_error_number(lambda: cursor.execute(statement))
+
+
+def test_a_file_from_before_moves_nobody(accounts: AccountsByFile) -> None:
+    """An account file without `"acts"` doesn't move an acting person to desk requests: it is refused and names the
+    people. A dry run shows which people would move.
+    """
+    people = [
+        accounts.make_entry("op", "operator"),
+        accounts.make_entry("lead", "approver"),
+        accounts.make_entry("aud", "auditor"),
+    ]
+    accounts.apply(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
-    shown = books.show(*before).operators
+    shown = accounts.show(*before).operators
     assert [(one.asks_worker, one.has_changed_actor, one.is_default) for one in shown] == [
         (True, True, True), (True, True, True), (True, True, True),
     ]  # fmt: skip
     with pytest.raises(ConsoleError) as refused:
-        books.apply(*before)
+        accounts.apply(*before)
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "accounts_acting")
     assert refused.value.detail["names"] == [person["name"] for person in people]
-    assert _refused(books, BUY) != 1142
-    books.apply(before[0] | {"acts": False}, *people[1:])
-    assert _refused(books, BUY) == 1142
+    assert _execute_as_op(accounts, BUY) != 1142
+    accounts.apply(before[0] | {"acts": False}, *people[1:])
+    assert _execute_as_op(accounts, BUY) == 1142
 
 
-def test_who_has_several_roles_asks_too(books: Books) -> None:
-    """The account has the rights of each, on views."""
-    both = {key: value for key, value in books.person("op", "operator", "auditor").items() if key != "acts"}
-    assert books.apply(both, op="pw").operators[0].asks_worker is True
-    assert (books.may("op", "pw", SEE), _refused(books, BUY)) == (True, 1142)
-    assert books.apply(both | {"acts": True}).operators[0].asks_worker is False
+def test_who_has_several_roles_asks_too(accounts: AccountsByFile) -> None:
+    """A person with two roles and without `"acts"` can read what either role may read, and only
+    stores desk requests.
+    """
+    both = {key: value for key, value in accounts.make_entry("op", "operator", "auditor").items() if key != "acts"}
+    assert accounts.apply(both, op="pw").operators[0].asks_worker is True
+    assert (accounts.may_execute("op", "pw", SEE), _execute_as_op(accounts, BUY)) == (True, 1142)
+    assert accounts.apply(both | {"acts": True}).operators[0].asks_worker is False
 
 
-def test_everything_is_in_the_trail(books: Books) -> None:
+def test_everything_is_in_the_trail(accounts: AccountsByFile) -> None:
     """The entries name the accounts that were made, changed and disabled, by the schema account, and contain no
     passwords.
     """
-    op = books.person("op", "operator")
-    books.apply(op, op="geheim")
-    books.apply(op | {"may_buy": True})
-    books.apply(op | {"disabled": True})
-    books.apply(op | {"disabled": True})
-    told = books.rows("SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id")
+    op = accounts.make_entry("op", "operator")
+    accounts.apply(op, op="geheim")
+    accounts.apply(op | {"may_buy": True})
+    accounts.apply(op | {"disabled": True})
+    accounts.apply(op | {"disabled": True})
+    told = accounts.read_rows("SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id")
     assert [what for what, *_ in told] == ["operator.added", "operator.changed", "operator.disabled"]
-    assert {who for _, who, _ in told} == {books.console.database.account}
+    assert {who for _, who, _ in told} == {accounts.console.database.account}
     assert "geheim" not in repr(told)
 
 
-def test_a_crash_anywhere_is_healed_by_another_run(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken off at each statement in turn; run again, the person is there with just their rights."""
-    books.apply(books.person("first", "approver"), first="pw")
+def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run is broken off after each statement in turn. After a second run of the same file the account has
+    exactly the rights of its role.
+    """
+    accounts.apply(accounts.make_entry("first", "approver"), first="pw")
     crashes, done = 0, False
     while not done:
         person = f"p{crashes}"
         with monkeypatch.context() as patch:
             patch.setattr(
-                "console.store.access.server_accounts.run_statement", _breaks_at(crashes, grants.run_statement)
+                "console.store.access.server_accounts.run_statement",
+                _make_failing_after(crashes, grants.run_statement),
             )
             try:
-                books.apply(books.person(person, "approver"), **{person: "pw"})
+                accounts.apply(accounts.make_entry(person, "approver"), **{person: "pw"})
                 done = True
             except ConnectionError:
                 crashes += 1
-        books.apply(books.person(person, "approver"), **{person: "pw"})
-        assert books.may(person, "pw", SEE)
-        with Database(_url(books, person, "pw")).read() as conn:
+        accounts.apply(accounts.make_entry(person, "approver"), **{person: "pw"})
+        assert accounts.may_execute(person, "pw", SEE)
+        with Database(_url(accounts, person, "pw")).read() as conn:
             assert grants.find_right_faults(conn) == ()
-    assert crashes >= (6 if books.server.is_mariadb else 4)
+    assert crashes >= (6 if accounts.server.is_mariadb else 4)
 
 
-def _breaks_at(nth: int, real: Callable[..., None]) -> Callable[..., None]:
+def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., None]:
+    """Return `real`, which raises ConnectionError from the call number `nth` + 1 on."""
     calls = 0
 
     def run(*args: Any, **more: Any) -> None:
@@ -317,19 +352,21 @@ def _breaks_at(nth: int, real: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def test_an_account_without_the_rights_is_told_which(books: Books, tmp_path: Path) -> None:
-    """Nothing was tried, nothing was written."""
-    books.apply(books.person("op", "operator"), op="pw")
-    file = json.dumps({"operators": [books.person("x", "operator")]})
-    with opened(_url(books, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
+def test_an_account_without_the_rights_is_told_which(accounts: AccountsByFile, tmp_path: Path) -> None:
+    """An operator's account applies an account file: the refusal names the rights that the account lacks."""
+    accounts.apply(accounts.make_entry("op", "operator"), op="pw")
+    file = json.dumps({"operators": [accounts.make_entry("x", "operator")]})
+    with opened(_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
         console.accounts.apply(file, lambda _: "pw")
     assert refused.value.code == "not_allowed"
-    on_mysql = [] if books.server.is_mariadb else ["ROLE_ADMIN"]
+    on_mysql = [] if accounts.server.is_mariadb else ["ROLE_ADMIN"]
     assert refused.value.detail["needs_rights"] == ["CREATE USER", "GRANT OPTION", *on_mysql]
 
 
 def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServer, tmp_path: Path) -> None:
-    """Named before anything is made, and then all of the recipe goes through to the roles' rights."""
+    """On MySQL a schema account without ROLE_ADMIN is refused with the name of this right before any account is
+    created.
+    """
     with mysql_server.database() as owner:
         account, place = make_url(owner).username, make_url(owner).database
         mysql_server.sql(f"REVOKE ROLE_ADMIN ON *.* FROM `{account}`@`%`")
@@ -343,27 +380,31 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
         schema_account.close()
 
 
-def test_a_schema_account_is_nobody(books: Books) -> None:
-    """It can't be made a person."""
-    owner = {"name": books.console.database.account, "roles": ["approver"], "password_env": "X"}
+def test_a_schema_account_is_nobody(accounts: AccountsByFile) -> None:
+    """An account file can't name the schema account as a person."""
+    owner = {"name": accounts.console.database.account, "roles": ["approver"], "password_env": "X"}
     with pytest.raises(ConsoleError) as refused:
-        books.apply(owner)
+        accounts.apply(owner)
     assert refused.value.detail["problem"] == "accounts_schema_account"
 
 
-def test_a_worker_becomes_nobody_else(books: Books) -> None:
-    """Roots of the trail count by who wrote them: the name of one who did stays a worker's, locked or not."""
-    night = books.person("night", "worker")
-    books.apply(night, night="pw")
-    books.apply(night | {"disabled": True})
+def test_a_worker_becomes_nobody_else(accounts: AccountsByFile) -> None:
+    """The audit roots of a worker count by its account name, so the name of a former worker can't be given to a
+    person, also while the account is disabled.
+    """
+    night = accounts.make_entry("night", "worker")
+    accounts.apply(night, night="pw")
+    accounts.apply(night | {"disabled": True})
     with pytest.raises(ConsoleError) as refused:
-        books.apply(books.person("night", "operator"))
+        accounts.apply(accounts.make_entry("night", "operator"))
     assert refused.value.detail["problem"] == "accounts_was_worker"
-    assert not books.gets_in("night", "pw")
+    assert not accounts.can_sign_in("night", "pw")
 
 
 def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
-    """No passwords are asked for; people come, change and go."""
+    """On SQLite an account file needs no passwords and runs no SQL of accounts: it only adds, changes and disables
+    the rows of people.
+    """
     with opened(f"sqlite:///{tmp_path}/console.db", tmp_path) as console:
         op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "password_env": "UNSET"}
         assert console.accounts.apply(json.dumps({"operators": [op]}), lambda _: None, dry_run=True).statements == ()
@@ -414,7 +455,9 @@ def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_exactly_right_is_refused(content: str, problem: str, line: int) -> None:
-    """With the problem, the line and the name: nothing is guessed about who may do what."""
+    """A faulty account file is refused with the code of the problem and its line, because no right is given by a
+    guess.
+    """
     with pytest.raises(ConsoleError, match="usage") as refused:
         read_account_entries(content)
     assert (refused.value.detail["problem"], refused.value.detail["line"]) == (problem, line)

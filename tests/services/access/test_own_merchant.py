@@ -1,4 +1,6 @@
-"""A database belongs to one merchant of each provider: a process with the settings of another one asks nothing."""
+"""A database belongs to one merchant of each provider: a process with the settings of another merchant sends nothing
+to the provider.
+"""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -31,8 +33,10 @@ OTHER_CLIENT = {"SECRET_ALARMBOX_CLIENT_ID": "other-client", "SECRET_ALARMBOX_CL
 OWN_KEYS = {"SECRET_PAYPAY_API_KEY": "a_newer_key", "SECRET_PAYPAY_API_SECRET": "newer-paypay-secret="}
 
 
-def know_others(sandbox: Sandbox) -> None:
-    """The simulated gateways know another merchant and another client, and a newer key of our own merchant."""
+def set_up_other_merchants(sandbox: Sandbox) -> None:
+    """Set up the simulated providers: they accept another PayPay merchant, another AlarmBox client, and a newer key
+    of our own PayPay merchant.
+    """
     change = sandbox.control.change_settings
     change(
         paypay={"api_key": "a_newer_key", "api_secret": "newer-paypay-secret=", "merchant_id": "100000000000000001"}
@@ -44,13 +48,16 @@ def know_others(sandbox: Sandbox) -> None:
 
 
 def refusal_of(act: Callable[[], object]) -> dict[str, Any]:
+    """Return the code and the detail of the error with which `act` is refused."""
     with pytest.raises(ConsoleError) as caught:
         act()
     return {"code": caught.value.code, **caught.value.detail}
 
 
 def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) -> dict[str, Any]:
-    """By the error about another merchant, and no gateway gets a request."""
+    """Assert that `act` is refused because of another merchant and that no provider gets a request; return the code
+    and the detail of the error.
+    """
     heard = len(sandbox.control.read_requests())
     refusal = refusal_of(act)
     assert (refusal["code"], refusal["problem"], refusal["provider"]) == ("bad_profile", "other_merchant", provider)
@@ -58,22 +65,25 @@ def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) 
     return refusal
 
 
-def sold(place: Place, sandbox: Sandbox) -> int:
-    """The id of a payment at our merchant."""
+def sell_order(place: Place, sandbox: Sandbox) -> int:
+    """Sell one order by PayPay at our own merchant and return the id of the payment."""
     with place.opened(sandbox, **providers(sandbox.url)) as console:
         return paid(console, sandbox, "ORD-1").id
 
 
-def opened_as_other(place: Place, sandbox: Sandbox, person: str = "op-a") -> Any:
+def open_with_other_merchant(place: Place, sandbox: Sandbox, person: str = "op-a") -> Any:
+    """Open a desk of the person on this database with the keys of the other PayPay merchant."""
     return place.opened(sandbox, desk=1, person=person, **providers(sandbox.url) | OTHER_PAYPAY)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
-    """It would be told that our payment doesn't exist. Other keys of our merchant are no other merchant."""
-    payment = sold(place, sandbox)
-    know_others(sandbox)
-    with opened_as_other(place, sandbox) as other:
+    """With the keys of another merchant PayPay would answer that our payment doesn't exist, so probe, import and
+    refund request are refused. A newer key of our own merchant is accepted.
+    """
+    payment = sell_order(place, sandbox)
+    set_up_other_merchants(sandbox)
+    with open_with_other_merchant(place, sandbox) as other:
         refusal = require_refused(lambda: other.payments.probe(payment), "paypay", sandbox)
         require_refused(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-2")), "paypay", sandbox)
         require_refused(lambda: ask(other, payment), "paypay", sandbox)
@@ -100,10 +110,10 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
-    """It would buy under the wrong client."""
+    """A purchase with the keys of another AlarmBox client would be made for the wrong client, so it is refused."""
     with place.opened(sandbox) as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
-    know_others(sandbox)
+    set_up_other_merchants(sandbox)
     with place.opened(sandbox, None, desk=1, **OTHER_CLIENT) as other:
         wish = PurchaseRequest(NUMBERS[1], "1")
         require_refused(lambda: other.credit_checks.purchase(wish), "alarmbox", sandbox)
@@ -113,10 +123,12 @@ def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
-    """It ends before it runs a task or takes a request."""
-    payment = sold(place, sandbox)
-    know_others(sandbox)
-    with opened_as_other(place, sandbox, place.taker) as worker:
+    """A worker with the keys of another merchant is refused when it starts, before it runs a task or takes a desk
+    request.
+    """
+    payment = sell_order(place, sandbox)
+    set_up_other_merchants(sandbox)
+    with open_with_other_merchant(place, sandbox, place.taker) as worker:
         require_refused(worker.require_own_merchants, "paypay", sandbox)
     with place.opened(sandbox, desk=2, person=place.taker, **providers(sandbox.url)) as worker:
         worker.require_own_merchants()
@@ -126,13 +138,15 @@ def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By whoever owns the schema, while nothing is open at the provider. Desks that run on are refused."""
+    """Only the schema account changes the merchant of a database, and only while no refund is open at the provider. A
+    desk that still runs with the former merchant is refused from then on.
+    """
     monkeypatch.setattr(engine_module, "DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
     with place.opened(sandbox, **providers(sandbox.url)) as running:
         payment = paid(running, sandbox, "ORD-1")
-        know_others(sandbox)
+        set_up_other_merchants(sandbox)
         refund = ask(running, payment.id)
-        with opened_as_other(place, sandbox, "") as admin:
+        with open_with_other_merchant(place, sandbox, "") as admin:
             change = partial(admin.merchants.set_merchant, "paypay", "another contract")
             refusal = refusal_of(change)
             assert (refusal["code"], refusal["reason"], refusal["count"]) == ("in_progress", "provider_work_open", 1)
@@ -143,7 +157,7 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
         require_refused(lambda: ask(running, payment.id), "paypay", sandbox)
     with place.opened(sandbox, desk=2, **providers(sandbox.url)) as former:
         require_refused(lambda: former.payments.probe(payment.id), "paypay", sandbox)
-    with opened_as_other(place, sandbox) as other:
+    with open_with_other_merchant(place, sandbox) as other:
         heard = len(sandbox.control.read_requests())
         asked = refusal_of(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
         assert asked["code"] != "bad_profile"
@@ -164,11 +178,12 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> None:
-    """No account can replace the merchant of a database or store a first one in another name, by command or by
-    SQL."""
-    payment = sold(place, sandbox)
-    know_others(sandbox)
-    with opened_as_other(place, sandbox, person) as other:
+    """No account of a person or worker can replace the stored merchant or store a first merchant under another
+    person's name, by command or by SQL.
+    """
+    payment = sell_order(place, sandbox)
+    set_up_other_merchants(sandbox)
+    with open_with_other_merchant(place, sandbox, person) as other:
         refusal = refusal_of(lambda: other.merchants.set_merchant("paypay", "mine"))
         assert refusal["code"] == "not_allowed"
     stored = place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'")
@@ -207,7 +222,9 @@ def _connect(place: Place, person: str) -> Any:
 
 
 def test_environments(tmp_path: Path) -> None:
-    """A gateway's test environment isn't its real one, and a simulator isn't either, whatever the merchant."""
+    """The environment is part of the merchant: a provider's test environment, its production and a simulator on this
+    machine are different merchants.
+    """
     secrets = {"CONSOLE_SECRET_PAYPAY_MERCHANT_ID": "123456789", "CONSOLE_SECRET_ATOM_MERCH_ID": "317157"}
 
     def read(provider: str, profile: str = "", **env: str) -> tuple[str, str]:
@@ -234,7 +251,7 @@ def test_environments(tmp_path: Path) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Nobody who only reads decides whose database this is; at the first call it is known."""
+    """A person who only reads stores no merchant; the first call to a provider stores it."""
     with place.opened(sandbox, clock, **providers(sandbox.url)) as console:
         console.lookup.find_records(NUMBERS[0])
         console.health.run_all_checks()
@@ -246,15 +263,16 @@ def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClo
 
 
 def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A copy of the database on a test machine, with the simulators' settings: it is refused there."""
+    """A copy of the production database on a test machine with the settings of the simulated providers is refused."""
     real = environment(tmp_path, sandbox.url, **providers(sandbox.url))
     with open_console(Settings.load(real)) as console:
-        _store(console, "paypay", "production ****0001 0123456789abcdef0123456789abcdef night")
+        _store_merchant(console, "paypay", "production ****0001 0123456789abcdef0123456789abcdef night")
     with open_console(Settings.load(real)) as console:
         require_refused(lambda: console.payments.import_payment(PaymentImport("paypay", "ORD-1")), "paypay", sandbox)
 
 
-def _store(console: Console, provider: str, value: str) -> None:
+def _store_merchant(console: Console, provider: str, value: str) -> None:
+    """Store the text of a merchant (environment, masked id, digest, person) for the provider."""
     from console.store.migrations import upgrade as migrate
 
     console.database.write(lambda tx: migrate.write_meta(tx.conn, migrate.MERCHANT_NAME_PREFIX + provider, value))

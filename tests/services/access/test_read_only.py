@@ -1,5 +1,5 @@
-"""The read-only switch in the services: payments are not started and refunds not sent while it is on. Purchases, and
-what people see, are in `tests/cli/access/test_read_only.py`.
+"""The read-only switch in the services: no payment is started and no refund is sent while it is on. Purchases, and
+the texts that people see, are tested in `tests/cli/access/test_read_only.py`.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,9 @@ def desk() -> Iterator[RefundDesk]:
 
 
 def test_each_right_is_stopped_or_left_on_purpose() -> None:
-    """A new right belongs to one of both sets."""
+    """Every right belongs either to the rights that the switch stops or to those that it leaves, so a new right must
+    be sorted.
+    """
     assert set(ROLES_BY_RIGHT) == STOPPED_RIGHTS | FREE_RIGHTS
     assert not STOPPED_RIGHTS & FREE_RIGHTS
 
@@ -41,7 +43,9 @@ def test_each_right_is_stopped_or_left_on_purpose() -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_no_payment_is_started(scene: Scene, scope: str) -> None:
-    """Not at this provider; the same start succeeds after the end, and another provider is free of its switch."""
+    """No payment is started at a provider that is read-only. Another provider isn't affected by that provider's
+    switch. The same start succeeds after the switch is off.
+    """
     order, other = scene.order("ORD-1", 3_300), scene.order("ORD-2", 3_300, "INR")
     switches = scene.console.read_only_switches
     switches.set_switch(scope, True, "障害")
@@ -57,7 +61,9 @@ def test_no_payment_is_started(scene: Scene, scope: str) -> None:
 
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
-    """Neither by a person nor when its cooling-off ends; the first due task after the end sends it, once."""
+    """While the provider is read-only, an approved refund is sent neither by a person nor by the due task after its
+    cooling-off period. The first due task after the end sends it once.
+    """
     asked = desk.ask(desk.paid(minor=900_000), "600000")
     desk.approve(asked)
     assert desk.approve(asked, by="lead-c").state == "approved"

@@ -60,7 +60,7 @@ CASES = [(person.name, kind, name) for person in TEAM for kind, acts in KINDS.it
 
 @pytest.fixture(scope="module")
 def console() -> Iterator[Console]:
-    """A desk with one bought check and its people."""
+    """A desk with one purchased credit check and the people of TEAM."""
     with quick_folder() as folder, quick_desk(folder / "desk", LedgerVendor()) as desk:
         desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         for person in TEAM:
@@ -90,7 +90,9 @@ def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, na
 
 
 def test_nobody_of_the_team_is_somebody(console: Console) -> None:
-    """A name that the database doesn't know may nothing, and is told why."""
+    """A person whose name the database doesn't know has no right; the refusal states the reason
+    `unknown_operator`.
+    """
     with console.acting_as("mallory"), pytest.raises(ConsoleError) as caught:
         console.lookup.find_records(NUMBER)
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "unknown_operator")

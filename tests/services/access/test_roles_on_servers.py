@@ -1,4 +1,6 @@
-"""The same table of rights where every person is an account of the database: both agree, and the service says why."""
+"""The table of rights of `test_roles.py` on a server, where every person has a database account: the service refuses
+by the role before the server refuses by a grant.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +24,7 @@ PEOPLE = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f"
 
 @pytest.fixture(scope="module")
 def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
-    """A desk of each person on one database, with one bought check."""
+    """One desk for each person on one database with one purchased credit check."""
     with quick_folder() as folder, team(sql_server) as people:
         shelf = (folder / "documents").as_uri()
         vendor = LedgerVendor()  # one provider, whose ids are of all
@@ -41,7 +43,9 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
 def test_accounts_may_what_their_role_may(
     desks: Mapping[str, Console], tmp_path: Path, who: str, kind: str, act: str
 ) -> None:
-    """Grants never refuse what the role may, and where it may not the role is named, not a grant."""
+    """The server never refuses what the role may do. What the role may not do is refused by the service with the
+    reason `role`.
+    """
     try:
         KINDS[kind][act](desks[who], tmp_path)
     except ConsoleError as refused:
@@ -56,8 +60,8 @@ def test_accounts_may_what_their_role_may(
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_who_has_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: str) -> None:
-    """Only people who may change records have request ids: an auditor's or an admin's is refused by the role's name,
-    not by a grant.
+    """Only people who may change records can use request ids. An auditor, an administrator and a worker are refused
+    by the role, not by a grant of the server.
     """
     desk, file = desks[who], tmp_path / "trail.csv"
     if who in ("op-a", "lead-b"):
@@ -68,7 +72,9 @@ def test_who_has_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: 
 
 
 def test_a_refusal_is_in_the_trail_of_whoever_reads_no_records(desks: Mapping[str, Console]) -> None:
-    """An administrator asks for a refund: refused, and the entry is written without a look at the payment."""
+    """An administrator, who may not read payments, requests a refund: the request is refused, and the audit entry is
+    written without reading the payment.
+    """
     error = refusal(lambda: desks["adm-f"].refunds.request(RefundRequest(7, "100", "sent back")))
     assert (error.code, error.detail["reason"]) == ("not_allowed", "role")
     entries = desks["aud-e"].audit.list_entries()

@@ -1,4 +1,6 @@
-"""The audit entries of sign-ins, and the check of a person's own password; on SQLite, which asks nobody."""
+"""The audit entries of sign-ins and sign-outs, and the check of a person's own password, on SQLite, which has no
+passwords.
+"""
 
 import os
 from collections.abc import Iterator
@@ -24,25 +26,30 @@ def console(home: Path) -> Iterator[Console]:
         yield desk
 
 
-def told(console: Console) -> list[tuple[str, str, str | None]]:
-    """The entries about sessions in the audit trail, oldest first."""
+def list_session_entries(console: Console) -> list[tuple[str, str, str | None]]:
+    """Return the action, result and reason of the audit entries about sessions, oldest first."""
     entries = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.what, entry.result, entry.reason) for entry in reversed(entries)]
 
 
 def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
-    """With every role while no operators are kept; there is nothing to keep and nothing to confirm."""
+    """The person who is named by the setting acts with every role while the database stores no operators. No password
+    is stored, and any password is confirmed.
+    """
     me = console.sessions.read_identity()
     assert (me.person.name, me.is_known_operator, me.database) == ("op-a", True, str(home / "console.db"))
     assert (me.source, me.is_account_stored) == (None, False)
     assert console.sessions.confirm_password("anything")
-    assert told(console) == []
+    assert list_session_entries(console) == []
 
 
 def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Path) -> None:
-    """Once, whatever follows: who, where, and with which program. A run that wrote nothing has no row."""
+    """The first audit entry of a process adds one row to `sessions` with the operator, the process id and the
+    program; later entries add none. A process without an entry has no row.
+    """
 
     def runs() -> list[tuple[str, str, int, str]]:
+        """Return the rows of `sessions`: id, operator, process id and program."""
         with console.database.read() as conn:
             return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
 
@@ -56,14 +63,16 @@ def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Pat
 
 
 def test_nobody_is_nobody(home: Path) -> None:
-    """Without a name there is no answer to who acts."""
+    """Without a person's name, reading the identity fails with `no_operator`."""
     with quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()
     assert caught.value.code == "no_operator"
 
 
 def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> None:
-    """A name that the database doesn't know is told as such, instead of failing."""
+    """The identity of a person whom the database doesn't know is read without an error: not a known operator, no
+    roles, may not buy.
+    """
     from console.domain.records import Person
 
     console.people.add_person(Person("lead-b", frozenset({"approver"}), may_buy=False))
@@ -73,13 +82,15 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
 
 @pytest.mark.parametrize("missing", ["none", "refused"])
 def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missing: str) -> None:
-    """First that no stored one could be used and why, then the new one; a second sign-in misses nothing."""
+    """If no stored sign-in could be used, the trail gets first an entry with the reason, and then the entry of the
+    new sign-in. The next sign-in has no such reason.
+    """
     console.settings.sign_in.sign_in_reason = missing  # type: ignore[assignment]  # one of the two
     assert not console.sessions.record_sign_in(must_store_password=False)
     assert not console.sessions.record_sign_in(
         must_store_password=True
     )  # there is no account on SQLite, and no keyring here
-    assert told(console) == [
+    assert list_session_entries(console) == [
         ("session_missing", "done", missing),
         ("session_created", "done", None),
         ("session_created", "done", None),
@@ -87,26 +98,30 @@ def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missin
 
 
 def test_signing_out_is_told(console: Console) -> None:
-    """Even where nothing was kept: from here on this process asks again."""
+    """A sign-out is audited also if no sign-in was stored."""
     assert console.sessions.sign_out()
-    assert told(console) == [("session_deleted", "done", None)]
+    assert list_session_entries(console) == [("session_deleted", "done", None)]
 
 
 def test_a_database_that_is_away_keeps_nobody_from_signing_out(console: Console, home: Path) -> None:
-    """Signed out all the same; that it could not be audited is said."""
+    """Without the database the sign-out returns False, because its audit entry couldn't be written, and raises no
+    error.
+    """
     (home / "console.db").rename(home / "elsewhere.db")
     assert not console.sessions.sign_out()
     (home / "elsewhere.db").rename(home / "console.db")
-    assert told(console) == []
+    assert list_session_entries(console) == []
 
 
 @pytest.mark.expects_log("the trail can't be written")
 def test_a_sign_in_that_could_not_be_told_leaves_no_reason_behind(console: Console, home: Path) -> None:
-    """Its reason is not that of the next sign-in, which missed nothing."""
+    """A sign-in whose audit entry couldn't be written had the reason `refused`. The next sign-in isn't audited with
+    that reason.
+    """
     console.settings.sign_in.sign_in_reason = "refused"
     (home / "console.db").rename(home / "elsewhere.db")
     assert not console.sessions.record_sign_in(must_store_password=False)
     (home / "elsewhere.db").rename(home / "console.db")
-    assert told(console) == []
+    assert list_session_entries(console) == []
     assert not console.sessions.record_sign_in(must_store_password=False)
-    assert told(console) == [("session_created", "done", None)]
+    assert list_session_entries(console) == [("session_created", "done", None)]

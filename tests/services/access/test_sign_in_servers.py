@@ -1,4 +1,6 @@
-"""Signing in to a real server: the account is the operator, and what the database says is told apart."""
+"""Signing in to a database server: the database account is the operator, and each kind of refusal by the server has
+its own error.
+"""
 
 import logging
 import os
@@ -23,14 +25,15 @@ from tests.support.teams import EVERYBODY, team
 pytestmark = pytest.mark.engines("mariadb")
 
 
-def parts(place: Place, person: str = "op-a") -> tuple[str, str, str]:
-    """Account, password and the address without either."""
+def split_database_url(place: Place, person: str = "op-a") -> tuple[str, str, str]:
+    """Return the account, its password, and the database address without both."""
     found = re.fullmatch(r"(.*//)([^:]*):([^@]*)@(.*)", place.url(person))
     assert found is not None
     return found[2], found[3], found[1] + found[4]
 
 
 def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
+    """Return the settings of a desk with this database address and keyring; None is a machine without a keyring."""
     told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
     return load_settings(
         {f"CONSOLE_{name}": text for name, text in (told | extra).items()}, find_keyring=lambda: keyring
@@ -38,9 +41,11 @@ def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Set
 
 
 @contextmanager
-def signed_in(place: Place, keyring: DrawerKeyring, *, keep: bool = True, person: str = "op-a") -> Iterator[Console]:
-    """A desk after somebody typed name and password."""
-    user, password, url = parts(place, person)
+def open_signed_in(
+    place: Place, keyring: DrawerKeyring, *, keep: bool = True, person: str = "op-a"
+) -> Iterator[Console]:
+    """Open a desk for a person who has entered account and password; `keep` stores the password in the keyring."""
+    user, password, url = split_database_url(place, person)
     told = settings(place.home, url, keyring)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
@@ -49,13 +54,14 @@ def signed_in(place: Place, keyring: DrawerKeyring, *, keep: bool = True, person
 
 
 def refusal(told: Settings) -> ConsoleError:
+    """Return the error with which a console with these settings can't be opened."""
     with pytest.raises(ConsoleError) as caught, open_console(told):
         pass
     return caught.value
 
 
-def trail(console: Console) -> list[tuple[str, str, str, str | None]]:
-    """The entries about sessions in the audit trail, oldest first."""
+def list_session_entries(console: Console) -> list[tuple[str, str, str, str | None]]:
+    """Return the person, action, result and reason of the audit entries about sessions, oldest first."""
     found = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(found)]
 
@@ -63,13 +69,13 @@ def trail(console: Console) -> list[tuple[str, str, str, str | None]]:
 def test_the_account_is_the_operator(place: Place) -> None:
     """The signed-in person acts, with the roles that the database has, and can't act under another name."""
     keyring = DrawerKeyring()
-    user, password, url = parts(place)
-    with signed_in(place, keyring) as console:
+    user, password, url = split_database_url(place)
+    with open_signed_in(place, keyring) as console:
         me = console.sessions.read_identity()
         assert (me.person.name, me.is_known_operator, me.source, me.is_account_stored) == (user, True, "asked", True)
         assert "operator" in me.person.roles
         assert me.database == console.settings.sign_in.database_address
-        assert trail(console) == [(user, "session_created", "done", None)]
+        assert list_session_entries(console) == [(user, "session_created", "done", None)]
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
         assert runs == [("terminal", os.getpid())]
     other = settings(place.home, url, keyring, OPERATOR="somebody")
@@ -80,13 +86,15 @@ def test_the_account_is_the_operator(place: Place) -> None:
 
 
 def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
-    """Without a question; a sign-in that was not kept is asked for again."""
+    """A stored sign-in opens the next desk without a question. Without a stored sign-in the next desk is refused with
+    `sign_in_missing`.
+    """
     keyring = DrawerKeyring()
-    user, password, url = parts(place)
-    with signed_in(place, keyring, keep=False):
+    user, password, url = split_database_url(place)
+    with open_signed_in(place, keyring, keep=False):
         assert keyring.kept == {}
     assert refusal(settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
-    with signed_in(place, keyring):
+    with open_signed_in(place, keyring):
         assert password in keyring.kept.values()
     with open_console(settings(place.home, url, keyring)) as console:
         assert console.sessions.read_identity().source == "kept"
@@ -94,15 +102,20 @@ def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
 
 
 def test_the_trail_says_what_was_missing(place: Place) -> None:
-    """No stored sign-in, then one that was refused: each is told before the new one, once there is a connection."""
+    """The first desk has no stored sign-in; the second has one that the server refuses. Each of these two facts is
+    audited before the new sign-in, as soon as the desk is connected.
+    """
     keyring = DrawerKeyring()
-    user, password, url = parts(place)
+    user, password, url = split_database_url(place)
     told = settings(place.home, url, keyring)
     refusal(told)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         console.sessions.record_sign_in(must_store_password=True)
-        assert trail(console) == [(user, "session_missing", "done", "none"), (user, "session_created", "done", None)]
+        assert list_session_entries(console) == [
+            (user, "session_missing", "done", "none"),
+            (user, "session_created", "done", None),
+        ]
     entry = next(entry for entry in keyring.kept if entry.startswith(user))
     keyring.kept[entry] = "changed meanwhile"
     told = settings(place.home, url, keyring)
@@ -110,7 +123,7 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         console.sessions.record_sign_in(must_store_password=True)
-        assert trail(console)[2:] == [
+        assert list_session_entries(console)[2:] == [
             (user, "session_missing", "done", "refused"),
             (user, "session_created", "done", None),
         ]
@@ -118,8 +131,10 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
 
 
 def test_three_troubles_are_three_things(place: Place) -> None:
-    """A wrong password and an unknown name look the same; a missing database and one that is away don't."""
-    user, password, _ = parts(place)
+    """A wrong password and an unknown account give the same error; a missing database and an unreachable server give
+    two others.
+    """
+    user, password, _ = split_database_url(place)
     whole = place.url()
     wrong = [
         refusal(settings(place.home, text, None))
@@ -136,20 +151,22 @@ def test_three_troubles_are_three_things(place: Place) -> None:
 
 
 def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
-    """On a new connection the person's own password is accepted; another one is refused and audited."""
-    user, password, _ = parts(place)
-    with signed_in(place, DrawerKeyring()) as console:
+    """The server checks the password on a new connection: the person's own password is accepted, a wrong one is
+    refused and audited.
+    """
+    user, password, _ = split_database_url(place)
+    with open_signed_in(place, DrawerKeyring()) as console:
         assert console.sessions.confirm_password(password)
         assert not console.sessions.confirm_password("wrong")
         assert not console.sessions.confirm_password("")
-        assert trail(console)[1:] == [(user, "session_confirmed", "refused", "password")] * 2
+        assert list_session_entries(console)[1:] == [(user, "session_confirmed", "refused", "password")] * 2
         assert console.sessions.read_identity().person.name == user  # nothing else has changed
 
 
 def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither a right one nor a wrong one, whatever is logged, and no refusal carries it."""
-    _, password, _ = parts(place)
-    with caplog.at_level(logging.DEBUG), signed_in(place, DrawerKeyring()) as console:
+    """Neither the right nor a wrong password is in the log or in the error of a refused sign-in."""
+    _, password, _ = split_database_url(place)
+    with caplog.at_level(logging.DEBUG), open_signed_in(place, DrawerKeyring()) as console:
         assert not console.sessions.confirm_password("canary-7f3d2a1b")
         wrong = refusal(settings(place.home, place.url().replace(password, "canary-7f3d2a1b"), None))
     told = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
@@ -157,9 +174,11 @@ def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixtur
 
 
 def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
-    """The present answer of the database decides, not an earlier answer that this process has stored."""
-    user, password, _ = parts(place, "op-b")
-    with signed_in(place, DrawerKeyring(), person="op-b") as console:
+    """After the password was changed at the server, the new password is confirmed and the former one is refused: the
+    process doesn't remember an earlier confirmation.
+    """
+    user, password, _ = split_database_url(place, "op-b")
+    with open_signed_in(place, DrawerKeyring(), person="op-b") as console:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
         try:
             assert console.sessions.confirm_password("the-next-one")
@@ -169,15 +188,19 @@ def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
 
 
 def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
-    """The trail has it, the keyring hasn't, and the next desk asks."""
+    """A sign-out is audited and deletes the stored password, so the next desk needs a new sign-in."""
     keyring = DrawerKeyring()
-    url = parts(place)[2]
-    with signed_in(place, keyring) as console:
+    url = split_database_url(place)[2]
+    with open_signed_in(place, keyring) as console:
         assert console.sessions.sign_out()
         assert keyring.kept == {}
     assert refusal(settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
-    with signed_in(place, keyring) as console:
-        assert [entry[1] for entry in trail(console)] == ["session_created", "session_deleted", "session_created"]
+    with open_signed_in(place, keyring) as console:
+        assert [entry[1] for entry in list_session_entries(console)] == [
+            "session_created",
+            "session_deleted",
+            "session_created",
+        ]
 
 
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
@@ -185,12 +208,14 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
     with open_console(settings(place.home, place.url(), None)) as console:
         me = console.sessions.read_identity()
         assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)
-        assert console.sessions.confirm_password(parts(place)[1])
+        assert console.sessions.confirm_password(split_database_url(place)[1])
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
 def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path: Path, who: str) -> None:
-    """Least privilege is enough to come in, to be told in the trail, to confirm a password and to leave."""
+    """The account of each role can sign in, write the audit entries of its session, confirm its password and sign
+    out.
+    """
     with team(sql_server) as people:
         told = settings(tmp_path / who, people.urls[who], DrawerKeyring())
         password = unquote(urlsplit(people.urls[who]).password or "")

@@ -1,4 +1,6 @@
-"""Adopting another application's table: nothing lost, one live row a claim, whatever comes in between."""
+"""Adoption of another application's table of credit checks: no row is lost, and one row of each claim is live,
+whatever the other application writes meanwhile.
+"""
 
 import os
 import subprocess
@@ -53,24 +55,26 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """The other application's own view of it."""
+    """The new database, opened as the other application opens it."""
     opened = Database(url, without_time_limit=True)
     yield opened
     opened.close()
 
 
-def rows_of(database: Database, columns: str = ORIGINAL) -> list[tuple[object, ...]]:
+def read_rows(database: Database, columns: str = ORIGINAL) -> list[tuple[object, ...]]:
+    """Return these columns of all rows of the table of credit checks, by id."""
     with database.read() as conn:
         return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {NAME} ORDER BY id")]
 
 
-def facts(database: Database) -> dict[str, int]:
+def read_counts(database: Database) -> dict[str, int]:
+    """Return the numbers of rows, live rows, claims, duplicates and undecided rows."""
     with database.read() as conn:
         return legacy.facts(conn)
 
 
-def tables(database: Database) -> dict[str, object]:
-    """Every table and how many rows it has."""
+def count_rows_by_table(database: Database) -> dict[str, object]:
+    """Return the number of rows of each table, by the name of the table."""
     sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
     if database.is_server:
         sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
@@ -80,29 +84,29 @@ def tables(database: Database) -> dict[str, object]:
 
 
 def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None:
-    """The rows that the other application wrote stay unchanged; one row of each claim is live; the plan told the
-    figures.
+    """The values that the other application wrote stay unchanged, one row of each claim becomes live, and the run has
+    the figures that the plan announced.
     """
     legacy.make(database, [*legacy.many(600, doubled=0.1, odd=0.1), row(corporation_number="番号なし")])
-    before, there = rows_of(database), tables(database)
+    before, there = read_rows(database), count_rows_by_table(database)
     with adoption(home, url) as service:
         plan = service.make_plan()
-        assert (tables(database), rows_of(database)) == (there, before), "a dry run changes nothing"
+        assert (count_rows_by_table(database), read_rows(database)) == (there, before), "a dry run changes nothing"
         done = service.run()
         assert service.run().steps == ()
         assert service.make_plan().state == "adopted"
-    assert rows_of(database) == before
+    assert read_rows(database) == before
     assert (done.duplicates, done.unreadable, done.respelled) == (
         plan.row_counts.duplicates,
         plan.row_counts.unreadable,
         plan.row_counts.normalised,
     )
-    found = facts(database)
+    found = read_counts(database)
     assert found["live"] == found["claims"] == 601 - done.duplicates - 1
     assert (found["rows"], found["duplicates"], found["undecided"]) == (601, done.duplicates, 0)
 
 
-STAYS: dict[str, tuple[list[legacy.Row], int]] = {
+LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
     "the later purchase": ([bought("", 1, purchased_at="2025-05-01"), bought("", 2, purchased_at="2025-01-01")], 0),
     "the later expiry": ([bought("", 1, expired_at="2027-05-01"), bought("", 2)], 0),
     "the higher id": ([bought("", 1), bought("", 2)], 1),
@@ -116,10 +120,12 @@ STAYS: dict[str, tuple[list[legacy.Row], int]] = {
 
 
 def test_which_row_stays(database: Database, home: Path, url: str) -> None:
-    """All but the newest bought row become duplicates of it: kept, queued, and cases."""
+    """Of the rows of one claim, the newest purchased row stays live. Each other row becomes its duplicate, with an
+    entry in the review queue, a case and an audit entry.
+    """
     expected: list[tuple[int, int | None]] = []
     written: list[legacy.Row] = []
-    for number, (rows, stays) in zip(numbers(len(STAYS), seed=5), STAYS.values(), strict=True):
+    for number, (rows, stays) in zip(numbers(len(LIVE_ROW_CASES), seed=5), LIVE_ROW_CASES.values(), strict=True):
         first = len(written) + 1
         written += [
             one | {"corporation_number": str(one["corporation_number"] or "{}").format(number)} for one in rows
@@ -130,7 +136,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
     with adoption(home, url) as service:
         assert service.make_plan().row_counts.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
         service.run()
-    assert rows_of(database, "id, duplicate_of") == expected
+    assert read_rows(database, "id, duplicate_of") == expected
     with database.read() as conn:
         cases = conn.exec_driver_sql("SELECT subject_id FROM alerts WHERE rule_id = 'duplicate' ORDER BY 1").all()
         told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE reason = 'duplicate'").scalar_one()
@@ -139,27 +145,33 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
 
 
 def test_an_index_of_theirs_may_forbid_the_rewriting(database: Database, home: Path, url: str) -> None:
-    """Then the row in plain digits stays, and the other one is its duplicate as it is written."""
+    """A unique index of the other application prevents that a number is rewritten in plain digits: the row in plain
+    digits stays live, and the other row becomes its duplicate with its spelling unchanged.
+    """
     legacy.make(database, [bought(ONE, 1), bought(f"T{ONE}", 2, purchased_at="2026-01-01"), bought(f"T{TWO}", 3)])
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {NAME} (client_id, corporation_number)")
     with adoption(home, url) as service:
         service.run()
-    found = rows_of(database, "corporation_number, duplicate_of")
+    found = read_rows(database, "corporation_number, duplicate_of")
     assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
 
 
 def test_of_different_clients_none_is_a_duplicate(database: Database, home: Path, url: str) -> None:
-    """A claim is a client's."""
+    """Rows of two clients with the same corporation number are no duplicates, because a claim
+    belongs to one client.
+    """
     legacy.make(database, [bought(ONE, 1), bought(ONE, 1, client_id=2)])
     with adoption(home, url) as service:
         assert service.run().duplicates == 0
 
 
 def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str) -> None:
-    """At one step after the other: each run does what is left while rows come in, and the outcome is sound."""
+    """A run is broken off at each failpoint in turn, and rows are added meanwhile. Each next run continues, and at
+    the end one row of each claim is live.
+    """
     legacy.make(database, list(legacy.many(60, doubled=0.2, odd=0.2)))
-    before, broken = rows_of(database), []
+    before, broken = read_rows(database), []
     for name in failpoint_names.ADOPTION_FAILPOINTS:
         with adoption(home, url, FAILPOINT=f"{name}:1:raise") as service, suppress(failpoints.FailpointReached):
             service.run()
@@ -169,13 +181,13 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     with adoption(home, url) as service:
         service.run()
         assert service.make_plan().state == "adopted"
-    found = facts(database)
-    assert rows_of(database)[:60] == before
+    found = read_counts(database)
+    assert read_rows(database)[:60] == before
     assert (found["rows"], found["live"]) == (62, found["claims"])
 
 
 def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
-    """A process that is killed leaves nothing but its turn, which runs out."""
+    """A killed adoption leaves only its lock. After the lock has ended, the next run completes the adoption."""
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(60, doubled=0.2)))
@@ -185,12 +197,12 @@ def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
         end_turn(sql_server, url)
         with adoption(home, url) as service:
             service.run()
-        assert facts(database)["live"] == facts(database)["claims"]
+        assert read_counts(database)["live"] == read_counts(database)["claims"]
         database.close()
 
 
 def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) -> None:
-    """Each row is decided once, and told once."""
+    """Two adoptions run at the same time: each duplicate is decided once and has one case."""
     legacy.make(database, list(legacy.many(200, doubled=0.2)))
     done: list[int] = []
 
@@ -206,14 +218,16 @@ def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) 
     with database.read() as conn:
         cases = conn.exec_driver_sql("SELECT count(*), count(DISTINCT subject_id) FROM alerts").one()
     assert len(done) == 2
-    assert tuple(cases) == (sum(done), sum(done)) == (facts(database)["duplicates"],) * 2
+    assert tuple(cases) == (sum(done), sum(done)) == (read_counts(database)["duplicates"],) * 2
 
 
 # ---- while the other application goes on
 
 
 def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.Met:
-    """Adopt `count` rows while the other application reads and inserts; nothing of what it wrote is lost."""
+    """Adopt `count` rows while the other application reads and inserts. Assert that none of its inserts failed or was
+    lost, and return its inserts and times.
+    """
     legacy.make(database, legacy.many(count, doubled=0.01, odd=0.01))
     with other_application.at_work(url) as told, adoption(home, url) as service:
         service.run()
@@ -229,7 +243,9 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
 
 
 def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
-    """None of the rows of those who go on is lost. That nobody waits is asserted at full size, by `make soak`."""
+    """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` asserts at full size
+    that the other application doesn't wait.
+    """
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         met = adopt_under_traffic(url, home, database, 8_000)
@@ -242,16 +258,18 @@ def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
 
 
 def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that come in while indexes are built meet the claim as it stands, and the better one keeps it."""
+    """Rows that are inserted while the indexes are built are compared with the holder of their claim; the better row
+    holds the claim afterwards.
+    """
     late = [bought(ONE, 3, purchased_at="2026-02-01"), row(corporation_number=f"T{TWO}"), bought(f"T{THREE}", 4)]
     late += [row(corporation_number="none")]
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
-        add_meanwhile(monkeypatch, database, lambda: legacy.add(database, late))
+        add_during_adoption(monkeypatch, database, lambda: legacy.add(database, late))
         with adoption(home, url) as service:
             done = service.run()
-        found = rows_of(database, "corporation_number, duplicate_of, work_reason")
+        found = read_rows(database, "corporation_number, duplicate_of, work_reason")
         database.close()
     assert found == [
         (ONE, 3, "duplicate"),
@@ -267,8 +285,10 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
 # ---- what comes in during an adoption costs what it is, and no more
 
 
-def add_meanwhile(monkeypatch: pytest.MonkeyPatch, database: Database, add: Callable[[], None]) -> None:
-    """Call `add` once, when the rows that were there before are adopted and the indexes are built."""
+def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add: Callable[[], None]) -> None:
+    """Call `add` once during an adoption: after the rows of before are adopted, and before the claims get their
+    index.
+    """
     carry_out = adopt_table.apply_table_change
 
     def meanwhile(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
@@ -283,8 +303,8 @@ def add_meanwhile(monkeypatch: pytest.MonkeyPatch, database: Database, add: Call
 def test_many_that_come_in_meanwhile_are_read_once(
     home: Path, monkeypatch: pytest.MonkeyPatch, doubled: float
 ) -> None:
-    """Each of them was compared with all others that were still to be compared: an application that writes 150 rows a
-    second kept an adoption from its end. Whatever the numbers are that it repeats.
+    """400 rows that are inserted during an adoption cost a bounded number of reads each. Formerly each was compared
+    with all other new rows, and an application that writes 150 rows a second kept the adoption from ending.
     """
     server_fixtures.need_engine("mariadb")
     late = list(legacy.many(_LATE, seed=8, doubled=doubled, odd=0.1))
@@ -297,19 +317,19 @@ def test_many_that_come_in_meanwhile_are_read_once(
             legacy.add(database, late)
             read_before.append(rows_read(server, database))
 
-        add_meanwhile(monkeypatch, database, add)
+        add_during_adoption(monkeypatch, database, add)
         with adoption(home, url) as service:
             service.run()
         read = rows_read(server, database) - read_before[0]
-        found = facts(database)
+        found = read_counts(database)
         database.close()
     assert (found["rows"], found["live"], found["undecided"]) == (_LATE + 1, found["claims"], 0)
     assert read < 60 * _LATE, f"{read} rows were read to compare {_LATE}"
 
 
 def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVendor) -> None:
-    """The due task compared a number in another spelling with all rows that no task had seen: of 3,000 rows, 30 % of
-    them in another spelling, each cost 839 reads.
+    """The due task adopts 400 later rows with a bounded number of reads each. Formerly a number in another spelling
+    was compared with all rows that no task had seen: 839 reads for each of 3,000 rows.
     """
     server_fixtures.need_engine("mariadb")
     with mariadb(extra_config=("userstat=ON",)) as server, shared_database(server, home) as url:
@@ -318,7 +338,7 @@ def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVe
         with adoption(home, url) as service:
             service.run()
         legacy.add(database, list(legacy.many(_LATE, seed=8, doubled=0, odd=0.9)))
-        with desk_on(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
+        with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
             before = rows_read(server, database)
             assert desk.scheduler._tasks["rows_by_others"]() == _LATE
             read = rows_read(server, database) - before
@@ -344,7 +364,9 @@ def rows_read(server: SqlServer, database: Database) -> int:
 def test_passes_end_when_they_get_no_shorter(
     monkeypatch: pytest.MonkeyPatch, highest_ids: tuple[int, ...], ranges: list[tuple[int, int]]
 ) -> None:
-    """The other application may add more rows during a pass than the pass reads: the next one would take longer."""
+    """The passes over new rows end when a further pass would be no shorter than the last one, because the other
+    application adds rows faster than a pass reads them.
+    """
     passed: list[tuple[int, int]] = []
     context = cast("ServiceContext", SimpleNamespace(database=None))
     run = AdoptionRun(context, zone=None, allows_conversion=False, lock=None)
@@ -357,7 +379,9 @@ def test_passes_end_when_they_get_no_shorter(
 def test_a_unique_index_of_somebody_else_is_named(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It forbids what the adoption writes, however often it tries: it was told as a database that others lock."""
+    """A unique index that the other application adds during the adoption prevents the adoption's writes: the error
+    names the index. Formerly the error said that others lock the database.
+    """
     late = [bought(f"T{ONE}", 2, client_id=2)]
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
@@ -368,7 +392,7 @@ def test_a_unique_index_of_somebody_else_is_named(
             with database.write_without_retries() as tx:
                 tx.conn.exec_driver_sql(f"ALTER TABLE {NAME} ADD UNIQUE INDEX theirs (corporation_number)")
 
-        add_meanwhile(monkeypatch, database, add)
+        add_during_adoption(monkeypatch, database, add)
         with adoption(home, url) as service, pytest.raises(ConsoleError) as caught:
             service.run()
         with database.write_without_retries() as tx:
@@ -376,7 +400,7 @@ def test_a_unique_index_of_somebody_else_is_named(
         monkeypatch.undo()
         with adoption(home, url) as service:
             service.run()
-        found = facts(database)
+        found = read_counts(database)
         database.close()
     assert (caught.value.code, caught.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
     assert caught.value.detail["names"] == ["unique_index (theirs)"]
@@ -386,7 +410,9 @@ def test_a_unique_index_of_somebody_else_is_named(
 def test_a_row_that_stays_undecided_ends_no_adoption(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody has marked it as a duplicate by hand, with no state of its work: it is looked at once."""
+    """A person has marked a new row as a duplicate by hand and left its work state empty: the adoption reads the row
+    once and ends.
+    """
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1)])
@@ -398,7 +424,7 @@ def test_a_row_that_stays_undecided_ends_no_adoption(
             with database.write_without_retries() as tx:
                 tx.conn.exec_driver_sql(f"UPDATE {NAME} SET duplicate_of = 1 WHERE id = 2")
 
-        add_meanwhile(monkeypatch, database, add)
+        add_during_adoption(monkeypatch, database, add)
         listed, list_rows = list[int](), adopt_rows.list_unadopted_rows
 
         def list_some(conn: Connection, *limits: int) -> tuple[tuple[int, object], ...]:
@@ -409,13 +435,15 @@ def test_a_row_that_stays_undecided_ends_no_adoption(
         monkeypatch.setattr("console.services.adoption.run.adopt_rows.list_unadopted_rows", list_some)
         with adoption(home, url) as service:
             service.run()
-        found = facts(database)
+        found = read_counts(database)
         database.close()
     assert (found["undecided"], found["live"]) == (1, found["claims"])
 
 
 def test_a_file_goes_on_too(home: Path) -> None:
-    """An embedded database has one writer at a time; its rows are as safe."""
+    """The adoption of an SQLite file, which has one writer at a time, loses no row of the other
+    application either.
+    """
     with shared_database(None, home) as url:
         database = Database(url)
         adopt_under_traffic(url, home, database, 500)
@@ -423,7 +451,7 @@ def test_a_file_goes_on_too(home: Path) -> None:
 
 
 def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
-    """The same on Galera, where a change of the table is one on all nodes; the other nodes see one claim each."""
+    """On Galera, which changes a table on all nodes at once, the second node sees one live row of each claim."""
     first, second = galera_cluster.nodes[:2]
     with shared_database(first, home) as url:
         database = Database(url, without_time_limit=True)
@@ -432,7 +460,7 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
             assert service.make_plan().is_cluster
             service.run()
         there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
-        found = facts(there)
+        found = read_counts(there)
         assert (found["rows"], found["live"], found["undecided"]) == (300, found["claims"], 0)
         database.close()
         there.close()
@@ -441,7 +469,8 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
 # ---- the desk afterwards
 
 
-def desk_on(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
+def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
+    """Open a desk on the adopted database; on a server its account gets three roles."""
     if database.is_server:
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
@@ -450,11 +479,13 @@ def desk_on(home: Path, url: str, database: Database, vendor: LedgerVendor) -> C
 
 
 def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
-    """Looked up, refused while the claim is held, bought where it isn't; the other application hears 1062."""
+    """After the adoption a desk finds the rows, is refused to buy while a row holds the claim, and buys another
+    corporation. The other application's insert of a claimed number then fails (error 1062 on a server).
+    """
     legacy.make(database, [bought(f"T{ONE}", 71), bought(ONE, 72), row(corporation_number=TWO)])
     with adoption(home, url) as service:
         service.run()
-    with desk_on(home, url, database, LedgerVendor()) as console:
+    with open_desk(home, url, database, LedgerVendor()) as console:
         assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
         assert {item.record.id for item in console.recovery.read_queue("review").items} == {1, 3}
         for number in (ONE, TWO):
@@ -469,18 +500,20 @@ def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
 
 
 def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: str) -> None:
-    """A duplicate that its writer buys later stays one; thirteen letters are no number, and stay as they are."""
+    """A row that was decided to be a duplicate stays one after its writer has bought its check. A number of thirteen
+    letters is unreadable and stays as written.
+    """
     legacy.make(database, [bought(ONE, 71), row(corporation_number=ONE)])
     with adoption(home, url) as service:
         service.run()
     legacy.add(database, [row(corporation_number="ABCDEFGHIJKLM")])
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
-    with desk_on(home, url, database, LedgerVendor()) as console:
+    with open_desk(home, url, database, LedgerVendor()) as console:
         console.recovery.run_due()
         waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert waiting == {2: "duplicate", 3: "number_unreadable"}
-    assert rows_of(database, "corporation_number, duplicate_of")[1:] == [(ONE, 1), ("ABCDEFGHIJKLM", None)]
+    assert read_rows(database, "corporation_number, duplicate_of")[1:] == [(ONE, 1), ("ABCDEFGHIJKLM", None)]
 
 
 @pytest.mark.parametrize(
@@ -497,58 +530,66 @@ def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, insta
     """Dates of adopted rows are read in the given zone, on both sides of the date line, in summer and in winter."""
     with shared_database(None, home) as url:
         database = Database(url)
-        in_their_zone(home, database, url, zone, written, instant)
+        require_dates_in_zone(home, database, url, zone, written, instant)
         database.close()
 
 
 def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlServer) -> None:
-    """The same on a server, whose sessions have a zone of their own."""
+    """The dates of adopted rows are read in the given zone also on a server, whose sessions have their own zone."""
     with shared_database(sql_server, home) as url:
         database = Database(url)
-        in_their_zone(
+        require_dates_in_zone(
             home, database, url, "Asia/Tokyo", "2026-01-01 08:59:59", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)
         )
         database.close()
 
 
-def in_their_zone(home: Path, database: Database, url: str, zone: str, written: str, instant: datetime) -> None:
-    """Values stay as written; rows that come later are in the zone as well; ours are UTC."""
+def require_dates_in_zone(
+    home: Path, database: Database, url: str, zone: str, written: str, instant: datetime
+) -> None:
+    """Assert that the dates of rows from before and after the adoption are read in `zone`, stay stored as written,
+    and that the dates of our own purchases are stored in UTC.
+    """
     legacy.make(database, [bought(ONE, 71, purchased_at=written, expired_at=None)])
     with adoption(home, url) as service:
         service.run(zone)
     legacy.add(database, [bought(TWO, 72, purchased_at=written)])
-    with desk_on(home, url, database, LedgerVendor()) as console:
+    with open_desk(home, url, database, LedgerVendor()) as console:
         for number in (ONE, TWO):
             assert console.lookup.find_records(number).credit_checks[0].purchased_at == instant
         ours = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
-        (kept,) = rows_of(database, "dates_zone, purchased_at")[2:]
+        (kept,) = read_rows(database, "dates_zone, purchased_at")[2:]
         assert kept[0] is None
         assert ours.purchased_at is not None
         assert str(kept[1])[:19] == f"{ours.purchased_at:%Y-%m-%d %H:%M:%S}"
-    assert str(rows_of(database, "purchased_at")[0][0])[:19] == written
+    assert str(read_rows(database, "purchased_at")[0][0])[:19] == written
 
 
 def test_a_refetch_leaves_the_row_in_its_zone(home: Path, database: Database, url: str) -> None:
-    """The other application goes on reading its row: what we learn is written as it would write it."""
+    """A re-fetch of an adopted row writes the day of the purchase in the row's zone, because the other application
+    still reads the row.
+    """
     vendor = LedgerVendor()
     charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
     legacy.make(database, [row(corporation_number=ONE, credit_check_id=charged.credit_check_id)])
     with adoption(home, url) as service:
         service.run("Asia/Tokyo")
-    with desk_on(home, url, database, vendor) as console:
+    with open_desk(home, url, database, vendor) as console:
         record = console.credit_checks.refetch(1).record
         again = console.credit_checks.refetch(1).record
     assert record.purchased_at is not None
     assert record.purchased_at == again.purchased_at
-    ((zone, written),) = rows_of(database, "dates_zone, purchased_at")
+    ((zone, written),) = read_rows(database, "dates_zone, purchased_at")
     assert zone == "Asia/Tokyo"
     assert str(written)[11:19] == "00:00:00", "a provider's day begins at midnight in Japan"
 
 
 @pytest.mark.parametrize("path", ["/var/www/pdf/1.pdf", "../../etc/passwd", "2024/1.pdf", "C:\\pdf\\1.pdf"])
 def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> None:
-    """It stands in the record; reading it is refused, and a re-fetch brings a PDF of ours."""
+    """The PDF path that the other application wrote stays in the record, but the desk doesn't open it. A re-fetch
+    stores a PDF at a path of our own.
+    """
     vendor, url = LedgerVendor(), f"sqlite:///{home}/other.db"
     database = Database(url)
     charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
@@ -556,7 +597,7 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     legacy.make(database, [bought(ONE, charged.credit_check_id, pdf_file_path=path)])
     with adoption(home, url) as service:
         service.run()
-    with desk_on(home, url, database, vendor) as console:
+    with open_desk(home, url, database, vendor) as console:
         assert console.credit_checks.read_credit_check(1).record.pdf_file_path == path
         with pytest.raises(ConsoleError) as refused:
             console.pdfs.open_pages(1)

@@ -1,4 +1,6 @@
-"""A table that has states already, and rows that lack something: each row becomes what the look had said."""
+"""Adoption of a table that already has a column of states, or rows without some values: each row gets the state that
+the plan announced.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,14 +37,14 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """The other application's own view of it."""
+    """The new database, opened as the other application opens it."""
     opened = Database(url, without_time_limit=True)
     yield opened
     opened.close()
 
 
-def make(database: Database) -> None:
-    """Rows of every state, with the provider's id and without one."""
+def make_rows_of_every_state(database: Database) -> None:
+    """Create the table with rows of every state, with and without the provider's id of the credit check."""
     more = COMMENTED if database.is_server else STATUS
     made = [bought(BOUGHT, 1), row(corporation_number=PENDING), row(corporation_number=FAILED)]
     made += [row(corporation_number=CLAIMED), bought(ODD, 5), row(corporation_number=FAILED)]
@@ -57,15 +59,18 @@ def write(database: Database, *statements: str) -> None:
             tx.conn.exec_driver_sql(statement)
 
 
-def states(database: Database) -> list[tuple[object, ...]]:
+def read_states(database: Database) -> list[tuple[object, ...]]:
+    """Return status, work state, work reason and duplicate_of of all rows, by id."""
     with database.read() as conn:
         rows = conn.exec_driver_sql(f"SELECT status, work_state, work_reason, duplicate_of FROM {NAME} ORDER BY id")
         return [tuple(found) for found in rows]
 
 
 def test_states_that_are_there_are_kept(database: Database, home: Path, url: str) -> None:
-    """A row with an id is a success whatever its word; a success without one waits for a person; an error ends."""
-    make(database)
+    """A row with the provider's id becomes a success, whatever its status was. A success without an id waits for a
+    person. An error has no further work.
+    """
+    make_rows_of_every_state(database)
     with adoption(home, url) as service:
         plan = service.make_plan()
         assert plan.obstacles == ()
@@ -77,7 +82,7 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
         )
         service.run()
         assert service.make_plan().row_counts.by_status == plan.row_counts.by_status
-    assert states(database) == [
+    assert read_states(database) == [
         ("success", "none", None, None),
         ("pending", "needs_review", "written_by_other", None),
         ("error", "none", None, None),
@@ -92,10 +97,10 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
 
 
 def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) -> None:
-    """A purchase is refused before anything is sent if another row holds the claim, also if that row is a success
-    without an id; an error frees it.
+    """A purchase is refused before anything is sent if an adopted row holds the claim, also if that row is a success
+    without an id. An adopted error doesn't hold the claim.
     """
-    make(database)
+    make_rows_of_every_state(database)
     with adoption(home, url) as service:
         service.run()
     if database.is_server:
@@ -127,7 +132,9 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
 def test_states_that_mean_something_else(
     database: Database, home: Path, url: str, more: str, word: str | None, kind: str
 ) -> None:
-    """They stand in the way, whatever the collation calls equal; nothing is changed."""
+    """A status column with other words, another type, another default or NULL is an obstacle, also for words that the
+    collation treats as equal. The adoption is refused and changes nothing.
+    """
     legacy.make(database, [bought(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server)
     if word is not None:
         write(database, f"UPDATE {NAME} SET status = '{word}'")
@@ -157,7 +164,9 @@ def legacy_columns(database: Database) -> list[str]:
 def test_its_writer_goes_on_with_the_states(
     place: Place, before: str, credit_check_id: int | None, after: str
 ) -> None:
-    """It inserts with a state and ends its own row later: seen at once, and taken in by the next due task."""
+    """The other application inserts a row with a status and later updates the row: a desk sees each change at once,
+    and the next due task keeps it.
+    """
     with place.desk(LedgerVendor()) as console:
         insert = f"INSERT INTO {NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
         place.shop(insert)
@@ -174,10 +183,12 @@ def test_its_writer_goes_on_with_the_states(
 
 
 def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path) -> None:
-    """On a server: neither a row that has an id, nor one of ours, nor a word that is no state."""
+    """On a server the other application can't set the status of a purchased row or of a row of ours to error or
+    pending, and can't write a word that is no status.
+    """
     owner = sql_server.fresh_database()
     database = Database(owner, without_time_limit=True)
-    make(database)
+    make_rows_of_every_state(database)
     with adoption(home, owner) as service:
         service.run()
     team = teams.staff(sql_server, owner, {"op-a": ("operator",)})
@@ -203,7 +214,9 @@ def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path
 
 
 def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: Path, url: str) -> None:
-    """Told by the run; then out of the queue, still missing in the record, and each is re-fetched as before."""
+    """The run counts the rows without a PDF. After a person has accepted them they are out of the queue, still
+    incomplete in the record, and can be re-fetched.
+    """
     vendor = LedgerVendor()
     charged = vendor.buy_check(PurchaseRequest(BOUGHT, "1")).found
     assert charged is not None

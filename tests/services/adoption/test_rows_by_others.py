@@ -1,4 +1,6 @@
-"""Rows that another application writes with the original columns alone: seen, claimed and kept as what they are."""
+"""Rows that another application writes into the original columns: a desk sees them, they hold their claim, and a due
+task adopts them.
+"""
 
 from collections.abc import Iterator
 
@@ -30,7 +32,7 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def write(place: Place, spelling: str = NUMBER, **more: object) -> int:
-    """Insert as the other application does, which asks a server for no strictness."""
+    """Insert a row as the other application does, without the server's strict mode, and return its id."""
     values = {"client_id": 1, "corporation_number": spelling, **more}
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
     insert = f"INSERT INTO hansha_alarmbox_credit_checks ({', '.join(values)}) VALUES ({given})"
@@ -43,11 +45,14 @@ def buy(console: Console, *, renew: bool = False) -> CreditCheck:
 
 
 def code_of_buying(console: Console) -> str:
+    """Return the code of the error with which the purchase of NUMBER is refused."""
     return code_of(lambda: buy(console))
 
 
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """A row with an id is a success before and after we write to it, due task or not."""
+    """A row of the other application with the provider's id is a success before and after a re-fetch, also before any
+    due task has adopted it.
+    """
     charged = vendor.buy_check(PurchaseRequest(NUMBER, "1")).found
     row = write(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
@@ -60,7 +65,9 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
 def test_spellings_that_sql_does_not_know_hold_the_claim(
     console: Console, vendor: LedgerVendor, place: Place, spelling: str, bought: int | None
 ) -> None:
-    """Found and refused like any other from the moment they stand there, and put right by the next due task."""
+    """A row whose number has a spelling that SQL can't compare is found and holds its claim from its insert on, and
+    after the next due task.
+    """
     row = write(place, spelling, credit_check_id=bought)
     for _ in range(2):
         (found,) = console.lookup.find_records(NUMBER).credit_checks
@@ -73,7 +80,9 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
 def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """The other application has written for days while no window and no worker was open."""
+    """The other application has written 250 rows while no window and no worker was open: the row after them, in
+    another spelling, still holds its claim.
+    """
     others = ", ".join(f"(1, '{number}', {index})" for index, number in enumerate(numbers(250, seed=9), 1_000))
     place.shop(
         *(("SET sql_mode = ''",) if place.is_server else ()),
@@ -86,7 +95,7 @@ def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
 
 
 def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None:
-    """Its spelling is no reason to buy beside it: the renewal supersedes it."""
+    """An expired row in another spelling can only be renewed; the renewal supersedes the row."""
     row = write(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
     new = buy(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
@@ -95,7 +104,9 @@ def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None
 
 
 def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, place: Place) -> None:
-    """Kept, marked and queued beside the record that holds the claim; found under the number."""
+    """A row in another spelling of a number whose claim is held is marked as a duplicate and is in the review queue.
+    A lookup of the number finds both records.
+    """
     held = buy(console)
     row = write(place, f"T{NUMBER}", credit_check_id=77)
     console.recovery.run_due()
@@ -105,7 +116,9 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
 
 
 def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
-    """A pending row that its writer gives an id after we took it in becomes a success, and leaves the review."""
+    """A pending row that was adopted gets an id from its writer: the row becomes a success at once and leaves the
+    review queue.
+    """
     row = write(place)
     console.recovery.run_due()
     place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
@@ -118,7 +131,9 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
 
 @pytest.mark.parametrize("spelling", [NUMBER, f"{NUMBER[:4]}-{NUMBER[4:]}"])
 def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place, spelling: str) -> None:
-    """The next step asks for it: then the row holds its claim, is taken over again, and its case is closed."""
+    """The writer corrects a number that was unreadable, as the next step advises: the due task adopts the row again,
+    the row holds its claim, and its case is closed.
+    """
     row = write(place, "nonsense")
     console.recovery.run_due()
     assert console.credit_checks.read_credit_check(row).record.work.reason == "number_unreadable"
@@ -133,7 +148,7 @@ def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
 def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsense: object) -> None:
-    """One unreadable date must not take the record, its queue or the due tasks away."""
+    """An unreadable date is shown as missing. The record, its queue and the due tasks still work."""
     row = write(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
     console.recovery.run_due()
@@ -142,7 +157,7 @@ def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsens
 
 @pytest.mark.expects_log("the spoilt row is told")
 def test_one_run_puts_all_of_them_right(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many there are, and even if one of them can't be: the others don't wait for it."""
+    """One run of the due task adopts all 130 rows but the one that raises an error; the next run adopts that one."""
     many = numbers(130)
     written = [write(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, written[3]
@@ -153,22 +168,26 @@ def test_one_run_puts_all_of_them_right(console: Console, place: Place, monkeypa
         return find(conn, record_id)
 
     monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", sometimes)
-    assert adopted(console) == len(many) - 1
+    assert run_adoption_task(console) == len(many) - 1
     monkeypatch.undo()
-    assert adopted(console) == 1
-    assert adopted(console) == 0
+    assert run_adoption_task(console) == 1
+    assert run_adoption_task(console) == 0
     assert place.sql("SELECT count(*) FROM hansha_alarmbox_credit_checks WHERE status = 'success'")[0][0] == 130
 
 
 @pytest.mark.expects_log("the broken batch is told")
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One run has seen which rows wait when another one takes them all in: it passes them by."""
+    """A second worker adopts all rows after the first worker has listed them: the first worker adopts none, and each
+    row has one audit entry.
+    """
     rows = [write(place, number) for number in numbers(5)]
     find, seen = credit_checks.find, list[int]()
 
     def overtaken(conn: Connection, record_id: int) -> CreditCheck | None:
-        """The batch breaks at its first row, and whoever comes to the rows one by one comes too late."""
+        """Fail at the first row of the batch, so that the worker goes through the rows one by one, after the other
+        worker.
+        """
         seen.append(record_id)
         if len(seen) == 1:
             raise ValueError("a row that nobody foresaw")
@@ -176,20 +195,22 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
 
     def meanwhile(due: DueTasks, row: tuple[int, str, str]) -> bool:
         monkeypatch.undo()
-        assert adopted(other) == len(rows)
+        assert run_adoption_task(other) == len(rows)
         return due._adopt_row_alone(row)
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
         monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", overtaken)
         monkeypatch.setattr(DueTasks, "_adopt_row_alone", meanwhile)
-        assert adopted(console) == 0
+        assert run_adoption_task(console) == 0
     told = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.adopted' ORDER BY id")
     assert [int(subject) for (subject,) in told] == rows
 
 
 @pytest.mark.engines("mariadb", "galera")
 def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a server another run may commit between two statements: still each row once."""
+    """On a server another run commits between two statements of a run's transaction: each row is
+    still adopted once.
+    """
     rows = [write(place, number) for number in numbers(5)]
     read, counts = queues.find_new_foreign_rows, list[int]()
 
@@ -197,17 +218,19 @@ def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monk
         found = read(conn, up_to_id, limit)
         if limit > 1 and not counts:
             counts.append(0)
-            counts.append(adopted(other))
+            counts.append(run_adoption_task(other))
         return found
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
         monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_new_foreign_rows", overtaken)
-        assert (adopted(console), counts) == (0, [0, len(rows)])
+        assert (run_adoption_task(console), counts) == (0, [0, len(rows)])
     assert place.sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.adopted'") == [(len(rows),)]
 
 
-def adopted(console: Console) -> int:
-    """The task alone and past its lease, as by a worker that has lost it without knowing."""
+def run_adoption_task(console: Console) -> int:
+    """Run the due task `rows_by_others` without its lease, as a worker does that has lost the lease without noticing;
+    return the number of adopted rows.
+    """
     with console.acting_as("worker"):
         return console.scheduler._tasks["rows_by_others"]()
 
@@ -216,13 +239,13 @@ def adopted(console: Console) -> int:
 def test_a_run_ends_while_others_go_on_writing(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For each row that a run adopts, another one comes in: it belongs to the next run. So does a second change of a
-    row that this run has adopted.
+    """For each batch that a run adopts, the other application inserts 30 more rows and an adopted row changes again:
+    the run ends, and these rows belong to the next run.
     """
     fresh, adopt = iter(numbers(400, seed=9)), DueTasks._adopt_row_batch
     first = [write(place, next(fresh), credit_check_id=5) for _ in range(60)]
     waiting = [write(place, next(fresh)) for _ in range(3)]
-    assert adopted(console) == 63
+    assert run_adoption_task(console) == 63
     batches: list[int] = []
 
     def meanwhile(due: DueTasks, *given: object) -> None:
@@ -240,9 +263,9 @@ def test_a_run_ends_while_others_go_on_writing(
     for row in waiting:
         place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 6 WHERE id = {row}")
     monkeypatch.setattr(DueTasks, "_adopt_row_batch", meanwhile)
-    assert adopted(console) == len(second) + len(waiting)
+    assert run_adoption_task(console) == len(second) + len(waiting)
     monkeypatch.undo()
-    assert adopted(console) >= 30
+    assert run_adoption_task(console) >= 30
     assert len(first) == len(second)
 
 
@@ -250,7 +273,7 @@ def test_a_run_ends_while_others_go_on_writing(
 def test_rows_that_can_not_be_taken_over_keep_no_others_waiting(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The application has written something unforeseen for days: what it wrote rightly after that is taken over."""
+    """120 rows raise an error when they are adopted: the ten rows after them are adopted in the same run."""
     many = numbers(130)
     written = [write(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, frozenset(written[:120])
@@ -261,7 +284,7 @@ def test_rows_that_can_not_be_taken_over_keep_no_others_waiting(
         return find(conn, record_id)
 
     monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", sometimes)
-    assert adopted(console) == 10
-    assert adopted(console) == 0
+    assert run_adoption_task(console) == 10
+    assert run_adoption_task(console) == 0
     monkeypatch.undo()
-    assert adopted(console) == 120
+    assert run_adoption_task(console) == 120

@@ -1,4 +1,6 @@
-"""Rows that another application has left open, without AlarmBox's id: two people end them with evidence."""
+"""Rows that another application has left open, without AlarmBox's id of the credit check: two people decide their
+outcome with evidence.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ NUMBER, OTHER = numbers(2, seed=83)
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    """AlarmBox, where the other application has bought two checks of 2024 and one of the other company."""
+    """AlarmBox, where the other application bought two credit checks of NUMBER and one of OTHER on 1 April 2024."""
     vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
     for number in (NUMBER, NUMBER, OTHER):
         vendor.buy_check(PurchaseRequest(number, "1"))
@@ -34,8 +36,10 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
         yield desk
 
 
-def write(place: Place, console: Console, status: str = "pending", number: str = NUMBER, client: int = 1) -> int:
-    """A row of the other application, which a due task has taken over."""
+def write_adopted_row(
+    place: Place, console: Console, status: str = "pending", number: str = NUMBER, client: int = 1
+) -> int:
+    """Insert a row as the other application does, let the due tasks adopt it, and return its id."""
     place.shop(
         f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES ({client}, '{number}', '{status}')"
     )
@@ -43,9 +47,12 @@ def write(place: Place, console: Console, status: str = "pending", number: str =
     return int(place.shop(f"SELECT max(id) FROM {CHECKS}")[0][0])
 
 
-def resolving(
+def make_resolve_call(
     console: Console, record_id: int, state: str, provider_id: int | None = None
 ) -> Callable[[], ResolveResult]:
+    """Return a call that resolves the record to `state`, with AlarmBox's id of the credit check if
+    it is a success.
+    """
     return partial(console.recovery.resolve, "credit-check", record_id, state, "their list of 2024", provider_id)
 
 
@@ -53,7 +60,7 @@ def buy(console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
 
 
-def read(console: Console, record_id: int) -> CreditCheck:
+def read_record(console: Console, record_id: int) -> CreditCheck:
     return console.credit_checks.read_credit_check(record_id).record
 
 
@@ -61,12 +68,14 @@ def read(console: Console, record_id: int) -> CreditCheck:
 def test_two_people_say_which_purchase_it_is(
     console: Console, place: Place, vendor: LedgerVendor, status: str
 ) -> None:
-    """Each of them has AlarmBox confirm the same id; then the row is a success that can be renewed, once."""
-    row = write(place, console, status)
+    """Two people give the same id, and AlarmBox confirms the id to each of them: then the row is a success, and it
+    can be renewed once.
+    """
+    row = write_adopted_row(place, console, status)
     assert code_of(lambda: buy(console, renew=True)) == "already_purchased"
-    first = resolving(console, row, "success", 1)
+    first = make_resolve_call(console, row, "success", 1)
     assert first().awaiting == "second_person"
-    assert (read(console, row).state, read(console, row).credit_check_id) == (status, None)
+    assert (read_record(console, row).state, read_record(console, row).credit_check_id) == (status, None)
     assert code_of(lambda: buy(console, renew=True)) == "already_purchased"
     assert code_of(first) == "same_person"
     waiting = console.credit_checks.read_credit_check(row)
@@ -74,16 +83,16 @@ def test_two_people_say_which_purchase_it_is(
         f"support-console resolve credit-check {row} --as success --provider-id ID --evidence FILE"
     )
     with place.acting(console, "lead-b") as other:
-        assert code_of(resolving(other, row, "success", 2)) == "evidence_mismatch"
-        assert resolving(other, row, "success", 1)().awaiting is None
-    record = read(console, row)
+        assert code_of(make_resolve_call(other, row, "success", 2)) == "evidence_mismatch"
+        assert make_resolve_call(other, row, "success", 1)().awaiting is None
+    record = read_record(console, row)
     assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
     assert record.expired_at is not None
     assert record.expired_at < datetime.now(UTC)
     assert code_of(first) == "nothing_to_resolve"
     assert console.recovery.read_queue("review").items == ()
     renewed = buy(console, renew=True)
-    assert (read(console, row).superseded_by, vendor.count(NUMBER)) == (renewed.id, 3)
+    assert (read_record(console, row).superseded_by, vendor.count(NUMBER)) == (renewed.id, 3)
     assert code_of(lambda: buy(console, renew=True)) == "not_expired"
 
 
@@ -91,50 +100,56 @@ def test_two_people_say_which_purchase_it_is(
 def test_an_id_that_does_not_fit_proposes_nothing(
     console: Console, place: Place, provider_id: int, code: str
 ) -> None:
-    """Another company's purchase, or one that AlarmBox doesn't know."""
-    row = write(place, console)
-    assert code_of(resolving(console, row, "success", provider_id)) == code
+    """An id of another corporation's purchase (3), or an id that AlarmBox doesn't know (99), is refused and makes no
+    proposal.
+    """
+    row = write_adopted_row(place, console)
+    assert code_of(make_resolve_call(console, row, "success", provider_id)) == code
     assert console.credit_checks.read_credit_check(row).awaiting is None
 
 
 def test_an_id_of_another_record_proposes_nothing(console: Console, place: Place) -> None:
-    """A purchase belongs to one record."""
-    row, second = write(place, console), write(place, console, client=2)
-    assert resolving(console, row, "success", 1)().awaiting == "second_person"
+    """An id that belongs to another record is refused and makes no proposal."""
+    row, second = write_adopted_row(place, console), write_adopted_row(place, console, client=2)
+    assert make_resolve_call(console, row, "success", 1)().awaiting == "second_person"
     with place.acting(console, "lead-b") as other:
-        resolving(other, row, "success", 1)()
-    assert code_of(resolving(console, second, "success", 1)) == "evidence_mismatch"
-    assert resolving(console, second, "success", 2)().awaiting == "second_person"
+        make_resolve_call(other, row, "success", 1)()
+    assert code_of(make_resolve_call(console, second, "success", 1)) == "evidence_mismatch"
+    assert make_resolve_call(console, second, "success", 2)().awaiting == "second_person"
 
 
 def test_two_people_say_that_nothing_was_bought(console: Console, place: Place, vendor: LedgerVendor) -> None:
-    """The number is free only after the second person's evidence."""
-    row = write(place, console)
-    assert resolving(console, row, "error")().awaiting == "second_person"
+    """Two people decide that a pending row wasn't purchased: the number can be bought only after the second person's
+    decision.
+    """
+    row = write_adopted_row(place, console)
+    assert make_resolve_call(console, row, "error")().awaiting == "second_person"
     assert code_of(lambda: buy(console)) == "already_purchased"
     with place.acting(console, "lead-b") as other:
-        assert resolving(other, row, "error")().awaiting is None
-    record = read(console, row)
+        assert make_resolve_call(other, row, "error")().awaiting is None
+    record = read_record(console, row)
     assert (record.state, record.certainty, record.is_live) == ("error", "known", False)
     assert (buy(console).state, vendor.count(NUMBER)) == ("success", 3)
 
 
 def test_what_the_writer_calls_bought_is_never_denied(console: Console, place: Place) -> None:
-    """The writer can take its word back; people here only name the purchase."""
-    row = write(place, console, "success")
-    assert code_of(resolving(console, row, "error")) == "nothing_to_resolve"
+    """People can't decide that a row wasn't purchased if its writer calls it a success; they can only give its id."""
+    row = write_adopted_row(place, console, "success")
+    assert code_of(make_resolve_call(console, row, "error")) == "nothing_to_resolve"
     reasons = {choice.name: choice.reason for choice in console.recovery.find_choices("credit-check", row)}
     assert (reasons["resolve.success"], reasons["resolve.error"]) == (None, "reason.outcome_known")
 
 
 def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> None:
-    """It writes the id between two people's decisions, without a version: what they saw is stale."""
-    row = write(place, console)
-    assert resolving(console, row, "error")().awaiting == "second_person"
+    """The writer stores an id between the decisions of two people: the second decision is refused, and the row is a
+    success.
+    """
+    row = write_adopted_row(place, console)
+    assert make_resolve_call(console, row, "error")().awaiting == "second_person"
     place.shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
     with place.acting(console, "lead-b") as other:
-        assert code_of(resolving(other, row, "error")) == "nothing_to_resolve"
-    assert read(console, row).state == "success"
+        assert code_of(make_resolve_call(other, row, "error")) == "nothing_to_resolve"
+    assert read_record(console, row).state == "success"
     assert code_of(lambda: buy(console)) == "already_purchased"
 
 
@@ -142,12 +157,14 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
 def test_an_id_after_an_error_stops_the_next_purchase(
     console: Console, place: Place, vendor: LedgerVendor, *, decided: bool
 ) -> None:
-    """The writer learns late that its purchase was made, after it or two people had called it an error."""
-    row = write(place, console, "pending" if decided else "error")
+    """The writer stores an id after the row was an error, by itself or by two people's decision: the next purchase is
+    refused until a person has acknowledged the case.
+    """
+    row = write_adopted_row(place, console, "pending" if decided else "error")
     if decided:
-        resolving(console, row, "error")()
+        make_resolve_call(console, row, "error")()
         with place.acting(console, "lead-b") as other:
-            resolving(other, row, "error")()
+            make_resolve_call(other, row, "error")()
     place.shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
     for renew in (False, True):
         assert code_of(lambda: buy(console, renew=renew)) == "already_purchased"  # noqa: B023  # called at once
@@ -162,9 +179,11 @@ def test_an_id_after_an_error_stops_the_next_purchase(
 
 
 def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Place) -> None:
-    """Its number may have another spelling, and it may be a duplicate."""
+    """A row that no due task has adopted can't be resolved, because its number may need another spelling and it may
+    be a duplicate.
+    """
     place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
     (found,) = console.lookup.find_records(NUMBER).credit_checks
-    assert code_of(resolving(console, found.id, "error")) == "nothing_to_resolve"
+    assert code_of(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
     console.recovery.run_due()
-    assert resolving(console, found.id, "error")().awaiting == "second_person"
+    assert make_resolve_call(console, found.id, "error")().awaiting == "second_person"

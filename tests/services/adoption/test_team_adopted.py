@@ -1,4 +1,4 @@
-"""A team at work on a table that another application made, whatever its columns and character sets are like."""
+"""A team that works on an adopted table, whatever its type of numbers, collation and character set."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -34,7 +34,9 @@ MADE = {
 
 @pytest.fixture(params=MADE)
 def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) -> Iterator[Team]:
-    """An adopted table with a bought, a pending and two doubled rows, and accounts made before or after."""
+    """A database with an adopted table (one purchased row, one pending row, two purchased rows of one claim) and the
+    accounts of MEMBERS, created after the adoption.
+    """
     how: Mapping[str, Any] = MADE[request.param]
     owner = sql_server.fresh_database()
     database = Database(owner, without_time_limit=True)
@@ -49,7 +51,9 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
 
 
 def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
-    """Guarded and granted as our own: bought where nobody holds the claim, renewed, rows by others taken in."""
+    """People and a worker work with their accounts: a claim that is held refuses a purchase, other purchases and
+    renewals succeed, and the worker adopts the other application's new rows.
+    """
     vendor = LedgerVendor()
     with ExitStack() as closing:
 
@@ -77,7 +81,9 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
 
 
 def _write_as_the_other(team: Team) -> None:
-    """Another application, under an account of its own: new rows, and the purchase of one that waits."""
+    """Insert two rows and store the id of a pending row as the other application does, with its own account. It may
+    write only the original columns.
+    """
     name = f"shop_{team.database[-8:]}"
     team.server.sql(
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
@@ -93,7 +99,9 @@ def _write_as_the_other(team: Team) -> None:
 
 
 def test_nothing_is_missing_after_an_adoption(team: Team) -> None:
-    """Triggers and rights are there as on a table of our own; a person can't free a claim."""
+    """All triggers and rights of an own table exist on the adopted table; the triggers refuse a person's SQL that
+    would free the claim of a purchase.
+    """
     with Database(team.owner).read() as conn:
         assert server_triggers.find_trigger_faults(conn) == ()
         assert grants.find_right_faults(conn) == ()

@@ -33,39 +33,47 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class Paying:
-    """One payment as the oracle knows it: nothing but what happened to it."""
+class RecordedPayment:
+    """One payment in the test's own account of a history; `paid_known_at` is when its success was stored,
+    `had_ended_before` is True if it had expired or failed before.
+    """
 
     id: int
     state: str = "initializing"
-    ended_before: bool = False
-    known: datetime | None = None
+    had_ended_before: bool = False
+    paid_known_at: datetime | None = None
     refunded: int = 0
 
     @property
     def paid(self) -> bool:
+        """True if the payment's state says that it was paid."""
         return self.state in _PAID_STATES
 
     @property
-    def kept(self) -> bool:
+    def is_partly_kept(self) -> bool:
+        """True if the payment was paid and not all of it was refunded."""
         return self.paid and self.refunded < PRICE
 
 
 @dataclass
-class Story:
-    """An order and what is done to it, in the database and in the oracle's own books."""
+class OrderHistory:
+    """A generated history of one order: each event is written to the database and to the test's own account, from
+    which the expected alert follows. `state_changed_at` is when the order's state last changed, `told` is the rule
+    of the alert at the last look.
+    """
 
     context: ServiceContext
     clock: HandClock
     number: str = field(default_factory=lambda: f"ORD-{next(_numbers)}")
     id: int = 0
     state: str = "pending"
-    said: datetime | None = None
-    payments: list[Paying] = field(default_factory=list)
+    state_changed_at: datetime | None = None
+    payments: list[RecordedPayment] = field(default_factory=list)
     told: str | None = None
 
     def begin(self) -> None:
-        self.said = self.clock.now()
+        """Create the order in the database."""
+        self.state_changed_at = self.clock.now()
         self.id = self.context.write(
             lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, PRICE), self.clock.now())
         )
@@ -73,29 +81,32 @@ class Story:
     # Events
 
     def add(self, _: int) -> None:
+        """Add a payment of the order."""
         new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", PRICE, order_id=self.id)
         made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
-        self.payments.append(Paying(made))
+        self.payments.append(RecordedPayment(made))
 
     def step(self, choice: int) -> None:
-        """One payment goes on to a state that may follow."""
-        paying = self._one(choice)
+        """Move a payment to one of the states that may follow; `choice` selects the payment and the state."""
+        paying = self._choose_payment(choice)
         ways = sorted(PAYMENT_TRANSITIONS[PaymentState(paying.state)]) if paying else []
         if paying and ways:
-            self._go(paying, ways[choice // 7 % len(ways)])
+            self._move_payment(paying, ways[choice // 7 % len(ways)])
 
     def pay(self, choice: int) -> None:
-        """One is paid, if it may be: of every third the time is over first."""
+        """Pay a payment, if its state allows that. If `choice` is a multiple of three, the payment expires first."""
         if not self.payments:
             self.add(0)
-        paying = self._one(choice)
+        paying = self._choose_payment(choice)
         assert paying is not None
         if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_TRANSITIONS[PaymentState(paying.state)]:
-            self._go(paying, PaymentState.EXPIRED)
+            self._move_payment(paying, PaymentState.EXPIRED)
         for state in find_payment_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
-            self._go(paying, state)
+            self._move_payment(paying, state)
 
-    def _go(self, paying: Paying, state: PaymentState) -> None:
+    def _move_payment(self, paying: RecordedPayment, state: PaymentState) -> None:
+        """Move the payment to this state, in the database and in the account."""
+
         def work(tx: Any) -> None:
             now = self.clock.now()
             found = payments.find(tx.conn, paying.id)
@@ -106,13 +117,16 @@ class Story:
 
         self.context.write(work)
         if state is PaymentState.PAYMENT_SUCCESS:
-            paying.known, paying.ended_before = self.clock.now(), paying.state in ("expired", "payment_failed")
+            paying.paid_known_at, paying.had_ended_before = (
+                self.clock.now(),
+                paying.state in ("expired", "payment_failed"),
+            )
         paying.state = state.value
 
     def refund(self, choice: int) -> None:
-        """All or a part of one payment goes back."""
-        paying = self._one(choice)
-        if paying is None or not paying.kept:
+        """Refund one payment: all that is left of it if `choice` is odd, else 1 yen."""
+        paying = self._choose_payment(choice)
+        if paying is None or not paying.is_partly_kept:
             return
         minor = (PRICE - paying.refunded) if choice % 2 else 1
 
@@ -124,7 +138,7 @@ class Story:
         paying.refunded += minor
 
     def ours(self, choice: int) -> None:
-        """The console moves the order."""
+        """Move the order by our own code, so that the change feed has the change."""
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)]
@@ -135,10 +149,10 @@ class Story:
                 orders.change_order(tx.conn, found, self.clock.now(), status=state)
 
             self.context.write(work)
-            self.state, self.said = state.value, self.clock.now()
+            self.state, self.state_changed_at = state.value, self.clock.now()
 
     def shop(self, choice: int) -> None:
-        """The shop does, and the feed hears nothing of it."""
+        """Move the order as the shop does, which writes nothing into the change feed."""
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)].value
@@ -149,40 +163,42 @@ class Story:
                 "UPDATE orders SET status = ?, updated_at = ?, state_since = ?, version = version + 1 WHERE id = ?"
             )
             self.context.write(lambda tx: tx.conn.exec_driver_sql(statement, (state, at, at, self.id)))
-            self.state, self.said = state, self.clock.now()
+            self.state, self.state_changed_at = state, self.clock.now()
 
     def wait(self, choice: int) -> None:
-        """A little less than a grace, or as long."""
+        """Move the clock by a whole grace period if `choice` is odd, else by a millisecond less."""
         self.clock.at += SCALED_GRACE if choice % 2 else SCALED_GRACE - timedelta(milliseconds=1)
 
-    def _one(self, choice: int) -> Paying | None:
+    def _choose_payment(self, choice: int) -> RecordedPayment | None:
+        """Return the payment that `choice` selects; None if the order has no payment."""
         return self.payments[choice % len(self.payments)] if self.payments else None
 
     # Expected alerts
 
-    def expected(self) -> str | None:
-        """By the words of the rules."""
-        now, kept = self.clock.now(), [one for one in self.payments if one.kept]
-        late = [one for one in kept if one.ended_before]
+    def find_expected_rule(self) -> str | None:
+        """Return the rule of the alert that the order must have now by the account, or None."""
+        now, kept = self.clock.now(), [one for one in self.payments if one.is_partly_kept]
+        late = [one for one in kept if one.had_ended_before]
         if self.state == "cancelled":
             return "C" if kept else None
         if late and (self.state in ("pending", "paid") or (self.state in ("shipped", "delivered") and len(kept) > 1)):
             return "C"
         if self.state == "pending" and kept:
-            since = min(one.known for one in kept if one.known)
+            since = min(one.paid_known_at for one in kept if one.paid_known_at)
             return "A" if self.told == "A" or now - since >= SCALED_GRACE else None
         says_paid = self.state in ("paid", "shipped", "delivered")
         if says_paid and self.payments and not any(one.paid for one in self.payments):
-            assert self.said is not None
-            return "B" if self.told == "B" or now - self.said >= SCALED_GRACE else None
+            assert self.state_changed_at is not None
+            return "B" if self.told == "B" or now - self.state_changed_at >= SCALED_GRACE else None
         return None
 
     def look(self, _: int = 0) -> None:
+        """Run the alert rules, and assert that the order's open alert is the expected one."""
         with act_as(WORKER):
             AlertRuleEvaluator(self.context).update_alerts()
         with self.context.database.read() as conn:
             found = [one for one in alerts.find_by_subject(conn, "order", self.id) if one.resolved_at is None]
-        self.told = self.expected()
+        self.told = self.find_expected_rule()
         assert [one.rule_id for one in found] == ([self.told] if self.told else [])
 
 
@@ -190,7 +206,8 @@ DEEDS = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "look",
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceContext, HandClock]]:
+def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceContext, HandClock]]:
+    """A desk's service context and its clock."""
     clock = HandClock()
     home: Path = tmp_path_factory.mktemp("histories")
     with quick_desk(home, LedgerVendor(), clock) as console:
@@ -208,10 +225,14 @@ TWICE = [("pay", 1), ("add", 0), ("pay", 3), ("look", 0), ("shop", 1), ("shop", 
 @example(A_AND_C)
 @example(TWICE)
 @given(st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 100)), max_size=25))
-def test_told_is_what_does_not_fit(ground: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]) -> None:
-    """Precision and recall are 1 at every look, against books that were kept apart."""
-    context, clock = ground
-    story = Story(context, clock)
+def test_told_is_what_does_not_fit(
+    context_and_clock: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]
+) -> None:
+    """After any generated history the open alerts are those that the test's own account of the history expects: no
+    alert is missing and none is superfluous.
+    """
+    context, clock = context_and_clock
+    story = OrderHistory(context, clock)
     story.begin()
     for name, choice in deeds:
         getattr(story, name)(choice)
@@ -220,22 +241,24 @@ def test_told_is_what_does_not_fit(ground: tuple[ServiceContext, HandClock], dee
     story.look()
 
 
-def test_the_histories_break_every_rule(ground: tuple[ServiceContext, HandClock]) -> None:
-    """The oracle is asked for each rule by a history of its own."""
-    context, clock = ground
+def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext, HandClock]) -> None:
+    """A fixed history for each rule leads to an alert of that rule, so the expected alerts of the generated histories
+    include every rule.
+    """
+    context, clock = context_and_clock
     paths = {
         "A": [("pay", ["token_generated", "user_payment", "payment_success"])],
         "B": [("ours", ["paid"])],
         "C": [("pay", ["expired", "payment_success"])],
     }
     for rule, deeds in paths.items():
-        story = Story(context, clock)
+        story = OrderHistory(context, clock)
         story.begin()
         story.add(0)
         for kind, states in deeds:
             for state in states:
                 if kind == "pay":
-                    story._go(story.payments[0], PaymentState(state))
+                    story._move_payment(story.payments[0], PaymentState(state))
                 else:
                     story.ours(sorted(ORDER_TRANSITIONS[OrderState(story.state)]).index(OrderState(state)))
         story.wait(1)

@@ -1,4 +1,4 @@
-"""A change of a company with live records raises one alert; no other change does."""
+"""A change of a corporation with live records raises one alert; a change of another corporation raises none."""
 
 import json
 from collections import Counter
@@ -43,7 +43,9 @@ STATEMENT_PARTS = 3
 
 
 def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
-    """The forty changes: each kind about companies of each kind of record, one of them deleted."""
+    """Return the changed rows of forty companies by index: each kind of change for companies with each kind of
+    record, one of them deleted.
+    """
     ways: tuple[Callable[[RegistryRow], RegistryRow], ...] = (
         lambda row: changes.rename_company(row, f"{row.name}改", NEXT_DAY),
         lambda row: changes.move_company(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
@@ -58,7 +60,10 @@ def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     return told | {54: changes.delete_company(rows[54], NEXT_DAY)}
 
 
-def furnish(scene: Watched) -> None:
+def write_records(scene: Watched) -> None:
+    """Write the records of the sixty companies: those of live checks, open payments and open refunds, and the ended
+    records of UNWATCHED.
+    """
     for index in CHECKED:
         scene.check(index)
     scene.check(0, client=2)
@@ -76,14 +81,14 @@ def furnish(scene: Watched) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty planted changes are told once each, by two workers at once, and none of the hundred others; importing
-    again, running again and a newer registry without changes tell nothing more.
+    """Two workers read a difference with forty changes of watched corporations and a hundred others: each of the
+    forty has one alert and one event. Importing again, running again and a newer registry without changes add none.
     """
     monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
     monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)
     rows = rows_of(range(60))
     with watched(place, hand_clock, rows, desks=2) as scene:
-        furnish(scene)
+        write_records(scene)
         scene.take(scene.whole)
         assert (scene.run(), scene.run(1), scene.told()) == (0, 0, {})
         told = planted_changes(rows)
@@ -91,10 +96,10 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
         corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=NEXT_DAY.isoformat())
         difference = scene.difference(NEXT_DAY, [*told.values(), *others, corrected])
         scene.take(difference)
-        _at_once(scene)
+        _run_all_desks_at_once(scene)
         assert set(scene.told()) == {number(index) for index in told}
         assert len(scene.events()) == len(told) == 40
-        _have_told_all(scene, rows, told)
+        _require_facts_of_changes(scene, rows, told)
         with pytest.raises(ConsoleError):
             scene.take(difference)
         scene.take(scene.whole, difference)
@@ -106,10 +111,10 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("back_in_force", ["0", "1"])
 def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_force: str) -> None:
-    """One difference has: a chain of mergers whose middle is ours, an address changed and changed back, a closure
-    that was undone, a company both renamed and closed, and a merger into a company that is renamed. A company of ours
-    is told once, with both facts, if its last row differs from the former state. An earlier row of a company may be
-    in force (latest = 1) in a wrong file.
+    """A difference has several rows of one company: a chain of mergers, an address changed and changed back, a
+    closure that was undone, a company both renamed and closed, and a merger into a company that is renamed. A watched
+    company has one alert with all facts in which its last row differs from its former state, also if the file marks
+    an earlier row as in force (latest = 1).
     """
     rows = rows_of(range(8))
     with watched(place, hand_clock, rows) as scene:
@@ -147,8 +152,8 @@ def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_fo
         assert (scene.run(), len(scene.events())) == (0, 4)
 
 
-def _at_once(scene: Watched) -> None:
-    """All desks run the watch at the same time."""
+def _run_all_desks_at_once(scene: Watched) -> None:
+    """Run the watch on all desks at the same time; assert that a further run changes nothing."""
     start = Barrier(len(scene.desks))
 
     def run(desk: int) -> None:
@@ -163,8 +168,8 @@ def _at_once(scene: Watched) -> None:
     assert [scene.run(desk) for desk in range(len(scene.desks))] == [0] * len(scene.desks)
 
 
-def _have_told_all(scene: Watched, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]) -> None:
-    """Each event and each item of the queue has the facts before and after."""
+def _require_facts_of_changes(scene: Watched, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]) -> None:
+    """Assert that each event and each item of the queue has the company's facts before and after the change."""
     items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
     for topic, text in scene.events():
         body = json.loads(text)
@@ -182,8 +187,9 @@ def _have_told_all(scene: Watched, rows: dict[int, RegistryRow], told: dict[int,
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) -> None:
-    """An acknowledgement closes the alert, once and under its request id; a check that was bought later closes it if
-    no older one of the company is left. Both are told, and what is closed isn't told again; the next change is.
+    """A person's acknowledgement closes the alert once, under its request id. A credit check that is bought later
+    closes the alert if the company has no older live check. Both closings have an event, and no second alert about
+    the same change follows; the next change has an alert.
     """
     rows = rows_of(range(3))
     with watched(place, hand_clock, rows) as scene:
@@ -220,8 +226,9 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock) -> None:
-    """With a reason, as a new alert of the same words, once; the acknowledged alert stays as it was. After a newer
-    change of the company the earlier one can't be reopened.
+    """A person reopens an acknowledged change with a reason: one new alert with the same text is opened, and the
+    acknowledged alert stays as it was. After a newer change of the company, or after its check has expired, the
+    change can't be reopened.
     """
     rows = rows_of(range(2))
     with watched(place, hand_clock, rows) as scene:
@@ -280,8 +287,8 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
 
 @pytest.mark.engines("sqlite")
 def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) -> None:
-    """While an alert is open, the next change replaces it by one that tells both; a change that is taken back closes
-    it without another.
+    """A second change while the alert is open replaces the alert by one with both changes. A change that is taken
+    back closes the alert without a new one.
     """
     rows = rows_of(range(2))
     with watched(place, hand_clock, rows) as scene:
@@ -304,9 +311,9 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
 
 @pytest.mark.engines("sqlite")
 def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
-    """A company that changed after its check was bought is told even if nobody compared in between: its difference is
-    still known, or its closing has a day. What happened before the purchase isn't told, nor what an older registry
-    says, and the facts of a company without live records follow silently.
+    """A company that changed after its check was bought has an alert although no run compared it in between: by a
+    difference that is still stored, or by the day of its closing. Changes before the purchase raise no alert. A
+    company without live records raises no alert, but its facts are stored.
     """
     rows = rows_of(range(6))
     planted = rows | {
@@ -334,7 +341,7 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
-    """Before it, so that a record of which nobody knew is watched, and after it."""
+    """An import runs the watch before it, so that records written since the last run are watched, and after it."""
     rows = rows_of(range(2))
     with watched(place, hand_clock, rows) as scene:
         scene.check(0)
@@ -347,7 +354,7 @@ def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -> None:
-    """A desk with an older registry tells nothing, and takes nothing back."""
+    """A desk with an older registry than another desk raises no alert and closes none."""
     rows = rows_of(range(1))
     with watched(place, hand_clock, rows, desks=2) as scene:
         scene.check(0)
@@ -370,7 +377,9 @@ GARBAGE = (
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
-    """They are told of no more, or compared anew; all others are told."""
+    """Unreadable rows of `watched_corporations` raise no alert or are compared with newly stored facts; the alerts of
+    all other companies are raised.
+    """
     rows = rows_of(range(len(GARBAGE) + 1))
     with watched(place, hand_clock, rows) as scene:
         for index in rows:
@@ -389,7 +398,9 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
 
 @pytest.mark.engines("mariadb")
 def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
-    """Reads the queue through views, and acknowledges through a worker: in the person's own name."""
+    """A person in team mode reads the queue, and acknowledges and reopens a change through a worker, in the person's
+    own name.
+    """
     rows = rows_of(range(1))
     with watched(place, hand_clock, rows) as scene:
         scene.check(0)
@@ -419,9 +430,8 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("first", range(1, STATEMENT_PARTS + 1))
 def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> None:
-    """A run whose n-th statement fails, or whose COMMIT is not answered, tells nothing twice and forgets nothing.
-
-    Each part takes every third statement.
+    """A run whose n-th statement fails, or whose COMMIT gets no answer, loses no alert and raises none twice. Each of
+    the three parts takes every third statement.
     """
     troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
@@ -453,12 +463,15 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> Non
 
 
 def _next_published(day: date) -> date:
+    """Return the first day after `day` on which the registry publishes a difference."""
     following = (day + timedelta(days=step) for step in count(1))
     return next(day for day in following if is_publication_day(day))
 
 
 def test_the_words() -> None:
-    """Every part of an alert's text is a sentence in both languages, a name that is an image included."""
+    """Every part of an alert's text is a sentence in both languages, also if the company's name is an image, so that
+    the text of the name is empty.
+    """
     observed = (
         "company merged 2026-10-31 1180301018771 株式会社承継; company renamed 甲|乙; company moved 東京都|大阪府",
         "company closed 2026-10-31 liquidation",

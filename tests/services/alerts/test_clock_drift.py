@@ -1,4 +1,6 @@
-"""A clock that differs from the server is told once, and no more when it is right; a slow line is no clock."""
+"""A machine's clock that differs from the server's clock has one alert, which closes when the clock is right. A slow
+connection alone raises none.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,8 +14,10 @@ from tests.support.payment_desks import Scene
 _OPEN = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock_drift'"
 
 
-def look(scene: Scene, seconds: float) -> int:
-    """Measure with a machine whose clock is so many seconds ahead."""
+def run_drift_alert(scene: Scene, seconds: float) -> int:
+    """Run the drift alert on a machine whose clock is `seconds` ahead of the server's; return the number of changed
+    alerts.
+    """
     drift = ClockDriftAlerts(scene.context, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
     with act_as(WORKER):
         return drift.update_alerts()
@@ -21,19 +25,23 @@ def look(scene: Scene, seconds: float) -> int:
 
 @pytest.mark.engines("mariadb")
 def test_told_once_and_closed(scene: Scene) -> None:
-    assert (look(scene, 1.0), scene.place.sql(_OPEN)) == (0, [])
-    assert [look(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
+    """A clock that is 5 s behind raises one alert, at 6 s no second one; the right clock closes it. One second is
+    tolerated.
+    """
+    assert (run_drift_alert(scene, 1.0), scene.place.sql(_OPEN)) == (0, [])
+    assert [run_drift_alert(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
     ((observed, is_open),) = scene.place.sql(_OPEN)
     assert is_open
     assert str(observed).startswith(f"clock of {scene.context.host}: ")
     assert str(observed).endswith("behind")
-    assert look(scene, 0.0) == 1
+    assert run_drift_alert(scene, 0.0) == 1
     assert [is_open for _, is_open in scene.place.sql(_OPEN)] == [0]
 
 
 @pytest.mark.engines("sqlite")
 def test_a_file_has_no_clock(scene: Scene) -> None:
-    assert look(scene, 3600.0) == 0
+    """An SQLite file has no clock of its own, so no drift raises an alert."""
+    assert run_drift_alert(scene, 3600.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -45,4 +53,7 @@ def test_a_file_has_no_clock(scene: Scene) -> None:
     ],
 )  # fmt: skip
 def test_what_requests_tell_of_a_clock(delays: tuple[float, ...], drift: float | None) -> None:
+    """From the delays (seconds) between a desk's time of a request and its arrival: the shortest delay tells the
+    drift; a few long delays alone may come from a slow connection (None).
+    """
     assert compute_clock_drift(delays) == drift

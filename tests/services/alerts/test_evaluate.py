@@ -1,4 +1,6 @@
-"""Alerts are raised once, told in the same transaction, acknowledged by people and resolved by the facts."""
+"""Alerts about orders are raised once, with an event in the same transaction, acknowledged by people, and closed when
+the facts match again.
+"""
 
 import json
 from datetime import timedelta
@@ -20,8 +22,8 @@ from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
 
-class Looks:
-    """The task on a desk that takes payments, and what it has told."""
+class AlertRulesDesk:
+    """The due task of the alert rules on a desk that takes payments, with its clock, alerts and events."""
 
     def __init__(self, scene: Scene, clock: MovedClock) -> None:
         self.scene, self.clock = scene, clock
@@ -33,17 +35,21 @@ class Looks:
         )
 
     def run(self) -> int:
+        """Run the alert rules once; return the number of raised and closed alerts."""
         with act_as(WORKER):
             return self.rules.update_alerts()
 
-    def after_grace(self) -> int:
+    def run_after_grace(self) -> int:
+        """Move the clock by the longest grace period and run the alert rules."""
         self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
         return self.run()
 
-    def open(self) -> list[tuple[str, str | None]]:
+    def list_open(self) -> list[tuple[str, str | None]]:
+        """Return rule and order number of the open alerts about orders."""
         return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_items() if one.alert.order_no]
 
-    def events(self) -> list[dict[str, Any]]:
+    def list_events(self) -> list[dict[str, Any]]:
+        """Return the bodies of all events in the outbox, oldest first."""
         rows = self.scene.place.sql("SELECT body, event_id, record_key, topic FROM outbox ORDER BY id")
         for body, event_id, key, topic in rows:
             told = json.loads(body)
@@ -51,62 +57,68 @@ class Looks:
             assert topic == "alerts.order_payment_inconsistency.v1"
         return [json.loads(body) for body, *_ in rows]
 
-    def begun(self) -> int:
+    def start_payment(self) -> int:
+        """Start a payment of a new order ORD-1 of 3,300 yen and return its id."""
         return self.scene.payments.start(self.scene.order("ORD-1", 3300), "paypay").payment.id
 
     def pay(self, payment_id: int) -> None:
+        """Let the provider report that ORD-1 is paid, and probe the payment."""
         self.scene.money.move_payment("paypay", "ORD-1", "paid")
         self.scene.payments.probe(payment_id)
 
-    def behind(self) -> int:
-        """A payment that was paid, and its order waits for more."""
-        payment = self.begun()
-        self.shop("total_amount = 4400")
+    def pay_too_little(self) -> int:
+        """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending."""
+        payment = self.start_payment()
+        self.change_order_as_shop("total_amount = 4400")
         self.pay(payment)
         return payment
 
-    def late(self) -> int:
-        """A payment that was paid though its order is cancelled."""
-        payment = self.begun()
-        self.shop("status = 'cancelled'")
+    def pay_cancelled_order(self) -> int:
+        """Return the id of a payment that was paid after the shop had cancelled its order."""
+        payment = self.start_payment()
+        self.change_order_as_shop("status = 'cancelled'")
         self.pay(payment)
         return payment
 
-    def shop(self, change: str) -> None:
-        """The shop writes its row, and tells nobody."""
+    def change_order_as_shop(self, change: str) -> None:
+        """Change the order's row as the shop does, which calls no service."""
         self.scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
 
 
 @pytest.fixture
-def looks(scene: Scene, clock: MovedClock) -> Looks:
-    return Looks(scene, clock)
+def rules_desk(scene: Scene, clock: MovedClock) -> AlertRulesDesk:
+    return AlertRulesDesk(scene, clock)
 
 
-def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
-    """A after the grace and not before, once however often it is looked at; gone when the order follows."""
-    payment = looks.behind()
-    assert (looks.run(), looks.open()) == (0, [])
-    assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
-    assert (looks.run(), looks.after_grace(), looks.open()) == (0, 0, [("A", "ORD-1")])
-    item = looks.desk.list_open_items()[-1]
+def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
+    """An order that stays pending although its payment is paid has one alert of rule A after the grace period, and
+    not before. The alert closes when the order is paid.
+    """
+    payment = rules_desk.pay_too_little()
+    assert (rules_desk.run(), rules_desk.list_open()) == (0, [])
+    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
+    assert (rules_desk.run(), rules_desk.run_after_grace(), rules_desk.list_open()) == (0, 0, [("A", "ORD-1")])
+    item = rules_desk.desk.list_open_items()[-1]
     assert (item.action, item.kind, item.id) == ("open", "payment", payment), "the order isn't covered"
-    assert looks.scene.order_now("ORD-1").work.reason == "not_moved"
-    looks.shop("total_amount = 3300")
-    looks.scene.payments.set_order_paid(payment)
-    assert (looks.run(), looks.open()) == (1, [])
-    assert looks.scene.order_now("ORD-1").work.reason is None
-    assert looks.scene.audited("alert.raised") == looks.scene.audited("alert.resolved") == 1
+    assert rules_desk.scene.order_now("ORD-1").work.reason == "not_moved"
+    rules_desk.change_order_as_shop("total_amount = 3300")
+    rules_desk.scene.payments.set_order_paid(payment)
+    assert (rules_desk.run(), rules_desk.list_open()) == (1, [])
+    assert rules_desk.scene.order_now("ORD-1").work.reason is None
+    assert rules_desk.scene.audited("alert.raised") == rules_desk.scene.audited("alert.resolved") == 1
 
 
-def test_what_is_told_to_other_programs(looks: Looks) -> None:
-    """Raised and resolved, each once, with an id of its own and what was found."""
-    payment = looks.behind()
-    looks.after_grace()
-    raised = looks.desk.list_alerts()[0]
-    looks.shop("total_amount = 3300")
-    looks.scene.payments.set_order_paid(payment)
-    looks.run()
-    first, second = looks.events()
+def test_what_is_told_to_other_programs(rules_desk: AlertRulesDesk) -> None:
+    """The outbox has one event for the raised alert and one for the closed alert, each with its own id and with the
+    facts of the alert.
+    """
+    payment = rules_desk.pay_too_little()
+    rules_desk.run_after_grace()
+    raised = rules_desk.desk.list_alerts()[0]
+    rules_desk.change_order_as_shop("total_amount = 3300")
+    rules_desk.scene.payments.set_order_paid(payment)
+    rules_desk.run()
+    first, second = rules_desk.list_events()
     assert {name: first[name] for name in ("event", "alert_id", "order_no", "rule_id", "observed", "expected")} == {
         "event": "AlertRaised",
         "alert_id": raised.id,
@@ -118,119 +130,129 @@ def test_what_is_told_to_other_programs(looks: Looks) -> None:
     assert (second["event"], second["alert_id"]) == ("AlertResolved", raised.id)
     assert first["event_id"] != second["event_id"]
     assert first["detected_at"] == second["detected_at"] <= second["resolved_at"]
-    assert [one.resolved_at is not None for one in looks.desk.list_alerts() if one.rule_id == "A"] == [True]
+    assert [one.resolved_at is not None for one in rules_desk.desk.list_alerts() if one.rule_id == "A"] == [True]
 
 
-def test_an_order_that_is_paid_by_nothing(looks: Looks) -> None:
-    """B: the shop says paid, its payment isn't; asked about, the payment turns out to have been paid."""
-    payment = looks.begun()
-    looks.shop("status = 'paid'")
-    assert (looks.after_grace(), looks.open()) == (1, [("B", "ORD-1")])
-    (item,) = looks.desk.list_open_items()
+def test_an_order_that_is_paid_by_nothing(rules_desk: AlertRulesDesk) -> None:
+    """The shop's order is paid but its payment isn't (rule B): the advised step is to probe the payment. The alert
+    closes when the probe finds that it was paid.
+    """
+    payment = rules_desk.start_payment()
+    rules_desk.change_order_as_shop("status = 'paid'")
+    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("B", "ORD-1")])
+    (item,) = rules_desk.desk.list_open_items()
     assert (item.action, item.id) == ("ask_payment", payment)
-    looks.run()
-    assert looks.open() == [("B", "ORD-1")], "writing down that a person is needed is no news of the order"
-    looks.pay(payment)
-    assert (looks.run(), looks.open()) == (1, [])
+    rules_desk.run()
+    assert rules_desk.list_open() == [("B", "ORD-1")], "writing down that a person is needed is no news of the order"
+    rules_desk.pay(payment)
+    assert (rules_desk.run(), rules_desk.list_open()) == (1, [])
 
 
-def test_a_payment_that_came_after_all(looks: Looks) -> None:
-    """C for a payment that had expired here and was paid nevertheless, as soon as that is known."""
-    scene, payment = looks.scene, looks.begun()
+def test_a_payment_that_came_after_all(rules_desk: AlertRulesDesk) -> None:
+    """A payment that had expired here is paid later: an alert of rule C is raised at once, and closes when the shop
+    ships the order.
+    """
+    scene, payment = rules_desk.scene, rules_desk.start_payment()
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
-    assert looks.run() == 0
+    assert rules_desk.run() == 0
     scene.money.move_payment("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(payment)
     assert (paid.state, paid.late_after, scene.order_now("ORD-1").state) == ("completed", "expired", "paid")
-    assert (looks.run(), looks.open()) == (1, [("C", "ORD-1")])
-    assert "after=expired" in looks.desk.list_alerts()[0].observed
-    looks.shop("status = 'shipped'")
-    assert (looks.run(), looks.open()) == (1, []), "whoever shipped has decided"
+    assert (rules_desk.run(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
+    assert "after=expired" in rules_desk.desk.list_alerts()[0].observed
+    rules_desk.change_order_as_shop("status = 'shipped'")
+    assert (rules_desk.run(), rules_desk.list_open()) == (1, []), "whoever shipped has decided"
 
 
-def test_one_rule_follows_another(looks: Looks) -> None:
-    """The old alert ends where the next begins, in one step."""
-    looks.behind()
-    looks.after_grace()
-    looks.shop("status = 'cancelled'")
-    assert (looks.run(), looks.open()) == (2, [("C", "ORD-1")])
-    assert [event["event"] for event in looks.events()] == ["AlertRaised", "AlertResolved", "AlertRaised"]
+def test_one_rule_follows_another(rules_desk: AlertRulesDesk) -> None:
+    """The order is cancelled while it has an alert of rule A: one run closes that alert and raises one of rule C."""
+    rules_desk.pay_too_little()
+    rules_desk.run_after_grace()
+    rules_desk.change_order_as_shop("status = 'cancelled'")
+    assert (rules_desk.run(), rules_desk.list_open()) == (2, [("C", "ORD-1")])
+    assert [event["event"] for event in rules_desk.list_events()] == ["AlertRaised", "AlertResolved", "AlertRaised"]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("the outbox is broken on purpose")
-def test_what_is_not_written_whole_is_not_written(looks: Looks) -> None:
-    """An alert without its event, or an event without its alert, is never there."""
-    looks.late()
+def test_what_is_not_written_whole_is_not_written(rules_desk: AlertRulesDesk) -> None:
+    """If the event can't be written, the alert isn't raised either; the next run writes both."""
+    rules_desk.pay_cancelled_order()
     broken = "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END"
-    looks.scene.place.sql(broken)
-    assert (looks.run(), looks.open(), looks.events()) == (0, [], [])
-    looks.scene.place.sql("DROP TRIGGER broken")
-    assert (looks.run(), looks.open(), len(looks.events())) == (1, [("C", "ORD-1")], 1)
+    rules_desk.scene.place.sql(broken)
+    assert (rules_desk.run(), rules_desk.list_open(), rules_desk.list_events()) == (0, [], [])
+    rules_desk.scene.place.sql("DROP TRIGGER broken")
+    assert (rules_desk.run(), rules_desk.list_open(), len(rules_desk.list_events())) == (1, [("C", "ORD-1")], 1)
 
 
-def test_acknowledged_in_ones_own_name(looks: Looks) -> None:
-    """With words or without, by the first who comes; the alert stays open until the facts fit."""
-    looks.late()
-    looks.run()
-    (alert,) = (one for one in looks.desk.list_alerts() if one.rule_id == "C")
-    assert looks.desk.count_unacknowledged() == 2, "the payment's own case is another"
-    assert refusal(looks.desk.acknowledge, alert.id, "w" * 2_001).code == "usage"
-    assert refusal(looks.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
-    taken = looks.desk.acknowledge(alert.id, " asked for the refund ")
+def test_acknowledged_in_ones_own_name(rules_desk: AlertRulesDesk) -> None:
+    """The first person who acknowledges an alert is stored with the note; a second person is refused. The alert stays
+    open until the facts match.
+    """
+    rules_desk.pay_cancelled_order()
+    rules_desk.run()
+    (alert,) = (one for one in rules_desk.desk.list_alerts() if one.rule_id == "C")
+    assert rules_desk.desk.count_unacknowledged() == 2, "the payment's own case is another"
+    assert refusal(rules_desk.desk.acknowledge, alert.id, "w" * 2_001).code == "usage"
+    assert refusal(rules_desk.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
+    taken = rules_desk.desk.acknowledge(alert.id, " asked for the refund ")
     assert (taken.acknowledged_by or "").startswith("op-a")
     assert (taken.note, taken.resolved_at) == ("asked for the refund", None)
-    assert looks.desk.acknowledge(alert.id, "again").note == "asked for the refund"
-    with looks.scene.place.acting(looks.scene.console, "lead-b") as other:
+    assert rules_desk.desk.acknowledge(alert.id, "again").note == "asked for the refund"
+    with rules_desk.scene.place.acting(rules_desk.scene.console, "lead-b") as other:
         assert refusal(other.alerts.acknowledge, alert.id, "me too").code == "already_decided"
-    assert (looks.desk.count_unacknowledged(), looks.open()) == (1, [("C", "ORD-1")])
-    assert looks.scene.audited("alert.acknowledged") == 2  # done once, refused once
+    assert (rules_desk.desk.count_unacknowledged(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
+    assert rules_desk.scene.audited("alert.acknowledged") == 2  # done once, refused once
 
 
-def test_cases_are_listed_too(looks: Looks) -> None:
+def test_cases_are_listed_too(rules_desk: AlertRulesDesk) -> None:
     """Cases that other services have opened are listed too, each with its record."""
-    now = looks.scene.context.now()
-    looks.scene.context.write(
+    now = rules_desk.scene.context.now()
+    rules_desk.scene.context.write(
         lambda tx: alerts.raise_alert(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now)
     )
-    (item,) = looks.desk.list_open_items()
+    (item,) = rules_desk.desk.list_open_items()
     assert (item.alert.rule_id, item.action, item.kind, item.id) == ("reversed", "open", "payment", 7)
-    assert [alert.rule_id for alert in looks.desk.list_alerts()] == ["reversed"]
-    assert (looks.run(), looks.events()) == (0, [])
+    assert [alert.rule_id for alert in rules_desk.desk.list_alerts()] == ["reversed"]
+    assert (rules_desk.run(), rules_desk.list_events()) == (0, [])
 
 
-def test_who_is_stopped_begins_there_again(looks: Looks) -> None:
+def test_who_is_stopped_begins_there_again(rules_desk: AlertRulesDesk) -> None:
     """A run of the alert rules that is stopped before it has judged all its orders doesn't store a new position, so
     the next run begins at the same place.
     """
-    looks.run()
-    looks.late()
-    kept = looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
+    rules_desk.run()
+    rules_desk.pay_cancelled_order()
+    kept = rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
     with stop_when_false(lambda: False):
-        assert looks.run() == 0
-    assert looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
-    assert looks.run() == 1
+        assert rules_desk.run() == 0
+    assert rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
+    assert rules_desk.run() == 1
 
 
-def test_the_feed_alone_is_enough_for_what_we_write(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judged when it changes, and again when its grace has gone by, though nobody looks through all orders."""
+def test_the_feed_alone_is_enough_for_what_we_write(
+    rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without reading through all orders, the alert rules judge an order when the change feed has its change, and
+    again when its grace period has passed.
+    """
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 0)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
-    looks.run()
-    looks.behind()
-    assert (looks.run(), looks.run()) == (0, 0)
-    assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
+    rules_desk.run()
+    rules_desk.pay_too_little()
+    assert (rules_desk.run(), rules_desk.run()) == (0, 0)
+    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
 
 
 @pytest.mark.engines("sqlite")  # a server's feed is read again a little, and finds it sooner
-def test_all_orders_come_round(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_orders_come_round(rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that isn't in the change feed is found by reading all orders repeatedly, one range at a time."""
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 2)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
-    looks.begun()
+    rules_desk.start_payment()
     for number in range(2, 7):
-        looks.scene.order(f"ORD-{number}", 100)
-    looks.clock.offset += looks.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
-    looks.run()  # begins at the first, and ends with what the feed knows
-    looks.shop("status = 'paid'")
-    assert [looks.run() for _ in range(3)] == [0, 0, 1]
+        rules_desk.scene.order(f"ORD-{number}", 100)
+    rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
+    rules_desk.run()  # begins at the first, and ends with what the feed knows
+    rules_desk.change_order_as_shop("status = 'paid'")
+    assert [rules_desk.run() for _ in range(3)] == [0, 0, 1]

@@ -1,4 +1,4 @@
-"""One cause is one incident: its alerts, what it affects, who owns it, and how it is put aside and comes back."""
+"""Alerts with one cause are one incident: its alerts, affected records, owner, snooze, resolution and reopening."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,23 +20,27 @@ from tests.support.refusals import refusal as refused
 DAY = timedelta(days=1)
 
 
-def refusal(call: Callable[[], object]) -> str:
+def refusal_code(call: Callable[[], object]) -> str:
+    """Return the code of the error with which the call is refused."""
     return str(refused(call).code)
 
 
 def my_name(scene: Scene) -> str:
-    """On a server the account's name, which differs from run to run."""
+    """Return the name of the acting person: on a server it is the account's name, which differs from run to run."""
     return str(scene.context.operator)
 
 
 def run_rules(scene: Scene, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
+    """Move the clock by `later`, scaled like the desk's waits, and run the alert rules."""
     clock.offset += scene.context.scale.scale_delta(later)
     with act_as(WORKER):
         AlertRuleEvaluator(scene.context).update_alerts()
 
 
-def behind(scene: Scene, number: str = "ORD-1") -> int:
-    """A paid payment whose order asks for more: a case of the payment, and later rule A of the order."""
+def pay_too_little(scene: Scene, number: str = "ORD-1") -> int:
+    """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending: the payment has a case, and
+    after the grace period the order has an alert of rule A.
+    """
     payment = scene.payments.start(scene.order(number, 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE merch_txn_id = '{number}'")
     scene.money.move_payment("paypay", number, "paid")
@@ -44,20 +48,21 @@ def behind(scene: Scene, number: str = "ORD-1") -> int:
     return payment
 
 
-def the_only(scene: Scene) -> Incident:
+def read_only_incident(scene: Scene) -> Incident:
+    """Return the only open incident."""
     (incident,) = scene.console.incidents.list_incidents()
     return incident
 
 
 @pytest.mark.engines("sqlite")
 def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> None:
-    """The payment's case and the order's alert are one card, each amount counts once, and the id stays the first
-    alert's; facts close it and say why; what comes after that is another incident.
+    """The payment's case and the order's alert are one incident, which keeps its id and counts the amount once. It
+    closes when the facts match; a later case is another incident.
     """
-    payment = behind(scene)
-    first = the_only(scene)
+    payment = pay_too_little(scene)
+    first = read_only_incident(scene)
     run_rules(scene, clock)
-    incident = the_only(scene)
+    incident = read_only_incident(scene)
     assert ([one.rule_id for one in incident.alerts], incident.id) == (["not_moved", "A"], first.id)
     assert (incident.main_alert.rule_id, incident.cause.kind) == ("A", "order")
     assert {(one.kind, one.number) for one in incident.records} == {("order", "ORD-1"), ("payment", "ORD-1")}
@@ -69,29 +74,31 @@ def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> No
     assert scene.console.incidents.list_incidents() == ()
     (closed,) = scene.console.incidents.list_incidents(include_closed=True)
     assert (closed.id, closed.state, closed.closed_at is not None) == (incident.id, IncidentState.CLOSED, True)
-    assert refusal(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
+    assert refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
     now = scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
-    assert the_only(scene).id not in {one.id for one in incident.alerts}
+    assert read_only_incident(scene).id not in {one.id for one in incident.alerts}
 
 
 def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
-    """Taking, what a second person is told, giving back, handing over with a note; none of it without the right."""
-    behind(scene)
-    incidents, id = scene.console.incidents, the_only(scene).id
+    """One person owns an incident: taking it again, a second person's refusal, giving back, and handing over with a
+    note, with their audit entries.
+    """
+    pay_too_little(scene)
+    incidents, id = scene.console.incidents, read_only_incident(scene).id
     assert incidents.take(id, request_id="t-1").owner == my_name(scene)
     assert len(incidents.take(id, request_id="t-1").steps) == len(incidents.take(id).steps) == 1
     with scene.place.acting(scene.console, "lead-b") as lead:
-        assert refusal(lambda: lead.incidents.take(id)) == "in_progress"
-        assert refusal(lambda: lead.incidents.release(id)) == "in_progress"
-        assert refusal(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
+        assert refusal_code(lambda: lead.incidents.take(id)) == "in_progress"
+        assert refusal_code(lambda: lead.incidents.release(id)) == "in_progress"
+        assert refusal_code(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
         name = lead.people.read_acting_person().name
         taken_over = lead.incidents.hand_over(id, name, "op-a is ill")
         assert (taken_over.owner, taken_over.steps[-1].words) == (name, "op-a is ill")
         assert lead.incidents.release(id).owner is None
-    assert refusal(lambda: incidents.take(999_999)) == "not_found"
+    assert refusal_code(lambda: incidents.take(999_999)) == "not_found"
     if scene.place.engine != "sqlite":  # without accounts everybody has all roles
-        assert refusal(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
+        assert refusal_code(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
     said = scene.place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'incident' ORDER BY id")
     assert [what for what, result in said if result == "done"] == [
         "incident.taken", "incident.handed_over", "incident.released",
@@ -101,42 +108,50 @@ def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_the_last_step_counts_whatever_its_clock_said(scene: Scene, clock: MovedClock) -> None:
-    """A clock that was ten minutes ahead is put right between two steps: the second one is still the later one."""
-    behind(scene)
-    incidents, id = scene.console.incidents, the_only(scene).id
+    """The clock is put back by ten minutes between two steps of an incident: the later step still counts as the later
+    one.
+    """
+    pay_too_little(scene)
+    incidents, id = scene.console.incidents, read_only_incident(scene).id
     clock.offset += timedelta(minutes=10)
     incidents.take(id)
     incidents.snooze(id, scene.context.now() + DAY)
     clock.offset -= timedelta(minutes=10)
     assert incidents.release(id).owner is None
     assert incidents.wake(id).state is IncidentState.OPEN
-    assert [step.position for step in the_only(scene).steps] == [1, 2, 3, 4]
+    assert [step.position for step in read_only_incident(scene).steps] == [1, 2, 3, 4]
 
 
 @pytest.mark.engines("sqlite")
 def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> None:
-    """A snooze ends by its time, by a new alert of the same cause, by more money; a resolution by a person ends
-    likewise, and can be taken back with a reason. No alert and no record changes by it.
+    """A snoozed incident opens at its time, by a new alert of the same cause, or by more affected money; so does a
+    resolved one. A person can reopen a resolved one with a reason. No alert and no record changes.
     """
-    payment = behind(scene)
-    incidents, id = scene.console.incidents, the_only(scene).id
+    payment = pay_too_little(scene)
+    incidents, id = scene.console.incidents, read_only_incident(scene).id
     now = scene.context.now()
     for wrong in (now, now - DAY, now + 15 * DAY):
-        assert refusal(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
+        assert refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
     assert incidents.count_waiting_incidents() == 1
     assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
     assert incidents.count_waiting_incidents() == 0
     clock.offset += timedelta(minutes=1)
-    assert the_only(scene).state is IncidentState.SNOOZED
+    assert read_only_incident(scene).state is IncidentState.SNOOZED
     clock.offset += timedelta(minutes=1)
-    assert (the_only(scene).state, the_only(scene).woken_by) == (IncidentState.OPEN, WakeReason.TIME)
+    assert (read_only_incident(scene).state, read_only_incident(scene).woken_by) == (
+        IncidentState.OPEN,
+        WakeReason.TIME,
+    )
     incidents.snooze(id, scene.context.now() + DAY)
     run_rules(scene, clock)  # the order's alert comes beside the payment's
-    assert (the_only(scene).state, the_only(scene).woken_by) == (IncidentState.OPEN, WakeReason.WORSE)
+    assert (read_only_incident(scene).state, read_only_incident(scene).woken_by) == (
+        IncidentState.OPEN,
+        WakeReason.WORSE,
+    )
     incidents.snooze(id, scene.context.now() + DAY, "the shop answers tomorrow")
     assert incidents.wake(id).state is IncidentState.OPEN
     before = scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id")
-    assert refusal(lambda: incidents.resolve(id, "")) == "usage"
+    assert refusal_code(lambda: incidents.resolve(id, "")) == "usage"
     resolved = incidents.resolve(id, "the shop corrects the order tonight")
     assert (resolved.state, resolved.resolution and resolved.resolution.words) == (
         IncidentState.RESOLVED,
@@ -146,24 +161,32 @@ def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> N
     assert incidents.reopen(id, "it did not").state is IncidentState.OPEN
     incidents.resolve(id, "again")
     scene.console.refunds.request(RefundRequest(payment, "1000", "too much"))
-    assert (the_only(scene).state, the_only(scene).woken_by) == (IncidentState.OPEN, WakeReason.WORSE)
+    assert (read_only_incident(scene).state, read_only_incident(scene).woken_by) == (
+        IncidentState.OPEN,
+        WakeReason.WORSE,
+    )
 
 
 @pytest.mark.engines("sqlite")
 def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
-    """Without a note, by oneself alone, and again; somebody else's stays."""
-    behind(scene)
-    (alert,) = the_only(scene).alerts
+    """A person acknowledges an alert without a note, takes that back and acknowledges again; another person can't
+    take it back.
+    """
+    pay_too_little(scene)
+    (alert,) = read_only_incident(scene).alerts
     desk = scene.console.alerts
-    assert (desk.acknowledge(alert.id, "").acknowledged_by, the_only(scene).is_acknowledged) == ("op-a", True)
+    assert (desk.acknowledge(alert.id, "").acknowledged_by, read_only_incident(scene).is_acknowledged) == (
+        "op-a",
+        True,
+    )
     assert scene.console.incidents.count_waiting_incidents() == 0
     with scene.place.acting(scene.console, "lead-b") as lead:
-        assert refusal(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
+        assert refusal_code(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
     taken_back = desk.undo_acknowledgement(alert.id)
     assert (taken_back.acknowledged_by, taken_back.acknowledged_at, taken_back.note) == (None, None, None)
     assert desk.undo_acknowledgement(alert.id) == taken_back
     assert desk.acknowledge(alert.id, "seen again").note == "seen again"
-    assert refusal(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
+    assert refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
 
 
 def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: MovedClock) -> None:
@@ -221,8 +244,9 @@ def test_reopening_ends_every_reason_not_to_look(scene: Scene, clock: MovedClock
 
 @pytest.mark.engines("sqlite")
 def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: Scene, clock: MovedClock) -> None:
-    """An order of 3,300 with an expired attempt and a paid one affects 3,300 and not 6,600; with the expired one
-    alone the order counts itself."""
+    """An order of 3,300 yen with an expired payment and a paid one affects 3,300, not 6,600. With only the expired
+    payment the order's own amount counts.
+    """
     scene.place.unguard("payments")
     scene.place.unguard("orders")
     order = scene.order("ORD-1", 3300)
@@ -246,8 +270,8 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: Scene, clock: 
 
 @pytest.mark.engines("sqlite")
 def test_an_old_queue_is_one_incident(scene: Scene, clock: MovedClock) -> None:
-    """Raised once when the oldest record is over the limit, with the records over it and their sum; it closes when
-    they have moved on.
+    """A queue whose oldest record is over its age limit is one incident with the number and sum of the records over
+    the limit. It closes when they have left the queue.
     """
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     scene.place.sql("UPDATE payments SET certainty = 'unknown', version = version + 1")

@@ -1,4 +1,6 @@
-"""Each event in the outbox is sent at least once, with one id, in order; the sender never gives up."""
+"""Each event in the outbox is sent at least once, with one id and in the order of its key; the sender retries without
+an end.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -43,16 +45,17 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[ServiceContext]:
-    with quick_desk(tmp_path / "desk", LedgerVendor(), clock, **told(receiver.url)) as console:
+    with quick_desk(tmp_path / "desk", LedgerVendor(), clock, **webhook_settings(receiver.url)) as console:
         yield console._context
 
 
-def told(url: str) -> dict[str, str]:
+def webhook_settings(url: str) -> dict[str, str]:
+    """Return the settings of a desk that sends its events to this URL."""
     return {"ALERTS_WEBHOOK_URL": url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
 
 
-def put(context: ServiceContext, *names: str) -> list[str]:
-    """Events `key-number`, oldest first."""
+def store_events(context: ServiceContext, *names: str) -> list[str]:
+    """Store events with these names, such as `a-1`, whose key is the part before the hyphen; return the names."""
     for name in names:
         body = f'{{"event_id": "{name}"}}'
         assert context.write(
@@ -63,29 +66,32 @@ def put(context: ServiceContext, *names: str) -> list[str]:
     return list(names)
 
 
-def publishing(context: ServiceContext) -> OutboxSender:
+def make_sender(context: ServiceContext) -> OutboxSender:
+    """Return a sender that opens the desk's own publisher."""
     return OutboxSender(context, lambda: open_publisher(context))
 
 
 def run(context: ServiceContext, made: OutboxSender | None = None) -> int:
+    """Run the sender once and return the number of accepted events; `made` is the sender, a new one by default."""
     with act_as(WORKER):
-        return (made or publishing(context)).send_due_events()
+        return (made or make_sender(context)).send_due_events()
 
 
-def waiting(context: ServiceContext) -> int:
+def count_waiting(context: ServiceContext) -> int:
+    """Return the number of events that aren't accepted yet."""
     with context.database.read() as conn:
         return outbox.count_unpublished_events(conn).unpublished_count
 
 
 def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: Receiver) -> None:
-    """Each once, those of one key as they were written; the body as it stands, the signature over time and body."""
-    names = put(context, "a-1", "b-1", "a-2", "a-3", "b-2")
+    """Each event is sent once, signed, and after the earlier events of its key."""
+    names = store_events(context, "a-1", "b-1", "a-2", "a-3", "b-2")
     assert run(context) == len(names)
     assert sorted(receiver.ids) == sorted(names)
     assert [name for name in receiver.ids if name[0] == "a"] == ["a-1", "a-2", "a-3"]
     assert [name for name in receiver.ids if name[0] == "b"] == ["b-1", "b-2"]
     assert receiver.signed == [True] * len(names)
-    assert (run(context), waiting(context)) == (0, 0)
+    assert (run(context), count_waiting(context)) == (0, 0)
 
 
 @WARNED
@@ -93,8 +99,10 @@ def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: 
 def test_whatever_is_not_taken_comes_again(
     context: ServiceContext, receiver: Receiver, clock: HandClock, status: int
 ) -> None:
-    """Not at once but later; a redirect is not followed; what follows it waits, what belongs to others does not."""
-    put(context, "a-1", "a-2", "b-1")
+    """An event that the receiver answers with an error or a redirect is sent again after a wait. Later events of its
+    key wait for it, events of other keys don't, and no redirect is followed.
+    """
+    store_events(context, "a-1", "a-2", "b-1")
     receiver.answers = lambda event, nth: status if event["event_id"] == "a-1" and nth < 3 else 200
     assert run(context) == 1
     assert receiver.ids == ["a-1", "b-1"]
@@ -106,8 +114,10 @@ def test_whatever_is_not_taken_comes_again(
 
 @WARNED
 def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: Receiver, clock: HandClock) -> None:
-    """Each wait is as long as planned, give or take its jitter; after a week it is still tried."""
-    put(context, "a-1")
+    """The wait after each attempt is the planned one within its jitter, and the 31st attempt still
+    sends the event.
+    """
+    store_events(context, "a-1")
     receiver.answers = lambda _event, _nth: 500
     for attempt in range(30):
         assert run(context) == 0
@@ -120,13 +130,13 @@ def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: R
         assert step * (1 - RETRY_JITTER_FRACTION) <= event.next_at - clock.now() <= step * (1 + RETRY_JITTER_FRACTION)
         clock.at = event.next_at
     receiver.answers = lambda _event, _nth: 200
-    assert (run(context), waiting(context)) == (1, 0)
+    assert (run(context), count_waiting(context)) == (1, 0)
 
 
 @WARNED
 def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver: Receiver) -> None:
-    """After a few in a row the others wait for the next run."""
-    put(context, *(f"{key}-1" for key in "abcdefgh"))
+    """After a few failures in a row the run stops, and the other events wait for the next run."""
+    store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
     assert run(context) == 0
     assert len(receiver.got) == MAX_CONSECUTIVE_SEND_FAILURES
@@ -134,23 +144,26 @@ def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver
 
 @WARNED
 def test_people_are_told_when_it_takes_long(context: ServiceContext, receiver: Receiver, clock: HandClock) -> None:
-    """One alert while the oldest waits too long, which ends when it was taken."""
-    put(context, "a-1")
+    """One alert is raised while the oldest event waits too long; it closes when the receiver has
+    accepted the event.
+    """
+    store_events(context, "a-1")
     receiver.answers = lambda _event, _nth: 503
     run(context)
-    assert late(context) == []
+    assert list_late_alerts(context) == []
     clock.at += UNPUBLISHED_ALERT_AGE + timedelta(seconds=1)
     for _ in range(2):
         run(context)
         clock.at += 2 * OUTBOX_RETRY_WAITS[-1]
-    (observed,) = late(context)
+    (observed,) = list_late_alerts(context)
     assert observed.startswith("1 since ")
     receiver.answers = lambda _event, _nth: 200
     run(context)
-    assert late(context) == []
+    assert list_late_alerts(context) == []
 
 
-def late(context: ServiceContext) -> list[str]:
+def list_late_alerts(context: ServiceContext) -> list[str]:
+    """Return the texts of the open alerts about events that wait too long."""
     with context.database.read() as conn:
         return [alert.observed for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 10)]
 
@@ -159,41 +172,50 @@ def late(context: ServiceContext) -> list[str]:
 def test_broken_off_in_between_it_is_told_again_with_the_same_id(
     context: ServiceContext, receiver: Receiver, step: str, sent: int
 ) -> None:
-    """Never lost; told twice at most, and whoever is told can see that."""
-    put(context, "a-1", "a-2")
+    """A run is broken off before or after it sends an event: the next run sends the event with the same id, so the
+    receiver can detect the second copy.
+    """
+    store_events(context, "a-1", "a-2")
     context.failpoints = Failpoints((step, 1, "raise"))
     with pytest.raises(FailpointReached):
         run(context)
-    assert (receiver.ids, waiting(context)) == (["a-1"] * sent, 2)
+    assert (receiver.ids, count_waiting(context)) == (["a-1"] * sent, 2)
     assert run(context) == 2
     assert receiver.ids == ["a-1"] * sent + ["a-1", "a-2"]
 
 
-def publish(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
-    """A worker of its own, for a kill."""
-    with quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **told(url)) as console, act_as(WORKER):
+def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
+    """Send the due events in a process of its own, which its failpoint kills."""
+    with (
+        quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **webhook_settings(url)) as console,
+        act_as(WORKER),
+    ):
         pipe.send("open")
-        publishing(console._context).send_due_events()
+        make_sender(console._context).send_due_events()
 
 
 def test_killed_between_sending_and_writing_it_down(tmp_path: Path, receiver: Receiver) -> None:
-    """kill -9: the next process sends the same event with the same id, and then goes on."""
+    """A process is killed after it has sent an event and before it has stored that: the next run sends the same event
+    with the same id, and then the next one.
+    """
     home = tmp_path / "desk"
-    with quick_desk(home, LedgerVendor(), None, **told(receiver.url)) as console:
-        put(console._context, "a-1", "a-2")
-        child = Child(publish, home, receiver.url, "after_publish:1:kill")
+    with quick_desk(home, LedgerVendor(), None, **webhook_settings(receiver.url)) as console:
+        store_events(console._context, "a-1", "a-2")
+        child = Child(publish_in_child, home, receiver.url, "after_publish:1:kill")
         try:
             assert (child.report(), child.ended()) == ("open", -9)
         finally:
             child.kill()
-        assert (receiver.ids, waiting(console._context)) == (["a-1"], 2)
+        assert (receiver.ids, count_waiting(console._context)) == (["a-1"], 2)
         assert run(console._context) == 2
     assert receiver.ids == ["a-1", "a-1", "a-2"]
 
 
 def test_two_workers_at_once(context: ServiceContext, receiver: Receiver) -> None:
-    """Each event is told, with one id, and its first telling keeps its place among those of its key."""
-    names = put(context, *(f"{key}-{number}" for number in range(1, 6) for key in "abc"))
+    """Two workers send the same outbox at once: every event arrives, and the first copies of the events of a key
+    arrive in their order.
+    """
+    names = store_events(context, *(f"{key}-{number}" for number in range(1, 6) for key in "abc"))
     start = Barrier(2)
 
     def work() -> None:
@@ -209,23 +231,29 @@ def test_two_workers_at_once(context: ServiceContext, receiver: Receiver) -> Non
     assert sorted(first) == sorted(names)
     for key in "abc":
         assert [name for name in first if name[0] == key] == [f"{key}-{number}" for number in range(1, 6)]
-    assert waiting(context) == 0
+    assert count_waiting(context) == 0
 
 
 def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> None:
-    """Nobody is told, nothing is lost, and no alert is raised of that."""
+    """Without a configured receiver the events wait, and no alert about waiting events is raised."""
     with quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
-        put(console._context, "a-1")
+        store_events(console._context, "a-1")
         clock.at += 2 * UNPUBLISHED_ALERT_AGE
-        assert (run(console._context), waiting(console._context), late(console._context)) == (0, 1, [])
+        assert (run(console._context), count_waiting(console._context), list_late_alerts(console._context)) == (
+            0,
+            1,
+            [],
+        )
 
 
 @pytest.mark.parametrize(("key", "problem"), [("", "missing"), ("short", "token_short")])
 def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: str, problem: str) -> None:
-    """The missing setting is named before anything is sent; the command `doctor` names it too."""
-    extra = told(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
+    """Without a usable signing key no event is sent; the error and the check of the command `doctor` name the
+    setting.
+    """
+    extra = webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
     with quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
-        put(console._context, "a-1")
+        store_events(console._context, "a-1")
         refused = refusal(run, console._context)
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)
         check = next(one for one in console.health.run_all_checks() if one.name == "publishing")
@@ -234,10 +262,10 @@ def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: 
 
 
 def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
-    """A client that keeps connections is kept."""
+    """A sender opens its publisher once for several runs, so that the connections of its HTTP client are reused."""
     opened: list[str] = []
 
-    class Kept:
+    class RecordingPublisher:
         def publish(self, message: AlertMessage) -> str | None:
             opened.append(message.event_id)
             return None
@@ -247,11 +275,11 @@ def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
 
     def open_it() -> AlertPublisher:
         opened.append("opened")
-        return Kept()
+        return RecordingPublisher()
 
     made = OutboxSender(context, open_it)
-    put(context, "a-1")
+    store_events(context, "a-1")
     run(context, made)
-    put(context, "a-2")
+    store_events(context, "a-2")
     run(context, made)
     assert opened == ["opened", "a-1", "a-2"]

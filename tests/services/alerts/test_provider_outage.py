@@ -1,4 +1,6 @@
-"""A provider is down for a day: everybody backs off, people are told once, and all is caught up afterwards."""
+"""A provider is unreachable for a day: its calls follow the back-off, people get one alert, and afterwards all
+records reach their right state.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,8 +20,8 @@ HOUR = timedelta(hours=1)
 _AWAY = f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
 
 
-def later(scene: Scene, clock: MovedClock, by: timedelta) -> None:
-    """Time goes on, and all due tasks run."""
+def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
+    """Move all clocks by `by` and run all due tasks."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
     scene.place.age(by)
@@ -28,15 +30,16 @@ def later(scene: Scene, clock: MovedClock, by: timedelta) -> None:
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    """With schedules as they are: scaled they would end within the day."""
+    """A desk that takes payments, with its schedules unscaled; scaled ones would end within the day."""
     with paying(place, sandbox, clock, TIME_SCALE="1") as made:
         yield made
 
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Payments to be polled, to be expired and to be refunded, and a day to be compared: one alert, not one each;
-    calls by the back-off; afterwards each is where it belongs, and the alert is resolved.
+    """PayPay is unreachable for a day while payments must be polled, expired and refunded and a day must be
+    reconciled: one alert for all of them, and few calls. Afterwards each record has its right state, and the alert is
+    closed.
     """
     days = Days(scene)
     days.both("ORD-9")
@@ -54,18 +57,18 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     with place.opened(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
         assert ending(lambda: lead.refunds.approve(refund)) != "done"
     days.announce()
-    later(scene, clock, timedelta(minutes=2))
+    pass_time(scene, clock, timedelta(minutes=2))
     for _ in range(12):
-        later(scene, clock, 2 * HOUR)
+        pass_time(scene, clock, 2 * HOUR)
     number = compute_provider_subject_id("paypay")
     assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 1)]
     assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()
     for _ in range(3):
-        later(scene, clock, HOUR)
+        pass_time(scene, clock, HOUR)
     assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 0)]
     for _ in range(8):  # the schedules' last gaps are a day
-        later(scene, clock, 24 * HOUR)
+        pass_time(scene, clock, 24 * HOUR)
     assert [scene.order_now(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]
     assert scene.place.sql("SELECT status FROM refunds") == [("completed",)]
     assert scene.place.sql("SELECT state FROM reconciliations WHERE state <> 'done'") == []
@@ -73,13 +76,15 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
 
 @pytest.mark.engines("sqlite")
 def test_a_few_minutes_are_nobodys_alert(scene: Scene, clock: MovedClock) -> None:
-    """However often it was asked meanwhile; the next usable answer begins anew."""
+    """A provider that is unreachable for eight minutes raises no alert, however many calls fail. A usable answer
+    starts the measurement again.
+    """
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     for _ in range(2):
         scene.control.add_fault("reset", call="any", times=10_000)
         for _ in range(8):
-            later(scene, clock, timedelta(minutes=1))
+            pass_time(scene, clock, timedelta(minutes=1))
         scene.control.clear_faults()
         scene.payments.probe(1)
-    later(scene, clock, HOUR)
+    pass_time(scene, clock, HOUR)
     assert scene.place.sql(_AWAY) == []

@@ -1,4 +1,4 @@
-"""A provider that answers slowly over a quarter of an hour is an alert, which closes itself."""
+"""A provider whose answers are slow for a quarter of an hour raises an alert, which closes by itself."""
 
 from datetime import timedelta
 
@@ -26,18 +26,21 @@ _ALERTS = f"SELECT subject_kind, subject_id, observed, resolved_at IS NULL FROM 
     ("durations", "median"), [([9.0, 9.0], None), ([1.0, 9.0, 2.0], 2.0), ([1.0, 2.0, 4.0, 9.0], 3.0)]
 )
 def test_the_median_of_a_few_calls_says_nothing(durations: list[float], median: float | None) -> None:
+    """Fewer than three durations (seconds) have no median: None."""
     assert compute_median_seconds(durations) == median
 
 
 @pytest.mark.engines("sqlite")
 def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
-    """One alert, not one for each run; resolved by the median of the window, in which the fast calls are the more."""
+    """Three slow purchases raise one alert, and further runs no second one. It closes when fast calls are the
+    majority in the window.
+    """
     clock, invented = MovedClock(), list(numbers(12, seed=11))
     with place.opened(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
 
         def buy(count: int, seconds: float) -> None:
-            """Buy so many checks, each as if its provider had taken this time for each of its answers."""
+            """Buy `count` credit checks, each recorded as if AlarmBox had taken `seconds` for each of its answers."""
             for _ in range(count):
                 record = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
                 operation = record.operation_id
@@ -64,6 +67,7 @@ def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_nobody_knows_after_an_hour_without_a_call(place: Place, sandbox: Sandbox) -> None:
+    """The alert closes after an hour without a call, because the provider's present speed is unknown then."""
     clock, invented = MovedClock(), numbers(3, seed=12)
     with place.opened(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
@@ -81,6 +85,7 @@ def test_nobody_knows_after_an_hour_without_a_call(place: Place, sandbox: Sandbo
 
 @pytest.mark.parametrize(("language", "words"), [("en", "PayPay answers in 4.1 s"), ("ja", "4.1 秒")])
 def test_the_stored_text_is_told_in_words(language: str, words: str) -> None:
+    """The stored text of the alert is shown as a sentence with the seconds and the number of calls."""
     told = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
     assert words in told
     assert "7" in told

@@ -1,4 +1,6 @@
-"""The alert of a database that went back in time reaches other programs: from a real worker, at least once."""
+"""The alert about a database that was put back to an earlier state is sent to other programs by a worker process, at
+least once.
+"""
 
 from collections.abc import Iterator
 
@@ -26,12 +28,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 def buy(place: Place, sandbox: Sandbox, number: str) -> None:
+    """Buy a credit check of this number at a new desk."""
     with place.opened(sandbox) as desk:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
-def look(place: Place, sandbox: Sandbox) -> int:
-    """Open the desk that knows better, which raises the alert; return the alert's id."""
+def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
+    """Open the desk whose spool knows the lost rows, which raises the alert; return the id of the alert."""
     with place.opened(sandbox) as desk:
         (alert,) = [
             one
@@ -42,51 +45,57 @@ def look(place: Place, sandbox: Sandbox) -> int:
 
 
 def acknowledge(place: Place, sandbox: Sandbox, alert_id: int) -> None:
+    """Acknowledge the alert, which ends the stop."""
     with place.opened(sandbox) as desk:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
 
 
-def stops(receiver: Receiver) -> list[tuple[str, int]]:
-    """The events about the stop: what, and of which alert. Repetitions of an event count once."""
-    told = {event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE}
-    return [(event["event"], event["alert_id"]) for event in told.values()]
+def list_stop_events(receiver: Receiver) -> list[tuple[str, int]]:
+    """Return event name and alert id of the received events about the stop, oldest first; repeated copies of an event
+    count once.
+    """
+    require_events_sent = {
+        event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE
+    }
+    return [(event["event"], event["alert_id"]) for event in require_events_sent.values()]
 
 
-def told(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str, int]) -> None:
-    """Run a worker of its own until the receiver has been told this."""
+def require_events_sent(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str, int]) -> None:
+    """Run a worker process until the receiver has got exactly the `wanted` events."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
     with forked_worker(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
-        until(lambda: stops(receiver) == list(wanted), f"the events {wanted}")
+        until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
     assert all(receiver.signed)
 
 
 def test_the_stop_and_its_end_are_told(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
-    """Raised at a desk, told by the worker, also when the receiver refuses at first; then its acknowledgement; then
-    the next loss, whose alert has the same id in the database that was restored once more.
+    """A desk raises the alert, and the worker sends the event, also after a first refusal by the receiver. Then it
+    sends the event of the acknowledgement, and the event of the next loss, whose alert has the same id because the
+    database was put back once more.
     """
     buy(place, sandbox, ONE)
     put_back = backups.taken(place)
     buy(place, sandbox, TWO)
     put_back()
-    alert_id = look(place, sandbox)
+    alert_id = open_and_read_stop_alert(place, sandbox)
     receiver.answers = lambda _event, nth: 503 if nth == 1 else 204
-    told(place, sandbox, receiver, ("AlertRaised", alert_id))
+    require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id))
     acknowledge(place, sandbox, alert_id)
-    told(place, sandbox, receiver, ("AlertRaised", alert_id), ("AlertResolved", alert_id))
+    require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id), ("AlertResolved", alert_id))
     put_back()
-    assert look(place, sandbox) == alert_id
+    assert open_and_read_stop_alert(place, sandbox) == alert_id
     first_loss = ("AlertRaised", alert_id), ("AlertResolved", alert_id)
-    told(place, sandbox, receiver, *first_loss, ("AlertRaised", alert_id))
+    require_events_sent(place, sandbox, receiver, *first_loss, ("AlertRaised", alert_id))
 
 
 def test_an_event_that_the_database_lacks_is_made_again(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
-    """The table of events was restored alone, without the stop's: it is told all the same, and once."""
+    """The table of events was restored without the event of the stop: the event is created again and sent once."""
     buy(place, sandbox, ONE)
     put_back = backups.taken(place)
     buy(place, sandbox, TWO)
     put_back()
-    alert_id = look(place, sandbox)
+    alert_id = open_and_read_stop_alert(place, sandbox)
     place.unguard("outbox")
     place.sql("DELETE FROM outbox")
-    told(place, sandbox, receiver, ("AlertRaised", alert_id))
+    require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id))
     assert place.sql("SELECT COUNT(*) FROM outbox WHERE published_at IS NOT NULL") == [(1,)]

@@ -1,4 +1,6 @@
-"""The queue of unmatched notices: what is known, why a notice matches nothing, similar records, and its end."""
+"""The queue of unmatched notices: the facts of a notice, why it matches no record, similar records, and how it leaves
+the queue.
+"""
 
 from datetime import timedelta
 
@@ -12,22 +14,24 @@ from console.store.payments import payments
 from tests.support.payment_desks import Scene
 
 
-def items(scene: Scene) -> dict[str, UnmatchedNoticeItem]:
-    """The queue by the numbers of the notices."""
+def read_queue(scene: Scene) -> dict[str, UnmatchedNoticeItem]:
+    """Return the items of the queue by the order numbers of their notices."""
     page = scene.console.notices.read_page()
     assert scene.console.notices.count_open_notices().count == len(page.items)
     return {item.notice.order_no or "": item for item in page.items}
 
 
-def told(item: UnmatchedNoticeItem) -> tuple[str, str, str | None]:
+def read_advice(item: UnmatchedNoticeItem) -> tuple[str, str, str | None]:
+    """Return the reason, the next step and the command of the item's explanation."""
     explanation = item.explanation
     return explanation.why, explanation.next_step.code, explanation.next_step.command
 
 
 @pytest.mark.expects_log("a notice that can't be verified")
 def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
-    """A signed notice, an unsigned one of a provider that can be asked, one with another provider's number, one that
-    its order has come for, and one whose stored text was changed: each has its own reason and step.
+    """Four kinds of unmatched notices have their own reason and next step: signed without a record, unsigned of a
+    provider that can be asked, with another provider's number, and with changed stored content. A notice whose order
+    has come is booked and leaves the queue.
     """
     post = scene.payments.receive_notice
     for event, number in (("ev-1", "ORD-1"), ("ev-2", "ORD-2"), ("ev-3", "ORD-3"), ("ev-4", "ORD-4")):
@@ -40,14 +44,14 @@ def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
     scene.place.unguard("payment_events")
     scene.place.sql("UPDATE payment_events SET amount_minor = 1 WHERE event_id = 'ev-4'")
     scene.run_due()
-    queue = items(scene)
+    queue = read_queue(scene)
     assert "ORD-2" not in queue, "its order has come, and the due task has booked it"
     ack = f"support-console alerts ack {queue['ORD-1'].cases[0].id} --note TEXT"
-    assert told(queue["ORD-1"]) == ("why.notice_no_record", "next.notice_compare", ack)
+    assert read_advice(queue["ORD-1"]) == ("why.notice_no_record", "next.notice_compare", ack)
     importing = "support-console payment import paypay ORD-9"
-    assert told(queue["ORD-9"]) == ("why.notice_no_record", "next.notice_import", importing)
-    assert told(queue["ORD-3"])[:2] == ("why.notice_other_provider", "next.notice_compare")
-    assert told(queue["ORD-4"])[:2] == ("why.notice_unverified", "next.notice_ask_sender")
+    assert read_advice(queue["ORD-9"]) == ("why.notice_no_record", "next.notice_import", importing)
+    assert read_advice(queue["ORD-3"])[:2] == ("why.notice_other_provider", "next.notice_compare")
+    assert read_advice(queue["ORD-4"])[:2] == ("why.notice_unverified", "next.notice_ask_sender")
     assert (queue["ORD-1"].notice.proof, queue["ORD-9"].notice.proof, queue["ORD-4"].notice.proof) == (
         NoticeProof.SIGNATURE,
         NoticeProof.ADDRESS,
@@ -71,15 +75,16 @@ def test_similar_records_are_shown_and_never_chosen(scene: Scene) -> None:
     assert scene.console.notices.read_item(item.cases[0].id) == item
     scene.order("ORD-1", 3300)
     (now,) = scene.console.notices.read_page().items
-    assert told(now) == ("why.notice_record_since", "next.notice_wait", None)
+    assert read_advice(now) == ("why.notice_record_since", "next.notice_wait", None)
     assert next(one.shared for one in now.candidates or ()) == (SharedFact.NUMBER, SharedFact.AMOUNT, SharedFact.DAY)
     assert scene.order_now("ORD-8").state == "pending"
     assert scene.of_number("bank", "ORD-1") is None
 
 
 def test_many_payments_of_the_day_leave_room_for_its_orders(scene: Scene) -> None:
-    """Five payments of this amount began on the day of the notice, five earlier ones were paid on it: the pending
-    order that nobody has paid is offered beside them."""
+    """Ten payments of the notice's amount began or were paid on its day: the unpaid order of that amount is still
+    offered beside them.
+    """
     now = scene.context.now()
 
     def pay(tx: Transaction) -> None:
@@ -100,11 +105,13 @@ def test_many_payments_of_the_day_leave_room_for_its_orders(scene: Scene) -> Non
 
 
 def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(scene: Scene) -> None:
-    """The acknowledgement is audited and ends the entry; the notice stays, and its order still books it."""
+    """An acknowledged notice leaves the queue and is audited. The notice stays stored, and its order books it when
+    the order comes.
+    """
     scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
     (item,) = scene.console.notices.read_page().items
     scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
-    assert items(scene) == {}
+    assert read_queue(scene) == {}
     assert scene.audited("alert.acknowledged") == 1
     with pytest.raises(ConsoleError, match="not_found"):
         scene.console.notices.read_item(item.cases[0].id)
@@ -116,18 +123,20 @@ def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(
 
 
 def test_seen_by_a_person_it_leaves_the_case_about_other_money_open(scene: Scene) -> None:
-    """A second content under the same event id is money of another amount: nobody has looked into it yet."""
+    """Two notices have the same event id and different amounts: acknowledging the unmatched notice leaves the case
+    about the other amount open.
+    """
     scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
     scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900"))
     (item,) = scene.console.notices.read_page().items
     scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
-    assert items(scene) == {}
+    assert read_queue(scene) == {}
     seen = scene.place.sql("SELECT rule_id, acknowledged_by IS NOT NULL FROM alerts ORDER BY id")
     assert seen == [("unmatched_notice", 1), ("contradicted", 0)]
 
 
 def test_pages_follow_each_other(scene: Scene) -> None:
-    """The oldest first, each once; a cursor of nobody is refused."""
+    """The pages of the queue have each notice once, the oldest first; a faulty cursor is refused."""
     for number in range(5):
         scene.payments.receive_notice(scene.bank(f"ev-{number}", f"ORD-{number}"))
     found, after = [], None

@@ -1,4 +1,4 @@
-"""A desk with a corporation registry made of generated files, and the records that make corporations watched ones."""
+"""Desks with a corporation registry of generated files, and the records by which corporations are watched."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,15 +28,17 @@ UNGUARDED = ("orders", "payments", "refunds")
 
 
 def number(index: int) -> str:
+    """Return the corporation number of the company with this index."""
     return add_check_digit(f"9700{index:08d}")
 
 
 def rows_of(indexes: Iterable[int]) -> dict[int, RegistryRow]:
+    """Return a registry row for each index, by index."""
     return {index: make_company_row(number(index), f"株式会社見張{index}") for index in indexes}
 
 
 class Watched:
-    """A database with some desks, of which each has the same registry."""
+    """A database with some desks that have the same registry, and helpers that write records of its companies."""
 
     def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
         self.place, self.folder, self.desks, self.planted = place, folder, desks, planted
@@ -44,25 +46,30 @@ class Watched:
 
     @property
     def console(self) -> Console:
+        """The first desk."""
         return self.desks[0]
 
     def difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
-        """A difference with these rows among a hundred about others."""
+        """Write a difference file of this day with these rows and a hundred rows of other
+        companies; return its path.
+        """
         return write_difference_file(
             self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, whole_day=WHOLE_DAY, changes=list(rows)
         )
 
     def take(self, *paths: Path) -> RegistryStatus:
-        """Import files into the registry of every desk."""
+        """Import these files into the registry of every desk; return the status of the last one."""
         for desk in self.desks:
             status = import_registry_files(desk._context.registry_folder, paths)
         return status
 
     def run(self, desk: int = 0) -> int:
+        """Run the watch on this desk and return the number of changed alerts."""
         with act_as(WORKER):
             return ChangedCompanyAlerts(self.desks[desk]._context).update_alerts()
 
     def check(self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT) -> None:
+        """Insert a purchased credit check of the company as the other application does; times in UTC."""
         self.place.shop(
             f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
             f" expired_at, result) VALUES ({client}, '{number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
@@ -70,7 +77,9 @@ class Watched:
         )
 
     def payment(self, index: int, *, by_order: bool = False, is_paid: bool = False) -> int:
-        """A payment of the corporation, known by its own number or by its order's; it is open unless it is paid."""
+        """Insert a payment of the company and return its id. The corporation number is in the payment, or in its
+        order with `by_order`; the payment is open unless it is paid.
+        """
         name = f"ORD-{index}"
         facts: dict[str, Any] = {}
         if by_order:
@@ -85,7 +94,7 @@ class Watched:
         return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
 
     def refund(self, index: int, *, ended: bool = False) -> None:
-        """A refund of a paid payment of the corporation, open or rejected."""
+        """Insert a refund of a paid payment of the company: open, or rejected if `ended`."""
         payment_id = self.payment(index, is_paid=True)
 
         def work(tx: object) -> None:
@@ -99,19 +108,20 @@ class Watched:
         self.console._context.write(work)
 
     def told(self) -> dict[str, str]:
-        """The texts of the open alerts, by corporation number."""
+        """Return the texts of the open alerts by corporation number."""
         page = self.console.alerts.read_company_queue(1_000)
         texts = {alert.id: alert.observed for alert in self.console.alerts.list_alerts()}
         return {item.change.number: texts[item.change.alert_id] for item in page.items}
 
     def events(self) -> list[tuple[str, str]]:
-        """Topic and body of all events about corporations, in order."""
+        """Return topic and body of all events about corporations, oldest first."""
         rows = self.place.sql("SELECT topic, body FROM outbox WHERE record_key LIKE 'corporation-%' ORDER BY id")
         return [(str(topic), str(body)) for topic, body in rows]
 
 
 @contextmanager
 def watched(place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], desks: int = 1) -> Iterator[Watched]:
+    """Open `desks` desks on the place; `planted` are the registry rows of the companies by index."""
     for table in UNGUARDED:
         place.unguard(table)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The file of an exported audit trail."""
+"""The CSV file of an exported audit trail."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.refusals import code_of
 
 
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
-    """A part of the trail under the name of the whole would be taken for the whole."""
+    """An export that fails leaves no file, because a reader would take the part for the whole trail."""
 
     def fail() -> Iterator[tuple[str, ...]]:
         yield ("1", "done")
@@ -27,4 +27,5 @@ def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    """A file name with a zero byte is refused with `storage_full`, the code of a file that can't be written."""
     assert code_of(lambda: write_csv(tmp_path / "a\0b.csv", [], [])) == ErrorCode.STORAGE_FULL

@@ -1,4 +1,6 @@
-"""Every act of the console, by every role: a refusal by a guard leaves one entry in the trail, nothing else any."""
+"""Every action of the console by every role: a refusal (exit status 3) leaves one entry in the audit trail, any other
+ending leaves none.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,8 +26,8 @@ Act = Callable[[Console], object]
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
-def acts(scene: Scene) -> dict[str, Act]:
-    """By name; several of them can't succeed for whoever may do them, for many reasons."""
+def list_actions(scene: Scene) -> dict[str, Act]:
+    """Return the actions by name. Several of them fail for everybody, each for another reason."""
     asked = PurchaseRequest(NUMBERS[0], "1")
     operation = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'credit-check' LIMIT 1")[0][0])
     begun = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'payment' LIMIT 1")[0][0])
@@ -81,7 +83,9 @@ def acts(scene: Scene) -> dict[str, Act]:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    """A bought check, a payment that waits, an order without one, a frozen set, and people of every role."""
+    """A desk with one purchased check, a waiting payment, an order without a payment, a bulk run that isn't started,
+    and people of every role.
+    """
     with quick_folder() as folder, Sandbox() as sandbox, paying(SqlitePlace(folder), sandbox) as made:
         made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         made.payments.start(made.order("ORD-1", 3300), "paypay")
@@ -92,12 +96,13 @@ def scene() -> Iterator[Scene]:
         yield made
 
 
-def refused(scene: Scene) -> int:
+def count_refusals(scene: Scene) -> int:
+    """Return the number of audit entries about refusals."""
     return int(scene.place.sql("SELECT COUNT(*) FROM audit_log WHERE result = 'refused'")[0][0])
 
 
-def last_line(scene: Scene) -> tuple[str, str]:
-    """The action of the newest entry about a refusal, and its sentence in English."""
+def read_last_refusal(scene: Scene) -> tuple[str, str]:
+    """Return the action of the newest audit entry about a refusal, and its sentence in English."""
     query = "SELECT who, what, reason, detail FROM audit_log WHERE result = 'refused' ORDER BY id DESC LIMIT 1"
     ((who, what, reason, detail),) = scene.place.sql(query)
     facts = {**json.loads(str(detail)), "reason": reason}
@@ -106,7 +111,7 @@ def last_line(scene: Scene) -> tuple[str, str]:
 
 
 def expected_words(refusal: ConsoleError) -> str:
-    """The short words of its own reason, or else of its code."""
+    """Return the English words of the refusal's reason, or of its error code if the reason has none."""
     code, reason = refusal.code, refusal.detail.get("reason")
     keys = (f"refusal.{code}.{reason}", f"refusal.{code}")
     return wording.translate(next(filter(wording.has_sentence, keys)), "en")
@@ -115,12 +120,12 @@ def expected_words(refusal: ConsoleError) -> str:
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize("person", [person.name for person in TEAM])
 def test_a_refusal_leaves_one_entry(scene: Scene, person: str) -> None:
-    """For each act, role and guard: one entry if a guard refused, no entry if no guard did. In a timeline the entry
-    says that the act was refused, and why.
+    """For each action and role: one audit entry if the action is refused, none otherwise. In a timeline the entry
+    says that the action was refused, and why.
     """
     wrong, said_no = [], 0
-    for name, act in acts(scene).items():
-        before, status, refusal = refused(scene), 0, None
+    for name, act in list_actions(scene).items():
+        before, status, refusal = count_refusals(scene), 0, None
         with scene.console.acting_as(person):
             try:
                 act(scene.console)
@@ -128,10 +133,10 @@ def test_a_refusal_leaves_one_entry(scene: Scene, person: str) -> None:
                 status, refusal = ending.exit_status, ending
         said_no += status == 3
         if refusal is not None and status == 3:
-            action, told = last_line(scene)
+            action, told = read_last_refusal(scene)
             if "refused" not in told or expected_words(refusal) not in told:
                 wrong.append(f"{name}: {action} {dict(refusal.detail)} is told as {told}")
-        if refused(scene) - before != (status == 3):
-            wrong.append(f"{name}: exit {status}, {refused(scene) - before} entries")
+        if count_refusals(scene) - before != (status == 3):
+            wrong.append(f"{name}: exit {status}, {count_refusals(scene) - before} entries")
     assert wrong == []
     assert said_no > 3

@@ -1,4 +1,6 @@
-"""Roots of the audit trail: a tail that was cut off is missed on every desk, not only on the one that wrote it."""
+"""Audit roots: every desk detects that the end of an audit chain was deleted, not only the desk
+that wrote the chain.
+"""
 
 import json
 import uuid
@@ -28,7 +30,7 @@ _NEWEST_OF = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
 @contextmanager
 def desks(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[tuple[Console, Console, Console]]:
-    """One where something was bought, one of a worker, and one that has seen neither's trail."""
+    """Open three desks: one that has bought a credit check, one of a worker, and one that knows neither's chain."""
     with (
         place.desk(vendor, clock, desk=1) as bought,
         place.desk(vendor, clock, person="worker", desk=2) as worker,
@@ -38,24 +40,26 @@ def desks(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[tupl
         yield bought, worker, other
 
 
-def an_hour_later(place: Place, clock: HandClock) -> None:
-    """For the clock by which rows are stamped, and for ours."""
+def pass_hour(place: Place, clock: HandClock) -> None:
+    """Move the clock by an hour; on a server, whose clock can't be moved, make the audit rows an hour older."""
     clock.at += timedelta(hours=1)
     if place.is_server:  # nobody turns a server's clock: the rows grow old instead
         place.unguard("audit_log")
         place.sql("UPDATE audit_log SET at = at - INTERVAL 1 HOUR")
 
 
-def cut(place: Place, session: str) -> int:
-    """Somebody who owns the database takes a chain's last row away; its id."""
+def delete_last_row(place: Place, session: str) -> int:
+    """Delete the last row of a session's chain, as the owner of the database could; return the row's id."""
     ((row_id,),) = place.sql(_NEWEST_OF.format(session))
     place.unguard("audit_log")
     place.sql(f"DELETE FROM audit_log WHERE id = {row_id}")
     return int(row_id)
 
 
-def broken(console: Console) -> tuple[int, str] | None:
-    """The faults that `audit verify` reports there."""
+def verify_trail(console: Console) -> tuple[int, str] | None:
+    """Return the id and the kind of the first fault that `audit verify` reports at this desk; None if the trail is
+    whole.
+    """
     with suppress(ConsoleError):
         console.audit.verify_chains()
         return None
@@ -64,44 +68,48 @@ def broken(console: Console) -> tuple[int, str] | None:
     return found.value.detail["first_bad"], found.value.detail["why"]  # type: ignore[return-value]  # an id, a word
 
 
-def missed(console: Console) -> tuple[int, str] | None:
-    """Faults that only the roots show: if a server's rows were made older, they don't fit their hashes any more."""
+def find_root_fault(console: Console) -> tuple[int, str] | None:
+    """Return the id and the kind of the first fault that the roots alone show; None if there is none. Used where rows
+    of a server were made older, so that they no longer fit their hashes.
+    """
     with console.database.read() as conn:
         return audit_roots.find_first_root_fault(conn)
 
 
 @pytest.mark.engines("sqlite")
 def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """Without a root only the desk that wrote it knows; with one, all do: its row is named."""
+    """With a root, all three desks report the deleted last row of a chain."""
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
-        assert [broken(console) for console in (bought, worker, other)] == [None] * 3
-        gone = cut(place, bought._context.session)
-        assert [broken(console) for console in (bought, worker, other)] == [(gone, "missing")] * 3
+        assert [verify_trail(console) for console in (bought, worker, other)] == [None] * 3
+        gone = delete_last_row(place, bought._context.session)
+        assert [verify_trail(console) for console in (bought, worker, other)] == [(gone, "missing")] * 3
 
 
 @pytest.mark.engines("sqlite")
 def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """The purpose of the roots: without one, only the desk of a cut chain detects the cut."""
+    """Without a root, only the desk that wrote the chain reports its deleted last row."""
     with desks(place, vendor, hand_clock) as (bought, _, other):
-        gone = cut(place, bought._context.session)
-        assert (broken(bought), broken(other)) == ((gone, "missing"), None)
+        gone = delete_last_row(place, bought._context.session)
+        assert (verify_trail(bought), verify_trail(other)) == ((gone, "missing"), None)
 
 
 @pytest.mark.engines("sqlite")
 def test_who_cuts_the_root_too_is_seen_by_the_worker(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """The root is a row of the worker's own chain, whose heads lie on its desk."""
+    """A person deletes the chain's last row and the root: the worker's desk, which has the heads of its own chain in
+    its spool, reports the deleted root.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
-        gone = cut(place, bought._context.session)
-        root = cut(place, worker._context.session)
-        assert (broken(other), broken(worker)) == (None, (root, "missing"))
+        gone = delete_last_row(place, bought._context.session)
+        root = delete_last_row(place, worker._context.session)
+        assert (verify_trail(other), verify_trail(worker)) == (None, (root, "missing"))
         assert gone < root
 
 
@@ -111,7 +119,7 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
     reported as replaced.
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
         ((row_id,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         with other.database.read() as conn:
@@ -125,13 +133,15 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
 def test_a_root_is_written_an_hour_after_what_it_covers(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """Nothing before, one then, and no further one for a root alone: a desk that rests writes none."""
+    """The worker writes a root an hour after the rows that it covers, and no further root while the only new row is a
+    root.
+    """
     with desks(place, vendor, hand_clock) as (_, worker, _):
         counts = []
         for _ in range(4):
             worker.recovery.run_due()
             counts.append(place.sql(_ROOTS)[0][0])
-            an_hour_later(place, hand_clock)
+            pass_hour(place, hand_clock)
         assert counts == [0, 1, 1, 1]
 
 
@@ -139,12 +149,12 @@ def test_a_root_is_written_an_hour_after_what_it_covers(
 def test_rows_that_appear_late_are_covered_by_the_next_root(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """A server gives ids before it commits: what the last root could not see, though its id was covered, is seen
-    by the next one.
+    """A server gives an id to a row before the row is committed: a row that the last root couldn't see, although its
+    id was covered, is in the next root.
     """
     with desks(place, vendor, hand_clock) as (bought, worker, _):
         for i in range(1, 4):
-            an_hour_later(place, hand_clock)
+            pass_hour(place, hand_clock)
             bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
             worker.recovery.run_due()
         with bought.database.read() as conn:
@@ -159,7 +169,9 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
 
 
 def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """More chains than a row has room for, in parts: each newest row is in some root, each is whole, none is cut."""
+    """More chain heads than fit into one row are stored in several roots: all heads are stored, and
+    no detail is cut.
+    """
     with place.desk(vendor, hand_clock, person="worker", TIME_SCALE="1") as console:
         context = console._context
 
@@ -169,7 +181,7 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
                 append_entry(tx, entry, session=f"chain-{i}", desk="d", at=context.now())  # type: ignore[arg-type]  # a transaction
 
         console.database.write(begin)
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         counts = {run.task: run.count for run in console.recovery.run_due()}
         assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
         assert place.sql(_ROOTS)[0][0] == 3
@@ -181,9 +193,9 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
 # ---------------------------------------------------------------- forged roots
 
 
-def rooted(place: Place, console: Console, by: str, detail: str) -> int:
-    """A root in a chain of its own, by whoever it is, with a hash that fits; its row's id. On a server past the
-    triggers, which would refuse it.
+def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
+    """Write a root with this detail as the person `by` into a new chain with a valid hash, on a server without the
+    triggers, which would refuse it; return the id of its row.
     """
     place.unguard("audit_log")
     entry = NewAuditEntry(
@@ -200,8 +212,8 @@ def rooted(place: Place, console: Console, by: str, detail: str) -> int:
     return console.database.write(add)
 
 
-def told_of(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
-    """A root's detail as our program writes it, whatever it says."""
+def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
+    """Return the detail of a root in the program's own form, with these heads and this range of covered row ids."""
     return json.dumps(
         next(
             audit_roots.make_root_details(
@@ -215,30 +227,32 @@ def told_of(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -
 def test_who_is_no_worker_covers_nothing(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, upto: int
 ) -> None:
-    """A person writes in their own name that everything is covered. What comes later is covered all the same, its cut
-    tail is missed, and the root is told.
+    """A person writes a root that covers everything: it is reported as forged, later rows are covered by the worker's
+    root, and a deleted last row is reported.
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        forged = rooted(place, bought, "op-a", told_of(upto=upto))
-        assert broken(other) == (forged, "forged")
-        an_hour_later(place, hand_clock)
+        forged = forge_root(place, bought, "op-a", make_root_detail(upto=upto))
+        assert verify_trail(other) == (forged, "forged")
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).root_last_id >= forged
-        gone = cut(place, bought._context.session)
-        assert missed(other) == min((gone, "missing"), (forged, "forged"))
+        gone = delete_last_row(place, bought._context.session)
+        assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
 
 
 def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """An old root of the worker's again, copied into the person's own chain: nothing is covered twice, or less."""
+    """A person copies an old root of the worker into another chain: the copy is reported as forged, and the covered
+    range stays the same.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
         ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
         with other.database.read() as conn:
             before = audit_roots.read_covered_rows(conn)
-        forged = rooted(place, bought, "op-a", str(detail))
-        assert missed(other) == (forged, "forged")
+        forged = forge_root(place, bought, "op-a", str(detail))
+        assert find_root_fault(other) == (forged, "forged")
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn) == before
 
@@ -251,23 +265,25 @@ def test_a_workers_root_says_no_more_than_it_knows(
 ) -> None:
     """An attacker with the worker's account can't write a root that covers later rows or leaves out rows."""
     with desks(place, vendor, hand_clock) as (_, worker, other):
-        forged = rooted(place, worker, "worker", told_of(since=since, upto=upto))
-        assert broken(other) == (forged, "forged")
+        forged = forge_root(place, worker, "worker", make_root_detail(since=since, upto=upto))
+        assert verify_trail(other) == (forged, "forged")
 
 
 def test_the_heads_of_a_root_are_those_that_were_kept(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """A root whose list was made shorter does not fit its own hash."""
+    """A root from whose list a head was removed doesn't match its own hash and is reported as forged."""
     with desks(place, vendor, hand_clock) as (_, worker, other):
-        detail = json.loads(told_of(upto=1)) | {"heads": []}
-        assert broken(other) is None
-        forged = rooted(place, worker, "worker", json.dumps(detail))
-        assert broken(other) == (forged, "forged")
+        detail = json.loads(make_root_detail(upto=1)) | {"heads": []}
+        assert verify_trail(other) is None
+        forged = forge_root(place, worker, "worker", json.dumps(detail))
+        assert verify_trail(other) == (forged, "forged")
 
 
-def lying(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], since: int = 0) -> str:
-    """A root of all that is there, by the program's own words, in which each head became what `keep` makes of it."""
+def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], since: int = 0) -> str:
+    """Return the detail of a root that covers all present rows, in which each head is replaced by what `keep` returns
+    for it.
+    """
     with console.database.read() as conn:
         last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()
         covers, found = audit_roots.list_heads_to_store(conn, audit_roots.RowsCoveredByRoots(since, since), last)
@@ -287,8 +303,8 @@ def test_a_workers_root_holds_what_it_covers(
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
-        rooted(place, worker, "worker", lying(other, lambda head: [head]))
-        assert missed(other) is None
+        forge_root(place, worker, "worker", make_false_root_detail(other, lambda head: [head]))
+        assert find_root_fault(other) is None
         chain = bought._context.session
         ((row_id, hashed),) = place.sql(f"SELECT id, hash FROM audit_log WHERE session = '{chain}' AND seq = 1")
         instead = {
@@ -299,70 +315,77 @@ def test_a_workers_root_holds_what_it_covers(
         }[lie]
 
         def told(head: ChainHead) -> Sequence[ChainHead]:
+            """Return the false heads instead of this head."""
             return instead if head.chain == chain else [] if lie == "nothing" else [head]
 
-        forged = rooted(place, worker, "worker", lying(other, told))
-        assert lie == "a row of another chain" or broken(other) == (forged, "forged")
-        assert broken(other) is not None
+        forged = forge_root(place, worker, "worker", make_false_root_detail(other, told))
+        assert lie == "a row of another chain" or verify_trail(other) == (forged, "forged")
+        assert verify_trail(other) is not None
 
 
 def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """After the tail is cut every desk is told, also where a second lie goes on from the first."""
+    """The worker's account writes a root without heads, then a row is deleted: every desk reports a fault, also after
+    a second false root that continues the first.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        forged = rooted(place, worker, "worker", lying(other, lambda _: []))
-        gone = cut(place, bought._context.session)
-        assert broken(other) == (forged, "forged")
-        assert missed(bought) == (forged, "forged")
-        assert broken(bought) == (min(gone, forged), "missing")
-        rooted(place, worker, "worker", lying(other, lambda _: [], since=gone))
-        assert missed(other) == (forged, "forged")
+        forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
+        gone = delete_last_row(place, bought._context.session)
+        assert verify_trail(other) == (forged, "forged")
+        assert find_root_fault(bought) == (forged, "forged")
+        assert verify_trail(bought) == (min(gone, forged), "missing")
+        forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: [], since=gone))
+        assert find_root_fault(other) == (forged, "forged")
 
 
 @pytest.mark.engines("sqlite")
 def test_what_was_committed_late_makes_no_root_a_forgery(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """A row that came after the root that covers its id is in the next one: nothing is missing then."""
+    """A row that was committed after the root that covers its id is in the next root: no fault is reported."""
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         place.unguard("audit_log")
         newest = _NEWEST_OF.format(bought._context.session)
         place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
         place.sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM late)")
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
         place.sql("INSERT INTO audit_log SELECT * FROM late")
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[2], "1"))
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         worker.recovery.run_due()
         assert place.sql(_ROOTS)[0][0] == 2
-        assert broken(other) is None
-        gone = cut(place, bought._context.session)
-        assert broken(other) == (gone, "missing")
+        assert verify_trail(other) is None
+        gone = delete_last_row(place, bought._context.session)
+        assert verify_trail(other) == (gone, "missing")
 
 
 def test_rows_of_the_last_minute_wait_for_the_next_root(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """Another transaction may still be writing under a smaller id: a root covers what is settled alone."""
+    """A root covers only rows older than a minute, because another transaction may still commit a row with a smaller
+    id.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         worker.recovery.run_due()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).root_last_id == newest
-        assert missed(other) is None
+        assert find_root_fault(other) is None
 
 
 @pytest.mark.engines("mariadb")
 def test_windows_of_people_leave_roots_to_a_worker(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """On a server: what they would write does not count, so they don't take the task from who may."""
+    """On a server a person's desk doesn't run the task of the audit roots, because only the roots
+    of a worker count.
+    """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
-        an_hour_later(place, hand_clock)
+        pass_hour(place, hand_clock)
         ran = bought.recovery.run_due()
         assert "audit_roots" not in {run.task for run in ran}
         assert place.sql(_ROOTS)[0][0] == 0
         assert "audit_roots" in {run.task for run in worker.recovery.run_due()}
         assert place.sql(_ROOTS)[0][0] == 1
-        assert missed(other) is None
+        assert find_root_fault(other) is None

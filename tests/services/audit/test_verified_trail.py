@@ -1,4 +1,6 @@
-"""A verified trail names its first and its last entry, in the answer, in JSON and in both languages."""
+"""The verification of the audit trail returns its first and last entry, in the result, in JSON and
+in both languages.
+"""
 
 from datetime import UTC, datetime
 
@@ -12,7 +14,9 @@ from tests.support.places import Place
 
 
 def test_first_and_last_are_those_of_the_list(place: Place, sandbox: Sandbox) -> None:
-    """By their ids, whatever chain they are in: a second desk writes a chain of its own."""
+    """The first and last entry are those with the smallest and the largest id over all chains; two desks write two
+    chains.
+    """
     first_number, second_number = numbers(2, seed=7)
     with place.opened(sandbox) as desk, place.opened(sandbox, person="lead-b", desk=1) as other:
         desk.credit_checks.purchase(PurchaseRequest(first_number, "1"))
@@ -29,6 +33,7 @@ def test_first_and_last_are_those_of_the_list(place: Place, sandbox: Sandbox) ->
 
 
 def test_words_and_json() -> None:
+    """The sentence and the JSON of a verified trail; an empty trail has no first entry."""
     at = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
     trail = VerifiedTrail(1_204, AuditEntryPosition(3, at), AuditEntryPosition(1_210, at))
     english = format_verified_trail(trail, "en")

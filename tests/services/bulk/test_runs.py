@@ -1,4 +1,6 @@
-"""Bulk runs: frozen, looked through, done one by one, stopped, killed, gone on with; never anything about money."""
+"""Bulk runs: their records are fixed when the run is created; then forecast, execution row by row, stop, crash and
+continuation. No bulk run moves money.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -34,13 +36,15 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def refusal(call: object) -> ConsoleError:
+    """Return the error with which the call is refused."""
     assert callable(call)
     with pytest.raises(ConsoleError) as caught:
         call()
     return caught.value
 
 
-def results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:
+def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:
+    """Return result and reason of each row of the run; None where the row isn't done."""
     return [(row.result, row.reason) for row in console.bulk.list_rows(run_id)]
 
 
@@ -48,7 +52,7 @@ def results(console: Console, run_id: int) -> list[tuple[str | None, str | None]
 
 
 def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -> None:
-    """All that match now, with their versions and a name; what matches later is not in it."""
+    """A new run contains the records that match now, with their versions; records that match later aren't added."""
     chosen = unknown_checks(console, FEW)
     run = console.bulk.create_run("probe", "unknown")
     assert (run.size, run.most, run.done, run.state, run.name) == (FEW, FEW, 0, "frozen", f"BS-{run.id}")
@@ -60,14 +64,18 @@ def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
 def test_nothing_about_money_is_done_in_bulk(console: Console, action: str) -> None:
-    """Refused by its very type, before anything is looked at."""
+    """An action that moves money or decides an outcome is refused for bulk runs by its name, before any record is
+    read.
+    """
     chosen = unknown_checks(console, 1)
     refused = refusal(lambda: console.bulk.create_run(action, chosen))
     assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
 
 
 def test_what_can_not_be_frozen(console: Console) -> None:
-    """No records, records that aren't there as a kind, a note without words."""
+    """No run is created without records, with records of a kind that has no bulk action, or with a note without
+    words.
+    """
     chosen = unknown_checks(console, 1)
     assert refusal(lambda: console.bulk.create_run("probe", [])).detail["problem"] == "bulk_size"
     assert refusal(lambda: console.bulk.create_run("probe", "error")).detail["problem"] == "bulk_size"
@@ -81,7 +89,9 @@ def test_what_can_not_be_frozen(console: Console) -> None:
 
 
 def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Would ask, taken by somebody, changed since, refused with the reason, gone: with totals; nothing is written."""
+    """The plan forecasts each row with the reason (would run, taken by another person, changed since, not found) and
+    the totals. It calls no provider and writes no result.
+    """
     chosen = unknown_checks(console, 5)
     console.recovery.probe(KIND, chosen[1].id)  # settled since it was chosen
     with place.acting(console, "lead-b") as other:
@@ -101,7 +111,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     assert plan.rows[2].blocking_person == place.named("lead-b")
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
     assert vendor.asked == asked
-    assert results(console, run.id) == [(None, None)] * 6
+    assert read_results(console, run.id) == [(None, None)] * 6
 
 
 def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> None:
@@ -115,7 +125,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
     done = console.bulk.run(run.id, progress=heard.append)
     assert (done.state, done.done) == ("done", 5)
     taken = f"taken:{place.named('lead-b')}"
-    assert results(console, run.id) == [
+    assert read_results(console, run.id) == [
         ("done", None),
         ("skipped", "changed"),
         ("skipped", taken),
@@ -131,17 +141,19 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
 
 
 def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
-    """A check that was perhaps not bought can't be re-fetched; the provider isn't asked."""
+    """The decision table excludes a re-fetch of a check that was perhaps not purchased: each row is refused, and the
+    provider isn't called.
+    """
     chosen = unknown_checks(console, 2)
     run = console.bulk.create_run("refetch", chosen)
     assert [row.reason for row in console.bulk.make_plan(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
-    assert results(console, run.id) == [("refused", "bought_perhaps")] * 2
+    assert read_results(console, run.id) == [("refused", "bought_perhaps")] * 2
     assert not vendor.asked
 
 
 def test_refetching_brings_what_is_missing(console: Console) -> None:
-    """Detail and PDF of what was bought, each row by the same service as by hand."""
+    """A bulk re-fetch reads the missing detail and PDF of each purchased check."""
     chosen = unknown_checks(console, 2)
     for one in chosen:
         console.recovery.probe(KIND, one.id)
@@ -155,7 +167,9 @@ def test_refetching_brings_what_is_missing(console: Console) -> None:
 
 
 def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Console) -> None:
-    """Takes and notes of a set; somebody else can't run it; what another one has is skipped."""
+    """A bulk run of takes or notes acts in the name of the person who created it; another person can't run it.
+    Records that another person has taken are skipped.
+    """
     chosen = unknown_checks(console, 3)
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[0].id)
@@ -165,9 +179,9 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
         refused = refusal(lambda: other.bulk.run(takes.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_maker")
     console.bulk.run(takes.id)
-    assert [result for result, _ in results(console, takes.id)] == ["skipped", "done", "done"]
+    assert [result for result, _ in read_results(console, takes.id)] == ["skipped", "done", "done"]
     console.bulk.run(notes.id)
-    assert [result for result, _ in results(console, notes.id)] == ["skipped", "done", "done"]
+    assert [result for result, _ in read_results(console, notes.id)] == ["skipped", "done", "done"]
     seen = console.credit_checks.read_credit_check(chosen[1].id)
     assert seen.taken is not None
     assert seen.taken.person == place.named("op-a")
@@ -191,7 +205,9 @@ def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -
 
 
 def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> None:
-    """By whoever runs it, and by anybody else; what is left is done when it goes on."""
+    """A run stops after its present row if the running person or another person stops it; the next run does the
+    remaining rows.
+    """
     run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     heard: list[int] = []
     stopped = console.bulk.run(
@@ -211,7 +227,7 @@ def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> Non
 
 
 def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
-    """A second person is told who is at it."""
+    """A second person who starts a running bulk run is refused with the name of the person who runs it."""
     run = console.bulk.create_run("probe", unknown_checks(console, 2))
     told: list[ConsoleError] = []
 
@@ -228,7 +244,7 @@ def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
-    """An auditor freezes and runs nothing, and looks at everything; a worker notes nothing."""
+    """An auditor can read bulk runs but can't create or run one; a worker can't create notes."""
     chosen = unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
         console.people.add_person(Person(name, frozenset({role}), may_buy=False))
@@ -248,18 +264,21 @@ def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
 def test_a_provider_that_refuses_pauses_the_run(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three refusals in a row: paused, with who and why; the rest is done later."""
-    run = console.bulk.create_run("refetch", _bought(console, FEW))
+    """Three refusals by the provider in a row pause the run with the provider as the reason; the next run does the
+    remaining rows.
+    """
+    run = console.bulk.create_run("refetch", _choose_purchased(console, FEW))
     monkeypatch.setattr(LedgerVendor, "readable", property(lambda _vendor: False, lambda _vendor, _value: None))
     paused = console.bulk.run(run.id)
     assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
     monkeypatch.undo()
     done = console.bulk.run(run.id)
     assert (done.state, done.done) == ("done", FEW)
-    assert Counter(result for result, _ in results(console, run.id)) == {"failed": 3, "done": FEW - 3}
+    assert Counter(result for result, _ in read_results(console, run.id)) == {"failed": 3, "done": FEW - 3}
 
 
-def _bought(console: Console, count: int) -> list[ChosenRecord]:
+def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
+    """Return `count` purchased checks as records to choose, with their present versions."""
     chosen = unknown_checks(console, count)
     for one in chosen:
         console.recovery.probe(KIND, one.id)
@@ -268,7 +287,7 @@ def _bought(console: Console, count: int) -> list[ChosenRecord]:
 
 @pytest.mark.expects_log("the bug is told")
 def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are done."""
+    """An unexpected error in one row is stored as that row's result; the other rows are executed."""
     chosen = unknown_checks(console, 3)
     run = console.bulk.create_run("probe", chosen)
     acts = console.bulk._actions
@@ -281,22 +300,24 @@ def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pyt
 
     monkeypatch.setattr(acts, "_probe", broken)
     assert console.bulk.run(run.id).state == "done"
-    assert results(console, run.id) == [("done", None), ("failed", "internal_error"), ("done", None)]
+    assert read_results(console, run.id) == [("done", None), ("failed", "internal_error"), ("done", None)]
 
 
 # Killed
 
 
-def _killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
-    """A process of its own runs it and is killed there."""
+def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
+    """Execute the run in a process of its own, which is killed at the failpoint; let its lease expire."""
     told = place.facts("op-a", 1) | {"FAILPOINT": failpoint}
     with crowd(run_in_child, [(place.home_of(1), told, count, run_id)]) as (child,):
         assert child.ended() == -9
     left_alone(place)
 
 
-def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:
-    """Stopped, gone on with by a process that is killed in the middle of a row, gone on with again."""
+def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:
+    """Stop a run after `stop_after` rows, continue it in a process that is killed at its row number `killed_at`,
+    complete it and return it.
+    """
     with place.desk(vendor_of(count)) as console:
         run = console.bulk.create_run("probe", unknown_checks(console, count))
         heard: list[int] = []
@@ -304,7 +325,7 @@ def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, 
             run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == stop_after
         )
         assert stopped.done == stop_after
-        _killed(place, run.id, count, f"{point}:{killed_at}:kill")
+        _run_until_killed(place, run.id, count, f"{point}:{killed_at}:kill")
         died = console.bulk.read_run(run.id)
         at = stop_after + killed_at
         assert (died.state, died.done, died.reason) == ("running", at - 1, f"row:{at}")
@@ -318,8 +339,10 @@ def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, 
 
 @pytest.mark.parametrize("point", ["before_bulk_row", "after_bulk_row"])
 def test_killed_in_the_middle_of_a_row(place: Place, point: str) -> None:
-    """Before it was asked about it is asked about; after that it counts as done, and is settled once."""
-    _through_a_death(place, 6, 2, 2, point)
+    """A process is killed before or after the action of a row: the continued run executes a row that wasn't executed,
+    counts an executed row as done, and each record is settled once.
+    """
+    _stop_kill_and_complete(place, 6, 2, 2, point)
     assert settled(place) == Counter(dict.fromkeys(settled(place), 1))
     assert len(settled(place)) == 6
 
@@ -327,18 +350,18 @@ def test_killed_in_the_middle_of_a_row(place: Place, point: str) -> None:
 @pytest.mark.engines("sqlite")
 def test_three_hundred_stopped_killed_and_resumed(place: Place) -> None:
     """A bulk run of 300 rows that is stopped, killed and continued settles each record once."""
-    _through_a_death(place, 300, 150, 50, "after_bulk_row")
+    _stop_kill_and_complete(place, 300, 150, 50, "after_bulk_row")
     assert len(settled(place)) == 300
     assert set(settled(place).values()) == {1}
 
 
 def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
-    """A run whose process died is gone on with by the program; one that was only stopped is left alone."""
+    """The due task continues a run whose process died, and leaves a run that a person has stopped."""
     with place.desk(vendor_of(FEW)) as console:
         chosen = unknown_checks(console, FEW)
         stopped = console.bulk.run(console.bulk.create_run("probe", chosen[:2]).id, should_stop=lambda: True)
         run = console.bulk.create_run("probe", chosen[2:])
-        _killed(place, run.id, FEW, "after_bulk_row:2:kill")
+        _run_until_killed(place, run.id, FEW, "after_bulk_row:2:kill")
         with act_as(WORKER if not console.database.is_server else None):
             assert console.bulk.continue_unfinished_runs() == FEW - 3
         assert console.bulk.read_run(run.id).state == "done"
@@ -347,7 +370,9 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
 
 
 def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
-    """Nobody takes in the name of somebody else: the run waits for its maker."""
+    """The due task doesn't continue a bulk run of takes, because a take is in a person's name: the run is paused
+    until the person who created it runs it again.
+    """
     with place.desk(vendor_of(2)) as console:
         run = console.bulk.create_run("take", unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
@@ -358,21 +383,22 @@ def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
 
 
 def test_two_people_run_the_same_run(place: Place) -> None:
-    """At the same time, from two processes: one does it or both in turn; no row is done twice."""
+    """Two processes run the same bulk run at once: each row is executed once."""
     with place.desk(vendor_of(FEW)) as console:
         run = console.bulk.create_run("probe", unknown_checks(console, FEW))
         each = [
             (place.home_of(desk), place.facts(who, desk), FEW, run.id) for desk, who in ((1, "op-a"), (2, "lead-b"))
         ]
-        with crowd(_told_how, each) as children:
+        with crowd(_run_or_send_refusal, each) as children:
             ended = sorted(child.report() for child in children)
         assert ("done", FEW) in ended
         assert set(ended) <= {("done", FEW), ("in_progress", 0)}
-        assert [result for result, _ in results(console, run.id)] == ["done"] * FEW
+        assert [result for result, _ in read_results(console, run.id)] == ["done"] * FEW
     assert set(settled(place).values()) == {1}
 
 
-def _told_how(pipe: object, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+def _run_or_send_refusal(pipe: object, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+    """Run the bulk run in a child process; send the error code instead of the state if the run is refused."""
     try:
         run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
     except ConsoleError as refused:
@@ -384,6 +410,6 @@ def _told_how(pipe: object, folder: Path, told: dict[str, str], count: int, run_
 @pytest.mark.engines("sqlite")
 def test_ten_thousand_stopped_killed_and_resumed(place: Place) -> None:
     """A bulk run of 10,000 rows that is stopped, killed and continued settles each record once."""
-    _through_a_death(place, 10_000, 5_000, 1_000, "after_bulk_row")
+    _stop_kill_and_complete(place, 10_000, 5_000, 1_000, "after_bulk_row")
     assert len(settled(place)) == 10_000
     assert set(settled(place).values()) == {1}

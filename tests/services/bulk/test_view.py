@@ -1,4 +1,4 @@
-"""Bulk runs on the screens: lists, names, parts of a plan, runs whose process ended, and runs that were given up."""
+"""Bulk runs on the screens: lists, names, parts of a plan, runs whose process ended, and discarded runs."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,9 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
-    """Its totals are those of these rows alone; each row has its record, except where that is gone."""
+    """A plan that is limited to the first rows has the totals of those rows. Each row has its record, or None where
+    the record doesn't exist.
+    """
     chosen = unknown_checks(console, 4)
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[3].id)
@@ -43,7 +45,7 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
 
 
 def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that are skipped take none."""
+    """The estimated time (seconds) of a plan counts only the rows that would run."""
     chosen = unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
@@ -53,7 +55,7 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
 
 
 def test_the_plan_of_what_is_left(console: Console) -> None:
-    """Of a run that was stopped after its first rows: all that has no result, whatever its size was."""
+    """The plan of a stopped run contains all rows without a result."""
     run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
@@ -62,7 +64,9 @@ def test_the_plan_of_what_is_left(console: Console) -> None:
 
 
 def test_lines_have_their_records(console: Console) -> None:
-    """By position, in pages, those not done alone where that is asked."""
+    """The rows of a run with their records are read in pages by position, all of them or only those
+    that aren't done.
+    """
     chosen = unknown_checks(console, 3)
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     console.bulk.run(run.id, max_rows=2)
@@ -96,7 +100,9 @@ def test_the_list_of_runs(console: Console) -> None:
 
 
 def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console) -> None:
-    """A window that closes ends its part after the row under way, and the due task goes on at once."""
+    """A window that closes during a run ends its part after the present row, and the due task continues the run at
+    once.
+    """
     run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     heard: list[int] = []
     left = console.bulk.run(
@@ -111,7 +117,9 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
 
 
 def test_what_is_left_can_be_given_up(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """By its maker, for good; not by others, not while it runs; then it is in no list and nothing is asked."""
+    """The person who created a run can discard its remaining rows for good; another person can't, and nobody can
+    while it runs. A discarded run is in no list and calls no provider.
+    """
     run = console.bulk.create_run("probe", unknown_checks(console, 3))
     with place.acting(console, "lead-b") as other:
         refused = refusal(lambda: other.bulk.discard(run.id))

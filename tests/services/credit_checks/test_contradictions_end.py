@@ -1,4 +1,6 @@
-"""A contradiction by one reading ends when AlarmBox's next reading agrees; every other one waits for a person."""
+"""A case about a contradiction that one reading at AlarmBox has shown closes when the next reading agrees. Every
+other contradiction waits for a person.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +20,9 @@ NUMBER, OTHER = numbers(2)
 
 
 class ConfusedVendor(LedgerVendor):
-    """Its reports name another corporation while `names` has one."""
+    """AlarmBox, whose reports name the corporation `names` instead of the right one; None: they
+    name the right one.
+    """
 
     names: str | None = None
 
@@ -38,12 +42,12 @@ def console(place: Place, vendor: ConfusedVendor, hand_clock: HandClock) -> Iter
         yield desk
 
 
-def lose(vendor: ConfusedVendor) -> None:
+def hide_check(vendor: ConfusedVendor) -> None:
     """AlarmBox answers for a moment that it has no such credit check."""
     vendor.charges = []
 
 
-def confuse(vendor: ConfusedVendor) -> None:
+def name_other_corporation(vendor: ConfusedVendor) -> None:
     """AlarmBox answers for a moment with the report of another corporation."""
     vendor.names = OTHER
 
@@ -57,16 +61,19 @@ def probe(console: Console, record: CreditCheck) -> None:
 
 
 def contradict(console: Console, record: CreditCheck, observed: str) -> None:
-    """AlarmBox says something else about the purchase itself."""
+    """Open the case of an answer of AlarmBox that contradicts the purchase; `observed` is the answer, such as `bought
+    7`.
+    """
     context = console._context
     context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
 
 
-def open_cases(console: Console, record: CreditCheck) -> list[str]:
+def list_observed_of_open_alerts(console: Console, record: CreditCheck) -> list[str]:
+    """Return the observed facts of all open alerts."""
     return [alert.observed for alert in console.alerts.list_alerts() if alert.resolved_at is None]
 
 
-@pytest.mark.parametrize("spoil", [lose, confuse])
+@pytest.mark.parametrize("spoil", [hide_check, name_other_corporation])
 @pytest.mark.parametrize("ask", [refetch, probe])
 def test_an_answer_that_agrees_again_ends_the_case(
     console: Console,
@@ -74,7 +81,9 @@ def test_an_answer_that_agrees_again_ends_the_case(
     spoil: Callable[[ConfusedVendor], None],
     ask: Callable[[Console, CreditCheck], None],
 ) -> None:
-    """One wrong answer of a moment would otherwise keep the record in the queue for ever: nobody could end it."""
+    """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees, the case closes and
+    the record leaves the review queue.
+    """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
     spoil(vendor)
@@ -82,11 +91,11 @@ def test_an_answer_that_agrees_again_ends_the_case(
         assert refusal(lambda: ask(console, record)).exit_status == 5
     else:
         ask(console, record)
-    assert len(open_cases(console, record)) == 1
+    assert len(list_observed_of_open_alerts(console, record)) == 1
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [record.id]
     vendor.charges, vendor.names = charges, None
     ask(console, record)
-    assert open_cases(console, record) == []
+    assert list_observed_of_open_alerts(console, record) == []
     assert console.recovery.read_queue("review").items == ()
     assert console.lookup.find_records(NUMBER).credit_checks[0].work.state is WorkState.NONE
 
@@ -101,7 +110,7 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     contradict(console, record, "bought 7")
     ask(console, record)
-    assert open_cases(console, record) == ["bought 7"]
+    assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     work = console.lookup.find_records(NUMBER).credit_checks[0].work
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
@@ -109,21 +118,24 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
 def test_a_second_contradiction_takes_the_place_of_one_that_a_reading_could_end(
     console: Console, vendor: ConfusedVendor
 ) -> None:
-    """AlarmBox did not show the check, and then says that it sold another one: the reading that agrees again must
-    not end what a person has to look into."""
+    """AlarmBox doesn't show the check, and then an answer names another purchase: the case is now about the other
+    purchase, and a reading that agrees doesn't close it.
+    """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
-    lose(vendor)
+    hide_check(vendor)
     refusal(lambda: refetch(console, record))
     contradict(console, record, "bought 7")
-    assert open_cases(console, record) == ["bought 7"]
+    assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     vendor.charges = charges
     refetch(console, record)
-    assert open_cases(console, record) == ["bought 7"]
+    assert list_observed_of_open_alerts(console, record) == ["bought 7"]
 
 
 def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: ConfusedVendor) -> None:
-    """A person who has acknowledged the first contradiction has not seen the second."""
+    """A person acknowledges a contradiction; another contradiction of the same purchase opens an alert that isn't
+    acknowledged.
+    """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     for observed in ("bought 7", "bought 7", "bought 8"):
         contradict(console, record, observed)

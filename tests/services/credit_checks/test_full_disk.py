@@ -1,4 +1,4 @@
-"""A disk that is full before anything is sent: nothing hangs, and the number stays free."""
+"""The desk's disk is full before anything is sent: the action is refused, and no claim remains."""
 
 import shutil
 from collections import namedtuple
@@ -20,7 +20,9 @@ Usage = namedtuple("Usage", "total used free")  # as the system tells it
 def test_a_full_disk_is_told_before_a_row_is_made(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """6 storage_full, no row, nothing sent; with room again it is bought as if nothing had been."""
+    """A purchase on a full disk is refused with `storage_full` (exit status 6), without a row and without a call.
+    With room again it succeeds.
+    """
     ask = PurchaseRequest(NUMBERS[0], "1")
     with place.desk(vendor, hand_clock) as console:
         with monkeypatch.context() as full:
@@ -32,7 +34,7 @@ def test_a_full_disk_is_told_before_a_row_is_made(
 
 
 def test_nor_is_a_payment_begun(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same before whatever moves money."""
+    """Starting a payment on a full disk is refused without a row. With room again it succeeds."""
     order = scene.order("ORD-1", 3300)
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))

@@ -1,4 +1,4 @@
-"""The number with which a person settles an unknown purchase is that of this purchase."""
+"""The id with which a person settles an unknown purchase must be the id that AlarmBox gave to this purchase."""
 
 from datetime import datetime
 
@@ -16,7 +16,9 @@ from tests.support.refusals import code_of
 
 
 def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
-    """Somebody bought one on AlarmBox's screen in 2024. As the unknown purchase, it could be renewed at once."""
+    """A person gives the id of a credit check that expired before the unknown purchase was sent: it is refused,
+    because the settled record could be renewed at once.
+    """
     vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
     vendor.buy_check(PurchaseRequest(NUMBER, "1"))
     vendor.today = lambda: datetime.now(JST).date()

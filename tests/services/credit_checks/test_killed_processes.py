@@ -1,4 +1,4 @@
-"""Processes that go away in the middle of a call: by Ctrl+C, or for good."""
+"""The process of a purchase ends during the call to AlarmBox: by Ctrl+C, or without any further step."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,19 +30,21 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
         yield desk
 
 
-def raising(trouble: BaseException) -> None:
+def raise_exception(trouble: BaseException) -> None:
+    """Raise this exception; for a lambda."""
     raise trouble
 
 
-def state_of(console: Console, record: CreditCheck) -> tuple[str, str | None]:
+def read_operation_state(console: Console, record: CreditCheck) -> tuple[str, str | None]:
+    """Return state and reason of the operation of the record."""
     seen = console.recovery.read_record("operation", record.operation_id or "")
     assert isinstance(seen, OperationDetails)
     return seen.record.state, seen.record.reason
 
 
 def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: LedgerVendor) -> None:
-    """The record says unknown without waiting for any lease, and the refusal names it."""
-    vendor.during = lambda: raising(KeyboardInterrupt())
+    """After Ctrl+C the record is unknown at once, before its lease expires, and the error contains the record."""
+    vendor.during = lambda: raise_exception(KeyboardInterrupt())
     with pytest.raises(ConsoleError) as told:
         console.credit_checks.purchase(ASK)
     record = told.value.detail["record"]
@@ -52,14 +54,16 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
 
 
 def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
-    """The operation of a process that has ended is shown with an unknown outcome, with and without a worker."""
+    """The operation of a process that ended is shown as unknown once its lease has expired, before and after a worker
+    has stored that.
+    """
     with going_away(console._context) as vanish:
         vendor.during = vanish
         with pytest.raises(Gone):
             console.credit_checks.purchase(ASK)
     (record,) = console.lookup.find_records(NUMBER).credit_checks
-    assert state_of(console, record) == ("calling", None)
+    assert read_operation_state(console, record) == ("calling", None)
     clock.at += timedelta(minutes=5)
-    assert state_of(console, record) == ("unknown", "lapsed")
+    assert read_operation_state(console, record) == ("unknown", "lapsed")
     console.recovery.run_due()
-    assert state_of(console, record) == ("unknown", "lapsed")
+    assert read_operation_state(console, record) == ("unknown", "lapsed")

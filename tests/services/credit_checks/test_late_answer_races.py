@@ -1,4 +1,4 @@
-"""An answer that is delivered late while somebody else writes the record is run again, not refused."""
+"""A late answer that is delivered while another desk writes the record is applied again, not refused."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,8 +22,8 @@ from tests.support.refusals import refusal
 def test_a_late_answer_that_loses_a_race_is_run_again(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between its read and its write another desk changes the row, twice: the first delivery settles it all the same,
-    and nobody is told that it could not be delivered.
+    """Another desk changes the row twice between the delivery's read and its write: the first delivery still settles
+    the record, and the trail has no undelivered answer.
     """
     read, times = credit_checks.find, 2
     with (
@@ -34,6 +34,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         assert lost.code == "outcome_unknown"
 
         def overtaken(conn: Connection, *which: Any) -> CreditCheck | None:
+            """Read the record, and let the other desk change the row after the read, the first two times."""
             nonlocal times
             found = read(conn, *which)
             if times and found is not None:

@@ -1,4 +1,6 @@
-"""An unknown purchase is settled by the provider's list only if the listed purchase can belong to no other one."""
+"""AlarmBox's list of purchases settles an unknown purchase only if the listed purchase can belong
+to no other record.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,8 +32,9 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @dataclass
 class ListingVendor(LedgerVendor):
-    """A provider with a list of purchases. It tells no day of those whose ids are in `undated`, and lacks those whose
-    ids are in `hidden`."""
+    """AlarmBox with a list of purchases. The list has no day for the ids in `undated`, and lacks
+    the ids in `hidden`.
+    """
 
     finds: bool = True
     undated: set[int] = field(default_factory=set)
@@ -58,6 +61,7 @@ def console(place: Place, listing: ListingVendor, hand_clock: HandClock) -> Iter
 
 
 def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour: Behaviour) -> CreditCheck:
+    """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
     vendor.behaviour = behaviour
     record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -65,13 +69,13 @@ def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour:
 
 
 def probe(console: Console, record: CreditCheck) -> tuple[str, object]:
-    """The error with which a probe is refused; the purchase must stay unknown."""
+    """Return the code and the reason of the error with which a probe is refused; the purchase must stay unknown."""
     error = refusal(lambda: console.recovery.probe("credit-check", record.id))
     assert console.credit_checks.read_credit_check(record.id).record.certainty is Certainty.UNKNOWN
     return error.code, error.detail.get("reason")
 
 
-def forget(place: Place, record: CreditCheck) -> None:
+def delete_purchase(place: Place, record: CreditCheck) -> None:
     """Delete the record and its operation, as a restored older backup would."""
     place.sql(
         f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
@@ -79,6 +83,7 @@ def forget(place: Place, record: CreditCheck) -> None:
 
 
 def test_the_only_listed_one_settles_the_only_unknown_one(console: Console, listing: ListingVendor) -> None:
+    """One unknown purchase and one listed purchase: the probe settles the record with the listed id."""
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     settled = console.recovery.probe("credit-check", record.id)
     assert isinstance(settled, CreditCheck)
@@ -86,28 +91,34 @@ def test_the_only_listed_one_settles_the_only_unknown_one(console: Console, list
 
 
 def test_a_lost_purchase_of_another_client_may_own_it(console: Console, listing: ListingVendor, place: Place) -> None:
-    """The database lost client 1's purchase; only the desk knows it. What is listed is that one, not client 2's."""
-    forget(place, buy_unknown(console, listing, "1", "silent_after_charge"))
+    """The database has lost client 1's purchase, and only the desk's spool knows it. The listed purchase may be
+    client 1's, so it doesn't settle client 2's.
+    """
+    delete_purchase(place, buy_unknown(console, listing, "1", "silent_after_charge"))
     second = buy_unknown(console, listing, "2", "silent_before_charge")
     assert probe(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_lost_purchase_with_a_known_id_owns_it(console: Console, listing: ListingVendor, place: Place) -> None:
-    """The desk knows even the id that client 1's lost purchase got."""
-    forget(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    """The database has lost client 1's purchase; the desk's spool knows its id, which is the listed one. So it
+    doesn't settle client 2's purchase.
+    """
+    delete_purchase(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     second = buy_unknown(console, listing, "2", "silent_before_charge")
     assert probe(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_another_applications_purchase_may_own_it(console: Console, listing: ListingVendor, place: Place) -> None:
-    """A row that another application has written and whose id isn't known yet."""
+    """A row of another application without an id may be the listed purchase, so the list doesn't settle ours."""
     second = buy_unknown(console, listing, "2", "silent_after_charge")
     place.sql(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     assert probe(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listing: ListingVendor) -> None:
-    """Somebody bought on the provider's own page today; our purchase is listed without its day."""
+    """A person bought on AlarmBox's own page today, and our purchase is listed without a day: either may be ours, so
+    the purchase stays unknown.
+    """
     listing.charges.append(Charge(1, NUMBER, "", listing.today(), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {2}
@@ -117,7 +128,7 @@ def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listin
 
 
 def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
-    """It may be of last year."""
+    """The only listed purchase has no day, so it may be from last year: the purchase stays unknown."""
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
     assert probe(console, record) == ("outcome_unknown", "undated_found")
@@ -127,14 +138,15 @@ def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, list
 def test_a_listed_purchase_contradicts_a_refusal_that_came_meanwhile(
     console: Console, listing: ListingVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the provider is asked, the late answer to the purchase itself comes: refused. The list has the purchase,
-    so a person has to look before the company is bought again.
+    """While the probe reads the list, the late answer arrives: AlarmBox has refused the purchase. The list has the
+    purchase, so a person must look before the corporation is bought again.
     """
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     refused: Outcome[CheckReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     listed = LedgerReader.find_purchases
 
     def overtaken(reader: LedgerReader, number: str) -> Outcome[tuple[CheckReport, ...]]:
+        """Deliver the refusal after the list was read, and return the list."""
         answer = listed(reader, number)
         assert console._service_builder._purchases.deliver(record.operation_id or "", refused)
         return answer
@@ -147,21 +159,21 @@ def test_a_listed_purchase_contradicts_a_refusal_that_came_meanwhile(
     assert decided.work.reason == "contradicted"
 
 
-def deny(console: Console, kind: str, record_id: object) -> object:
+def deny_purchase(console: Console, kind: str, record_id: object) -> object:
     """Decide that the purchase was not made, and return the step for which this decision waits."""
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 
 def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendor, place: Place) -> None:
-    """Two people are sure that nothing was bought, and AlarmBox lists a purchase that no record has: not denied, by
-    neither of them. The company would be bought again.
+    """AlarmBox lists a purchase that no record has: neither of two people can decide that the unknown purchase was
+    not made, because the corporation would be bought again. A probe settles it.
     """
     record = buy_unknown(console, listing, "1", "silent_before_charge")
-    assert deny(console, "credit-check", record.id) == "second_person"
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))  # it was only late
     with place.acting(console, "lead-b") as other:
         for desk in (console, other):
-            refused = refusal(lambda desk=desk: deny(desk, "credit-check", record.id))
+            refused = refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
             assert "listed_purchase" not in format_error_message(refused, "en") + format_error_message(refused, "ja")
     settled = console.recovery.probe("credit-check", record.id)
@@ -172,26 +184,28 @@ def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendo
 def test_nobody_denies_a_lost_purchase_that_the_list_has(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """The database has lost it, the desk knows that it was sent, and AlarmBox lists it."""
+    """The database has lost a purchase that the desk has sent: it can't be denied while AlarmBox lists it."""
     lost = buy_unknown(console, listing, "1", "silent_after_charge")
-    forget(place, lost)
-    refused = refusal(lambda: deny(console, "operation", lost.operation_id))
+    delete_purchase(place, lost)
+    refused = refusal(lambda: deny_purchase(console, "operation", lost.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
     listing.charges.clear()
-    assert deny(console, "operation", lost.operation_id) == "second_person"
+    assert deny_purchase(console, "operation", lost.operation_id) == "second_person"
 
 
 def test_nobody_denies_another_applications_row_that_the_list_has(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """Its application is buying while two people call its row not bought."""
+    """AlarmBox lists the purchase of another application's row after the first person has denied it: the second
+    person's denial is refused.
+    """
     place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     console.recovery.run_due()
     (row,) = console.lookup.find_records(NUMBER).credit_checks
-    assert deny(console, "credit-check", row.id) == "second_person"
+    assert deny_purchase(console, "credit-check", row.id) == "second_person"
     listing.charges.append(Charge(1, NUMBER, "3", listing.today(), None))
     with place.acting(console, "lead-b") as other:
-        assert refusal(lambda: deny(other, "credit-check", row.id)).detail["reason"] == "listed_purchase"
+        assert refusal(lambda: deny_purchase(other, "credit-check", row.id)).detail["reason"] == "listed_purchase"
     assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "3"))).code == "already_purchased"
 
 
@@ -199,7 +213,9 @@ def test_nobody_denies_another_applications_row_that_the_list_has(
 def test_what_is_another_purchase_stops_no_denial(
     console: Console, listing: ListingVendor, place: Place, listed: str
 ) -> None:
-    """Of two days before the sending, over by now, of another record, or no list at all: people decide."""
+    """A listed purchase of two days before the sending, an expired one, one of another record, or an unreadable list:
+    two people can deny the unknown purchase.
+    """
     if listed == "ours":
         assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state == CheckState.SUCCESS
     record = buy_unknown(console, listing, "1", "silent_before_charge")
@@ -207,9 +223,9 @@ def test_what_is_another_purchase_stops_no_denial(
     if days is not None:
         listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=days), None))
     listing.readable = listed != "silent"
-    assert deny(console, "credit-check", record.id) == "second_person"
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.acting(console, "lead-b") as other:
-        assert deny(other, "credit-check", record.id) is None
+        assert deny_purchase(other, "credit-check", record.id) is None
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.ERROR
 
 
@@ -217,17 +233,20 @@ def test_what_is_another_purchase_stops_no_denial(
 def test_two_people_give_one_id_at_once(
     place: Place, listing: ListingVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a server the second decision begins before the first one is committed: one of them gets the id. On a cluster
-    it can be the second one, because its node doesn't see the lock."""
+    """On a server a second person's decision begins before the first one is committed, both with the same id: exactly
+    one gets the id. On a cluster it can be the second one, because its node doesn't see the lock.
+    """
     has_second_begun, ends = Event(), list[BaseException | None]()
     write, acquire = outcomes.write_successful_purchase, leases.acquire
 
     def announce_lock(tx: Transaction, name: str, *more: Any) -> object:
+        """Acquire the lease; report that the second decision has reached the lock of the id."""
         if name == "alarmbox_id_1" and get_ident() not in first_threads:
             has_second_begun.set()
         return acquire(tx, name, *more)
 
     def overtaken(*given: Any) -> None:
+        """Start the second decision before the first one writes its outcome."""
         monkeypatch.setattr(outcomes, "write_successful_purchase", write)
         future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
         future.add_done_callback(lambda _future: has_second_begun.set())
@@ -264,28 +283,34 @@ def test_two_people_give_one_id_at_once(
 def test_a_clock_that_is_ahead_denies_no_listed_purchase(
     console: Console, listing: ListingVendor, hand_clock: HandClock, place: Place
 ) -> None:
-    """At this desk the next day has begun, at AlarmBox it hasn't: its day of the purchase is the day before ours."""
+    """The desk's day is already the next one, so AlarmBox lists the purchase with the day before ours: it can't be
+    denied, and a probe leaves it unknown.
+    """
     listing.today = lambda: hand_clock.today() - timedelta(days=1)
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     with place.acting(console, "lead-b") as other:
         for desk in (console, other):
             assert (
-                refusal(lambda desk=desk: deny(desk, "credit-check", record.id)).detail["reason"] == "listed_purchase"
+                refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id)).detail["reason"]
+                == "listed_purchase"
             )
     assert probe(console, record) == ("outcome_unknown", "day_before_found")
     assert len(listing.charges) == 1
 
 
 def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console, listing: ListingVendor) -> None:
-    """Somebody bought on AlarmBox's own page around midnight: either purchase may be ours."""
+    """A person bought on AlarmBox's own page around midnight: the list has two purchases, and the probe leaves ours
+    unknown.
+    """
     listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=1), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     assert probe(console, record) == ("outcome_unknown", "several_found")
 
 
 def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console, listing: ListingVendor) -> None:
-    """Its pages were cut: it lacks client 2's check of today, so it may lack the unknown purchase as well, and what
-    it has may be somebody's by hand."""
+    """The list lacks client 2's known purchase of today, so it may lack the unknown purchase too: the probe leaves
+    the purchase unknown.
+    """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "2"))
     listing.charges.append(Charge(2, NUMBER, "", listing.today(), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
@@ -299,13 +324,14 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console
 def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     console: Console, listing: ListingVendor, place: Place, is_late: bool
 ) -> None:
-    """AlarmBox made it after two people had decided that it wasn't, or it couldn't be asked then. The next purchase
-    asks first, and waits until a person has looked at it."""
+    """Two people have denied a purchase, and AlarmBox lists it afterwards. The next purchase reads the list first, is
+    refused, and waits until a person has acknowledged the case; while the list is unreadable it is refused, too.
+    """
     record = buy_unknown(console, listing, "1", "silent_before_charge")
     listing.readable = is_late
-    assert deny(console, "credit-check", record.id) == "second_person"
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.acting(console, "lead-b") as other:
-        assert deny(other, "credit-check", record.id) is None
+        assert deny_purchase(other, "credit-check", record.id) is None
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))
     listing.behaviour = "answers"
     if not is_late:
@@ -329,22 +355,22 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
 def test_a_denied_purchase_that_is_not_listed_is_bought_again(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """The list agrees with the two people."""
+    """The list has no purchase either, so after the denial by two people the corporation can be bought."""
     record = buy_unknown(console, listing, "1", "silent_before_charge")
-    deny(console, "credit-check", record.id)
+    deny_purchase(console, "credit-check", record.id)
     with place.acting(console, "lead-b") as other:
-        deny(other, "credit-check", record.id)
+        deny_purchase(other, "credit-check", record.id)
     listing.behaviour = "answers"
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
     assert len(listing.charges) == 1
 
 
 def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> CreditCheck:
-    """A purchase of which AlarmBox knows nothing yet, and two people say that it wasn't made."""
+    """Return a purchase that AlarmBox hasn't made and that two people have denied."""
     record = buy_unknown(console, listing, "1", "silent_before_charge")
-    deny(console, "credit-check", record.id)
+    deny_purchase(console, "credit-check", record.id)
     with place.acting(console, "lead-b") as other:
-        deny(other, "credit-check", record.id)
+        deny_purchase(other, "credit-check", record.id)
     listing.behaviour = "answers"
     return record
 
@@ -352,8 +378,9 @@ def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> Credi
 def test_each_listed_purchase_after_a_denial_is_seen_by_a_person(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """A person has acknowledged a purchase by hand that the list has. Then AlarmBox makes the denied one: nobody has
-    seen the second purchase in the list."""
+    """A person has acknowledged the first listed purchase. Then the list has a second one: the next purchase is
+    refused until a person has acknowledged that one as well.
+    """
     deny_unmade(console, listing, place)
     for provider_id in (1, 2):
         listing.charges.append(Charge(provider_id, NUMBER, "", listing.today(), None))
@@ -371,7 +398,9 @@ def test_each_listed_purchase_after_a_denial_is_seen_by_a_person(
 def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
     console: Console, listing: ListingVendor, place: Place, hand_clock: HandClock
 ) -> None:
-    """Two purchases were denied, days apart. The list has one of the first day, which only the first can be."""
+    """Two purchases were denied, five days apart. A listed purchase of the first day opens a case about the first one
+    and stops the next purchase.
+    """
     first, day = deny_unmade(console, listing, place), listing.today()
     hand_clock.at += timedelta(days=5)
     deny_unmade(console, listing, place)
@@ -387,8 +416,9 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
 def test_a_denied_purchase_may_own_what_is_listed(
     console: Console, listing: ListingVendor, place: Place, client: str
 ) -> None:
-    """AlarmBox makes client 1's purchase after two people have denied it. It settles no other unknown purchase by
-    itself: with its id there, nothing would stop client 1's next purchase. A person says which one it is."""
+    """AlarmBox makes client 1's purchase after two people have denied it. The listed id settles no other unknown
+    purchase automatically, because client 1's next purchase would not be stopped then. A person gives the id.
+    """
     denied = deny_unmade(console, listing, place)
     second = buy_unknown(console, listing, client, "silent_before_charge")
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), denied.id))
@@ -402,17 +432,18 @@ def test_a_denied_purchase_may_own_what_is_listed(
 def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     console: Console, listing: ListingVendor, place: Place, is_told: str
 ) -> None:
-    """The database has lost it, two people have denied it, and AlarmBox makes it after that. The next purchase asks
-    for the list first. A person names the id, and the number is bought."""
+    """The database has lost a purchase, two people have denied it, and AlarmBox makes it afterwards. The next
+    purchase reads the list first and is refused; after a person has given the id, the record is a success again.
+    """
     lost = buy_unknown(console, listing, "1", "silent_before_charge")
     operation_id = lost.operation_id or ""
-    forget(place, lost)
+    delete_purchase(place, lost)
     entry = console._context.spool.find(operation_id)
     assert entry is not None
     tell_lost(console._context, [entry])
-    assert deny(console, "operation", operation_id) == "second_person"
+    assert deny_purchase(console, "operation", operation_id) == "second_person"
     with place.acting(console, "lead-b") as other:
-        assert deny(other, "operation", operation_id) is None
+        assert deny_purchase(other, "operation", operation_id) is None
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), None))
     listing.behaviour = "answers"
     if is_told == "silent":

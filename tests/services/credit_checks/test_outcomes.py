@@ -1,4 +1,4 @@
-"""The end of a purchase that its own process didn't end: by a late answer, by a lapse, by another answer."""
+"""Outcomes of a purchase that its own process didn't record: a late answer, a lapse, or a second answer."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,8 +42,8 @@ SUCCESS, ERROR, PENDING = CheckState.SUCCESS, CheckState.ERROR, CheckState.PENDI
 REFUSALS = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
-class Stage:
-    """A desk whose purchases hang, and answers that come later."""
+class PurchaseDesk:
+    """A desk whose purchases get no answer, with helpers that deliver answers later and read what is stored."""
 
     def __init__(self, place: Place, console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
         self.place, self.console, self.context, self.vendor, self.clock = (
@@ -54,273 +54,308 @@ class Stage:
             clock,
         )
 
-    def unknown(self) -> CreditCheck:
-        """A purchase of which nobody knows."""
+    def make_unknown(self) -> CreditCheck:
+        """Return a purchase with an unknown outcome, which AlarmBox has charged."""
         self.vendor.behaviour = "silent_after_charge"
         assert refusal(lambda: self.buy()).code == "outcome_unknown"
         self.vendor.behaviour = "answers"
-        return self.now()
+        return self.read_record()
 
     def buy(self, *, renew: bool = False) -> CreditCheck:
         return self.console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
 
-    def now(self) -> CreditCheck:
+    def read_record(self) -> CreditCheck:
+        """Return the newest record of NUMBER."""
         return self.console.lookup.find_records(NUMBER).credit_checks[0]
 
     def deliver(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
+        """Deliver a late answer; return True if it was accepted."""
         assert record.operation_id is not None
         return self.console._service_builder._purchases.deliver(record.operation_id, outcome)
 
-    def decide(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
+    def record_outcome(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
+        """Record this outcome for the purchase, as the pipeline does."""
         can = self.vendor.capabilities
         self.context.write(lambda tx: outcomes.record_outcome(self.context, tx, record.id, outcome, can))
 
-    def operation(self, record: CreditCheck) -> Operation:
+    def read_operation(self, record: CreditCheck) -> Operation:
+        """Return the journal row of the record's purchase."""
         with self.context.database.read() as conn:
             found = journal.find(conn, record.operation_id or "")
         assert found is not None
         return found
 
-    def sources(self, record: CreditCheck) -> list[str]:
+    def read_evidence_sources(self, record: CreditCheck) -> list[str]:
+        """Return the sources of the record's evidence, oldest first."""
         with self.context.database.read() as conn:
             return [item.source for item in evidence.find_by_subject(conn, "credit-check", record.id)]
 
-    def told(self, record: CreditCheck, what: str) -> list[dict[str, object]]:
-        """The details of the timeline's entries of that name."""
+    def read_timeline_details(self, record: CreditCheck, what: str) -> list[dict[str, object]]:
+        """Return the details of the timeline entries with this name."""
         view = self.console.credit_checks.read_credit_check(record.id)
         return [dict(entry.detail) for entry in view.timeline if entry.what == what]
 
-    def advice(self, record: CreditCheck) -> str:
-        """The code of the next step that the record's page advises."""
+    def read_next_step(self, record: CreditCheck) -> str:
+        """Return the code of the next step on the record's page."""
         return self.console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
-    def lapsed(self, what: str) -> int:
+    def count_lapse_entries(self, what: str) -> int:
+        """Return the number of audit entries of this action that failed because of a lapse."""
         with self.context.database.read() as conn:
             rows = conn.exec_driver_sql("SELECT what, result, reason FROM audit_log").all()
         return sum(tuple(row) == (what, "failed", "lapsed") for row in rows)
 
-    def proposals(self, record: CreditCheck) -> list[str]:
+    def read_proposed_states(self, record: CreditCheck) -> list[str]:
+        """Return the proposed state of the record's open proposal; empty if there is none."""
         with self.context.database.read() as conn:
             found = approvals.find_open_proposal(conn, "credit-check", str(record.id))
         return [found.proposed_state] if found else []
 
-    def observed(self) -> list[str]:
+    def list_contradictions(self) -> list[str]:
+        """Return the observed facts of all cases about contradictions."""
         return [alert.observed for alert in self.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
 
 
 @pytest.fixture
-def stage(place: Place, hand_clock: HandClock) -> Iterator[Stage]:
+def purchase_desk(place: Place, hand_clock: HandClock) -> Iterator[PurchaseDesk]:
     vendor = LedgerVendor(today=hand_clock.today)
     with place.desk(vendor, hand_clock) as console:
-        yield Stage(place, console, vendor, hand_clock)
+        yield PurchaseDesk(place, console, vendor, hand_clock)
 
 
-def bought(number: int = 12345) -> Outcome[CheckReport]:
+def make_success(number: int = 12345) -> Outcome[CheckReport]:
+    """Return AlarmBox's answer that the purchase was made under this id."""
     return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(number, NUMBER), 201, "{}")
 
 
-def said(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckReport]:
+def make_answer(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckReport]:
+    """Return an answer of this class without a report."""
     return Outcome(kind, reason, SendingCertainty.YES, None, 422, "{}")
 
 
-def test_a_late_answer_settles_what_nobody_knows(stage: Stage) -> None:
-    """Bought after all: record, journal and desk say so with the provider's id; the answer is evidence."""
-    record = stage.unknown()
-    assert stage.deliver(record, bought())
-    after = stage.now()
+def test_a_late_answer_settles_what_nobody_knows(purchase_desk: PurchaseDesk) -> None:
+    """A late answer says that the purchase was made: the record, the journal and the spool have the outcome and the
+    id, and the answer is stored as evidence.
+    """
+    record = purchase_desk.make_unknown()
+    assert purchase_desk.deliver(record, make_success())
+    after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.credit_check_id) == (SUCCESS, Certainty.KNOWN, 12345)
     assert (after.work.state, after.work.reason) == (WorkState.SCHEDULED, "incomplete")
-    assert (stage.operation(record).state, stage.operation(record).reason) == (OperationState.DONE, "answered")
-    assert stage.sources(record) == ["alarmbox.purchase"] * 2
-    entry = stage.context.spool.find(record.operation_id or "")
+    assert (purchase_desk.read_operation(record).state, purchase_desk.read_operation(record).reason) == (
+        OperationState.DONE,
+        "answered",
+    )
+    assert purchase_desk.read_evidence_sources(record) == ["alarmbox.purchase"] * 2
+    entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert (entry.state, entry.holds_claim, entry.provider_id) == ("ended", True, 12345)
-    (told,) = stage.told(record, "credit-check.late_answer")
+    (told,) = purchase_desk.read_timeline_details(record, "credit-check.late_answer")
     assert told.items() >= {"operation": record.operation_id, "outcome": "SUCCEEDED"}.items()
-    assert stage.observed() == []
+    assert purchase_desk.list_contradictions() == []
 
 
-@pytest.mark.parametrize("late", [bought(), said(OutcomeClass.FAILED_DEFINITE, "http_422")])
-def test_an_answer_that_is_delivered_twice_is_told_once(stage: Stage, late: Outcome[CheckReport]) -> None:
-    """The process may end between the commit and the desk's mark; the answer that it delivers again has settled the
-    record already. Another answer is news.
+@pytest.mark.parametrize("late", [make_success(), make_answer(OutcomeClass.FAILED_DEFINITE, "http_422")])
+def test_an_answer_that_is_delivered_twice_is_told_once(
+    purchase_desk: PurchaseDesk, late: Outcome[CheckReport]
+) -> None:
+    """A desk delivers the same answer again because its process ended before the spool was marked: nothing changes
+    and no second entry is written. An answer with another body is stored as further evidence.
     """
-    record = stage.unknown()
-    assert stage.deliver(record, late)
-    before = stage.now()
-    assert stage.deliver(record, late)
-    assert stage.now() == before
-    assert stage.sources(record) == ["alarmbox.purchase"] * 2
-    assert len(stage.told(record, "credit-check.late_answer")) == 1
-    assert stage.deliver(record, replace(late, evidence="another body"))
-    assert stage.sources(record)[2:] == ["alarmbox.purchase.late"]
+    record = purchase_desk.make_unknown()
+    assert purchase_desk.deliver(record, late)
+    before = purchase_desk.read_record()
+    assert purchase_desk.deliver(record, late)
+    assert purchase_desk.read_record() == before
+    assert purchase_desk.read_evidence_sources(record) == ["alarmbox.purchase"] * 2
+    assert len(purchase_desk.read_timeline_details(record, "credit-check.late_answer")) == 1
+    assert purchase_desk.deliver(record, replace(late, evidence="another body"))
+    assert purchase_desk.read_evidence_sources(record)[2:] == ["alarmbox.purchase.late"]
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_a_late_refusal_frees_the_number(stage: Stage, kind: OutcomeClass) -> None:
-    """Certainly not bought: it can be bought again, and the desk holds no claim any more."""
-    record = stage.unknown()
-    assert stage.deliver(record, said(kind, LONG))
-    after = stage.now()
+def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
+    """A late refusal: the record is an error, the spool holds no claim, and the number can be bought again."""
+    record = purchase_desk.make_unknown()
+    assert purchase_desk.deliver(record, make_answer(kind, LONG))
+    after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.error_code) == (ERROR, Certainty.KNOWN, LONG[:64])
     assert after.work == Work()
-    assert stage.operation(record).state is OperationState.FAILED
-    entry = stage.context.spool.find(record.operation_id or "")
+    assert purchase_desk.read_operation(record).state is OperationState.FAILED
+    entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert (entry.state, entry.holds_claim, entry.provider_id) == ("ended", False, None)
-    assert len(stage.told(record, "credit-check.not_bought")) == 1
-    assert stage.buy().state is SUCCESS
+    assert len(purchase_desk.read_timeline_details(record, "credit-check.not_bought")) == 1
+    assert purchase_desk.buy().state is SUCCESS
 
 
 @pytest.mark.parametrize("kind", [OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND, OutcomeClass.PENDING])
-def test_a_late_answer_that_says_nothing_leaves_it_unknown(stage: Stage, kind: OutcomeClass) -> None:
-    """And a success that names no record says no more than that."""
-    record = stage.unknown()
-    for outcome in (said(kind, "http_503"), replace(bought(), found=None)):
-        assert stage.deliver(record, outcome)
-        assert (stage.now().state, stage.now().certainty) == (PENDING, Certainty.UNKNOWN)
-        assert stage.now().error_code == outcome.reason
-    assert refusal(stage.buy).code in ("already_purchased", "outcome_unknown")
+def test_a_late_answer_that_says_nothing_leaves_it_unknown(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
+    """A late answer without an outcome, or a success without a report, leaves the purchase unknown."""
+    record = purchase_desk.make_unknown()
+    for outcome in (make_answer(kind, "http_503"), replace(make_success(), found=None)):
+        assert purchase_desk.deliver(record, outcome)
+        assert (purchase_desk.read_record().state, purchase_desk.read_record().certainty) == (
+            PENDING,
+            Certainty.UNKNOWN,
+        )
+        assert purchase_desk.read_record().error_code == outcome.reason
+    assert refusal(purchase_desk.buy).code in ("already_purchased", "outcome_unknown")
 
 
-def test_while_nobody_knows_the_desk_goes_on_holding_the_claim(stage: Stage) -> None:
-    record = stage.unknown()
-    assert stage.deliver(record, said(OutcomeClass.UNKNOWN, "read_timeout"))
-    entry = stage.context.spool.find(record.operation_id or "")
+def test_while_nobody_knows_the_desk_goes_on_holding_the_claim(purchase_desk: PurchaseDesk) -> None:
+    """After a late answer without an outcome the spool still holds the claim."""
+    record = purchase_desk.make_unknown()
+    assert purchase_desk.deliver(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
+    entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert entry.state != "ended"
-    assert stage.operation(record).state is OperationState.UNKNOWN
+    assert purchase_desk.read_operation(record).state is OperationState.UNKNOWN
 
 
-def test_what_no_operation_is_of_cannot_be_delivered(stage: Stage) -> None:
-    """Neither an operation that isn't there, nor one whose record is gone."""
-    record = stage.unknown()
-    assert not stage.deliver(replace(record, operation_id="never"), bought())
-    stage.place.sql("DELETE FROM hansha_alarmbox_credit_checks")
-    assert not stage.deliver(record, bought())
-    entry = stage.context.spool.find(record.operation_id or "")
+def test_what_no_operation_is_of_cannot_be_delivered(purchase_desk: PurchaseDesk) -> None:
+    """An answer isn't accepted if its operation or its record doesn't exist; its spool entry isn't ended."""
+    record = purchase_desk.make_unknown()
+    assert not purchase_desk.deliver(replace(record, operation_id="never"), make_success())
+    purchase_desk.place.sql("DELETE FROM hansha_alarmbox_credit_checks")
+    assert not purchase_desk.deliver(record, make_success())
+    entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert entry.state != "ended"
 
 
 DECIDED = {
-    "bought, and bought": (bought(), bought(), None),
-    "bought, and bought under another id": (bought(), bought(12346), "bought 12346"),
-    "bought, and bought under a lower id": (bought(), bought(12344), "bought 12344"),
-    "bought, and bought without an id": (bought(), replace(bought(), found=None), "bought"),
-    "not bought, and bought": (said(OutcomeClass.FAILED_DEFINITE), bought(), "bought 12345"),
-    "not bought, and not bought": (said(OutcomeClass.FAILED_DEFINITE), said(OutcomeClass.AUTH), None),
-    "not bought, and nobody knows": (said(OutcomeClass.FAILED_DEFINITE), said(OutcomeClass.UNKNOWN), None),
-    "bought, and nobody knows": (bought(), said(OutcomeClass.UNKNOWN), None),
-    "bought, and not found": (bought(), said(OutcomeClass.NOT_FOUND), None),
-    **{f"bought, and {kind}": (bought(), said(kind, "http_4"), "not bought: http_4") for kind in REFUSALS},
+    "bought, and bought": (make_success(), make_success(), None),
+    "bought, and bought under another id": (make_success(), make_success(12346), "bought 12346"),
+    "bought, and bought under a lower id": (make_success(), make_success(12344), "bought 12344"),
+    "bought, and bought without an id": (make_success(), replace(make_success(), found=None), "bought"),
+    "not bought, and bought": (make_answer(OutcomeClass.FAILED_DEFINITE), make_success(), "bought 12345"),
+    "not bought, and not bought": (make_answer(OutcomeClass.FAILED_DEFINITE), make_answer(OutcomeClass.AUTH), None),
+    "not bought, and nobody knows": (
+        make_answer(OutcomeClass.FAILED_DEFINITE),
+        make_answer(OutcomeClass.UNKNOWN),
+        None,
+    ),
+    "bought, and nobody knows": (make_success(), make_answer(OutcomeClass.UNKNOWN), None),
+    "bought, and not found": (make_success(), make_answer(OutcomeClass.NOT_FOUND), None),
+    **{
+        f"bought, and {kind}": (make_success(), make_answer(kind, "http_4"), "not bought: http_4")
+        for kind in REFUSALS
+    },
 }
 
 
 @pytest.mark.parametrize("name", DECIDED)
-def test_what_was_decided_stays_and_a_contradiction_is_a_case(stage: Stage, name: str) -> None:
-    """The late answer is evidence in any case; a person looks where it says otherwise, once."""
+def test_what_was_decided_stays_and_a_contradiction_is_a_case(purchase_desk: PurchaseDesk, name: str) -> None:
+    """A late answer to a purchase with a known outcome is stored as evidence and leaves the outcome unchanged. If it
+    contradicts the outcome, one case is opened.
+    """
     decision, late, observed = DECIDED[name]
-    record = stage.unknown()
-    stage.decide(record, decision)
-    before = stage.now()
-    assert stage.deliver(record, late)
-    assert stage.deliver(record, late)
-    after = stage.now()
+    record = purchase_desk.make_unknown()
+    purchase_desk.record_outcome(record, decision)
+    before = purchase_desk.read_record()
+    assert purchase_desk.deliver(record, late)
+    assert purchase_desk.deliver(record, late)
+    after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.credit_check_id) == (
         before.state,
         Certainty.KNOWN,
         before.credit_check_id,
     )
-    assert stage.sources(record)[-2:] == ["alarmbox.purchase.late"] * 2
-    assert stage.observed() == ([] if observed is None else [observed])
-    contradicted = stage.told(record, "credit-check.contradicted")
+    assert purchase_desk.read_evidence_sources(record)[-2:] == ["alarmbox.purchase.late"] * 2
+    assert purchase_desk.list_contradictions() == ([] if observed is None else [observed])
+    contradicted = purchase_desk.read_timeline_details(record, "credit-check.contradicted")
     if observed is None:
         assert (contradicted, after.work) == ([], before.work)
     else:
         assert [one["observed"] for one in contradicted] == [observed]
         assert (after.work.state, after.work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
-    told = stage.told(record, "credit-check.late_answer")[-1]
+    told = purchase_desk.read_timeline_details(record, "credit-check.late_answer")[-1]
     expected = {"outcome": late.kind.value, "kept_state": before.state.value}
     assert told.items() >= (expected | ({"provider_id": late.found.credit_check_id} if late.found else {})).items()
     assert ("provider_id" in told) is (late.found is not None)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_what_was_denied_and_bought_is_not_bought_again(stage: Stage) -> None:
-    """AlarmBox says later that it was bought: a second purchase is refused, in the words of that fact, until a person
-    has looked at the case. Another client's purchase goes on."""
-    stage.vendor.behaviour = "refuses"
-    assert refusal(stage.buy).code == "provider_refused"
-    stage.vendor.behaviour, record = "answers", stage.now()
-    assert explain_record(record, stage.context.now()).next_step.action == "purchase"
-    assert stage.console.credit_checks.make_plan(NUMBER).denied == ()
-    assert stage.deliver(record, bought())
-    charges = len(stage.vendor.charges)
-    explanation = explain_record(stage.now(), stage.context.now())
+def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseDesk) -> None:
+    """AlarmBox refused a purchase and later answers that it was made: the next purchase is refused with
+    `denied_but_bought` until a person has acknowledged the case. Another client can buy.
+    """
+    purchase_desk.vendor.behaviour = "refuses"
+    assert refusal(purchase_desk.buy).code == "provider_refused"
+    purchase_desk.vendor.behaviour, record = "answers", purchase_desk.read_record()
+    assert explain_record(record, purchase_desk.context.now()).next_step.action == "purchase"
+    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
+    assert purchase_desk.deliver(record, make_success())
+    charges = len(purchase_desk.vendor.charges)
+    explanation = explain_record(purchase_desk.read_record(), purchase_desk.context.now())
     assert (explanation.verdict, explanation.why) == ("verdict.contradicted", "why.denied_but_bought")
     assert explanation.next_step.action != "purchase"
-    assert (find_refetch_refusal(stage.now()), find_renewal_refusal(stage.now(), stage.context.now())) == (
+    assert (
+        find_refetch_refusal(purchase_desk.read_record()),
+        find_renewal_refusal(purchase_desk.read_record(), purchase_desk.context.now()),
+    ) == (
         "bought_perhaps",
         "bought_perhaps",
     )
     for is_renewal in (False, True):
-        refused = refusal(partial(stage.buy, renew=is_renewal))
+        refused = refusal(partial(purchase_desk.buy, renew=is_renewal))
         assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
         blocker = refused.detail["record"]
         assert isinstance(blocker, CreditCheck)
         assert blocker.id == record.id
-    assert [denied.id for denied in stage.console.credit_checks.make_plan(NUMBER).denied] == [record.id]
-    assert len(stage.vendor.charges) == charges
-    assert stage.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
-    (case,) = [alert for alert in stage.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
-    assert stage.advice(record) == "next.check_purchase_history"
-    stage.console.alerts.acknowledge(case.id, "their screen has nothing")
-    assert stage.advice(record) == "next.may_buy_again"
-    assert stage.console.credit_checks.make_plan(NUMBER).denied == ()
-    stage.console.alerts.undo_acknowledgement(case.id)
-    assert refusal(stage.buy).code == "already_purchased"
-    stage.console.alerts.acknowledge(case.id, "their screen has nothing")
-    assert stage.buy().state is SUCCESS
-    assert stage.advice(record) == "next.bought_since"
+    assert [denied.id for denied in purchase_desk.console.credit_checks.make_plan(NUMBER).denied] == [record.id]
+    assert len(purchase_desk.vendor.charges) == charges
+    assert purchase_desk.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
+    (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    assert purchase_desk.read_next_step(record) == "next.check_purchase_history"
+    purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert purchase_desk.read_next_step(record) == "next.may_buy_again"
+    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
+    purchase_desk.console.alerts.undo_acknowledgement(case.id)
+    assert refusal(purchase_desk.buy).code == "already_purchased"
+    purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert purchase_desk.buy().state is SUCCESS
+    assert purchase_desk.read_next_step(record) == "next.bought_since"
 
 
-def test_an_earlier_refused_purchase_does_not_advise_what_a_denied_one_blocks(stage: Stage) -> None:
+def test_an_earlier_refused_purchase_does_not_advise_what_a_denied_one_blocks(purchase_desk: PurchaseDesk) -> None:
     """Two purchases were refused; AlarmBox says later that the second one was made. Only another client may buy."""
-    stage.vendor.behaviour = "refuses"
-    assert refusal(partial(stage.buy)).code == "provider_refused"
-    first = stage.now()
-    assert refusal(partial(stage.buy)).code == "provider_refused"
-    records = stage.console.lookup.find_records(NUMBER).credit_checks
+    purchase_desk.vendor.behaviour = "refuses"
+    assert refusal(partial(purchase_desk.buy)).code == "provider_refused"
+    first = purchase_desk.read_record()
+    assert refusal(partial(purchase_desk.buy)).code == "provider_refused"
+    records = purchase_desk.console.lookup.find_records(NUMBER).credit_checks
     second = next(record for record in records if record.id != first.id)
     first, second = sorted((first, second), key=lambda record: record.id)
-    stage.vendor.behaviour = "answers"
-    assert stage.deliver(second, bought())
-    assert refusal(stage.buy).detail["reason"] == "denied_but_bought"
-    assert stage.advice(first) == "next.other_denied_but_bought"
-    assert stage.advice(second) == "next.check_purchase_history"
+    purchase_desk.vendor.behaviour = "answers"
+    assert purchase_desk.deliver(second, make_success())
+    assert refusal(purchase_desk.buy).detail["reason"] == "denied_but_bought"
+    assert purchase_desk.read_next_step(first) == "next.other_denied_but_bought"
+    assert purchase_desk.read_next_step(second) == "next.check_purchase_history"
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(stage: Stage) -> None:
-    """The old check got its place back when the renewal was refused, so it holds the claim again. It can't be renewed
-    while AlarmBox says that the refused renewal was bought, until a person has looked at the case."""
-    old = stage.buy()
-    stage.clock.at += 400 * DAY
-    stage.vendor.behaviour = "refuses"
-    assert refusal(partial(stage.buy, renew=True)).code == "provider_refused"
-    stage.vendor.behaviour, denied = "answers", stage.now()
+def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseDesk) -> None:
+    """A renewal was refused, so the earlier check holds the claim again; then AlarmBox answers that the renewal was
+    made. The check can't be renewed until a person has acknowledged the case.
+    """
+    old = purchase_desk.buy()
+    purchase_desk.clock.at += 400 * DAY
+    purchase_desk.vendor.behaviour = "refuses"
+    assert refusal(partial(purchase_desk.buy, renew=True)).code == "provider_refused"
+    purchase_desk.vendor.behaviour, denied = "answers", purchase_desk.read_record()
     assert denied.id != old.id
-    assert stage.deliver(denied, bought())
-    charges = len(stage.vendor.charges)
-    refused = refusal(partial(stage.buy, renew=True))
+    assert purchase_desk.deliver(denied, make_success())
+    charges = len(purchase_desk.vendor.charges)
+    refused = refusal(partial(purchase_desk.buy, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     blocker = refused.detail["record"]
     assert isinstance(blocker, CreditCheck)
-    assert (blocker.id, len(stage.vendor.charges)) == (denied.id, charges)
-    (case,) = [alert for alert in stage.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
-    stage.console.alerts.acknowledge(case.id, "their screen has nothing")
-    assert stage.buy(renew=True).state is SUCCESS
+    assert (blocker.id, len(purchase_desk.vendor.charges)) == (denied.id, charges)
+    (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert purchase_desk.buy(renew=True).state is SUCCESS
 
 
 @pytest.mark.parametrize(
@@ -356,85 +391,93 @@ def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs:
         (False, "bad_id", WorkState.NEEDS_REVIEW, "answer_does_not_fit"),
     ],
 )
-def test_who_looks_at_an_unknown_next(stage: Stage, finds: bool, reason: str, state: WorkState, why: str) -> None:
-    """It is asked about by itself where the provider can tell, unless its answer fits no record."""
-    record = stage.unknown()
-    stage.vendor.finds = finds
-    stage.decide(record, said(OutcomeClass.UNKNOWN, reason))
-    work = stage.now().work
+def test_who_looks_at_an_unknown_next(
+    purchase_desk: PurchaseDesk, finds: bool, reason: str, state: WorkState, why: str
+) -> None:
+    """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if it has
+    none, or if the answer was for no record of ours.
+    """
+    record = purchase_desk.make_unknown()
+    purchase_desk.vendor.finds = finds
+    purchase_desk.record_outcome(record, make_answer(OutcomeClass.UNKNOWN, reason))
+    work = purchase_desk.read_record().work
     assert (work.state, work.reason, work.attempt) == (state, why, 0)
-    due = stage.clock.at + stage.context.scale.scale_delta(timedelta(minutes=1))
+    due = purchase_desk.clock.at + purchase_desk.context.scale.scale_delta(timedelta(minutes=1))
     assert work.at == (due if state is WorkState.SCHEDULED else None)
-    stage.decide(stage.now(), said(OutcomeClass.UNKNOWN, LONG))
-    assert stage.now().error_code == LONG[:64]
+    purchase_desk.record_outcome(purchase_desk.read_record(), make_answer(OutcomeClass.UNKNOWN, LONG))
+    assert purchase_desk.read_record().error_code == LONG[:64]
 
 
-def test_a_refused_renewal_gives_the_old_record_its_place_back(stage: Stage) -> None:
-    old = stage.buy()
-    stage.clock.at += 400 * DAY
-    stage.vendor.behaviour = "silent_after_charge"
-    assert refusal(lambda: stage.buy(renew=True)).code == "outcome_unknown"
-    newest = stage.now()
-    assert stage.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
-    assert stage.deliver(newest, said(OutcomeClass.FAILED_DEFINITE))
-    restored = stage.console.credit_checks.read_credit_check(old.id).record
+def test_a_refused_renewal_gives_the_old_record_its_place_back(purchase_desk: PurchaseDesk) -> None:
+    """A late refusal of a renewal makes the earlier credit check live again."""
+    old = purchase_desk.buy()
+    purchase_desk.clock.at += 400 * DAY
+    purchase_desk.vendor.behaviour = "silent_after_charge"
+    assert refusal(lambda: purchase_desk.buy(renew=True)).code == "outcome_unknown"
+    newest = purchase_desk.read_record()
+    assert purchase_desk.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
+    assert purchase_desk.deliver(newest, make_answer(OutcomeClass.FAILED_DEFINITE))
+    restored = purchase_desk.console.credit_checks.read_credit_check(old.id).record
     assert (restored.is_live, restored.superseded_by) == (True, None)
-    (told,) = stage.told(old, "credit-check.restored")
+    (told,) = purchase_desk.read_timeline_details(old, "credit-check.restored")
     assert told["instead_of"] == newest.id
 
 
-@pytest.mark.parametrize("outcome", [bought(), said(OutcomeClass.AUTH)])
-def test_what_was_decided_by_halves_is_over_when_it_is_known(stage: Stage, outcome: Outcome[CheckReport]) -> None:
-    """A proposal of a first person means nothing any more, whichever way it ended."""
-    record = stage.unknown()
-    first = stage.console.recovery.resolve("credit-check", record.id, "error", "not on their list")
+@pytest.mark.parametrize("outcome", [make_success(), make_answer(OutcomeClass.AUTH)])
+def test_what_was_decided_by_halves_is_over_when_it_is_known(
+    purchase_desk: PurchaseDesk, outcome: Outcome[CheckReport]
+) -> None:
+    """A first person has proposed an outcome; a late answer with any outcome closes the proposal."""
+    record = purchase_desk.make_unknown()
+    first = purchase_desk.console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
-    assert stage.proposals(record) == ["error"]
-    assert stage.deliver(record, outcome)
-    assert stage.proposals(record) == []
+    assert purchase_desk.read_proposed_states(record) == ["error"]
+    assert purchase_desk.deliver(record, outcome)
+    assert purchase_desk.read_proposed_states(record) == []
 
 
-def lost(stage: Stage) -> CreditCheck:
-    """A purchase whose process went away in the middle of the call."""
-    with going_away(stage.context) as vanish:
-        stage.vendor.during = vanish
+def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
+    """Return a purchase whose process ended during the call."""
+    with going_away(purchase_desk.context) as vanish:
+        purchase_desk.vendor.during = vanish
         with pytest.raises(Gone):
-            stage.buy()
-    stage.vendor.during = lambda: None
-    return stage.now()
+            purchase_desk.buy()
+    purchase_desk.vendor.during = lambda: None
+    return purchase_desk.read_record()
 
 
-def test_a_purchase_whose_process_went_away_is_unknown(stage: Stage) -> None:
-    """Once its lease is over, and written once."""
-    record = lost(stage)
+def test_a_purchase_whose_process_went_away_is_unknown(purchase_desk: PurchaseDesk) -> None:
+    """The purchase of an ended process becomes unknown after its lease has expired; the lapse is recorded once."""
+    record = buy_and_vanish(purchase_desk)
 
     def lapse(operation_id: str = record.operation_id or "") -> bool:
-        return stage.console._service_builder._purchases.record_lapse(operation_id)
+        return purchase_desk.console._service_builder._purchases.record_lapse(operation_id)
 
     assert not lapse()
-    stage.clock.at += timedelta(minutes=5)
+    purchase_desk.clock.at += timedelta(minutes=5)
     assert not lapse("never")
     assert lapse()
-    after = stage.now()
+    after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.error_code) == (PENDING, Certainty.UNKNOWN, "lapsed")
-    assert stage.operation(record).state is OperationState.UNKNOWN
+    assert purchase_desk.read_operation(record).state is OperationState.UNKNOWN
     assert not lapse()
-    assert len(stage.told(record, "credit-check.unknown")) == 1
-    assert stage.lapsed("credit-check.purchase.lapsed") == 0
+    assert len(purchase_desk.read_timeline_details(record, "credit-check.unknown")) == 1
+    assert purchase_desk.count_lapse_entries("credit-check.purchase.lapsed") == 0
 
 
-def test_a_purchase_that_was_settled_before_it_lapsed_stays(stage: Stage) -> None:
-    """The journal tells that its process went away, the record what is known."""
-    record = lost(stage)
-    stage.decide(record, bought())
-    stage.clock.at += timedelta(minutes=5)
-    assert stage.console._service_builder._purchases.record_lapse(record.operation_id or "")
-    assert (stage.now().state, stage.now().certainty) == (SUCCESS, Certainty.KNOWN)
-    assert stage.lapsed("credit-check.purchase.lapsed") == 1
+def test_a_purchase_that_was_settled_before_it_lapsed_stays(purchase_desk: PurchaseDesk) -> None:
+    """The outcome is recorded before the lapse: the trail has the lapse, and the record keeps its outcome."""
+    record = buy_and_vanish(purchase_desk)
+    purchase_desk.record_outcome(record, make_success())
+    purchase_desk.clock.at += timedelta(minutes=5)
+    assert purchase_desk.console._service_builder._purchases.record_lapse(record.operation_id or "")
+    assert (purchase_desk.read_record().state, purchase_desk.read_record().certainty) == (SUCCESS, Certainty.KNOWN)
+    assert purchase_desk.count_lapse_entries("credit-check.purchase.lapsed") == 1
 
 
-def test_the_record_of_an_outcome_must_be_there(stage: Stage) -> None:
-    error = refusal(lambda: stage.decide(replace(CHECK, id=99), bought()))
+def test_the_record_of_an_outcome_must_be_there(purchase_desk: PurchaseDesk) -> None:
+    """An outcome for a record that doesn't exist is refused with `not_found`."""
+    error = refusal(lambda: purchase_desk.record_outcome(replace(CHECK, id=99), make_success()))
     assert (error.code, error.detail["id"]) == ("not_found", "99")
 
 
@@ -477,16 +520,18 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
     ],
 )
 def test_what_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
-    """Fields that the report doesn't have stay unchanged; its word that the viewing period is over counts more than
-    its dates.
+    """Fields that the report lacks stay unchanged (`held` is the stored end). If the report says that the viewing
+    period is over, that counts more than its dates.
     """
     found = outcomes.make_report_values(report, replace(CHECK, expired_at=held), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
     assert found == naive
 
 
-def test_the_last_instant_of_a_viewing_period(stage: Stage) -> None:
-    """Over at the very instant that is named."""
+def test_the_last_instant_of_a_viewing_period(purchase_desk: PurchaseDesk) -> None:
+    """A viewing period that the report calls over ends at its stated day; before that instant the earlier stored end
+    counts.
+    """
     report = replace(REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
     held = replace(CHECK, expired_at=ends - DAY)
@@ -496,13 +541,13 @@ def test_the_last_instant_of_a_viewing_period(stage: Stage) -> None:
 
 
 @pytest.mark.expects_log("what is tolerated is told")
-def test_what_must_not_spoil_what_was_achieved(stage: Stage) -> None:
-    """A desk that can't note the end of what it delivered has delivered it all the same."""
-    record = stage.unknown()
+def test_what_must_not_spoil_what_was_achieved(purchase_desk: PurchaseDesk) -> None:
+    """A late answer is delivered although the desk can't mark its spool entry as ended."""
+    record = purchase_desk.make_unknown()
 
     def broken(*_: object, **__: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)
 
-    stage.context.spool.mark_ended = broken  # type: ignore[method-assign]  # the desk's disk is full
-    assert stage.deliver(record, bought())
-    assert stage.now().state is SUCCESS
+    purchase_desk.context.spool.mark_ended = broken  # type: ignore[method-assign]  # the desk's disk is full
+    assert purchase_desk.deliver(record, make_success())
+    assert purchase_desk.read_record().state is SUCCESS

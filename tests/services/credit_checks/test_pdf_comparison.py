@@ -1,4 +1,4 @@
-"""Two versions of a PDF compared: words, images, pages that only one has, and documents that mean harm."""
+"""Comparison of two versions of a PDF: words, images, pages that only one version has, and hostile documents."""
 
 from collections.abc import Sequence
 
@@ -16,21 +16,25 @@ from tests.store import pdf_bombs
 
 
 def compare(old: bytes, new: bytes) -> DocumentComparison:
+    """Return the comparison of two PDF files."""
     with PdfComparison(PdfDocument(old), PdfDocument(new)) as both:
         return both.compare()
 
 
-def told(comparison: DocumentComparison) -> list[tuple[int, DifferenceKind, str, str]]:
+def list_differences(comparison: DocumentComparison) -> list[tuple[int, DifferenceKind, str, str]]:
+    """Return page (from 0), kind, earlier text and new text of each difference."""
     return [(one.page, one.kind, one.old_text, one.new_text) for one in comparison.differences]
 
 
 def test_words_that_differ() -> None:
-    """Added, removed and replaced words, each with the boxes of its own side; equal pages have none."""
+    """Added, removed and replaced words are reported with the boxes of their own version; equal pages have no
+    difference.
+    """
     same = ["Corporation number 1180301018771", "Result ok"]
     old = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result hold today", "Revision 1"], ["the same"]])
     new = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result ng", "Revision 2 of 3"], ["the same"]])
     comparison = compare(old, new)
-    assert told(comparison) == [
+    assert list_differences(comparison) == [
         (1, DifferenceKind.CHANGED, "hold today", "ng"),
         (1, DifferenceKind.CHANGED, "1", "2 of 3"),
     ]
@@ -40,13 +44,13 @@ def test_words_that_differ() -> None:
     (left, top, right, bottom) = first.new_boxes[0]
     assert 0 < left < right < 0.5
     assert 0 < top < bottom < 0.5
-    assert told(compare(new, old))[0] == (1, DifferenceKind.CHANGED, "ng", "hold today")
+    assert list_differences(compare(new, old))[0] == (1, DifferenceKind.CHANGED, "ng", "hold today")
     added = compare(make_pdf_of_pages([["a b"]]), make_pdf_of_pages([["a b c"]]))
-    assert told(added) == [(0, DifferenceKind.ADDED, "", "c")]
-    assert told(compare(make_pdf_of_pages([["a b c"]]), make_pdf_of_pages([["a c"]]))) == [
+    assert list_differences(added) == [(0, DifferenceKind.ADDED, "", "c")]
+    assert list_differences(compare(make_pdf_of_pages([["a b c"]]), make_pdf_of_pages([["a c"]]))) == [
         (0, DifferenceKind.REMOVED, "b", "")
     ]
-    assert told(compare(old, old)) == []
+    assert list_differences(compare(old, old)) == []
     assert [format_page_difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
     assert format_comparison_summary_lines(compare(old, old), "ja") == [
         "差異は見つかりませんでした。ページ数は、旧版が 3、新版が 3 です。"
@@ -54,44 +58,48 @@ def test_words_that_differ() -> None:
 
 
 def test_japanese_has_no_spaces_between_words() -> None:
-    """Characters are compared one by one, and told together; their width makes no difference."""
+    """Japanese characters are compared one by one and reported as one difference; full-width letters are equal to
+    ASCII letters.
+    """
     old = pdf_bombs.report("株式会社見本", "調査結果 保留", "ＡＢＣ")
     new = pdf_bombs.report("株式会社見本", "調査結果 承認済", "ABC")
     comparison = compare(old, new)
-    assert [(kind, before, after) for _, kind, before, after in told(comparison)] == [
+    assert [(kind, before, after) for _, kind, before, after in list_differences(comparison)] == [
         (DifferenceKind.CHANGED, "保留", "承認済")
     ]
     assert len(comparison.differences[0].new_boxes) == 3
 
 
 def test_pages_that_only_one_version_has() -> None:
-    """They are told as pages, also if nobody could read them."""
+    """Added and removed pages are reported as whole pages, also if they have no readable text."""
     one, three = make_pdf_of_pages([["a"]]), make_pdf_of_pages([["a"], ["b"], ["c"]])
-    assert [item[:2] for item in told(compare(one, three))] == [
+    assert [item[:2] for item in list_differences(compare(one, three))] == [
         (1, DifferenceKind.PAGE_ADDED),
         (2, DifferenceKind.PAGE_ADDED),
     ]
-    assert [item[:2] for item in told(compare(three, one))] == [
+    assert [item[:2] for item in list_differences(compare(three, one))] == [
         (1, DifferenceKind.PAGE_REMOVED),
         (2, DifferenceKind.PAGE_REMOVED),
     ]
 
 
 def test_the_same_words_that_look_different() -> None:
-    """A page whose image differs is told, with and without text; without text, that only images were compared."""
+    """A page whose image differs is reported, with and without text. For a page without text the summary says that
+    only images were compared.
+    """
     plain = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET")
     struck = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET 50 783 m 150 783 l S")
-    assert [item[1] for item in told(compare(plain, struck))] == [DifferenceKind.IMAGE]
+    assert [item[1] for item in list_differences(compare(plain, struck))] == [DifferenceKind.IMAGE]
     empty, drawn = pdf_bombs.page(b""), pdf_bombs.page(b"100 100 200 200 re f")
-    assert [item[1] for item in told(compare(empty, drawn))] == [DifferenceKind.IMAGE]
+    assert [item[1] for item in list_differences(compare(empty, drawn))] == [DifferenceKind.IMAGE]
     without = compare(empty, empty)
-    assert (told(without), without.pages_without_text) == ([], 1)
+    assert (list_differences(without), without.pages_without_text) == ([], 1)
     assert "1 page has no text" in format_comparison_summary_lines(without, "en")[1]
 
 
 def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many pages are refused; a page with endless words is cut and says so; a page that can't be read in one
-    version is told, and the others are compared; the comparison stops at its limit.
+    """Documents with too many pages or with encryption are refused. A page with very many words is cut and marked so,
+    an unreadable page is reported as such, and the comparison stops at its limit of differences.
     """
     good = make_pdf_of_pages([["a"]])
     with pytest.raises(ConsoleError) as refused:
@@ -103,7 +111,7 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     words = [b"(%d x y z) Tj T*" % number for number in range(2_000)]
     endless = pdf_bombs.page(b"BT /F1 1 Tf 1 TL 10 830 Td " + b" ".join(words) + b" ET")
     cut = compare(endless, endless)
-    assert (told(cut), cut.is_cut) == ([], True)
+    assert (list_differences(cut), cut.is_cut) == ([], True)
     assert "Not everything was compared" in format_comparison_summary_lines(cut, "en")[-1]
     huge = pdf_bombs.page(b"", box="0 0 1 100000000")
     unreadable = compare(huge, pdf_bombs.page(b""))
@@ -117,7 +125,9 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     ("counts", "is_cut"), [((1_000,), False), ((1_001,), True), ((600, 400), False), ((600, 401), True)]
 )
 def test_the_last_page_says_that_differences_are_left_out(counts: tuple[int, ...], is_cut: bool) -> None:
-    """At most 1,000 differences are told; that there are more is told also if no page comes after them."""
+    """At most 1,000 differences are reported; a further one marks the comparison as cut, also if it is on the last
+    page.
+    """
 
     def version(letter: bytes) -> bytes:
         words = ([b"(%d %s%d) Tj T*" % (n, letter, n) for n in range(count)] for count in counts)
@@ -129,7 +139,7 @@ def test_the_last_page_says_that_differences_are_left_out(counts: tuple[int, ...
 
 
 def test_a_comparison_is_cancelled_between_pages() -> None:
-    """An exception of the progress function ends the comparison."""
+    """An exception of the progress function ends the comparison and reaches the caller."""
     seen: list[tuple[int, int]] = []
 
     def progress(page: int, pages: int) -> None:
@@ -155,5 +165,7 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
     ],
 )
 def test_the_ranges_of_words(old: Sequence[str], new: Sequence[str], changes: list[list[object]]) -> None:
-    """Ranges count from the first word of the page, although what both begin and end with is left out."""
+    """Ranges of words count from the first word of the page, although the equal words at both ends are left out of
+    the comparison.
+    """
     assert compare_words(list(old), list(new)) == changes

@@ -1,4 +1,4 @@
-"""Demands 6 and 13: when a provider is asked, and how often, seen from the wire."""
+"""Requirements 6 and 13: when the program calls AlarmBox, and how often, observed at the HTTP transport."""
 
 import sqlite3
 from collections import Counter
@@ -25,13 +25,16 @@ TIMEOUTS = 20  # a fiftieth of the thousand
 ONE, TWO = NUMBERS[:2]
 
 
-class Wire:
-    """Every request that leaves: how many transactions its thread had open, and whether its claim was committed."""
+class TransportObserver:
+    """Observes every request of the program: `bad` names those that were sent with an open transaction or before the
+    claim was committed.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch, place: Place) -> None:
+        """Observe the HTTP transport from now on."""
         self.sent: Counter[str] = Counter()
         self.open: OpenTransactions | None = None
-        self.bad: list[str] = []
+        self.violations: list[str] = []
         self._place = place
         send = HttpTransport.send
 
@@ -44,12 +47,12 @@ class Wire:
     def _note(self, method: str, path: str) -> None:
         self.sent[method] += 1
         if self.open is not None and self.open.count:
-            self.bad.append(f"{method} {path}: {self.open.count} transactions open")
-        if method == "POST" and "oauth" not in path and not self._claimed():
-            self.bad.append(f"{method} {path}: nothing committed yet")
+            self.violations.append(f"{method} {path}: {self.open.count} transactions open")
+        if method == "POST" and "oauth" not in path and not self._is_claim_committed():
+            self.violations.append(f"{method} {path}: nothing committed yet")
 
-    def _claimed(self) -> bool:
-        """Another connection sees the journal row, and the desk's file the intent."""
+    def _is_claim_committed(self) -> bool:
+        """Return True if another connection sees the journal row and the spool has the intent."""
         if self._place.sql("SELECT count(*) FROM operations WHERE state = 'calling'")[0][0] < 1:
             return False
         with closing(sqlite3.connect(self._place.home / "desk.db")) as desk:
@@ -58,21 +61,24 @@ class Wire:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_no_call_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every kind of call of every action: no transaction open, and none that buys before COMMIT has returned."""
-    wire = Wire(monkeypatch, place)
+    """Calls of every kind are sent without an open transaction, and a purchase only after its claim was committed."""
+    wire = TransportObserver(monkeypatch, place)
     clock = MovedClock()
     with Sandbox() as sandbox, place.opened(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.change_settings(offers_purchase_list=True)
         wire.open = OpenTransactions(console.database)
-        _do_everything(console, sandbox, clock, place)
+        _send_every_call(console, sandbox, clock, place)
         seen = {entry["call"] for entry in sandbox.control.read_requests()}
-    told = f"{len(wire.bad)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
+    told = f"{len(wire.violations)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
     print(f"demand 6: {place.engine}: {told}")
     assert seen == {"token", "purchase", "detail", "pdf", "list"}
-    assert wire.bad == []
+    assert wire.violations == []
 
 
-def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
+def _send_every_call(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
+    """Perform a purchase, re-fetch, probe, decision, lost renewal and due tasks, so that each kind
+    of call is sent.
+    """
     record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
     console.credit_checks.refetch(record.id)
     console.credit_checks.probe(record.id)
@@ -95,26 +101,29 @@ def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock, place:
 # Demand 13
 
 
-def time_outs(place: Place, count: int, seed: int = 13) -> int:
-    """So many purchases without an answer, each followed by whatever anybody could do; how many were sent again."""
+def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> int:
+    """Make `count` purchases without an answer, and try every action on each; return how many purchase calls were
+    sent again.
+    """
     clock, vendor = HandClock(), LedgerVendor()
     vendor.today = clock.today
     with lease_clock(clock), place.desk(vendor, clock) as console:
         for i, number in enumerate(numbers(count, seed)):
             vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
             refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
-            _try_everything(console, clock, number)
+            _try_every_action(console, clock, number)
         return vendor.asked["check"] - count
 
 
 def test_a_time_out_is_never_sent_again(place: Place) -> None:
     """No action on an unknown outcome sends the purchase call again."""
-    again = time_outs(place, TIMEOUTS)
+    again = count_resends_after_time_outs(place, TIMEOUTS)
     print(f"demand 13: {place.engine}: {again} re-sends after {TIMEOUTS} time-outs")
     assert again == 0
 
 
-def _try_everything(console: Console, clock: HandClock, number: str, *, renew: bool = True) -> None:
+def _try_every_action(console: Console, clock: HandClock, number: str, *, renew: bool = True) -> None:
+    """Try every action on the record of this number, two days apart; refusals are ignored."""
     (record,) = console.lookup.find_records(number).credit_checks
     attempts: tuple[Callable[[], object], ...] = (
         lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")),
@@ -139,13 +148,15 @@ def test_nothing_but_a_purchase_buys(place: Place) -> None:
         for detail, pdf in ((True, True), (True, False), (False, True)):
             with suppress(ConsoleError):
                 console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
-        _try_everything(console, clock, ONE, renew=False)
+        _try_every_action(console, clock, ONE, renew=False)
         assert vendor.asked["check"] == 1
         assert not hasattr(vendor.make_reader(), "buy_check")
 
 
 def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
-    """The number is free only after two different people, the second an approver, each brought evidence."""
+    """A number with an unknown purchase can be bought again only after two different people, the second one an
+    approver, have decided with evidence.
+    """
     clock, vendor = HandClock(), LedgerVendor(behaviour="silent_before_charge")
     vendor.today = clock.today
     with lease_clock(clock), place.desk(vendor, clock) as console:

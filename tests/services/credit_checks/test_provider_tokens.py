@@ -1,4 +1,4 @@
-"""The provider's tokens in the database: a pair is of its row's version, whatever form its text has."""
+"""The provider's tokens in the database: a sealed pair of tokens is accepted only in the row's version."""
 
 import json
 from collections.abc import Iterator
@@ -23,11 +23,12 @@ def console() -> Iterator[Console]:
 
 
 def token_store(console: Console) -> DatabaseTokenStore:
-    """The tokens as another process reads them, without a pair in memory."""
+    """Return a token store without a pair in memory, as another process has it."""
     return DatabaseTokenStore(console._context, PROVIDER, "first", console._context.cipher)
 
 
-def sealed(console: Console) -> str:
+def read_sealed(console: Console) -> str:
+    """Return the encrypted pair of tokens in the database."""
     with console.database.read() as conn:
         return str(conn.execute(text("SELECT sealed FROM provider_tokens")).scalar_one())
 
@@ -38,13 +39,15 @@ def write_sealed(console: Console, value: str) -> None:
 
 
 def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
-    """With the version that was in front of it, with the row's, and with none: the version inside it counts."""
+    """A stored older pair is refused with its own version in front, with the row's version and with none, because the
+    encrypted text contains the version, too.
+    """
 
     def exchange(token: str) -> TokenPair:
         return TokenPair("access", f"{token}-next", console._context.now(), 0)
 
     first = token_store(console).refresh(exchange, outdated_pair=None)
-    old = sealed(console)
+    old = read_sealed(console)
     second = token_store(console).refresh(exchange, outdated_pair=first)
     assert (first.version, second.version) == (1, 2)
     assert token_store(console).find_current_pair() == second
@@ -57,7 +60,7 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
 
 
 def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -> None:
-    """It has its version neither in front of it nor inside it."""
+    """A pair that an earlier release has stored, without any version, is read as version 1."""
     token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
     write_sealed(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
     pair = token_store(console).find_current_pair()

@@ -1,4 +1,4 @@
-"""Buying one credit check: its endings, one by one, against the sandbox's ledger."""
+"""Purchases of one credit check: each outcome, compared with the sandbox's ledger."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +20,15 @@ def buy(console: Console, number: str = NUMBER, client: str = "1", *, renew: boo
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
-def refused(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> ConsoleError:
+def read_purchase_error(
+    console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False
+) -> ConsoleError:
+    """Return the error with which the purchase is refused."""
     return refusal(lambda: buy(console, number, client, renew=renew))
 
 
-def only(console: Console, number: str = NUMBER) -> CreditCheck:
+def read_only_record(console: Console, number: str = NUMBER) -> CreditCheck:
+    """Return the only record of the number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
 
@@ -38,16 +42,16 @@ def test_bought_and_complete(console: Console, sandbox: Sandbox) -> None:
 
 
 def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbox) -> None:
-    """The second buyer gets the first one's record, nothing is sent."""
+    """A second purchase of the number is refused with the first record; no call is sent."""
     first = buy(console)
-    error = refused(console, "T" + NUMBER)
+    error = read_purchase_error(console, "T" + NUMBER)
     assert (error.code, error.exit_status) == ("already_purchased", 3)
     assert error.detail["record"] == first
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandbox) -> None:
-    """The claim is per client."""
+    """Two clients can buy the same number, because a claim belongs to one client."""
     buy(console)
     buy(console, client="2")
     assert sandbox.control.count_charges(NUMBER) == 2
@@ -66,9 +70,9 @@ def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandb
 def test_refused_by_the_provider_frees_the_number(
     console: Console, sandbox: Sandbox, fault: str, code: str, status: int
 ) -> None:
-    """A definite refusal is an error, known, and the number can be bought again."""
+    """AlarmBox refuses the purchase: the record is a known error, and the number can be bought again."""
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
-    error = refused(console)
+    error = read_purchase_error(console)
     assert (error.code, error.exit_status) == (code, status)
     record = error.detail["record"]
     assert isinstance(record, CreditCheck)
@@ -83,40 +87,44 @@ def test_refused_by_the_provider_frees_the_number(
      "malformed", "html", "redirect", "other_number", "status:418"],
 )  # fmt: skip
 def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox: Sandbox, fault: str) -> None:
-    """A purchase that may have been charged is never shown as an error and never sent again."""
+    """A purchase without a usable answer, which may have been charged, is unknown, holds its claim and isn't sent
+    again.
+    """
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
-    error = refused(console)
+    error = read_purchase_error(console)
     assert (error.code, error.exit_status) == ("outcome_unknown", 4)
-    record = only(console)
+    record = read_only_record(console)
     assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
-    assert refused(console).code == "already_purchased"
+    assert read_purchase_error(console).code == "already_purchased"
     assert sandbox.control.count_charges(NUMBER) <= 1
     assert console.credit_checks.read_credit_check(record.id).explanation.next_step.command
 
 
 def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> None:
-    """Never sent: error, known, exit 6, and the number is free."""
+    """A purchase that couldn't be sent is a known error (exit status 6), and the number can be bought again."""
     buy(console, NUMBERS[1])
     sandbox.begin_outage(60)
-    error = refused(console)
+    error = read_purchase_error(console)
     sandbox.begin_outage(None)
     assert (error.code, error.exit_status) == ("provider_unreachable", 6)
-    assert only(console).state == "error"
+    assert read_only_record(console).state == "error"
     assert buy(console).state == "success"
 
 
 def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
-    """A wrong digit is refused before anything happens, naming a record of ours that one slip explains."""
+    """A number with a wrong check digit is refused before anything is written; the error names a known number that
+    differs by one digit.
+    """
     buy(console)
-    error = refused(console, "2180301018771")
+    error = read_purchase_error(console, "2180301018771")
     assert (error.code, error.detail["reason"]) == ("invalid_corporation_number", "CHECK_DIGIT")
     assert error.detail["candidates"] == [NUMBER]
-    assert refused(console, NUMBERS[1], "0").code == "unknown_client"
+    assert read_purchase_error(console, NUMBERS[1], "0").code == "unknown_client"
     assert sandbox.control.read_ledger()["total"] == 1
 
 
 def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> None:
-    """After the charge nothing is an error: what is missing is listed and fetched later."""
+    """A purchase whose PDF can't be read is a success: the PDF is listed as missing and fetched later."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy(console)
     assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
@@ -124,16 +132,16 @@ def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> No
 
 
 def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
-    """Here, at the provider, and by the server's clock."""
+    """Move the desk's clock, AlarmBox's day and the server's rows by these days."""
     clock.offset = timedelta(days=days)
     place.age(clock.offset)
     sandbox.control.change_settings(today=clock.now().date().isoformat())
 
 
 def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
-    """A renewal supersedes the old record; too early it is refused."""
+    """A renewal before the expiry is refused; after the expiry it supersedes the earlier record."""
     old = buy(console)
-    assert refused(console, renew=True).code == "not_expired"
+    assert read_purchase_error(console, renew=True).code == "not_expired"
     let_days_pass(400, sandbox, clock, place)
     new = buy(console, renew=True)
     history = console.lookup.find_records(NUMBER).credit_checks
@@ -149,16 +157,16 @@ def test_a_failed_renewal_restores_the_old_record(
     old = buy(console)
     let_days_pass(400, sandbox, clock, place)
     sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
-    assert refused(console, renew=True).code == "provider_refused"
+    assert read_purchase_error(console, renew=True).code == "provider_refused"
     newest, oldest = console.lookup.find_records(NUMBER).credit_checks
     assert newest.state == "error"
     assert (oldest.id, oldest.superseded_by, oldest.is_live) == (old.id, None, True)
 
 
 def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A purchase needs a person; looking doesn't."""
+    """Without a named person a purchase is refused with `no_operator`; a lookup works."""
     with opened(tmp_path, sandbox, OPERATOR="") as console:
-        assert refused(console).code == "no_operator"
+        assert read_purchase_error(console).code == "no_operator"
         assert console.lookup.find_records(NUMBER).credit_checks == ()
 
 
@@ -167,7 +175,7 @@ def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbo
     with place.opened(sandbox) as console:
         buy(console)
     with place.opened(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
-        assert refused(other, NUMBERS[1]).code == "bad_profile"
+        assert read_purchase_error(other, NUMBERS[1]).code == "bad_profile"
     assert sandbox.control.read_ledger()["total"] == 1
 
 
@@ -177,7 +185,7 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
     """
     row = "(client_id, corporation_number) VALUES (1, '１-1803-0101 8771')"
     place.sql(f"INSERT INTO hansha_alarmbox_credit_checks {row}")
-    error = refused(console)
+    error = read_purchase_error(console)
     record = error.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (error.code, record.work.state, record.work.reason) == (
@@ -192,7 +200,7 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, p
     """A claim that the database has lost is still in the desk's spool."""
     record = buy(console)
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
-    error = refused(console)
+    error = read_purchase_error(console)
     assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
     assert sandbox.control.count_charges(NUMBER) == 1
     restored = console.recovery.probe("operation", str(error.detail["operation_id"]))
@@ -201,7 +209,9 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, p
 
 
 def test_nobody_becomes_the_worker_by_name(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A person of that name is a person: holding every role where no operators are kept, unknown where they are."""
+    """A person with the name `worker` isn't the worker: the person has every role while the database has no
+    operators, and none once it has some.
+    """
     with opened(tmp_path, sandbox, OPERATOR="worker") as console:
         record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         console.people.add_person(Person("op-a", frozenset({"operator"}), may_buy=True))

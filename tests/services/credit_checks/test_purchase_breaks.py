@@ -1,4 +1,4 @@
-"""The pipeline under hostile circumstances: whatever breaks around a purchase, money and record stay together."""
+"""Failures at every step of a purchase: whatever fails, the record matches what AlarmBox has charged."""
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
@@ -46,17 +46,19 @@ def buy(console: Console, number: str = ONE, client: str = "1", *, renew: bool =
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
-def only(console: Console, number: str = ONE) -> CreditCheck:
+def read_only_record(console: Console, number: str = ONE) -> CreditCheck:
+    """Return the only record of the number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
 
 
-def delete(place: Place, record: CreditCheck) -> None:
+def delete_row(place: Place, record: CreditCheck) -> None:
+    """Delete the row of the record."""
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
 
 
 def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    """From now on the database can't be written."""
+    """Let every write to the database fail from now on."""
 
     def broken(*_: object) -> object:
         raise rebuild_error(ErrorCode.DATABASE_LOCKED, {"problem": "taken by a test"})
@@ -65,7 +67,7 @@ def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
 
 
 def lose_everything(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    """From now on the database can't even be read."""
+    """Let every read and write of the database fail from now on."""
     lose_writes(monkeypatch, console)
     monkeypatch.setattr(console.database, "read", console.database.write)
 
@@ -76,18 +78,18 @@ def lose_everything(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
 @pytest.mark.expects_log("progress that raises is told")
 @pytest.mark.parametrize("step", ["answered", "detail", "pdf"])
 def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVendor, step: str) -> None:
-    """After the call has begun, a listener that fails changes nothing: bought is bought."""
+    """The progress function raises after the call has begun: the purchase is still recorded as a success."""
 
     def listener(code: str) -> None:
         if code == step:
             raise RuntimeError("the window is gone")
 
     console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
-    assert (only(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_only_record(console).state, len(vendor.charges)) == ("success", 1)
 
 
 def test_progress_that_raises_before_the_call_sends_nothing(console: Console, vendor: LedgerVendor) -> None:
-    """A person who leaves just before the call is taken at their word: not sent, and the number is free."""
+    """The progress function raises just before the call: the call isn't sent, and the number can be bought again."""
 
     def listener(code: str) -> None:
         if code == "asking":
@@ -95,7 +97,11 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 
     with pytest.raises(RuntimeError, match="left"):
         console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
-    assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+    assert (read_only_record(console).state, read_only_record(console).certainty, vendor.charges) == (
+        "error",
+        "known",
+        [],
+    )
     assert buy(console).state == "success"
 
 
@@ -106,7 +112,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 def test_bought_is_told_even_if_the_record_cannot_be_read(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once success is recorded the caller never gets an error, whatever happens to the database afterwards."""
+    """After the success was recorded the caller gets the record, although the database fails from then on."""
 
     def listener(code: str) -> None:
         if code == "detail":
@@ -115,14 +121,16 @@ def test_bought_is_told_even_if_the_record_cannot_be_read(
     record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
     monkeypatch.undo()
     assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
-    assert (record.id, record.incomplete) == (only(console).id, ("pdf",))
+    assert (record.id, record.incomplete) == (read_only_record(console).id, ("pdf",))
 
 
 @pytest.mark.expects_log("the database is taken away")
 def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Database lost between call and record: unknown, with the record; the answer arrives by the next due tasks."""
+    """The database fails during the call: the caller gets `outcome_unknown` with the record, and the next due tasks
+    deliver the answer from the spool.
+    """
     vendor.during = lambda: lose_writes(monkeypatch, console)
     lost = refusal(lambda: buy(console))
     monkeypatch.undo()
@@ -130,17 +138,23 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     record = lost.detail["record"]
     assert isinstance(record, CreditCheck)
-    assert (record.id, record.certainty) == (only(console).id, "unknown")
+    assert (record.id, record.certainty) == (read_only_record(console).id, "unknown")
     assert refusal(lambda: buy(console)).code == "already_purchased"
     console.recovery.run_due()
-    assert (only(console).state, only(console).credit_check_id, len(vendor.charges)) == ("success", 1, 1)
+    assert (read_only_record(console).state, read_only_record(console).credit_check_id, len(vendor.charges)) == (
+        "success",
+        1,
+        1,
+    )
 
 
 @pytest.mark.expects_log("the disk is full")
 def test_an_answer_that_nothing_can_keep_is_told_as_such(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No room anywhere: nobody promises a delivery, and the provider's id is named for the one who decides."""
+    """Neither database nor spool can store the answer: the error has the reason `not_kept` and AlarmBox's id of the
+    check, for the person who decides the outcome.
+    """
 
     def full() -> None:
         lose_writes(monkeypatch, console)
@@ -160,7 +174,9 @@ def test_an_answer_that_nothing_can_keep_is_told_as_such(
 def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A holder that lost its lease and then the database still loses no answer."""
+    """A process loses its lease during the call, and then the database refuses the late answer: the spool keeps the
+    answer, and the next due tasks deliver it.
+    """
     refuse_next = iter([False, True])
     write = console.database.write
 
@@ -180,14 +196,20 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     assert buy_or_unknown.code == "outcome_unknown"
     vendor.during = lambda: None
     console.recovery.run_due()
-    assert (only(console).state, only(console).credit_check_id, len(vendor.charges)) == ("success", 1, 1)
+    assert (read_only_record(console).state, read_only_record(console).credit_check_id, len(vendor.charges)) == (
+        "success",
+        1,
+        1,
+    )
 
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reading costs nothing: what failed is the database, and that is what the person is told."""
+    """The database fails while a re-fetch, which costs nothing, is recorded: the error is the database's, not an
+    unknown outcome.
+    """
     record = buy(console)
 
     def listener(code: str) -> None:
@@ -202,7 +224,7 @@ def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
 def test_no_room_before_sending_is_told_as_such(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the desk nor then the database can be written: nothing was sent, and exit 6 says so."""
+    """The spool is full and the database fails before the call: exit status 6, and nothing is sent."""
 
     def full(*_: object) -> None:
         lose_writes(monkeypatch, console)
@@ -219,7 +241,9 @@ def test_no_room_before_sending_is_told_as_such(
 def test_a_database_file_taken_away_takes_no_writes(
     console: Console, vendor: LedgerVendor, place: Place, replaced: bool
 ) -> None:
-    """Moved or replaced during the call: the answer waits on the desk, no file is written that nobody will read."""
+    """The database file is moved or replaced during the call: the answer waits in the spool, and nothing is written
+    into another file. With the file back, the due tasks deliver it.
+    """
     file, elsewhere = place.folder / "console.db", place.folder / "elsewhere.db"
 
     def taken_away() -> None:
@@ -235,14 +259,14 @@ def test_a_database_file_taken_away_takes_no_writes(
     elsewhere.replace(file)
     vendor.during = lambda: None
     console.recovery.run_due()
-    assert (only(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_only_record(console).state, len(vendor.charges)) == ("success", 1)
 
 
 @pytest.mark.expects_log("a hook fails")
 def test_what_fails_after_commit_undoes_nothing(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """COMMIT has returned: a hook behind it that fails can't turn the transaction into a failure."""
+    """A hook that runs after COMMIT raises: the purchase is still a success."""
     run_commit_hooks = Transaction.run_commit_hooks
 
     def broken() -> None:
@@ -262,11 +286,13 @@ def test_what_fails_after_commit_undoes_nothing(
 def test_a_renewal_whose_row_vanished_is_not_bought_again(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
-    """A backup from before the renewal brings the old row back to life; the desk remembers what was charged."""
+    """A backup from before a renewal is restored, so the superseded row is live again: the desk's spool still refuses
+    a second renewal.
+    """
     old = buy(console)
     clock.at += timedelta(days=400)
     renewed = buy(console, renew=True)
-    delete(place, renewed)
+    delete_row(place, renewed)
     back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
     again = refusal(lambda: buy(console, renew=True))
@@ -278,12 +304,13 @@ def test_a_renewal_whose_row_vanished_is_not_bought_again(
 def test_a_renewal_whose_row_vanished_comes_back(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place, by_person: bool
 ) -> None:
-    """It takes over the claim of the check that it renewed, as when it was bought. Otherwise people could only deny
-    it, and the company would be bought again."""
+    """A lost renewal is restored by a probe or a person's decision and takes over the claim of the check that it
+    renewed. Otherwise people could only deny it, and the corporation would be bought again.
+    """
     old = buy(console)
     clock.at += timedelta(days=400)
     renewed = buy(console, renew=True)
-    delete(place, renewed)
+    delete_row(place, renewed)
     back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
     operation = renewed.operation_id or ""
@@ -302,9 +329,9 @@ def test_a_renewal_whose_row_vanished_comes_back(
 def test_a_restored_claim_can_be_renewed(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
-    """A record that `resolve operation` has restored is an ordinary record: after its end it may be renewed."""
+    """A record that `resolve operation` has restored can be renewed after its expiry."""
     lost = buy(console)
-    delete(place, lost)
+    delete_row(place, lost)
     operation = lost.operation_id or ""
     console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
     clock.at += timedelta(days=400)
@@ -316,16 +343,18 @@ def test_a_restored_claim_can_be_renewed(
 def test_a_restored_claim_is_nothing_to_deliver(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer kept on the desk for a row that vanished is settled with it, not for ever undelivered."""
+    """The spool has an undelivered answer for a row that the database lost: a probe restores the row and ends the
+    spool entry.
+    """
     with monkeypatch.context() as lost:
         vendor.during = lambda: lose_writes(lost, console)
         kept = refusal(lambda: buy(console))
     vendor.during = lambda: None
     record = kept.detail["record"]
     assert isinstance(record, CreditCheck)
-    delete(place, record)
+    delete_row(place, record)
     console.recovery.probe("operation", record.operation_id or "")
-    assert (only(console).state, only(console).credit_check_id) == ("success", 1)
+    assert (read_only_record(console).state, read_only_record(console).credit_check_id) == ("success", 1)
     assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
@@ -334,9 +363,11 @@ def test_a_restored_claim_is_nothing_to_deliver(
 def test_another_client_may_get_the_id_of_a_restored_claim(
     console: Console, vendor: LedgerVendor, place: Place, is_decided: bool
 ) -> None:
-    """The desk has the id from the answer to its own purchase, so nobody is asked to look; a person may be wrong."""
+    """AlarmBox answers client 2's purchase with the id of client 1's restored one: no case if the spool had this id
+    from client 1's own answer, but a case if a person had decided it.
+    """
     lost = buy(console)
-    delete(place, lost)
+    delete_row(place, lost)
     place.unguard("evidence")
     place.sql("DELETE FROM evidence")
     operation = lost.operation_id or ""
@@ -358,14 +389,16 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
 def test_a_call_that_nobody_ends_becomes_unknown(
     console: Console, vendor: LedgerVendor, clock: HandClock, where: str
 ) -> None:
-    """Its lease runs out: every reader sees unknown at once, the next due tasks write it down; error it never is."""
+    """The process ends during the call and its lease expires: every reader sees the purchase as unknown at once, the
+    next due tasks store that, and it never becomes an error.
+    """
     with going_away(console._context) as vanish:
         setattr(vendor, where, vanish)
         with pytest.raises(Gone):
             buy(console)
-    assert (only(console).state, only(console).certainty) == ("pending", "known")
+    assert (read_only_record(console).state, read_only_record(console).certainty) == ("pending", "known")
     clock.at += timedelta(minutes=5)
-    assert (only(console).state, only(console).certainty) == ("pending", "unknown")
+    assert (read_only_record(console).state, read_only_record(console).certainty) == ("pending", "unknown")
     console.recovery.run_due()
     assert [(row.status, row.certainty, row.work_state) for row in rows(console.database)] == [
         ("pending", "unknown", "needs_review")
@@ -376,7 +409,9 @@ def test_a_call_that_nobody_ends_becomes_unknown(
 def test_whatever_ends_a_call_the_record_says_so_at_once(
     console: Console, vendor: LedgerVendor, end: type[BaseException]
 ) -> None:
-    """It may have been sent, so it is unknown; what was raised goes on."""
+    """An exception ends the process during the call: the record is unknown at once, and the exception reaches the
+    caller.
+    """
 
     def ended() -> None:
         raise end
@@ -384,7 +419,7 @@ def test_whatever_ends_a_call_the_record_says_so_at_once(
     vendor.during = ended
     with pytest.raises(end):
         buy(console)
-    assert (only(console).state, only(console).certainty) == ("pending", "unknown")
+    assert (read_only_record(console).state, read_only_record(console).certainty) == ("pending", "unknown")
 
 
 @pytest.mark.parametrize("end", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
@@ -392,12 +427,18 @@ def test_whatever_ends_a_call_the_record_says_so_at_once(
 def test_whatever_comes_before_the_call_nothing_was_sent(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
 ) -> None:
-    """Known not to have been bought, at once."""
+    """An exception before the call: the record is a known error at once, and the number can be bought again."""
     with monkeypatch.context() as broken:
-        broken.setattr(console._context.failpoints, "reach", lambda name: raising(end) if name == step else None)
+        broken.setattr(
+            console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
+        )
         with pytest.raises(end):
             buy(console)
-    assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+    assert (read_only_record(console).state, read_only_record(console).certainty, vendor.charges) == (
+        "error",
+        "known",
+        [],
+    )
     assert buy(console).state == "success"
 
 
@@ -406,14 +447,21 @@ def test_whatever_comes_before_the_call_nothing_was_sent(
 def test_whatever_comes_after_the_answer_it_is_kept(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
 ) -> None:
-    """Recorded before anything is raised."""
+    """An exception after the answer: the success is recorded before the exception reaches the caller."""
     with monkeypatch.context() as broken, suppress(end):
-        broken.setattr(console._context.failpoints, "reach", lambda name: raising(end) if name == step else None)
+        broken.setattr(
+            console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
+        )
         buy(console)
-    assert (only(console).state, only(console).certainty, len(vendor.charges)) == ("success", "known", 1)
+    assert (read_only_record(console).state, read_only_record(console).certainty, len(vendor.charges)) == (
+        "success",
+        "known",
+        1,
+    )
 
 
-def raising(end: type[BaseException]) -> None:
+def raise_exception(end: type[BaseException]) -> None:
+    """Raise an exception of this class; for a lambda."""
     raise end
 
 
@@ -423,7 +471,9 @@ def raising(end: type[BaseException]) -> None:
 def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
     place: Place, vendor: LedgerVendor, clock: HandClock
 ) -> None:
-    """Two clients ask for one number; while the second's call runs, the first's probe can't know whose id it is."""
+    """Two clients buy one number: while the second one's call runs, a probe of the first one's unknown purchase can't
+    assign the listed id, and stays unknown.
+    """
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_before_charge"
@@ -440,7 +490,9 @@ def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
 
 
 def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
-    """Somebody else settled the record while a probe asked: it is known now, and nothing is overwritten."""
+    """Another desk delivers the late answer while a probe reads the list: the probe returns the settled record and
+    overwrites nothing.
+    """
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_after_charge"
@@ -448,10 +500,10 @@ def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: Led
         assert isinstance(record, CreditCheck)
         with place.desk(vendor, clock, person="op-b") as other:
             late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
-            reader = _Overtaken(vendor, lambda: _deliver(other, record, late))
+            reader = _InterruptedListVendor(vendor, lambda: _deliver_late_answer(other, record, late))
             with place.desk(reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
                 assert prober.credit_checks.probe(record.id).state == "success"
-        assert (only(console).state, only(console).credit_check_id) == ("success", 1)
+        assert (read_only_record(console).state, read_only_record(console).credit_check_id) == ("success", 1)
 
 
 @pytest.mark.parametrize("decision", [("success", 1), ("error", None)])
@@ -462,7 +514,9 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     decision: tuple[str, int | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The answer arrived while a person decided: a named refusal, no decision left half made."""
+    """The late answer is delivered while a person decides: the decision is refused with `stale_view`, and no proposal
+    remains.
+    """
     vendor.behaviour = "silent_after_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -470,25 +524,26 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     reach = console._context.failpoints.reach
 
     def overtaken(name: str) -> None:
+        """Deliver the late answer when the decision reaches `before_resolve`."""
         reach(name)
         if name == "before_resolve":
-            _deliver(console, record, late)
+            _deliver_late_answer(console, record, late)
 
     monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
     decided = refusal(lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1]))
     assert decided.code == "stale_view"
-    assert (only(console).state, only(console).credit_check_id) == ("success", 1)
+    assert (read_only_record(console).state, read_only_record(console).credit_check_id) == ("success", 1)
     assert console.credit_checks.read_credit_check(record.id).awaiting is None
 
 
-class _Overtaken(LedgerVendor):
-    """A vendor during whose list call something else happens."""
+class _InterruptedListVendor(LedgerVendor):
+    """AlarmBox; `meanwhile` is called whenever its list is read."""
 
     def __init__(self, world: LedgerVendor, meanwhile: Callable[[], None]) -> None:
         super().__init__(today=world.today, finds=True, charges=world.charges)
         self._meanwhile = meanwhile
 
-    def make_reader(self) -> "_Overtaken":  # type: ignore[override]  # as a reader it is used
+    def make_reader(self) -> "_InterruptedListVendor":  # type: ignore[override]  # as a reader it is used
         return self
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
@@ -496,7 +551,7 @@ class _Overtaken(LedgerVendor):
         return super().make_reader().find_purchases(corporation_number)
 
 
-def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
+def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
     console._service_builder._purchases.deliver(record.operation_id or "", answer)
 
 
@@ -508,10 +563,13 @@ def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]
 def test_a_renewal_does_not_take_over_from_another_renewal(
     place: Place, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a server somebody else's renewal may be committed between our checks and our claim: it is not renewed."""
+    """On a server another desk's renewal is committed between this desk's checks and its claim: the second renewal
+    isn't sent.
+    """
     claim, faster = PURCHASE_ACTION.claim, list[BaseException | None]()
 
     def overtaken(attempt: Any, *claimed: Any) -> ClaimedRecord:
+        """Let the other desk renew, in a thread of its own, before this desk claims."""
         monkeypatch.undo()
         with ThreadPoolExecutor(1) as thread:  # somebody else's, for whom no transaction is open here
             faster.append(thread.submit(lambda: buy(other, renew=True)).exception(20))
@@ -540,8 +598,9 @@ def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
 def test_what_a_faster_renewal_has_bought_is_not_renewed(
     place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AlarmBox has said of the old one that it is over. The other desk's purchase, whose dates are over as well, is
-    another one, about which nobody has asked."""
+    """This desk has asked AlarmBox whether the old check has expired. Meanwhile another desk has renewed it, with
+    dates that are over as well: this desk doesn't renew the other desk's purchase, about which it hasn't asked.
+    """
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b", desk=1) as other:
         buy(console)
         clock.at += timedelta(days=400)
@@ -549,6 +608,7 @@ def test_what_a_faster_renewal_has_bought_is_not_renewed(
         reach = console._context.failpoints.reach
 
         def overtaken(name: str) -> None:
+            """Let the other desk renew before this desk's first transaction."""
             reach(name)
             if name == "before_tx1":
                 monkeypatch.undo()
@@ -562,8 +622,9 @@ def test_what_a_faster_renewal_has_bought_is_not_renewed(
 def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
     console: Console, vendor: LedgerVendor, clock: HandClock
 ) -> None:
-    """A check that was over before it was bought isn't the one that was bought, or its dates are wrong: whoever
-    renews whatever is over would pay for it again each time. It can be renewed when it must be over by now."""
+    """A check whose dates were over before it was bought has wrong dates or is another one: its renewal is refused,
+    because each renewal would cost money again. After 91 days it can be renewed.
+    """
     sell_with_dates_of_an_earlier_purchase(vendor)
     live = buy(console)
     assert live.expired_at is not None
@@ -580,8 +641,9 @@ def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
 def test_the_id_of_an_expired_check_renews_no_other_one(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
-    """Somebody wrote the id of the superseded check, and its end, into the live row: what the provider says about it
-    is not about the live one."""
+    """A person wrote the id and the end of the superseded check into the live row: AlarmBox's answer about that id
+    isn't about the live row, so the renewal is refused.
+    """
     old = buy(console)
     clock.at += timedelta(days=400)
     live = buy(console, renew=True)
@@ -596,7 +658,7 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
 def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
     console: Console, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour
 ) -> None:
-    """Certainly not bought: what it was to replace lives again, and can be renewed."""
+    """A renewal that certainly wasn't made leaves the earlier check live, and that check can be renewed."""
     old = buy(console)
     clock.at += timedelta(days=400)
     vendor.behaviour = behaviour
@@ -614,8 +676,9 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
 def test_the_providers_word_about_the_end_is_above_its_date(
     place: Place, vendor: LedgerVendor, clock: HandClock, days: int, *, expired: bool | None, by_date: bool | None
 ) -> None:
-    """`expired` decides whether a renewal may cost money, whatever the date says; where it is missing, the date does.
-    The answer is evidence of the old purchase, whether something is bought or not."""
+    """AlarmBox's field `expired` decides whether a check may be renewed, whatever its date says; without the field
+    (None) the date decides. The answer is stored as evidence of the earlier purchase in each case.
+    """
     with place.desk(vendor, clock) as console:
         old = buy(console)
         clock.at += timedelta(days=days)
@@ -641,8 +704,9 @@ def test_the_providers_word_about_the_end_is_above_its_date(
 def test_what_a_renewal_asked_about_another_applications_check_is_shown_with_it(
     place: Place, vendor: LedgerVendor, clock: HandClock, tmp_path: Path
 ) -> None:
-    """The other application's purchase is no operation of this program; its credit check still shows the answer, on
-    its page, in its timeline and in its evidence pack, and no rule takes it for an answer to that purchase."""
+    """A renewal of another application's check asks AlarmBox about that check: the answer is shown on its page, in
+    its timeline and in its evidence pack, but doesn't count as evidence of its purchase.
+    """
     vendor.charges.append(Charge(1, ONE, "1", clock.today(), None))
     with place.desk(vendor, clock) as console:
         place.sql(
@@ -665,8 +729,9 @@ def test_what_a_renewal_asked_about_another_applications_check_is_shown_with_it(
 
 @pytest.mark.engines("sqlite")
 def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
-    """AlarmBox can't be asked whether it has expired, and this desk's clock alone, which may be ahead, decides about
-    no money."""
+    """AlarmBox can't be asked whether a check without an id has expired, and the desk's clock alone, which may be
+    wrong, doesn't decide: the renewal is refused.
+    """
     with place.desk(vendor, clock) as console:
         place.sql(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status, expired_at)"
@@ -688,8 +753,9 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
 def test_an_empty_date_of_expiry_renews_nothing(
     place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
 ) -> None:
-    """A check that AlarmBox says to have expired before it was bought here, without any time of validity: such a date
-    stands for none. The same check would be bought again at once."""
+    """AlarmBox sends 1970-01-01 as the expiry of a new check: the date counts as missing, and a renewal is refused.
+    Otherwise the same check would be bought again at once.
+    """
     report = LedgerVendor.report
 
     def report_empty_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
@@ -725,7 +791,9 @@ def test_a_day_before_there_were_numbers_renews_nothing(
     expires_on: date,
     shown: str | None,
 ) -> None:
-    """Years of another calendar, with a validity or not, and whoever wrote the row: such a day stands for none."""
+    """AlarmBox sends years of another calendar, such as Reiwa 8: the dates count as missing for our own rows and for
+    adopted ones, and a renewal is refused.
+    """
     report = LedgerVendor.report
 
     def report_odd_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
@@ -759,7 +827,9 @@ def test_a_day_before_there_were_numbers_renews_nothing(
 def test_a_check_without_a_date_is_not_called_valid(
     place: Place, vendor: LedgerVendor, clock: HandClock, change: str, reason: str
 ) -> None:
-    """Nobody knows when it expires; a re-fetch is advised only while AlarmBox shows the report."""
+    """The expiry of a check is unknown: the renewal is refused without calling the check valid, and a re-fetch is
+    advised only while AlarmBox shows the report.
+    """
     with place.desk(vendor, clock) as console:
         old = buy(console)
         place.unguard("hansha_alarmbox_credit_checks")
@@ -778,7 +848,7 @@ def test_a_check_without_a_date_is_not_called_valid(
 def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
     place: Place, vendor: LedgerVendor, clock: HandClock
 ) -> None:
-    """Two renew at once; the slower one looks when the faster has finished, and gets its record."""
+    """Two desks renew at once: the slower one is refused with the record of the faster one's purchase."""
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b") as other:
         buy(console)
         clock.at += timedelta(days=400)
@@ -786,6 +856,7 @@ def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
         find = other.database.write
 
         def slow(work: Callable[[Transaction], object]) -> object:
+            """Let the faster desk renew before this desk's first write."""
             if not winner:
                 clock.at += timedelta(milliseconds=5)
                 winner.append(buy(console, renew=True))

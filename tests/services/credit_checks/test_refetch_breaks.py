@@ -1,4 +1,4 @@
-"""Re-fetches that break off on our side: never told as got, what came before the break is kept."""
+"""Re-fetches that fail on our side: the failed part isn't reported as fetched, and the part before it is stored."""
 
 import shutil
 
@@ -15,7 +15,9 @@ ASK = PurchaseRequest(NUMBERS[0], "1")
 
 
 def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: Sandbox) -> None:
-    """A re-fetch under another store key is refused like a purchase, and leaves the record as it is."""
+    """A desk with another store key than the database's refuses a re-fetch like a purchase, and leaves the record
+    unchanged.
+    """
     with place.opened(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
     with (
@@ -30,7 +32,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
 @pytest.mark.expects_log("the break is told")
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
 def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, step: str) -> None:
-    """After any failure of the call, the re-fetch fails and names the part; the other part is stored."""
+    """One part of a re-fetch fails: the error names that part, and the other part is stored."""
     with place.opened(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(ASK)
         with pytest.raises(ConsoleError) as refused:
@@ -43,7 +45,9 @@ def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, s
 
 
 def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
-    """Tokens that the store key doesn't decrypt are not the provider's fault: nothing was sent to it."""
+    """The store key doesn't decrypt the tokens: the error is about the settings (exit status 2), and nothing is sent
+    to AlarmBox.
+    """
     with place.opened(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
         with console.database.write_without_retries() as tx:
@@ -59,7 +63,7 @@ def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
 
 @pytest.mark.expects_log("the lack of room is told")
 def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
-    """A PDF that can't be written is no success: the person reads that there is no room."""
+    """A PDF that can't be written fails the re-fetch with `storage_full`; the record keeps its earlier PDF."""
     with place.opened(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
         shutil.rmtree(place.documents)

@@ -1,4 +1,4 @@
-"""Re-fetches whose reading came and could not be kept: never told as success, whatever took the database away."""
+"""Re-fetches whose answer arrived but couldn't be stored: the result is an error, never a success."""
 
 from collections.abc import Callable
 
@@ -21,13 +21,14 @@ LOST: dict[str, str] = {
 }
 
 
-def bought(console: Console) -> CreditCheck:
+def buy(console: Console) -> CreditCheck:
+    """Buy a credit check and return its record."""
     return console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
 
-def told(console: Console, record: CreditCheck) -> ConsoleError:
-    """Re-fetch the record, check that the refusal has every field that the interface promises, and return the
-    refusal.
+def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
+    """Re-fetch the record, assert that the error has every field that the interface promises, and
+    return the error.
     """
     ending = refusal(lambda: console.credit_checks.refetch(record.id))
     assert ending.exit_status in (5, 6)
@@ -38,8 +39,8 @@ def told(console: Console, record: CreditCheck) -> ConsoleError:
     return ending
 
 
-def break_during(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Once, in the middle of the next reading."""
+def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Call `act` once, during the next reading at AlarmBox."""
     waiting = [act]
     note = LedgerVendor.note
 
@@ -56,11 +57,13 @@ def break_during(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Cal
 def test_a_lost_operation_is_no_success(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """Somebody took the operation away while the provider answered: nothing is kept, and that is said."""
+    """The operation's row is ended or deleted while AlarmBox answers: nothing is stored, and the error says that the
+    operation is lost.
+    """
     with place.desk(vendor, hand_clock) as console:
-        record = bought(console)
-        break_during(vendor, monkeypatch, lambda: place.sql(LOST[how]))
-        ending = told(console, record)
+        record = buy(console)
+        call_during_reading(vendor, monkeypatch, lambda: place.sql(LOST[how]))
+        ending = read_refetch_error(console, record)
         assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
         assert console.credit_checks.read_credit_check(record.id).record.version == record.version
 
@@ -71,9 +74,11 @@ def test_a_lost_operation_is_no_success(
 def test_our_own_trouble_is_told_as_ours(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, code: str, after: bool
 ) -> None:
-    """The database goes away in the middle, or takes nothing more when the answer is there: that is what is told."""
+    """The database fails during the reading or when the answer is stored: the error has the code of the database's
+    failure (exit status 6).
+    """
     with place.desk(vendor, hand_clock) as console:
-        record = bought(console)
+        record = buy(console)
         database = console.database
 
         def broken(*_: object, **__: object) -> None:
@@ -82,7 +87,7 @@ def test_our_own_trouble_is_told_as_ours(
         def go() -> None:
             monkeypatch.setattr(database, "write" if after else "read", broken)
 
-        break_during(vendor, monkeypatch, go)
+        call_during_reading(vendor, monkeypatch, go)
         ending = refusal(lambda: console.credit_checks.refetch(record.id))
         monkeypatch.undo()
         assert (ending.code, ending.exit_status) == (code, 6)

@@ -1,4 +1,4 @@
-"""Re-fetch, probe, resolve, due tasks: settling what hangs, without ever buying."""
+"""Re-fetch, probe, decision and due tasks settle an unknown or incomplete purchase without buying again."""
 
 import hashlib
 from datetime import timedelta
@@ -25,6 +25,7 @@ def buy(console: Console, number: str = NUMBER) -> CreditCheck:
 
 
 def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_charge:500") -> CreditCheck:
+    """Return a purchase whose outcome is unknown because of this fault."""
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
         buy(console)
@@ -33,15 +34,16 @@ def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_
     return record
 
 
-def charged_id(sandbox: Sandbox) -> int:
+def read_charged_id(sandbox: Sandbox) -> int:
+    """Return the id of the newest charge in AlarmBox's ledger."""
     return int(sandbox.control.read_ledger()["entries"][-1]["id"])
 
 
 def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sandbox) -> None:
-    """One person is enough where the provider confirms; what is missing then comes by itself."""
+    """One person's decision for success is enough if AlarmBox confirms the id."""
     record = make_unknown(console, sandbox)
     result = console.recovery.resolve(
-        "credit-check", record.id, "success", "seen on their screen", charged_id(sandbox)
+        "credit-check", record.id, "success", "seen on their screen", read_charged_id(sandbox)
     )
     assert isinstance(result.record, CreditCheck)
     assert (result.record.state, result.record.certainty, result.awaiting) == ("success", "known", None)
@@ -53,7 +55,9 @@ def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sa
 
 
 def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandbox) -> None:
-    """An id that belongs to another number or record proves nothing."""
+    """A person gives the id of another record's purchase, or one that doesn't exist: refused, and the purchase stays
+    unknown.
+    """
     other = buy(console, NUMBERS[1])
     record = make_unknown(console, sandbox)
 
@@ -67,17 +71,21 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
 
 @pytest.mark.parametrize("fault", ["status:429", "status:500", "status:400"])
 def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sandbox, fault: str) -> None:
-    """While the provider doesn't tell, the outcome stays unknown: 4, whatever keeps it from answering."""
+    """AlarmBox doesn't confirm the id because its answer fails: the decision ends with `outcome_unknown` (exit status
+    4), and the purchase stays unknown.
+    """
     record = make_unknown(console, sandbox)
     sandbox.control.add_fault(fault, call="detail", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
-        console.recovery.resolve("credit-check", record.id, "success", "x", charged_id(sandbox))
+        console.recovery.resolve("credit-check", record.id, "success", "x", read_charged_id(sandbox))
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
     assert console.credit_checks.read_credit_check(record.id).record.certainty == "unknown"
 
 
 def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """The first half waits; the same person again is refused under any spelling; the second frees the number."""
+    """The first person's decision waits for a second one; the same person is refused, also with another spelling of
+    the name. A second person's decision frees the number.
+    """
     record = make_unknown(console, sandbox, "status:500")
     first = console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
@@ -94,7 +102,9 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
 
 
 def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """Code and words stand at the evidence, whose hash is that of the evidence alone; without words it is refused."""
+    """Each person's decision reason and words are stored with the evidence, whose SHA-256 is that of the evidence
+    alone. The reason `other` needs words of at most 200 characters.
+    """
     record = make_unknown(console, sandbox, "status:500")
     for words in ("  ", "x" * 201):
         unsaid = StatedReason(DecisionReason.OTHER, words)
@@ -124,7 +134,7 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
 
 @pytest.mark.parametrize("empty", ["", "  \n"])
 def test_empty_evidence_is_none(console: Console, sandbox: Sandbox, empty: str) -> None:
-    """Nothing is decided on nothing."""
+    """A decision with empty evidence is refused with `no_evidence`."""
     record = make_unknown(console, sandbox)
     assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", empty)) == "no_evidence"
 
@@ -137,18 +147,20 @@ def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sand
 
 
 def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> None:
-    """Exactly one unused purchase since the sending day: that was ours."""
+    """The list has exactly one purchase since the day of sending that no record has: the probe settles the purchase
+    with its id.
+    """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox)
         assert record.work.state == "scheduled"
         settled = console.credit_checks.probe(record.id)
-        assert (settled.state, settled.credit_check_id) == ("success", charged_id(sandbox))
+        assert (settled.state, settled.credit_check_id) == ("success", read_charged_id(sandbox))
         assert console.credit_checks.probe(record.id).state == "success"
 
 
 def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
-    """Not found is no proof: a late charge would be doubled."""
+    """An empty list leaves the purchase unknown, because AlarmBox may still make it."""
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox, "status:500")
@@ -157,7 +169,7 @@ def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
 
 
 def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> None:
-    """A re-fetch costs nothing and fills what is missing."""
+    """A re-fetch costs nothing and reads the missing PDF."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy(console)
     result = console.credit_checks.refetch(record.id, detail=False)
@@ -166,7 +178,7 @@ def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> N
 
 
 def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbox: Sandbox) -> None:
-    """Nothing is overwritten; the person is told that it changed."""
+    """A re-fetch that reads another PDF makes it the current one, keeps the earlier one, and reports the change."""
     record = buy(console)
     sandbox.control.add_fault("pdf_other", call="pdf")
     result = console.credit_checks.refetch(record.id)
@@ -177,7 +189,9 @@ def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbo
 
 
 def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) -> None:
-    """The first 403 is the provider's word, later calls are refused here and nothing is sent."""
+    """AlarmBox answers that the viewing period is over: the next re-fetch is refused here (exit status 3), and
+    nothing is sent.
+    """
     record = buy(console)
     sandbox.control.add_fault("viewing_period_over", times="always")
     with pytest.raises(ConsoleError) as first:
@@ -192,7 +206,7 @@ def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) ->
 
 
 def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
-    """Half a success is kept, and the failure names its part."""
+    """A re-fetch that reads one of two missing parts stores it, and its error names the other part."""
     sandbox.control.add_fault("no_result", call="purchase", number=NUMBER)
     sandbox.control.add_fault("status:500", call="detail")
     sandbox.control.add_fault("status:500", call="pdf", times=2)
@@ -207,7 +221,7 @@ def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
 
 
 def test_stale_view_is_refused(console: Console) -> None:
-    """A decision on something that has changed shows the difference instead."""
+    """A re-fetch with an earlier version of the record is refused with `stale_view`."""
     record = buy(console)
     assert (
         code_of(lambda: console.credit_checks.refetch(record.id, expected_version=record.version - 1)) == "stale_view"
@@ -215,7 +229,7 @@ def test_stale_view_is_refused(console: Console) -> None:
 
 
 def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Incomplete records are completed by themselves, on schedule."""
+    """The due task re-fetches the missing parts of a record when its time has come."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy(console)
     assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 0
@@ -227,13 +241,14 @@ def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clo
 def test_two_runs_of_due_tasks_share_the_work(
     console: Console, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each record is fetched once, by whichever run comes to it first; the other passes by."""
+    """Two runs of the due tasks at once re-fetch each record once."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
     records = [buy(console, number) for number in NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
     fetch, asked = CreditCheckPartReader.fetch_part, list[int]()
 
     def meeting(parts: CreditCheckPartReader, record: CreditCheck, name: str) -> FetchedPart:
+        """Read the part; before the first one, run the due tasks once more."""
         asked.append(record.id)
         if len(asked) == 1:
             console.recovery.run_due()
@@ -245,7 +260,7 @@ def test_two_runs_of_due_tasks_share_the_work(
 
 
 def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
-    """After the last attempt a person is called, and nothing is asked by itself any more."""
+    """After the last automatic attempt a person must look, and no further attempt is made."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy(console)
     for days in range(1, 8):
@@ -256,7 +271,9 @@ def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: 
 
 
 def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
-    """A spelling that SQL doesn't know is normalised by the next due task; an unreadable one is a case."""
+    """The next due task normalises a number in a spelling that SQL can't compare; an unreadable number waits for a
+    person.
+    """
     row = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES"
     place.sql(f"{row} (7, 'T7010705000725')", f"{row} (7, 'nonsense')")
     console.recovery.run_due()
@@ -266,7 +283,7 @@ def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
 
 
 def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None:
-    """Every step left its row; a changed one is named."""
+    """The trail of a purchase is verified; after one row was changed, the verification names that row."""
     buy(console)
     rows = console.audit.verify_chains()
     assert rows >= 4
@@ -278,8 +295,8 @@ def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None
 
 
 def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """A person who read the record before the first decision can't become the second person by mistake; the age
-    stays.
+    """A person who read the record before the first decision is refused with `stale_view`, and so can't become the
+    second person by mistake. The record's time of change stays.
     """
     record = make_unknown(console, sandbox, "status:500")
     first = console.recovery.resolve(
@@ -299,7 +316,7 @@ def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: 
 
 
 def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox) -> None:
-    """The trail tells who opened what, not how often a screen refreshed."""
+    """A screen that reads a record repeatedly adds one audit entry for each opening, not one for each read."""
     with place.opened(sandbox) as console:
         one, other = buy(console), buy(console, NUMBERS[1])
         for record in (one, one, one, other, one):

@@ -1,5 +1,6 @@
-"""One purchase at the provider is one credit check of ours: an answer may show that a decision gave its id to another
-one."""
+"""An id of a purchase at AlarmBox belongs to one credit check here: an answer can show that a person's decision gave
+its id to another one.
+"""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, current_thread, main_thread
@@ -34,6 +35,7 @@ def buy(console: Console, client: str) -> CreditCheck:
 
 
 def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: Behaviour) -> CreditCheck:
+    """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
     vendor.behaviour = behaviour
     record = refusal(lambda: buy(console, client)).detail["record"]
     vendor.behaviour = "answers"
@@ -42,17 +44,20 @@ def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: 
 
 
 def read_owners(console: Console, provider_id: int) -> list[str]:
-    """The clients whose credit check has this id of the provider."""
+    """Return the clients whose credit check has this id."""
     checks = console.lookup.find_records(NUMBER).credit_checks
     return sorted(check.client_id for check in checks if check.credit_check_id == provider_id)
 
 
 def read_cases(console: Console) -> list[Alert]:
+    """Return the open alerts."""
     return [case for case in console.alerts.list_alerts() if case.resolved_at is None]
 
 
-def assert_contradicted(console: Console, decided: CreditCheck, own: CreditCheck) -> None:
-    """A case is about the decided credit check, which keeps its state; the purchase's own one has none."""
+def assert_case_about_decided(console: Console, decided: CreditCheck, own: CreditCheck) -> None:
+    """Assert that the only case is about the decided credit check, which keeps its state, and names the purchase
+    `own`.
+    """
     (case,) = read_cases(console)
     assert (case.rule_id, case.subject_id) == ("contradicted", decided.id)
     assert case.observed == f"1 was bought for credit check {own.id}"
@@ -64,7 +69,9 @@ def assert_contradicted(console: Console, decided: CreditCheck, own: CreditCheck
 def test_a_spooled_answer_contradicts_who_was_given_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """A person gave client 2 the id that client 1's purchase got; then client 1's answer is delivered."""
+    """A person gave client 2's check the id of client 1's purchase; then client 1's answer is delivered from the
+    spool: a case is opened about client 2's check.
+    """
     with (
         place.desk(listing, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
         place.desk(listing, hand_clock, person="op-b", desk=1) as other,
@@ -74,13 +81,15 @@ def test_a_spooled_answer_contradicts_who_was_given_its_id(
         other.recovery.resolve("credit-check", decided.id, "success", "seen on their screen", 1)
         assert console.recovery.run_due()
         assert read_owners(console, 1) == ["1", "2"]
-        assert_contradicted(console, decided, own)
+        assert_case_about_decided(console, decided, own)
 
 
 def test_an_answer_in_time_contradicts_who_was_given_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """A person decides while client 1's call still runs."""
+    """A person gives client 2's check the id of client 1's purchase while client 1's call still runs: client 1's
+    answer opens a case about client 2's check.
+    """
 
     def decide() -> None:
         other.recovery.resolve("credit-check", decided.id, "success", "seen", 1)
@@ -93,14 +102,15 @@ def test_an_answer_in_time_contradicts_who_was_given_its_id(
         listing.during = decide
         own = buy(console, "1")
         assert (own.state, read_owners(console, 1)) == ("success", ["1", "2"])
-        assert_contradicted(console, decided, own)
+        assert_case_about_decided(console, decided, own)
 
 
 def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """Two people say that client 1 bought nothing, and a person gives its purchase to client 2, which a probe doesn't
-    do; then client 1's answer comes: both decisions were wrong."""
+    """Two people deny client 1's purchase, and a person gives its id to client 2's check. Then client 1's answer
+    comes: cases are opened about both checks, because both decisions were wrong.
+    """
     with (
         place.desk(listing, hand_clock) as console,
         place.desk(listing, hand_clock, person="lead-b", desk=1) as other,
@@ -124,7 +134,9 @@ def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
 def test_the_provider_may_answer_two_purchases_with_one_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """One check may serve two clients: both answers say so, and nobody has decided anything."""
+    """AlarmBox itself answers the purchases of two clients with one id: both checks have it, and no
+    case is opened.
+    """
     with place.desk(listing, hand_clock) as console:
         buy(console, "1")
         listing.charges.clear()
@@ -136,7 +148,9 @@ def test_the_provider_may_answer_two_purchases_with_one_id(
 def test_an_answer_waits_for_a_decision_about_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The decision has seen that nobody has the id, and is not committed when the purchase records its answer."""
+    """A decision has seen that no record has the id, and isn't committed when the purchase records its answer: the
+    answer waits for the lock of the id, and then opens the case.
+    """
     decides, answers, futures = Event(), Event(), list[Future[Any]]()
     write, acquire = outcomes.write_successful_purchase, leases.acquire
 
@@ -171,6 +185,6 @@ def test_an_answer_waits_for_a_decision_about_its_id(
         own = buy(console, "1")
         answers.set()
         if futures[0].exception(120) is None:
-            assert_contradicted(console, decided, own)
+            assert_case_about_decided(console, decided, own)
         else:  # on a cluster the decision may be the later one
             assert (place.engine, read_owners(console, 1)) == ("galera", ["1"])

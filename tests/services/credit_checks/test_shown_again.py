@@ -1,4 +1,4 @@
-"""AlarmBox's 403 can mean a missing permission as well as the end of a viewing period; a probe finds that out."""
+"""AlarmBox's status 403 can mean a missing permission or the end of a viewing period; a probe finds out which."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.support.refusals import refusal
 
 @dataclass
 class ForbiddingVendor(LedgerVendor):
-    """Answers 403 to every reading while `forbids`."""
+    """AlarmBox, which answers 403 to every reading while `forbids`."""
 
     forbids: bool = False
 
@@ -28,6 +28,8 @@ class ForbiddingVendor(LedgerVendor):
 
 
 class ForbiddingReader(LedgerReader):
+    """The reader of ForbiddingVendor."""
+
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         assert isinstance(self.world, ForbiddingVendor)
         if self.world.forbids:
@@ -47,24 +49,26 @@ def console(place: Place, vendor: ForbiddingVendor, hand_clock: HandClock) -> It
         yield desk
 
 
-def read(console: Console) -> CreditCheck:
+def read_record(console: Console) -> CreditCheck:
+    """Return the newest record of NUMBER."""
     return console.lookup.find_records(NUMBER).credit_checks[0]
 
 
 def test_a_probe_brings_back_what_is_shown_again(console: Console, vendor: ForbiddingVendor) -> None:
-    """The permission to read was missing when the check was bought: without a way back, nobody could ever fetch the
-    report that was paid for."""
+    """AlarmBox forbade reading when the check was bought, so the record counts as no longer viewable and a re-fetch
+    sends nothing. After AlarmBox allows reading, a probe makes the report fetchable again.
+    """
     vendor.forbids = True
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    assert read(console).viewing_over
+    assert read_record(console).viewing_over
     asked = vendor.asked["detail"]
     assert refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
     assert vendor.asked["detail"] == asked, "a re-fetch sends nothing"
     console.recovery.probe("credit-check", record.id)
-    assert read(console).viewing_over, "still forbidden"
+    assert read_record(console).viewing_over, "still forbidden"
     vendor.forbids = False
     console.recovery.probe("credit-check", record.id)
-    shown = read(console)
+    shown = read_record(console)
     assert (shown.viewing_over, shown.error_code, shown.work.state) == (False, None, WorkState.SCHEDULED)
     assert console.credit_checks.refetch(record.id).record.incomplete == ()
-    assert read(console).work.state is WorkState.NONE
+    assert read_record(console).work.state is WorkState.NONE

@@ -1,4 +1,6 @@
-"""Demand 12: a claim that vanished from the database is refused by the desk that remembers it."""
+"""Requirement 12: a purchase whose row the database has lost is refused a second time by the desk
+whose spool has it.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -40,17 +42,19 @@ def buy(console: Console, number: str = ONE, *, renew: bool = False) -> CreditCh
     return console.credit_checks.purchase(PurchaseRequest(number, "1", renew=renew))
 
 
-def forget(place: Place, record: CreditCheck, *statements: str) -> None:
+def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
     """Execute statements that delete rows of the record, as a restored backup or a lost commit would."""
     place.sql(*(statement.format(record.id) for statement in statements))
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(100, marks=pytest.mark.soak)])
 def test_refused_every_time(console: Console, vendor: LedgerVendor, place: Place, rounds: int) -> None:
-    """Row deleted after it was acknowledged, with and without its journal row: the second purchase is refused."""
+    """The row of an acknowledged purchase is deleted, with and without its journal row: each second purchase is
+    refused.
+    """
     refused = 0
     for i, number in enumerate(numbers(rounds, seed=12)):
-        forget(place, buy(console, number), ROW, *([JOURNAL] if i % 2 else []))
+        delete_rows(place, buy(console, number), ROW, *([JOURNAL] if i % 2 else []))
         error = refusal(lambda n=number: buy(console, n))
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
     print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
@@ -63,16 +67,16 @@ def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendo
     vendor.behaviour = "silent_after_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    forget(place, record, ROW, JOURNAL)
+    delete_rows(place, record, ROW, JOURNAL)
     assert refusal(lambda: buy(console)).detail["source"] == "desk"
 
 
 def test_a_known_end_frees_it(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """A refused purchase claims nothing, whether the database remembers it or not."""
+    """A refused purchase holds no claim, also if the database has lost its row."""
     vendor.behaviour = "refuses"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    forget(place, record, ROW, JOURNAL)
+    delete_rows(place, record, ROW, JOURNAL)
     vendor.behaviour = "answers"
     assert buy(console).state == "success"
 
@@ -81,9 +85,11 @@ def test_a_known_end_frees_it(console: Console, vendor: LedgerVendor, place: Pla
 def test_brought_back_with_the_providers_word(
     console: Console, vendor: LedgerVendor, place: Place, forgotten: tuple[str, ...]
 ) -> None:
-    """`resolve operation` as success writes the row again, under its old id; the operation is done."""
+    """`resolve operation` as success, confirmed by AlarmBox, restores the lost row under its former id, and the
+    operation is done.
+    """
     lost = buy(console)
-    forget(place, lost, *forgotten)
+    delete_rows(place, lost, *forgotten)
     operation_id = lost.operation_id or ""
     shown = console.recovery.read_record("operation", operation_id)
     assert isinstance(shown, OperationDetails)
@@ -102,14 +108,16 @@ def test_brought_back_with_the_providers_word(
 def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """Not there, about another number, or the check of another record: refused, and the answer is kept."""
+    """A person gives an id that AlarmBox doesn't know, one of another number, or one of another record: the decision
+    is refused, and AlarmBox's answer is stored as evidence.
+    """
     vendor.behaviour = "silent_after_charge"
     lost = refusal(lambda: buy(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
     of_other_number = buy(console, TWO).credit_check_id
     of_other_client = console.credit_checks.purchase(PurchaseRequest(ONE, "2")).credit_check_id
-    forget(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, ROW, JOURNAL)
     operation_id = lost.operation_id or ""
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
     for kept, (provider_id, reason) in enumerate(answers, 1):
@@ -125,7 +133,9 @@ def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
 @pytest.mark.expects_log("a loss is an error in the log")
 @pytest.mark.engines("sqlite")
 def test_its_old_id_may_be_taken(console: Console, vendor: LedgerVendor, place: Place, clock: HandClock) -> None:
-    """Restored from a backup, the database gives the id to another number; both records find a place."""
+    """The restored database has given the lost row's id to another purchase: a probe restores the lost row under a
+    new id.
+    """
     console.close()
     backup, file = place.folder / "backup.db", place.folder / "console.db"
     shutil.copy(file, backup)
@@ -155,7 +165,7 @@ def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: P
     vendor.behaviour = "silent_before_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    forget(place, record, ROW, JOURNAL)
+    delete_rows(place, record, ROW, JOURNAL)
     operation_id = record.operation_id or ""
 
     def resolve(evidence: str, by: Console = console) -> object:
@@ -176,8 +186,9 @@ def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: P
 def test_a_vanished_renewal_still_blocks_and_is_named(
     console: Console, vendor: LedgerVendor, place: Place, clock: HandClock
 ) -> None:
-    """An earlier failed purchase of the number advises no new one, which is refused, and the replaced record doesn't
-    send people to a record that isn't there."""
+    """The database has lost a renewal: neither an earlier failed purchase nor the superseded check advises a new
+    purchase, which would be refused; both name the lost renewal.
+    """
     vendor.behaviour = "refuses"
     assert refusal(lambda: buy(console)).code == "provider_refused"
     (failed,) = console.lookup.find_records(ONE).credit_checks
@@ -185,26 +196,27 @@ def test_a_vanished_renewal_still_blocks_and_is_named(
     old = buy(console)
     clock.at += timedelta(days=400)
     renewal = buy(console, renew=True)
-    assert advice(console, failed) == "next.bought_since"
-    assert advice(console, old) == "next.open_successor"
-    forget(place, renewal, ROW, JOURNAL)
+    assert read_next_step(console, failed) == "next.bought_since"
+    assert read_next_step(console, old) == "next.open_successor"
+    delete_rows(place, renewal, ROW, JOURNAL)
     blocker = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(blocker, CreditCheck)
     assert blocker.id == old.id
-    assert advice(console, failed) == "next.other_renewal_lost"
-    assert advice(console, old) == "next.find_lost_renewal"
+    assert read_next_step(console, failed) == "next.other_renewal_lost"
+    assert read_next_step(console, old) == "next.find_lost_renewal"
 
 
-def advice(console: Console, record: CreditCheck) -> str:
+def read_next_step(console: Console, record: CreditCheck) -> str:
+    """Return the code of the next step on the record's page."""
     return console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
 def test_another_database_is_another_matter(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """An entry of the spool counts only for the database in which its operation was written, by the database's random
-    id; but where that one should be, another one is used only once somebody has said so.
+    """A spool entry counts only for the database with the random id that it was written for. A desk uses another
+    database in the place of the known one only after a person has accepted it.
     """
     record = buy(console)
-    forget(place, record, ROW, JOURNAL)
+    delete_rows(place, record, ROW, JOURNAL)
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
     open_health_checks(console.settings).upgrade_schema(accepts_new_database=True)
@@ -212,10 +224,8 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
         assert buy(other).state == "success"
 
 
-def deny(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
-    """Deny the operation as two people, and return the code and reason of each refusal; None for a decision that was
-    accepted.
-    """
+def deny_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
+    """Deny the operation as two people; return code and reason of each refusal, None for an accepted decision."""
     ends: list[str | None] = []
     for person in ("op-a", "lead-b"):
         with place.acting(console, person) as desk:
@@ -232,10 +242,12 @@ DENIED_ANSWER = "evidence_mismatch.answer_on_desk"
 
 
 def test_nobody_denies_what_the_desk_saw_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """The desk's own answer says that it was bought: the lost one isn't denied, and its number not bought again."""
+    """The spool has AlarmBox's answer that the lost purchase was made: it can't be denied, its number can't be bought
+    again, and a probe restores it.
+    """
     lost = buy(console)
-    forget(place, lost, ROW, JOURNAL)
-    assert deny(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
+    delete_rows(place, lost, ROW, JOURNAL)
+    assert deny_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
     assert refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
     back = console.recovery.probe("operation", lost.operation_id or "")
@@ -245,7 +257,9 @@ def test_nobody_denies_what_the_desk_saw_bought(console: Console, vendor: Ledger
 
 @pytest.mark.expects_log("the answer can't be recorded")
 def test_nobody_denies_an_answer_that_waits_on_the_desk(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """The database lost the row before it took the answer, which waits in the spool, encrypted."""
+    """The database lost the row before the answer was stored: the encrypted answer in the spool prevents a denial and
+    a second purchase.
+    """
 
     def lose() -> None:
         (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
@@ -254,7 +268,7 @@ def test_nobody_denies_an_answer_that_waits_on_the_desk(console: Console, vendor
     vendor.during = lose
     operation_id = str(refusal(lambda: buy(console)).detail["operation_id"])
     vendor.during = lambda: None
-    assert deny(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     assert refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
 
@@ -262,35 +276,39 @@ def test_nobody_denies_an_answer_that_waits_on_the_desk(console: Console, vendor
 def test_an_answer_after_the_denial_holds_the_number_again(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """A process that slept brings its answer after two people have denied the purchase."""
+    """Two people have denied a lost purchase, and then a delayed process stores AlarmBox's answer in the spool: the
+    number is refused again, and a probe restores the purchase.
+    """
     vendor.behaviour = "silent_after_charge"
     lost = refusal(lambda: buy(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
-    forget(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, ROW, JOURNAL)
     operation_id = lost.operation_id or ""
-    assert deny(console, place, operation_id) == (None, None)
+    assert deny_as_two_people(console, place, operation_id) == (None, None)
     report = vendor.report(vendor.charges[0])
     spool = console._context.spool
     spool.set_cipher(console._context.cipher)
     spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
     assert refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
-    assert deny(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     back = console.recovery.probe("operation", operation_id)
     assert isinstance(back, CreditCheck)
     assert (back.state, back.credit_check_id) == ("success", report.credit_check_id)
 
 
 def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """The desk that bought it has told the database AlarmBox's number; this one's spool knows nothing of it."""
+    """The desk that bought has written the lost purchase with its id into the database: another desk, whose spool
+    doesn't have it, refuses a denial and a second purchase.
+    """
     lost, context = buy(console), console._context
-    forget(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, ROW, JOURNAL)
     entries = context.spool.read_entries(context.database_id)
     tell_lost(context, entries)
     console.close()
     with place.desk(vendor, desk=1) as other:
-        assert deny(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
+        assert deny_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
         assert refusal(lambda: buy(other)).detail["source"] == "desk"
 
 
@@ -308,11 +326,13 @@ BEFORE_ITS_ANSWER = (
 
 
 def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """Restored to a moment at which nobody knew: the desk knows, so nobody denies it, and a probe brings it back."""
+    """A backup from before the answer is restored, so the purchase is unknown again: the spool has the answer, so
+    people can't deny the purchase, and a probe settles it.
+    """
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.unguard(table)
-    forget(place, bought, *BEFORE_ITS_ANSWER)
+    delete_rows(place, bought, *BEFORE_ITS_ANSWER)
     for person in ("op-a", "lead-b"):
         with place.acting(console, person) as desk:
             denied = refusal(
@@ -331,11 +351,13 @@ def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: L
 def test_an_older_backup_asks_before_it_believes(
     console: Console, vendor: LedgerVendor, place: Place, readable: bool
 ) -> None:
-    """AlarmBox doesn't answer, or has another number under this id by now: the purchase stays unknown."""
+    """AlarmBox doesn't answer, or has another number under this id by now: a probe of the restored purchase is
+    refused, and the purchase stays unknown.
+    """
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.unguard(table)
-    forget(place, bought, *BEFORE_ITS_ANSWER)
+    delete_rows(place, bought, *BEFORE_ITS_ANSWER)
     vendor.readable = readable
     if readable:
         vendor.charges[0] = replace(vendor.charges[0], number=TWO)
@@ -348,8 +370,9 @@ def test_an_older_backup_asks_before_it_believes(
 def test_a_backup_of_before_the_contradiction_frees_nothing(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """Denied by two people, then AlarmBox's answer came, then a backup of between them was restored: the case is
-    gone. The desk knows; a probe opens the case again, and its acknowledgement frees the number.
+    """Two people denied a purchase, then AlarmBox answered that it was made, then a backup from between was restored
+    without the case. The spool still refuses a purchase, a probe opens the case again, and its acknowledgement frees
+    the number.
     """
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
@@ -357,7 +380,7 @@ def test_a_backup_of_before_the_contradiction_frees_nothing(
     denied = BEFORE_ITS_ANSWER[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
     denied = denied.replace("work_state = 'needs_review', work_reason = 'no_list_call'", "work_state = 'none'")
     failed = BEFORE_ITS_ANSWER[1].replace("'unknown'", "'failed'")
-    forget(place, bought, denied, failed)
+    delete_rows(place, bought, denied, failed)
     refused = refusal(lambda: buy(console))
     assert (refused.code, refused.detail.get("source")) == ("already_purchased", "desk")
     assert refused.detail["operation_id"] == bought.operation_id

@@ -1,4 +1,4 @@
-"""Waiting for one's turn: who is waited for, how long, and what a waiter is told."""
+"""Purchases that wait for the lease of another one: for which purchase, how long, and with which messages."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,16 +20,16 @@ from tests.support.waiting import PATIENCE_SECONDS
 FIRST, SECOND = NUMBERS[:2]
 
 
-def request(number: str, client: str = "1") -> PurchaseRequest:
+def make_request(number: str, client: str = "1") -> PurchaseRequest:
     return PurchaseRequest(number, client)
 
 
 @contextmanager
 def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
-    """Inside the block somebody's purchase of FIRST hangs at the provider, alive."""
+    """Inside the block a purchase of FIRST waits for AlarmBox's answer; the block gets its future."""
     sandbox.control.add_fault("hang", call="purchase", number=FIRST)
     with ThreadPoolExecutor(1) as thread:
-        buying = thread.submit(console.credit_checks.purchase, request(FIRST))
+        buying = thread.submit(console.credit_checks.purchase, make_request(FIRST))
         assert sandbox.control.wait_until_reached(held=1)
         try:
             yield buying
@@ -38,18 +38,22 @@ def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[Cred
 
 
 @pytest.fixture
-def busy(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
-    """In real time, so that it hangs for longer than any test takes."""
+def running_purchase(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
+    """A purchase of FIRST that waits for AlarmBox for longer than any test takes."""
     with place.opened(sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
         yield buying
 
 
-def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
-    """Another number of the same client waits for its turn; after its time it is refused by name, nothing written."""
+def test_a_waiter_is_told_who_and_since_when(
+    running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
+) -> None:
+    """Another purchase of the same client waits for the lease. After its time it is refused with the name of the
+    lease's holder, and nothing is written.
+    """
     steps: list[str] = []
     with place.opened(sandbox, person="op-b", TIME_SCALE="100") as other:
         with pytest.raises(ConsoleError) as caught:
-            other.credit_checks.purchase(request(SECOND), steps.append)
+            other.credit_checks.purchase(make_request(SECOND), steps.append)
         assert (caught.value.code, caught.value.exit_status) == ("lease_timeout", 3)
         holder = caught.value.detail["holder"]
         assert isinstance(holder, dict)
@@ -60,7 +64,7 @@ def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], place: P
     assert sandbox.control.count_charges(SECOND) == 0
 
 
-def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
+def test_a_waiter_gets_its_turn(running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
     """A purchase that waits for the lease of another purchase is made when that one has ended."""
     with place.opened(sandbox, person="op-b") as other:
 
@@ -68,40 +72,46 @@ def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox
             if step == "waiting":
                 sandbox.control.release_calls()
 
-        assert other.credit_checks.purchase(request(SECOND), progress).state == "success"
-        assert busy.result(PATIENCE_SECONDS).state == "success"
+        assert other.credit_checks.purchase(make_request(SECOND), progress).state == "success"
+        assert running_purchase.result(PATIENCE_SECONDS).state == "success"
 
 
 def test_a_plan_shows_the_running_purchase_of_its_own_number(
-    busy: Future[CreditCheck], place: Place, sandbox: Sandbox
+    running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
 ) -> None:
-    """The buyer of this number, for its client; nobody for another number, although that lease is held."""
+    """A plan of the number shows the person whose purchase of it runs; a plan of another number shows none, although
+    its purchase would wait for the same lease.
+    """
     with place.opened(sandbox, person="op-b") as other:
         running = other.credit_checks.make_plan(FIRST).running
         assert running is not None
         assert (running.operator, running.name) == (place.named("op-a"), "alarmbox_credit_check_1")
         assert other.credit_checks.make_plan(SECOND).running is None
         sandbox.control.release_calls()
-        assert busy.result(PATIENCE_SECONDS).state == "success"
+        assert running_purchase.result(PATIENCE_SECONDS).state == "success"
         assert other.credit_checks.make_plan(FIRST).running is None
 
 
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
-def test_who_need_not_wait(busy: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]) -> None:
-    """Without leases, or for another client, a hanging call delays nobody; its own number stays refused."""
+def test_who_need_not_wait(
+    running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]
+) -> None:
+    """Without leases, or for another client, a purchase doesn't wait for the hanging one. A purchase of the same
+    number and client is refused.
+    """
     client = "1" if extra else "2"
     with place.opened(sandbox, None, person="op-b", desk=0, **extra) as other:
-        assert other.credit_checks.purchase(request(SECOND, client)).state == "success"
+        assert other.credit_checks.purchase(make_request(SECOND, client)).state == "success"
         with pytest.raises(ConsoleError) as caught:
-            other.credit_checks.purchase(request(FIRST))
+            other.credit_checks.purchase(make_request(FIRST))
         assert caught.value.code == "already_purchased"
-        assert not busy.done()
+        assert not running_purchase.done()
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(hours=-1)])
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
-    """Demand 25: a desk whose wall clock is wrong takes nothing over from one that is alive."""
+    """Requirement 25: a desk whose wall clock is wrong doesn't take over the purchase of a running process."""
     right, wrong = HandClock(), HandClock()
     wrong.at += skew
     with lease_clock(right):
@@ -114,5 +124,5 @@ def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
                 looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
 
             vendor.during = meanwhile
-            assert console.credit_checks.purchase(request(FIRST)).state == "success"
+            assert console.credit_checks.purchase(make_request(FIRST)).state == "success"
     assert looked == ["known"]

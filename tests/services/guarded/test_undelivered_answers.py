@@ -8,7 +8,7 @@ from console.app import Console
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.action import GuardedService
 from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_ANSWER_RULE
-from tests.services.credit_checks.test_purchase_breaks import delete, lose_writes
+from tests.services.credit_checks.test_purchase_breaks import delete_row, lose_writes
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -76,7 +76,7 @@ def test_an_answer_without_its_row_becomes_a_case(
 ) -> None:
     """The row is gone: nothing to write the answer to, and somebody has to know."""
     record = kept(console, vendor, monkeypatch)
-    delete(place, record)
+    delete_row(place, record)
     place.sql(f"DELETE FROM operations WHERE subject_id = {record.id}")
     run(console, MAX_FAILED_DELIVERIES + 1)
     assert [one.rule_id for one in console.alerts.list_alerts()].count(UNDELIVERED_ANSWER_RULE) == 1
