@@ -1,4 +1,4 @@
-"""A team whose people ask, on a database of its own, because its rights are changed."""
+"""A team in team mode, whose desks send requests to a worker, on a database whose rights the tests change."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.M
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
-    """A team of its own, because its rights are changed."""
+    """A database of a team for this module alone, because its tests change the rights of accounts."""
     with shared_nodes(request.param) as nodes:
         database = PooledDatabase(nodes)
         yield database
@@ -24,6 +24,7 @@ def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, team_database: PooledDatabase) -> Iterator[Place]:
+    """The emptied database of the team, on the engine of `team_database`."""
     team_database.empty()
     engine: Engine = request.node.callspec.params["team_database"]
     with quick_folder() as folder:

@@ -1,4 +1,6 @@
-"""A person's desk asks, a worker acts: the same answers, errors and steps as at a desk that acts itself."""
+"""A person's desk sends requests, and a worker executes them: results, errors and progress steps are those of a desk
+that acts itself.
+"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +39,14 @@ OTHER_VERSION = "99.8.7"
 
 
 def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its steps are stored at once here: the worker's thread for them may be slower than the purchase."""
+    """A purchase by a desk request returns the record and the progress steps; a second one is refused with the first
+    record. The test stores each step at once, because the worker's thread may be slower than the purchase.
+    """
     (number,) = numbers(1, seed=5)
     ask_only(place, "op-a")
 
     def store(executor: execution.RequestExecutor, taken: TakenDeskRequest, step: str) -> None:
+        """Store the progress step in a transaction of its own, at once."""
         executor._context.write(partial(execution._write_progress_step, taken_request=taken, step=step))
 
     monkeypatch.setattr(execution.RequestExecutor, "_remember_latest_step", store)
@@ -62,7 +67,9 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
 
 
 def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A field has its earlier name in the answer: refused as carried out, with the record; nothing is sent again."""
+    """The worker's answer has a field under an earlier name: the desk reports `possible_repeat` with the record and
+    both versions. The repeated call gets the answer without a further call to AlarmBox.
+    """
     (number,) = numbers(1, seed=6)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
@@ -71,13 +78,14 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
         written = execution._serialize_answer
 
         def of_another_version(answer: CallAnswer, *, is_repetition: bool = False) -> str:
+            """Return the answer's text as a worker of another version writes it."""
             text = written(answer, is_repetition=is_repetition)
             return text.replace("corporation_number", "corporation_no")
 
         monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
         unread = refusal(lambda: desk.credit_checks.refetch(bought.id, request_id="fetch"))
         assert (unread.code, unread.detail["reason"]) == ("possible_repeat", "answer_unreadable")
-        assert both_versions_are_named(unread)
+        assert names_both_versions(unread)
         known = unread.detail["record"]
         assert isinstance(known, CreditCheck)
         assert known.id == bought.id
@@ -87,8 +95,8 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
         assert len(SandboxControl(sandbox.url).read_requests()) == asked
 
 
-def both_versions_are_named(error: ConsoleError) -> bool:
-    """In both languages: the worker's, and this desk's."""
+def names_both_versions(error: ConsoleError) -> bool:
+    """Return True if the error names the worker's version and this desk's version in both languages."""
     versions = (OTHER_VERSION, console.__version__)
     return all(name in format_error_message(error, language) for language in LANGUAGES for name in versions)
 
@@ -96,7 +104,9 @@ def both_versions_are_named(error: ConsoleError) -> bool:
 def test_a_worker_of_another_version_answers_with_an_unknown_error(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A code that only its version has: an unknown outcome stays unknown, and a refusal isn't called carried out."""
+    """The worker's answer is an error whose code this desk doesn't know: with exit status 4 the outcome is unknown,
+    with 3 the error is `possible_repeat`.
+    """
     (number,) = numbers(1, seed=7)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
@@ -113,13 +123,15 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
             unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
             assert (unread.code, unread.detail["reason"]) == expected
             assert unread.exit_status == status
-        assert both_versions_are_named(unread)
+        assert names_both_versions(unread)
 
 
 def test_a_worker_of_another_version_cannot_read_the_request(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The desk sends one argument more, or a command that the worker lacks: refused, and nothing is sent."""
+    """The desk sends a further argument, or a command that the worker doesn't have: the request is refused with both
+    versions, and nothing is sent.
+    """
     (number,) = numbers(1, seed=8)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
@@ -128,13 +140,14 @@ def test_a_worker_of_another_version_cannot_read_the_request(
             made = RemoteRequestIdService._make_desk_request
 
             def make_with_one_more(*given: Any) -> tuple[NewDeskRequest, bytes | None]:
+                """Return the desk request with one argument more."""
                 request, content = made(*given)
                 return replace(request, arguments_json=f'{request.arguments_json[:-1]}, "new"]'), content
 
             patch.setattr(RemoteRequestIdService, "_make_desk_request", make_with_one_more)
             unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
-        assert both_versions_are_named(unread)
+        assert names_both_versions(unread)
         forms = worker.desk_requests._form_by_command
         known = {command: form for command, form in forms.items() if command != "purchase"}
         monkeypatch.setattr(worker.desk_requests, "_form_by_command", known)
@@ -144,6 +157,9 @@ def test_a_worker_of_another_version_cannot_read_the_request(
 
 
 def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """A refund by desk requests needs two people: the requester's own approval is refused, another person's approval
+    sends the refund.
+    """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
     ask_only(place, "op-a", "lead-b")
     with (
@@ -169,6 +185,7 @@ def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: Moved
 
 
 def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> None:
+    """Without a worker a purchase is refused with `worker_away` (exit status 6), and no request is stored."""
     (number,) = numbers(1, seed=6)
     ask_only(place, "op-a")
     with place.opened(sandbox) as desk, pytest.raises(ConsoleError) as away:
@@ -179,7 +196,9 @@ def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> No
 
 
 def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The file of a decision is stored as evidence; the second person decides."""
+    """The file that a person gives with a decision reaches the worker and is stored as evidence; a second person's
+    request decides.
+    """
     (number,) = numbers(1, seed=7)
     ask_only(place, "op-a", "lead-b")
     proof = tmp_path / "list.txt"
@@ -208,8 +227,8 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
 
 
 def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> None:
-    """The audit trail has each record that a person has opened, in the person's name, also if no worker was there at
-    that moment.
+    """The worker writes an audit entry in the person's name for each record that the person has opened, also if no
+    worker was running at that moment.
     """
     (number,) = numbers(1, seed=9)
     ask_only(place, "op-a")
@@ -228,7 +247,7 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
 
 
 def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> None:
-    """`db check` finds nothing missing and nothing too much at a desk that asks, and at the worker."""
+    """`db check` finds no missing and no superfluous right at a desk that sends requests and at the worker."""
     ask_only(place, "op-a", "lead-b")
     for person in ("op-a", "lead-b", "worker"):
         with place.opened(sandbox, person=person) as console:
@@ -237,6 +256,7 @@ def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> N
 
 
 def test_a_worker_asks_nobody(place: Place) -> None:
+    """An account file can't put a worker into team mode."""
     assert isinstance(place, ServerPlace)
     entry: dict[str, object] = {"name": place.named("op-a"), "roles": ["worker"], "asks": True}
     with pytest.raises(ConsoleError) as flawed:
@@ -245,7 +265,7 @@ def test_a_worker_asks_nobody(place: Place) -> None:
 
 
 def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
-    """The worker takes the request and is never heard of again: not told as done, nor as not done."""
+    """A worker takes the request and never answers: the desk reports an unknown outcome."""
     (number,) = numbers(1, seed=10)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:

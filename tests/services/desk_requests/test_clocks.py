@@ -1,4 +1,4 @@
-"""A worker tells from the requests of a desk that the desk's clock is ahead."""
+"""A worker computes from a desk's requests that the desk's clock is ahead."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,13 +25,16 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 def test_a_desk_that_is_ahead(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time in the request's id is the desk's; the server's stands in the row."""
+    """The id of a request contains the desk's time, and its row the server's: the worker raises an alert about a
+    clock that is 5 s ahead.
+    """
     made = request_records.make_request_id
 
-    def ahead() -> str:
+    def make_id_ahead() -> str:
+        """Return a request id of a desk whose clock is 5 s ahead."""
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))
 
-    monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", ahead)
+    monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", make_id_ahead)
     with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
@@ -48,7 +51,9 @@ def test_a_desk_that_is_ahead(
 def test_a_desk_of_two_persons_that_is_ahead(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was right when the first person worked there; the requests of the second prove that it is ahead now."""
+    """The clock of a desk was right while the first person worked there, and is 5 s ahead in the second person's
+    requests: the alert is raised.
+    """
     with (
         asking_only(place, "op-b"),
         place.opened(sandbox, person="op-b", desk=2) as desk,

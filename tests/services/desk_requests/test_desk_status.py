@@ -1,4 +1,4 @@
-"""Messages of a desk that asks a worker: about its worker, and about credentials that it no longer needs."""
+"""Status checks of a desk in team mode: its worker, and credentials that the desk no longer needs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,22 +24,23 @@ from tests.support.places import Place
 GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
 
-def bare(place: Place, keyring: DrawerKeyring | None = None, **given: str) -> Settings:
+def load_settings_without_credentials(place: Place, keyring: DrawerKeyring | None = None, **given: str) -> Settings:
     """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
     facts = {name: value for name, value in place.told(NOWHERE).items() if not name.startswith(GIVEN)}
     return load_settings(facts | given, find_keyring=lambda: keyring)
 
 
-def checks_of(settings: Settings) -> Mapping[str, HealthCheck]:
+def run_checks(settings: Settings) -> Mapping[str, HealthCheck]:
+    """Return the health checks of a desk with these settings, by name."""
     return {check.name: check for check in open_health_checks(settings).run_all_checks()}
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
-    """It needs no credentials, store key or address of a provider, and complains about none."""
+    """The checks of a desk in team mode name its worker, and need no credentials, store key or provider address."""
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
-        checks = checks_of(bare(place))
+        checks = run_checks(load_settings_without_credentials(place))
     assert [name for name, check in checks.items() if not check.ok] == ["switches"]
     seen = checks["worker"]
     words = translate(seen.message, language, **seen.facts)
@@ -51,12 +52,12 @@ def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, langu
 
 
 def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
-    """Told as wrong, with the next step; there is still no complaint about credentials."""
+    """Without a worker the check `worker` fails with a next step; credentials are still not needed."""
     ask_only(place, "op-a")
-    checks = checks_of(bare(place))
+    checks = run_checks(load_settings_without_credentials(place))
     assert (checks["worker"].ok, checks["worker"].next) == (False, "doctor.worker.next")
     assert checks["store_key"].ok
-    with open_console(bare(place)) as desk:
+    with open_console(load_settings_without_credentials(place)) as desk:
         assert desk.desk_status.read_desk_update().is_worker_away
         with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
             assert not desk.desk_status.read_desk_update().is_worker_away
@@ -64,8 +65,8 @@ def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
 
 
 def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, sandbox: Sandbox) -> None:
-    """A window runs the checks at its start: a desk whose database they closed opens a connection for each
-    transaction.
+    """The checks that a window runs at its start keep the desk's database connection open. Otherwise each later
+    transaction would open a new one.
     """
     with place.opened(sandbox) as desk:
         desk.health.run_all_checks()
@@ -79,9 +80,11 @@ def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, 
 
 
 def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
-    """Missing ones are told as before, and nothing is said about a worker."""
-    settings = bare(place)
-    checks = checks_of(settings)
+    """The checks of a desk that acts itself report missing credentials, and have no check of a worker. Such a desk
+    can't forget its credentials.
+    """
+    settings = load_settings_without_credentials(place)
+    checks = run_checks(settings)
     assert "worker" not in checks
     assert not checks["store_key"].ok
     assert not checks["alarmbox"].ok
@@ -93,13 +96,15 @@ def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
 
 
 def test_left_over_credentials_are_told_and_forgotten(place: Place) -> None:
-    """The keyring's are deleted, with the store key and without the password; variables are named and stay."""
+    """A desk in team mode deletes its provider credentials and its store key from the keyring, keeps the password,
+    and names the environment variables that remain.
+    """
     ask_only(place, "op-a")
     kept = {"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"}
     keyring = DrawerKeyring(kept)
     given = {"CONSOLE_SECRET_ATOM_PASSWORD": "z", "CONSOLE_SECRET_NOTICE_SHOP_KEY": "n"}
-    settings = bare(place, keyring, CONSOLE_TIME_SCALE="1", **given)
-    check = checks_of(settings)["credentials"]
+    settings = load_settings_without_credentials(place, keyring, CONSOLE_TIME_SCALE="1", **given)
+    check = run_checks(settings)["credentials"]
     variables = tuple(given)
     assert (check.ok, check.message, check.next) == (True, "doctor.credentials.advice", "doctor.credentials.next")
     assert check.facts["names"] == ("PAYPAY_API_KEY", "STORE_KEY", *variables)
@@ -108,15 +113,15 @@ def test_left_over_credentials_are_told_and_forgotten(place: Place) -> None:
         assert (done.entries, done.variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
         assert desk.desk_status.forget_credentials().entries == ()
     assert keyring.kept == {"mine": "y"}
-    left = checks_of(settings)["credentials"]
+    left = run_checks(settings)["credentials"]
     assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)
 
 
 def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store key opens answers that the database lacks; it is not forgotten before they are there."""
+    """While the spool has answers that the database lacks, the store key, which decrypts them, isn't deleted."""
     ask_only(place, "op-a")
     keyring = DrawerKeyring({"STORE_KEY": "a-key-that-is-long-enough"})
-    with open_console(bare(place, keyring)) as desk:
+    with open_console(load_settings_without_credentials(place, keyring)) as desk:
         monkeypatch.setattr(desk._context.spool, "list_undelivered_entries", lambda _: ("an answer",))
         with pytest.raises(ConsoleError) as refused:
             desk.desk_status.forget_credentials()
@@ -125,8 +130,8 @@ def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.Monk
 
 
 def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Actions, plans of refunds and the providers to choose from are those of a desk that has credentials; but such a
-    desk calls no provider.
+    """A desk in team mode without credentials offers the same actions, refund plans and providers as a desk with
+    credentials, but calls no provider.
     """
     ask_only(place, "op-a")
     extra = told(sandbox.url)
@@ -135,7 +140,7 @@ def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandb
         place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
         executing(worker),
         paying(place, sandbox, clock) as scene,
-        open_console(bare(place), clock) as desk,
+        open_console(load_settings_without_credentials(place), clock) as desk,
     ):
         bought = scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
         scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")

@@ -1,4 +1,6 @@
-"""Workers share the requests, take over from one another, and run those about one record one after the other."""
+"""Workers share the desk requests, take over from one another, and execute requests about one record one after the
+other.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,24 +24,27 @@ from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 
-def ask(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
+def store_request(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
+    """Store a desk request about the credit check `subject` (None: about no record); return its id."""
     request = NewDeskRequest(make_request_id(), action, '["credit-check", "1"]', "credit-check", subject)
     desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     return request.id
 
 
-def take(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
+def take_next(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
+    """Let the worker take the next request with a lease of so many seconds; None if no request may run."""
     context = worker._context
     return context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), seconds))
 
 
 def take_locked(worker: Console, request: str) -> TakenDeskRequest | None:
-    """Take a request that was found locked, as soon as it isn't."""
+    """Let the worker take a request that was locked when it was found; waits for the lock."""
     context = worker._context
     return context.write(lambda tx: requests.take_locked_request(tx, context.make_holder(), 45.0, request))
 
 
-def state(desk: Console, request: str) -> DeskRequestState:
+def read_state(desk: Console, request: str) -> DeskRequestState:
+    """Return the state of the request; LAPSED if no worker took it in time."""
     with desk.database.read() as conn:
         seen = requests.read_progress(conn, request)
     assert seen is not None
@@ -47,7 +52,7 @@ def state(desk: Console, request: str) -> DeskRequestState:
 
 
 @pytest.fixture
-def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
+def desk_and_workers(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
     """A desk and two workers."""
     ask_only(place, "op-a")
     with ExitStack() as stack:
@@ -57,70 +62,85 @@ def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, C
         yield desk, first, second
 
 
-def test_one_record_at_a_time(people: tuple[Console, Console, Console]) -> None:
-    """The second request about a record waits for the end of the first; another record doesn't."""
-    desk, first, second = people
-    ids = [ask(desk), ask(desk), ask(desk, subject="2"), ask(desk, subject=None), ask(desk, subject=None)]
-    taken = [take(worker) for worker in (first, second, first, second, first)]
+def test_one_record_at_a_time(desk_and_workers: tuple[Console, Console, Console]) -> None:
+    """The second request about a record waits until the first one has ended; requests about other
+    records don't wait.
+    """
+    desk, first, second = desk_and_workers
+    ids = [
+        store_request(desk),
+        store_request(desk),
+        store_request(desk, subject="2"),
+        store_request(desk, subject=None),
+        store_request(desk, subject=None),
+    ]
+    taken = [take_next(worker) for worker in (first, second, first, second, first)]
     assert [None if one is None else one.id for one in taken] == [ids[0], ids[2], ids[3], ids[4], None]
     assert taken[0] is not None
     first._context.write(lambda tx: requests.store_answer(tx, taken[0], "{}"))  # type: ignore[arg-type]  # checked above
-    following = take(second)
+    following = take_next(second)
     assert following is not None
     assert (following.id, following.person) == (ids[1], desk.database.account)
 
 
-def test_a_worker_takes_over(place: Place, people: tuple[Console, Console, Console]) -> None:
-    """A request that a worker left is taken by another after its lease has expired, with a higher fencing token; then
-    the first worker can't write.
+def test_a_worker_takes_over(place: Place, desk_and_workers: tuple[Console, Console, Console]) -> None:
+    """After the lease of a taken request has expired, another worker takes it with a higher fencing token, and the
+    first worker can't store an answer.
     """
-    desk, first, second = people
-    request = ask(desk)
-    left = take(first)
+    desk, first, second = desk_and_workers
+    request = store_request(desk)
+    left = take_next(first)
     assert left is not None
-    assert take(second) is None
+    assert take_next(second) is None
     place.sql("UPDATE requests SET lease_expires = 1")
-    again = take(second)
+    again = take_next(second)
     assert again is not None
     assert (again.id, again.fencing_token) == (request, left.fencing_token + 1)
     assert not first._context.write(lambda tx: requests.store_answer(tx, left, "mine"))
-    assert state(desk, request) is DeskRequestState.TAKEN
+    assert read_state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
-    assert state(desk, request) is DeskRequestState.ENDED
+    assert read_state(desk, request) is DeskRequestState.ENDED
 
 
-def test_a_worker_that_is_told_to_end_gives_its_request_back(people: tuple[Console, Console, Console]) -> None:
-    """Nothing was written or sent, so another worker may take it at once, long before the lease ends."""
-    desk, first, second = people
+def test_a_worker_that_is_told_to_end_gives_its_request_back(
+    desk_and_workers: tuple[Console, Console, Console],
+) -> None:
+    """A worker that is told to end before it has written or sent anything gives its request back, and another worker
+    can take it at once.
+    """
+    desk, first, second = desk_and_workers
 
     def interrupted(_call: object) -> object:
         raise Interrupted
 
     first.desk_requests._commands = {"probe": interrupted}
-    request = ask(desk)
+    request = store_request(desk)
     assert not first.desk_requests.execute_next()
-    taken = take(second)
+    taken = take_next(second)
     assert taken is not None
     assert (taken.id, taken.fencing_token) == (request, 2)
 
 
-def test_a_request_that_waited_too_long_is_never_run(place: Place, people: tuple[Console, Console, Console]) -> None:
-    desk, worker, _ = people
-    request = ask(desk)
+def test_a_request_that_waited_too_long_is_never_run(
+    place: Place, desk_and_workers: tuple[Console, Console, Console]
+) -> None:
+    """A request whose time is over lapses: no worker takes it."""
+    desk, worker, _ = desk_and_workers
+    request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = expires_at - INTERVAL 60 SECOND")
-    assert state(desk, request) is DeskRequestState.LAPSED
-    assert take(worker) is None
+    assert read_state(desk, request) is DeskRequestState.LAPSED
+    assert take_next(worker) is None
     assert place.sql("SELECT state FROM requests") == [("lapsed",)]
 
 
 @pytest.mark.expects_log("an answer that the database refuses is told")
 def test_an_answer_that_cannot_be_stored(
-    people: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
+    desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that the database refuses twice is stored at the third try. If it is always refused, a success is
-    reported as done and an error by its code, never as a bug.
+    reported as `possible_repeat` and an error by its own code, never as a bug.
     """
-    desk, worker, _ = people
+    desk, worker, _ = desk_and_workers
     sound, refused = requests.store_answer, [0]
 
     def store(tx: Transaction, taken: TakenDeskRequest, text: str) -> bool:
@@ -136,7 +156,7 @@ def test_an_answer_that_cannot_be_stored(
     told = []
     for command, times in ((lambda _: "sound", 2), (lambda _: "sound", 3), (fail, 3)):
         worker.desk_requests._commands = {"probe": command}
-        request, refused[0] = ask(desk), times
+        request, refused[0] = store_request(desk), times
         assert worker.desk_requests.execute_next()
         with desk.database.read() as conn:
             stored = requests.read_progress(conn, request)
@@ -147,16 +167,18 @@ def test_an_answer_that_cannot_be_stored(
 
 
 def test_what_a_killed_worker_bought_is_answered(
-    place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]
+    place: Place, sandbox: Sandbox, desk_and_workers: tuple[Console, Console, Console]
 ) -> None:
-    """The first worker buys and ends before it answers. The second one has the request's answer without buying."""
-    desk, first, second = people
+    """The first worker buys and ends before it answers: the second worker answers the request with the purchase,
+    without buying again.
+    """
+    desk, first, second = desk_and_workers
     (number,) = numbers(1, seed=8)
     first.desk_requests.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
-        left = take(first)
+        left = take_next(first)
         assert left is not None
         first.desk_requests._make_answer(left)
         place.sql("UPDATE requests SET lease_expires = 1")

@@ -1,4 +1,4 @@
-"""Requests that no desk would write: refused one by one, and everybody else's request is executed as before."""
+"""Requests that no desk would write: each is refused, and the requests of all people are executed as before."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ TEXTS = (
 
 
 def connect(place: Place, person: str = "op-a") -> Any:
-    """A plain connection of this person."""
+    """Return a plain database connection with the person's account."""
     assert isinstance(place, ServerPlace)
     parts = urlsplit(place.url(person))
     return place.database.nodes[0].connect(
@@ -53,7 +53,7 @@ def connect(place: Place, person: str = "op-a") -> Any:
 
 
 def insert(line: Any, action: str, args: str, **more: object) -> str:
-    """A request as a plain client writes it."""
+    """Insert a request as a plain SQL client does; return its id."""
     values = {"id": make_request_id(), "action": action, "args": args} | more
     with line.cursor() as cursor:
         marks = ", ".join(["%s"] * len(values))
@@ -61,26 +61,28 @@ def insert(line: Any, action: str, args: str, **more: object) -> str:
     return str(values["id"])
 
 
-def answers(place: Place) -> list[tuple[str, str, str | None]]:
-    """Action, state and error code of all requests but those for audit entries."""
+def read_answers(place: Place) -> list[tuple[str, str, str | None]]:
+    """Return action, state and error code of all requests except those for audit entries, oldest first."""
     rows = place.sql("SELECT action, state, result FROM requests WHERE action <> 'audit' ORDER BY at")
-    return [(action, state, _code(result)) for action, state, result in rows]
+    return [(action, state, _read_error_code(result)) for action, state, result in rows]
 
 
-def _code(result: str | None) -> str | None:
+def _read_error_code(result: str | None) -> str | None:
+    """Return the error code of a stored result; None for a success or no result."""
     answer = answer_serialization.deserialize_answer(json.loads(result)["answer"]) if result else None
     return answer.error.code if answer and answer.error else None
 
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    """A worker for op-a and lead-b, who are in team mode."""
     ask_only(place, "op-a", "lead-b")
     with place.opened(sandbox, person="worker", desk=1) as console:
         yield console
 
 
-def everybody_goes_on(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """The next honest request is executed, for who was hostile and for somebody else."""
+def require_purchases_work(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Assert that a purchase by op-a, who was hostile, and one by lead-b are executed."""
     with ExitStack() as stack:
         stack.enter_context(executing(worker))
         for person, number in zip(("op-a", "lead-b"), numbers(2, seed=77), strict=True):
@@ -90,11 +92,14 @@ def everybody_goes_on(place: Place, sandbox: Sandbox, worker: Console) -> None:
 
 
 def test_every_command_has_a_form(worker: Console) -> None:
+    """Each command that a worker executes has a form for its arguments."""
     assert set(DESK_REQUEST_FORM_BY_COMMAND) == set(worker.desk_requests._commands)
 
 
-def _hostile(command: str) -> Iterator[str]:
-    """For each argument a value of every kind, and texts that are no arguments."""
+def _make_hostile_arguments(command: str) -> Iterator[str]:
+    """Return argument texts of the command: each argument replaced by a value of every kind, and texts that aren't
+    arguments.
+    """
     usual: list[Any] = [1] * len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
     for at in range(len(usual)):
         for value in VALUES:
@@ -105,8 +110,8 @@ def _hostile(command: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("command", sorted(DESK_REQUEST_FORM_BY_COMMAND))
 def test_arguments_have_the_types_of_their_command(command: str) -> None:
-    """Texts are refused as ValueError and in no other way; what passes are values that can be stored."""
-    for text in _hostile(command):
+    """Hostile texts are refused with ValueError; the accepted ones contain only values that can be stored."""
+    for text in _make_hostile_arguments(command):
         with suppress(ValueError):
             arguments = read_arguments(text, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
             assert len(arguments) == len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
@@ -115,11 +120,13 @@ def test_arguments_have_the_types_of_their_command(command: str) -> None:
 
 
 def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """For each command one request of another form, and all that have its form and hostile values."""
+    """The worker ends each request with hostile arguments, for every command, without an internal error and without a
+    purchase.
+    """
     with closing(connect(place)) as line:
         for command, form in DESK_REQUEST_FORM_BY_COMMAND.items():
             insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
-            for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
+            for text in {text for text in _make_hostile_arguments(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
                     facts = form.read_facts(worker._context, read_arguments(text, form.argument_types, None))
                     told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed}
@@ -130,17 +137,19 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
             insert(line, command, "[]")
     while worker.desk_requests.execute_next():
         pass
-    ends = answers(place)
+    ends = read_answers(place)
     assert {command for command, *_ in ends} >= set(DESK_REQUEST_FORM_BY_COMMAND)
     assert {state for _, state, _ in ends} == {"ended"}
     assert [(command, code) for command, _, code in ends if code == "internal_error"] == []
     assert len({code for _, _, code in ends}) > 3
     assert not sandbox.ledger.list_charges_of_number()
-    everybody_goes_on(place, sandbox, worker)
+    require_purchases_work(place, sandbox, worker)
 
 
 def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Another record beside the arguments, none at all, or another company: refused before anything is done."""
+    """The columns of a request name another record, corporation or amount than its arguments, or none: refused before
+    anything is done.
+    """
     number, other = numbers(2, seed=78)
     request = answer_serialization.serialize_value(PurchaseRequest(number, "1"))
     lies: tuple[dict[str, object], ...] = (
@@ -155,12 +164,14 @@ def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sand
         insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
     while worker.desk_requests.execute_next():
         pass
-    assert {code for _, _, code in answers(place)} == {"usage"}
+    assert {code for _, _, code in read_answers(place)} == {"usage"}
     assert not sandbox.ledger.list_charges_of_number()
 
 
 def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """A name of a file that is no text, as a desk may have it: escaped as in the trail of every other desk."""
+    """An audit entry with a file name that isn't valid text, sent by a desk, is written with the bad characters
+    escaped.
+    """
     facts = {"file": "a\ud800.csv", "\udfff": 1}
     with place.opened(sandbox, person="op-a", desk=2) as desk:
         context = desk._context
@@ -179,7 +190,7 @@ def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: 
 
 
 def test_a_long_audit_entry_names_its_request(place: Place, worker: Console) -> None:
-    """Facts so long that the entry is cut: it still says which request it came from, and which worker wrote it."""
+    """An audit entry whose facts are so long that they are cut still has the request's id and the worker's name."""
     entry = {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
              "reason": None, "detail": {"a": ""}}  # fmt: skip
     length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
@@ -194,7 +205,9 @@ def test_a_long_audit_entry_names_its_request(place: Place, worker: Console) -> 
 
 
 def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Nobody invents an entry about an act, a root of the trail, or one that can't be written."""
+    """A person's requests can't write audit entries about actions, audit roots, or unreadable entries: each is
+    refused with an entry about the request.
+    """
     entry: dict[str, Any] = {
         "what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
         "reason": None, "detail": {},
@@ -225,7 +238,7 @@ def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandb
     assert written == [
         ("credit-check.opened", "done", 2), ("request.unreadable", "refused", len(forged) + len(TEXTS) + 1),
     ]  # fmt: skip
-    everybody_goes_on(place, sandbox, worker)
+    require_purchases_work(place, sandbox, worker)
 
 
 @pytest.mark.expects_log("an entry that the database refuses")
@@ -249,7 +262,9 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
 
 @pytest.mark.expects_log("a request that is given up")
 def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """A request that ends each worker that takes it is told as unknown at last, and stands in the trail."""
+    """A request whose worker ended each time it was executed is given up after the last allowed execution: its answer
+    is an unknown outcome, and an audit entry is written.
+    """
     context = worker._context
     with closing(connect(place)) as line:
         insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
@@ -258,18 +273,21 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
         assert taken is not None
         place.sql("UPDATE requests SET lease_expires = 1")
     assert worker.desk_requests.execute_next()
-    assert answers(place) == [("probe", "ended", "outcome_unknown")]
+    assert read_answers(place) == [("probe", "ended", "outcome_unknown")]
     assert place.sql("SELECT who, result FROM audit_log WHERE what = 'request.given_up'") == [
         (place.named("op-a"), "failed")
     ]
-    everybody_goes_on(place, sandbox, worker)
+    require_purchases_work(place, sandbox, worker)
 
 
 def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Console) -> None:
-    """One person fills the table with requests about one record and about many: the other person is next."""
+    """One person has stored 60 requests about one record and about many: another person's request is among the next
+    three that a worker takes.
+    """
     context = worker._context
 
     def take(*, only_first_of_person: bool = False) -> str | None:
+        """Take the next request and return its person; None if there is none."""
         taken = context.write(
             lambda tx: requests.take_next_request(
                 tx, context.make_holder(), 45, only_first_of_person=only_first_of_person
@@ -293,8 +311,9 @@ def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Co
 
 
 def test_nobody_waits_for_all_requests_of_somebody_else_about_a_record(place: Place, worker: Console) -> None:
-    """One person asks again and again about the record that the other person's request is about: each takes a turn,
-    and each person's own requests keep their order."""
+    """Two people send requests about one record: the worker executes them in turns, and each person's requests in
+    their order.
+    """
     with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
         mine = [insert(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
         theirs = [insert(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
@@ -305,7 +324,7 @@ def test_nobody_waits_for_all_requests_of_somebody_else_about_a_record(place: Pl
 
 
 def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: Console) -> None:
-    """A person inserts a request and never commits: others ask, and are answered."""
+    """A person inserts a request and doesn't commit: another person's requests are still executed."""
     read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
         with line.cursor() as cursor, other.cursor() as cursor_of_other:
@@ -324,7 +343,9 @@ def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: 
 
 
 def test_nobody_fills_the_disk(place: Place) -> None:
-    """Ended requests count for an hour, parts of files too."""
+    """A person can store at most 10,000 requests and a limited number of parts of files in an hour, counting ended
+    requests; another person isn't affected.
+    """
     ask_only(place, "op-a", "lead-b")
     table = "SELECT ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n AS n FROM" + ",".join(
         f" (SELECT 0 AS n {' '.join(f'UNION ALL SELECT {digit}' for digit in range(1, 10))}) {name}"
@@ -361,8 +382,9 @@ def test_nobody_fills_the_disk(place: Place) -> None:
 
 @pytest.mark.parametrize("isolation", ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_nobody_asks_more_in_several_transactions(place: Place, isolation: str) -> None:
-    """A limit counts what other transactions of this person have not committed: they ask one after the other. In the
-    form INSERT … SELECT a server would read what was there before."""
+    """The limit also counts requests in the person's uncommitted transactions: the second transaction waits for the
+    first, in every isolation level, also with INSERT … SELECT.
+    """
     ask_only(place, "op-a")
     columns = "id, action, args, who, at, expires_at, evidence_sha256"
     with ExitStack() as stack:
@@ -384,7 +406,9 @@ def test_nobody_asks_more_in_several_transactions(place: Place, isolation: str) 
 
 
 def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Two people use one request id, and one uses the id of the other's row: each has an answer of their own."""
+    """Two people use one request id, and one of them the id of the other's row: each gets the answer to their own
+    request.
+    """
     first, second = numbers(2, seed=79)
     with (
         executing(worker),
@@ -411,7 +435,7 @@ def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Co
     ],
 )
 def test_an_instant_without_a_zone_or_in_place_of_a_day(command: str, args: str) -> None:
-    """Neither can be compared with the moment or the day of a service."""
+    """An argument that is a time without a zone, or a time instead of a day, is refused with ValueError."""
     with pytest.raises(ValueError, match="type"):
         read_arguments(args, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
     in_zone = read_arguments(

@@ -1,4 +1,4 @@
-"""The repeated reads of an open window of a desk that asks a worker: few statements, none of a whole table."""
+"""The repeated reads of an idle window in team mode: few statements, and none that reads a whole table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from tests.support.places import Place
 
 
 @contextmanager
-def statements_of(desk: Console) -> Iterator[list[str]]:
-    """The statements that the desk's reads send to the server within the block."""
+def record_statements(desk: Console) -> Iterator[list[str]]:
+    """Inside the block, record the statements of the desk's reads; the block gets the growing list."""
     sent: list[str] = []
 
     def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
@@ -27,7 +27,7 @@ def statements_of(desk: Console) -> Iterator[list[str]]:
 
 
 def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox) -> None:
-    """Also what changed is told with it, and the worker that came or went."""
+    """One statement reads the changed records, the changed switches and whether a worker is running."""
     ask_only(place, "op-a")
     with (
         place.opened(sandbox, person="worker", desk=1) as worker,
@@ -37,7 +37,7 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
         first = desk.desk_status.read_desk_update()
         assert first.is_worker_away
         with executing(worker):
-            with statements_of(desk) as sent:
+            with record_statements(desk) as sent:
                 news = desk.desk_status.read_desk_update(first.feed_mark)
             assert (len(sent), news.changes, news.is_worker_away) == (1, (), False)
             place.sql("INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES ('A-1', 100, 'JPY')")
@@ -46,7 +46,7 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
             news = desk.desk_status.read_desk_update(news.feed_mark)
             assert (news.changes, news.is_worker_away) == ((("order", order),), False)
             lead.read_only_switches.set_switch("atom", True, "they asked us to wait")
-            with statements_of(desk) as sent:
+            with record_statements(desk) as sent:
                 later = desk.desk_status.read_desk_update(news.feed_mark)
             assert (len(sent), later.switches_version != news.switches_version) == (1, True)
             assert later.switches_version == desk.desk_status.read_desk_update().switches_version
@@ -55,16 +55,20 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
 
 
 def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> None:
-    """The server reads the whole view to find its newest entry: the longer the trail, the slower every desk."""
+    """The repeated count of lost operations doesn't read the audit trail, because the server would read the whole
+    trail to find its newest entry.
+    """
     ask_only(place, "op-a")
-    with place.opened(sandbox) as desk, statements_of(desk) as sent:
+    with place.opened(sandbox) as desk, record_statements(desk) as sent:
         assert desk.alerts.count_lost_operations() is None
     assert sent
     assert not [statement for statement in sent if "audit_log" in statement]
 
 
 def test_a_person_who_asks_from_now_on_sees_no_rollback(place: Place, sandbox: Sandbox) -> None:
-    """The newest entry that the desk has read while the person acted is hidden afterwards, and is not missing."""
+    """A person is put into team mode and no longer sees the newest audit entry that the desk has stored as its
+    anchor: the desk doesn't report it as lost.
+    """
     let_act(place, "op-a")
     with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, person="lead-b", desk=2) as lead:
         lead.sessions.record_sign_in(must_store_password=False)

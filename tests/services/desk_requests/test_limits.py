@@ -1,4 +1,4 @@
-"""Limits of refunds: two administrators, through a worker, and by name on a file."""
+"""Limits of refunds are changed by two administrators: through a worker, and by name on an SQLite file."""
 
 import sqlite3
 from contextlib import closing
@@ -21,19 +21,23 @@ from tests.support.teams import apply
 NEW = 1_234_567
 
 
-def value_of(console: Console) -> Limit:
+def read_limit(console: Console) -> Limit:
+    """Return the limit per refund in JPY."""
     (limit,) = [one for one in console.limits.list_limits() if (one.name, one.currency) == ("per_refund", "JPY")]
     return limit
 
 
-def refusal(console: Console, *arguments: object) -> str:
+def refusal_code(console: Console, *arguments: object) -> str:
+    """Return the code of the error with which setting this limit is refused."""
     with pytest.raises(ConsoleError) as refused:
         console.limits.set_limit(*arguments)  # type: ignore[arg-type]
     return str(refused.value.code)
 
 
 def test_the_second_administrator_sets_it(place: Place, sandbox: Sandbox) -> None:
-    """The first one proposes, sees it, and can't be the second one; the trail says who did what."""
+    """The first administrator proposes a limit and can't be the second one; another administrator sets it. The trail
+    has both.
+    """
     assert isinstance(place, ServerPlace)
     roles = {"op-b": ["admin"], "lead-c": ["admin"], "op-a": ["operator"]}
     people = [{"name": place.named(who), "roles": given, "acts": False} for who, given in roles.items()]
@@ -45,24 +49,24 @@ def test_the_second_administrator_sets_it(place: Place, sandbox: Sandbox) -> Non
         place.opened(sandbox, person="op-a", desk=4) as operator,
         executing(worker),
     ):
-        before = value_of(first)
+        before = read_limit(first)
         assert before.proposed is None
         with typing(place, "op-b"):
             proposed = first.limits.set_limit("per_refund", "JPY", NEW, request_id="mine")
-            assert refusal(first, "per_refund", "JPY", NEW) == "same_person"
+            assert refusal_code(first, "per_refund", "JPY", NEW) == "same_person"
         assert (proposed.value, proposed.proposed, proposed.proposed_by) == (before.value, NEW, place.named("op-b"))
-        assert value_of(second) == proposed
-        assert refusal(second, "per_refund", "JPY", NEW) == "not_allowed"  # nobody has typed the password
+        assert read_limit(second) == proposed
+        assert refusal_code(second, "per_refund", "JPY", NEW) == "not_allowed"  # nobody has typed the password
         with typing(place, "op-a"):
-            assert refusal(operator, "per_refund", "JPY", NEW) == "not_allowed"
+            assert refusal_code(operator, "per_refund", "JPY", NEW) == "not_allowed"
         with typing(place, "lead-c"):
-            assert refusal(second, "per_dream", "JPY", NEW) == "not_found"
-            assert refusal(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
+            assert refusal_code(second, "per_dream", "JPY", NEW) == "not_found"
+            assert refusal_code(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
             now_set = second.limits.set_limit("per_refund", "JPY", NEW)
         assert (now_set.value, now_set.proposed) == (NEW, None)
         with typing(place, "op-b"):
             assert first.limits.set_limit("per_refund", "JPY", NEW, request_id="mine") == proposed
-            assert value_of(first) == now_set
+            assert read_limit(first) == now_set
             added = first.limits.set_limit("per_refund", "EUR", 5)
         assert (added.value, added.proposed) == (None, 5)
         with typing(place, "lead-c"):
@@ -81,32 +85,34 @@ def test_two_names_on_a_file(tmp_path: Path) -> None:
     with open_console(load_settings(told)) as console:
         for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):
             console.people.add_person(Person(name, frozenset({role}), may_buy=False))
-        before = value_of(console)
+        before = read_limit(console)
         console.limits.set_limit("per_refund", "JPY", NEW)
-        assert refusal(console, "per_refund", "JPY", NEW) == "same_person"
+        assert refusal_code(console, "per_refund", "JPY", NEW) == "same_person"
         with console.acting_as("op-a"):
-            assert refusal(console, "per_refund", "JPY", NEW) == "not_allowed"
+            assert refusal_code(console, "per_refund", "JPY", NEW) == "not_allowed"
         with console.acting_as("adm-g"):
-            assert value_of(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-f")
+            assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-f")
             assert console.limits.set_limit("per_refund", "JPY", NEW).value == NEW
-        assert value_of(console) == Limit("per_refund", "JPY", NEW)
+        assert read_limit(console) == Limit("per_refund", "JPY", NEW)
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_two_who_are_administrators_now(tmp_path: Path, change: str) -> None:
-    """The proposal of somebody who is no administrator any more is none of the two: the next one proposes anew."""
+    """A proposal by a person who is no longer an administrator doesn't count: the next
+    administrator proposes again.
+    """
     told = environment(tmp_path, NOWHERE, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:
         for name in ("adm-f", "adm-g", "adm-h"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
-        before = value_of(console)
+        before = read_limit(console)
         console.limits.set_limit("per_refund", "JPY", NEW)
         with closing(sqlite3.connect(tmp_path / "console.db")) as owner, owner:
             owner.execute(f"UPDATE operators SET {change} WHERE name = 'adm-f'")
         with console.acting_as("adm-g"):
-            assert value_of(console) == before
+            assert read_limit(console) == before
             assert console.limits.set_limit("per_refund", "JPY", NEW).proposed_by == "adm-g"
-            assert value_of(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-g")
-            assert refusal(console, "per_refund", "JPY", NEW) == "same_person"
+            assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-g")
+            assert refusal_code(console, "per_refund", "JPY", NEW) == "same_person"
         with console.acting_as("adm-h"):
             assert console.limits.set_limit("per_refund", "JPY", NEW).value == NEW

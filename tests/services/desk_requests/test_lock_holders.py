@@ -1,4 +1,6 @@
-"""A person's open transaction holds nobody up for long: a worker ends it, and everybody's next act is done."""
+"""An open transaction of a person blocks other people only for seconds: a worker ends its session, and the other
+people's requests are executed.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -43,14 +45,15 @@ def connect(place: Place, person: str, desk: int = 0) -> Any:
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    """A worker for op-a and lead-b, who are in team mode."""
     ask_only(place, "op-a", "lead-b")
     with place.opened(sandbox, person="worker", desk=1) as console:
         yield console
 
 
 @contextmanager
-def watching(worker: Console) -> Iterator[None]:
-    """A worker that executes requests and looks for sessions that hold others up."""
+def executing_and_watching(worker: Console) -> Iterator[None]:
+    """Inside the block the worker executes requests and looks for sessions that block others."""
     over = Event()
     thread = BlockingSessionsThread(worker.blocking_session_ender, over)
     thread.start()
@@ -62,9 +65,9 @@ def watching(worker: Console) -> Iterator[None]:
         assert thread.wait_until_idle(PATIENCE_SECONDS, Event())
 
 
-def buys(place: Place, sandbox: Sandbox, number: str) -> None:
-    """lead-b buys a credit check through the worker: it is charged once. While a lock keeps the worker from telling
-    that it is there, or the request from being stored, the desk asks nothing, and lead-b tries again.
+def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
+    """lead-b buys a credit check of the number through the worker, and it is charged once. While a lock keeps the
+    worker from reporting its presence, or the request from being stored, lead-b tries again.
     """
     with place.opened(sandbox, person="lead-b", desk=1) as desk:
 
@@ -80,8 +83,10 @@ def buys(place: Place, sandbox: Sandbox, number: str) -> None:
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
-def as_possible(place: Place, statement: str) -> str:
-    """The statement as this server lets a person who asks lock rows: MySQL refuses FOR UPDATE to who only reads."""
+def allow_for_readers(place: Place, statement: str) -> str:
+    """Return the statement in a form with which a person in team mode can lock rows on this server: MySQL refuses FOR
+    UPDATE to an account that only reads.
+    """
     return statement.replace("FOR UPDATE", "LOCK IN SHARE MODE") if place.engine == "mysql" else statement
 
 
@@ -100,8 +105,10 @@ TABLES = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_
 
 
 def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """op-a locks what a purchase needs, in a session without time limits, and never commits."""
-    with watching(worker):
+    """op-a locks the rows that a purchase needs, in a session without time limits, and never commits: lead-b's
+    purchases are still executed.
+    """
+    with executing_and_watching(worker):
         for count, (statements, number) in enumerate(zip(LOCKS, numbers(len(LOCKS), seed=101), strict=True)):
             with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
@@ -109,26 +116,27 @@ def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Cons
                 cursor.execute("BEGIN")
                 for statement in statements:
                     for table in TABLES[count:]:
-                        cursor.execute(as_possible(place, statement).format(table=table, id=make_request_id()))
-                buys(place, sandbox, number)
+                        cursor.execute(allow_for_readers(place, statement).format(table=table, id=make_request_id()))
+                buy_as_lead(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
     assert rows in ([], [("worker", 1)], [(place.named("worker"), 1)])
     assert place.engine == "galera" or rows
 
 
-def owner(place: ServerPlace) -> Any:
-    """A plain connection of the schema account to the node of `connect`."""
+def connect_as_owner(place: ServerPlace) -> Any:
+    """Return a plain connection of the schema account to the node that `connect` uses for desk 1."""
     parts = urlsplit(place.database._team.owner)
     node = place.database.nodes[1 % len(place.database.nodes)]
     return node.connect(unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:])
 
 
 def until_sessions_end(place: Place, person: str) -> None:
-    """Wait until the server has no session of this person left: it may end one only some time after its client has
-    gone, and the session keeps its locks until then."""
+    """Wait until the server has no session of this person: after a client has gone, its session can remain for some
+    time with its locks.
+    """
     assert isinstance(place, ServerPlace)
     query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.named(person)}'"
-    with closing(owner(place)) as line, line.cursor() as cursor:
+    with closing(connect_as_owner(place)) as line, line.cursor() as cursor:
 
         def have_ended() -> bool:
             cursor.execute(query)
@@ -137,8 +145,8 @@ def until_sessions_end(place: Place, person: str) -> None:
         until(have_ended, "the end of the sessions", 600)
 
 
-def runs(stack: ExitStack, cursor: Any, statement: str) -> None:
-    """Run the statement in a thread, whatever becomes of it; wait for its end when the stack ends."""
+def execute_in_thread(stack: ExitStack, cursor: Any, statement: str) -> None:
+    """Execute the statement in a thread and ignore its error; the stack waits for the thread."""
 
     def execute() -> None:
         with suppress(pymysql.MySQLError):
@@ -149,9 +157,10 @@ def runs(stack: ExitStack, cursor: Any, statement: str) -> None:
     stack.callback(thread.join)
 
 
-def locks_in_turn(place: Place, statement: str, over: Event) -> None:
-    """op-a locks the end of a table, for less time than a session may hold others up, and goes on with the next
-    session, until none is let in."""
+def lock_in_turn(place: Place, statement: str, over: Event) -> None:
+    """As op-a, lock the end of a table for a time that is too short to be ended, then again in a new session, until
+    the account is locked.
+    """
     while not over.is_set():
         try:
             with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
@@ -172,17 +181,18 @@ LOCKED_ERRORS = (4151, 3118)  # MariaDB, MySQL
 def test_who_holds_others_up_again_and_again_is_locked(
     place: Place, sandbox: Sandbox, worker: Console, where: str
 ) -> None:
-    """Sessions in turn lock a gap, so that each of them is short and nobody can ask. `db accounts apply` lets the
-    person in again."""
+    """op-a's sessions lock a gap one after the other, each for a short time, so that nobody can store a request: the
+    worker locks the account. `db accounts apply` unlocks it.
+    """
     over = Event()
     locks = f"SELECT COUNT(*) FROM {where}"
-    attackers = [Thread(target=locks_in_turn, args=(place, locks, over)) for _ in range(2 * REQUEST_THREAD_COUNT)]
+    attackers = [Thread(target=lock_in_turn, args=(place, locks, over)) for _ in range(2 * REQUEST_THREAD_COUNT)]
     (number,) = numbers(1, seed=104)
     for attacker in attackers:
         attacker.start()
 
     def are_all_out() -> bool:
-        """Ask for an entry of the trail, which inserts a request and then an entry, and look."""
+        """Try to store a request as lead-b; return True if all attacking sessions were refused."""
         with closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor, suppress(pymysql.MySQLError):
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 4")
@@ -190,9 +200,9 @@ def test_who_holds_others_up_again_and_again_is_locked(
         return not any(attacker.is_alive() for attacker in attackers)
 
     try:
-        with watching(worker):
+        with executing_and_watching(worker):
             until(are_all_out, "the end of the attack")
-            buys(place, sandbox, number)
+            buy_as_lead(place, sandbox, number)
         with pytest.raises(pymysql.MySQLError, match="locked"):
             connect(place, "op-a", 1)
     finally:
@@ -204,15 +214,17 @@ def test_who_holds_others_up_again_and_again_is_locked(
     assert place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.locked_out'") == [(1,)]
 
 
-def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool = False) -> tuple[int, int]:
-    """op-a locks a gap, and lead-b waits for it for so long that the session would be ended. At the beginning of a
-    second of the server's clock another session of op-a locks the gap, too, the first one ends, and the worker looks.
-    With `queued` that other session then waits for a third one of op-a. Return the number of ended sessions, and how
-    many seconds all of this took at most: if it began and ended in one second, the wait for the second session alone
-    is too young to end anybody.
+def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: bool = False) -> tuple[int, int]:
+    """op-a locks a gap, and lead-b waits for it until the session would be ended. Early in a second of the server's
+    clock a second session of op-a locks the gap too, the first one ends, and the worker looks once. With `queued` the
+    second session then waits for a third one of op-a. Return the number of ended sessions, and the longest time
+    (seconds) that the hand-over took: within one second, the wait for the second session alone is too young for an
+    end.
     """
     assert isinstance(place, ServerPlace)
-    looking, waiting = (stack.enter_context(closing(line)) for line in (owner(place), connect(place, "lead-b", 1)))
+    looking, waiting = (
+        stack.enter_context(closing(line)) for line in (connect_as_owner(place), connect(place, "lead-b", 1))
+    )
     cursor, waiting_cursor = stack.enter_context(looking.cursor()), stack.enter_context(waiting.cursor())
     lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(3)]
     holding = [stack.enter_context(line.cursor()) for line in lines]
@@ -223,6 +235,7 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
     waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     def lock(number: int) -> None:
+        """Lock the gap in this session of op-a."""
         holding[number].execute("BEGIN")
         holding[number].execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
 
@@ -231,7 +244,7 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
         return cursor.fetchone()
 
     lock(0)
-    runs(
+    execute_in_thread(
         stack,
         waiting_cursor,
         f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'audit', '{{}}')",
@@ -244,6 +257,7 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
     )
 
     def read_wait() -> Any:
+        """Return when lead-b's wait began, and 1 if it is long enough."""
         Event().wait(BETWEEN_LOOKS_SECONDS)
         return read(wait)
 
@@ -258,7 +272,7 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
     if queued:
         holding[2].execute("BEGIN")
         holding[2].execute("SELECT COUNT(*) FROM limits FOR UPDATE")
-        runs(stack, holding[1], "SELECT COUNT(*) FROM limits FOR UPDATE")
+        execute_in_thread(stack, holding[1], "SELECT COUNT(*) FROM limits FOR UPDATE")
         waits = (
             "SELECT COUNT(*) FROM information_schema.innodb_trx"
             f" WHERE trx_mysql_thread_id = {lines[1].thread_id()} AND trx_state = 'LOCK WAIT'"
@@ -275,14 +289,17 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
 
 
 def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> None:
-    """The server dates a wait anew when the session ends that held the lock, and another one holds it, too: such a
-    wait is as long as the statement that waits."""
+    """A server begins a wait anew when another session takes over the lock: the worker counts lead-b's whole
+    statement as the wait, and ends the second session.
+    """
     judged: list[int] = []
 
     def is_judged() -> bool:
-        """A slow machine does not look in the same second: then it is tried once more."""
+        """Hand the lock over; return True if the worker looked within one second. A slow machine
+        needs more attempts.
+        """
         with ExitStack() as stack:
-            ended, seconds = hand_over(place, worker, stack)
+            ended, seconds = hand_over_lock(place, worker, stack)
         until_sessions_end(place, "op-a")
         judged.extend([ended] if seconds == 0 else [])
         return bool(judged)
@@ -293,15 +310,16 @@ def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> 
 
 
 def test_who_waits_for_an_own_session_holds_the_others_up(place: Place, worker: Console) -> None:
-    """op-a's sessions wait for one another, each for less time than a session may hold others up, so that the one
-    that lead-b waits for always waits itself: it is ended, and counts a little."""
+    """op-a's sessions wait for one another, each for a short time, so that the session which blocks lead-b is itself
+    always waiting: the worker ends it, and counts it only a little.
+    """
     judged: list[int] = []
     if place.engine == "mysql":
         pytest.skip("who asks can't lock a row there for itself")
 
     def is_judged() -> bool:
         with ExitStack() as stack:
-            ended, seconds = hand_over(place, worker, stack, queued=True)
+            ended, seconds = hand_over_lock(place, worker, stack, queued=True)
         until_sessions_end(place, "op-a")
         judged.extend([ended] if seconds < MAX_BLOCKING_SECONDS else [])
         return bool(judged)
@@ -309,12 +327,13 @@ def test_who_waits_for_an_own_session_holds_the_others_up(place: Place, worker: 
     until(is_judged, "a look while all of these sessions are young", 600)
     worker.blocking_session_ender.close()
     assert judged[0] >= 1
-    assert "blocks_unclear" in "".join(entries_about(place, "op-a"))
+    assert "blocks_unclear" in "".join(read_entries_about(place, "op-a"))
 
 
 def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Console) -> None:
-    """MariaDB gives each transaction that has changed nothing the id 0. So whoever read in a transaction was ended
-    for another person's locks, and was locked out at last."""
+    """MariaDB gives transactions without changes the id 0: the worker ends the session that locks, and not those that
+    only read.
+    """
     assert isinstance(place, ServerPlace)
     readers, (who, waits) = ("lead-c", "op-b"), ("op-a", "lead-b")
     ask_only(place, *readers)
@@ -328,7 +347,7 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
             if name == waits:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
                 asks = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'audit', '{{}}')"
-                runs(stack, cursor, asks)
+                execute_in_thread(stack, cursor, asks)
                 continue
             isolation = "SERIALIZABLE" if name == who else "REPEATABLE READ"
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
@@ -336,6 +355,7 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
             cursor.execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
 
         def looks() -> bool:
+            """Let the worker look; return True if the locking session has ended."""
             Event().wait(BETWEEN_LOOKS_SECONDS)
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[1])
@@ -347,8 +367,8 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
 
 
 def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Console) -> None:
-    """On MySQL, where a session may set its own time, a statement that begins in the future is ended, and a session
-    that pretends to wait since 1970 counts only with its real wait for the lock. MariaDB refuses to set the time.
+    """On MySQL a session can set its own time: a statement that seems to begin in the future is ended, and a wait
+    that seems to last since 1970 counts only with its real duration. MariaDB refuses to set the time.
     """
     assert isinstance(place, ServerPlace)
     ender = worker.blocking_session_ender
@@ -364,10 +384,10 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         waiting_cursor.execute("SET timestamp = 1000")
         waiting_cursor.execute("BEGIN")
-        runs(stack, waiting_cursor, "SELECT COUNT(*) FROM own_requests")
+        execute_in_thread(stack, waiting_cursor, "SELECT COUNT(*) FROM own_requests")
         stack.callback(waiting._force_close)
         listed = "SELECT TIMESTAMPDIFF(SECOND, MAX(trx_wait_started), SYSDATE()) FROM information_schema.innodb_trx"
-        looking = stack.enter_context(stack.enter_context(closing(owner(place))).cursor())
+        looking = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
 
         def wait_seconds() -> int | None:
             Event().wait(BETWEEN_LOOKS_SECONDS)
@@ -383,14 +403,15 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         sleeping = stack.enter_context(closing(connect(place, "op-a", 1)))
         sleeping_cursor = stack.enter_context(sleeping.cursor())
         sleeping_cursor.execute("SET timestamp = 2000000000")
-        runs(stack, sleeping_cursor, "SELECT SLEEP(600)")
+        execute_in_thread(stack, sleeping_cursor, "SELECT SLEEP(600)")
         until(lambda: ender.end_blocking_sessions() == 1, "the end of the statement")
     ender.close()
 
 
-def entries_about(place: Place, person: str) -> list[str]:
-    """The details of the entries about ended sessions of this person. There can be others: a worker also rolls back
-    prepared transactions of other databases of its server, as another test may have them."""
+def read_entries_about(place: Place, person: str) -> list[str]:
+    """Return the details of the audit entries about ended sessions of this person. Other entries can exist, because a
+    worker also rolls back prepared transactions of other databases of the server.
+    """
     details = place.sql("SELECT detail FROM audit_log WHERE what = 'lock_holder.ended' ORDER BY id")
     return [str(detail) for (detail,) in details if place.named(person) in str(detail)]
 
@@ -398,7 +419,7 @@ def entries_about(place: Place, person: str) -> list[str]:
 def has_ended_session(place: Place, line: Any) -> bool:
     """Return True if the server has ended the session of this connection."""
     assert isinstance(place, ServerPlace)
-    with closing(owner(place)) as other, other.cursor() as cursor:
+    with closing(connect_as_owner(place)) as other, other.cursor() as cursor:
         cursor.execute(
             f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {line.thread_id()}"
             " AND command <> 'Killed'"
@@ -407,7 +428,9 @@ def has_ended_session(place: Place, line: Any) -> bool:
 
 
 def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Console) -> None:
-    """A person's second desk waits for the first one, which sends a file: nobody else may be held up."""
+    """A person's second desk waits for the first one, which sends a file: the first session is ended, and counts only
+    a little towards locking the account.
+    """
     assert isinstance(place, ServerPlace)
     until_sessions_end(place, "op-a")
     with ExitStack() as stack:
@@ -421,7 +444,7 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
             if line is lines[0]:
                 cursor.execute(asks)
             else:
-                runs(stack, cursor, asks)
+                execute_in_thread(stack, cursor, asks)
 
         def looks() -> bool:
             Event().wait(BETWEEN_LOOKS_SECONDS)
@@ -432,7 +455,7 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
     until_sessions_end(place, "op-a")
     until(lambda: worker.blocking_session_ender.end_blocking_sessions() == 0, "the entries about the ended session")
     worker.blocking_session_ender.close()
-    details = entries_about(place, "op-a")
+    details = read_entries_about(place, "op-a")
     assert ["blocks_unclear" in detail for detail in details] == [True], details
 
 
@@ -445,7 +468,9 @@ ended."""
 def test_a_session_that_does_not_end_keeps_no_other_one(
     place: Place, worker: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two sessions hold others up. The server can't end one of them yet: it is told once, and the other one ends."""
+    """Two sessions block others, and the server can't end one of them yet: the log has one message about it, and the
+    other session is ended.
+    """
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         for table in ("operators", "limits"):
@@ -454,12 +479,14 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute("BEGIN")
-            cursor.execute(as_possible(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
             if table == "operators":
-                runs(stack, cursor, ENDLESS)
+                execute_in_thread(stack, cursor, ENDLESS)
         for table in ("operators", "limits"):
-            waiting = stack.enter_context(closing(owner(place)))
-            runs(stack, stack.enter_context(waiting.cursor()), f"SELECT COUNT(*) FROM {table} FOR UPDATE")
+            waiting = stack.enter_context(closing(connect_as_owner(place)))
+            execute_in_thread(
+                stack, stack.enter_context(waiting.cursor()), f"SELECT COUNT(*) FROM {table} FOR UPDATE"
+            )
         ended = 0
 
         def looks() -> bool:
@@ -481,7 +508,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
 
 
 def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """An open transaction that nobody waits for is left alone."""
+    """An open transaction for which nobody waits isn't ended."""
     with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
@@ -494,15 +521,16 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
     worker.blocking_session_ender.close()
 
 
-def ids_of_prepared(database: Database) -> tuple[str, ...]:
+def list_prepared_ids(database: Database) -> tuple[str, ...]:
+    """Return the ids of the prepared transactions that this account sees."""
     with database.read() as conn:
         return list_prepared_transactions(conn)
 
 
 @contextmanager
-def prepared(place: Place) -> Iterator[None]:
-    """op-a has locked what a purchase needs and prepared an XA transaction, and is gone. On MySQL the worker has the
-    right that it needs then. A cluster has no such transactions, so a test ends there.
+def prepared_transaction(place: Place) -> Iterator[None]:
+    """op-a has locked the rows that a purchase needs, prepared an XA transaction and disconnected. On MySQL the
+    worker has the right to roll it back. A cluster has no XA transactions, so the test is skipped there.
     """
     assert isinstance(place, ServerPlace)
     server = place.database.nodes[0]
@@ -514,7 +542,7 @@ def prepared(place: Place) -> Iterator[None]:
             pytest.skip("a cluster has no XA transactions")
         cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
         for table in TABLES:
-            cursor.execute(as_possible(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
         cursor.execute("XA END 'a','b',7")
         cursor.execute("XA PREPARE 'a','b',7")
     right = f"XA_RECOVER_ADMIN ON *.* {{}} `{place.named('worker')}`@`%`"
@@ -530,18 +558,18 @@ def prepared(place: Place) -> Iterator[None]:
 
 
 def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Its session has ended, its locks have not: the worker rolls it back."""
+    """A prepared transaction keeps its locks after its session has ended: the worker rolls it back."""
     (number,) = numbers(1, seed=102)
-    with prepared(place), closing(Database(place.url("worker"))) as database:
-        assert ids_of_prepared(database) == ("X'61',X'62',7",)
-        with watching(worker):
-            buys(place, sandbox, number)
-        until(lambda: ids_of_prepared(database) == (), "the end of the prepared transaction")
+    with prepared_transaction(place), closing(Database(place.url("worker"))) as database:
+        assert list_prepared_ids(database) == ("X'61',X'62',7",)
+        with executing_and_watching(worker):
+            buy_as_lead(place, sandbox, number)
+        until(lambda: list_prepared_ids(database) == (), "the end of the prepared transaction")
 
 
 def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Console) -> None:
-    """A person who waits for the lock gives up after two seconds and tries again a second later: the worker also
-    rolls back the transaction that holds it.
+    """A person waits for the lock for only two seconds at a time, again and again: the worker still rolls back the
+    prepared transaction.
     """
     over = Event()
 
@@ -558,7 +586,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
         over.wait(BETWEEN_LOOKS_SECONDS)
         return worker.blocking_session_ender.end_blocking_sessions()
 
-    with prepared(place), closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor:
+    with prepared_transaction(place), closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor:
         asking = Thread(target=ask_again_and_again, args=(cursor,))
         asking.start()
         try:
@@ -570,20 +598,22 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
 
 
 def test_a_worker_without_the_right_is_told(place: Place) -> None:
-    """On MySQL a worker sees prepared transactions only by a right that an administrator of the server gives it."""
+    """On MySQL a worker can read prepared transactions only with a right that the server's administrator grants; the
+    check reports that it is missing.
+    """
     named = "prepared_transactions"
     with closing(Database(place.url("worker"))) as database:
         found = {finding.name: finding for finding in fitness.check_fitness(database)}
         if place.engine == "mysql":
-            assert code_of(lambda: ids_of_prepared(database)) == "not_allowed"
+            assert code_of(lambda: list_prepared_ids(database)) == "not_allowed"
             assert (found[named].has_passed, found[named].stops_purchases) == (False, False)
         else:
-            assert ids_of_prepared(database) == ()
+            assert list_prepared_ids(database) == ()
             assert named not in found
 
 
 def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """An account that asks has a number of connections at most; everybody else still comes in."""
+    """An account in team mode can have a limited number of connections; other accounts can still connect."""
     (number,) = numbers(1, seed=103)
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
@@ -593,4 +623,4 @@ def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Co
             connect(place, "op-a", 1)
         assert len(lines) == MAX_CONNECTIONS
         stack.enter_context(executing(worker))
-        buys(place, sandbox, number)
+        buy_as_lead(place, sandbox, number)

@@ -1,4 +1,4 @@
-"""The list of the person's own requests, and what whoever waits for one learns of its withdrawal."""
+"""The list of a person's own requests, and the answer to a waiting desk whose request is withdrawn."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
-from tests.services.desk_requests.test_execution import ask, take
+from tests.services.desk_requests.test_execution import store_request, take_next
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -32,8 +32,8 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
-def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
-    """A desk, a worker, and somebody else's desk; on Galera each at a node of its own."""
+def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
+    """A desk, a worker, and another person's desk; on Galera each at its own node."""
     ask_only(place, "op-a", "lead-b")
     with ExitStack() as stack:
         desk = stack.enter_context(place.opened(sandbox))
@@ -42,25 +42,28 @@ def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, C
         yield desk, worker, other
 
 
-def listed(desk: Console) -> dict[str, OwnRequest]:
+def list_own_requests(desk: Console) -> dict[str, OwnRequest]:
+    """Return the person's own requests by id."""
     return {request.id: request for request in desk.own_requests.list_recent()}
 
 
-def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Console]) -> None:
-    """The newest first, of this person alone; neither audit entries nor withdrawals nor what is older than a day."""
-    desk, worker, other = people
+def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+    """The list has this person's requests, the newest first, without audit entries, withdrawals and requests older
+    than a day.
+    """
+    desk, worker, other = desk_worker_and_other
     old = NewDeskRequest(make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS + 60), "probe", "[]")
     entry = NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
     for more in (old, entry):
         desk._context.write(lambda tx, more=more: requests.insert_request(tx, more, "desk"))  # type: ignore[misc]  # bound
-    lapsed, withdrawn, taken, waiting = (ask(desk, subject=str(number)) for number in range(4))
+    lapsed, withdrawn, taken, waiting = (store_request(desk, subject=str(number)) for number in range(4))
     place.sql(f"UPDATE requests SET expires_at = expires_at - INTERVAL 2 MINUTE WHERE id IN ('{lapsed}', '{old.id}')")
     assert desk.own_requests.withdraw(withdrawn)
-    row = take(worker)
+    row = take_next(worker)
     assert row is not None
     assert row.id == taken
-    ask(other)
-    states = {id: request.state for id, request in listed(desk).items()}
+    store_request(other)
+    states = {id: request.state for id, request in list_own_requests(desk).items()}
     assert states == {
         waiting: OwnRequestState.WAITING,
         taken: OwnRequestState.TAKEN,
@@ -71,29 +74,35 @@ def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Cons
         "ids of one millisecond have no order but that of their letters"
     )
     assert not desk.own_requests.withdraw(taken)
-    assert listed(desk)[taken].state is OwnRequestState.TAKEN
+    assert list_own_requests(desk)[taken].state is OwnRequestState.TAKEN
 
 
-def test_a_withdrawal_is_one_however_often(place: Place, people: tuple[Console, Console, Console]) -> None:
-    """The answer to its COMMIT was lost, say: the same call again is the same row, and true again."""
-    desk, worker, other = people
-    request = ask(desk)
+def test_a_withdrawal_is_one_however_often(
+    place: Place, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
+    """A repeated withdrawal, for example after the answer to its COMMIT was lost, adds no row and
+    returns True again.
+    """
+    desk, worker, other = desk_worker_and_other
+    request = store_request(desk)
     assert desk.own_requests.withdraw(request)
     assert desk.own_requests.withdraw(request)
     assert place.sql("SELECT id, subject_id FROM requests WHERE action = 'withdraw'") == [
         (make_withdrawal_id(request), request)
     ]
-    assert take(worker) is None
+    assert take_next(worker) is None
     with pytest.raises(ConsoleError) as refused:
-        other.own_requests.withdraw(ask(desk))
+        other.own_requests.withdraw(store_request(desk))
     assert refused.value.code == "not_allowed"
 
 
-def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
-    """A person withdraws the request, for example in another window: the window that waits for it reports at once
-    that certainly nothing was sent. The same request id may be used again.
+def test_who_waits_is_told_of_a_withdrawal(
+    sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
+    """A person withdraws the request in another window: the waiting window reports at once that nothing was sent. The
+    same request id can be used again.
     """
-    desk, worker, _ = people
+    desk, worker, _ = desk_worker_and_other
     (number,) = numbers(1, seed=41)
     wait = RequestWait()
     worker.desk_requests.announce_presence()
@@ -118,17 +127,17 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert not desk._context.spool.list_own_requests(desk._context.database_id) - {
         wait.desk_request_id,
-        *listed(desk),
+        *list_own_requests(desk),
     }
 
 
 def test_the_answer_for_a_killed_desk_is_marked(
-    place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]
+    place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """kill -9 while the worker acts: the next process of this desk lists the request with its answer and says that
-    it never came; one that was answered isn't marked. Another desk of the person can't know.
+    """The desk is killed while the worker acts: the next process of the desk lists the request with its answer,
+    marked as one that the person never saw. Another desk doesn't mark it.
     """
-    _, worker, _ = people
+    _, worker, _ = desk_worker_and_other
     first, second = numbers(2, seed=43)
     with executing(worker), place.opened(sandbox, desk=5) as desk:
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))
@@ -145,13 +154,13 @@ def test_the_answer_for_a_killed_desk_is_marked(
         with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, desk=6) as elsewhere:
             until(lambda: all(not one.is_open for one in desk.own_requests.list_recent()), "the answer")
             here, there = desk.own_requests.list_recent(), elsewhere.own_requests.list_recent()
-    assert [(one.is_unanswered, _number(one)) for one in here] == [(True, second), (False, first)]
+    assert [(one.is_unanswered, _read_corporation_number(one)) for one in here] == [(True, second), (False, first)]
     assert [one.is_unanswered for one in there] == [False, False]
 
 
-def test_an_error_is_listed_as_it_was_told(people: tuple[Console, Console, Console]) -> None:
-    """A desk that acts has no such list."""
-    desk, worker, _ = people
+def test_an_error_is_listed_as_it_was_told(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+    """A failed request is listed with the code and detail of its error. A desk that acts itself has no such list."""
+    desk, worker, _ = desk_worker_and_other
     with executing(worker), pytest.raises(ConsoleError) as told:
         desk.recovery.probe("credit-check", "4711")
     (request,) = desk.own_requests.list_recent()
@@ -161,5 +170,6 @@ def test_an_error_is_listed_as_it_was_told(people: tuple[Console, Console, Conso
     assert worker.own_requests.list_recent() == ()
 
 
-def _number(request: OwnRequest) -> str | None:
+def _read_corporation_number(request: OwnRequest) -> str | None:
+    """Return the corporation number of the request's purchase; None if it has no credit check."""
     return request.value.corporation_number if isinstance(request.value, CreditCheck) else None

@@ -1,4 +1,4 @@
-"""A decision of a person who asks needs the password that the person types for it."""
+"""A person in team mode must type the password for each decision."""
 
 import io
 import os
@@ -32,15 +32,15 @@ WRONG = ("not_allowed", "password_wrong")
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A refund that op-a has asked for, and the desk of lead-b."""
+class WaitingRefund:
+    """A refund that op-a has requested, and the desk of lead-b, who decides."""
 
     place: Place
     refund: Refund
     checker: Console
 
-    def asked(self) -> int:
-        """Number of decisions that were asked for."""
+    def count_decision_requests(self) -> int:
+        """Return the number of stored requests for a decision about a refund."""
         ((count,),) = self.place.sql(
             "SELECT count(*) FROM requests WHERE action IN ('refund approve', 'refund reject')"
         )
@@ -48,7 +48,7 @@ class Waiting:
 
 
 @pytest.fixture
-def waiting(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Waiting]:
+def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[WaitingRefund]:
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
     ask_only(place, "op-a", "lead-b")
     with ExitStack() as opened:
@@ -61,24 +61,27 @@ def waiting(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Waiti
         paid = scene.of_number("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)
-        yield Waiting(place, scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much")), checker)
+        yield WaitingRefund(place, scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much")), checker)
 
 
-def reason(refusal: "pytest.ExceptionInfo[ConsoleError]") -> tuple[str, object]:
+def read_reason(refusal: "pytest.ExceptionInfo[ConsoleError]") -> tuple[str, object]:
+    """Return code and reason of the error."""
     return refusal.value.code, refusal.value.detail.get("reason")
 
 
-def test_an_approval_needs_it(waiting: Waiting) -> None:
-    """Nothing is asked without it or with a wrong one, which is in the trail. Asking for a refund needs none."""
-    checker, refund, place = waiting.checker, waiting.refund, waiting.place
+def test_an_approval_needs_it(waiting_refund: WaitingRefund) -> None:
+    """An approval without the password or with a wrong one stores no request; a wrong one is audited. The request for
+    a refund needs no password.
+    """
+    checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
     with pytest.raises(ConsoleError) as needed:
         checker.refunds.approve(refund.id)
     with pytest.raises(ConsoleError) as empty, use_password_reader(lambda: ""):
         checker.refunds.approve(refund.id)
     with pytest.raises(ConsoleError) as wrong, use_password_reader(lambda: "not the password"):
         checker.refunds.approve(refund.id)
-    assert (reason(needed), reason(empty), reason(wrong)) == (NEEDED, NEEDED, WRONG)
-    assert waiting.asked() == 0
+    assert (read_reason(needed), read_reason(empty), read_reason(wrong)) == (NEEDED, NEEDED, WRONG)
+    assert waiting_refund.count_decision_requests() == 0
     tried = "SELECT count(*) FROM audit_log WHERE what = 'session_confirmed' AND result = 'refused'"
     until(lambda: place.sql(tried) == [(1,)], "the wrong password in the trail")
     with typing(place, "lead-b"):
@@ -87,13 +90,16 @@ def test_an_approval_needs_it(waiting: Waiting) -> None:
     assert place.sql("SELECT count(*) FROM requests WHERE action = 'refund request' AND confirmed = 1") == [(0,)]
 
 
-def test_at_the_terminal(waiting: Waiting, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a terminal and a descriptor the answer says what is missing; with one the command runs as ever."""
+def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command without a terminal and without a password descriptor is refused with the reason `password_needed`;
+    with the descriptor it succeeds.
+    """
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    place, id = waiting.place, str(waiting.refund.id)
+    place, id = waiting_refund.place, str(waiting_refund.refund.id)
     terminal = Terminal(place.told(sandbox.url, "lead-b", 4))
 
     def reject(password: str | None) -> Ending:
+        """Reject the refund by the command, with this password in a descriptor; None: without one."""
         if password is None:
             return terminal.json("refund", "reject", id, "--reason", "too late")
         ours, theirs = os.pipe()
@@ -109,24 +115,24 @@ def test_at_the_terminal(waiting: Waiting, sandbox: Sandbox, monkeypatch: pytest
     assert (done.status, done.data["state"]) == (0, "rejected")
 
 
-def test_its_connection_is_closed(waiting: Waiting) -> None:
-    """The desk has the sessions after the decision that it had before."""
-    place = waiting.place
+def test_its_connection_is_closed(waiting_refund: WaitingRefund) -> None:
+    """The connection that checks the password is closed after the decision."""
+    place = waiting_refund.place
     sessions = f"SELECT id FROM information_schema.processlist WHERE user = '{place.named('lead-b')}'"
 
     def open_sessions() -> set[object]:
         return {id for (id,) in place.sql(sessions)}
 
-    waiting.checker.refunds.read_inbox()
+    waiting_refund.checker.refunds.read_inbox()
     before = open_sessions()
     with typing(place, "lead-b"):
-        waiting.checker.refunds.reject(waiting.refund.id, "no reason")
+        waiting_refund.checker.refunds.reject(waiting_refund.refund.id, "no reason")
     until(lambda: len(open_sessions() - before) <= 1, "the connection to be closed")  # the desk's own for writes
 
 
-def test_an_unconfirmed_request_decides_nothing(waiting: Waiting) -> None:
-    """A program that stores the request without asking the person is refused by the worker."""
-    checker, refund, place = waiting.checker, waiting.refund, waiting.place
+def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -> None:
+    """A program stores a request for a decision without a confirmed password: the worker refuses it."""
+    checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
     request = NewDeskRequest(
         make_request_id(), "refund reject", f'[{refund.id}, "no", null]', "refund", str(refund.id)
     )
@@ -139,7 +145,9 @@ def test_an_unconfirmed_request_decides_nothing(waiting: Waiting) -> None:
 
 
 def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The first person's word needs none, whoever it is. Whether it is the second's, the worker tells."""
+    """The first person's decision about an unknown purchase needs no password, the second person's does; the worker
+    finds out which one it is.
+    """
     (number,) = numbers(1, seed=11)
     ask_only(place, "op-a", "lead-b")
     typed: list[str] = []
@@ -164,7 +172,7 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
             checker.recovery.resolve("credit-check", record.id, "error", "second")
         with pytest.raises(ConsoleError) as wrong, use_password_reader(type_wrong):
             checker.recovery.resolve("credit-check", record.id, "error", "second")
-        assert (reason(needed), reason(wrong)) == (NEEDED, WRONG)
+        assert (read_reason(needed), read_reason(wrong)) == (NEEDED, WRONG)
         assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]
         refusals = "SELECT count(*) FROM audit_log WHERE detail LIKE '%password_needed%'"
         before = place.sql(refusals)

@@ -1,4 +1,4 @@
-"""A desk that asks a worker shows the same data as a desk that acts; it reads them through views."""
+"""A desk in team mode reads through views and shows the same data as a desk that acts itself."""
 
 import re
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ _SHOWN = 3
 
 @pytest.fixture
 def furnished(place: Place, clock: MovedClock) -> Place:
-    """Invented records of every kind, written by the schema account."""
+    """A database with invented records of every kind, which the schema account has written."""
     assert isinstance(place, ServerPlace)
-    told = place.told("http://127.0.0.1:9") | {
+    read_everything_as_text = place.told("http://127.0.0.1:9") | {
         "CONSOLE_DATABASE_URL": place.database._team.owner,
         "CONSOLE_OPERATOR": "",
     }
-    with open_console(load_settings(told), clock) as owner:
+    with open_console(load_settings(read_everything_as_text), clock) as owner:
         samples = generate_checks(
             SAMPLE_SEED,
             clock.now(),
@@ -60,8 +60,8 @@ def furnished(place: Place, clock: MovedClock) -> Place:
     return place
 
 
-def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
-    """Everything that the screens read, with a name."""
+def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
+    """Return everything that the screens read, with a name for each."""
     yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUES)
     yield "counts", desk.recovery.count_queues()
     yield "unfinished", desk.recovery.list_unfinished_operations()
@@ -95,12 +95,12 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
     yield "pack", desk.recovery.write_evidence_pack("payment", paid, folder / "pack.zip")
 
 
-def told(place: Place, desk: Console, folder: Path) -> dict[str, str]:
-    """The readings as text, with masked payers, without what only payers may use."""
+def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[str, str]:
+    """Return the readings as texts by name: payers masked, and without facts that only payers may use."""
     folder.mkdir()
     payers = [str(payer) for (payer,) in place.sql("SELECT DISTINCT payer_ref FROM payments WHERE payer_ref <> ''")]
     seen = {}
-    for name, value in readings(place, desk, folder):
+    for name, value in read_everything(place, desk, folder):
         text = repr(value)
         for payer in payers:
             text = text.replace(payer, str(mask_payer(payer)))
@@ -111,6 +111,7 @@ def told(place: Place, desk: Console, folder: Path) -> dict[str, str]:
 def test_a_desk_that_asks_shows_the_same(
     furnished: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
+    """Each reading of a desk in team mode is the same text as at a desk that acts itself."""
     clock.stand_still()
     let_act(furnished, "op-a")
     with furnished.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
@@ -118,7 +119,7 @@ def test_a_desk_that_asks_shows_the_same(
     furnished.unguard("audit_log")
     ((newest,),) = furnished.sql("SELECT MAX(id) FROM audit_log")
     with furnished.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
-        acting = told(furnished, desk, tmp_path / "acting")
+        acting = read_everything_as_text(furnished, desk, tmp_path / "acting")
     furnished.sql(f"DELETE FROM audit_log WHERE id > {newest}")  # what the first one has opened
     ask_only(furnished, "op-a")
     with (
@@ -126,13 +127,15 @@ def test_a_desk_that_asks_shows_the_same(
         executing(worker),
         furnished.opened(sandbox, clock, desk=2) as desk,
     ):
-        asking = told(furnished, desk, tmp_path / "asking")
+        asking = read_everything_as_text(furnished, desk, tmp_path / "asking")
     assert len(acting) > 60
     assert {name: text for name, text in asking.items() if text != acting[name]} == {}
 
 
 def test_the_trail_is_verified_by_the_worker(place: Place, sandbox: Sandbox) -> None:
-    """An operator who asks doesn't see the whole trail: the worker tells whether it is whole."""
+    """An operator in team mode can't read the whole audit trail, so the worker verifies it. Without a worker the
+    verification is refused.
+    """
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
         with executing(worker):

@@ -1,5 +1,5 @@
-"""Counts the rows that the database reads to count a person's requests: only those of the last two hours, however
-many older ones exist.
+"""Counting a person's requests for the limits reads only the rows of the last two hours, however many older ones
+exist.
 """
 
 from contextlib import ExitStack, closing
@@ -15,21 +15,21 @@ from tests.support.places import Place
 OLD_REQUESTS = 2_000
 
 
-def reads(line: Any) -> int:
-    """Number of rows that this session has read, by its server."""
+def count_rows_read(line: Any) -> int:
+    """Return the number of rows that the server has read for this session."""
     with line.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
         return sum(int(count) for _, count in cursor.fetchall())
 
 
-def stores(line: Any, action: str) -> int:
-    """Number of rows that are read for one request and one part of its file."""
-    before = reads(line)
-    unread = reads(line) - before  # what the question itself reads
+def count_rows_read_for_request(line: Any, action: str) -> int:
+    """Store one request with one part of a file; return the number of rows that were read for it."""
+    before = count_rows_read(line)
+    unread = count_rows_read(line) - before  # what the question itself reads
     request = insert(line, action, "[]", evidence_sha256="0" * 64)
     with line.cursor() as cursor:
         cursor.execute("INSERT INTO request_files (request, part, content) VALUES (%s, 0, 'x')", (request,))
-    return reads(line) - before - 2 * unread
+    return count_rows_read(line) - before - 2 * unread
 
 
 def store_old_requests(place: Place, person: str, count: int) -> None:
@@ -51,27 +51,28 @@ def store_old_requests(place: Place, person: str, count: int) -> None:
 
 @pytest.mark.parametrize("action", ["resolve", "audit"])
 def test_old_requests_are_not_read(place: Place, action: str) -> None:
-    """Requests are never deleted, so a person who has asked for years asks as fast as a new one."""
+    """2,000 older requests of a person, which are never deleted, don't make a new request read more rows."""
     ask_only(place, "op-a")
     with closing(connect(place)) as line:
-        few = stores(line, action)
+        few = count_rows_read_for_request(line, action)
         store_old_requests(place, "op-a", OLD_REQUESTS)
-        many = stores(line, action)
+        many = count_rows_read_for_request(line, action)
     print(f"rows read: {few} without old requests, {many} with {OLD_REQUESTS}")
     assert many < few + 20
 
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
-    """A person's open transaction has counted and stored requests of each kind. The others, before and after by name,
-    store theirs meanwhile. All have asked before, hours ago: in other isolation levels than READ COMMITTED the first
-    count also locks the place before the person's first request."""
+    """One person's open transaction has counted and stored requests: people before and after by name still store
+    theirs. All have older requests, because in stricter isolation levels than READ COMMITTED the first count also
+    locks the gap before a person's first request.
+    """
     people = ("lead-b", "op-a", "op-b")
     ask_only(place, *people)
     with ExitStack() as stack:
         lines = [stack.enter_context(closing(connect(place, person))) for person in people]
         for line in lines:
-            store_both(line)
+            store_request_and_entry(line)
         place.sql("UPDATE requests SET state = 'lapsed', ended_at = at, at = at - INTERVAL 3 HOUR")
         for line in lines:
             cursor = stack.enter_context(line.cursor())
@@ -80,7 +81,7 @@ def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
         before, open_line, after = lines
         open_line.begin()
         for line in (open_line, before, after):
-            store_both(line)
+            store_request_and_entry(line)
         open_line.rollback()
     rows = place.sql("SELECT who, COUNT(*) FROM requests GROUP BY who ORDER BY who")
     assert rows == [(place.named(name), 2 if name == "op-a" else 4) for name in people]
@@ -88,8 +89,9 @@ def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
 
 @pytest.mark.parametrize("zone", ["SYSTEM", "-12:00", "+13:00"])
 def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> None:
-    """In a zone with summer time the server can't tell the hour that comes twice: a request would be an hour older,
-    and count for no limit. So a session that asks has an offset from UTC."""
+    """A session whose time zone has summer time is refused, because a request in the repeated hour would count as an
+    hour older. A fixed offset is accepted and doesn't move the request's time.
+    """
     ask_only(place, "op-a")
     with closing(connect(place)) as line, line.cursor() as cursor:
         cursor.execute(f"SET SESSION time_zone = '{zone}'")
@@ -102,7 +104,7 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
     assert rows == ([] if zone == "SYSTEM" else [(0,)])
 
 
-def store_both(line: Any) -> None:
-    """Store a request, and one for an audit entry."""
+def store_request_and_entry(line: Any) -> None:
+    """Store a request, and a request for an audit entry."""
     insert(line, "probe", "[]")
     insert(line, "audit", "{}")

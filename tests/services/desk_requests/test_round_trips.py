@@ -1,4 +1,4 @@
-"""Counts the packets that a worker sends to its database for a purchase that a desk has requested; each packet is a
+"""Counts the packets that a worker sends to the database for a purchase that a desk has requested; each packet is a
 round trip.
 """
 
@@ -25,7 +25,9 @@ _CALL = [b"the call to the provider"]
 
 
 def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From taking the request to its answer, without the detail and the PDF that follow."""
+    """A worker sends few packets from taking the request to storing its answer; the detail and the PDF, which follow,
+    aren't counted.
+    """
     if place.engine == "mysql":
         pytest.skip("a MySQL gets each statement by itself")
     ask_only(place, "op-a")

@@ -1,4 +1,4 @@
-"""A killed worker's requests are taken over by another one within seconds, with real processes."""
+"""Another worker takes over the requests of a killed worker within seconds, with real processes."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +15,15 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 from tests.support.worker_process import forked_worker
 
 
-def fence(place: Place, number: str) -> int:
+def read_fencing_token(place: Place, number: str) -> int:
+    """Return the fencing token of the purchase request of this number; 0 if there is no request."""
     rows = place.sql(f"SELECT fence FROM requests WHERE action = 'purchase' AND subject_id = '{number}'")
     return int(rows[0][0]) if rows else 0
 
 
 def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) -> None:
-    """The provider charges and holds its answer; the worker is killed. The other one has the request although its
-    lease lasts a day longer, sends nothing, and the charge stays the only one.
+    """AlarmBox charges and holds its answer, and the worker is killed. Another worker takes over the request,
+    although the request's own lease lasts a day longer, and sends no second purchase.
     """
     (number,) = numbers(1, seed=21)
     ask_only(place, "op-a")
@@ -44,7 +45,7 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
                 f"UPDATE requests SET lease_expires = lease_expires + 86400000 WHERE subject_id = '{number}'"
             )
             killed_at = time.monotonic()
-            until(lambda: fence(place, number) == 2, "the other worker to take the request")
+            until(lambda: read_fencing_token(place, number) == 2, "the other worker to take the request")
             print(f"taken over {time.monotonic() - killed_at:.1f} s after the kill")
             place.sql(  # the call under way counts as running until its own leases end
                 "UPDATE request_ids SET lease_expires = 1 WHERE lease_expires > 0",

@@ -1,4 +1,4 @@
-"""A person for whom a worker acts sees a payer without its mask for a minute, through two views."""
+"""A person in team mode sees a payer without its mask for a minute, through two views."""
 
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
@@ -9,7 +9,9 @@ from tests.support.places import Place
 
 
 def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox) -> None:
-    """Through the views alone, while the person's own audit entry is young; an old entry shows nothing."""
+    """The views show the unmasked payer only while the person's own audit entry of the unmasking is younger than a
+    minute, in every time zone of the session.
+    """
     people = f"`{place.sql('SELECT DATABASE()')[0][0]}_people`"
     with place.opened(sandbox, person="worker", desk=1, **providers(sandbox.url)) as worker:
         payment = with_payer(place, worker, sandbox)

@@ -1,4 +1,6 @@
-"""One person uses up what all accounts of a server share: sessions that block others are ended all the same."""
+"""A person uses up a resource that all accounts of a server share: the worker can still end sessions that block
+others.
+"""
 
 import subprocess
 from collections.abc import Collection, Generator, Iterator
@@ -23,7 +25,7 @@ from console.store.access.lock_holders import (
     set_repeated_blockers,
 )
 from console.store.database.engine import Database
-from tests.services.desk_requests.test_lock_holders import BETWEEN_LOOKS_SECONDS, runs
+from tests.services.desk_requests.test_lock_holders import BETWEEN_LOOKS_SECONDS, execute_in_thread
 from tests.support.server_fixtures import need_engine
 from tests.support.servers import mariadb
 from tests.support.teams import EVERYBODY, Team, team
@@ -44,7 +46,7 @@ _HOLDS = (
 
 @pytest.fixture(scope="module")
 def people() -> Iterator[Team]:
-    """A team whose people ask, on a small server of its own."""
+    """A team in team mode on a small server of its own."""
     need_engine("mariadb")
     with (
         mariadb(extra_config=(f"max_prepared_stmt_count={_STATEMENTS}",)) as server,
@@ -53,15 +55,15 @@ def people() -> Iterator[Team]:
         yield made
 
 
-def block(people: Team, stack: ExitStack) -> None:
-    """op-a locks rows and does not commit; lead-b waits for them."""
+def block_lead(people: Team, stack: ExitStack) -> None:
+    """op-a locks rows and doesn't commit; lead-b waits for them."""
     lines = [stack.enter_context(closing(people.connect(name))) for name in ("op-a", "lead-b")]
     holding, waiting = (stack.enter_context(line.cursor()) for line in lines)
     for cursor in (holding, waiting):
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000, idle_transaction_timeout = 0")
     holding.execute("BEGIN")
     holding.execute("SELECT COUNT(*) FROM operators FOR UPDATE")
-    runs(stack, waiting, "SELECT COUNT(*) FROM operators FOR UPDATE")
+    execute_in_thread(stack, waiting, "SELECT COUNT(*) FROM operators FOR UPDATE")
 
     def give_up() -> None:
         with suppress(pymysql.MySQLError):
@@ -70,8 +72,10 @@ def block(people: Team, stack: ExitStack) -> None:
     stack.callback(give_up)
 
 
-def look(people: Team, worker: Database, repeaters: Collection[str] = ("op-a",)) -> EndedSession:
-    """The first session that the worker ends. It knows that `repeaters` have blocked others again and again."""
+def end_next_session(people: Team, worker: Database, repeaters: Collection[str] = ("op-a",)) -> EndedSession:
+    """Let the worker look until it has ended a session, and return that session; it counts `repeaters` as people who
+    have blocked others repeatedly.
+    """
     ended: list[EndedSession] = []
 
     def has_ended() -> bool:
@@ -96,35 +100,38 @@ def prepare_all(cursor: Any) -> None:
 
 @pytest.mark.parametrize("whose", ["op-a", "lead-b"])
 def test_nobody_keeps_an_account_from_being_locked(people: Team, whose: str) -> None:
-    """Somebody has used up the prepared statements of the server: the account is locked without one."""
+    """A person has used up all prepared statements of the server: the worker still locks op-a's account."""
     account = people.names["op-a"]
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         prepare_all(stack.enter_context(stack.enter_context(closing(people.connect(whose))).cursor()))
-        block(people, stack)
-        assert look(people, worker) == EndedSession(account, SUSPENDED_REASON)
+        block_lead(people, stack)
+        assert end_next_session(people, worker) == EndedSession(account, SUSPENDED_REASON)
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.connect("op-a")
     people.server.sql(f"ALTER USER `{account}`@`%` ACCOUNT UNLOCK")
 
 
 def test_who_cannot_be_locked_is_ended(people: Team) -> None:
-    """The schema account may not lock this account, for whatever reason: its session is ended."""
+    """The worker can't lock op-a's account, because the schema account lacks CREATE USER: it ends the session
+    instead.
+    """
     account, owner = people.names["op-a"], people.owner.partition("//")[2].partition(":")[0]
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         people.server.sql(f"REVOKE CREATE USER ON *.* FROM `{owner}`@`%`")
         stack.callback(people.server.sql, f"GRANT CREATE USER ON *.* TO `{owner}`@`%`")
-        block(people, stack)
-        assert look(people, worker) == EndedSession(account, BLOCKS_REASON)
+        block_lead(people, stack)
+        assert end_next_session(people, worker) == EndedSession(account, BLOCKS_REASON)
     with suppress(pymysql.MySQLError):
         people.connect("op-a").close()
 
 
 @pytest.mark.parametrize("whose", [["op-a", "op-a"], ["op-a", "lead-b"]], ids=["one", "two"])
 def test_nobody_fills_the_memory(people: Team, whose: list[str]) -> None:
-    """User variables of two sessions of one person use up the memory, which no server limits: one of both is ended.
-    What two people hold together is not counted."""
+    """User variables of two sessions of one person fill the memory: the worker ends one of the sessions. The memory
+    of two people isn't added up.
+    """
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         for name in whose:
@@ -132,14 +139,16 @@ def test_nobody_fills_the_memory(people: Team, whose: list[str]) -> None:
             for number in range(MAX_MEMORY_BYTES // _VARIABLE_BYTES // 2 + 1):
                 cursor.execute(f"SET @kept_{number} = REPEAT('x', {_VARIABLE_BYTES})")
         if whose[0] == whose[1]:
-            assert look(people, worker, ()) == EndedSession(people.names["op-a"], MEMORY_REASON)
+            assert end_next_session(people, worker, ()) == EndedSession(people.names["op-a"], MEMORY_REASON)
         with worker.read() as conn:
             assert end_next_blocking_session(conn) is None
 
 
 @pytest.fixture
 def small_folder() -> Iterator[str]:
-    """A folder for temporary tables that has 16 MB, as a file system of its own. Only root makes one."""
+    """A folder of 16 MB for temporary tables, in a file system of its own; needs root, otherwise
+    the test is skipped.
+    """
     with TemporaryDirectory(prefix="console-tmpdir-") as folder:  # the server's account may not enter pytest's own
         made = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=16m,mode=1777", "tmpfs", folder], capture_output=True
@@ -152,8 +161,8 @@ def small_folder() -> Iterator[str]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def take_rest(folder: str) -> Path:
-    """Fill what is left of the folder."""
+def fill_folder(folder: str) -> Path:
+    """Fill the free space of the folder with one file and return its path."""
     file = Path(folder, "rest")
     with suppress(OSError), file.open("wb", buffering=0) as rest:
         while True:
@@ -161,12 +170,12 @@ def take_rest(folder: str) -> Path:
     return file
 
 
-def ends_of_those_who_fill(people: Team, folder: str) -> Generator[EndedSession, None, None]:
-    """The sessions that a worker ends in four looks, while a statement of op-a holds a temporary table in a full
-    folder. At the last look the worker knows that op-a has filled the folder again and again. After the second look
-    lead-b comes back.
+def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, None, None]:
+    """Yield the sessions that a worker ends in four looks, while a statement of op-a keeps a temporary table in a
+    full folder. After the second look lead-b connects again; at the fourth look op-a counts as a person who has
+    filled the folder repeatedly.
 
-    A statement that fills the folder by itself fails a second later, so a worker might look too late.
+    A statement that fills the folder by itself fails a second later, which could be before the worker looks.
     """
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
@@ -175,10 +184,10 @@ def ends_of_those_who_fill(people: Team, folder: str) -> Generator[EndedSession,
             line = stack.enter_context(closing(people.connect("op-a")))
             cursor = stack.enter_context(line.cursor())
             cursor.execute("SET SESSION max_statement_time = 0")
-            runs(stack, cursor, _HOLDS)
+            execute_in_thread(stack, cursor, _HOLDS)
             state = f"SELECT state FROM information_schema.processlist WHERE id = {line.thread_id()}"
             until(lambda: people.server.sql(state) == (("User sleep",),), "the temporary table")
-            rest = take_rest(folder)
+            rest = fill_folder(folder)
             stack.callback(rest.unlink, missing_ok=True)
 
         def make_room() -> None:
@@ -186,23 +195,24 @@ def ends_of_those_who_fill(people: Team, folder: str) -> Generator[EndedSession,
 
         other = stack.enter_context(closing(people.connect("lead-b")))
         hold()
-        yield from (look(people, worker, ()) for _ in range(2))
+        yield from (end_next_session(people, worker, ()) for _ in range(2))
         make_room()
         with pytest.raises(pymysql.MySQLError), other.cursor() as cursor:
             cursor.execute("SELECT 1")
         other = stack.enter_context(closing(people.connect("lead-b")))
         hold()
-        yield look(people, worker, ())
+        yield end_next_session(people, worker, ())
         make_room()
         hold()
-        yield look(people, worker)
+        yield end_next_session(people, worker)
         with other.cursor() as cursor:
             cursor.execute("SELECT 1")
 
 
 def test_nobody_fills_the_folder_of_temporary_tables(small_folder: str) -> None:
-    """The server can't list its sessions while it is full: the worker ends the sessions of one account after the
-    other, until there is room. Who does so again is the first one then, and is locked at last."""
+    """While the folder is full, the server can't list its sessions: the worker ends the sessions of one account after
+    the other until there is room. A person who fills it again is ended first, and is locked at last.
+    """
     need_engine("mariadb")
     with (
         mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
@@ -218,9 +228,11 @@ def test_nobody_fills_the_folder_of_temporary_tables(small_folder: str) -> None:
         told: list[EndedSession] = []
 
         def is_judged() -> bool:
-            """A slow server removes the table of a session that has ended too late for the look: then once more."""
+            """Do the four looks; return False if a slow server removed op-a's table too late, so that they must be
+            repeated.
+            """
             told.clear()
-            with closing(ends_of_those_who_fill(people, small_folder)) as ends:
+            with closing(end_filling_sessions(people, small_folder)) as ends:
                 for end in ends:
                     told.append(end)
                     if end == EndedSession(account, NO_ROOM_REASON):

@@ -1,4 +1,4 @@
-"""A person withdraws a request that no worker has taken: either it is taken, or it is withdrawn."""
+"""A person withdraws a request: either a worker has taken it, or it is withdrawn, never both."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ from console.services.guarded.answer_serialization import CallAnswer, serialize_
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
-from tests.services.desk_requests.test_execution import ask, take, take_locked
+from tests.services.desk_requests.test_execution import store_request, take_locked, take_next
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -36,8 +36,8 @@ RACES = 25
 
 
 @pytest.fixture
-def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
-    """A desk, a worker, and somebody else's desk; on Galera each at a node of its own."""
+def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
+    """A desk, a worker, and another person's desk; on Galera each at its own node."""
     ask_only(place, "op-a", "lead-b")
     with ExitStack() as stack:
         desk = stack.enter_context(place.opened(sandbox))
@@ -47,7 +47,7 @@ def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, C
 
 
 def withdraw(desk: Console, request: str) -> bool:
-    """True if it is withdrawn, False if a worker has it."""
+    """Insert a withdrawal of the request; return False if a worker has taken it or it is already withdrawn."""
     withdrawal = NewDeskRequest(make_request_id(), "withdraw", "[]", "request", request)
     try:
         desk._context.write(lambda tx: requests.insert_request(tx, withdrawal, "desk"))
@@ -56,33 +56,40 @@ def withdraw(desk: Console, request: str) -> bool:
     return True
 
 
-def test_what_is_withdrawn_is_never_taken(people: tuple[Console, Console, Console]) -> None:
-    """Also the next request about the same record doesn't wait for it. A second withdrawal changes nothing."""
-    desk, worker, _ = people
-    first, second = ask(desk), ask(desk)
+def test_what_is_withdrawn_is_never_taken(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+    """No worker takes a withdrawn request, and the next request about the same record doesn't wait for it. A second
+    withdrawal changes nothing.
+    """
+    desk, worker, _ = desk_worker_and_other
+    first, second = store_request(desk), store_request(desk)
     assert withdraw(desk, first)
-    taken = take(worker)
+    taken = take_next(worker)
     assert taken is not None
     assert taken.id == second
-    assert take(worker) is None
+    assert take_next(worker) is None
     assert not withdraw(desk, first)
     assert worker.desk_requests.count_waiting_requests() == 0
 
 
-def test_what_is_taken_is_not_withdrawn(people: tuple[Console, Console, Console]) -> None:
-    desk, worker, _ = people
-    request = ask(desk)
-    taken = take(worker)
+def test_what_is_taken_is_not_withdrawn(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+    """A request that a worker has taken or ended can't be withdrawn."""
+    desk, worker, _ = desk_worker_and_other
+    request = store_request(desk)
+    taken = take_next(worker)
     assert taken is not None
     assert not withdraw(desk, request)
     assert worker._context.write(lambda tx: requests.store_answer(tx, taken, "{}"))
     assert not withdraw(desk, request)
 
 
-def test_nobody_withdraws_anything_else(place: Place, people: tuple[Console, Console, Console]) -> None:
-    """Another person's request, an entry of the trail, a withdrawal, one that isn't there; nor does a worker."""
-    desk, worker, other = people
-    request, entry = ask(desk), NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
+def test_nobody_withdraws_anything_else(
+    place: Place, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
+    """A person can withdraw only own requests: not another person's, not an audit entry's, not a withdrawal, and none
+    that doesn't exist. A worker can withdraw none.
+    """
+    desk, worker, other = desk_worker_and_other
+    request, entry = store_request(desk), NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
     desk._context.write(lambda tx: requests.insert_request(tx, entry, "desk"))
     others = [(desk, what) for what in (entry.id, make_request_id(), request.upper(), f"{request} ")]
     for who, what in ((other, request), (worker, request), *others):
@@ -95,12 +102,14 @@ def test_nobody_withdraws_anything_else(place: Place, people: tuple[Console, Con
         withdraw(desk, withdrawal)
 
 
-def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]) -> None:
-    """The worker takes at the very moment at which the person withdraws, on Galera at another node."""
-    desk, worker, _ = people
+def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+    """A worker takes a request at the moment at which the person withdraws it, on Galera at another node: exactly one
+    of them succeeds.
+    """
+    desk, worker, _ = desk_worker_and_other
     winners: set[bool] = set()
     for turn in range(RACES):
-        request, start = ask(desk, subject=str(turn)), Barrier(2)
+        request, start = store_request(desk, subject=str(turn)), Barrier(2)
 
         def race_to_withdraw(request: str = request, start: Barrier = start) -> bool:
             start.wait()
@@ -109,7 +118,7 @@ def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]
         def race_to_take(start: Barrier = start) -> bool:
             start.wait()
             try:
-                return take(worker) is not None
+                return take_next(worker) is not None
             except requests.RequestLocked as locked:
                 return take_locked(worker, locked.request_id) is not None
 
@@ -123,11 +132,12 @@ def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]
 
 
 def test_what_is_being_taken_is_not_told_as_lapsed(
-    place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]
+    place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """The worker took it in time, and its COMMIT is late: "nothing was sent" would be wrong. On Galera the desk's
-    node may be sooner: then the worker doesn't get it."""
-    desk, worker, _ = people
+    """The worker took the request in time, but its COMMIT is late: the desk waits for the answer and doesn't report
+    that nothing was sent. On Galera the desk can be first; then the worker doesn't get the request.
+    """
+    desk, worker, _ = desk_worker_and_other
     (number,) = numbers(1, seed=33)
     worker.desk_requests.announce_presence()
     is_taken, may_commit = Event(), Event()
@@ -177,9 +187,13 @@ def is_asking_for_withdrawal(place: Place) -> bool:
     return place.sql(waiting) != [(0,)] or bool(place.sql("SELECT 1 FROM requests WHERE action = 'withdraw'"))
 
 
-def test_what_lapsed_is_told_and_listed_so(people: tuple[Console, Console, Console], place: Place) -> None:
-    """The desk withdraws what no worker took in time, for certainty; the list says that it has lapsed."""
-    desk, worker, _ = people
+def test_what_lapsed_is_told_and_listed_so(
+    desk_worker_and_other: tuple[Console, Console, Console], place: Place
+) -> None:
+    """No worker takes the request in time: the desk withdraws it and reports `worker_away`, and the list shows the
+    request as lapsed.
+    """
+    desk, worker, _ = desk_worker_and_other
     (number,) = numbers(1, seed=34)
     worker.desk_requests.announce_presence()
     with ThreadPoolExecutor(1) as thread:
@@ -188,13 +202,17 @@ def test_what_lapsed_is_told_and_listed_so(people: tuple[Console, Console, Conso
         place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) WHERE action = 'purchase'")
         with pytest.raises(ConsoleError) as away:
             bought.result(PATIENCE_SECONDS)
-    assert (away.value.code, take(worker)) == ("worker_away", None)
+    assert (away.value.code, take_next(worker)) == ("worker_away", None)
     assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
 
 
-def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
-    """The terminal says for certain that nothing was sent, and a worker that comes later sends nothing."""
-    _, worker, _ = people
+def test_ctrl_c_withdraws(
+    place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
+    """Ctrl+C at the terminal withdraws the request: the command reports that nothing was sent, and a worker that
+    comes later sends nothing.
+    """
+    _, worker, _ = desk_worker_and_other
     (number,) = numbers(1, seed=31)
 
     def is_asked() -> bool:

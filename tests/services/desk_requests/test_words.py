@@ -1,4 +1,4 @@
-"""Words that a person types at a desk that asks are stored as they are, without white space at both ends."""
+"""Texts that a person types at a desk in team mode are stored as typed, without white space at both ends."""
 
 from datetime import timedelta
 
@@ -22,8 +22,8 @@ ALERT = 77
 
 
 def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Each command with texts, executed by a worker with the real services, stores exactly the texts that the person
-    typed.
+    """A worker executes each command that has texts: the database has exactly the typed texts, without white space at
+    both ends.
     """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
     ask_only(place, "op-a", "lead-b")
@@ -101,6 +101,9 @@ def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandb
 
 
 def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> None:
+    """The evidence is stored unchanged. Its summary is the decision reason with the person's words, or the evidence
+    itself without a reason.
+    """
     ask_only(place, "op-a")
     given = (
         (TYPED, StatedReason(DecisionReason.NOT_LISTED, TYPED)),

@@ -1,4 +1,4 @@
-"""Demand 22: secrets and what is personal turn up nowhere but where they are kept sealed."""
+"""Requirement 22: secrets and personal data appear only in the places where they are stored encrypted."""
 
 import io
 import logging
@@ -31,7 +31,7 @@ NUMBERS = numbers(6, seed=22)
 
 @contextmanager
 def everything_logged() -> Iterator[io.StringIO]:
-    """All loggers, all levels, statements of the database included, tracebacks and all."""
+    """Inside the block all loggers write all levels, SQL statements and tracebacks into the yielded text."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
@@ -48,8 +48,10 @@ def everything_logged() -> Iterator[io.StringIO]:
             logger.setLevel(level)
 
 
-def told(call: Callable[[], object], seen: list[str]) -> ConsoleError | None:
-    """Do it; what an error says of itself is kept."""
+def record_texts_of(call: Callable[[], object], seen: list[str]) -> ConsoleError | None:
+    """Call `call` and add its result, or the texts and traceback of its error, to `seen`; return the ConsoleError,
+    else None.
+    """
     try:
         seen.append(repr(call()))
     except ConsoleError as error:
@@ -62,17 +64,19 @@ def told(call: Callable[[], object], seen: list[str]) -> ConsoleError | None:
 
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """0 hits in logs, SQL echo, errors, tracebacks, reprs, exports; and the files hold no secret in the clear."""
+    """Marked secrets and personal data are in no log, SQL statement, error, traceback, repr or export, and no secret
+    is readable in the desk's files.
+    """
     seen: list[str] = []
     with quick_folder() as home, Sandbox() as sandbox, everything_logged() as log:
         sandbox.control.register_client(*list(SECRETS.values())[1:])
         with opened(home, sandbox, None, **SECRETS) as console:
-            _provoke(console, sandbox, seen, monkeypatch)
-            seen += [repr(part) for part in _parts(console)]
+            _cause_every_result(console, sandbox, seen, monkeypatch)
+            seen += [repr(part) for part in _list_desk_objects(console)]
             exported = home / "audit.csv"
             console.audit.export_csv(exported)
             seen += [exported.read_text("utf-8-sig"), *map(repr, console.audit.list_entries(1_000))]
-        secrets = [*SECRETS.values(), *_issued(sandbox)]
+        secrets = [*SECRETS.values(), *_list_issued_tokens(sandbox)]
         files = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     shown = log.getvalue() + "\n".join(seen)
     hits = [word for word in (*WORDS, *secrets) if word in shown]
@@ -82,13 +86,14 @@ def test_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (hits, in_files) == ([], [])
 
 
-def _issued(sandbox: Sandbox) -> list[str]:
-    """Tokens that the provider handed out."""
+def _list_issued_tokens(sandbox: Sandbox) -> list[str]:
+    """Return the tokens that AlarmBox has issued."""
     office = sandbox._state.tokens
     return [*office._pair_by_access_token, *office._pair_by_refresh_token]
 
 
-def _parts(console: Console) -> tuple[object, ...]:
+def _list_desk_objects(console: Console) -> tuple[object, ...]:
+    """Return the objects of the desk whose repr must contain no secret."""
     context = console._context
     vendor = console._service_builder._adapter_source.get_adapter()
     parts = (
@@ -104,31 +109,31 @@ def _parts(console: Console) -> tuple[object, ...]:
     return (*parts, console.settings.secrets, *context.spool.read_entries(context.database_id))
 
 
-def _provoke(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Successes and failures of every kind, with something personal in whatever a person can type."""
+def _cause_every_result(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cause successes and failures of every kind, with personal data in every text that a person can type."""
 
     def buy(number: str) -> ConsoleError | None:
         request = PurchaseRequest(number, "1", comment=COMMENT)
-        return told(lambda: console.credit_checks.purchase(request), seen)
+        return record_texts_of(lambda: console.credit_checks.purchase(request), seen)
 
     buy(NUMBERS[0])
     for number, fault in zip(NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
         sandbox.control.add_fault(fault, call="purchase", number=number)
         buy(number)
     (unknown,) = console.lookup.find_records(NUMBERS[1]).credit_checks
-    told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
-    told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
+    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
+    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     _break_the_database(console, unknown, seen, monkeypatch)
     sandbox.control.revoke_tokens()
     buy(NUMBERS[4])
-    told(console.recovery.run_due, seen)
+    record_texts_of(console.recovery.run_due, seen)
 
 
 def _break_the_database(
     console: Console, unknown: CreditCheck, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A statement that fails with something personal among its values."""
+    """Cause a failing SQL statement with personal data among its values."""
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
         broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
-        told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
+        record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     assert "InterfaceError" in seen[-1] or "ProgrammingError" in seen[-1] or "StatementError" in seen[-1], seen[-1]

@@ -1,4 +1,6 @@
-"""Packs of several records in one file: each as by itself, an index, an entry for each; nothing when cancelled."""
+"""Evidence packs of several records in one bundle: each is the same as a single pack, with an index and one audit
+entry for each. A cancelled bundle leaves no file.
+"""
 
 import json
 import zipfile
@@ -12,34 +14,37 @@ from console.domain.records import PurchaseRequest
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, encode_json
 from console.services.evidence.pack_bundle import EvidenceBundleWriter
 from console.services.evidence.pack_verification import verify_pack
-from tests.services.evidence.test_pack import NUMBERS, Bench, bench, parts, rewrite, whys
+from tests.services.evidence.test_pack import NUMBERS, PackDesk, list_problems, pack_desk, read_parts, rewrite_pack
 from tests.support.bulk_stage import unknown_checks
 
-__all__ = ["bench"]
+__all__ = ["pack_desk"]
 
 
 @pytest.fixture
-def records(bench: Bench) -> list[tuple[str, int]]:
-    """Kind and id of two bought credit checks, the younger one first."""
-    second = bench.console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
-    return [("credit-check", second.id), ("credit-check", bench.record.id)]
+def records(pack_desk: PackDesk) -> list[tuple[str, int]]:
+    """Kind and id of two purchased credit checks, the newer one first."""
+    second = pack_desk.console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+    return [("credit-check", second.id), ("credit-check", pack_desk.record.id)]
 
 
 @pytest.fixture(autouse=True)
-def auditor(bench: Bench, records: list[tuple[str, int]]) -> Iterator[None]:
-    with bench.console.acting_as("aud-e"):
+def auditor(pack_desk: PackDesk, records: list[tuple[str, int]]) -> Iterator[None]:
+    """The auditor acts in each test."""
+    with pack_desk.console.acting_as("aud-e"):
         yield
 
 
-def test_each_pack_is_as_by_itself(bench: Bench, records: list[tuple[str, int]]) -> None:
-    """The order is the person's, a record named twice is there once; index and entries have each pack's checksum."""
-    alone = {f"packs/{kind}-{id}.zip": bench.pack(f"{id}.zip", id=id) for kind, id in records}
+def test_each_pack_is_as_by_itself(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+    """The bundle has the packs in the given order, a repeated record once. Each pack has the bytes of a single pack;
+    the index and the audit entries have its checksum.
+    """
+    alone = {f"packs/{kind}-{id}.zip": pack_desk.write_pack(f"{id}.zip", id=id) for kind, id in records}
     told: list[tuple[int, int]] = []
-    path = bench.folder / "all.zip"
-    written = bench.console.recovery.write_evidence_bundle(
+    path = pack_desk.folder / "all.zip"
+    written = pack_desk.console.recovery.write_evidence_bundle(
         [*records, records[0]], path, lambda done, of: told.append((done, of))
     )
-    contents = parts(path)
+    contents = read_parts(path)
     assert [name for name in contents if name.startswith("packs/")] == list(alone)
     assert {name: contents[name] for name in alone} == {
         name: Path(one.file).read_bytes() for name, one in alone.items()
@@ -58,30 +63,34 @@ def test_each_pack_is_as_by_itself(bench: Bench, records: list[tuple[str, int]])
     verdict = verify_pack(path, written.sha256)
     assert verdict.is_intact, verdict.problems
     assert (verdict.about["form"], verdict.audit_row_count > 2) == (BUNDLE_FORMAT_NAME, True)
-    of_packs = [json.loads(detail) for who, result, detail in bench.audited()][2:]
+    of_packs = [json.loads(detail) for who, result, detail in pack_desk.read_audit_entries()][2:]
     assert [(one["sha256"], one["bundle"]) for one in of_packs] == [
         (one.sha256, written.sha256) for one in alone.values()
     ]
-    (entry,) = [one for one in bench.console.audit.list_entries(50) if one.what == "evidence_bundle.exported"]
+    (entry,) = [one for one in pack_desk.console.audit.list_entries(50) if one.what == "evidence_bundle.exported"]
     assert (entry.detail["n"], entry.detail["sha256"]) == (2, written.sha256)
 
 
-def test_the_refusal_of_a_long_queue_tells_its_length(bench: Bench) -> None:
-    """A queue is read page by page; it is cut where the reader wants no more."""
-    unknown_checks(bench.console, 1_203)
-    recovery = bench.console.recovery
+def test_the_refusal_of_a_long_queue_tells_its_length(pack_desk: PackDesk) -> None:
+    """All 1,203 records of a queue are listed page by page, or at most as many as the caller wants. A bundle of them
+    is refused with their number and the limit.
+    """
+    unknown_checks(pack_desk.console, 1_203)
+    recovery = pack_desk.console.recovery
     subjects = recovery.list_queue_subjects("unknown")
     assert (len(subjects), len(set(subjects))) == (1_203, 1_203)
     for most in (7, 1_000, 1_001):
         assert recovery.list_queue_subjects("unknown", max_records=most) == subjects[:most]
     with pytest.raises(ConsoleError) as refused:
-        recovery.write_evidence_bundle(subjects, bench.folder / "all.zip")
+        recovery.write_evidence_bundle(subjects, pack_desk.folder / "all.zip")
     assert {**refused.value.detail}.items() >= {"n": 1_203, "most": 500}.items()
 
 
-def test_refused_cancelled_or_without_room(bench: Bench, records: list[tuple[str, int]]) -> None:
-    """No file remains and no entry tells of one; a pack without room is named as left out."""
-    path, write = bench.folder / "all.zip", bench.console.recovery.write_evidence_bundle
+def test_refused_cancelled_or_without_room(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+    """A cancelled or refused bundle leaves no file and no audit entry. A pack for which there is no room is left out
+    by name.
+    """
+    path, write = pack_desk.folder / "all.zip", pack_desk.console.recovery.write_evidence_bundle
 
     def cancel(done: int, _of: int) -> None:
         if done:
@@ -93,29 +102,33 @@ def test_refused_cancelled_or_without_room(bench: Bench, records: list[tuple[str
         with pytest.raises(ConsoleError) as refused:
             write(wrong, path)
         assert refused.value.code == code
-    with bench.console.acting_as("robot"), pytest.raises(ConsoleError) as refused:
+    with pack_desk.console.acting_as("robot"), pytest.raises(ConsoleError) as refused:
         write(records, path)
     assert refused.value.code == "not_allowed"
-    assert not list(bench.folder.iterdir())
-    assert [result for _, result, _ in bench.audited()] == []
+    assert not list(pack_desk.folder.iterdir())
+    assert [result for _, result, _ in pack_desk.read_audit_entries()] == []
 
-    packs = bench.console.recovery._services.evidence_packs
-    size = bench.pack("one.zip", id=records[0][1]).bytes
-    written = EvidenceBundleWriter(bench.console._context, packs, max_bytes=size).write(records, path)
+    packs = pack_desk.console.recovery._services.evidence_packs
+    size = pack_desk.write_pack("one.zip", id=records[0][1]).bytes
+    written = EvidenceBundleWriter(pack_desk.console._context, packs, max_bytes=size).write(records, path)
     assert (written.packs, written.left_out) == (1, (f"packs/credit-check-{records[1][1]}.zip",))
     assert verify_pack(path).is_intact
-    assert json.loads(parts(path)["index.json"])[1]["file"] is None
+    assert json.loads(read_parts(path)["index.json"])[1]["file"] is None
 
 
-def test_a_changed_pack_is_found(bench: Bench, records: list[tuple[str, int]]) -> None:
-    """By the bundle's manifest; and by the pack's own where somebody has written a new manifest for the bundle."""
-    path = bench.folder / "all.zip"
-    bench.console.recovery.write_evidence_bundle(records, path)
+def test_a_changed_pack_is_found(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+    """A changed pack in a bundle is found by the bundle's manifest, or by the pack's own manifest if the bundle's was
+    made to match.
+    """
+    path = pack_desk.folder / "all.zip"
+    pack_desk.console.recovery.write_evidence_bundle(records, path)
     name = f"packs/credit-check-{records[0][1]}.zip"
-    inner = bench.folder / "inner.zip"
-    inner.write_bytes(parts(path)[name])
-    forged = rewrite(inner, {"record.json": encode_json({})}).read_bytes()
-    assert whys(verify_pack(rewrite(path, {name: forged}))) == {(name, "altered")}
-    assert whys(verify_pack(rewrite(path, {name: forged}, listed=True))) == {(f"{name}/record.json", "altered")}
-    nested = rewrite(path, {name: path.read_bytes()}, listed=True)  # a bundle in a bundle is no pack
-    assert (f"{name}/manifest.json", "unreadable") in whys(verify_pack(nested))
+    inner = pack_desk.folder / "inner.zip"
+    inner.write_bytes(read_parts(path)[name])
+    forged = rewrite_pack(inner, {"record.json": encode_json({})}).read_bytes()
+    assert list_problems(verify_pack(rewrite_pack(path, {name: forged}))) == {(name, "altered")}
+    assert list_problems(verify_pack(rewrite_pack(path, {name: forged}, listed=True))) == {
+        (f"{name}/record.json", "altered")
+    }
+    nested = rewrite_pack(path, {name: path.read_bytes()}, listed=True)  # a bundle in a bundle is no pack
+    assert (f"{name}/manifest.json", "unreadable") in list_problems(verify_pack(nested))

@@ -1,11 +1,13 @@
-"""A record's page tells what the copied story tells: the newest events of it and of those it belongs to."""
+"""A record's page shows the newest events of the record and its related records, in the words of
+the copied timeline.
+"""
 
 import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.services.evidence.timeline import read_newest_events
 from console.wording.timelines import format_event_line, format_event_sentence_with_record
-from tests.services.evidence.test_timeline import PAYER, refunded
+from tests.services.evidence.test_timeline import PAYER, pay_and_refund
 from tests.support.payment_desks import Scene
 
 
@@ -13,7 +15,7 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
     """The page of a payment, order or refund and its copied timeline have the same events in the same order and
     words.
     """
-    order, payment, refund = refunded(scene)
+    order, payment, refund = pay_and_refund(scene)
     console = scene.console
     stories = {
         ("payment", payment.id): console.payments.read_payment(payment.id).newest_events,
@@ -35,8 +37,8 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_the_newest_stay(scene: Scene) -> None:
-    """However long the past is, a page has its end, and it is the end of the whole."""
-    _, payment, _ = refunded(scene)
+    """A page with a limited number of events shows the last events of the whole timeline."""
+    _, payment, _ = pay_and_refund(scene)
     whole = scene.console.recovery.read_timeline("payment", payment.id).events
     with scene.context.database.read() as conn:
         for most in (1, 3, len(whole) - 1, len(whole), len(whole) + 5):
@@ -46,8 +48,8 @@ def test_the_newest_stay(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
-    """Not in a sentence either that somebody else wrote it into."""
-    _, payment, _ = refunded(scene)
+    """A payer's name is masked on the page, also in a sentence that a person has written."""
+    _, payment, _ = pay_and_refund(scene)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}")
     scene.context.write(
         lambda tx: scene.context.record_audit(

@@ -1,4 +1,6 @@
-"""Why a record is like this: every kind of record tells its story, in order, and nobody else's."""
+"""Timelines: each kind of record has the events of itself and its related records in order, and none of other
+records.
+"""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -27,8 +29,8 @@ PAYER = "payer-ref-81726354"
 
 
 @contextmanager
-def by_the_lead(scene: Scene) -> Iterator[Console]:
-    """Another person at the desk: with their own account where there are accounts."""
+def acting_as_lead(scene: Scene) -> Iterator[Console]:
+    """Inside the block lead-b acts: at a desk with an own account on a server, at the same desk on SQLite."""
     if not scene.place.is_server:
         with scene.console.acting_as("lead-b"):
             yield scene.console
@@ -38,20 +40,22 @@ def by_the_lead(scene: Scene) -> Iterator[Console]:
         yield other
 
 
-def refunded(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
-    """An order that was paid (a notice says so), of whose payment a part was refunded by two people."""
+def pay_and_refund(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
+    """Pay an order by a notice and refund a part of it with two people; return the order's id, the payment and the
+    refund.
+    """
     order = scene.order(number, 3_300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     scene.deliver("paypay", number)
     scene.run_due()
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
-    with by_the_lead(scene) as other:
+    with acting_as_lead(scene) as other:
         refund = other.refunds.approve(refund.id)
     return order, scene.payment(payment.id), refund
 
 
-def alike(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
+def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
     """Return True if the timeline has events of these steps and kinds of record in this order, with any events
     between them.
     """
@@ -60,10 +64,12 @@ def alike(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
 
 
 def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
-    """Begun, answered, noticed, booked, the order moved, a refund asked for, approved and sent: in that order."""
-    order, payment, refund = refunded(scene)
+    """A payment's timeline has its start, answer, notice and booking, the move of its order, and the request,
+    approval and sending of its refund, in this order.
+    """
+    order, payment, refund = pay_and_refund(scene)
     story = scene.console.recovery.read_timeline("payment", payment.id)
-    assert alike(
+    assert has_events_in_order(
         story, ("begun", "payment"), ("answer", "payment"), ("ended", "payment"), ("notice", "payment"),
         ("change", "payment"), ("change", "order"), ("decision", "refund"), ("begun", "refund"),
         ("answer", "refund"), ("ended", "refund"),
@@ -79,8 +85,10 @@ def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
 
 
 def test_what_belongs_together_is_named(scene: Scene) -> None:
-    """A call, its answer and its end have one operation id; an answer names its evidence, an entry its run."""
-    _, payment, refund = refunded(scene)
+    """The call of an operation, its answer and its end have one operation id. An answer has the id of its evidence,
+    an audit entry its session.
+    """
+    _, payment, refund = pay_and_refund(scene)
     events = scene.console.recovery.read_timeline("refund", refund.id).events
     sent = [one for one in events if one.operation_id == refund.operation_id]
     assert [one.event_kind for one in sent] == [
@@ -98,7 +106,7 @@ def test_what_belongs_together_is_named(scene: Scene) -> None:
 
 def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
     """The timeline of an order has its payment and refund, and the timeline of a refund has its payment and order."""
-    order, payment, refund = refunded(scene)
+    order, payment, refund = pay_and_refund(scene)
     down = scene.console.recovery.read_timeline("order", order)
     up = scene.console.recovery.read_timeline("refund", refund.id)
     assert {one.kind for one in down.events} == {one.kind for one in up.events} == {"order", "payment", "refund"}
@@ -107,16 +115,18 @@ def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
     assert f"#{payment.id}" not in up.as_text("en").splitlines()[0]
 
 
-def test_a_credit_check_and_its_operation(quick: TimelineService) -> None:
-    """From the purchase to its PDF; the operation tells the same under its own id."""
-    context = quick._context
-    record = _bought(quick)
-    story = quick.read_timeline("credit-check", record.id)
+def test_a_credit_check_and_its_operation(timeline_service: TimelineService) -> None:
+    """The timeline of a credit check goes from the purchase to its PDF; the timeline of its operation has the same
+    events.
+    """
+    context = timeline_service._context
+    record = _buy(timeline_service)
+    story = timeline_service.read_timeline("credit-check", record.id)
     kind = "credit-check"
-    assert alike(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
+    assert has_events_in_order(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
     assert "credit-check.bought" in [one.what for one in story.events]
     assert record.operation_id is not None
-    told = quick.read_timeline("operation", record.operation_id)
+    told = timeline_service.read_timeline("operation", record.operation_id)
     assert told.events[0].event_kind is TimelineEventKind.BEGUN
     assert (told.kind, told.id) == ("operation", record.operation_id)
     assert "credit-check.bought" in [one.what for one in told.events]
@@ -124,7 +134,9 @@ def test_a_credit_check_and_its_operation(quick: TimelineService) -> None:
 
 
 def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
-    """Each person's evidence and decision is in the chain, with the evidence's id."""
+    """The timeline of an unknown purchase has each person's evidence and decision, and the proposal has the id of its
+    evidence.
+    """
     scene.control.add_fault("status_after_charge:500", call="purchase", number=NUMBERS[0])
     with pytest.raises(ConsoleError) as caught:
         scene.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -143,7 +155,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
 
 def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
     """The rows of other parts of the program about a record are events of its timeline, at their times."""
-    _, payment, _ = refunded(scene)
+    _, payment, _ = pay_and_refund(scene)
     at = ("2030-01-01 00:00:00.000000", "2030-01-01 00:00:01.000000", "2030-01-01 00:00:02.000000")
     for table in ("alerts", "sagas", "reconciliations", "reconciliation_rows"):
         scene.place.unguard(table)
@@ -178,8 +190,8 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
 
 def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
     """The timeline of a record has no number and no id of another order, payment or refund of the same day."""
-    order, payment, refund = refunded(scene, "ORD-MINE")
-    other_order, other_payment, other_refund = refunded(scene, "ORD-THEIRS")
+    order, payment, refund = pay_and_refund(scene, "ORD-MINE")
+    other_order, other_payment, other_refund = pay_and_refund(scene, "ORD-THEIRS")
     strange = {("order", str(other_order)), ("payment", str(other_payment.id)), ("refund", str(other_refund.id))}
     for kind, id in (("order", order), ("payment", payment.id), ("refund", refund.id)):
         story = scene.console.recovery.read_timeline(kind, id)
@@ -187,18 +199,18 @@ def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
         assert "ORD-THEIRS" not in story.as_text("en") + repr(story.events)
 
 
-def test_another_clients_check_of_the_same_number_is_not_told(quick: TimelineService) -> None:
-    """Two clients bought the same corporation: each story is one client's."""
-    mine, theirs = _bought(quick, client="1"), _bought(quick, client="2")
+def test_another_clients_check_of_the_same_number_is_not_told(timeline_service: TimelineService) -> None:
+    """Two clients bought the same number: the timeline of one check has no event of the other one."""
+    mine, theirs = _buy(timeline_service, client="1"), _buy(timeline_service, client="2")
     assert mine.corporation_number == theirs.corporation_number
-    story = quick.read_timeline("credit-check", mine.id)
+    story = timeline_service.read_timeline("credit-check", mine.id)
     assert {(one.kind, one.id) for one in story.events} == {("credit-check", str(mine.id))}
     assert theirs.operation_id not in {one.operation_id for one in story.events}
 
 
 def test_who_paid_is_masked_everywhere(scene: Scene) -> None:
-    """The provider's word for the payer is in no text, and of it only the last four characters are."""
-    _, payment, _ = refunded(scene)
+    """The payer's name is masked in every text of the timeline; its last four characters are shown."""
+    _, payment, _ = pay_and_refund(scene)
     scene.place.unguard("payments")
     scene.place.unguard("evidence")
     scene.place.sql(
@@ -213,8 +225,8 @@ def test_who_paid_is_masked_everywhere(scene: Scene) -> None:
 
 
 def test_pages_go_on_where_they_ended(scene: Scene) -> None:
-    """Any size of page gives the same chain, each event once."""
-    _, payment, _ = refunded(scene)
+    """Pages of any size together give the whole timeline, each event once."""
+    _, payment, _ = pay_and_refund(scene)
     recovery = scene.console.recovery
     whole = recovery.read_timeline("payment", payment.id).events
     for size in (1, 2, 3, 7):
@@ -230,41 +242,41 @@ def test_pages_go_on_where_they_ended(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
-def test_a_cursor_of_nobody_is_refused(quick: TimelineService, cursor: str) -> None:
-    """Text that no page ever gave is a usage error, never a bug."""
-    record = _bought(quick)
+def test_a_cursor_of_nobody_is_refused(timeline_service: TimelineService, cursor: str) -> None:
+    """A cursor that no page has returned is refused with `usage`."""
+    record = _buy(timeline_service)
     with pytest.raises(ConsoleError) as caught:
-        quick.read_timeline("credit-check", record.id, after_cursor=cursor)
+        timeline_service.read_timeline("credit-check", record.id, after_cursor=cursor)
     assert caught.value.code == "usage"
 
 
 @pytest.mark.parametrize(
     ("kind", "id"), [("credit-check", 99), ("payment", "x"), ("order", "９"), ("operation", "no"), ("strange", 1)]
 )
-def test_what_is_not_there(quick: TimelineService, kind: str, id: int | str) -> None:
+def test_what_is_not_there(timeline_service: TimelineService, kind: str, id: int | str) -> None:
     """The timeline of an unknown record, an unknown kind or an invalid id is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
-        quick.read_timeline(kind, id)
+        timeline_service.read_timeline(kind, id)
     assert caught.value.code == "not_found"
 
 
-def test_reading_a_story_changes_nothing_in_it(quick: TimelineService) -> None:
+def test_reading_a_story_changes_nothing_in_it(timeline_service: TimelineService) -> None:
     """The opening of a timeline is recorded in the audit trail and doesn't add an event to the timeline."""
-    record = _bought(quick)
-    before = quick.read_timeline("credit-check", record.id)
-    quick._opening_log.flush()
-    after = quick.read_timeline("credit-check", record.id)
+    record = _buy(timeline_service)
+    before = timeline_service.read_timeline("credit-check", record.id)
+    timeline_service._opening_log.flush()
+    after = timeline_service.read_timeline("credit-check", record.id)
     assert after.events == before.events
-    with quick._context.database.read() as conn:
+    with timeline_service._context.database.read() as conn:
         seen = conn.exec_driver_sql("SELECT COUNT(*) FROM audit_log WHERE what = 'story.opened'").scalar()
     assert seen == 1
 
 
-def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
+def test_five_thousand_events_in_flat_memory(timeline_service: TimelineService) -> None:
     """A timeline of 5,000 events is read in order without holding more than a few pages of rows in memory."""
-    record, count = _bought(quick), 5_000
-    _many(quick, record, count)
-    context = quick._context
+    record, count = _buy(timeline_service), 5_000
+    _store_answers(timeline_service, record, count)
+    context = timeline_service._context
     with context.database.read() as conn:
         family = read_related_records(context, conn, "credit-check", record.id)
         list(walk_events(conn, family))  # what is made once is made
@@ -275,7 +287,7 @@ def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     assert len(moments) >= count
     assert moments == sorted(moments)
     assert peak < 4_000_000, f"{peak:,} bytes"
-    page = quick.read_timeline("credit-check", record.id, limit=1_000)
+    page = timeline_service.read_timeline("credit-check", record.id, limit=1_000)
     assert len(page.events) == 1_000
     assert page.next_cursor is not None
     assert timelines.format_timeline(page, "en").endswith(
@@ -283,10 +295,12 @@ def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     )
 
 
-def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:
-    """Line ends, control and direction characters in what others wrote can't make a line of their own."""
-    record = _bought(quick)
-    context, evil = quick._context, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
+def test_hostile_text_stays_in_its_line(timeline_service: TimelineService) -> None:
+    """Line ends, control and direction characters in the text of a person or provider don't begin a new line in the
+    timeline.
+    """
+    record = _buy(timeline_service)
+    context, evil = timeline_service._context, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
     row = {"of": record.id, "evil": evil}
     with context.database.write_without_retries() as tx:
         from sqlalchemy import text
@@ -298,23 +312,23 @@ def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:
             ),
             row,
         )
-    lines = timelines.format_timeline(quick.read_timeline("credit-check", record.id), "en").splitlines()
+    lines = timelines.format_timeline(timeline_service.read_timeline("credit-check", record.id), "en").splitlines()
     assert sum("Approved." in line for line in lines) == 1
     assert all(one.isprintable() for line in lines for one in line)
     assert not any(line.startswith("2026-01-01") for line in lines)
 
 
-def test_who_may_not_look_is_told_nothing(quick: TimelineService) -> None:
-    """A person without the right to look gets no story."""
+def test_who_may_not_look_is_told_nothing(timeline_service: TimelineService) -> None:
+    """An administrator, who may not read records, is refused the timeline."""
     from console.domain.records import Person
     from console.services.process.context import act_as
     from console.store.access import operators as people
 
-    record = _bought(quick)
+    record = _buy(timeline_service)
     admin = Person("adm-f", frozenset({"admin"}), may_buy=False)
-    quick._context.write(lambda tx: people.insert_person(tx.conn, admin))
+    timeline_service._context.write(lambda tx: people.insert_person(tx.conn, admin))
     with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
-        quick.read_timeline("credit-check", record.id)
+        timeline_service.read_timeline("credit-check", record.id)
     assert caught.value.code == "not_allowed"
 
 
@@ -322,8 +336,8 @@ def test_who_may_not_look_is_told_nothing(quick: TimelineService) -> None:
 
 
 @pytest.fixture
-def quick() -> Iterator[TimelineService]:
-    """The service on a desk with a vendor in memory."""
+def timeline_service() -> Iterator[TimelineService]:
+    """The timeline service of a desk whose providers are in memory."""
     clock = HandClock()
     with quick_folder() as home:
         console = quick_desk(home / "desk", LedgerVendor(), clock)
@@ -333,12 +347,14 @@ def quick() -> Iterator[TimelineService]:
             yield made
 
 
-def _bought(quick: TimelineService, client: str = "1") -> CreditCheck:
-    record: CreditCheck = quick.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], client))  # type: ignore[attr-defined]
+def _buy(timeline_service: TimelineService, client: str = "1") -> CreditCheck:
+    """Buy a credit check for the client and return it."""
+    record: CreditCheck = timeline_service.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], client))  # type: ignore[attr-defined]
     return record
 
 
-def _many(quick: TimelineService, record: CreditCheck, count: int) -> None:
+def _store_answers(timeline_service: TimelineService, record: CreditCheck, count: int) -> None:
+    """Store `count` answers as evidence of the record, one second apart."""
     from console.store.schema.core import evidence
 
     began = MovedClock().now().replace(tzinfo=None)
@@ -355,5 +371,5 @@ def _many(quick: TimelineService, record: CreditCheck, count: int) -> None:
         }
         for n in range(count)
     ]
-    with quick._context.database.write_without_retries() as tx:
+    with timeline_service._context.database.write_without_retries() as tx:
         tx.conn.execute(evidence.insert(), rows)

@@ -1,4 +1,6 @@
-"""Exports: each list as a workbook and as CSV, read back cell by cell; hostile texts; what cancels leaves no file."""
+"""Exports: each list as a workbook and as CSV, read back cell by cell; hostile texts; a cancelled export leaves no
+file.
+"""
 
 import csv
 import stat
@@ -43,15 +45,15 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
-    """A demo's desk, at which the auditor exports: an auditor sees the whole trail."""
+    """The demo's desk with the auditor acting, who can see the whole audit trail."""
     with furnished(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
         with act_as("op-a"):
             made.console.bulk.create_run("probe", "unknown")
         yield made
 
 
-def requests(desk: Furnished) -> list[ExportRequest]:
-    """Every list, with what names it further."""
+def make_requests(desk: Furnished) -> list[ExportRequest]:
+    """Return an export request for each list and each of its parts."""
     queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
     number, order = desk.samples[0].number, "ORD"
     return [
@@ -71,8 +73,8 @@ def requests(desk: Furnished) -> list[ExportRequest]:
     ]
 
 
-def in_sheet(value: Any) -> object:
-    """The value that openpyxl must read back."""
+def make_expected_sheet_value(value: Any) -> object:
+    """Return the value that openpyxl reads back for this value."""
     match value:
         case datetime():
             return value.astimezone(JST).replace(tzinfo=None, microsecond=0)
@@ -85,9 +87,11 @@ def in_sheet(value: Any) -> object:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path: Path, language: Language) -> None:
-    """Both formats: the titles, then each cell: amounts are numbers, days are days, company numbers are texts."""
+    """In both formats each list has its titles and the values of its service: amounts as numbers, days as days,
+    corporation numbers as texts.
+    """
     filled = set()
-    for place, request in enumerate(requests(desk)):
+    for place, request in enumerate(make_requests(desk)):
         table = make_export_table(
             desk.console, request, "aud-e", FileTextContext(language, desk.console._context.now)
         )
@@ -108,11 +112,14 @@ def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path
 
 
 def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
+    """Assert that the workbook has these rows with the kinds of cells of the table's columns, and names the exporting
+    person.
+    """
     book = openpyxl.load_workbook(file)
     sheet, about = book.worksheets
     titles, *found = sheet.values
     assert list(titles) == [column.title for column in table.columns]
-    assert [list(row) for row in found] == [[in_sheet(cell) for cell in row] for row in rows]
+    assert [list(row) for row in found] == [[make_expected_sheet_value(cell) for cell in row] for row in rows]
     for place, column in enumerate(table.columns, 1):
         kinds = {cell.data_type for (cell,) in sheet.iter_rows(2, None, place, place) if cell.value is not None}
         number = column.kind in (CellKind.AMOUNT, CellKind.NUMBER)
@@ -122,6 +129,7 @@ def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None
 
 
 def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
+    """Assert that the CSV file has the titles and these rows as texts."""
     titles, *found = csv.reader(file.read_text("utf-8-sig").splitlines())
     assert titles == [column.title for column in table.columns]
     assert found == [
@@ -131,7 +139,9 @@ def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
 
 
 def test_the_words_are_those_of_the_screens(desk: Furnished, tmp_path: Path) -> None:
-    """Written out once by hand, so that this test and the columns can't be wrong together."""
+    """One export is compared with words that are written out here, so that test and program can't have the same
+    error.
+    """
     file = tmp_path / "refunds.csv"
     desk.console.exports.write(ExportRequest(ListName.QUEUE, "refunds"), file, "ja")
     rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
@@ -144,8 +154,8 @@ def test_the_words_are_those_of_the_screens(desk: Furnished, tmp_path: Path) -> 
 
 
 def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
-    """Figures of the screen Reports as numbers that a spreadsheet adds up: shares and durations without a unit in the
-    cell, amounts beside their currency. The last sheet says what is counted.
+    """The tables of the screen Reports are exported as numbers that a spreadsheet can add: percentages and seconds
+    without a unit, amounts beside their currency. The last sheet explains what is counted.
     """
     shown = desk.console.reports.read_figures()
     days = {(series.provider, day.day): day for series in shown.success.providers for day in series.days}
@@ -178,6 +188,7 @@ def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
 
 
 def read_report(desk: Furnished, folder: Path, name: str) -> list[dict[str, Any]]:
+    """Export the report in English and return its rows by title."""
     file = folder / f"{name}.xlsx"
     desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")
     titles, *rows = openpyxl.load_workbook(file).worksheets[0].values
@@ -185,8 +196,8 @@ def read_report(desk: Furnished, folder: Path, name: str) -> list[dict[str, Any]
 
 
 def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path) -> None:
-    """Records by the names and numbers that people know, with company and money; what was refused has its reason in
-    words; `not_done` leaves out what was done.
+    """The export of a bulk run names records as people know them, with corporation and amount. Refused rows have
+    their reason in words; `not_done` leaves out the executed rows.
     """
     bulk, taken = desk.console.bulk, desk.console.recovery.read_queue("refunds").items[0].record
     with act_as("op-a"):
@@ -220,7 +231,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path)
 
 
 def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:
-    """Of a queue only the chosen records, and the audit entry has their number."""
+    """Only the chosen records of a queue are exported, and the audit entry has their number."""
     items = desk.console.recovery.read_queue("unknown").items[1:3]
     chosen = frozenset(("credit-check", item.record.id) for item in items)
     assert chosen
@@ -234,7 +245,9 @@ def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:
 
 
 def test_what_cancels_leaves_no_file(desk: Furnished, tmp_path: Path) -> None:
-    """An exception of the progress function, in the middle: no file, no draft, no audit entry; the next one works."""
+    """The progress function raises during an export: no file, no draft and no audit entry remain, and the next export
+    succeeds.
+    """
     entries = desk.console.audit.list_entries(1)[0].id
     folder = tmp_path / "exports"
     folder.mkdir()
@@ -253,7 +266,9 @@ def test_what_cancels_leaves_no_file(desk: Furnished, tmp_path: Path) -> None:
 
 
 def test_what_is_refused(desk: Furnished, tmp_path: Path) -> None:
-    """Another suffix, a file that is there, a folder that isn't, subjects that no list has, people who may not."""
+    """An export is refused with another suffix, onto an existing file, into a missing folder, of an unknown list or
+    part, and to a person without the right.
+    """
     exports, alerts = desk.console.exports, ExportRequest(ListName.ALERTS)
     there = tmp_path / "there.csv"
     there.write_bytes(b"mine")
@@ -279,6 +294,7 @@ def test_what_is_refused(desk: Furnished, tmp_path: Path) -> None:
 
 
 def hostile_table() -> ExportTable:
+    """Return a table with a row for each text of HOSTILE, and a row with a number of 22 digits."""
     columns = [
         ExportColumn("=TITLE", CellKind.TEXT, lambda row: row[0]),
         ExportColumn("Amount", CellKind.AMOUNT, lambda row: row[1]),
@@ -293,8 +309,8 @@ def hostile_table() -> ExportTable:
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
-    """No cell is a formula or a link, none breaks its line, none turns the reading direction; a number of 22 digits
-    is whole, in both formats.
+    """In both formats no cell becomes a formula or a link, breaks its line or changes the reading direction; a number
+    of 22 digits stays complete.
     """
     table = hostile_table()
     (rows,) = table.read_pages()
@@ -348,7 +364,9 @@ _DATE_LIKE_TEXTS = [
 
 @pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_DATE_LIKE_TEXTS])
 def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
-    """A text that a spreadsheet would read as a number, a month or a day gets an apostrophe."""
+    """A text that a spreadsheet would read as a number, a month or a day gets an apostrophe in a CSV cell; a longer
+    text with such a part gets none.
+    """
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
     for longer in (f"ORD-{text}", f"{text}-A"):
         assert cells.make_csv_cell(CellKind.TEXT, longer) == longer
@@ -358,7 +376,9 @@ def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
     "title", ["\U0001f98a" * 100, "a" + "\U00020bb7" * 40, "\U00020bb7" * 16], ids=["emoji", "odd", "even"]
 )
 def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> None:
-    """Excel counts an emoji, and a rare kanji such as that of a company's name, twice."""
+    """A sheet's name has at most 31 UTF-16 units, in which an emoji or a rare kanji counts twice, and continued
+    sheets have different names.
+    """
     columns = [ExportColumn("Name", CellKind.TEXT, lambda row: row[0])]
     rows = [(str(number),) for number in range(3)]
     file = tmp_path / "list.xlsx"
@@ -370,7 +390,9 @@ def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> No
 
 
 def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
-    """Such a number isn't grouped on screen either."""
+    """A corporation number with full-width or Arabic digits isn't grouped, and gets an apostrophe
+    like other texts.
+    """
     for digits in ("１１８０３０１０１８７７１", "١١٨٠٣٠١٠١٨٧٧١"):
         assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, digits) == f"'{digits}"
     assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, "1180301018771") == "1 1803 0101 8771"
@@ -378,7 +400,9 @@ def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
 
 @pytest.mark.parametrize("text", ["００７", "１２３", "7 p", "(5)", "5-", "true"])
 def test_other_texts_that_a_spreadsheet_changes_stay_texts(text: str) -> None:
-    """A Japanese spreadsheet makes full-width digits ASCII; a number in brackets or before a minus is negative."""
+    """Texts that a spreadsheet changes in other ways get an apostrophe, such as full-width digits (made ASCII) and
+    numbers in brackets (made negative).
+    """
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
 
 
@@ -389,7 +413,7 @@ def test_a_text_that_a_spreadsheet_leaves_alone_has_no_apostrophe(text: str) -> 
 
 
 def test_a_long_text_is_judged_at_once() -> None:
-    """The pattern doesn't try one text in many ways: the longest cell of what it accepts, and then a letter."""
+    """The pattern for such texts doesn't backtrack: the longest cell that almost matches is judged quickly."""
     for part in ("1", "1 ", "may", "sept", "1:", "t1", "tue1"):
         text = part * (cells.LONGEST_CELL_CHARACTERS // len(part) - 1)
         assert cells.make_csv_cell(CellKind.TEXT, f"{text}x") == f"{text}x"
@@ -397,13 +421,13 @@ def test_a_long_text_is_judged_at_once() -> None:
 
 @pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])
 def test_a_text_that_only_starts_like_a_month_is_left_alone(text: str) -> None:
-    """A number of an order isn't a day because its first letters are those of a month."""
+    """An order number that begins with the letters of a month isn't a day, and gets no apostrophe."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 
 @pytest.mark.parametrize("text", ["\U0001f600" * 16_001, "a" + "\U0001f600" * 16_000, "a" * 32_001])
 def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
-    """Excel counts in UTF-16, and calls a workbook with a longer cell damaged."""
+    """A text is cut to 32,767 UTF-16 units; Excel calls a workbook with a longer cell damaged."""
     cell = cells.make_printable(text)
     assert len(cell.encode("utf-16-le")) <= 2 * 32_767
     assert cell.endswith("…")
@@ -413,7 +437,9 @@ def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
 
 @pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), date(1900, 3, 1), date(9999, 12, 31)])
 def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) -> None:
-    """A spreadsheet has no such days: it would show an error in their place."""
+    """A day or time before 1900-03-01, which a spreadsheet can't store, is written as a text; the shown day is
+    the same.
+    """
     columns = [
         ExportColumn("Day", CellKind.DAY, lambda row: row),
         ExportColumn("At", CellKind.INSTANT, lambda row: datetime(row.year, row.month, row.day, 3, tzinfo=UTC)),
@@ -425,7 +451,7 @@ def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) ->
 
 
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
-    """Each sheet has the titles; no row is lost."""
+    """A table with more rows than a sheet may have continues on further sheets, each with the titles."""
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
     table = ExportTable("Long", [column], lambda: iter(()), ("about",))
     with (tmp_path / "a.xlsx").open("w+b") as file:
@@ -437,7 +463,7 @@ def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
 
 
 def test_memory_is_that_of_a_page(tmp_path: Path) -> None:
-    """Rows with 12 MB of text cost less than a fourth of it: neither format keeps them."""
+    """Writing rows with 12 MB of text needs less than 3 MB of memory in both formats."""
     columns = [ExportColumn(str(place), CellKind.TEXT, lambda row: f"x{row:03000}") for place in range(4)]
     for name, write in (("a.csv", write_csv_table), ("a.xlsx", write_workbook)):
         table = ExportTable("Many", columns, lambda: iter(()))

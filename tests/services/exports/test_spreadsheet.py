@@ -1,5 +1,5 @@
-"""The cells of a spreadsheet program after it has opened exported files: LibreOffice opens each file without a window
-and saves it again. Without `soffice` (package libreoffice-calc) these tests are skipped.
+"""Exported files are opened and saved by LibreOffice, and the saved cells are compared. Without `soffice` (package
+libreoffice-calc) these tests are skipped.
 """
 
 import csv
@@ -25,7 +25,7 @@ from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext
-from tests.services.exports.test_exports import hostile_table, in_sheet, requests
+from tests.services.exports.test_exports import hostile_table, make_expected_sheet_value, make_requests
 from tests.support.furnished import Furnished, furnished
 
 SOFFICE = shutil.which("soffice")
@@ -52,7 +52,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
-    """A demo's desk, at which the auditor exports."""
+    """The demo's desk with the auditor acting."""
     with furnished(tmp_path_factory.mktemp("home"), count=60, OPERATOR="aud-e") as made:
         with act_as("op-a"):
             made.console.bulk.create_run("probe", "unknown")
@@ -60,8 +60,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
 
 
 def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -> dict[Path, Path]:
-    """Let LibreOffice open all files and save them as workbooks in `folder`. CSV files are read as a double click in
-    a system of `csv_language` reads them: UTF-8, commas, and what looks like a number or a day becomes one.
+    """Let LibreOffice open all files and save them as workbooks in `folder`; return the saved file of each. CSV files
+    are read as a system of `csv_language` reads them after a double click: UTF-8, commas, numbers and days
+    recognised.
     """
     folder.mkdir()
     language = CSV_LANGUAGES.get(csv_language)
@@ -76,12 +77,13 @@ def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -
 
 
 def read_cells(file: Path, sheet: int = 0) -> list[list[tuple[str, Any]]]:
-    """Each row's cells: the kind (`n` number, `d` day or instant, `s` text, `f` formula) and the value."""
+    """Return the cells of each row as kind (`n` number, `d` day or instant, `s` text, `f` formula) and value."""
     rows = openpyxl.load_workbook(file).worksheets[sheet].iter_rows()
     return [[("s" if cell.value is None else cell.data_type, cell.value) for cell in row] for row in rows]
 
 
-def is_same(found: object, written: object) -> bool:
+def is_same_value(found: object, written: object) -> bool:
+    """Return True if both values are equal, within the precision of a spreadsheet."""
     if isinstance(found, datetime) and isinstance(written, datetime):
         return abs(found - written) < SAVED_PRECISION
     if isinstance(found, float) and isinstance(written, float | int):
@@ -89,8 +91,10 @@ def is_same(found: object, written: object) -> bool:
     return found == written and isinstance(found, str) == isinstance(written, str)
 
 
-def differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]) -> list[object]:
-    """The cells that the program has and that were not written so, with row and column; formulas in any case."""
+def find_differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]) -> list[object]:
+    """Return the cells that differ from the expected values or are formulas: row, column, kind, value and expected
+    value.
+    """
     width = max(map(len, expected))
     rows = [row + [("s", None)] * (width - len(row)) for row in found]
     assert len(rows) == len(expected)
@@ -98,18 +102,18 @@ def differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]
         (place, column, kind, value, written)
         for place, (row, expected_row) in enumerate(zip(rows, expected, strict=True))
         for column, ((kind, value), written) in enumerate(zip(row, expected_row, strict=True))
-        if kind == "f" or not is_same(value, written)
+        if kind == "f" or not is_same_value(value, written)
     ]
 
 
-def in_book(value: object) -> object:
-    """The cell that the program must have for a value of a workbook."""
-    return cells.make_spreadsheet_safe(value) or None if isinstance(value, str) else in_sheet(value)
+def make_expected_book_cell(value: object) -> object:
+    """Return the value that LibreOffice must have for a value in a workbook."""
+    return cells.make_spreadsheet_safe(value) or None if isinstance(value, str) else make_expected_sheet_value(value)
 
 
-def in_csv(value: object, cell: str) -> object:
-    """The cell that the program must have for the text `cell` of a CSV file: numbers, days and instants as such;
-    every text as it stands there, but a whole number that no spreadsheet changes (up to eleven digits) as a number.
+def make_expected_csv_cell(value: object, cell: str) -> object:
+    """Return the value that LibreOffice must have for the text `cell` of a CSV file: numbers, days and instants as
+    such, a whole number of up to eleven digits as a number, any other text unchanged.
     """
     match value:
         case datetime():
@@ -123,8 +127,8 @@ def in_csv(value: object, cell: str) -> object:
     return int(cell) if re.fullmatch(r"0|[1-9][0-9]{0,10}", cell) else cell or None
 
 
-def keep_rows(table: ExportTable) -> ExportTable:
-    """The table with the rows that it has now, so that each file has the same ones."""
+def fix_rows(table: ExportTable) -> ExportTable:
+    """Return the table with its present rows, so that both files have the same ones."""
     rows = [row for page in table.read_pages() for row in page]
     return replace(table, read_pages=lambda: iter([rows]))
 
@@ -145,31 +149,35 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
     for name, table in tables.items():
         values = [[column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page]
         titles: list[object] = [cells.make_spreadsheet_safe(column.title) for column in table.columns]
-        expected = [titles, *([in_book(cell) for cell in row] for row in values)]
-        wrong[f"{name}.xlsx"] = differences(read_cells(books[folder / f"{name}.xlsx"]), expected)
+        expected = [titles, *([make_expected_book_cell(cell) for cell in row] for row in values)]
+        wrong[f"{name}.xlsx"] = find_differences(read_cells(books[folder / f"{name}.xlsx"]), expected)
         texts = csv.reader((folder / f"{name}.csv").read_text("utf-8-sig").splitlines())
         expected = [list[object](next(texts))]
-        expected += [list(map(in_csv, row, row_texts)) for row, row_texts in zip(values, texts, strict=True)]
-        wrong[f"{name}.csv"] = differences(read_cells(sheets[folder / f"{name}.csv"]), expected)
+        expected += [
+            list(map(make_expected_csv_cell, row, row_texts)) for row, row_texts in zip(values, texts, strict=True)
+        ]
+        wrong[f"{name}.csv"] = find_differences(read_cells(sheets[folder / f"{name}.csv"]), expected)
     return {name: found for name, found in wrong.items() if found}
 
 
 @pytest.mark.nightly("test_exports.py reads every list back; here LibreOffice reads it, in 10 s for each language")
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_list_opens_in_a_spreadsheet(desk: Furnished, tmp_path: Path, language: str) -> None:
-    """Both formats: each cell has the value that the service tells and its kind, and nothing is a formula."""
+    """In both formats LibreOffice shows each cell with the service's value and kind, and no formula."""
     now = desk.console._context.now()  # a state in words depends on the time since its last change
     context = FileTextContext(language, lambda: now)
     tables = {
-        f"{place}-{request.name}": keep_rows(make_export_table(desk.console, request, "aud-e", context))
-        for place, request in enumerate(requests(desk))
+        f"{place}-{request.name}": fix_rows(make_export_table(desk.console, request, "aud-e", context))
+        for place, request in enumerate(make_requests(desk))
     }
     assert write_and_compare(tables, tmp_path / "files", language) == {}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_hostile_texts_stay_texts_in_a_spreadsheet(tmp_path: Path, language: str) -> None:
-    """No formula, no link, no number or day in place of a text; a number of 22 digits is whole."""
+    """LibreOffice makes no formula, link, number or day of a hostile text, and keeps a number of 22
+    digits complete.
+    """
     kinds = {kind: ExportColumn(kind, kind, lambda row: row) for kind in (CellKind.TEXT, CellKind.CORPORATION_NUMBER)}
     changed = ExportTable("Changed", list(kinds.values()), lambda: iter([CHANGED_TEXTS]))
     tables = {"hostile": hostile_table(), "changed": changed}

@@ -1,4 +1,6 @@
-"""Files and printouts are made at the desk, so a desk that asks a worker may send each of their audit entries."""
+"""Files and printouts are made at the desk, so a desk in team mode may send the audit entry of each of them to the
+worker.
+"""
 
 import json
 import re
@@ -15,7 +17,9 @@ MODULES = sorted(path for package in (evidence, exports) for path in Path(str(pa
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_what_a_desk_writes_by_itself_it_may_tell(module: Path) -> None:
-    """Otherwise the worker refuses the entry as one that no desk sends, and the trail doesn't know of the file."""
+    """The worker accepts each audit action of the modules that write files. Otherwise the trail would have no entry
+    about the file.
+    """
     for name in set(re.findall(r"AuditAction\.([A-Z_]+)", module.read_text())):
         facts = {"what": AuditAction[name].value, "subject_kind": "export", "subject_id": "1", "result": "done"}
         assert (
