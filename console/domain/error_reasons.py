@@ -125,8 +125,9 @@ class MismatchReason(Reason):
     credit check with this id had expired before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of
     the corporation that no record here has. OTHER_ID: the provider or the first person has another id. OTHER_NUMBER:
     the id belongs to another corporation.
-    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. USED_BY_OTHER_RECORD: another record has
-    this id.
+    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
+    contradicts itself: it says that there is nothing, and contains what the people deny. USED_BY_OTHER_RECORD:
+    another record has this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
@@ -135,6 +136,7 @@ class MismatchReason(Reason):
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"
+    REFUSED_BUT_MADE = "refused_but_made"
     USED_BY_OTHER_RECORD = "used_by_other_record"
 
 

@@ -840,4 +840,51 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (f"{_LISTED}::test_a_denied_purchase_that_is_listed_later_stops_the_next_one",),
         "sqlite",
     ),
+    Mutant(
+        "two people deny a refund that the gateway's answer contains",
+        (
+            Change(
+                "console/services/refunds/resolve.py",
+                "        if state is RefundState.FAILED:\n            refuse_denial",
+                "        if False:\n            refuse_denial",
+            ),
+        ),
+        ("tests/services/refunds/test_earlier_refunds.py::test_no_data_with_the_refund_in_it_permits_no_other_one",),
+    ),
+    Mutant(
+        "two people deny a payment that the gateway's answer contains",
+        (
+            Change(
+                "console/services/payments/resolve.py",
+                "            if target is not PaymentState.COMPLETED:\n",
+                "            if False:\n",
+            ),
+        ),
+        ("tests/services/payments/test_resolve.py::test_not_found_with_the_payment_in_it_is_not_denied",),
+        "sqlite",
+    ),
+    Mutant(
+        "two people deny a lost operation that the gateway's answer contains",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                '    if error.detail.get("reason") == REFUSED_BUT_MADE_REASON:\n',
+                "    if False:\n",
+            ),
+        ),
+        ("tests/services/payments/test_spooled_payments.py::test_nobody_denies_a_lost_payment_that_not_found_contains",),
+        "sqlite",
+    ),
+    Mutant(
+        "two people deny a purchase that its refusal names",
+        (
+            Change(
+                "console/services/credit_checks/named_purchases.py",
+                "        if is_of_corporation and may_be_purchase_sent_at(",
+                "        if False and may_be_purchase_sent_at(",
+            ),
+        ),
+        ("tests/services/credit_checks/test_named_purchases.py::test_nobody_denies_a_purchase_that_its_refusal_names",),
+        "sqlite",
+    ),
 )

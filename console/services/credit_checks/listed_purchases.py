@@ -187,15 +187,21 @@ def _list_purchases_without_credit_check(
     `sent_at` or later (None: on any day), and belong to no credit check here; none if the list can't be used. A
     purchase without a day counts as possibly made on any day.
     """
-    first_day = find_first_possible_day(sent_at)
     reports = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
     return [
         report
         for report in reports or ()
-        if not _has_expired(report, now)
-        and (first_day is None or report.purchase_date is None or report.purchase_date >= first_day)
+        if may_be_purchase_sent_at(report, sent_at, now)
         and not credit_checks.list_by_provider_id(conn, report.credit_check_id)
     ]
+
+
+def may_be_purchase_sent_at(report: CheckReport, sent_at: datetime | None, now: datetime) -> bool:
+    """True if the reported credit check can be the purchase that was sent at `sent_at` (None: at any time): it has
+    not expired at `now`, and it was made on the day before `sent_at` or later, or AlarmBox states no day."""
+    first_day, purchase_day = find_first_possible_day(sent_at), report.purchase_date
+    is_late_enough = first_day is None or purchase_day is None or purchase_day >= first_day
+    return is_late_enough and not _has_expired(report, now)
 
 
 def _has_expired(report: CheckReport, now: datetime) -> bool:

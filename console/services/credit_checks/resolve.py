@@ -34,6 +34,7 @@ from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
+from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
@@ -95,8 +96,9 @@ class PurchaseResolver:
         again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another process has
         the lease; stale_view if the version is not `expected_version`, or changes during the decision;
         evidence_mismatch if the provider's report does not fit the credit check; evidence_mismatch also for the
-        target state "error" if this desk has AlarmBox's answer that the purchase was made, or if AlarmBox lists a
-        purchase that may be this one; and, if the read at the provider fails, the error of `make_unconfirmed_error`.
+        target state "error" if this desk has AlarmBox's answer that the purchase was made, if AlarmBox lists a
+        purchase that may be this one, or if AlarmBox's refusal of the purchase names one; and, if the read at the
+        provider fails, the error of `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -132,6 +134,7 @@ class PurchaseResolver:
                 entry = find_own_spool_entry(self._context, record.operation_id)
                 self._refuse_decision_against_answer(entry, record)
                 self._refuse_denial_of_listed_purchase(record)
+                self._refuse_denial_of_named_purchase(record, entry)
                 result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
         return result
@@ -219,6 +222,25 @@ class PurchaseResolver:
         # Nobody knows when another application sent its purchase: `created_at` is None then.
         number, sent_at = record.corporation_number, record.created_at
         refuse_denial_of_listed_purchase(context, self._open_reader, number, sent_at, record, store_answer)
+
+    def _refuse_denial_of_named_purchase(self, record: CreditCheck, entry: SpoolEntry | None) -> None:
+        """Refuse the decision that the credit check was not bought if AlarmBox's contradictory answer to the purchase
+        names a credit check that may be this one. `entry` is the entry of this desk's spool about the purchase."""
+        context = self._context
+
+        def store_answer(tx: Transaction, outcome: Outcome[CheckReport]) -> object:
+            return outcomes.store_answer_evidence(context, tx, record, outcomes.RESTORE_CALL_NAME, outcome)
+
+        refuse_denial_of_named_purchase(
+            context,
+            self._open_reader,
+            record.operation_id,
+            entry,
+            record.corporation_number,
+            record.created_at,
+            record,
+            store_answer,
+        )
 
     # Bought, confirmed by a read
 

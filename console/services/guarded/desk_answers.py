@@ -1,11 +1,14 @@
-"""Answers of providers that are in the desk's spool and not in the database, because the database could not store
-them or was restored to an earlier state. People can't decide against such an answer.
+"""Answers of providers against which people can't decide that an operation did not happen: an answer that is in the
+desk's spool and not in the database, because the database could not store it or was restored to an earlier state; and
+an answer that says "not found" and contains what people deny.
 """
 
 from console.domain.error_reasons import MismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord
+from console.domain.provider_outcome import Outcome
 from console.domain.setting_problems import SettingProblem
+from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.process.context import ServiceContext
 from console.store.spool.spool import SpoolEntry
 
@@ -35,3 +38,16 @@ def refuse_decision_against_answer(entry: SpoolEntry | None, record: AnyRecord) 
     about which the person decides."""
     if entry is not None and entry.proves_effect:
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})
+
+
+def refuse_denial_of_contradictory_answer(answer: Outcome[object], record: AnyRecord) -> None:
+    """Raise evidence_mismatch (detail.reason `refused_but_made`) if a person decides that the operation of `record`
+    did not happen, while the provider's present answer about it contradicts itself: it says "not found", and contains
+    what was asked for. Two people could otherwise deny what the provider has made, and it would be made once more."""
+    if answer.reason == REFUSED_BUT_MADE_REASON:
+        raise make_contradictory_answer_error(record)
+
+
+def make_contradictory_answer_error(record: AnyRecord) -> ConsoleError:
+    """Return the error evidence_mismatch for a denial against an answer that contradicts itself."""
+    return ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.REFUSED_BUT_MADE})

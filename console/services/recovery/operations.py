@@ -20,15 +20,21 @@ from console.domain.recovery.decision_reasons import PersonEvidence, StatedReaso
 from console.domain.service_results import Explanation, NextStep, OperationDetails
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
+from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
+from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
-from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
+from console.services.guarded.desk_answers import (
+    find_own_spool_entry,
+    make_contradictory_answer_error,
+    refuse_decision_against_answer,
+)
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
@@ -229,6 +235,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
+            _refuse_denial_of_contradictory_answer(error, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if payment.state not in ENDED_UNPAID_STATES:
             raise ConsoleError(
@@ -247,6 +254,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
+            _refuse_denial_of_contradictory_answer(error, operation)
             refuse_decision_against_answer(entry, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:
@@ -286,6 +294,7 @@ class OperationRecovery:
             )
         refuse_decision_against_answer(entry, operation)
         self._refuse_denial_of_listed_purchase(entry, operation)
+        self._refuse_denial_of_named_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
     def _is_operation_denied(self, entry: SpoolEntry) -> bool:
@@ -310,6 +319,29 @@ class OperationRecovery:
 
         number = intent.corporation_number or ""
         refuse_denial_of_listed_purchase(context, self._get_check_reader, number, intent.at, operation, store_answer)
+
+    def _refuse_denial_of_named_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
+        """Refuse the decision that a lost purchase was not made if AlarmBox's contradictory answer to it names a
+        credit check that may be this purchase."""
+        context, intent = self._context, entry.intent
+        source, subject = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}", (OPERATION_KIND, None)
+        operator, number = context.make_holder().operator, intent.corporation_number or ""
+
+        def store_answer(tx: Transaction, outcome: Outcome[CheckReport]) -> object:
+            return evidence.add_answer(
+                tx.conn, subject, intent.operation_id, source, operator, outcome, context.now()
+            )
+
+        refuse_denial_of_named_purchase(
+            context,
+            self._get_check_reader,
+            intent.operation_id,
+            entry,
+            number,
+            intent.at,
+            operation,
+            store_answer,
+        )
 
     def _restore_credit_check(
         self, entry: SpoolEntry, provider_id: int, person_evidence: PersonEvidence | None
@@ -520,6 +552,13 @@ class OperationRecovery:
         step = NextStep("next.nothing" if has_ended else "next.open_record", {"id": number}, show_command)
         state = f"{operation.state.value}_money" if kind in self._recoveries else operation.state.value
         return Explanation(f"verdict.operation_{state}", "why.operation", step)
+
+
+def _refuse_denial_of_contradictory_answer(error: ConsoleError, operation: Operation) -> None:
+    """Raise evidence_mismatch if `error`, the error of a probe, says that the provider's answer about the lost
+    operation contradicts itself: it says "not found", and contains what the people deny."""
+    if error.detail.get("reason") == REFUSED_BUT_MADE_REASON:
+        raise make_contradictory_answer_error(operation) from error
 
 
 def _is_purchase(operation: Operation) -> bool:

@@ -15,7 +15,11 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
+from console.services.guarded.desk_answers import (
+    find_own_spool_entry,
+    refuse_decision_against_answer,
+    refuse_denial_of_contradictory_answer,
+)
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
@@ -96,8 +100,8 @@ class RefundResolver:
         `state`, otherwise this raises evidence_mismatch. Without a definite answer, two people must agree: return
         "second_person" if the second person must still decide, and None if the refund is settled. `number` is the
         refund's id at the provider that the person gave, None for the decision `failed`; `proof` is the person's
-        evidence. Raises evidence_mismatch also if this desk's spool has the answer that the refund was made, and the
-        decision is `failed`.
+        evidence. Raises evidence_mismatch also for the decision `failed` if this desk's spool has the answer that the
+        refund was made, or if the provider's answer says "not found" and contains the refund.
         """
         context, refund = self._context, refund_with_payment.refund
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
@@ -112,6 +116,8 @@ class RefundResolver:
                 current_refund = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
+        if state is RefundState.FAILED:
+            refuse_denial_of_contradictory_answer(outcome, refund)
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             refuse_decision_against_answer(find_own_spool_entry(context, refund.operation_id), refund)

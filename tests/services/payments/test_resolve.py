@@ -18,6 +18,7 @@ from console.wording.sentences import catalogue as wording
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
+from tests.support.refusals import refusal
 
 
 @pytest.fixture
@@ -76,6 +77,28 @@ def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
     assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
     assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
     assert scene.payment(payment.id).state == "payment_failed"
+
+
+def test_not_found_with_the_payment_in_it_is_not_denied(scene: Scene, other: Callable[[str], Other]) -> None:
+    """The payer has paid, and Atom's code says "no data" beside the payment. Two people who deny it would give the
+    order another code as soon as Atom doesn't answer, and the payer would pay twice.
+    """
+    scene.control.add_fault("status_after_charge:500", call="atom_auth")
+    order = scene.order("ORD-1", 50_000, "INR")
+    refusal(scene.payments.start, order, "atom")
+    payment = scene.of_number("atom", "ORD-1")
+    assert payment is not None
+    scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
+    no_data = {"payInstrument.0.responseDetails.statusCode": "OTS0401"}
+    scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
+    with other("lead-b") as lead:
+        for desk in (scene, lead):
+            error = refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
+            assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
+    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    scene.control.clear_faults()
+    scene.control.add_fault("status:503", call="atom_verification", times="always")
+    assert refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
 
 
 @pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])

@@ -291,6 +291,18 @@ def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: Scene, paid:
     )
 
 
+def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: Scene) -> None:
+    """Atom's code says "no data" beside the paid payment: no proposal is stored."""
+    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
+    operation = forget(scene, payment, journal=True)
+    no_data = {"payInstrument.0.responseDetails.statusCode": "OTS0401"}
+    scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
+    refused = refusal(lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there"))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
+    assert scene.place.sql(f"SELECT COUNT(*) FROM approvals WHERE subject_id = '{operation}'") == [(0,)]
+
+
 def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: Scene) -> None:
     """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
     payment = begun(scene)

@@ -1,0 +1,137 @@
+"""A purchase that AlarmBox has refused and that its refusal names: two people can't deny it until AlarmBox says that
+the named credit check is another one."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import Charge, LedgerReader, LedgerVendor
+from tests.support.places import CHECKS, Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import code_of, refusal
+
+NUMBER, OTHER = numbers(2)
+
+
+@dataclass
+class ContradictingVendor(LedgerVendor):
+    """A provider that answers a purchase with status 422 and the id of a credit check: that of the purchase, which it
+    has made, or `named_id`. It gives no report of a credit check while `is_silent`, and shows none while `is_blind`.
+    """
+
+    named_id: int | None = None
+    makes: bool = True
+    is_silent: bool = False
+    is_blind: bool = False
+    is_contradicting: bool = True
+
+    def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+        self.behaviour = "silent_after_charge" if self.makes else "silent_before_charge"
+        if not self.is_contradicting:
+            self.behaviour = "answers"
+            return super().buy_check(request)
+        super().buy_check(request)
+        body = {"error": "invalid", "credit_check": {"credit_check_id": self.named_id or len(self.charges)}}
+        return Outcome(
+            OutcomeClass.UNKNOWN, "refused_but_made", SendingCertainty.YES, None, 422, json.dumps(body), "0" * 64
+        )
+
+    def make_reader(self) -> LedgerReader:
+        return ContradictingReader(self)
+
+
+class ContradictingReader(LedgerReader):
+    world: ContradictingVendor
+
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        if self.world.is_silent:
+            return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.MAYBE)
+        if self.world.is_blind:
+            return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
+        return super().read_detail(credit_check_id)
+
+
+@pytest.fixture
+def naming(hand_clock: HandClock, vendor: LedgerVendor) -> ContradictingVendor:
+    return ContradictingVendor(today=vendor.today)
+
+
+@pytest.fixture
+def console(place: Place, naming: ContradictingVendor, hand_clock: HandClock) -> Iterator[Console]:
+    with place.desk(naming, hand_clock) as desk:
+        yield desk
+
+
+def buy(console: Console, client: str = "1") -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
+
+
+def buy_unknown(console: Console, client: str = "1") -> CreditCheck:
+    record = refusal(lambda: buy(console, client)).detail["record"]
+    assert isinstance(record, CreditCheck)
+    return record
+
+
+def deny(console: Console, kind: str, record_id: object) -> object:
+    return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
+
+
+def test_nobody_denies_a_purchase_that_its_refusal_names(
+    console: Console, naming: ContradictingVendor, place: Place
+) -> None:
+    """It was made. Neither of two people denies it, also while AlarmBox doesn't answer; as bought it can be resolved,
+    and it is charged once."""
+    record = buy_unknown(console)
+    with place.acting(console, "lead-b") as other:
+        for desk in (console, other):
+            refused = refusal(lambda desk=desk: deny(desk, "credit-check", record.id))
+            assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
+        naming.is_silent = True
+        assert code_of(lambda: deny(other, "credit-check", record.id)) == "provider_unreachable"
+    naming.is_silent = False
+    assert code_of(lambda: buy(console)) == "already_purchased"
+    console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
+    assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
+    assert naming.count(NUMBER) == 1
+
+
+def test_nobody_denies_a_lost_purchase_that_its_refusal_names(
+    console: Console, naming: ContradictingVendor, place: Place
+) -> None:
+    """The database has lost the purchase, and has the answer or only the desk has it."""
+    record = buy_unknown(console)
+    place.sql(
+        f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
+    )
+    refused = refusal(lambda: deny(console, "operation", record.operation_id))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
+    naming.is_blind = True
+    assert deny(console, "operation", record.operation_id) == "second_person"
+
+
+@pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
+def test_a_refusal_that_names_another_purchase_can_be_denied(
+    console: Console, naming: ContradictingVendor, place: Place, named: str
+) -> None:
+    """It was not made, and the named credit check is another one: two people deny it, and the company is bought."""
+    if named == "ours":
+        naming.is_contradicting = False
+        assert buy(console, "2").credit_check_id == 1
+        naming.is_contradicting = True
+    else:
+        number, day = (OTHER if named == "another company's" else NUMBER), naming.today()
+        naming.charges.append(Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None))
+    naming.makes, naming.named_id, naming.is_blind = False, 1, named == "unknown there"
+    record = buy_unknown(console)
+    assert deny(console, "credit-check", record.id) == "second_person"
+    with place.acting(console, "lead-b") as other:
+        assert deny(other, "credit-check", record.id) is None
+    naming.is_contradicting = False
+    assert buy(console).state is CheckState.SUCCESS
