@@ -777,8 +777,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/atom/responses.py",
-                "    if verdict.kind in REFUSAL_CLASSES and _contains_effect(call, plaintext):\n",
-                "    if False:\n",
+                "    return REFUSED_BUT_MADE_REASON if _contains_effect(call, fields) else None\n",
+                "    return None\n",
             ),
         ),
         ("tests/providers/atom/test_responses.py::test_the_effect_is_found_wherever_a_refusal_contains_it",),
@@ -872,7 +872,9 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False:\n",
             ),
         ),
-        ("tests/services/payments/test_spooled_payments.py::test_nobody_denies_a_lost_payment_that_not_found_contains",),
+        (
+            "tests/services/payments/test_spooled_payments.py::test_nobody_denies_a_lost_payment_that_not_found_contains",
+        ),
         "sqlite",
     ),
     Mutant(
@@ -884,7 +886,36 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False and may_be_purchase_sent_at(",
             ),
         ),
-        ("tests/services/credit_checks/test_named_purchases.py::test_nobody_denies_a_purchase_that_its_refusal_names",),
+        (
+            "tests/services/credit_checks/test_named_purchases.py::test_nobody_denies_a_purchase_that_its_refusal_names",
+        ),
         "sqlite",
+    ),
+    Mutant(
+        "a refusal of AlarmBox that can't be read counts as a refusal",
+        (
+            Change(
+                "console/providers/alarmbox/responses.py",
+                "        if outcome.kind in REFUSAL_CLASSES and not _is_readable_refusal(answer.body):\n",
+                "        if False:\n",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_cannot_be_read_is_none",),
+    ),
+    Mutant(
+        "a refusal of Atom that can't be read counts as a refusal",
+        (
+            Change(
+                "console/providers/atom/responses.py",
+                "        if objection is not None:\n",
+                "        if objection == REFUSED_BUT_MADE_REASON:\n",
+            ),
+        ),
+        ("tests/providers/atom/test_responses.py::test_a_refusal_of_a_refund_that_cannot_be_read_is_none",),
+    ),
+    Mutant(
+        "a body in an unknown coding is searched as it came",
+        (Change("console/providers/http/transport.py", "    _require_known_codings(headers)\n", ""),),
+        ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
     ),
 )

@@ -19,9 +19,11 @@ from console.providers.http.response_classes import (
     READ_STATUS_CLASSES,
     REFUSAL_CLASSES,
     REFUSED_BUT_MADE_REASON,
+    UNREADABLE_REASON,
     AnswerConverter,
     UnusableAnswer,
     format_storable_text,
+    is_readable_body,
     iterate_nested_fields,
     iterate_nested_objects,
     make_answer_converter,
@@ -32,7 +34,7 @@ from console.providers.http.transport import HttpAnswer
 T = TypeVar("T")
 LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
-_ID_IN_BODY_PATTERN = re.compile(rb'"credit_check_id"\s*:\s*"?[0-9]')
+_ID_IN_BODY_PATTERN = re.compile(rb"credit_check_id\W{1,12}[0-9]")
 _NUMBER_PATTERN = re.compile(r"[0-9]{13}")
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -40,7 +42,7 @@ _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
     """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success without
     AlarmBox's id, or with another corporation number than `corporation_number`, is UNKNOWN, and so is a refusal with
-    the id of a credit check."""
+    the id of a credit check, or with a body that can't be read."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(separate_pdf_text(body)[0]))
@@ -54,9 +56,19 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
         outcome = convert_by_status(answer)
         if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or _shows_check_contents(answer.body)):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
+        if outcome.kind in REFUSAL_CLASSES and not _is_readable_refusal(answer.body):
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
         return outcome
 
     return convert_answer
+
+
+def _is_readable_refusal(body: bytes) -> bool:
+    """True if the body of a refusal can be read, so that it certainly has no credit check in it."""
+    try:
+        return is_readable_body(separate_pdf_text(body)[0])
+    except UnusableAnswer:
+        return False
 
 
 def _has_check_id(body: bytes) -> bool:
@@ -97,8 +109,9 @@ def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
     """Return the function that converts AlarmBox's answer about one credit check into an outcome; `read_body` reads
     the body of an answer with status 2xx.
 
-    An answer that refuses the read, or says "not found", and yet has the contents of the credit check is UNKNOWN. If
-    it counted as a refusal, the credit check would count as no longer shown, and a person could buy a renewal."""
+    An answer that refuses the read, or says "not found", and yet has the contents of the credit check, or a body
+    that can't be read, is UNKNOWN. If it counted as a refusal, the credit check would count as no longer shown, and a
+    person could buy a renewal."""
     convert_by_status = make_answer_converter(READ_STATUS_CLASSES, read_body, make_evidence_text)
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -106,6 +119,8 @@ def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
         is_gone = outcome.kind in (OutcomeClass.NOT_FOUND, OutcomeClass.FAILED_DEFINITE)
         if is_gone and _shows_check_contents(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
+        if is_gone and not _is_readable_refusal(answer.body):
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
         return outcome
 
     return convert_answer

@@ -2,6 +2,7 @@
 those of the request.
 """
 
+import codecs
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -46,10 +47,12 @@ from console.providers.http.response_classes import (
     REFUSAL_CLASSES,
     REFUSED_BUT_MADE_REASON,
     TOO_MANY_REQUESTS,
+    UNREADABLE_REASON,
     AnswerConverter,
     UnusableAnswer,
     format_storable_text,
     has_no_information,
+    is_readable_body,
     iterate_nested_fields,
 )
 from console.providers.http.strict_json import UnreadableJson
@@ -95,10 +98,12 @@ def _read_verdict_and_content(
 ) -> OutcomeAndContent[T]:
     """Return the verdict of an answer and the content that `read_content` reads from it (None without a usable
     content). `plaintext` is the decrypted body, None if it couldn't be decrypted. An answer that refuses a call with
-    an effect, and contains the effect, is UNKNOWN."""
+    an effect, and contains the effect or can't be read, is UNKNOWN."""
     verdict, content = _judge_answer(answer, call, plaintext, read_content)
-    if verdict.kind in REFUSAL_CLASSES and _contains_effect(call, plaintext):
-        return make_unknown_verdict(REFUSED_BUT_MADE_REASON), None
+    if verdict.kind in REFUSAL_CLASSES and call in (AtomCall.AUTH, AtomCall.REFUND):
+        objection = _find_objection_to_refusal(call, answer.body, plaintext)
+        if objection is not None:
+            return make_unknown_verdict(objection), None
     return verdict, content
 
 
@@ -122,16 +127,26 @@ def _judge_answer(
         return make_unknown_verdict("unreadable"), None
 
 
-def _contains_effect(call: AtomCall, plaintext: bytes | None) -> bool:
-    """True if an answer to a call with an effect contains what the call makes, at any depth: the token of a payment
-    page, or Atom's number or acceptance of a refund. `plaintext` is the decrypted body, None if it couldn't be
-    decrypted."""
-    if plaintext is None or call not in (AtomCall.AUTH, AtomCall.REFUND):
-        return False
+def _find_objection_to_refusal(call: AtomCall, body: bytes, plaintext: bytes | None) -> str | None:
+    """Return the reason for which a refused call with an effect may have had this effect: the answer contains what
+    the call makes, or it can't be read. Return None if the refusal is certain. `plaintext` is the decrypted body,
+    None if it couldn't be decrypted; the contents of a body that isn't encrypted count as well."""
+    if plaintext is None and (b"encData" in body or not is_readable_body(body)):
+        return "not_opened" if b"encData" in body else UNREADABLE_REASON
+    text = (body if plaintext is None else plaintext).removeprefix(codecs.BOM_UTF8).strip()
+    if plaintext is None and not text.startswith((b"{", b"[")):
+        return None
     try:
-        fields = list(iterate_nested_fields(parse_decrypted_message(plaintext)))
+        fields = parse_decrypted_message(b'{"list":%s}' % text if text.startswith(b"[") else text)
     except UnreadableJson:
-        return False
+        return UNREADABLE_REASON
+    return REFUSED_BUT_MADE_REASON if _contains_effect(call, fields) else None
+
+
+def _contains_effect(call: AtomCall, message: Fields) -> bool:
+    """True if an answer to a call with an effect contains what the call makes, at any depth: the token of a payment
+    page, or Atom's number or acceptance of a refund."""
+    fields = list(iterate_nested_fields(message))
     if call is AtomCall.AUTH:
         return any(name == "atomTokenId" and value for name, value in fields)
     return any(

@@ -35,6 +35,10 @@ class AnswerTooLarge(Exception):
     """The body of an HTTP answer exceeded its size limit while it was read."""
 
 
+class UnknownAnswerCoding(Exception):
+    """The body of an HTTP answer is compressed or transferred in a form that this program can't decode."""
+
+
 FailureRow: TypeAlias = tuple[str, SendingCertainty, tuple[type[BaseException], ...], str]
 
 
@@ -141,7 +145,7 @@ def _make_rows_of_broken_exchanges() -> tuple[FailureRow, ...]:
         urllib3_errors.DecodeError,
     )
     # InvalidHeader is about the answer, such as one with two lengths: our own headers are checked before the call.
-    answer_errors = (requests_errors.InvalidHeader, requests_errors.InvalidJSONError)
+    answer_errors = (requests_errors.InvalidHeader, requests_errors.InvalidJSONError, UnknownAnswerCoding)
     parse_errors = (json.JSONDecodeError, UnicodeDecodeError, *answer_errors)
     return (
         ("answer_too_large", SendingCertainty.YES, (AnswerTooLarge,), ""),

@@ -1,6 +1,8 @@
 """Conversion of an HTTP answer into an outcome: tables with the outcome class of each HTTP status, and a function
 that reads the body of an answer with status 2xx."""
 
+import codecs
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -47,16 +49,40 @@ _REMARK_FIELDS = frozenset(
 )
 
 
+UNREADABLE_REASON = "unreadable"
+"""Reason of an answer whose body can't be read, so that it may contain anything."""
+_CONTROL_CHARACTER_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_JSON_OBJECT_START_PATTERN = re.compile(r'\{\s*"')
+
+
+def is_readable_body(body: bytes) -> bool:
+    """True if the body of an answer is text, so that its contents can be searched: it has no control characters
+    (compressed data and UTF-16 have some), and if it begins like JSON, it is JSON with exactly one meaning. Text that
+    isn't JSON is accepted in any encoding. An empty body is readable."""
+    if _CONTROL_CHARACTER_PATTERN.search(body):
+        return False
+    text = body.removeprefix(codecs.BOM_UTF8).strip()
+    if not text.startswith((b"{", b"[")):
+        return True
+    try:
+        parse_json_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
+    except UnreadableJson:
+        return False
+    return True
+
+
 def has_no_information(body: bytes) -> bool:
     """True if an answer's body has no information about the request: the body is empty, or a page of a server in
     front of the provider, or a JSON object in which only fields such as `message`, `code` and `request_id` have a
     value.
 
-    False for damaged JSON, because the JSON may have contained an answer.
+    False for damaged JSON, for a page with a JSON object in it, and for a body that is no text, because it may have
+    contained an answer.
     """
     text = body.decode("utf-8-sig", "replace").strip()
     if not text.startswith(("{", "[")):
-        return "encData" not in text
+        has_contents = "encData" in text or _JSON_OBJECT_START_PATTERN.search(text)
+        return is_readable_body(body) and not has_contents
     try:
         fields = parse_json_object(body)
     except UnreadableJson:
@@ -126,6 +152,6 @@ def make_answer_converter(
         except UnusableAnswer as error:
             return None, OutcomeClass.UNKNOWN, error.reason
         except UnreadableJson:
-            return None, OutcomeClass.UNKNOWN, "unreadable"
+            return None, OutcomeClass.UNKNOWN, UNREADABLE_REASON
 
     return convert_answer

@@ -12,7 +12,12 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import Network, parse_base_url, require_allowed_base_url
 from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
-from console.providers.http.failure_classes import AnswerTooLarge, TransportFailure, classify_exception
+from console.providers.http.failure_classes import (
+    AnswerTooLarge,
+    TransportFailure,
+    UnknownAnswerCoding,
+    classify_exception,
+)
 from console.providers.http.socket_guard import Resolver, SocketGuard
 
 if TYPE_CHECKING:
@@ -26,6 +31,9 @@ __all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "require_allowed_b
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10
+_CONTENT_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+"""Values of the header `content-encoding` that the library decodes on every machine. It decodes others only with
+further packages, and otherwise returns the compressed body."""
 _PATH_PATTERN = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
 
 
@@ -154,11 +162,13 @@ class HttpTransport:
 
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes: int) -> HttpAnswer:
-    """Read the complete body of an answer, and return the answer with it. Raises AnswerTooLarge for a body of more
-    than `max_body_bytes` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't show
-    where its body ends (by its length or by chunks), because the body may be incomplete.
+    """Read the complete body of an answer, and return the answer with it. Raises UnknownAnswerCoding for a body in a
+    coding that isn't decoded. Raises AnswerTooLarge for a body of more than `max_body_bytes` bytes. Raises
+    TimeoutError if the guard shut the socket down and the answer doesn't show where its body ends (by its length or
+    by chunks), because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
+    _require_known_codings(headers)
     has_known_end = response.raw.chunked or response.raw.length_remaining is not None
     chunks: list[bytes] = []
     digest = hashlib.sha256()
@@ -172,6 +182,15 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes
     if socket_guard.has_shut_down_socket and not has_known_end:
         raise TimeoutError("the call was cut while the body was read")
     return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
+
+
+def _require_known_codings(headers: Mapping[str, str]) -> None:
+    """Raise UnknownAnswerCoding if the library doesn't decode the body of an answer with these headers: an adapter
+    would search the undecoded bytes for the contents of the answer, and find none."""
+    codings = {coding.strip().lower() for coding in headers.get("content-encoding", "").split(",")}
+    transfer_coding = headers.get("transfer-encoding", "identity").strip().lower()
+    if not codings <= _CONTENT_CODINGS or transfer_coding not in ("identity", "chunked"):
+        raise UnknownAnswerCoding
 
 
 def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:

@@ -1,5 +1,6 @@
 """Every row of AlarmBox's tables over real HTTP: status and body to class, effect and what was read."""
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import date
@@ -141,6 +142,8 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
         {"credit_check": [{"credit_check_id": None, "purchase_date": "2026-11-20"}]},
         {"credit_check": {"inner": {"purchase_date": "2026-11-20"}}},
         json.dumps(BOUGHT).encode("utf-16"),
+        {"credit_check_id": " 12345"},
+        b"<credit_check><credit_check_id>12345</credit_check_id></credit_check>",
     ],
 )
 def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, body: object) -> None:
@@ -163,6 +166,41 @@ def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status
                                   {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
 def test_a_refusal_without_an_id_counts(body: object) -> None:
     """The name of the field alone says nothing."""
+    assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
+
+
+UNREADABLE_REFUSALS = {
+    "compressed": gzip.compress(json.dumps(BOUGHT).encode()),
+    "cut": b'{"credit_check":{"corporation_name":"',
+    "two objects": b'{"error":"x"}{"result":"ok"}',
+    "twice": b'{"error":"x","error":"y"}',
+    "too deep": b"[" * 200 + b"]" * 200,
+    "UTF-16": '{"error":"x"}'.encode("utf-16"),
+    "UTF-32": '{"error":"x"}'.encode("utf-32"),
+    "no number": b'{"error":NaN}',
+}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
+@pytest.mark.parametrize("body", UNREADABLE_REFUSALS.values(), ids=UNREADABLE_REFUSALS)
+def test_a_refusal_that_cannot_be_read_is_none(status: int, body: bytes) -> None:
+    """It may contain the credit check. A 401 isn't sent once more, and no number is freed."""
+    outcome, paths = asked(ASKS["purchase"], says(status, body), REFRESH, says(200, BOUGHT))
+    assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "unreadable", status)
+    assert paths == ["POST /ps/v1/credit_checks"]
+
+
+@pytest.mark.parametrize("ask", ["detail", "pdf"])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_check_that_an_unreadable_answer_calls_gone_is_not_gone(ask: str, status: int) -> None:
+    """If it counted as gone, it could be bought again as a renewal."""
+    outcome = answered(ASKS[ask], status, UNREADABLE_REFUSALS["compressed"])
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "unreadable")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>\r\n\t<h1>422</h1>", "条件エラー".encode("cp932"), b"null", b"no"])
+def test_a_refusal_in_words_is_a_refusal(body: bytes) -> None:
+    """AlarmBox publishes no form of its refusals: the status decides where the body is text."""
     assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
 
 

@@ -1,5 +1,7 @@
 """Every row of Atom's tables, and every way in which an opened answer is not the one that was asked for."""
 
+import gzip
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -215,14 +217,38 @@ STATUS_ROWS = {
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_every_status(call: AtomCall) -> None:
-    """Without success the status decides, whatever the body says; an unlisted one is UNKNOWN. A 429 is refused for
-    speed where its body says nothing.
+    """Without success the status decides; an unlisted one is UNKNOWN. A 429 is refused for speed where its body says
+    nothing. A call with an effect isn't refused by a body that can't be read.
     """
     good = sealed({"payInstrument": attempt()})
     for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
             bare = {429: L} if body in (b"", b"<html>") else {}
-            assert heard(call, status, body).kind is (STATUS_ROWS[call] | bare).get(status, U), (status, body[:9])
+            is_unread = body.startswith(b"{") and call in (AtomCall.AUTH, AtomCall.REFUND)
+            expected_kind = U if is_unread else (STATUS_ROWS[call] | bare).get(status, U)
+            assert heard(call, status, body).kind is expected_kind, (status, body[:9])
+
+
+ACCEPTED_REFUND = {"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519}
+UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
+    "sealed with another key": (b"merchId=317157&encData=" + b"0A" * 48, "not_opened"),
+    "sealed twice": (sealed({}) + b"&encData=00", "not_opened"),
+    "sealed, and no JSON": (sealed("refunded"), "unreadable"),
+    "compressed": (gzip.compress(sealed({})), "unreadable"),
+    "cut JSON": (b'{"payInstrument":{"payDetails":', "unreadable"),
+    "UTF-16": ("encData=00".encode("utf-16"), "unreadable"),
+    "the refund, not sealed": (json.dumps({"payInstrument": [ACCEPTED_REFUND]}).encode(), "refused_but_made"),
+    "the refund in a list": (json.dumps([ACCEPTED_REFUND]).encode(), "refused_but_made"),
+}
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+@pytest.mark.parametrize(("body", "reason"), UNREAD_REFUSALS.values(), ids=UNREAD_REFUSALS)
+def test_a_refusal_of_a_refund_that_cannot_be_read_is_none(status: int, body: bytes, reason: str) -> None:
+    """It may contain the refund: nobody knows. Without sealing, the contents count as well."""
+    outcome = heard(AtomCall.REFUND, status, body)
+    assert outcome.kind is U
+    assert status == 429 or outcome.reason == reason
 
 
 @pytest.mark.parametrize(

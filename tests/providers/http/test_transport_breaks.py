@@ -46,6 +46,21 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
     ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", SendingCertainty.YES),
     ("two lengths", sends(http(201, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
     ("two lengths of a refusal", sends(http(404, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
+    ("Brotli", sends(http(200, b"{}", {"Content-Encoding": "br"})), "unreadable", SendingCertainty.YES),
+    (
+        "a refusal in zstd",
+        sends(http(422, b"\x28\xb5", {"Content-Encoding": "zstd"})),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
+    ("two codings", sends(http(401, b"{}", {"Content-Encoding": "gzip, br"})), "unreadable", SendingCertainty.YES),
+    ("an unknown coding", sends(http(404, b"", {"Content-Encoding": "x-new"})), "unreadable", SendingCertainty.YES),
+    (
+        "chunks within gzip",
+        sends(b"HTTP/1.1 401 No\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
     ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", SendingCertainty.MAYBE),
 ]
 

@@ -1,5 +1,6 @@
 """Every row of PayPay's tables, and every way in which an answer is not the one that was asked for."""
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -274,6 +275,9 @@ BARE: dict[str, tuple[bytes, Kind]] = {
     "the refund without an envelope": (json.dumps(REFUND).encode(), U),
     "cut": (json.dumps(envelope("SUCCESS", REFUND)).encode()[:-5], U),
     "a list": (json.dumps([REFUND]).encode(), U),
+    "compressed": (gzip.compress(json.dumps(REFUND).encode()), U),
+    "UTF-16": (json.dumps(REFUND).encode("utf-16"), U),
+    "within a page": (b"<pre>" + json.dumps(REFUND).encode() + b"</pre>", U),
 }
 
 
