@@ -915,7 +915,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a body in an unknown coding is searched as it came",
-        (Change("console/providers/http/transport.py", "    _require_known_codings(headers)\n", ""),),
+        (Change("console/providers/http/transport.py", "    if not is_known or transfer", "    if transfer"),),
+        ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
+    ),
+    Mutant(
+        "the beginning of a compressed refusal counts as the whole",
+        (
+            Change(
+                "console/providers/http/transport.py",
+                "    if has_begun and not decompressor.eof:\n",
+                "    if False:\n",
+            ),
+        ),
         ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
     ),
 )

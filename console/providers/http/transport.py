@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -31,9 +32,9 @@ __all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "require_allowed_b
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10
-_CONTENT_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-"""Values of the header `content-encoding` that the library decodes on every machine. It decodes others only with
-further packages, and otherwise returns the compressed body."""
+_ANY_ZLIB_HEADER = zlib.MAX_WBITS | 32  # gzip or zlib ("deflate"), whichever the data begin with
+_COMPRESSED_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+"""Values of the header `content-encoding` of a compressed body that this module decodes."""
 _PATH_PATTERN = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
 
 
@@ -168,12 +169,12 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes
     by chunks), because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
-    _require_known_codings(headers)
+    content_coding = _read_content_coding(headers)
     has_known_end = response.raw.chunked or response.raw.length_remaining is not None
     chunks: list[bytes] = []
     digest = hashlib.sha256()
     size = 0
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    for chunk in _iterate_body(response, is_compressed=content_coding in _COMPRESSED_CODINGS):
         size += len(chunk)
         if size > max_body_bytes:
             raise AnswerTooLarge
@@ -184,13 +185,45 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes
     return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
 
 
-def _require_known_codings(headers: Mapping[str, str]) -> None:
-    """Raise UnknownAnswerCoding if the library doesn't decode the body of an answer with these headers: an adapter
-    would search the undecoded bytes for the contents of the answer, and find none."""
-    codings = {coding.strip().lower() for coding in headers.get("content-encoding", "").split(",")}
+def _read_content_coding(headers: Mapping[str, str]) -> str:
+    """Return the content coding of an answer with these headers. Raises UnknownAnswerCoding if its body is in a
+    coding that this module doesn't decode: an adapter would search the undecoded bytes for the contents of the
+    answer, and find none."""
+    content_coding = headers.get("content-encoding", "identity").strip().lower()
     transfer_coding = headers.get("transfer-encoding", "identity").strip().lower()
-    if not codings <= _CONTENT_CODINGS or transfer_coding not in ("identity", "chunked"):
+    is_known = content_coding in ("", "identity") or content_coding in _COMPRESSED_CODINGS
+    if not is_known or transfer_coding not in ("identity", "chunked"):
         raise UnknownAnswerCoding
+    return content_coding
+
+
+def _iterate_body(response: "Response", *, is_compressed: bool) -> Iterator[bytes]:
+    """Yield the body of an answer in pieces of limited size, decompressed if `is_compressed`. Raises
+    ContentDecodingError for a compressed body that is damaged, that isn't complete or that has bytes after its end;
+    the library would return the part before the fault as the complete body."""
+    from requests.exceptions import ContentDecodingError
+
+    # Without this header the library returns the bytes as they were sent.
+    response.raw.headers.discard("content-encoding")
+    pieces = response.iter_content(_CHUNK_BYTES)
+    if not is_compressed:
+        yield from pieces
+        return
+    decompressor = zlib.decompressobj(_ANY_ZLIB_HEADER)
+    has_begun = False
+    try:
+        for piece in pieces:
+            has_begun, unread_bytes = True, piece
+            while unread_bytes:
+                yield decompressor.decompress(unread_bytes, _CHUNK_BYTES)
+                unread_bytes = decompressor.unconsumed_tail
+                if decompressor.unused_data:
+                    raise ContentDecodingError("bytes after the end of a compressed body")
+        yield decompressor.flush()
+    except zlib.error as error:
+        raise ContentDecodingError("a compressed body is damaged") from error
+    if has_begun and not decompressor.eof:
+        raise ContentDecodingError("a compressed body isn't complete")
 
 
 def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:

@@ -6,6 +6,7 @@ import gzip
 import importlib
 import socket
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -31,6 +32,8 @@ def with_peak(call: Callable[[], T]) -> tuple[T, int]:
         tracemalloc.stop()
 
 
+GZIP = {"Content-Encoding": "gzip"}
+REFUSED = gzip.compress(b"<html>refused</html>")
 TWO_LENGTHS = {"Content-Length": "2, 75"}
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
@@ -44,6 +47,10 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
     ("chunk length is none", sends(CHUNKED + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
     ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", SendingCertainty.MAYBE),
     ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", SendingCertainty.YES),
+    ("gzip without its data", sends(http(422, REFUSED[:10], GZIP)), "answer_cut", SendingCertainty.YES),
+    ("gzip without its end", sends(http(422, REFUSED[:-9], GZIP)), "answer_cut", SendingCertainty.YES),
+    ("gzip without its length", sends(http(401, REFUSED[:-1], GZIP)), "answer_cut", SendingCertainty.YES),
+    ("gzip and something", sends(http(404, REFUSED + b"{}", GZIP)), "answer_cut", SendingCertainty.YES),
     ("two lengths", sends(http(201, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
     ("two lengths of a refusal", sends(http(404, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
     ("Brotli", sends(http(200, b"{}", {"Content-Encoding": "br"})), "unreadable", SendingCertainty.YES),
@@ -117,6 +124,22 @@ def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkey
     with serving(says(200, BODY)) as server:
         kind, _, sent = failure(transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "text"),
+    [
+        ("gzip", gzip.compress(b"a" * 200_000), b"a" * 200_000),
+        ("X-GZIP", gzip.compress(b"{}"), b"{}"),
+        ("deflate", zlib.compress(b"{}"), b"{}"),
+        ("identity", b"{}", b"{}"),
+        ("gzip", b"", b""),
+    ],
+)
+def test_a_whole_compressed_answer_is_read(coding: str, body: bytes, text: bytes) -> None:
+    """Nobody asked for compression; a server that compresses all the same is understood."""
+    with serving(says(200, body, {"Content-Encoding": coding})) as server:
+        assert send(transport(server.url)).body == text
 
 
 def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
