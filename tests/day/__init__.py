@@ -1,1 +1,2 @@
-"""A day in the life of a shop, compressed: real workers, real MariaDB, providers that go wrong, and an oracle."""
+"""The day of a shop in minutes: real workers, a real MariaDB server, providers with faults, and an oracle that checks
+the state at the end."""

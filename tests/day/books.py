@@ -1,4 +1,4 @@
-"""Our books against the providers' ledgers, to the yen; and the stock."""
+"""Compares our amounts with the providers' ledgers exactly, and checks the stock and the cases."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ _HOLDS = frozenset({"requested", "approved", "submitting", "submitted"})
 
 
 def check_books(facts: Facts) -> Iterator[str]:
-    """Per payment and in sum; every refund once, and with its own key."""
+    """Yield a sentence for each difference: of a payment's amounts or state, of the sums per provider, and of each
+    refund."""
     theirs = {(str(one["provider"]), str(one["number"])): one for one in facts.ledger}
     ours = {(str(row["provider"]), str(row["merchant_payment_id"])): row for row in facts["payments"]}
     for key in sorted(theirs.keys() - ours.keys()):
@@ -23,6 +24,8 @@ def check_books(facts: Facts) -> Iterator[str]:
 
 
 def _compared(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[str]:
+    """Yield the differences of one payment. `theirs` is its row in the provider's ledger; None if the provider
+    doesn't have it."""
     captured = int(theirs["captured_minor"]) if theirs else 0
     if int(ours["captured_minor"]) != captured:
         yield f"books: {key} captured {ours['captured_minor']} here, {captured} there"
@@ -40,6 +43,7 @@ def _compared(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[s
 
 
 def _sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+    """Yield the differences of the sums of each provider."""
     for name in ("captured_minor", "refunded_minor"):
         for provider in ("paypay", "atom"):
             here = sum(int(row[name]) for key, row in ours.items() if key[0] == provider)
@@ -49,7 +53,7 @@ def _sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) 
 
 
 def _charged_twice(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
-    """Nobody bought anything twice today: one payment of an order brought money at most."""
+    """Yield each order of which more than one payment was captured."""
     captured = Counter[int]()
     for row in facts["payments"]:
         there = theirs.get((str(row["provider"]), str(row["merchant_payment_id"])))
@@ -61,6 +65,8 @@ def _charged_twice(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator
 
 
 def _refunds(facts: Facts) -> Iterator[str]:
+    """Yield each refund that the provider has made twice or for another payment or amount, that has no row here, or
+    whose states differ."""
     payments = facts.by_id("payments")
     ours = {str(row["provider_refund_key"]): row for row in facts["refunds"] if row["provider_refund_key"]}
     theirs = [refund for payment in facts.ledger for refund in payment["refunds"]]
@@ -86,7 +92,7 @@ def _refunds(facts: Facts) -> Iterator[str]:
 
 
 def _reserved(facts: Facts) -> Iterator[str]:
-    """The reserved and refunded sums of each payment equal the sums of its refunds."""
+    """Yield each payment whose reserved or refunded amount differs from the sum of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
         held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _HOLDS)
@@ -98,7 +104,8 @@ def _reserved(facts: Facts) -> Iterator[str]:
 
 
 def check_stock(facts: Facts) -> Iterator[str]:
-    """Held for orders that live, free for those that are cancelled; per item nothing was lost or made."""
+    """Yield each wrong stock reservation: it must be held while its order lives, and released if its order is
+    cancelled."""
     orders = facts.by_id("orders")
     kept, free = Counter[str](), Counter[str]()
     seen = Counter[str]()
@@ -123,7 +130,8 @@ def check_stock(facts: Facts) -> Iterator[str]:
 
 
 def check_cases(facts: Facts) -> Iterator[str]:
-    """Nobody is asked to look at what is as it should be, or has been put right."""
+    """Yield each case about a payment or refund that nobody planted, or that is open although its cause is
+    removed."""
     orders, payments, refunds = facts.by_id("orders"), facts.by_id("payments"), facts.by_id("refunds")
     for case in facts["alerts"]:
         if case["rule_id"] in RULES or case["subject_kind"] not in ("payment", "refund"):

@@ -1,4 +1,6 @@
-"""Read the state at the end of the day, by plain SQL, from the providers' ledgers and from the alerts' receiver."""
+"""Reads the state at the end of the day: the tables by plain SQL, the providers' ledgers, and the messages to the
+receiver of alerts.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,8 +33,10 @@ RULES = frozenset("ABC")
 
 @dataclass(frozen=True)
 class Facts:
-    """One moment. `ledger` are the providers' payments with their refunds, `messages` what the webhook was sent with
-    good signatures, `planted` the order and its rule, `mended` orders whose facts fit again.
+    """The state at the moment `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
+    refunds, `messages` the correctly signed messages to the webhook. From the diary: `planted` has the rule that each
+    faulty order breaks, `mended` the orders whose fault was removed, `stock` item and quantity of each order.
+    `audit_trouble` is the error of the audit trail's verification (None: undamaged).
     """
 
     now: datetime
@@ -52,11 +56,12 @@ class Facts:
         return self.rows[table]
 
     def by_id(self, table: str) -> dict[int, Row]:
+        """Return the rows of the table by id."""
         return {int(row["id"]): row for row in self[table]}
 
 
 def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
-    """Everything at once, as whoever owns the database."""
+    """Read everything as the owner of the database. Without `audit` the audit trail isn't verified."""
     (now,) = patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(town.told.got, town.told.signed, strict=False))
     trouble, verified = _verified(town) if audit else (None, 0)
@@ -82,6 +87,7 @@ def _rows(town: Town, table: str, columns: str) -> Sequence[Row]:
 
 
 def _verified(town: Town) -> tuple[str | None, int]:
+    """Verify the audit trail. Return its error (None if it is undamaged) and the number of verified rows."""
     try:
         return None, town.auditor.audit.verify_chains()
     except ConsoleError as refusal:

@@ -1,12 +1,12 @@
-"""The steps of each story of the simulated day."""
+"""The steps of each kind of story: what shop, payer and people do with one order."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError
-from tests.day.people import Diary, Operators, Payers, Purse, Shop
+from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
 from tests.day.plan import RULE_OF, Life, Story
-from tests.day.street import Alive, Seen, Step, Until
+from tests.day.street import Alive, PaymentProgress, Step, Until
 from tests.day.town import Town
 
 _TRIES = 4
@@ -22,22 +22,25 @@ _NO_CODE = frozenset(
     }
 )
 """How a beginning may end that gives the payer nothing to pay by."""
-_Tale: TypeAlias = Callable[["Lives", Life, Purse], Alive]
+_Tale: TypeAlias = Callable[["Lives", Life, BegunPayment], Alive]
 
 
 class Lives:
-    """All of a day's orders as generators; what really happened stands in `diary`."""
+    """Makes a generator for each order of the day, which executes its story. `diary` notes what really happened."""
 
     def __init__(self, town: Town) -> None:
         self.diary = Diary()
         self._shop, self._payers, self._operators = Shop(town, self.diary), Payers(town), Operators(town, self.diary)
 
     def all(self, lives: Sequence[Life]) -> Iterator[tuple[str, Alive]]:
+        """Yield the name and the generator of each order."""
         for life in lives:
             yield f"{life.number} ({life.story.name})", self._life(life)
 
     def evening(self, *, is_closed: bool = False) -> None:
-        """Let the operators ask about refunds after the last sale; `is_closed`: the workers have ended, too."""
+        """Let the operator probe the sent refunds after the last sale. `is_closed` means that the workers have
+        ended.
+        """
         self._operators.ask_about_refunds(is_closed=is_closed)
 
     def _life(self, life: Life) -> Alive:
@@ -46,8 +49,10 @@ class Lives:
             yield life.waits
             yield from _TALES[life.story](self, life, purse)
 
-    def _begin(self, life: Life) -> Generator[Step, None, Purse | None]:
-        """Begin a payment; order anew after each failed code. None after the last try."""
+    def _begin(self, life: Life) -> Generator[Step, None, BegunPayment | None]:
+        """Insert an order and begin its payment; if that fails, insert another order. Return the payment; None after
+        the last try.
+        """
         for attempt in range(_TRIES):
             number = life.number + "abcd"[attempt] * bool(attempt)
             order_id = self._shop.order(life, number)
@@ -64,28 +69,28 @@ class Lives:
 
     # Orders without a planted fault
 
-    def _pay(self, life: Life, purse: Purse) -> Alive:
-        """In time, or not at all."""
+    def _pay(self, life: Life, purse: BegunPayment) -> Alive:
+        """Pay if the code is still valid; otherwise do nothing."""
         if self._payers.in_time(purse):
             self._payers.move(purse, "paid")
         yield 0
 
-    def _never(self, life: Life, purse: Purse) -> Alive:
+    def _never(self, life: Life, purse: BegunPayment) -> Alive:
         yield 0
 
-    def _fail(self, life: Life, purse: Purse) -> Alive:
+    def _fail(self, life: Life, purse: BegunPayment) -> Alive:
         if self._payers.in_time(purse):
             self._payers.move(purse, "failed")
         yield 0
 
-    def _pay_and_refund(self, life: Life, purse: Purse) -> Alive:
+    def _pay_and_refund(self, life: Life, purse: BegunPayment) -> Alive:
         if not self._payers.in_time(purse):
             return
         self._payers.move(purse, "paid")
         yield Until(purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid")
         yield from self._refund(purse, life.back_minor)
 
-    def _refund(self, purse: Purse, minor: int) -> Alive:
+    def _refund(self, purse: BegunPayment, minor: int) -> Alive:
         refund = self._operators.ask(purse, minor)
         yield _SOON
         while not self._operators.approve(refund):
@@ -93,19 +98,24 @@ class Lives:
 
     # Planted faults
 
-    def _plant(self, purse: Purse, story: Story) -> None:
+    def _plant(self, purse: BegunPayment, story: Story) -> None:
+        """Note the fault that this story has caused, and the rule that it breaks."""
         self.diary.planted[purse.order] = RULE_OF[story]
 
-    def _told(self, purse: Purse, what: str = "AlertRaised") -> Until:
+    def _told(self, purse: BegunPayment, what: str = "AlertRaised") -> Until:
+        """Return the condition that the receiver of alerts has got the event `what` about the order."""
         wanted = (what, self.diary.planted[purse.order])
         return Until(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
 
-    def _mended(self, purse: Purse) -> Alive:
+    def _mended(self, purse: BegunPayment) -> Alive:
+        """Note that the fault was removed, and wait until the receiver has got the event that its alert is
+        resolved.
+        """
         self.diary.mended.add(purse.order)
         yield self._told(purse, "AlertResolved")
 
-    def _underpay(self, life: Life, purse: Purse) -> Alive:
-        """The shop's sum is another than the one that was asked for."""
+    def _underpay(self, life: Life, purse: BegunPayment) -> Alive:
+        """The shop changes the order's total after the payment was begun, so that the captured amount differs."""
         if not self._payers.in_time(purse):
             return
         self._shop.change(purse.order, f"total_amount = {life.minor + 500}")
@@ -117,7 +127,7 @@ class Lives:
             self._operators.move_order(purse)
             yield from self._mended(purse)
 
-    def _say_paid(self, life: Life, purse: Purse) -> Alive:
+    def _say_paid(self, life: Life, purse: BegunPayment) -> Alive:
         if not (self._payers.in_time(purse) and self._shop.say_paid(purse.order)):
             return
         self._plant(purse, life.story)
@@ -126,13 +136,13 @@ class Lives:
             self._payers.move(purse, "paid")
             yield from self._mended(purse)
 
-    def _take_back(self, life: Life, purse: Purse) -> Alive:
+    def _take_back(self, life: Life, purse: BegunPayment) -> Alive:
         self._payers.move(purse, "paid")
         yield Until(purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid")
         self._payers.move(purse, "reversed", sure=True)
         self._plant(purse, life.story)
 
-    def _pay_after_expiry(self, life: Life, purse: Purse) -> Alive:
+    def _pay_after_expiry(self, life: Life, purse: BegunPayment) -> Alive:
         yield Until(purse.payment, lambda seen: seen.order == "cancelled", "cancelled")
         self._payers.move(purse, "paid", sure=True)
         self._plant(purse, life.story)
@@ -141,13 +151,13 @@ class Lives:
             yield from self._refund(purse, life.minor)
             yield from self._mended(purse)
 
-    def _pay_after_failure(self, life: Life, purse: Purse) -> Alive:
+    def _pay_after_failure(self, life: Life, purse: BegunPayment) -> Alive:
         if not self._payers.in_time(purse):
             return
         self._payers.move(purse, "failed", sure=True)
         states: list[str] = []
 
-        def ended(seen: Seen) -> bool:
+        def ended(seen: PaymentProgress) -> bool:
             states[:] = [seen.payment]
             return _has_failed(seen) or seen.payment == "expired"
 
@@ -163,20 +173,20 @@ class Lives:
             self._shop.change(purse.order, "status = 'shipped'")
             yield from self._mended(purse)
 
-    def _follows(self, purse: Purse) -> Generator[Step, None, bool]:
+    def _follows(self, purse: BegunPayment) -> Generator[Step, None, bool]:
         """Wait until the order is paid or cancelled, and return True if it is paid. It may have been cancelled at its
-        deadline just before the payment.
+        time limit just before the payment.
         """
         states: list[str] = []
 
-        def ended(seen: Seen) -> bool:
+        def ended(seen: PaymentProgress) -> bool:
             states[:] = [seen.order]
             return seen.order in ("paid", "cancelled")
 
         yield Until(purse.payment, ended, "the order follows")
         return states == ["paid"]
 
-    def _pay_after_cancel(self, life: Life, purse: Purse) -> Alive:
+    def _pay_after_cancel(self, life: Life, purse: BegunPayment) -> Alive:
         if not self._payers.in_time(purse):
             return
         self._shop.cancel(purse.order, purse.order_id)
@@ -185,7 +195,7 @@ class Lives:
         yield 0
 
 
-def _has_failed(seen: Seen) -> bool:
+def _has_failed(seen: PaymentProgress) -> bool:
     return (seen.payment, seen.certainty) == ("payment_failed", "known")
 
 

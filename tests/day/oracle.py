@@ -1,6 +1,4 @@
-"""The conditions that must hold at the end of the day. They read the rows, the ledgers and the plan, never the
-console.
-"""
+"""Checks the state at the end of the day by the rows, the ledgers and the plan, without any code of the console."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +22,9 @@ _KIND = {"payments": "payment", "refunds": "refund", "orders": "order"}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Alerts ever raised against what was planted."""
+    """The numbers of planted faults, of raised alerts, and of alerts that were raised for a planted fault
+    (`right`).
+    """
 
     planted: int
     raised: int
@@ -32,15 +32,17 @@ class Score:
 
     @property
     def precision(self) -> float:
+        """The share (0 to 1) of the raised alerts that are right; 1 if none was raised."""
         return self.right / self.raised if self.raised else 1.0
 
     @property
     def recall(self) -> float:
+        """The share (0 to 1) of the planted faults for which an alert was raised; 1 if none was planted."""
         return self.right / self.planted if self.planted else 1.0
 
 
 def judge(facts: Facts) -> list[str]:
-    """Everything that is wrong, each in a sentence that names it."""
+    """Return a sentence for each fault of the final state; empty if all is right."""
     return [
         *_Stuck(facts).all(),
         *check_books(facts),
@@ -56,12 +58,13 @@ def judge(facts: Facts) -> list[str]:
 
 
 class _Stuck:
-    """Records that have neither ended nor a step to come nor a person who was asked."""
+    """Finds records that have neither ended, nor a scheduled step, nor an open alert for a person."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
 
     def all(self) -> Iterator[str]:
+        """Yield a sentence for each such record."""
         for table in _ENDED:
             for row in self._facts[table]:
                 if not self._moves(table, row):
@@ -95,7 +98,9 @@ class _Stuck:
         return ended or self._waits(table, row)
 
     def _waits(self, table: str, row: Row) -> bool:
-        """Moved on by something else than its own plan: an order by its payment, a request by its limit."""
+        """True if something other than its own scheduled step continues the record: an order by its payment, a
+        requested refund by its time limit.
+        """
         if table == "orders":
             return any(self._leads_on(payment) for payment in self._of_order.get(int(row["id"]), ()))
         if table == "refunds":
@@ -104,24 +109,27 @@ class _Stuck:
         return known and row["payment_expires_at"] is not None and self._to_come(row["payment_expires_at"])
 
     def _leads_on(self, payment: Row) -> bool:
-        """A payment that will end its order: by its own next step, or by the saga of its end."""
+        """True if the payment will end its order, by its next step or by its saga."""
         unended = payment["status"] not in _ENDED["payments"] or payment["certainty"] == "unknown"
         return (unended and self._moves("payments", payment)) or int(payment["id"]) in self._in_saga
 
     def _saga(self, row: Row) -> bool:
+        """True if the saga has ended or is scheduled."""
         return row["ended_at"] is not None or (row["next_at"] is not None and self._to_come(row["next_at"]))
 
     def _to_come(self, at: object) -> bool:
+        """True if the time `at` lies in the future, or was at most SLACK ago."""
         return at is not None and at > self._facts.now - SLACK  # type: ignore[operator]  # an instant, as the rows have it
 
     def _is_told(self, table: str, row: Row) -> bool:
-        """An open case or alert about it, or (an alert of a rule is about the order) about its order."""
+        """True if the record, or the order of the payment, has an open alert."""
         if (_KIND[table], int(row["id"])) in self._open:
             return True
         return table == "payments" and ("order", int(row["order_id"] or 0)) in self._open
 
     @cached_property
     def _open(self) -> frozenset[tuple[str, int]]:
+        """Kind and id of each record with an open alert."""
         return frozenset(
             (str(row["subject_kind"]), int(row["subject_id"]))
             for row in self._facts["alerts"]
@@ -130,6 +138,7 @@ class _Stuck:
 
     @cached_property
     def _of_order(self) -> dict[int, list[Row]]:
+        """The payments by order id."""
         found: dict[int, list[Row]] = {}
         for row in self._facts["payments"]:
             found.setdefault(int(row["order_id"] or 0), []).append(row)
@@ -137,6 +146,7 @@ class _Stuck:
 
     @cached_property
     def _in_saga(self) -> frozenset[int]:
+        """The ids of the payments with a saga that has not ended."""
         return frozenset(int(row["subject_id"]) for row in self._facts["sagas"] if row["ended_at"] is None)
 
 
@@ -144,20 +154,23 @@ class _Stuck:
 
 
 def score(facts: Facts) -> Score:
+    """Compare the raised alerts of the rules with the planted faults."""
     raised = {(row["order_no"], row["rule_id"]) for row in _raised(facts)}
     planted = set(facts.planted.items())
     return Score(len(planted), len(raised), len(planted & raised))
 
 
 def _raised(facts: Facts) -> list[Row]:
-    """The alerts of the rules, without those that were true because the machine was busy (_is_of_late_move)."""
+    """Return the alerts of the rules, without those that were true only because the machine was busy (see
+    `_is_of_late_move`).
+    """
     rows = [row for row in facts["alerts"] if row["rule_id"] in RULES]
     return [row for row in rows if facts.planted.get(row["order_no"]) == "A" or not _is_of_late_move(facts, row)]
 
 
 def _is_of_late_move(facts: Facts, alert: Row) -> bool:
-    """Return True if the alert was about a paid order that the program had not set to paid within the grace period,
-    and has set since. On a busy machine the few real seconds of the grace period can pass before the worker runs.
+    """True if the alert was about a paid order that the program had not set to paid within the grace period, and has
+    set since. On a busy machine the few real seconds of the grace period can pass before the worker runs.
     """
     if alert["rule_id"] != "A" or alert["resolved_at"] is None:
         return False
@@ -176,7 +189,9 @@ def _order_by_number(facts: Facts) -> dict[str, Row]:
 
 
 def check_alerts(facts: Facts) -> Iterator[str]:
-    """The set that was ever raised is the planted one; open are those that nobody has mended."""
+    """Yield each planted fault without an alert, each alert without a planted fault, and each alert that is open or
+    resolved although its fault was removed or not.
+    """
     rows = _raised(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
     for order, rule in sorted(facts.planted.items() - times.keys()):
@@ -194,7 +209,9 @@ def check_alerts(facts: Facts) -> Iterator[str]:
 
 
 def check_messages(facts: Facts) -> Iterator[str]:
-    """Every event came at least once, whole and signed, those of an order in their order; nothing else came."""
+    """Yield each event that the receiver didn't get or that the outbox doesn't have, wrong signatures, and events of
+    an order in the wrong sequence.
+    """
     if facts.bad_signatures:
         yield f"messages with a bad signature: {facts.bad_signatures}"
     kept = {str(row["event_id"]): row for row in facts["outbox"]}
@@ -225,5 +242,6 @@ def _out_of_order(messages: Sequence[Row]) -> Iterator[str]:
 
 
 def check_trail(facts: Facts) -> Iterator[str]:
+    """Yield the error of the audit trail, if it is damaged."""
     if facts.audit_trouble is not None:
         yield f"audit trail: {facts.audit_trouble}"

@@ -1,4 +1,4 @@
-"""The acts of the shop, the payers and the people at the desks, once each; they try again while a process is away."""
+"""The acts of the shop, the payers and the people at the desks. Each act is repeated while a process is away."""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.services.process.passwords import use_password_reader
 from tests.day.plan import Life
-from tests.day.street import Seen
+from tests.day.street import PaymentProgress
 from tests.day.town import AWAY, Town, patiently
 from tests.support.asking import is_no_answer
 from tests.support.half_with_ids import HalfWithIds
@@ -28,15 +28,18 @@ _T = TypeVar("_T")
 
 
 def _with_ids(what: str, act: Callable[[str | None], _T], passing: frozenset[str] = frozenset()) -> _T:
-    """Do it patiently, also after a refusal with one of the `passing` codes; half of it under a request id, which is
-    the same at each try."""
+    """Call `act` again while the database or a provider can't be reached, or after a refusal with one of the
+    `passing` codes. Half of the acts have a request id, which is the same at each call.
+    """
     name = f"{what} {uuid4()}"
     return patiently(lambda: HalfWithIds(name)(act), passing=passing)
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
-    """A payment that was begun: what the payer has in hand. `until`: when the code ends; None: not today."""
+class BegunPayment:
+    """A payment that was begun. `number` is its payment number, `until` the end of its code; None: it stays valid all
+    day.
+    """
 
     order: str
     order_id: int
@@ -48,8 +51,10 @@ class Purse:
 
 @dataclass
 class Diary:
-    """The acts that were really done: orders with their stock, and the planted faults. Written by many threads.
-    `unanswered`: acts that had no answer at their desk and were asked for again under the same request id.
+    """The acts that really happened, written by many threads. `orders` has item and quantity by order number,
+    `planted` the broken rule by order number, `mended` the orders whose fault was removed, `given_up` the orders
+    without a code. `unanswered` has the acts in team mode that got no answer and were repeated with the same request
+    id.
     """
 
     orders: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -60,13 +65,13 @@ class Diary:
 
 
 class Shop:
-    """Writes orders and stock as its own program does, and begins payments through the console."""
+    """Writes orders and stock by SQL as the shop's own program does, and begins payments at the console."""
 
     def __init__(self, town: Town, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
     def order(self, life: Life, number: str) -> int:
-        """An order that holds its stock: its id."""
+        """Insert an order with its stock reservation, and return its id."""
         self._diary.orders[number] = (life.item, life.quantity)
         rows = self._town.shop.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, payment_method, created_at, updated_at)"
@@ -79,18 +84,18 @@ class Shop:
         )
         return int(rows[0][0])
 
-    def begin(self, life: Life, number: str, order_id: int) -> Purse:
-        """Raises ConsoleError where there is no code to pay by."""
+    def begin(self, life: Life, number: str, order_id: int) -> BegunPayment:
+        """Begin a payment of the order. Raises ConsoleError if the provider gave no code."""
         result = _with_ids(
             f"begin {number}",
             lambda id: self._town.till.payments.start(order_id, life.provider, request_id=id),
             frozenset({"in_progress"}),  # an earlier try without a request id, whose answer was lost
         )
         payment, until = result.payment, result.started.expires_at
-        return Purse(number, order_id, payment.id, life.provider, payment.merchant_payment_id, until)
+        return BegunPayment(number, order_id, payment.id, life.provider, payment.merchant_payment_id, until)
 
     def change(self, order: str, what: str) -> None:
-        """Its own columns, and when it did so."""
+        """Change columns of an order: `what` is SQL of assignments."""
         self._town.shop.sql(f"UPDATE orders SET {what}, updated_at = {_NOW} WHERE merch_txn_id = '{order}'")
 
     def say_paid(self, order: str) -> bool:
@@ -99,7 +104,7 @@ class Shop:
         return self._town.shop.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{order}'") == [("paid",)]
 
     def cancel(self, order: str, order_id: int) -> None:
-        """With what was held for it."""
+        """Cancel the order, and release its stock."""
         self._town.shop.sql(
             f"UPDATE orders SET status = 'cancelled', updated_at = {_NOW} WHERE id = {order_id}",
             f"UPDATE stock_reservations SET status = 'released', updated_at = {_NOW}"
@@ -108,23 +113,22 @@ class Shop:
 
 
 class Payers:
-    """Act at the provider; its notice goes out by itself, or surely."""
+    """The payers, who act at the simulated provider. Its notice is sent by the provider and may be lost."""
 
     def __init__(self, town: Town) -> None:
         self._town = town
         self._money = town.control.payments_control
 
-    def move(self, purse: Purse, to: str, *, sure: bool = False, **more: Any) -> None:
+    def move(self, purse: BegunPayment, to: str, *, sure: bool = False, **more: Any) -> None:
+        """Change the state of the payment at the provider to `to`. With `sure` its notice isn't lost."""
         patiently(lambda: self._money.move_payment(purse.provider, purse.number, to, notify=not sure, **more))
         if sure:
             kind, body = patiently(lambda: self._money.compose_notice(purse.provider, purse.number))
             path = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}[purse.provider]
             self._town.postman.hand_in(path, body, kind, sure=True)
 
-    def in_time(self, purse: Purse) -> bool:
-        """Return True if the payer can still pay with the code, with a margin for a provider that can't be reached at
-        the moment.
-        """
+    def in_time(self, purse: BegunPayment) -> bool:
+        """True if the code can still be paid, with a margin for a provider that can't be reached at the moment."""
         return purse.until is None or (purse.until - datetime.now(UTC)).total_seconds() > _MARGIN_SECONDS
 
 
@@ -132,14 +136,15 @@ _MARGIN_SECONDS = 2.0
 
 
 class Operators:
-    """An operator and an approver. Where they ask, each act has one request id, under which it is asked for again
-    until there is an answer.
+    """An operator and an approver. In team mode each act has a request id, with which it is repeated until it has an
+    answer.
     """
 
     def __init__(self, town: Town, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
     def _act(self, what: str, act: Callable[[str | None], _T]) -> _T:
+        """Call `act` with or without a request id until it has a result. Raises ConsoleError if it is refused."""
         if not self._town.day.asks:
             return _with_ids(what, act)
         answers: list[_T] = []
@@ -157,8 +162,8 @@ class Operators:
         until(is_answered, f"an answer: {what}", self._town.day.patience)
         return answers[0]
 
-    def ask(self, purse: Purse, minor: int) -> int:
-        """A refund that is asked for: its id."""
+    def ask(self, purse: BegunPayment, minor: int) -> int:
+        """Request a refund of `minor` (minor units), and return its id."""
         text = str(minor) if purse.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
         wanted = RefundRequest(purse.payment, text, "sent back")
         asked = self._town.operator.refunds.request
@@ -180,9 +185,7 @@ class Operators:
         return refund
 
     def approve(self, refund: int) -> bool:
-        """Approve the refund as the approver, and return True if it is decided afterwards, whatever its sending
-        results in.
-        """
+        """Approve the refund. Return True if it is decided afterwards, whatever the result of its sending."""
         try:
             approve = self._town.approver.refunds.approve
             if self._town.day.asks:
@@ -198,8 +201,8 @@ class Operators:
         return True
 
     def ask_about_refunds(self, *, is_closed: bool = False) -> None:
-        """In the evening: those that a provider took on and that are asked about by themselves in an hour only.
-        `is_closed`: no worker is there any more, and nobody asks one; the till's account acts.
+        """Probe the refunds that a provider has accepted, which would be polled only an hour later. `is_closed` means
+        that the workers have ended: then another account acts, because no worker executes desk requests.
         """
         town = self._town
         probe = (town.till if is_closed and town.day.asks else town.operator).refunds.probe
@@ -207,8 +210,8 @@ class Operators:
             with suppress(ConsoleError):
                 probe(int(refund))
 
-    def move_order(self, purse: Purse) -> None:
-        """By hand, because an alert says so."""
+    def move_order(self, purse: BegunPayment) -> None:
+        """Set the order to paid by hand, as its alert advises."""
         try:
             moved = self._town.operator.payments.set_order_paid
             self._act(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
@@ -217,24 +220,24 @@ class Operators:
                 raise
 
 
-class Eyes:
-    """Reads the states of payments, and the events that other programs received about their orders, for steps that
-    wait for them.
-    """
+class ProgressReader:
+    """Reads the states of payments and orders, and the events about them that the receiver of alerts has got."""
 
     def __init__(self, town: Town) -> None:
         self._town, self._read, self._lock = town, 0, Lock()
         self._told: dict[str, set[tuple[str, str]]] = {}
 
-    def look(self, payments: Collection[int]) -> Mapping[int, Seen]:
+    def look(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
+        """Return the progress of these payments, by id."""
         told = self._tidings()
         rows = self._town.all.sql(_SEEN.format(", ".join(map(str, payments))))
         return {
-            int(payment): Seen(state, paid, certainty, frozenset(told.get(order, ())))
+            int(payment): PaymentProgress(state, paid, certainty, frozenset(told.get(order, ())))
             for payment, order, state, paid, certainty in rows
         }
 
     def _tidings(self) -> Mapping[str, set[tuple[str, str]]]:
+        """Return the events that the receiver has got, by order number."""
         with self._lock:
             news = self._town.told.got[self._read :]
             self._read += len(news)

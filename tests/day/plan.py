@@ -1,4 +1,4 @@
-"""The day's orders, invented by a seed: who buys what, how it goes, and what is planted that doesn't fit."""
+"""The plan of the day, drawn by a seed: each order with its story, and the faults that are planted."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from itertools import chain, repeat
 
 
 class Story(StrEnum):
-    """The course of an order. The lower ones are planted: each breaks one rule, see RULE_OF."""
+    """The course of an order. The stories in RULE_OF plant a fault: the order then breaks that rule."""
 
     AT_ONCE = "paid at once"
     LATER = "paid later, in time"
@@ -63,7 +63,9 @@ ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One order as planned. `waits`: seconds from the code to the payer; `back_minor`: what is refunded."""
+    """The plan of one order. `waits` is the time from the code to the payer's act (seconds), `back_minor` the amount
+    to be refunded (minor units).
+    """
 
     number: str
     story: Story
@@ -81,9 +83,10 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The size, speed and failures of a simulated day. Times are real seconds. The product divides its waits by
-    `scale`; a step waits at most `patience` seconds; no sale begins after `closes` seconds. With `asks` the accounts
-    of the operator and the approver are in team mode, and the workers act for them.
+    """The parameters of a simulated day. Times are real seconds; the product divides its own waits by `scale`. At
+    most `under_way` orders run at the same time, and a code is valid for `code_seconds`. A step waits at most
+    `patience` seconds; no sale begins after `closes` seconds. With `asks` the accounts of the operator and the
+    approver are in team mode.
     """
 
     orders: int
@@ -101,17 +104,19 @@ class Day:
 
     @property
     def grace(self) -> float:
-        """Seconds of the longest grace of the rules (docs/alerts.md)."""
+        """The longest grace period of the rules in real seconds (see docs/alerts.md)."""
         return timedelta(minutes=5) / timedelta(seconds=self.scale)
 
     @property
     def held_seconds(self) -> float:
-        """Longer than anybody waits for an answer, shorter than what is taken for proof that nothing happened."""
+        """How long a hanging provider holds a call (real seconds): longer than any time limit of an answer, shorter
+        than the time after which a missing effect counts as proof.
+        """
         return 40 / self.scale
 
 
 def lives(day: Day) -> Sequence[Life]:
-    """The same for the same seed; as many of each story as its share says."""
+    """Return the plans of all orders. The same seed gives the same plans; each story has its share of them."""
     chance = random.Random(day.seed)
     counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARES.items()}
     slow = {story for story in counts if story in RULE_OF or story in (Story.PART, Story.WHOLE)}
@@ -125,6 +130,7 @@ def lives(day: Day) -> Sequence[Life]:
 
 
 def _shuffled(chance: random.Random, counts: Mapping[Story, int], at_least: int) -> list[Story]:
+    """Return each story as often as `counts` states, in random order, filled with AT_ONCE to `at_least` entries."""
     found = list(chain.from_iterable(repeat(story, count) for story, count in counts.items()))
     found += repeat(Story.AT_ONCE, max(0, at_least - len(found)))
     chance.shuffle(found)

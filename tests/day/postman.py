@@ -1,5 +1,5 @@
-"""Carries the providers' notices to the workers' receivers, as the internet does: some are lost, some come several
-times at the same instant to different workers, some late and out of order.
+"""Delivers the providers' notices to the workers as an unreliable network does: some are lost, some arrive several
+times at different workers at the same moment, some late and in another order.
 """
 
 import hashlib
@@ -25,6 +25,10 @@ TAKEN, REFUSED = 200, 400
 
 @dataclass(order=True)
 class _Letter:
+    """One delivery of a notice: `at` is its time, `until` the end of its repetitions (monotonic seconds), `kind` its
+    content type. `turn` decides the worker.
+    """
+
     at: float
     turn: int
     path: str = field(compare=False)
@@ -34,8 +38,8 @@ class _Letter:
 
 
 class Postman(ThreadingHTTPServer):
-    """Answers the provider at once; a receiver that doesn't take a notice is tried again, or another one is, as the
-    provider would. `told` counts what became of all.
+    """An HTTP server that answers each notice of a provider at once and delivers it later. A delivery that isn't
+    accepted is repeated to the next worker. `told` counts what happened to the notices.
     """
 
     daemon_threads = True
@@ -71,11 +75,12 @@ class Postman(ThreadingHTTPServer):
 
     @property
     def idle(self) -> bool:
+        """True if no delivery is waiting or running."""
         with self._changed:
             return not self._letters and not self._busy
 
     def hand_in(self, path: str, body: bytes, kind: str, *, sure: bool = False) -> None:
-        """Draw what becomes of it; `sure`: it is not lost."""
+        """Accept a notice, and draw how it is delivered. With `sure` it isn't lost."""
         chance = self._chance(body)
         self._count("notices")
         if not sure and chance.random() < LOST:
@@ -93,7 +98,9 @@ class Postman(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def _chance(self, body: bytes) -> random.Random:
-        """By the text itself and how often it was handed in, not by who was faster."""
+        """Return random numbers that depend only on the text of the notice and on how often it was handed in, not on
+        the sequence of the threads.
+        """
         digest = hashlib.sha256(body).hexdigest()
         with self._lock:
             self._handed_in[digest] += 1
@@ -104,6 +111,7 @@ class Postman(ThreadingHTTPServer):
             self.told[what] += much
 
     def _carry(self) -> None:
+        """Deliver waiting notices until the server is closed."""
         while (letter := self._next()) is not None:
             try:
                 self._deliver(letter)
@@ -112,6 +120,7 @@ class Postman(ThreadingHTTPServer):
                     self._busy -= 1
 
     def _next(self) -> _Letter | None:
+        """Wait for the next delivery that is due. None if the server is closed."""
         with self._changed:
             while not self._closed:
                 wait = self._letters[0].at - time.monotonic() if self._letters else 1.0
@@ -122,6 +131,7 @@ class Postman(ThreadingHTTPServer):
         return None
 
     def _deliver(self, letter: _Letter) -> None:
+        """Deliver once, and plan a repetition if the worker didn't accept the notice."""
         status = _post(self._ports[letter.turn % len(self._ports)], letter)
         self._count(f"answered {status}")
         if status in (TAKEN, REFUSED):
@@ -135,7 +145,7 @@ class Postman(ThreadingHTTPServer):
 
 
 def _post(port: int, letter: _Letter) -> int:
-    """The status; 0: no answer."""
+    """Send the notice to this port. Return the HTTP status; 0 if there was no answer."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
         line.request("POST", letter.path, letter.body, {"Content-Type": letter.kind, "Connection": "close"})

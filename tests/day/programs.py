@@ -1,6 +1,4 @@
-"""The product's own programs as processes: workers and the simulated providers. The keeper of the run ends them with
-it, however that ends.
-"""
+"""Workers and the simulated providers as processes that the keeper of the run owns."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +19,7 @@ _UNFIT = 500
 
 @dataclass(frozen=True)
 class Program(Kept):
-    """`health`: an address that answers once it is ready."""
+    """A process of the console. `health` is a path of its HTTP server that answers when it is ready."""
 
     port: int
     health: str
@@ -36,7 +34,7 @@ class Program(Kept):
         self.wait_ready()
 
     def begin(self) -> None:
-        """Without waiting: others begin meanwhile. As this user, unlike a server, as it reads our folders."""
+        """Start the process without waiting, as the present user, because it reads folders of this user."""
         around = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
         self.run.ask("start", self.name, command=list(self.command), environment=around, user=None)
 
@@ -50,19 +48,21 @@ class Program(Kept):
             return False
 
     def ended(self) -> int:
-        """Its status after a SIGTERM."""
+        """Send SIGTERM, wait for the end, and return the exit status."""
         with suppress(RuntimeError):
             self.run.signal(self.name, 15)
         return self.run.finish(self.name)
 
 
 def worker(run: Run, name: str, told: Mapping[str, str]) -> Program:
+    """Return a worker (not started yet) with these environment variables."""
     port = free_port()
     command = (executable, "-m", "console", "--json", "worker")
     return Program(run, name, command, port, "/healthz", {**told, "CONSOLE_RECEIVER_PORT": str(port)})
 
 
 def sandbox(run: Run, home: Path) -> Program:
+    """Return the sandbox (not started yet) with this home folder."""
     port = free_port()
     command = (executable, "-m", "console", "--json", "sandbox", "--port", str(port))
     return Program(run, "sandbox", command, port, "/_sandbox/state", {"CONSOLE_HOME": str(home)})

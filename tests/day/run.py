@@ -1,6 +1,6 @@
-"""One day, from the first order until nothing is due any more; then the oracle.
+"""Runs a day from its first order until nothing is due any more, and lets the oracle check it.
 
-python -m tests.day.run ORDERS [SEED] [scale=10 …]     here and now; tells how it goes
+python -m tests.day.run ORDERS [SEED] [scale=10 …]     run a day in this process, and print its progress
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 from tests.day import facts, oracle, plan, worker_logs
 from tests.day.facts import Facts
 from tests.day.lives import Lives
-from tests.day.people import Diary, Eyes
+from tests.day.people import Diary, ProgressReader
 from tests.day.plan import Day
 from tests.day.street import Street
 from tests.day.town import Town, town
@@ -33,15 +33,16 @@ _INTERVAL_SECONDS = 60
 
 @dataclass(frozen=True)
 class Ended:
-    """A day that is over: what is there, and what was counted."""
+    """A day that has ended: its final state and its counts."""
 
     facts: Facts
     tally: Counter[str]
 
 
 def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
-    """Raises AssertionError where a life or a worker didn't end as it should, with what the workers' logs tell of
-    trouble; the oracle is whoever asks it. The logs stay in the folder.
+    """Run the day, and return its end; the caller asks the oracle. `say` prints the progress. Raises AssertionError
+    if a story fails or a worker doesn't end properly; the error then contains the errors in the workers' logs, which
+    stay in `folder`.
     """
     try:
         return _live(day, folder, say)
@@ -51,28 +52,29 @@ def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
 
 
 def _live(day: Day, folder: Path, say: Say) -> Ended:
+    """Run the day."""
     began = time.monotonic()
     with town(day, folder) as place:
         lives = Lives(place)
-        street = Street(lives.all(plan.lives(day)), Eyes(place).look, day)
+        street = Street(lives.all(plan.lives(day)), ProgressReader(place).look, day)
         say(f"open after {time.monotonic() - began:.1f} s")
-        with TroubleMaker(place, lambda: street.begun) as trouble, _told_on(street, trouble, say):
+        with TroubleMaker(place, lambda: street.begun) as trouble, _progress_printed(street, trouble, say):
             street.run()
         say(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
-        quiet = _quiet(place, lives, say)
+        quiet = _wait_until_quiet(place, lives, say)
         say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
         lives.evening(
             is_closed=True
         )  # a worker may have sent a refund since the last question, and nobody sends one from now on
         ended = facts.read(place, lives.diary)
-        tally = _counted(place, ended, trouble, lives.diary)
+        tally = _count_all(place, ended, trouble, lives.diary)
     tally["seconds"] = round(time.monotonic() - began)
     return Ended(ended, tally)
 
 
 @contextmanager
-def _told_on(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
+def _progress_printed(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
     """Print the progress of the day at intervals until the block ends."""
     over = Event()
 
@@ -89,10 +91,9 @@ def _told_on(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
         thread.join()
 
 
-def _quiet(place: Town, lives: Lives, say: Say) -> bool:
-    """Wait until nothing is to come soon, and then for as long as a wrong alert would take; at most `patience`.
-
-    People go on meanwhile: what a provider takes on only now would be asked about by itself after that.
+def _wait_until_quiet(place: Town, lives: Lives, say: Say) -> bool:
+    """Wait until the oracle reports nothing, and then for as long as a wrong alert would need. Return False if that
+    isn't reached within `patience`. People continue to probe refunds meanwhile.
     """
     day = place.day
     deadline = time.monotonic() + day.patience
@@ -100,7 +101,7 @@ def _quiet(place: Town, lives: Lives, say: Say) -> bool:
     since, before = None, [""]
     while time.monotonic() < deadline:
         lives.evening()
-        busy = _busy(place, lives.diary)
+        busy = _list_open_faults(place, lives.diary)
         since = (since or time.monotonic()) if not busy else None
         if since is not None and time.monotonic() - since > settle:
             return True
@@ -111,14 +112,17 @@ def _quiet(place: Town, lives: Lives, say: Say) -> bool:
     return False
 
 
-def _busy(place: Town, diary: Diary) -> list[str]:
-    """The faults that are still to be mended by due tasks: everything that the oracle would report now."""
+def _list_open_faults(place: Town, diary: Diary) -> list[str]:
+    """Return what the oracle reports now: due tasks must still remove it. ["notices"] while notices are being
+    delivered.
+    """
     if not place.postman.idle:
         return ["notices"]
     return oracle.judge(facts.read(place, diary, audit=False))
 
 
-def _counted(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -> Counter[str]:
+def _count_all(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -> Counter[str]:
+    """Return the counts of the day."""
     told, scored = place.postman.told, oracle.score(ended)
     tally = Counter(trouble.told)
     tally.update(
@@ -138,7 +142,7 @@ def _counted(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -> 
 
 
 def figure(ended: Ended) -> str:
-    """The day in a line."""
+    """Return the counts of the day as one line of text."""
     told, scored = ended.tally, oracle.score(ended.facts)
     return (
         f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
@@ -150,7 +154,7 @@ def figure(ended: Ended) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Exit status 0 when the oracle has nothing to say."""
+    """Run a day by these arguments, and print the faults. Return the exit status: 0 if the oracle reports none."""
     from tests.support.environment import isolate
     from tests.support.quick_desks import quick_folder
 

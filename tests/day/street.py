@@ -1,4 +1,6 @@
-"""Runs thousands of lives at once: each is a generator that yields the seconds it waits, or what it waits for."""
+"""Runs thousands of stories at the same time. Each is a generator that yields a number of seconds, or a condition,
+for which it waits.
+"""
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
@@ -15,8 +17,10 @@ LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A payment with its order as they stand, and which events about the order were told: (`AlertRaised`, rule)."""
+class PaymentProgress:
+    """The state of a payment and its order. `told` has the events that the receiver of alerts got about the order, as
+    (event, rule).
+    """
 
     order: str
     payment: str
@@ -26,20 +30,24 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Wait for `payment` to be so. `what` is said of who waits in vain."""
+    """The condition for which a story waits: `holds` must be true for the progress of `payment`. `what` describes it
+    in an error message.
+    """
 
     payment: int
-    holds: Callable[[Seen], bool]
+    holds: Callable[[PaymentProgress], bool]
     what: str
 
 
 Step: TypeAlias = float | Until
 Alive: TypeAlias = Generator[Step, None, None]
-Look: TypeAlias = Callable[[Collection[int]], Mapping[int, Seen]]
+Look: TypeAlias = Callable[[Collection[int]], Mapping[int, PaymentProgress]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Parked:
+    """A story that waits for a condition since `since` (monotonic seconds)."""
+
     until: Until
     since: float
     name: str
@@ -48,7 +56,7 @@ class _Parked:
 
 class Street:
     """Runs at most `day.under_way` stories at once; when one ends, the next one begins. `trouble` collects the
-    failures of stories, also waits that ended without the expected event.
+    exceptions of stories, and the conditions that didn't become true in time.
     """
 
     def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, day: Day) -> None:
@@ -63,7 +71,7 @@ class Street:
         self.trouble: list[str] = []
 
     def run(self) -> None:
-        """Until all have ended. Raises AssertionError with the trouble of those that didn't end well."""
+        """Run until all stories have ended. Raises AssertionError with the collected trouble."""
         threads = [Thread(target=self._go, name=f"street-{n}") for n in range(THREADS)]
         threads.append(Thread(target=self._watch, name="street-watch"))
         for thread in threads:
@@ -73,6 +81,7 @@ class Street:
         assert not self.trouble, "\n".join(self.trouble[:20])
 
     def _go(self) -> None:
+        """Execute the next step of due stories until all have ended. The target of several threads."""
         while (turn := self._next()) is not None:
             name, alive = turn
             try:
@@ -86,6 +95,7 @@ class Street:
                 self._wait(name, alive, step)
 
     def _next(self) -> tuple[str, Alive] | None:
+        """Wait for the next story that is due. None if all have ended."""
         with self._changed:
             while True:
                 self._admit()
@@ -100,6 +110,7 @@ class Street:
                 self._changed.wait(wait)
 
     def _admit(self) -> None:
+        """Begin further stories while there is room for them."""
         while self._under_way < self._room and not self._over and time.monotonic() < self._closes:
             life = next(self._lives, None)
             if life is None:
@@ -126,7 +137,7 @@ class Street:
                 self._changed.notify()
 
     def _watch(self) -> None:
-        """Let each waiting person go on whose payment has reached the awaited state."""
+        """Let each waiting story continue whose condition is true."""
         while not self._over:
             with self._changed:
                 self._changed.wait(LOOK_SECONDS)

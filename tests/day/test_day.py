@@ -1,4 +1,4 @@
-"""A day of 150 orders, and an oracle that sees what is wrong with one."""
+"""A day of 150 orders ends in the right state, and the oracle finds a fault in an altered state."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -21,14 +21,15 @@ Alter = Callable[[Facts], Facts]
 
 @pytest.fixture(scope="module")
 def day() -> Iterator[Ended]:
-    """Lived once, looked at by all."""
+    """Yield a day that was run once for all tests of this module."""
     server_fixtures.need("mariadb")
     with quick_folder() as folder:
         yield run(Day(ORDERS, seed=1, patience=500.0), folder)
 
 
 def test_a_day_in_the_life(day: Ended) -> None:
-    """Nothing is stuck, the books balance, and the alerts are those that were planted."""
+    """After the day no record is stuck, the amounts agree with the providers' ledgers, and exactly the planted faults
+    have raised alerts."""
     scored = oracle.score(day.facts)
     print(figure(day))
     assert oracle.judge(day.facts) == []
@@ -39,7 +40,7 @@ def test_a_day_in_the_life(day: Ended) -> None:
 
 
 def _changed(facts: Facts, table: str, which: Callable[[Row], bool], **values: Any) -> Facts:
-    """With one row altered: the first of those."""
+    """Return the facts with other values in the first row of the table for which `which` is true."""
     rows = list(facts[table])
     place = next(n for n, row in enumerate(rows) if which(row))
     rows[place] = {**rows[place], **values}
@@ -47,12 +48,14 @@ def _changed(facts: Facts, table: str, which: Callable[[Row], bool], **values: A
 
 
 def _without(facts: Facts, table: str, which: Callable[[Row], bool]) -> Facts:
+    """Return the facts without the first row of the table for which `which` is true."""
     rows = list(facts[table])
     rows.remove(next(row for row in rows if which(row)))
     return replace(facts, rows={**facts.rows, table: rows})
 
 
 def _with(facts: Facts, table: str, row: Mapping[str, Any]) -> Facts:
+    """Return the facts with one more row in the table."""
     return replace(facts, rows={**facts.rows, table: [*facts[table], row]})
 
 
@@ -82,8 +85,8 @@ def _extra_alert(facts: Facts) -> Facts:
 
 
 def _with_alert_after(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
-    """With an alert A of a paid order that nobody planted, raised so long after its payment was known as paid. The
-    order was moved an instant later."""
+    """Return the facts with an alert of rule A about a paid order without a planted fault. It is raised `waited`
+    after the payment was known as paid, and just before the order was set to paid."""
     paid = next(row for row in facts["payments"] if _is_of_untouched_order(facts, row))
     order = _order_of(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)
@@ -163,12 +166,13 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
 
 @pytest.mark.parametrize("what", ALTERED)
 def test_the_oracle_names_what_is_wrong(day: Ended, what: str) -> None:
-    """One thing of a sound day is altered, and that very thing is named."""
+    """One value of a right state is altered: the oracle reports this fault."""
     alter, named = ALTERED[what]
     assert any(named in word for word in oracle.judge(alter(day.facts)))
 
 
 def test_an_order_that_was_moved_late_may_have_had_an_alert(day: Ended) -> None:
-    """The machine was busy, so that the grace went by; the alert was true, and no message tells of it here."""
+    """On a busy machine the grace period passed before the order was set to paid: the alert was right. The oracle
+    reports only that its messages are missing."""
     wrong = oracle.judge(_with_alert_after(day.facts, day.facts.grace))
     assert {word.split(":")[0] for word in wrong} == {"told 0 times instead of 1"}

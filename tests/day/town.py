@@ -1,4 +1,5 @@
-"""The town: a private MariaDB with a team, providers and workers as processes, the shop, and people at desks."""
+"""The surroundings of a day: a private MariaDB server with a team, providers and workers as processes, the shop, and
+the desks of people."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,13 +41,15 @@ _T = TypeVar("_T")
 
 
 class Books:
-    """SQL past the console, each thread on a connection of its own; begun again when the server comes back."""
+    """SQL without the console. Each thread has a connection of its own, which is opened again when the server is
+    back."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect, self._mine = connect, local()
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """In one transaction: the rows of the last one. What was cut off is done again: say only what may be."""
+        """Run the statements in one transaction, and return the rows of the last one. The transaction is repeated if
+        the connection is lost, so use only statements that may be repeated."""
         return patiently(lambda: self._once(statements), again=self._forget)
 
     def _once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -70,7 +73,8 @@ class Books:
 
 @dataclass(frozen=True)
 class Town:
-    """Everybody and everything; `till` is the shop's desk, where payments begin, `shop` its own program's rows."""
+    """All parts of a day. `till` is the desk at which the shop begins payments, `told` the receiver of alerts. `shop`
+    runs SQL as the shop's program, `all` as the owner of the database."""
 
     day: Day
     folder: Path
@@ -95,8 +99,8 @@ def patiently(
     seconds: float = PATIENCE_SECONDS,
     passing: frozenset[str] = frozenset(),
 ) -> _T:
-    """Do it; while the database or a provider can't be reached, or after a refusal with one of the `passing` codes,
-    once more a little later."""
+    """Call `act` and return its result. While the database or a provider can't be reached, or after a refusal with
+    one of the `passing` codes, call `again` and repeat it, for at most `seconds`. Then raises the last error."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -115,7 +119,7 @@ def patiently(
 
 @contextmanager
 def town(day: Day, folder: Path) -> Iterator[Town]:
-    """Built, and gone at the end whatever happens."""
+    """Start all parts, and yield them; they are ended with the block."""
     with servers.mariadb() as server, ExitStack() as stack:
         providers = programs.sandbox(server.run, folder)
         providers.begin()
@@ -156,12 +160,12 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
 
 
 def _taken_mostly(_: dict[str, Any], nth: int) -> int:
-    """The receiver of alerts answers 503 to each seventh, which must be sent to it again."""
+    """Return the status of the receiver of alerts: 503 for every seventh message, which must then be sent again."""
     return 503 if nth % 7 == 0 else 204
 
 
 def _books(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
-    """The shop's account, which knows its own two tables, and the owner's."""
+    """Return the SQL access of the shop's account, which has rights on two tables, and of the owner."""
     name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
     server.sql(
         f'CREATE USER `{name}`@`%` IDENTIFIED BY "{password}"',
@@ -177,5 +181,5 @@ def _books(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
 
 
 def _raise_limits(everything: Books) -> None:
-    """One person asks for all refunds of the day."""
+    """Raise the limit of refunds per person and day, because one person requests all of them."""
     everything.sql("UPDATE limits SET value = 1000000000000 WHERE name = 'per_person_day'")

@@ -1,4 +1,5 @@
-"""Makes trouble all day long: providers away, slow and broken; workers and the database killed and begun again."""
+"""Causes faults during the day: providers that can't be reached, are slow or answer wrongly, and kills of workers and
+of the database."""
 
 import random
 import time
@@ -26,7 +27,8 @@ _BROKEN: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 class TroubleMaker:
-    """Each kind so often as the day says, spread over it by the number of orders that have begun."""
+    """Causes each kind of fault as often as the day states, distributed over the begun orders. `told` counts them,
+    `went_wrong` has the errors of this class itself."""
 
     def __init__(self, town: Town, begun: Callable[[], int]) -> None:
         self._town, self._begun, self._over = town, begun, Event()
@@ -37,6 +39,7 @@ class TroubleMaker:
         self.went_wrong: list[str] = []
 
     def _planned(self, day: Day) -> list[tuple[int, str]]:
+        """Return (number of begun orders, kind) of each fault, in order."""
         kinds = {
             "outages": day.outages,
             "slow_spells": day.slow_spells,
@@ -65,7 +68,7 @@ class TroubleMaker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is broken any more, and every worker is there."""
+        """End all faults, and check that each was caused properly."""
         self._over.set()
         self._thread.join()
         self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._rules())
@@ -89,12 +92,13 @@ class TroubleMaker:
             self.told[kind] += 1
 
     def _outages(self) -> None:
-        """Both providers, and who asks for anything there."""
+        """Let no provider be reachable for some seconds."""
         seconds = self._chance.uniform(*_OUTAGE_SECONDS)
         patiently(lambda: self._town.control.begin_outage(seconds))
         self._over.wait(seconds)
 
     def _slow_spells(self) -> None:
+        """Let all providers answer slowly for some seconds."""
         patiently(lambda: self._town.control.change_settings(delay_seconds=_SLOW_DELAY))
         self._over.wait(_SLOW_SECONDS)
         patiently(lambda: self._town.control.change_settings(delay_seconds=0.0))

@@ -1,4 +1,5 @@
-"""The workers' logs of a day: kept in the folder of the day, because the servers' own folder ends with them."""
+"""The workers' logs of a day. They are copied to the folder of the day, because the folder of the servers is removed
+at the end."""
 
 import json
 import shutil
@@ -12,14 +13,15 @@ _MOST_LINES = 25
 
 
 def keep(workers: Iterable[Program], folder: Path) -> None:
-    """Copy each worker's log, from its first start to now, to `NAME.log` in the folder."""
+    """Copy each worker's log, from its first start until now, to `NAME.log` in the folder."""
     for worker in workers:
         with suppress(FileNotFoundError):
             shutil.copyfile(worker.run.folder / f"{worker.name}.out", folder / f"{worker.name}.log")
 
 
 def trouble(folder: Path) -> str:
-    """The lines of the kept logs that tell an exception or an error, shortened: the last ones, in order of time."""
+    """Return the newest lines of the copied logs that report an exception or an error, shortened, in the order of
+    time."""
     lines = sorted(line for log in folder.glob("*.log") for line in _read_trouble(log))
     return "\n".join(["what the workers' logs tell of trouble:", *lines[-_MOST_LINES:]])
 

@@ -1,4 +1,5 @@
-"""Databases for faults: one per module, never emptied, since every test takes names and numbers of its own."""
+"""Databases for tests of faults. Each module has one, which is never emptied: every test uses names and numbers of
+its own."""
 
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from tests.support.sql_server import SqlServer
 
 @pytest.fixture(scope="module")
 def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
-    """On the server that all tests share: what is broken is a connection, never the server."""
+    """Yield a database on the server that all tests share. Its tests break only connections, never the server."""
     database = PooledDatabase((sql_server,))
     with quick_folder() as folder:
         yield ServerPlace("mariadb" if isinstance(sql_server, Server) else "mysql", folder, database)
@@ -23,7 +24,7 @@ def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
-    """A server of this test alone. A test that breaks the server also mends it before it ends."""
+    """Yield a private server for one module. A test that breaks the server repairs it before it ends."""
     server_fixtures.need("mariadb")
     with mariadb() as server:
         yield server
@@ -31,14 +32,14 @@ def own_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def own_place(own_server: Server) -> Iterator[ServerPlace]:
-    """A database there."""
+    """Yield a database on the private server."""
     with quick_folder() as folder:
         yield ServerPlace("mariadb", folder, PooledDatabase((own_server,)))
 
 
 @pytest.fixture(scope="module")
 def galera_place(galera_cluster: Cluster) -> Iterator[ServerPlace]:
-    """A database on three nodes."""
+    """Yield a database on the run's cluster of three nodes."""
     with quick_folder() as folder:
         with server_fixtures.galera_turn(alone=False):
             place = ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))

@@ -1,4 +1,4 @@
-"""Transactions that lose: crossing updates, rows that others hold, snapshots that are too old, and how they end."""
+"""Transactions that lose against another one, by a deadlock, a lock or an outdated snapshot, and how they end."""
 
 import logging
 import random
@@ -21,7 +21,8 @@ NAMES = ("faults-a", "faults-b")
 
 
 class Reruns(logging.Handler):
-    """Counts how often transactions were run again, at most and in all."""
+    """A log handler that counts how often a transaction was run again, by the number of the server's error
+    (`numbers`)."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -34,6 +35,7 @@ class Reruns(logging.Handler):
 
 @contextmanager
 def reruns_counted() -> Iterator[Reruns]:
+    """Yield the counter of the transactions that are run again within the block."""
     log, counted = logging.getLogger("console.store"), Reruns()
     before = log.level
     log.setLevel(logging.INFO)
@@ -46,7 +48,8 @@ def reruns_counted() -> Iterator[Reruns]:
 
 
 class Crossing:
-    """Counts two rows up in the order it is told, so that two of them deadlock. `tries`: of the last call."""
+    """A transaction that increments two rows in the given order, so that two of them in opposite orders deadlock.
+    `tries` is how often it was run."""
 
     def __init__(self, order: Sequence[str]) -> None:
         self._order = order
@@ -61,7 +64,8 @@ class Crossing:
 
 
 class Modifying:
-    """Reads one row and writes what it read plus one: right only if nobody wrote meanwhile."""
+    """A transaction that reads one row and writes its value plus one, which is right only if nobody else has written
+    it meanwhile."""
 
     tries = 0
 
@@ -72,7 +76,8 @@ class Modifying:
 
 
 def race(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Each database in a thread of its own, every second one in the opposite order. How the turns ended."""
+    """Run `turns` crossing transactions on each database in a thread of its own, every second thread in the opposite
+    order. Return the counts of their endings."""
     tally: Counter[str] = Counter()
     start = Barrier(len(databases))
 
@@ -99,5 +104,6 @@ def race(databases: Sequence[Database], turns: int) -> Counter[str]:
 
 
 def prepare(sql: Any) -> None:
-    """The two rows, at nought, by the servers' clock: what is dated by another one nobody may change."""
+    """Set both counters to 0, as rows that belong to the server's clock: no one may change rows that are dated by
+    another clock. `sql` runs statements as the owner."""
     sql("DELETE FROM call_rates", *(f"INSERT INTO call_rates VALUES ('{name}', 'server', 0)" for name in NAMES))

@@ -1,4 +1,5 @@
-"""Work on several nodes of a cluster at once: what one acknowledged, all others know; what two want, one gets."""
+"""Work on several nodes of a cluster at the same time: each node shows the writes that another node has acknowledged,
+and a lease has one winner."""
 
 import threading
 import time
@@ -28,7 +29,8 @@ _WAIT = text("SELECT @@wsrep_sync_wait")
 
 @contextmanager
 def one_each(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Database]]:
-    """A database object per node that knows this node alone; by the schema account, or by a person."""
+    """Yield one Database per node, which connects to this node only: as the schema account (`owner`), or as a
+    person."""
     with ExitStack() as opened:
         made = []
         for number, node in enumerate(place.database.nodes):
@@ -41,7 +43,8 @@ def one_each(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Databa
 
 
 def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Write on one node, read at once on the next one."""
+    """Write on one node, and read on the next one immediately. Return the number of reads, of stale values, and of
+    sessions without the setting that makes them wait."""
     tally: Counter[str] = Counter(reads=turns, stale=0, unguarded=0)
     for turn in range(turns):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
@@ -53,7 +56,8 @@ def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
 
 
 def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Compare-and-swap on one node what another has just written: nobody else wants it, so it must work."""
+    """Update a row on one node under the condition of the value that another node has just written. As nobody else
+    writes it, no update may be refused. Return the counts."""
     tally: Counter[str] = Counter(swaps=turns, refused=0)
     for turn in range(turns):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
@@ -65,7 +69,8 @@ def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
 
 
 def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: int) -> Counter[str]:
-    """All want the same lease at the same moment, round after round. Who got it, per round."""
+    """Let all databases acquire the same lease at the same moment, `rounds` times. Return the number of rounds, and
+    of rounds with exactly one winner."""
     start = threading.Barrier(len(databases))
     won: list[list[int]] = [[] for _ in range(rounds)]
 
@@ -88,7 +93,9 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
 
 @dataclass
 class Writers:
-    """A thread per database that writes rows until told to stop, and remembers what was acknowledged and when."""
+    """One thread per database that writes rows until the end of a block. `mark` distinguishes their rows.
+    `acknowledged` has the name and the try of each written row, `longest` the longest write (seconds), `refused` the
+    error codes."""
 
     databases: Sequence[Database]
     who: Sequence[str]
@@ -100,6 +107,7 @@ class Writers:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
+        """Let the threads write until the end of the block."""
         threads = [threading.Thread(target=self._write, args=(number,)) for number in range(len(self.databases))]
         for thread in threads:
             thread.start()
@@ -123,7 +131,7 @@ class Writers:
             self.longest = max(self.longest, time.monotonic() - begun)
 
     def compared(self, place: ServerPlace) -> tuple[list[str], list[str]]:
-        """The acknowledged rows that are missing, and the rows that exist more than once."""
+        """Return the names of the acknowledged rows that are missing, and of the rows that exist more than once."""
         rows = as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.mark}-%'")
         found = Counter(name for (name,) in rows)
         return [name for name, _ in self.acknowledged if not found[name]], [n for n in found if found[n] > 1]

@@ -1,4 +1,6 @@
-"""Refunds and notices while the n-th command to a server is broken on the way: what must hold at whatever n."""
+"""The n-th command of an action on a refund or notice to its server is disturbed by a proxy. The checks hold for
+every n.
+"""
 
 import random
 import time
@@ -57,14 +59,14 @@ SOME = 2
 
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
-    """Every place there is."""
+    """Disturb each command of the action in turn. Return the counts of the endings."""
     tally = at_each_place(partial(fails_at, on, action, trouble))
     on.checked()
     return tally
 
 
 def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
-    """Some of the troubles, each at a place that is drawn."""
+    """Disturb the action in some of the ways, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for trouble in chance.sample(troubles, SOME):
@@ -82,7 +84,8 @@ def fails_at(
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
-    the action has no such command.
+    the action has no such command. `harm` is called before the command with the id of its session (None: only the
+    proxy disturbs); `mend` is called after the action.
     """
     where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING
     assert isinstance(on.place, ServerPlace)
@@ -115,11 +118,13 @@ def _kill(node: SqlServer, session: int) -> None:
 
 
 def _nothing(_session: int) -> None:
-    """The proxy alone does the harm."""
+    """Do nothing: only the proxy disturbs."""
 
 
 def dies_at(on: Stage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
-    """The same while the server is killed and started again at that moment; and how long all of it took."""
+    """Like `fails_at`, but the server is killed before the n-th command and restarted. Return the code, and the
+    duration of all of it (seconds).
+    """
     die, back = death_of(server)
 
     def mend() -> None:
@@ -132,7 +137,7 @@ def dies_at(on: Stage, server: Server, action: str, nth: int) -> tuple[str | Non
 
 
 def turns_read_only(on: Stage, server: Server, action: str, nth: int) -> str | None:
-    """The same while the server takes no more writes from that moment on, until the action has ended."""
+    """Like `fails_at`, but the server refuses writes from the n-th command until the end of the action."""
     return fails_at(
         on, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
     )

@@ -1,4 +1,6 @@
-"""One database behind the proxy, a vendor that keeps the truth, desks through the proxy and desks beside it."""
+"""One database on a server with a proxy before it, a provider in memory, and desks that connect through the proxy or
+directly.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -33,7 +35,9 @@ _CLAIMED = (
 
 @dataclass
 class Scene:
-    """`vendor` fails every call that comes without a committed claim, or inside a transaction."""
+    """The database, its proxy, the provider and the clock. The provider fails the test if it is called without a
+    committed claim, or inside a transaction.
+    """
 
     place: ServerPlace
     proxy: SqlProxy
@@ -42,14 +46,15 @@ class Scene:
 
     @property
     def url(self) -> str:
+        """The URL of the database through the proxy."""
         return self.proxy.url(self.place.url())
 
     def through(self, home: Path | None = None) -> Console:
-        """A desk that reaches the database through the proxy alone. Close it."""
+        """Open a desk that reaches the database only through the proxy; the caller must close it."""
         return self.desk(self.url, home)
 
     def beside(self, **extra: str) -> Console:
-        """A desk, the same home, that nothing disturbs. Close it."""
+        """Open a desk with the same home folder that connects directly; the caller must close it."""
         return self.desk(self.place.url(), None, **extra)
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
@@ -57,7 +62,7 @@ class Scene:
         return as_owner(self.place, *statements)
 
     def kill(self, session: int) -> None:
-        """End somebody's session, as an administrator may."""
+        """End the session with this id, as an administrator may."""
         self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
 
     def age(self, by: timedelta) -> None:
@@ -66,13 +71,17 @@ class Scene:
         self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
 
     def desk(self, url: str, home: Path | None = None, **extra: str) -> Console:
+        """Open a desk with this URL of the database; the caller must close it."""
         self.clock.moved[self.place.folder] = self.age
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
         return quick_desk(home or self.place.home, self.vendor, self.clock, **told | extra)
 
     @contextmanager
     def settled(self, *bought: str) -> Iterator[Console]:
-        """Leases run out, a fresh process does what is due: nothing hangs, nobody was charged twice."""
+        """Let all leases expire, and run the due tasks in a new process of the desk, which is yielded. Check that no
+        operation is left as `calling`, that records and charges agree, and that none of the numbers `bought` is
+        charged twice.
+        """
         charged = len(self.vendor.charges)
         self.clock.at += timedelta(minutes=5)
         with self.beside() as fresh:
@@ -88,25 +97,29 @@ class Scene:
             yield fresh
 
     def verified(self) -> None:
-        """The whole audit trail, once at the end."""
+        """Verify the whole audit trail."""
         with self.beside() as fresh:
             fresh.audit.verify_chains()
 
 
 def connected(place: ServerPlace, person: str = "", **more: Any) -> Any:
-    """A plain connection of a person, or of the schema's owner, to the first node that serves."""
+    """Return a PyMySQL connection of a person ("": the schema account) to the first node that serves. `more` are
+    further arguments of PyMySQL.
+    """
     nodes, address = place.database.nodes, urlsplit(place.url(person))
     node = next(node for node in nodes if not isinstance(node, Node) or node.ready())
     return node.connect(unquote(address.username or ""), unquote(address.password or ""), schema(place), **more)
 
 
 def schema(place: ServerPlace) -> str:
-    """The database's name."""
+    """Return the name of the database."""
     return urlsplit(place.url("")).path.strip("/")
 
 
 def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
-    """The rows of the last one. From any thread, whatever happened to the server, or to a node, meanwhile."""
+    """Run the statements as the schema account on a new connection, and return the rows of the last one. May be
+    called in any thread, also after the server or a node was killed.
+    """
     alone = len(place.database.nodes) == 1
     with connected(place) as connection, connection.cursor() as cursor:
         for statement in ("SET innodb_lock_wait_timeout = 300" if alone else "SET wsrep_sync_wait = 7", *statements):
@@ -116,7 +129,7 @@ def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def scene(place: ServerPlace) -> Iterator[Scene]:
-    """Around a server's fresh database."""
+    """Yield a Scene for this database, after all earlier leases have expired."""
     node, clock = place.database.nodes[0], HandClock()
     with SqlProxy(node.host, node.port) as proxy:
         ledger = _LEDGERS.setdefault(schema(place), [])

@@ -1,4 +1,4 @@
-"""Each action of a desk, while the n-th command to its database is broken: what must hold at whatever n."""
+"""The n-th command of an action to its database is disturbed by a proxy. The checks hold for every n."""
 
 import random
 import time
@@ -40,7 +40,7 @@ _IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHEC
 
 
 def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
-    """Every place there is."""
+    """Disturb each command of the action in turn. Return the counts of the endings."""
     names = iter(numbers(2_000, seed))
     tally = at_each_place(lambda nth: fails_at(scene, action, trouble, nth, next(names)))
     scene.verified()
@@ -48,7 +48,7 @@ def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[s
 
 
 def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
-    """Each trouble once, at a place that is drawn."""
+    """Disturb the action once in each way, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     names = numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
@@ -59,8 +59,8 @@ def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
 
 
 def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """Two functions: the first kills the server and starts it again, for every session; the second waits until it is
-    back.
+    """Return two functions: the first kills the server and begins to restart it, whatever session id it gets; the
+    second waits until the server is running again.
     """
     back, dead = Thread(target=server.start), Event()
 
@@ -77,7 +77,9 @@ def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]
 
 
 def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) -> tuple[str | None, float]:
-    """The same while the server is killed and started again at that moment; and how long the action took."""
+    """Like `fails_at`, but the server is killed before the n-th command and restarted. Return the code, and the
+    duration of the action (seconds).
+    """
     die, mend = death_of(server)
     begun = time.monotonic()
     try:
@@ -97,7 +99,8 @@ def fails_at(
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
-    the action has no such command.
+    the action has no such command. `harm` is called before the command with the id of its session (None: only the
+    proxy disturbs); `mend` is called after the action.
     """
     kind, lasting = _KINDS[trouble]
     where = f"{action}, {trouble} at {nth}"
@@ -129,11 +132,11 @@ def fails_at(
 
 
 def _nothing(_session: int) -> None:
-    """The proxy alone does the harm."""
+    """Do nothing: only the proxy disturbs."""
 
 
 def _prepare(scene: Scene, action: str, number: str) -> str:
-    """Create the records that the action needs; return the number or the record's id."""
+    """Create the records that the action needs. Return the corporation number, or the record id as text."""
     if action in ("purchase", "token"):
         return number
     with scene.beside() as console:
@@ -148,6 +151,7 @@ def _prepare(scene: Scene, action: str, number: str) -> str:
 
 
 def _named(call: Callable[[], object]) -> str:
+    """Call `call`, and return "done" or the code of the refusal."""
     try:
         call()
     except ConsoleError as named:
@@ -169,7 +173,9 @@ def _probe(scene: Scene, console: Console, record_id: str) -> str:
 
 
 def _due(scene: Scene, console: Console, record_id: str) -> str:
-    """A row of a dead process among others: its lapse is written, and what is due is done."""
+    """Make the record's operation look like that of a process that has ended, and run the due tasks, which note its
+    lapse.
+    """
     scene.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
         f" hansha_alarmbox_credit_checks WHERE id = {record_id})"
@@ -178,7 +184,9 @@ def _due(scene: Scene, console: Console, record_id: str) -> str:
 
 
 def _token(scene: Scene, console: Console, number: str) -> str:
-    """A provider that rotates: each refresh token counts once."""
+    """Exchange a refresh token at a provider that accepts each token once. Check that the newest token is stored if
+    the exchange succeeds.
+    """
     good = ["first"]
 
     def exchange(token: str) -> TokenPair | None:
@@ -213,7 +221,9 @@ _ACTIONS: dict[str, Callable[[Scene, Console, str], str]] = {
 
 
 def _check_end(scene: Scene, console: Console, action: str, number: str, ending: str, where: str) -> None:
-    """A fresh process finds no charged check in the state error, and the records of each act that ended well."""
+    """Check that no charged record is an error, that each unknown record has a next step, and that an action that
+    ended with "done" leaves a bought record.
+    """
     records = console.lookup.find_records(number).credit_checks
     for record in records:
         if scene.vendor.count(number):

@@ -1,4 +1,5 @@
-"""Demand 25: whatever a desk's clock or a session says the time is, the server's clock alone counts."""
+"""Only the server's clock counts for leases and audit entries, whatever the clock of a desk or the time of a
+session."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ _SLIP = "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM 
 
 @pytest.fixture(scope="module")
 def abroad() -> Iterator[ServerPlace]:
-    """A server whose own time zone is Japan's, and which lets sessions forge NOW()."""
+    """Yield a database on a server with Japan's time zone that lets sessions change NOW()."""
     server_fixtures.need("mariadb")
     settings = ("default-time-zone=+09:00", "secure-timestamp=NO")
     with mariadb(extra_config=settings) as server, quick_folder() as folder:
@@ -34,7 +35,7 @@ def abroad() -> Iterator[ServerPlace]:
 
 
 def forging(database: Database) -> None:
-    """Sessions that lie about the time and its zone."""
+    """Let all sessions of this database set a wrong time and time zone."""
 
     def forge(dbapi: Any, _record: object) -> None:
         with dbapi.cursor() as cursor:
@@ -46,6 +47,7 @@ def forging(database: Database) -> None:
 
 
 def newest(place: ServerPlace) -> int:
+    """Return the id of the newest audit entry; 0 if there is none."""
     return int(as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
 
 
@@ -55,7 +57,8 @@ def _acquire(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -
 
 @pytest.mark.parametrize("forged", [False, True])
 def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
-    """A lease lasts as long as the server says, whatever the clocks of those who want it."""
+    """A lease lasts as long as the server's clock decides. Desks with wrong clocks, and sessions with a wrong time,
+    can't acquire it earlier."""
     with_truth, liar = Database(abroad.url()), Database(abroad.url("op-b"))
     if forged:
         forging(liar)
@@ -80,7 +83,8 @@ def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
 
 @pytest.mark.parametrize("skew", SKEWS[:2])
 def test_audit_rows_carry_the_servers_time(abroad: ServerPlace, skew: timedelta) -> None:
-    """A purchase by a desk whose clock is wrong, in sessions that lie: its trail is right to two seconds."""
+    """A desk with a wrong clock makes a purchase in sessions with a wrong time: the times of its audit entries differ
+    from the server's by less than two seconds."""
     before = newest(abroad)
     with scene(abroad) as stage, stage.beside() as console:
         stage.clock.moved.clear()
@@ -94,7 +98,8 @@ def test_audit_rows_carry_the_servers_time(abroad: ServerPlace, skew: timedelta)
 
 
 def test_a_desk_a_day_ahead_does_not_call_others_dead(abroad: ServerPlace) -> None:
-    """Due tasks of a desk whose clock jumped: a call that is running stays running."""
+    """A desk whose clock is a day fast runs its due tasks: it doesn't note a lapse for a call of another desk that is
+    running."""
     number = next(NUMBERS)
     with scene(abroad) as stage, stage.beside() as buyer, scene(abroad) as ahead, ahead.beside() as other:
         ahead.clock.moved.clear()

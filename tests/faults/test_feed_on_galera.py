@@ -1,5 +1,6 @@
-"""The feed on a cluster: what is written on any node is told on every one, once; what a record is seen to be when it
-is told never goes back; also of a transaction that lay open while hundreds of others were committed.
+"""The change feed on a cluster: each change that is written on one node reaches the readers of every node exactly
+once, also that of a transaction which stays open while hundreds of others are committed. A reader never sees an older
+state of a record after a newer one.
 """
 
 import random
@@ -27,7 +28,7 @@ TURNS, CROWD = 25, 60
 
 
 class Reader:
-    """Reads the feed of one node; a record that is told is looked at, as a page does."""
+    """Reads the change feed of one node. When it gets a change of a record, it reads the record, as a page does."""
 
     def __init__(self, database: Database) -> None:
         self.met: Counter[int] = Counter()
@@ -39,6 +40,7 @@ class Reader:
 
     @contextmanager
     def reading(self) -> Iterator["Reader"]:
+        """Read the feed in a thread until the end of the block."""
         self._thread.start()
         try:
             yield self
@@ -61,7 +63,9 @@ class Reader:
 
 
 def write(database: Database, who: str, number: int) -> None:
-    """Notes of a few records that others write about as well, and now and then many records at once."""
+    """Write notes on a few records on which other writers write too; every fifth transaction announces changes of
+    many records.
+    """
     chance = random.Random(number)
     for turn in range(TURNS):
         record, others = chance.choice(RECORDS), CROWD if turn % 5 == 0 else 0
@@ -76,14 +80,16 @@ def write(database: Database, who: str, number: int) -> None:
 
 @contextmanager
 def written_late(database: Database, who: str, record: int) -> Iterator[None]:
-    """A note whose row of the feed is there before the block, and committed after it."""
+    """Write a note before the block, and commit it after the block."""
     with database.write_without_retries() as tx:
         notes.add_note(tx.conn, KIND, record, who, "late", START)
         yield
 
 
 def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> None:
-    """Three nodes, a writer and a reader at each, and at each a transaction that is committed last."""
+    """Each of three nodes has a writer, a reader, and a transaction that is committed last. Each reader gets each
+    change once, and its reads of a record never go back.
+    """
     me, before = galera_place.named("op-a"), rows(galera_place)
     with nodes.one_each(galera_place) as databases, ExitStack() as opened:
         readers = [opened.enter_context(Reader(database).reading()) for database in databases]
@@ -105,11 +111,13 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
 
 
 def notes_of(database: Database, record: int) -> Sequence[object]:
+    """Return the notes of a payment."""
     with database.read() as conn:
         return notes.list_notes(conn, KIND, record)
 
 
 def all_at_once(threads: Sequence[Thread]) -> None:
+    """Start all threads, and wait until they have ended."""
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -118,4 +126,5 @@ def all_at_once(threads: Sequence[Thread]) -> None:
 
 
 def rows(place: ServerPlace) -> set[int]:
+    """Return the ids of all rows of the change feed."""
     return {int(one) for (one,) in as_owner(place, "SELECT id FROM changes")}

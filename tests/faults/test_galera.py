@@ -1,4 +1,4 @@
-"""Demands 7, 9 and 11 on three nodes: certification, causality, the death of one, and of two."""
+"""Three Galera nodes: conflicts at COMMIT, reads after writes on another node, and the loss of one or two nodes."""
 
 import time
 
@@ -22,17 +22,21 @@ NUMBERS = iter(numbers(100, seed=79))
 
 
 def people(place: ServerPlace) -> list[str]:
+    """Return the account names of three people."""
     return [place.named(person) for person in PEOPLE]
 
 
 @pytest.fixture
 def causal(galera_place: ServerPlace) -> ServerPlace:
+    """Return the database with the counter that these tests write."""
     as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
     return galera_place
 
 
 def test_what_one_node_acknowledged_all_others_show(causal: ServerPlace) -> None:
-    """Demand 11: no stale read, no false refusal by compare-and-swap; the session's guard is in force each time."""
+    """A value is written on one node. The next node reads it immediately and can update the row under the condition
+    of that value. Each session has the setting that makes its reads wait.
+    """
     with one_each(causal, owner=True) as databases:
         reads, swaps = read_after_write(databases, 40), swap_after_write(databases, 30)
     print(f"demand 11: {reads['stale']} stale of {reads['reads']}, {swaps['refused']} refused of {swaps['swaps']}")
@@ -40,7 +44,9 @@ def test_what_one_node_acknowledged_all_others_show(causal: ServerPlace) -> None
 
 
 def test_certification_fails_at_commit(causal: ServerPlace) -> None:
-    """Demand 7: another node was quicker with the same row; 1213 at COMMIT, run again whole, both counted."""
+    """Another node has changed the same row and commits first: COMMIT fails with error 1213, the whole transaction is
+    run again, and both changes are stored.
+    """
     with one_each(causal, owner=True) as (here, there, _):
         tries = 0
 
@@ -61,7 +67,9 @@ def test_certification_fails_at_commit(causal: ServerPlace) -> None:
 
 @pytest.mark.parametrize("when", ["after all", "in between"])
 def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, when: str) -> None:
-    """Our node can't be reached, another one doesn't know our COMMIT: if it gets through later, it counts once."""
+    """The console's node can't be reached at COMMIT, and another node doesn't know the transaction, so the console
+    runs it again there. If the first COMMIT arrives later, the transaction is stored once.
+    """
     first, second, _ = galera_place.database.nodes
 
     class Late(Note):
@@ -84,7 +92,7 @@ def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, whe
 
 
 def test_two_nodes_never_both_win_a_lease(galera_place: ServerPlace) -> None:
-    """One winner each round, whichever node it asks."""
+    """In each round, one of three people at different nodes acquires the lease."""
     place = galera_place
     urls = [place.url(person, desk=number) for number, person in enumerate(PEOPLE)]
     databases = [Database(url) for url in urls]
@@ -96,7 +104,9 @@ def test_two_nodes_never_both_win_a_lease(galera_place: ServerPlace) -> None:
 
 
 def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) -> None:
-    """Demand 9: nothing that was acknowledged is lost, nothing is there twice, and nobody waits long."""
+    """A node is killed while three people write: no acknowledged row is lost or stored twice, and no write is
+    refused.
+    """
     place = galera_place
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
     writers = Writers(databases, people(place), "killed")
@@ -118,7 +128,9 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
 @pytest.mark.soak  # its return takes a quarter of a minute
 @pytest.mark.expects_log("what a refused read meant for the audit is told")
 def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: ServerPlace) -> None:
-    """Cut off from the others it still takes connections, and refuses work: another node is asked, and it goes on."""
+    """A node that is cut off from its cluster accepts connections but refuses statements. The desk connects to
+    another node and continues.
+    """
     before, after = next(NUMBERS), next(NUMBERS)
     with scene(galera_place) as stage, stage.beside() as console:
         console.credit_checks.make_plan(before)
@@ -139,8 +151,8 @@ def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: Serve
 
 
 def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: ServerPlace) -> None:
-    """Demand 9: two of three die while the claim is at COMMIT, the worst moment, for its node doesn't know yet: told
-    within seconds, nothing asked of the provider; then all goes on.
+    """Two of three nodes are killed while the remaining node executes the COMMIT of a claim. The desk refuses the
+    purchase with exit status 6 and sends nothing. After the restart of the nodes the purchase works.
     """
     number, others = next(NUMBERS), galera_alone.nodes[1:]
     killed: list[float] = []

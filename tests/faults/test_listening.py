@@ -1,4 +1,4 @@
-"""A statement that takes long: waited for while its server serves, given up when that serves no more."""
+"""A long statement is awaited while its server is working, and given up when the server doesn't serve any more."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -18,7 +18,8 @@ LOOK = "DO 1"
 
 @pytest.fixture(autouse=True)
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server is looked at soon; the limit of an answer would be met much later, and is told in other words."""
+    """Let the console check the server after 0.1 s. The time limit of an answer is 30 s, and its error has another
+    text."""
     monkeypatch.setattr("console.store.database.server_timeouts.SECONDS_UNTIL_FIRST_CHECK", 0.1)
     monkeypatch.setattr("console.store.database.server_timeouts.CHECK_INTERVAL_SECONDS", 0.05)
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
@@ -34,7 +35,7 @@ def proxy(place: ServerPlace) -> Iterator[SqlProxy]:
 
 @pytest.fixture
 def database(place: ServerPlace, proxy: SqlProxy) -> Iterator[Database]:
-    """Through the proxy alone, and connected."""
+    """Yield a connected database that is reached only through the proxy."""
     made = Database(proxy.url(place.url()))
     assert slept(made, 0) == 0
     made.write(Note("warm", place.named("op-a")))
@@ -43,13 +44,14 @@ def database(place: ServerPlace, proxy: SqlProxy) -> Iterator[Database]:
 
 
 def slept(database: Database, seconds: float) -> int:
-    """The answer of a statement that takes so many seconds."""
+    """Run a statement that takes `seconds`, and return its result (0)."""
     with database.read() as conn:
         return int(conn.scalar(text("SELECT SLEEP(:seconds)"), {"seconds": seconds}))
 
 
 def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> None:
-    """The server is looked at and serves: its answer is awaited. One that comes at once costs no look."""
+    """The console checks during a slow statement that the server serves, and waits for the answer. A quick statement
+    causes no check."""
     with proxy.breaking("passed"):
         assert slept(database, 0) == 0
         assert LOOK not in proxy.commands
@@ -62,7 +64,7 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
 
 @pytest.mark.usefixtures("mariadb_server")
 def test_a_long_answer_through_tls() -> None:
-    """Encrypted, slow and of many records: looked at meanwhile, and complete."""
+    """A slow and large answer over TLS is complete, although the server is checked meanwhile."""
     with mariadb(tls=True) as server:
         database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(server.authority))}")
         with database.read() as conn:
@@ -72,7 +74,8 @@ def test_a_long_answer_through_tls() -> None:
 
 
 def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace) -> None:
-    """It refuses one connection more, and so it lives: what it works at is awaited."""
+    """The server refuses the connection of the check because of too many connections. That shows that it is working,
+    so the answer is awaited."""
     database.close()
     server, account = place.database.nodes[0], place.named("op-a")
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
@@ -83,7 +86,8 @@ def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace
 
 
 def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> None:
-    """No answer, no end of the connection, and nobody gets in any more: told long before the limit."""
+    """The server doesn't answer, keeps the connection open, and accepts no other one: the read is refused with
+    `database_unreachable` long before its time limit."""
     with proxy.breaking("unanswered", on="SELECT SLEEP", lasting=True) as shot, pytest.raises(ConsoleError) as told:
         slept(database, 0)
     assert shot.hit
@@ -93,7 +97,8 @@ def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> N
 
 @pytest.mark.parametrize(("on", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
 def test_a_write_goes_on_elsewhere(place: ServerPlace, proxy: SqlProxy, on: str, kind: Break) -> None:
-    """Its node hangs in the middle or at COMMIT, another one serves: run again there, or found there, once."""
+    """The node hangs during a transaction, or at its COMMIT, and another node serves. The transaction is run again
+    there, or found there, and is stored once."""
     node = place.database.nodes[0]
     database = Database(f"{proxy.url(place.url())}?fallback={node.host}:{node.port}")
     database.write(Note("warm", place.named("op-a")))
@@ -107,7 +112,8 @@ def test_a_write_goes_on_elsewhere(place: ServerPlace, proxy: SqlProxy, on: str,
 
 
 def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
-    """SIGSTOP: it takes connections and says nothing, and that is no service."""
+    """A server stopped by SIGSTOP accepts connections but says nothing: the read is refused with
+    `database_unreachable`."""
     database = Database(own_place.url())
     assert slept(database, 0) == 0
     own_server.pause()
@@ -123,7 +129,8 @@ def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
 
 
 def test_who_has_no_limit_is_not_hurried(place: ServerPlace, proxy: SqlProxy) -> None:
-    """Nobody checks or ends the long statements of `db …`, which may run for hours."""
+    """A database without a time limit, as the commands `db …` use it for statements of hours, isn't checked during a
+    statement."""
     database = Database(proxy.url(place.url()), without_time_limit=True)
     assert slept(database, 0) == 0
     with proxy.breaking("passed"):

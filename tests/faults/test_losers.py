@@ -1,4 +1,6 @@
-"""Demand 7: whoever loses a race is run again as a whole, at most five times, and then nearly always wins."""
+"""A transaction that loses against another one is run again as a whole, at most five times, and then nearly always
+succeeds.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ TURNS, THREADS = 60, 3
 
 @contextmanager
 def databases(place: ServerPlace, count: int) -> Iterator[list[Database]]:
+    """Yield `count` databases with both counters set to 0."""
     with ExitStack() as opened:
         made = [Database(place.url(desk=number)) for number in range(count)]
         for database in made:
@@ -32,12 +35,13 @@ def databases(place: ServerPlace, count: int) -> Iterator[list[Database]]:
 
 
 def counted(place: ServerPlace) -> list[int]:
+    """Return the values of both counters."""
     return [int(value) for (value,) in as_owner(place, "SELECT not_before FROM call_rates ORDER BY name")]
 
 
 @contextmanager
 def held(place: ServerPlace, statement: str) -> Iterator[Any]:
-    """Another session in the middle of a transaction."""
+    """Yield a connection with an open transaction that has run this statement."""
     with connected(place, autocommit=False) as connection:
         with connection.cursor() as cursor:
             cursor.execute(statement)
@@ -46,7 +50,9 @@ def held(place: ServerPlace, statement: str) -> Iterator[Any]:
 
 
 def test_deadlocks_are_run_again(place: ServerPlace) -> None:
-    """Crossing updates: everybody gets through, and every success counted both rows exactly once."""
+    """Transactions that update two rows in opposite orders deadlock. Nearly all succeed, and each of them has counted
+    both rows once.
+    """
     with databases(place, THREADS) as made, reruns_counted() as reruns:
         tally = losers.race(made, TURNS)
     turns = THREADS * TURNS
@@ -59,7 +65,7 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
 
 
 def test_a_lock_wait_undoes_everything(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """1205 undoes its statement alone: what the transaction wrote before must not be committed with the rest."""
+    """Error 1205 rolls back only its statement. What the transaction has written before must not be committed."""
     monkeypatch.setattr("console.store.database.server.LOCK_WAIT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     with databases(place, 1) as (database,):
@@ -94,7 +100,9 @@ def test_a_lock_that_is_given_back_in_time(place: ServerPlace) -> None:
     ids=["read for update", "written"],
 )
 def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> None:
-    """A desk stops inside a transaction: the server ends it, another desk writes, and the first one runs again."""
+    """A desk stops during a transaction that holds a lock: the server ends the transaction, another desk writes, and
+    the first desk runs its transaction again.
+    """
     if place.engine == "mysql":
         pytest.skip("MySQL ends no idle transaction")
     stopped, woken = threading.Event(), threading.Event()
@@ -152,7 +160,9 @@ def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, .
 
 
 def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
-    """The server stops it where we stop waiting; told as a lock, and at once."""
+    """The server ends a statement at its time limit: the write is refused with `database_locked` and not run
+    again.
+    """
     endless = "SET STATEMENT max_statement_time = 0.2 FOR SELECT sleep(60)"
     if place.engine == "mysql":
         endless = "SELECT /*+ MAX_EXECUTION_TIME(200) */ 1 FROM operators WHERE sleep(60) = 0"

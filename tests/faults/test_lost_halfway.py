@@ -1,4 +1,5 @@
-"""A connection that is lost inside something that takes a refusal for an answer: never an answer, never a bug."""
+"""A connection is lost during a read whose code interprets errors, or during code that ignores an error: the loss is
+reported as such, neither as a result nor as a bug."""
 
 from collections.abc import Callable, Iterator
 
@@ -31,13 +32,14 @@ def database(place: ServerPlace) -> Iterator[Database]:
 
 
 def end(place: ServerPlace, conn: Connection) -> None:
-    """Kill the session of this connection, in the middle of whatever it does."""
+    """Kill the session of this connection."""
     place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).connection_id}")
 
 
 @pytest.mark.parametrize("what", LOOKS)
 def test_a_look_that_is_lost_teaches_nothing(database: Database, place: ServerPlace, what: str) -> None:
-    """Its connection is killed before it, and it is told as that, not as what it would say of a refusal."""
+    """A read that interprets a refused statement as a missing right loses its connection: it raises
+    `database_unreachable`, and doesn't return a result."""
 
     def lost_before_the_second() -> None:
         with database.read() as conn:
@@ -51,7 +53,7 @@ def test_a_look_that_is_lost_teaches_nothing(database: Database, place: ServerPl
 
 
 def swallowing(conn: Connection) -> None:
-    """Does what nobody should: goes on after an error without a look at what it was."""
+    """Run a statement, and ignore every database error, as no code should."""
     try:
         conn.exec_driver_sql("SELECT 1")
     except DBAPIError:
@@ -59,7 +61,8 @@ def swallowing(conn: Connection) -> None:
 
 
 def test_a_write_that_went_on_is_run_again(database: Database, place: ServerPlace) -> None:
-    """Nothing was committed of it, so all of it is done once more."""
+    """A transaction ignores the loss of its connection and continues. Nothing of it was committed, so it is run again
+    as a whole."""
     tries = 0
 
     def work(tx: Transaction) -> int:
@@ -75,7 +78,8 @@ def test_a_write_that_went_on_is_run_again(database: Database, place: ServerPlac
 
 
 def test_a_commit_that_nobody_could_ask_for(database: Database, place: ServerPlace) -> None:
-    """The connection was lost with the last statement, unseen: there was no COMMIT, so it is run again."""
+    """The connection is lost at the last statement, whose error is ignored. COMMIT was never sent, so the transaction
+    is run again."""
     tries = 0
 
     def work(tx: Transaction) -> None:
@@ -91,7 +95,8 @@ def test_a_commit_that_nobody_could_ask_for(database: Database, place: ServerPla
 
 
 def test_a_reading_that_went_on_is_told_as_what_it_is(database: Database, place: ServerPlace) -> None:
-    """The database is out of reach; that is no bug of the program."""
+    """A read ignores the loss of its connection and continues: it raises `database_unreachable`, and not an internal
+    error."""
 
     def read() -> None:
         with database.read() as conn:

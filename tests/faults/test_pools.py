@@ -1,4 +1,5 @@
-"""Connections that died, leaked, ran out or lead elsewhere: replaced or told, never a surprise."""
+"""Pooled connections that were killed, are all in use, or lead to a silent node: they are replaced, or the call is
+refused with a code."""
 
 import threading
 from collections.abc import Iterator
@@ -30,14 +31,14 @@ def database(place: ServerPlace) -> Iterator[Database]:
 
 
 def sessions(place: ServerPlace) -> list[int]:
-    """The ids of a person's sessions on the server."""
+    """Return the ids of the sessions that the person's account has on the server."""
     account = place.named("op-a")
     query = f"SELECT id FROM information_schema.processlist WHERE user = '{account}' AND command <> 'Killed'"
     return [int(number) for (number,) in place.database.nodes[0].sql(query)]
 
 
 def works(database: Database, place: ServerPlace, name: str) -> bool:
-    """Return True if a read and a write succeed without a second try by the test."""
+    """True if a read and a write succeed."""
     me = HoldingProcess(place.named("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(ONE) == 1
@@ -45,7 +46,8 @@ def works(database: Database, place: ServerPlace, name: str) -> bool:
 
 
 def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
-    """Many threads, much of it failing: everything is given back, and after `close` no session is left."""
+    """Many threads read and write, and many of their calls fail: all connections return to the pools, and after
+    `close` the server has no session of this account."""
 
     def fail(tx: Transaction) -> None:
         tx.conn.execute(ONE)
@@ -93,7 +95,7 @@ def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.M
 
 
 def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> None:
-    """An administrator ends all our sessions: the next read and write don't even notice."""
+    """An administrator ends all sessions while they are idle: the next read and write succeed."""
     assert works(database, place, "before-kill")
     for number in sessions(place):
         place.database.nodes[0].sql(f"KILL CONNECTION {number}")
@@ -102,7 +104,7 @@ def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> N
 
 
 def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
-    """The server hung up after its wait_timeout: replaced without an error."""
+    """The server closes the connections after its wait_timeout: they are replaced without an error."""
 
     def impatient(dbapi: Any, _record: object) -> None:
         with dbapi.cursor() as cursor:
@@ -116,7 +118,8 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
 
 
 def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody hung up and nobody answers, as behind a firewall that forgot us: noticed by a short question."""
+    """A connection gets no more answers and isn't closed, as behind a firewall that has dropped it: a short check
+    before the next use notices that."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)  # not what ends the wait
     monkeypatch.setattr("console.store.database.server._IDLE_SECONDS_BEFORE_CHECK", 0.0)
@@ -132,7 +135,8 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
 
 @pytest.mark.parametrize("first", ["closed", "mute"])
 def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first node refuses, or takes us and says nothing: the next one is asked, and stays the first choice."""
+    """The first node refuses connections, or accepts them and says nothing: the desk connects to the next node, and
+    later connections try that node first."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     node = place.database.nodes[0]
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
@@ -146,7 +150,7 @@ def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pyte
 
 
 def test_every_checkout_is_set_up(database: Database) -> None:
-    """Isolation, time zone, strictness and bounds hold on each connection of both pools."""
+    """Each connection of both pools has the right isolation level, time zone and time limits."""
     with database.read() as conn:
         maria = grants.is_mariadb(conn)
     isolation, bounds = (

@@ -1,4 +1,4 @@
-"""Every kind of trouble between a desk that refunds and its server, at places that are drawn."""
+"""Disturbances between a desk that acts on refunds and its server, at random commands."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from tests.support.servers import Server
 
 @pytest.fixture
 def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long for a server that refuses."""
+    """Let the console wait only one second for a server that can't be reached."""
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 1.0)
 
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_a_command_is_broken(place: ServerPlace, seed: int) -> None:
-    """However far it got: one refund per approval at most, who is told anything is told the truth, and after the next
-    due tasks nothing hangs.
+    """A random command is disturbed. An approved refund is executed at most once, each ending is true, and after the
+    next due tasks no operation is left as `calling`.
     """
     with stage(place) as on:
         for action in ACTIONS:
@@ -28,7 +28,7 @@ def test_a_command_is_broken(place: ServerPlace, seed: int) -> None:
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_the_server_dies_or_takes_no_writes(own_place: ServerPlace, own_server: Server, seed: int) -> None:
-    """kill -9 of the server and its return, and a server that turns read-only, in the middle of a sending."""
+    """During a sending the server is killed and restarted, or refuses writes. The same checks hold."""
     with stage(own_place) as on:
         told = []
         for nth in (25 + seed % 10, 45 + seed % 20):

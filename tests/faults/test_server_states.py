@@ -1,4 +1,6 @@
-"""A server that is read-only, full, crowded, frozen, mute or locked by somebody: named, bounded, nothing sent."""
+"""A server that is read-only, full, out of connections, stopped, silent or locked: the purchase is refused in a
+limited time with a code that names the cause, and nothing is sent.
+"""
 
 import time
 from collections import Counter
@@ -27,19 +29,20 @@ BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audi
 
 
 def refused(console: Console, number: str) -> ConsoleError:
+    """Buy the number, and return the error of the refusal."""
     return refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
 
 
 @pytest.fixture
 def stage(own_place: ServerPlace) -> Iterator[Scene]:
-    """On a server of its own."""
+    """Yield a Scene on the private server."""
     with scene(own_place) as made:
         yield made
 
 
 @contextmanager
 def globally(server: Server, name: str, value: str) -> Iterator[None]:
-    """A setting of the whole server, inside the block."""
+    """Within the block the variable `name` of the whole server has this value."""
     ((before,),) = server.sql(f"SELECT @@GLOBAL.{name}")
     server.sql(f"SET GLOBAL {name} = {value}")
     try:
@@ -53,7 +56,9 @@ def globally(server: Server, name: str, value: str) -> Iterator[None]:
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
 def test_read_only(stage: Scene, own_server: Server) -> None:
-    """An account without READ_ONLY ADMIN is refused by name, before anything is sent; reading goes on."""
+    """The server is read-only: the purchase is refused with `read_only` before anything is sent, and reads still
+    work.
+    """
     number = next(NUMBERS)
     with stage.beside() as console:
         with globally(own_server, "read_only", "1"):
@@ -93,7 +98,9 @@ def _give_room(server: Server) -> None:
 
 @pytest.mark.expects_log("the full disk is told")
 def test_a_full_disk() -> None:
-    """A table space that may not grow: wherever it hits, the ending is true, and room heals it."""
+    """A table space of limited size is full. Whichever statement fails, the ending of the purchase is true; with more
+    space purchases work again.
+    """
     room = ("innodb-file-per-table=OFF", "innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
     with mariadb(extra_config=(*room, "innodb-autoextend-increment=1")) as server, quick_folder() as folder:
         place = ServerPlace("mariadb", folder, PooledDatabase((server,)))
@@ -125,7 +132,9 @@ def test_a_full_disk() -> None:
 @pytest.mark.expects_log("a refusal that can't be audited is told")
 @pytest.mark.parametrize("table", BEFORE_SENDING)
 def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody holds every row and gap of a table: told as a lock in bounded time, nothing sent, nothing left."""
+    """Another session locks a whole table: the purchase is refused with `database_locked` in a limited time, nothing
+    is sent, and afterwards the number can be bought.
+    """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     number = next(NUMBERS)
     with scene(place) as stage, stage.beside() as console, locked(stage, console, table):
@@ -137,7 +146,9 @@ def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: py
 
 @pytest.mark.expects_log("what could not be written is told")
 def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer waits on the desk and arrives when the lock is gone."""
+    """Another session locks a table during the call: the answer stays in the spool, and due tasks write it after the
+    lock.
+    """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 0)
     number = next(NUMBERS)
     with scene(place) as stage, stage.beside() as console:
@@ -152,7 +163,7 @@ def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.
 
 @contextmanager
 def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
-    """Another session holds all of a table; this console is less patient than usual."""
+    """Within the block another session locks the whole table. The console waits only one second for a lock."""
 
     def hurry(dbapi: pymysql.Connection, _record: object) -> None:
         with dbapi.cursor() as cursor:
@@ -173,7 +184,9 @@ def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
 def test_too_many_connections(
     own_place: ServerPlace, own_server: Server, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No room for one more: a session that was never open is told so at once, without the tries of a lost one."""
+    """The server has no free connection: a desk that wasn't connected before is refused at once, without the repeated
+    attempts after a lost connection.
+    """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
     database = Database(own_place.url())
     account = own_place.named("op-a")
@@ -199,12 +212,14 @@ def test_too_many_connections(
 
 @contextmanager
 def _one_each(server: Server, account: str) -> Iterator[None]:
+    """Within the block the account may have one connection."""
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
     yield
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 0")
 
 
 def _person(place: ServerPlace) -> dict[str, object]:
+    """Return the arguments with which PyMySQL connects as the person."""
     url = Database(place.url()).url
     return {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
 
@@ -213,7 +228,9 @@ def _person(place: ServerPlace) -> dict[str, object]:
 
 
 def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody takes the connection and says nothing: away as soon as we wait no longer, for `db …` too."""
+    """A server accepts connections and says nothing: after the time limit of a connection the call is refused with
+    `database_unreachable`, also for the commands `db …`.
+    """
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)
     with SqlProxy("127.0.0.1", 9, mute=True) as mute:
@@ -227,7 +244,9 @@ def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.expects_log("what the frozen server did not take is told")
 def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGSTOP: whoever reads, writes or has just bought is told within bounds; when it goes on, all is settled."""
+    """The server is stopped by SIGSTOP before or after the charge: the desk gets an answer in a limited time. When
+    the server continues, the due tasks settle the purchase.
+    """
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 2)
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 1.0)

@@ -1,4 +1,4 @@
-"""The invariants hold whichever command to the database is lost, and in whichever way."""
+"""The invariants of purchases hold whichever command to the database is lost, and however."""
 
 import random
 from collections import Counter
@@ -15,8 +15,8 @@ from tests.support.servers import Server
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("action", steps.ACTIONS)
 def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
-    """However far it got: one charge at most, a named ending that tells the truth, nothing called error that was
-    charged, and after the next due tasks nothing that hangs.
+    """A random command is disturbed. The number is charged at most once, the ending is true, no charged record is an
+    error, and after the next due tasks no operation is left as `calling`.
     """
     with scene(place) as stage:
         tally = steps.run_some(stage, action, seed)
@@ -27,7 +27,7 @@ def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
 
 @pytest.mark.expects_log("what the dead server could not take is told")
 def test_the_server_dies_and_comes_back(own_place: ServerPlace, own_server: Server, seed: int) -> None:
-    """kill -9 at any command of a purchase, and a start: the same invariants, and soon it goes on."""
+    """The server is killed at a random command of a purchase and restarted. The same checks hold."""
     chance = random.Random(f"dies{seed}")
     endings: Counter[str] = Counter()
     longest = 0.0

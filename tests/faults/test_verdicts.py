@@ -1,4 +1,6 @@
-"""Demand 8: whoever gets no answer to COMMIT finds out by a row of their own what became of it."""
+"""A process that gets no answer to COMMIT finds out, by a row with its own token, whether the transaction was
+committed.
+"""
 
 import threading
 import time
@@ -19,7 +21,9 @@ COUNT = 20
 
 
 def test_the_reply_to_commit_is_lost(place: ServerPlace) -> None:
-    """Arrived or not, half told or not at all, or still on its way: the verdict is right, nothing is there twice."""
+    """COMMIT has arrived or not, its answer is lost completely or half, or it is still on the way. The program
+    decides correctly each time, and nothing is stored twice.
+    """
     tally = verdicts.run(place, COUNT)
     print(f"demand 8: verdict right {tally['right']} of {tally['commits']}, {tally['had_arrived']} had arrived")
     assert tally["right"] == tally["commits"] == COUNT
@@ -29,8 +33,9 @@ def test_the_reply_to_commit_is_lost(place: ServerPlace) -> None:
 def test_a_connection_that_went_silent_at_commit(
     place: ServerPlace, monkeypatch: pytest.MonkeyPatch, kind: Break
 ) -> None:
-    """The server believes in our old session and its locks: we end it, and know. A server that ends idle transactions
-    by itself, as MariaDB is told to, would hide that we don't.
+    """The connection gets no more answers at COMMIT, and the server keeps the session and its locks: the program ends
+    the session and then decides. The server's limit for idle transactions is raised here, because it would end the
+    session instead of the program.
     """
     patient = server._SET_TIME_LIMITS_SQL.replace(
         f"idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS}", "idle_transaction_timeout = 600"
@@ -45,7 +50,9 @@ def test_a_connection_that_went_silent_at_commit(
 
 
 def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
-    """We have stopped waiting, and it is still at work: the verdict waits for it."""
+    """The program has stopped waiting for COMMIT, which the server still executes: the program waits for it before it
+    decides.
+    """
     with behind_proxy(place, answer_seconds=0.5) as (_, database):
         note = Note("slow", place.named("op-a"))
         database.write(Note("warm", place.named("op-a")))
@@ -56,7 +63,9 @@ def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
 
 
 def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told within bounds that the database is away, and then nothing is there: the lost session was ended."""
+    """The server can't execute COMMIT: the call is refused with `database_unreachable` in a limited time, and nothing
+    is stored later, because the program has ended the session.
+    """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 3.0)
     with behind_proxy(place, answer_seconds=0.5) as (_, database):
@@ -68,7 +77,7 @@ def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pyte
 
 
 def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
-    """KILL is for a session that holds our own row; a lost reply alone costs nobody a connection."""
+    """The program ends only a session that holds the token's row; after a lost answer alone it kills no session."""
     with behind_proxy(place) as (proxy, database):
         database.write(Note("warm", place.named("op-a")))
         with proxy.breaking("lost_reply", on="COMMIT"):
@@ -78,7 +87,9 @@ def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
 
 @pytest.mark.parametrize("done", [False, True])
 def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, done: bool) -> None:
-    """kill -9 right before COMMIT arrives or right after it is done, back within seconds: the verdict is right."""
+    """The server is killed before COMMIT arrives, or right after it was executed, and restarted: the program decides
+    correctly.
+    """
     kind: Break = "unanswered" if done else "passed"
     with behind_proxy(own_place, answer_seconds=2) as (proxy, database):
         note = Note(f"died {done}", own_place.named("op-a"))

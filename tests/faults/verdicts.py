@@ -1,4 +1,4 @@
-"""A COMMIT whose answer never comes: the verdict by one's own token, against what the server really did."""
+"""COMMITs without an answer: compares what the program decides, by its token, with what the server has committed."""
 
 import json
 import threading
@@ -23,7 +23,9 @@ _CHAIN = "verdicts"
 
 
 class Note:
-    """Work that leaves an audit row, and counts its tries: the row says which of them wrote it."""
+    """A transaction that writes an audit entry with the number of its try, and returns that number. `tries` is how
+    often it was run.
+    """
 
     def __init__(self, name: str, who: str, chain: str = _CHAIN) -> None:
         self.name, self.tries, self._who, self._chain = name, 0, who, chain
@@ -37,7 +39,9 @@ class Note:
 
 @contextmanager
 def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Iterator[tuple[SqlProxy, Database]]:
-    """A database through a proxy. `answer_seconds`: how long this one waits for an answer."""
+    """Yield a proxy and a database behind it. `answer_seconds` is the time limit of an answer (None: the usual
+    one).
+    """
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy, pytest.MonkeyPatch.context() as patch:
         if answer_seconds:
@@ -50,7 +54,7 @@ def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Ite
 
 
 def tries_kept(place: ServerPlace, name: str) -> list[int]:
-    """The numbers of the tries whose rows the server has."""
+    """Return the numbers of the tries whose audit entries are stored."""
     found = as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
     return [json.loads(detail)["try"] for (detail,) in found]
 
@@ -76,7 +80,7 @@ def run(place: ServerPlace, count: int, kinds: tuple[Break, ...] = QUICK) -> Cou
 
 @contextmanager
 def commits_stopped(place: ServerPlace) -> Iterator[threading.Event]:
-    """Nobody's COMMIT gets through on this server until the event is set or the block ends."""
+    """Within the block the server executes no COMMIT until the yielded event is set."""
     stopped, go = threading.Event(), threading.Event()
 
     def hold() -> None:
