@@ -1,5 +1,5 @@
-"""Goals 25 and 26: how long a request of a desk takes to its provider, how soon the answer is at the desk, and what a
-team costs its database while nobody asks for anything.
+"""Goals 25 and 26: the time from a desk request to the first byte at the provider, the time from the provider's
+answer to the desk, and the load on the database while nobody sends requests.
 """
 
 import os
@@ -58,6 +58,7 @@ _SECONDS_OF_REQUEST = (
 
 
 def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    """Measure the wanted ones of these goals on each server."""
     for engine, nodes in servers_on_disk(wanted & {ASKING, IDLE}):
         with bench_folder() as folder, provider() as url:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
@@ -72,7 +73,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 class Relay:
-    """Stands before the provider and notes when bytes of a call arrive, and when bytes of an answer leave (seconds
+    """A relay in front of the provider that notes the moments at which bytes of calls and of answers arrive (seconds
     since the epoch).
     """
 
@@ -107,6 +108,7 @@ def _copy(source: socket.socket, target: socket.socket, moments: list[float]) ->
 
 
 def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
+    """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider."""
     relay = Relay(url)
     sent: list[float] = []
     sent_after_quiet: list[float] = []
@@ -170,7 +172,9 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
 
 
 def _bare(server: SqlServer) -> list[float]:
-    """A row inserted by one connection, and looked for by another one as often as a worker looks."""
+    """Measure the floor: one connection inserts a row, and another one reads as often as a worker does until it sees
+    the row. Return the sorted durations (seconds).
+    """
     server.sql("CREATE DATABASE bare", "CREATE TABLE bare.requests(id INT PRIMARY KEY)")
     seen, over, took = [0.0] * _PURCHASES, Event(), []
     chance = random.Random(25)
@@ -202,7 +206,9 @@ def _bare(server: SqlServer) -> list[float]:
 
 
 def _idle(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
-    """Desks read the feed and the counts as a window does; workers look for requests and run their tasks."""
+    """Measure goal 26: desks read the change feed and the counts as windows do, and workers poll for requests and run
+    their tasks.
+    """
     ((file,),) = server.sql("SELECT @@pid_file")
     pid = int(Path(file).read_text())
     nothing = _busy_part(pid)
@@ -228,7 +234,9 @@ def _idle(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
 
 @contextmanager
 def _reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
-    """All desks read, evenly spread over their intervals. Begins after the first readings, which are others."""
+    """Let all desks read within the block, distributed evenly over the interval. The block begins after the first
+    reads, which do more work than the later ones.
+    """
     over, lock = Event(), Lock()
     intervals = feed_ms / 1_000, counts_ms // feed_ms
     threads = [Thread(target=_poll, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
@@ -244,6 +252,9 @@ def _reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator
 
 
 def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, over: Event, lock: Lock) -> None:
+    """Read the change feed of one desk at its interval, and the counts every `counts_every` reads, until `over` is
+    set.
+    """
     mark: FeedMark | None = None
     switches: int | None = None
     turn = number
@@ -261,7 +272,7 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
 
 
 def _count(desk: Console) -> None:
-    """The reads of `BackgroundRefresh.read_work_counts` of an operator."""
+    """Do the reads of `BackgroundRefresh.read_work_counts` for an operator."""
     desk.recovery.count_queues()
     desk.notices.count_open_notices()
     desk.alerts.count_changed_companies()
@@ -274,12 +285,13 @@ def _count(desk: Console) -> None:
 
 
 def _busy_part(pid: int) -> float:
-    """The part of one core that a process used in _IDLE_SECONDS_BEFORE_CHECK."""
+    """Return the part of one core (0 to 1) that the process uses, measured over _IDLE_SECONDS_BEFORE_CHECK."""
     before, began = _cpu_seconds(pid), time.monotonic()
     time.sleep(_IDLE_SECONDS_BEFORE_CHECK)
     return (_cpu_seconds(pid) - before) / (time.monotonic() - began)
 
 
 def _cpu_seconds(pid: int) -> float:
+    """Return the processor time of the process (seconds)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

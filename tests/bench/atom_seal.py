@@ -1,4 +1,5 @@
-"""Goal 18: what sealing and opening a message for Atom costs over the raw primitives with a derived key."""
+"""Goal 18: the cost of encrypting and decrypting a message for Atom, compared with the cryptographic primitives and a
+derived key."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ _TEXT = json.dumps(
 
 
 def rows(wanted: frozenset[int]) -> Iterator[Row]:
-    """Seal and open, each beside the primitives alone; the floor is one pass of the cipher over the same bytes."""
+    """Compare both directions with the primitives; the floor is one pass of the cipher over the same bytes."""
     if 18 not in wanted:
         return
     key, plain = derive_key(_KEY, _KEY), _TEXT.encode()
@@ -39,7 +40,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         "open": lambda: decrypt_text(sealed, derive_key(_KEY, _KEY)),
         "raw seal": lambda: _raw_seal(_TEXT, key),
         "raw open": lambda: _raw_open(sealed, key),
-        "cipher": lambda: _turned(whole, made),
+        "cipher": lambda: _encrypt(whole, made),
     }
     took = side_by_side({name: often(work, _EACH) for name, work in works.items()}, _ROUNDS)
     each = {name: median(seconds) / _EACH for name, seconds in took.items()}
@@ -51,7 +52,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def often(work: Work, count: int) -> Work:
-    """The same work so many times in a row, where one alone is too short to be measured."""
+    """Return a function that calls `work` `count` times, for work that is too short to be measured once."""
 
     def repeated() -> None:
         for _ in range(count):
@@ -61,18 +62,21 @@ def often(work: Work, count: int) -> Work:
 
 
 def _raw_seal(text: str, key: bytes) -> str:
+    """Encrypt the text with the primitives alone."""
     padder = PKCS7(128).padder()
     padded = padder.update(text.encode()) + padder.finalize()
-    return _turned(padded, Cipher(AES(key), CBC(_VECTOR))).hex().upper()
+    return _encrypt(padded, Cipher(AES(key), CBC(_VECTOR))).hex().upper()
 
 
 def _raw_open(sealed: str, key: bytes) -> str:
+    """Decrypt the text with the primitives alone."""
     turned = Cipher(AES(key), CBC(_VECTOR)).decryptor()
     padded = turned.update(bytes.fromhex(sealed)) + turned.finalize()
     unpadder = PKCS7(128).unpadder()
     return (unpadder.update(padded) + unpadder.finalize()).decode()
 
 
-def _turned(padded: bytes, cipher: Cipher[CBC]) -> bytes:
+def _encrypt(padded: bytes, cipher: Cipher[CBC]) -> bytes:
+    """Encrypt the padded bytes."""
     turned = cipher.encryptor()
     return turned.update(padded) + turned.finalize()

@@ -1,4 +1,5 @@
-"""A MariaDB server whose data stay in `.bench/`, with databases of 1 and 10 million credit checks, made once."""
+"""A MariaDB server whose data stay in `.bench/`, with databases of 1 and 10 million credit checks, which are made
+once."""
 
 import secrets
 import time
@@ -27,7 +28,7 @@ _MARK = "bench"
 
 
 class BigServer:
-    """The kept server while it runs. The account of `url` is the operator of the records."""
+    """The running server. The account of `url` is an operator in the databases."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -38,7 +39,8 @@ class BigServer:
         )
 
     def url(self, rows: int) -> str:
-        """The address of a database with so many records, made if it isn't there. Read it only."""
+        """Return the URL of a database with so many credit checks, which is made if it doesn't exist. Only read
+        it."""
         name = f"rows{rows}"
         url = self._server.url(OPERATOR, self._password, name)
         if not self._is_made(name):
@@ -55,12 +57,13 @@ class BigServer:
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        """The address of a database with nothing but its schema."""
+        """Yield the URL of a database that has only the schema."""
         with self._server.database() as url:
             _upgrade(url)
             yield url
 
     def _is_made(self, name: str) -> bool:
+        """True if the database exists and was filled by the present code."""
         with suppress(MySQLError):
             found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_MARK}'")
             return found == ((filling.form(),),)
@@ -75,7 +78,7 @@ def _upgrade(url: str) -> None:
 
 @contextmanager
 def big_server() -> Iterator[BigServer]:
-    """The server on its kept data, stopped cleanly at the end."""
+    """Start the server with its kept data, and shut it down at the end of the block."""
     FOLDER.mkdir(exist_ok=True)
     with own_run(FOLDER) as run:
         run.ready()

@@ -1,4 +1,5 @@
-"""SQLite files of 1 and 10 million credit checks, made once by the database itself and kept in `.bench/`."""
+"""SQLite files with 1 and 10 million credit checks, which the database itself computes once; they stay in
+`.bench/`."""
 
 import sqlite3
 import time
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 
 
 def big_table(rows: int) -> Path:
-    """The file of a database with so many records, made if it isn't there. Read it only."""
+    """Return the file of a database with so many credit checks, which is made if it doesn't exist. Only read it."""
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{rows}-rows-{filling.form()}.db"
     if not file.exists():
@@ -35,7 +36,7 @@ def big_table(rows: int) -> Path:
 
 @contextmanager
 def empty_table() -> Iterator[str]:
-    """The address of a database with nothing but its schema."""
+    """Yield the URL of a database that has only the schema."""
     with TemporaryDirectory(prefix="console-bench-") as folder:
         file = Path(folder) / "empty.db"
         _upgrade(file)
@@ -43,13 +44,14 @@ def empty_table() -> Iterator[str]:
 
 
 def _upgrade(file: Path) -> None:
-    """To the schema of today, which a kept file may be behind."""
+    """Run the migrations that the file lacks."""
     database = Database(f"sqlite:///{file}")
     migrate.upgrade(database)
     database.close()
 
 
 def _make(file: Path, rows: int) -> None:
+    """Make the file under another name, and rename it when it is complete."""
     growing = file.with_suffix(".growing")
     for left in growing.parent.glob(growing.name + "*"):
         left.unlink()
@@ -59,7 +61,7 @@ def _make(file: Path, rows: int) -> None:
 
 
 def _fill(file: Path, rows: int) -> None:
-    """All rows in one statement, indexes afterwards: twenty times faster than keeping them up to date."""
+    """Insert all rows by one statement, and create the indexes afterwards, which is twenty times as fast."""
     conn = sqlite3.connect(file, isolation_level=None)
     for pragma in ("journal_mode=DELETE", "synchronous=OFF", "cache_size=-1000000", "threads=2", "temp_store=FILE"):
         conn.execute("PRAGMA " + pragma)

@@ -1,4 +1,6 @@
-"""Goals 11 and 12: many processes on one database; some are killed again and again, none may starve."""
+"""Goals 11 and 12: many processes write one database. With kills of processes no number is bought twice, and no
+writer waits too long.
+"""
 
 import os
 import time
@@ -32,6 +34,9 @@ _REPORT_EVERY = 20
 
 
 def rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
+    """Measure the wanted ones of these goals. `keys` and `server_keys` are the numbers of bought corporation numbers
+    on SQLite and on servers.
+    """
     if 11 in wanted:
         yield _on_sqlite(keys)
         yield from _on_servers(server_keys)
@@ -43,7 +48,9 @@ def rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
 
 
 class Ledger(InstantVendor):
-    """Sells at once, and keeps a line for each sale in a file that survives every buyer."""
+    """A provider that sells at once, and appends a line to a file for each sale; the file isn't lost when a buyer is
+    killed.
+    """
 
     def __init__(self, file: Path, first_id: int) -> None:
         super().__init__()
@@ -56,7 +63,9 @@ class Ledger(InstantVendor):
 
 
 def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
-    """One buyer: every number from `begin` on; says now and then how far it is."""
+    """Target of a child process: buy each number from the index `begin` on, and send the reached index at
+    intervals.
+    """
     settings, first_id = Settings.load(told), 1 + os.getpid() * 10_000 % 2_000_000_000
     with open_console(settings, credit_check_adapter=Ledger(ledger, first_id)) as console:
         without_follow_up(console)
@@ -69,7 +78,7 @@ def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -
 
 
 def _on_sqlite(keys: int) -> Row:
-    """In memory, because nobody pulls a plug here."""
+    """Measure with a database in memory; a loss of power isn't tested here."""
     with quick_folder() as folder:
         told = environment(folder / "desk", NOWHERE, LEASES="off")
         with open_console(Settings.load(told)):
@@ -78,7 +87,7 @@ def _on_sqlite(keys: int) -> Row:
 
 
 def _on_servers(keys: int) -> Iterator[Row]:
-    """On a server, and on all nodes of a cluster at once."""
+    """Measure on a server, and on all nodes of a cluster at the same time."""
     for engine, nodes in servers_on_disk(frozenset({11})):
         with quick_folder() as folder, team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
@@ -90,11 +99,12 @@ def _on_servers(keys: int) -> Iterator[Row]:
 
 
 def _address(url: str, others: Sequence[str]) -> str:
+    """Return the URL with the other nodes as fallbacks."""
     return "?".join([url, "&".join(others)]) if others else url
 
 
 def _extra_purchases(engine: str, told: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int) -> Row:
-    """Leases are off, so that the database alone must hold."""
+    """Measure goal 11 without leases, so that only the database prevents second purchases."""
     began = time.monotonic()
     kills = _run_buyers(told, ledger, keys)
     sold = Counter(ledger.read_text().split())
@@ -107,8 +117,8 @@ def _extra_purchases(engine: str, told: dict[str, str], auditor: dict[str, str],
 
 
 def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
-    """Let them buy; every second one of them, if it got on, is killed and another goes on from there. Returns the
-    kills.
+    """Run the buyers. Every second, one that has made progress is killed, and another one continues at its index.
+    Return the number of kills.
     """
     reached, begun = dict.fromkeys(range(PROCESSES), 0), dict.fromkeys(range(PROCESSES), 0)
     kills = 0
@@ -130,7 +140,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
 
 
 def _heard(buyer: Child, before: int) -> int:
-    """The last place that a buyer told of."""
+    """Return the last index that the buyer has sent; `before` if it has sent none since."""
     with suppress(EOFError):
         while buyer.pipe.poll():
             before = int(buyer.pipe.recv())
@@ -141,7 +151,9 @@ def _heard(buyer: Child, before: int) -> int:
 
 
 def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
-    """One writer: short transactions, one after another. Says how many there were and the longest wait for one."""
+    """Target of a child process: write short transactions for `seconds`, with the queue of writers if `courteous`.
+    Send their number, and the longest wait for one (seconds).
+    """
     database = Database(f"sqlite:///{file}")
     if not courteous:
         database._write_queue = WriteQueueLock(None)
@@ -161,7 +173,9 @@ def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
 
 
 def _fairness() -> Iterator[Row]:
-    """In turn, not at once: with the queue in front of the lock, and with SQLite's own waiting alone."""
+    """Measure goal 12: first with the queue of writers in front of SQLite's lock, then with SQLite's own waiting
+    only.
+    """
     kept, alone = _written(courteous=True), _written(courteous=False)
     for goal, figure, peer, met in (
         ("≤ 1 s", span(kept.longest), span(alone.longest), kept.longest <= 1),
@@ -172,7 +186,9 @@ def _fairness() -> Iterator[Row]:
 
 
 class Written:
-    """The counts that all writers reported, and the longest time of one of them."""
+    """The result of all writers: the longest wait (seconds), the smallest count divided by the largest, and the
+    writes per second.
+    """
 
     def __init__(self, said: Sequence[tuple[int, float]]) -> None:
         counts = [written for written, _ in said]
@@ -182,6 +198,7 @@ class Written:
 
 
 def _written(*, courteous: bool) -> Written:
+    """Run the writers, and return their result."""
     with bench_folder() as folder:
         file = folder / "console.db"
         with open_console(Settings.load(environment(folder, NOWHERE))):

@@ -30,6 +30,7 @@ _BARE = text("SELECT id, kind, subject_id FROM changes WHERE id > :after ORDER B
 
 
 def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    """Measure the change feed on each engine."""
     if NUMBER not in wanted:
         return
     for engine, place in places_on_disk(NUMBER):
@@ -39,7 +40,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _latency(engine: str, scene: Scene, other: Console) -> Row:
-    """Notes are written at one desk at any moment; the other one is another node's, where there are several."""
+    """Measure the time from a change at one desk to its read at another desk, on a cluster at another node."""
     now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
     payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
     ours, bare = _Ours(other), _Bare(other.database)
@@ -71,7 +72,7 @@ def _latency(engine: str, scene: Scene, other: Console) -> Row:
 
 
 def _reading(engine: str, place: Place, other: Console) -> Row:
-    """One reading where nothing has changed, a minute's worth of rows still being open."""
+    """Measure one read of the feed without new rows, while the rows of a minute are still read again."""
     rows = [f"('payment', {one}, '2026-11-20 03:00:00')" for one in range(500)]
     ours, bare = _Ours(other), _Bare(other.database)
     place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {', '.join(rows)}")
@@ -90,7 +91,9 @@ def _reading(engine: str, place: Place, other: Console) -> Row:
 
 
 def _write(console: Console, payment: int, written: dict[int, float], over: Event) -> None:
-    """One row of the feed each: its id, and when its COMMIT had returned."""
+    """Announce changes at random moments until `over` is set, and note the moment after the COMMIT of each row
+    (monotonic seconds) by its id.
+    """
     chance, database = random.Random(1), console.database
     while not over.wait(chance.uniform(0, 2 / _WRITES)):
         one = database.write(lambda tx: _announced(tx.conn, payment, console))
@@ -98,13 +101,14 @@ def _write(console: Console, payment: int, written: dict[int, float], over: Even
 
 
 def _announced(conn: Any, payment: int, console: Console) -> int:
+    """Announce a change of the payment, and return the id of its row."""
     compare_and_swap.announce_change(conn, "payment", payment, console._context.now())
     own = "SELECT last_insert_rowid()" if conn.dialect.name == "sqlite" else "SELECT LAST_INSERT_ID()"
     return int(conn.exec_driver_sql(own).scalar())
 
 
 class _Ours:
-    """The desk's reading: ids that are new to it."""
+    """The feed as a desk reads it. `read` returns the ids that are new to the desk."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -117,7 +121,7 @@ class _Ours:
 
 
 class _Bare:
-    """The statement by itself, on a connection that is kept."""
+    """The SELECT statement alone, on a kept connection."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._latest = database, 0

@@ -1,4 +1,4 @@
-"""The measurements of this bench, and the rows of the report that are made of them."""
+"""The measurements of the benchmarks, and the rows of their report."""
 
 import random
 import statistics
@@ -11,10 +11,10 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One goal as it stands. `met` is None where it could not be measured here (`ratio` then says why), and where the
-    figure has no goal.
+    """One row of the report: a figure, its floor, its peer, the ratio and the goal, as text. `met` is None if the
+    figure has no goal, or couldn't be measured here (`ratio` then states the reason).
 
-    `promised`: more than a goal; the whole run fails where it is not met.
+    `promised` means more than a goal: the whole run fails if it isn't met.
     """
 
     number: str
@@ -32,8 +32,9 @@ HEADINGS = Row("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
 
 
 def side_by_side(works: Mapping[str, Work], rounds: int, warm: int = 3) -> dict[str, list[float]]:
-    """Seconds of each, sorted: in every round each runs once, in an order of its own, so that whatever disturbs the
-    machine disturbs all alike, and none always finds what another has just warmed.
+    """Measure each work `rounds` times, after `warm` rounds that don't count. In each round every work runs once, in
+    a random order, so that disturbances of the machine and warm caches affect all alike. Return the sorted durations
+    (seconds) by name.
     """
     took: dict[str, list[float]] = {name: [] for name in works}
     chance = random.Random(0)
@@ -51,12 +52,12 @@ def median(seconds: Sequence[float]) -> float:
 
 
 def centile(seconds: Sequence[float], part: float) -> float:
-    """The value below which `part` of them lie; `seconds` is sorted."""
+    """Return the value below which the part `part` (0 to 1) of the sorted durations lies."""
     return seconds[min(len(seconds) - 1, int(len(seconds) * part))]
 
 
 def span(seconds: float) -> str:
-    """A duration with three figures at most."""
+    """Return a duration as text with at most three digits, and its unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{_three(seconds / size)} {unit}"
@@ -64,6 +65,7 @@ def span(seconds: float) -> str:
 
 
 def times(ratio: float) -> str:
+    """Return a ratio as text."""
     return f"{ratio:.2f}×"
 
 
@@ -72,6 +74,6 @@ def _three(value: float) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    """The row as it is printed."""
+    """Return the cells of the row as they are printed."""
     met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.met]
     return [row.number, row.what, row.figure, row.floor, row.peer, row.ratio, row.goal, met]

@@ -1,4 +1,4 @@
-"""Fill the big tables: the same rows on every engine, computed by the database itself."""
+"""Fills the big tables: the same rows on every engine, computed by the database itself."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,22 +74,24 @@ _CALLING = """INSERT INTO operations (id, action, subject_kind, subject_id, stat
 
 
 def fill(dialect: str, rows: int) -> str:
-    """The statement that writes so many records. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
+    """Return the statement that inserts so many credit checks. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
     return _INTO + _COUNTED[dialect].format(rows=rows) + _ROWS
 
 
 def counted(dialect: str, count: int) -> str:
-    """The beginning of a statement that selects from as many numbers, `counted.i`."""
+    """Return the beginning of a statement that selects from the numbers 1 to `count`, as `counted.i`."""
     return _COUNTED[dialect].format(rows=count).rstrip(",")
 
 
 def money(dialect: str, payments: int) -> tuple[str, ...]:
-    """The statements for so many orders and payments, and a refund of every second one. On a server as above."""
+    """Return the statements that insert so many orders and payments, and half as many refunds. On a server they need
+    `sql_mode = PIPES_AS_CONCAT`.
+    """
     return filling_money.fill(counted(dialect, payments), counted(dialect, payments // 2))
 
 
 def past(dialect: str, count: int) -> tuple[str, str]:
-    """Statements for so many purchases that have ended, and leases given back: what every journal is full of."""
+    """Return the statements that insert so many ended purchases and returned leases, which fill every journal."""
     numbers = counted(dialect, count)
     operations = f"""INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key,
         fingerprint, operator, desk, host, process, session, started_at, ended_at, lease_clock, lease_expires)
@@ -101,7 +103,9 @@ def past(dialect: str, count: int) -> tuple[str, str]:
 
 
 def calling(clock: str) -> str:
-    """Purchases under way at present: of the first eight pending rows three have lapsed. `clock`: of their leases."""
+    """Return the statement that inserts eight running purchases, of which three have lapsed. `clock` is the clock of
+    their leases.
+    """
     return _CALLING + ",".join(
         f"('op-{number}', 'credit-check.purchase', 'credit-check', {200 * (number + 1)}, 'calling', 'key-{number}',"
         f" '', '{OPERATOR}', '', '', 0, '', '2026-11-20 03:00:00', '{clock}', {0 if number < 3 else 2**53})"
@@ -110,9 +114,8 @@ def calling(clock: str) -> str:
 
 
 def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
-    """All rows in one statement, indexes afterwards. No trigger: it would refuse purchases that nobody made.
-
-    `payments`: how many of them, if not a `MONEY`th of the credit checks.
+    """Insert all rows, and create the indexes afterwards. The triggers are dropped, because they would refuse the
+    invented purchases. `payments` is the number of payments (None: a tenth of the credit checks).
     """
     unguard(cursor)
     cursor.execute("SET sql_mode = 'PIPES_AS_CONCAT'")
@@ -129,7 +132,7 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
 
 
 def unguard(cursor: Any) -> None:
-    """Take all triggers away."""
+    """Drop all triggers of the database."""
     cursor.execute(_TRIGGERS)
     for (trigger,) in cursor.fetchall():
         cursor.execute(f"DROP TRIGGER {trigger}")
@@ -137,8 +140,8 @@ def unguard(cursor: Any) -> None:
 
 @contextmanager
 def without_indexes(sql: Callable[[str], Sequence[Sequence[Any]]], table: str) -> Iterator[None]:
-    """A table of a server is filled in the block; its indexes are made afterwards, in one go. `sql` runs a statement
-    on one connection.
+    """Drop the indexes of a server's table, and create them again after the block, in which the table is filled.
+    `sql` runs a statement on one connection and returns its rows.
     """
     indexes = sql(_INDEXES.format(table))
     sql(f"ALTER TABLE {table} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
@@ -155,23 +158,24 @@ def _rows(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
 
 
 def _index(name: str, repeats: int, columns: str) -> str:
+    """Return the SQL that adds the index. `repeats` is 0 for a unique one."""
     return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
 
 
 def person() -> str:
-    """The statement that lets the bench read."""
+    """Return the statement that inserts the operator who reads the tables."""
     return f"INSERT INTO operators (name, roles, may_buy) VALUES ('{OPERATOR}', 'operator', 1)"
 
 
 def number_of(row: int) -> str:
-    """The corporation number of row `row`, as the database computed it."""
+    """Return the corporation number of the row with this id, as the database has computed it."""
     base = f"9900{(row - (row % 10 == 9)) * _STEP % 10**8:08d}"
     return compute_check_digit(base) + base
 
 
 def form() -> str:
-    """Stands for what a kept table rests on: its rows, the declared schema, and the first migration, which makes it
-    (later ones are run on it).
+    """Return a text that changes with all code on which a kept table depends: the rows, the declared schema, and the
+    first migration. Later migrations are run on the kept table.
     """
     first = min((migrate.MIGRATIONS_FOLDER / "versions").glob("[0-9]*.py"))
     declared = sorted(Path(core.__file__).parent.glob("*.py"))

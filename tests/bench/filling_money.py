@@ -1,8 +1,8 @@
 """Orders, payments and refunds for the big tables: the same rows on every engine, computed by the database itself.
 
-Of 200 orders and their payments 3 wait, 1 is unknown, 2 failed (the order of one was paid by the next payment), 10
-are to be looked at; the others are paid. Of 200 refunds 8 are open in all states, 1 is unknown, 2 failed, 10 are to
-be looked at; the others are completed.
+Of 200 orders and their payments, 3 wait, 1 is unknown, 2 failed (one of these orders was paid by the next payment),
+and 10 need a review; the others are paid. Of 200 refunds, 8 are open in all states, 1 is unknown, 2 failed, and 10
+need a review; the others are completed.
 """
 
 TABLES = ("approvals", "orders", "payments", "refunds")
@@ -43,8 +43,9 @@ _VOTES = f"""INSERT INTO approvals (subject_kind, subject_id, action, proposed, 
 
 
 def fill(many: str, few: str) -> tuple[str, ...]:
-    """The statements that write orders, payments and refunds, each beginning with numbers (see `filling.counted`):
-    `few` refunds, at most half as many. On a server they need `sql_mode = PIPES_AS_CONCAT`.
+    """Return the statements that insert orders, payments, refunds and votes. `many` and `few` are beginnings of
+    statements (see `filling.counted`): `few` counts the refunds, at most half as many as the payments. On a server
+    the statements need `sql_mode = PIPES_AS_CONCAT`.
     """
     return (
         _ORDERS.format(counted=many),

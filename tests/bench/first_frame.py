@@ -1,7 +1,7 @@
-"""A program that says when its window was painted, and how much memory it had then: `bare`, the console, or the
-console until its first `frame` only.
+"""A program that prints when its window was painted, and its memory at that moment. Its argument: `bare` (an empty
+window), `console` (the product, until its first rows), or `frame` (the product, until its first frame).
 
-Imports nothing before it has to: what is measured is a start.
+It imports as late as possible, because its start is measured.
 """
 
 import os
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
 
 
-def translate(what: str) -> None:
-    """One line: what, the monotonic clock in seconds, resident memory in bytes."""
+def report(what: str) -> None:
+    """Print one line: the event, the monotonic clock (seconds), the resident memory (bytes)."""
     with open("/proc/self/statm") as file:  # noqa: PTH123  # pathlib would be an import of its own
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
     os.write(1, f"{what} {time.monotonic()} {resident}\n".encode())
 
 
 def bare() -> None:
-    """A PySide6 window with nothing in it."""
+    """Show an empty PySide6 window."""
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QApplication, QMainWindow
 
     class Window(QMainWindow):
         def paintEvent(self, event: QPaintEvent) -> None:
             super().paintEvent(event)
-            translate("frame")
+            report("frame")
             os._exit(0)
 
     app = QApplication(sys.argv[:1])
@@ -39,7 +39,9 @@ def bare() -> None:
 
 
 def console(*, until_frame: bool = False) -> None:
-    """The product as it is started from a desktop, until the first rows of a list are on the screen."""
+    """Start the product as a desktop does, until the first rows of a list are painted, or with `until_frame` until
+    the first frame.
+    """
     from console.cli.main import main
     from console.views.frame.splash_window import MainWindow
 
@@ -51,7 +53,7 @@ def console(*, until_frame: bool = False) -> None:
 
         paint(window, event)
         if not told:
-            translate("frame")
+            report("frame")
             if until_frame:
                 os._exit(0)
             timer = QTimer(window, interval=5)
@@ -64,6 +66,7 @@ def console(*, until_frame: bool = False) -> None:
 
 
 def _look_for_rows() -> None:
+    """Report the rows, and end the process, as soon as a visible table has rows."""
     tables = sys.modules.get("console.views.tables.record_table")
     if tables is None:
         return
@@ -77,7 +80,7 @@ def _look_for_rows() -> None:
 
 
 def _say_rows() -> None:
-    translate("rows")
+    report("rows")
     os._exit(0)
 
 

@@ -1,5 +1,5 @@
-"""Databases for the measurements of payments and refunds: on the disk, one engine after the other, with the provider
-in a process of its own.
+"""Databases on the disk for the measurements of payments and refunds, one engine after another, and a provider in a
+process of its own.
 """
 
 import json
@@ -18,7 +18,7 @@ _ENGINES: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
 
 
 def places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
-    """An empty database of each engine that this machine has, for the goal of that number."""
+    """Yield (name, empty database) of each engine that this machine has, for the goal with this number."""
     with bench_folder() as folder:
         yield "SQLite", SqlitePlace(folder)
     for engine, nodes in servers_on_disk(frozenset({number})):
@@ -28,7 +28,7 @@ def places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
 
 @contextmanager
 def provider() -> Iterator[str]:
-    """The address of a sandbox in a process of its own: what it takes to answer is not our own time."""
+    """Yield the URL of a sandbox in a process of its own, so that its work isn't measured."""
     command = [sys.executable, "-m", "console", "--json", "sandbox"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:

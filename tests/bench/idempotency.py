@@ -1,4 +1,5 @@
-"""Goals 13 and 14 beside Redis: what the cache in front of the idempotency service costs, and how many it serves."""
+"""Goals 13 and 14: the cost of the Redis cache of idempotency keys compared with plain Redis commands, and the number
+of checks per second."""
 
 import time
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _cache(url: str) -> RedisIdempotencyCache:
-    """A connected one, with the patience of its peers: a busy machine must not make it leave Redis alone."""
+    """Return a connected cache with a long time limit, so that it keeps using Redis on a busy machine."""
     redis_link.ANSWER_TIMEOUT_SECONDS = 10.0
     cache = RedisIdempotencyCache(url, str(uuid4()), lambda: _STORE_KEY)
     if not cache.connect():
@@ -47,11 +48,12 @@ def _cache(url: str) -> RedisIdempotencyCache:
 
 
 def _learn(cache: RedisIdempotencyCache) -> str | None:
-    """Do as the service does once a second with a read of the database."""
+    """Refresh the epoch, as the service does once a second by a read of the database."""
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 
 def _check(url: str) -> Row:
+    """Measure the check of a key whose result is cached."""
     cache, peer, key = _cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
     cache.store_result(key, _PRINT, _RESULT, _learn(cache))
     peer.set(key, _RESULT)
@@ -83,6 +85,7 @@ def _check(url: str) -> Row:
 
 
 def _first(url: str) -> Row:
+    """Measure the first use of a key."""
     cache, peer, numbers = _cache(url), Redis.from_url(url), count()
 
     def first() -> None:
@@ -111,7 +114,7 @@ def _first(url: str) -> Row:
 
 
 def _size(url: str) -> Row:
-    """Results as they are kept for a day."""
+    """Measure the memory of a cached result."""
     cache = _cache(url)
     with Redis.from_url(url) as peer:
         before = _used(peer)
@@ -128,7 +131,7 @@ def _used(peer: Redis) -> int:
 
 
 def _served(url: str) -> Row:
-    """Checks of keys seen before, by several processes at once."""
+    """Measure the checks per second of known keys, in several processes."""
     with get_context("spawn").Pool(_PROCESSES) as pool:
         done = pool.map(_ask_for_a_while, [url] * _PROCESSES)
     rate = sum(done) / _SECONDS
@@ -145,6 +148,7 @@ def _served(url: str) -> Row:
 
 
 def _ask_for_a_while(url: str) -> int:
+    """Check a known key for some seconds, and return the number of checks."""
     cache, key, asked = _cache(url), make_payment_key("M-1", "ORD-000001"), 0
     cache.store_result(key, _PRINT, _RESULT, _learn(cache))
     until = time.monotonic() + _SECONDS

@@ -1,5 +1,5 @@
-"""Notices that come from eight senders at once: how many a second are judged, kept and booked, beside bare INSERTs of
-the same rows into the same database by as many threads."""
+"""Notices that eight threads deliver at the same time: how many per second are verified, stored and booked, compared
+with plain INSERTs of the same rows by as many threads."""
 
 import sqlite3
 import time
@@ -35,6 +35,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _on(engine: str, scene: Scene) -> Iterator[Row]:
+    """Measure on one engine: new notices, and repeated ones."""
     posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, bare = Sent(), Sent(), Sent()
     with Inserts(scene.place) as inserts:
@@ -51,14 +52,14 @@ def _on(engine: str, scene: Scene) -> Iterator[Row]:
 
 
 class Sent:
-    """The time of each notice and of all notices together, over several rounds (seconds)."""
+    """Durations of the items of several rounds (seconds): of each item, and of each round divided by its items."""
 
     def __init__(self) -> None:
         self._took: list[float] = []
         self._seconds: list[float] = []
 
     def send(self, work: Callable[[T], object], items: Sequence[T]) -> None:
-        """All of them, from eight threads."""
+        """Call `work` with each item, in eight threads."""
 
         def timed(item: T) -> float:
             began = time.perf_counter()
@@ -71,18 +72,18 @@ class Sent:
             self._seconds.append((time.perf_counter() - began) / len(items))
 
     def each(self) -> float:
-        """Seconds of one in the middle round, while eight are under way."""
+        """Return the median, over the rounds, of the round's duration divided by its items (seconds)."""
         return median(self._seconds)
 
     def told(self) -> str:
+        """Return the figures as text."""
         took = sorted(self._took)
         return f"{1 / self.each():.0f}/s, p50 {span(median(took))}, p99 {span(centile(took, 0.99))}"
 
 
 class Inserts:
-    """The rows that notices have made, written once more into tables without index, trigger or meaning: those of one
-    notice in one durable transaction of the bare driver. `each`: how many rows a notice makes.
-    """
+    """The floor: inserts the rows that notices have made once more, into tables without indexes and triggers, by the
+    database driver alone, with one transaction per notice. `each` is the number of rows of a notice."""
 
     def __init__(self, place: Place) -> None:
         self._place, self._threads, self._opened = place, local(), ExitStack()
@@ -102,7 +103,8 @@ class Inserts:
         return int(self._place.sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
 
     def news(self, notices: int) -> list[list[tuple[str, Sequence[Any]]]]:
-        """The rows since the last time, as many to each of so many notices."""
+        """Return the rows that were inserted since the last call, distributed over this number of notices, as (table,
+        row)."""
         shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notices)]
         for table in _TABLES:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
@@ -113,6 +115,7 @@ class Inserts:
         return shares
 
     def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        """Insert the rows of one notice in one transaction."""
         line = self._line()
         cursor = line.cursor()
         mark = "?" if isinstance(line, sqlite3.Connection) else "%s"
@@ -122,7 +125,7 @@ class Inserts:
         cursor.execute("COMMIT")
 
     def _line(self) -> Any:
-        """This thread's own connection."""
+        """Return the connection of this thread."""
         if not hasattr(self._threads, "line"):
             self._threads.line = _open(self._place)
             self._opened.callback(self._threads.line.close)

@@ -1,5 +1,5 @@
-"""Other ways to buy at most once, for comparison only: a read followed by a write, without a lock or with a lock in
-Redis. The program doesn't use them.
+"""Other ways to buy at most once, for comparison: a read followed by a write, without a lock or with a lock in Redis.
+The program doesn't use them.
 """
 
 import os
@@ -18,7 +18,9 @@ _UNLOCK = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KE
 
 
 class Naive:
-    """Select, insert, call, update: two durable transactions of the bare driver, and no guard at all."""
+    """Buys with SELECT, INSERT, a call and UPDATE: two durable transactions of the database driver, without any
+    protection against a second purchase.
+    """
 
     def __init__(self, file: Path) -> None:
         self._conn = sqlite3.connect(file, isolation_level=None)
@@ -39,7 +41,9 @@ class Naive:
 
 
 class NaiveOnServer:
-    """The same on a server, each statement a transaction; `locked`: with the server's own lock around it."""
+    """The same on a server, with one transaction per statement; `locked` holds the server's own lock during the
+    purchase.
+    """
 
     def __init__(self, connection: Any) -> None:
         self._conn = connection
@@ -69,7 +73,7 @@ class NaiveOnServer:
 
 
 class DurableWrites:
-    """The floor: so many writes of a page, each on the disk before the next."""
+    """The floor: `count` writes of a page, each of them on the disk before the next one."""
 
     def __init__(self, file: Path, count: int) -> None:
         self._count, self._page = count, b"x" * 4096
@@ -87,7 +91,7 @@ class DurableWrites:
 
 
 class RedisLock:
-    """SET NX PX and a checked DEL over a bare socket: less than any library would cost."""
+    """A lock in Redis by SET NX PX and a checked DEL, over a plain socket, which costs less than any library."""
 
     def __init__(self, place: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -109,7 +113,7 @@ class RedisLock:
 
 @contextmanager
 def redis(folder: Path) -> Iterator[RedisLock | None]:
-    """A lock in a server of one's own; None on a machine without Redis."""
+    """Yield a lock in a private Redis server; None on a machine without Redis."""
     program = shutil.which("redis-server")
     if program is None:
         yield None

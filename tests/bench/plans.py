@@ -1,4 +1,4 @@
-"""The queries whose tables grow, and the steps of the query plans by which a database answers them."""
+"""The queries on tables that grow, and the steps of their query plans."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -226,8 +226,8 @@ ALL: dict[str, Ask] = {**PAGES, **MERGED, **FILTERED, **COUNTS, **BY_KEY, **SORT
 Asked = list[tuple[str, Any]]
 
 
-def heard(database: Database, ask: Ask) -> Asked:
-    """The statements that `ask` makes, with their parameters."""
+def record_statements(database: Database, ask: Ask) -> Asked:
+    """Return the statements of the query `ask`, with their parameters."""
     asked: Asked = []
 
     def listen(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
@@ -240,18 +240,18 @@ def heard(database: Database, ask: Ask) -> Asked:
     return asked
 
 
-def explained(database: Database, asked: Asked) -> list[str]:
-    """The steps of their plans: SQLite's own words, or `access table key: extra` of a server."""
+def explain_statements(database: Database, asked: Asked) -> list[str]:
+    """Return the steps of the plans: SQLite's own words, or "access table key: extra" of a server."""
     with database.read() as conn:
-        return [step for sql, values in asked for step in _explained(conn, sql, values)]
+        return [step for sql, values in asked for step in _explain(conn, sql, values)]
 
 
 def steps(database: Database, ask: Ask) -> list[str]:
     """Return the steps of the plan by which this database answers the query."""
-    return explained(database, heard(database, ask))
+    return explain_statements(database, record_statements(database, ask))
 
 
-def _explained(conn: Connection, sql: str, values: Any) -> Iterator[str]:
+def _explain(conn: Connection, sql: str, values: Any) -> Iterator[str]:
     if conn.dialect.name == "sqlite":
         yield from (str(step[-1]) for step in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
         return
@@ -260,22 +260,23 @@ def _explained(conn: Connection, sql: str, values: Any) -> Iterator[str]:
 
 
 def whole_tables(found: Sequence[str]) -> list[str]:
-    """Steps that read a table, or an index, from one end to the other; what a statement made itself is not one."""
+    """Return the steps that read a whole table or index. Temporary tables of a statement don't count."""
     made = ("SCAN anon_", "SCAN (subquery-", "SCAN CONSTANT ROW", "ALL <", "index <")
     return [step for step in found if step.startswith(("SCAN", "ALL ", "index ")) and not step.startswith(made)]
 
 
 def sorts(found: Sequence[str]) -> list[str]:
-    """Steps that sort all that was found."""
+    """Return the steps that sort all found rows."""
     return [step for step in found if step == "USE TEMP B-TREE FOR ORDER BY" or "Using filesort" in step]
 
 
 def row(where: str, empty_url: str, big: Database) -> Row:
-    """A promise at any size: no query reads a whole table. The queries are recorded on an empty database, because a
-    service that finds nothing runs all its queries, and explained by the big one.
+    """Check the promise that no query reads a whole table, at any size. The queries are recorded on an empty
+    database, because a service that finds nothing runs all its queries; the big database explains them. `where`
+    describes the big database.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
-        plans = {name: explained(big, heard(empty, ask)) for name, ask in ALL.items()}
+        plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL.items()}
     wrong = {name: whole for name, found in plans.items() if (whole := whole_tables(found))}
     for name, whole in wrong.items():
         print(f"{where}: {name}: {'; '.join(whole)}", flush=True)

@@ -1,4 +1,4 @@
-"""The questions that the worker and its pages ask of tables that grow, and rows to ask them of."""
+"""The queries of the worker and of its pages on tables that grow, and rows for these tables."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -90,7 +90,7 @@ _FILL: dict[str, dict[str, str]] = {
 
 
 def fill_server(cursor: Any, rows: int = ROWS) -> None:
-    """So many rows in each of them, of which guards know nothing."""
+    """Insert so many rows into each of these tables of a server, without triggers."""
     unguard(cursor)
     for table, columns in _FILL.items():
         counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows})"

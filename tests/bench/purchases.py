@@ -1,4 +1,5 @@
-"""Goals 9, 10 and 13: what a guarded purchase and a check of a key cost in one process, on each engine."""
+"""Goals 9, 10 and 13: the cost of a guarded purchase, and of the check of an idempotency key, in one process on each
+engine."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ _NOTHING: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", Send
 
 
 class InstantVendor:
-    """Sells at once. Nothing can be read from it."""
+    """A provider that sells at once, and whose credit checks can't be read."""
 
     name = "alarmbox"
     capabilities = CreditCheckCapabilities(
@@ -63,13 +64,13 @@ class InstantVendor:
 
 
 def without_follow_up(console: Console) -> None:
-    """A purchase ends when it is recorded: detail and PDF are calls of their own."""
+    """Let a purchase end when its outcome is written: the detail and the PDF aren't read."""
     console._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
 
 
 @contextmanager
 def bench_folder() -> Iterator[Path]:
-    """On the disk that also holds the big tables, never in memory."""
+    """Yield a temporary folder on the disk of the big tables, never in memory."""
     FOLDER.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="desk-", dir=FOLDER) as name:
         yield Path(name)
@@ -77,7 +78,7 @@ def bench_folder() -> Iterator[Path]:
 
 @contextmanager
 def buying_desk(home: Path) -> Iterator[Console]:
-    """On a SQLite file of its own."""
+    """Yield a console of an operator with an SQLite database."""
     with _desk(home, OPERATOR=OPERATOR) as console:
         with console.database.write_without_retries() as tx:
             insert_person(tx.conn, Person(OPERATOR, frozenset({"operator"}), may_buy=True))
@@ -86,7 +87,7 @@ def buying_desk(home: Path) -> Iterator[Console]:
 
 @contextmanager
 def buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
-    """On a database of its own there, with the rights of an operator."""
+    """Yield a team with a new database on the server, and the console of its operator."""
     with bench_folder() as folder, team(server) as people:
         told = {"DATABASE_URL": people.urls["op-a"], "OPERATOR": ""}
         with _desk(folder, **told) as console:
@@ -117,7 +118,8 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
-    """Each engine that this machine has, if anything is wanted, with its nodes; one after the other."""
+    """Yield (name, nodes) of each server engine that this machine has, one after another; nothing if no goal is
+    wanted."""
     FOLDER.mkdir(exist_ok=True)
     if wanted and missing("mariadb") is None:
         with mariadb(place=FOLDER) as server:
@@ -128,6 +130,7 @@ def servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Serv
 
 
 def _buyers(console: Console, naive: Naive | NaiveOnServer, lock: RedisLock | None) -> dict[str, Work]:
+    """Return the ways to buy by name: guarded, without protection, and with locks."""
     fresh = iter(numbers(5 * _PURCHASES))
 
     def locked() -> None:
@@ -185,6 +188,7 @@ def _beside(
     what: str = "the same",
     largest_ratio: float = 1.0,
 ) -> Row:
+    """Return the row that compares a guarded purchase with the peer `name` (None: it can't run here)."""
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:
         return Row(number, what, _shown(took), "–", "no redis-server here", "–", goal, None)
@@ -195,11 +199,13 @@ def _beside(
 
 
 def _shown(took: Mapping[str, Sequence[float]]) -> str:
+    """Return the figures of the guarded purchase as text."""
     return f"{span(median(took['guarded']))}, p99 {span(centile(took['guarded'], 0.99))}"
 
 
 def _check(engine: str, console: Console) -> Row:
-    """Beside the same row read by its primary key, as it is, on a connection of the same pool."""
+    """Measure the check of a known key, compared with a read of the same row by its primary key on a connection of
+    the same pool."""
     keys = IdempotencyKeyService(console._context)
     begun = keys.acquire_key("key", "print", action="bench", subject=("credit-check", 1))
     assert not isinstance(begun, str)

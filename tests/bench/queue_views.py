@@ -1,4 +1,5 @@
-"""Goal 28: a page of a queue with the filter of a view beside one without, and the counts of many views."""
+"""Goal 28: a page of a queue with the filter of a saved view, compared with one without a filter, and the counts of
+many views."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ _RARE = "cause:no_such_cause"
 
 
 def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
-    """The pages at `large` rows on SQLite; None for ROWS."""
+    """Measure on SQLite with `large` credit checks (None: ROWS)."""
     if 28 in wanted:
         count = large or ROWS
         with desk(f"sqlite:///{big_table(count)}") as console:
@@ -36,6 +37,7 @@ def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
 
 
 def _pages(console: Console, where: str) -> Iterator[Row]:
+    """Measure the pages with each filter."""
     chosen = {name: parse_filter(text).record_filter for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
     works = {
         name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, record_filter=one))
@@ -59,7 +61,8 @@ def _pages(console: Console, where: str) -> Iterator[Row]:
 
 
 def _counts(console: Console, where: str) -> Row:
-    """The counts of views have no goal: they are read every two minutes, and a part of the queue at most."""
+    """Measure the counts of views. They have no goal, because they are read every two minutes and count only a part
+    of the queue."""
     choices = [
         QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC)) for hours in range(_VIEWS)
     ]

@@ -1,4 +1,4 @@
-"""Goals 3 to 7: lookups, pages and counts on big tables, warm; and how the databases go about each question."""
+"""Goals 3 to 7: lookups, pages and counts on big tables with warm caches, and the query plans of all queries."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +17,7 @@ _LOOKUP = {"SQLite": 3, "MariaDB": 4}
 
 
 def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
-    """The goals of reading, at `large` rows beside a million, on each engine."""
+    """Measure the wanted ones of these goals on each engine, with `large` rows compared with a million."""
     if wanted & {3, 5, 6, 7}:
         yield from _on("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
     if wanted & {4, 5, 6, 7}:
@@ -35,6 +35,7 @@ def _on(
     large: int,
     wanted: frozenset[int],
 ) -> Iterator[Row]:
+    """Measure on one engine. `url` returns the database with so many rows, `empty` yields one without rows."""
     with _subjects(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
         if _LOOKUP[engine] in wanted:
@@ -95,7 +96,7 @@ def _growth(where: str, small: Subject, big: Subject) -> Iterator[Row]:
 
 
 def _depth(where: str, small: Subject, big: Subject) -> Row:
-    """The queue that fares worst."""
+    """Measure a page deep in a queue, and return the row of the slowest queue."""
     ratio, queue, at_depth, first = max(_at_depth(small, big, queue) for queue in _QUEUES)
     return Row(
         "6",
@@ -110,6 +111,7 @@ def _depth(where: str, small: Subject, big: Subject) -> Row:
 
 
 def _at_depth(small: Subject, big: Subject, queue: str) -> tuple[float, str, float, float]:
+    """Return (ratio, queue, seconds of a deep page, seconds of the first page)."""
     deep = big.cursor(queue, 0.9)
     took = side_by_side({"deep": lambda: big.page(queue, deep), "first": lambda: small.page(queue, None)}, 200)
     at_depth, first = median(took["deep"]), median(took["first"])

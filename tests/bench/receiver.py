@@ -1,5 +1,5 @@
-"""The receiver over HTTP, from eight senders that keep their connections: notices that are booked, that come again
-and that are refused, a second, beside a bare Starlette application that inserts one row per request."""
+"""The receiver over HTTP, with eight senders that keep their connections: notices per second that are booked,
+repeated or refused, compared with a plain Starlette application that inserts one row per request."""
 
 import http.client
 import json
@@ -33,6 +33,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _on(engine: str, scene: Scene, url: str) -> Iterator[Row]:
+    """Measure on one engine."""
     place = scene.place
     env = place.told(url, desk=1, **told(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""
@@ -56,13 +57,13 @@ def _on(engine: str, scene: Scene, url: str) -> Iterator[Row]:
 
 
 class Served:
-    """A server under way, and this process's connections to it, one for each thread."""
+    """A running server, and one connection of each thread of this process to it."""
 
     def __init__(self, port: int, opened: ExitStack) -> None:
         self._port, self._opened, self._threads = port, opened, local()
 
     def post(self, status: int, post: ReceivedNotice) -> None:
-        """Raises AssertionError for another answer than this one."""
+        """Send the notice. Raises AssertionError if the HTTP status isn't `status`."""
         line = self._line()
         line.request("POST", f"/notices/{post.source}", post.body, dict(post.headers))
         answer = line.getresponse()
@@ -80,7 +81,8 @@ class Served:
 
 @contextmanager
 def serving(asked: Mapping[str, Any]) -> Iterator[Served]:
-    """A child that serves until the end of the block."""
+    """Yield a server in a child process, which ends with the block. `asked` is its parameters (see
+    receiver_child.py)."""
     command = [sys.executable, "-m", "tests.bench.receiver_child"]
     with (
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child,

@@ -1,5 +1,5 @@
-"""A server in a process of its own, told by JSON on its input: `ours`, the receiver; `bare`, a Starlette application
-that inserts one row per request. It says its port, and ends with its input.
+"""A server in a process of its own. Its parameters come as JSON on stdin: `ours`, the receiver, or `bare`, a
+Starlette application that inserts one row per request. It prints its port, and ends when stdin is closed.
 """
 
 import json
@@ -25,15 +25,18 @@ def main() -> None:
 
 
 def _watch(stop: threading.Event) -> None:
+    """Set `stop` when stdin is closed."""
     sys.stdin.read()
     stop.set()
 
 
 def say(port: int) -> None:
+    """Print the port."""
     print(json.dumps({"port": port}), flush=True)
 
 
 def ours(env: dict[str, str], stop: threading.Event) -> None:
+    """Serve the receiver of a console with these environment variables."""
     from console.app import open_console
     from console.settings.settings import Settings
     from console.worker.connection_limits import ReceiverOptions
@@ -45,7 +48,7 @@ def ours(env: dict[str, str], stop: threading.Event) -> None:
 
 
 def bare(told: dict[str, str], stop: threading.Event) -> None:
-    """The same protocol and as many threads; one durable INSERT in a transaction of its own."""
+    """Serve the plain application: the same protocol and number of threads, and one durable INSERT per request."""
     import asyncio
     import socket
 
@@ -80,7 +83,7 @@ def bare(told: dict[str, str], stop: threading.Event) -> None:
 
 
 def _inserter(url: str, file: str) -> Callable[[str], None]:
-    """Writes one row by this thread's own connection."""
+    """Return a function that inserts one row on the connection of its thread."""
     lines = threading.local()
     statement = _INSERT.format(mark="?" if file else "%s")
     _open(url, file).cursor().execute(_TABLE.format(auto="" if file else "AUTO_INCREMENT"))

@@ -1,4 +1,6 @@
-"""Goal 19: a day reconciled, and all due tasks looked through, in a table grown tenfold; and memory meanwhile."""
+"""Goal 19: the reconciliation of a day, and one run of all due tasks, in a table that is ten times as large, and
+their memory.
+"""
 
 import resource
 from collections.abc import Iterator
@@ -51,7 +53,9 @@ _AT = {
 
 
 def rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
-    """`payments`: in the grown table; `each`: of a day."""
+    """Measure on SQLite and MariaDB. `payments` is the number of payments in the large table, `each` the number per
+    day.
+    """
     if NUMBER not in wanted:
         return
     with bench_folder() as one, bench_folder() as other:
@@ -85,18 +89,23 @@ def _on(engine: str, places: tuple[Place, Place], payments: int, each: int) -> I
 
 
 def _growth(what: str, small: float, large: float, of: str) -> Row:
+    """Return the row that compares a duration in the large table with that in the small one."""
     ratio, figure = large / small, f"{span(small)} → {span(large)}{of}"
     return Row(str(NUMBER), what, figure, "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
 def _same(what: str, small: int, large: int) -> Row:
-    """Time on a busy machine says less than what a database had to do for it."""
+    """Return the row that compares the work of the database. It depends less on the load of the machine than the
+    duration does.
+    """
     ratio = large / small
     return Row(str(NUMBER), what, f"{small:,} → {large:,}", "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
 def _most_memory(table: "Table") -> int:
-    """The most that the process has had when this table was gone through (KiB)."""
+    """Run a reconciliation and the due tasks, and return the largest memory that the process has had until now
+    (KiB).
+    """
     table.reconcile()
     table.sweep()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -104,6 +113,7 @@ def _most_memory(table: "Table") -> int:
 
 @contextmanager
 def _filled(place: Place, payments: int, each: int) -> "Iterator[Table]":
+    """Yield a desk on a table with so many payments."""
     days = Days(place, each, payments)
     days.fill(payments)
     env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE), TIME_SCALE="1")
@@ -112,25 +122,27 @@ def _filled(place: Place, payments: int, each: int) -> "Iterator[Table]":
 
 
 class Table:
-    """A desk on so many payments, and the file of one of their days."""
+    """A desk on a table of payments, and the provider's file of one of their days."""
 
     def __init__(self, console: Console, days: "Days", place: Place) -> None:
         self._console, self._days, self._place = console, days, place
         self._file = days.announce(console)
 
     def reconcile(self) -> object:
+        """Reconcile the day."""
         with mock.patch.object(
             self._console.reconciliation._daily_file_stores, "download_file", return_value=self._file
         ):
             return self._days.reconcile(self._console)
 
     def sweep(self) -> object:
+        """Run all due tasks once."""
         with act_as(None if self._console.database.is_server else WORKER):
             return self._console.recovery.run_due()
 
     def touched(self, work: Work) -> int:
-        """Count the database's work: its steps through rows and indexes on a server, those of its machine on
-        SQLite.
+        """Return the work of the database: on a server the number of reads of rows and indexes, on SQLite the number
+        of instructions of its virtual machine.
         """
         if self._place.is_server:
             before = self._steps()
@@ -143,7 +155,7 @@ class Table:
 
 
 def _machine_steps(console: Console, work: Work) -> int:
-    """Instructions of SQLite's machine, in steps of a hundred."""
+    """Return the number of instructions of SQLite's virtual machine, in steps of a hundred."""
     hundreds = 0
 
     def count() -> int:
@@ -163,7 +175,7 @@ def _machine_steps(console: Console, work: Work) -> int:
 
 
 class Days:
-    """Payments of so many a day, all of them over; the file of one of the first days."""
+    """Ended payments, the same number on each day, and the file of one of the first days."""
 
     def __init__(self, place: Place, each: int, most: int) -> None:
         self._place, self._each = place, each
@@ -200,7 +212,7 @@ class Days:
         return f"{who},x,1,x,,取引完了,{at.isoformat()},3300,,PayPay,ORD-{number},\n"
 
     def announce(self, console: Console) -> bytes:
-        """The day's file, as if a notice had told of it."""
+        """Store the event of a notice that announces the day's file, and return the file."""
         event = PaymentEvent("paypay", "bench", "ReconFileHint", ANNOUNCED_RESULT, "", order_no=self.day.isoformat())
         context = console._context
         context.write(
@@ -209,6 +221,7 @@ class Days:
         return self._content()
 
     def reconcile(self, console: Console) -> Any:
+        """Reconcile the day, and return the report. Raises AssertionError unless all payments match."""
         report = console.reconciliation.run("paypay", self.day, self.day)
         if (report.matched, report.missing_there, report.refused) != (self._each, 0, 0):
             raise AssertionError(report)

@@ -1,5 +1,5 @@
-"""Compare the cost of a guarded refund with that of its bare calls: requested, approved by another person, sent,
-recorded.
+"""The cost of a guarded refund (request, approval by another person, sending, write of the outcome) compared with its
+calls to the provider alone.
 """
 
 from collections.abc import Iterator
@@ -68,9 +68,8 @@ def _floor(opened: ExitStack, folder: Path) -> DurableWrites:
 
 
 class Refunder:
-    """Refunds through the console, and the same two calls of the same adapter without anything around them.
-
-    `asking`: the seconds that each request alone took.
+    """Refunds through the console, and the same two calls of the same adapter alone. `asking` has the duration of
+    each request (seconds).
     """
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
@@ -85,6 +84,7 @@ class Refunder:
         return self._maker.payments.import_payment(PaymentImport("paypay", number))
 
     def refund(self) -> None:
+        """Request and approve a refund through the console."""
         payment = next(self._ours)
         asked = RefundRequest(payment.id, str(_BACK.minor), "sent back")
         began = self._maker._context.clock.monotonic()
@@ -95,6 +95,7 @@ class Refunder:
             raise RuntimeError(f"the refund is {done.state}")
 
     def bare(self) -> None:
+        """Read a payment and refund it by the adapter alone."""
         payment = next(self._bare)
         ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""
         self._vendor.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))

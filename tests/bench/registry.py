@@ -1,6 +1,7 @@
-"""The corporation registry: its import beside reading the CSV and inserting its rows, a difference, a find, the file.
+"""The corporation registry: its import compared with reading the CSV and inserting its rows, the import of a
+difference, a find by number, and the size of its file.
 
-The files are the sandbox's. Each import runs in a process of its own, so that its memory can be told.
+The files come from the sandbox. Each import runs in a process of its own, so that its memory can be measured.
 """
 
 import csv
@@ -36,7 +37,7 @@ _TEXTS = ("name", "furigana", "english_name", "street", "change_cause", "address
 
 
 def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
-    """The figures of a registry of `count` corporations."""
+    """Measure a registry with `count` corporations."""
     if NUMBER not in wanted:
         return
     from tests.bench import registry_window  # Qt would count as memory of the imports, which begin in this module
@@ -107,7 +108,7 @@ def _find_row(folder: Path, reader: RegistryReader) -> Row:
 
 
 def _difference_row(folder: Path, reader: RegistryReader, difference: Path, count: int) -> Row:
-    """A difference, while a reader finds all the time: its slowest answer is told."""
+    """Measure the import of a difference while another thread finds corporations; also print the slowest find."""
     reads: list[float] = []
     numbers = _some_numbers(folder)
     is_over = threading.Event()
@@ -131,6 +132,7 @@ def _difference_row(folder: Path, reader: RegistryReader, difference: Path, coun
 
 
 def _some_numbers(folder: Path) -> list[str]:
+    """Return a thousand corporation numbers of the registry."""
     file = find_registry_file(folder / "registry")
     assert file is not None
     with closing(open_for_reading(file)) as connection:
@@ -138,7 +140,9 @@ def _some_numbers(folder: Path) -> list[str]:
 
 
 def _in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
-    """Return the seconds and the largest memory (MB) of an import in a process of its own, without its start."""
+    """Run the import `what` in a process of its own. Return its duration (seconds) without the start of the process,
+    and its largest memory (MB).
+    """
     words = [sys.executable, "-m", "tests.bench.registry", what, str(source), str(target)]
     ran = subprocess.run(words, capture_output=True, text=True, check=True)
     seconds, memory = ran.stdout.split()
@@ -146,7 +150,7 @@ def _in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
 
 
 def _insert_bare(source: Path, target: Path) -> None:
-    """Read the CSV and insert its rows as they are, without an index, a check or a journal."""
+    """Read the CSV, and insert its rows without an index, checks or a journal."""
     with zipfile.ZipFile(source) as archive, closing(sqlite3.connect(target, isolation_level=None)) as connection:
         name = next(name for name in archive.namelist() if name.endswith(".csv"))
         connection.execute("PRAGMA journal_mode=OFF")
@@ -159,7 +163,7 @@ def _insert_bare(source: Path, target: Path) -> None:
 
 
 def main(what: str, source: Path, target: Path) -> None:
-    """Do one of the two imports and print its seconds and memory (MB)."""
+    """Run the import `what` ("bare" or "import"), and print its duration (seconds) and memory (MB)."""
     began = time.perf_counter()
     if what == "bare":
         _insert_bare(source, target)

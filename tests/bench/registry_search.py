@@ -21,7 +21,7 @@ _TEXTS = """
 
 
 def measure(folder: Path, reader: RegistryReader) -> Row:
-    """Return the figure of the registry in this folder."""
+    """Measure the searches in the registry of this folder, and return the row."""
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
@@ -35,7 +35,7 @@ def measure(folder: Path, reader: RegistryReader) -> Row:
 
 
 def draw_some(folder: Path, count: int) -> list[str]:
-    """Return `count` texts for the registry in this folder."""
+    """Return `count` texts to search in the registry of this folder."""
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
@@ -43,12 +43,13 @@ def draw_some(folder: Path, count: int) -> list[str]:
 
 
 def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
+    """Return the sorted durations of the searches (seconds)."""
     works = {str(position): lambda text=text: reader.search(text) for position, text in enumerate(texts)}
     return sorted(seconds[0] for seconds in side_by_side(works, rounds=1, warm=0).values())
 
 
 def draw_texts(connection: sqlite3.Connection, count: int) -> list[str]:
-    """Return texts that people could type: 1 of 5 hits nothing, or nothing as a whole."""
+    """Return texts that people could type. About one of five matches nothing."""
     chance = random.Random(22)
     last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
     drawn = (connection.execute(_TEXTS, (chance.randint(1, last),)).fetchone() for _ in range(count * 2))
@@ -78,6 +79,7 @@ def _draw_text(chance: random.Random, row: tuple[str, str, str, str, str, int | 
 
 
 def _part(chance: random.Random, text: str) -> str:
+    """Return a random part of two to six characters."""
     length = chance.randint(2, 6)
     start = chance.randint(0, max(0, len(text) - length))
     return text[start : start + length]

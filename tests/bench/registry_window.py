@@ -1,4 +1,5 @@
-"""The window of a desk that has a registry: its start, and the time from the last key to companies on the screen."""
+"""The window of a desk that has a registry: its start, and the time from the last key press to the companies on the
+screen."""
 
 import json
 import os
@@ -28,7 +29,7 @@ _GOAL_SECONDS = 0.1
 
 
 def rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
-    """The figures of a desk whose data folder is `home`, with its registry, when these texts are typed there."""
+    """Measure a desk with the home folder `home`, which has a registry. `texts` are typed into its search box."""
     without = home / "without"
     for folder in (home, without):
         have_database(folder)
@@ -50,6 +51,8 @@ def _make_env(home: Path) -> dict[str, str]:
 
 
 def _start_row(env: dict[str, str], without: dict[str, str]) -> Row:
+    """Compare the first frame of the window with and without a registry. `without` are the environment variables of a
+    desk without one."""
     seen: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(-1, _STARTS):
         for name, each in (("with", env), ("without", without)):
@@ -62,7 +65,7 @@ def _start_row(env: dict[str, str], without: dict[str, str]) -> Row:
 
 
 class _PaintWatch(QObject):
-    """Says when the list of results was painted."""
+    """Stores the moment of the last painting of the list of results (perf_counter, seconds)."""
 
     painted_at = 0.0
 
@@ -73,7 +76,7 @@ class _PaintWatch(QObject):
 
 
 def _type(opening: WindowOpener, text: str) -> float:
-    """Type a text at once into the empty search box; return the seconds until its results were painted."""
+    """Insert a whole text into the empty search box. Return the seconds until its results were painted."""
     assert opening.controller is not None
     box = opening.controller.command_palette.search_box
     states_before_end = ("", opening.context.translate("search.running"))
@@ -90,8 +93,8 @@ def _type(opening: WindowOpener, text: str) -> float:
 
 
 def _live_until(condition: Callable[[], bool]) -> None:
-    """Process events until the condition is met. The loop sleeps between events, as that of a window does: one that
-    asks all the time would take a core and Python's lock from the search."""
+    """Process events until the condition is true. The loop sleeps between events, as that of a window does; otherwise
+    it would use a core and Python's lock, which the search needs. Raises TimeoutError."""
     deadline = time.monotonic() + _PATIENCE
     clock = QTimer(interval=1, timerType=Qt.TimerType.PreciseTimer)
     clock.start()
@@ -103,7 +106,7 @@ def _live_until(condition: Callable[[], bool]) -> None:
 
 
 def main(texts: Sequence[str]) -> None:
-    """Type the texts one after the other, and print the sorted seconds of each as JSON."""
+    """Type the texts one after another, and print the durations as JSON (seconds), without that of the first text."""
     app = QApplication(sys.argv[:1])
     install_appearance(app, theme="light")
     settings = Settings.load()

@@ -1,4 +1,4 @@
-"""Compare the cost of a signature for PayPay with the bare hashes of the same texts."""
+"""The cost of a signature for PayPay, compared with the plain hashes of the same texts."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ _BODY = json.dumps(
 
 
 def rows(wanted: frozenset[int]) -> Iterator[Row]:
-    """The header's value, beside MD5, HMAC and Base64 alone; the floor is one HMAC."""
+    """Compare the value of the header with MD5, HMAC and Base64 alone; the floor is one HMAC."""
     if NUMBER not in wanted:
         return
     works = {"signed": _signed, "bare": _bare, "hmac": _hmac}

@@ -1,4 +1,5 @@
-"""Goal 29: from a key to the sentence that a screen reader says of its outcome, in a day's work."""
+"""Goal 29: the time from a key press to the announcement of its result to a screen reader, in the tests of a day's
+work."""
 
 import subprocess
 import sys
@@ -16,7 +17,8 @@ _GOAL_SECONDS = 0.3
 
 
 def rows(wanted: frozenset[int]) -> Iterator[Row]:
-    """The longest delay of the tests that work by the accessibility tree alone. A test that fails has none."""
+    """Run the tests that use only the accessibility tree, and report the longest delay. If a test fails, the goal
+    counts as not measured."""
     if 29 not in wanted:
         return
     with TemporaryDirectory(prefix="console-bench-") as folder:

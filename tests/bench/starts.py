@@ -1,4 +1,5 @@
-"""Goals 1, 2 and 8: from the start of a process to its first frame, or to its answer."""
+"""Goals 1, 2 and 8: the time from the start of a process to the first frame of the window, or to the answer of a
+command."""
 
 import os
 import subprocess
@@ -21,8 +22,8 @@ _MAX_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Seconds since the start of the process, and bytes in use, when something was on the screen."""
+class ScreenMoment:
+    """An event on the screen: the seconds since the start of the process, and its resident memory (bytes)."""
 
     seconds: float
     resident: int
@@ -44,8 +45,8 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 # The window
 
 
-def start(program: str, env: Mapping[str, str]) -> dict[str, Seen]:
-    """Run `first_frame.py` and return what it saw."""
+def start(program: str, env: Mapping[str, str]) -> dict[str, ScreenMoment]:
+    """Run `first_frame.py` with this argument, and return its events by name."""
     command = [sys.executable, str(Path(__file__).with_name("first_frame.py")), program]
     began = time.monotonic()
     done = subprocess.run(
@@ -58,11 +59,11 @@ def start(program: str, env: Mapping[str, str]) -> dict[str, Seen]:
         check=False,
     )
     lines = [line.split() for line in done.stdout.splitlines()]
-    return {what: Seen(float(at) - began, int(resident)) for what, at, resident in lines}
+    return {what: ScreenMoment(float(at) - began, int(resident)) for what, at, resident in lines}
 
 
-def evict() -> None:
-    """Ask the system to forget the files that a start reads. What other processes use at present stays."""
+def evict_files() -> None:
+    """Ask the system to remove the files that a start reads from its cache; files that other processes use stay."""
     for folder in {ROOT / "console", ROOT / "resources", Path(sys.prefix), Path(os.__file__).parent}:
         for file in folder.rglob("*"):
             if file.is_file():
@@ -72,6 +73,7 @@ def evict() -> None:
 
 
 def _windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
+    """Measure goals 1 and 2."""
     bare, ours = _pairs(env, _WARM_STARTS, cold=False)
     if 1 in wanted:
         yield _first_frame("warm", bare, ours, 1.25)
@@ -106,20 +108,26 @@ def _windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
         )
 
 
-def _pairs(env: Mapping[str, str], rounds: int, *, cold: bool) -> tuple[list[dict[str, Seen]], list[dict[str, Seen]]]:
-    """Starts of the bare window and of the console, in turn."""
-    seen: dict[str, list[dict[str, Seen]]] = {"bare": [], "console": []}
+def _pairs(
+    env: Mapping[str, str], rounds: int, *, cold: bool
+) -> tuple[list[dict[str, ScreenMoment]], list[dict[str, ScreenMoment]]]:
+    """Start the empty window and the console alternately, and return the events of both. With `cold` the files are
+    evicted before each start."""
+    seen: dict[str, list[dict[str, ScreenMoment]]] = {"bare": [], "console": []}
     for number in range(-1, rounds):
         for program in ("bare", "console"):
             if cold:
-                evict()
+                evict_files()
             saw = start(program, env)
             if number >= 0:
                 seen[program].append(saw)
     return seen["bare"], seen["console"]
 
 
-def _first_frame(cache: str, bare: list[dict[str, Seen]], ours: list[dict[str, Seen]], goal: float) -> Row:
+def _first_frame(
+    cache: str, bare: list[dict[str, ScreenMoment]], ours: list[dict[str, ScreenMoment]], goal: float
+) -> Row:
+    """Return the row that compares the first frames."""
     floor, figure = (median([one["frame"].seconds for one in each]) for each in (bare, ours))
     return Row(
         "1",
@@ -137,6 +145,8 @@ def _first_frame(cache: str, bare: list[dict[str, Seen]], ours: list[dict[str, S
 
 
 def _command(env: Mapping[str, str]) -> Row:
+    """Measure goal 8: the command `lookup`."""
+
     def run(*words: str) -> None:
         subprocess.run([sys.executable, *words], env=dict(env), stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
 

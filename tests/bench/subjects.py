@@ -1,7 +1,8 @@
-"""One big table with the ways to read it: the service, SQLAlchemy Core on a held connection, the bare driver.
+"""One big table with three ways to read it: the service, SQLAlchemy Core on a kept connection, and the database
+driver alone.
 
-Core and the driver repeat what the service was heard to ask, so that all three ask the same; and Core asks for a
-lookup in two statements besides, as one would who writes it down plainly.
+Core and the driver repeat the recorded statements of the service, so that all read the same. For a lookup, Core also
+uses two plain statements, as an engineer would write them.
 """
 
 import itertools
@@ -40,7 +41,9 @@ _RECORDS = select(journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_
 
 @contextmanager
 def desk(url: str) -> Iterator[Console]:
-    """A console on a kept database, with a home of its own. On a server the account says who it is."""
+    """Yield a console on a kept database, with a temporary home folder. On a server its account identifies the
+    person.
+    """
     who = OPERATOR if url.startswith("sqlite") else ""
     with TemporaryDirectory(prefix="console-bench-") as home:
         told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=who)
@@ -49,7 +52,9 @@ def desk(url: str) -> Iterator[Console]:
 
 
 class Subject:
-    """A table of so many `rows`, read in an order that no cache of the table's size would like."""
+    """A table with so many `rows`, and a kept connection to it. Lookups use numbers that are distributed over the
+    whole table, so that no cache of a part of the table helps.
+    """
 
     def __init__(self, console: Console, rows: int) -> None:
         self.console, self.rows = console, rows
@@ -60,18 +65,18 @@ class Subject:
         self._held = self._engine.connect()
         self._driver = self._engine.raw_connection()
         self._cursor = self._driver.cursor()
-        self._lookup_core = self._heard("before_execute", lambda: console.lookup.find_records(self._number))
-        self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find_records(self._number))
+        self._lookup_core = self._record("before_execute", lambda: console.lookup.find_records(self._number))
+        self._lookup_sql = self._record("before_cursor_execute", lambda: console.lookup.find_records(self._number))
         self._depth = self.cursor("incomplete", 0.5)
-        self._page_sql = self._heard("before_cursor_execute", self.half_page)
+        self._page_sql = self._record("before_cursor_execute", self.half_page)
 
     def close(self) -> None:
         self._held.close()
         self._driver.close()
         self._engine.dispose()
 
-    def _heard(self, when: Literal["before_execute", "before_cursor_execute"], work: Work) -> list[tuple[Any, Any]]:
-        """The statements, with their parameters, that `work` asks: of Core, or of the driver."""
+    def _record(self, when: Literal["before_execute", "before_cursor_execute"], work: Work) -> list[tuple[Any, Any]]:
+        """Return the statements that `work` executes, with their parameters, as Core or as the driver gets them."""
         heard: list[tuple[Any, Any]] = []
 
         def listen(_conn: object, *said: Any) -> None:
@@ -109,16 +114,18 @@ class Subject:
             return person, self._held.execute(_RECORDS, {"number": number}).all()
 
     def driver_lookup(self) -> object:
+        """Run the lookup's statements by the driver alone."""
         number = next(self._numbers)
         return self._drive([(sql, self._for(number, values)) for sql, values in self._lookup_sql])
 
     def _for(self, number: str, values: Any) -> Any:
-        """The same parameters for another number."""
+        """Return the parameters with another corporation number in place of the recorded one."""
         if isinstance(values, Mapping):
             return {name: number if value == self._number else value for name, value in values.items()}
         return tuple(number if value == self._number else value for value in values)
 
     def _drive(self, statements: Sequence[tuple[str, Any]]) -> object:
+        """Run the statements by the driver alone, and return their rows."""
         if self._embedded:
             self._cursor.execute("BEGIN")
         rows = [self._cursor.execute(sql, values) and self._cursor.fetchall() for sql, values in statements]
@@ -132,6 +139,7 @@ class Subject:
         return self.console.recovery.read_queue(queue, PAGE, after)
 
     def half_page(self) -> object:
+        """Read the page in the middle of the queue `incomplete`."""
         return self.page("incomplete", self._depth)
 
     def driver_page(self) -> object:
@@ -153,7 +161,7 @@ class Subject:
 
 
 def _engine(console: Console) -> Engine:
-    """Connections set up as the console's own are."""
+    """Return an engine whose connections have the settings of the console's own ones."""
     url = console.database.url
     if console.database.is_server:
         return server_engine.open_engine(server_engine.parse_server_url(url), "read")

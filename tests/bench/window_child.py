@@ -1,4 +1,6 @@
-"""Parts of the window in a process of their own, which says as JSON what it saw: table …, frames, or gaps."""
+"""Parts of the window in a process of their own. The first argument decides the measurement: table, frames or gaps.
+The figures are printed as JSON.
+"""
 
 import gc
 import json
@@ -40,7 +42,7 @@ _ROUNDS, _IDLE_SECONDS_BEFORE_CHECK = 3, 10.0
 
 
 class Stage:
-    """An application with a seat at a desk, as the product has them."""
+    """A Qt application with the console of a desk."""
 
     def __init__(self) -> None:
         self.app = QApplication(sys.argv[:1])
@@ -53,13 +55,13 @@ class Stage:
         self.context.store_services(self.console)
 
     def beside(self, url: str) -> Console:
-        """Another database, open until the end."""
+        """Open a console on another database; it is closed at the end."""
         told = {**os.environ, "CONSOLE_DATABASE_URL": url}
         return self._left.enter_context(open_console(Settings.load(told)))
 
-    def table(self, rows: int, console: Console | None = None) -> "Shown":
-        """The first `rows` credit checks by id, shown from the first."""
-        return Shown(self, rows, console or self.console)
+    def table(self, rows: int, console: Console | None = None) -> "ShownTable":
+        """Show a table of the first `rows` credit checks by id."""
+        return ShownTable(self, rows, console or self.console)
 
     def close(self) -> None:
         self.runner.close()
@@ -67,7 +69,7 @@ class Stage:
 
 
 class WatchedTable(RecordTable):
-    """Tells when it has painted."""
+    """A table that calls `on_painted` after each painting."""
 
     on_painted: Callable[[], None] = staticmethod(lambda: None)
 
@@ -76,8 +78,8 @@ class WatchedTable(RecordTable):
         self.on_painted()
 
 
-class Shown:
-    """A table that was built and shown; `seconds` until its rows, or that there are none, were painted."""
+class ShownTable:
+    """A table that was built and shown. `seconds` is the time until its rows, or its empty state, were painted."""
 
     def __init__(self, stage: Stage, rows: int, console: Console) -> None:
         self._last = rows
@@ -97,7 +99,7 @@ class Shown:
         self.table.on_painted = lambda: None
 
     def _fetch(self, _services: Console, cursor: Any, limit: int) -> FetchedPage:
-        """A page by id, of everything: no queue of the desk has a million rows."""
+        """Read a page of all credit checks by id, because no queue has a million rows."""
         after = int(cursor or 0)
         by_id = table_of_checks.c.id
         query = credit_checks.get_base_query().where(by_id > after, by_id <= self._last).order_by(by_id).limit(limit)
@@ -106,7 +108,7 @@ class Shown:
         return FetchedPage(found, found[-1].id if len(found) == limit else None)
 
     def scroll_on(self) -> None:
-        """A page further, once its rows are here."""
+        """Scroll by one page, and wait until its rows are read."""
         bar = self.table.verticalScrollBar()
         bar.setValue(bar.value() + bar.pageStep())
         last = self.table.rowAt(self.table.viewport().height() - 1)
@@ -125,6 +127,7 @@ class Shown:
 
 
 def _run(loop: QEventLoop) -> None:
+    """Run the event loop until it is ended, at most for the time limit."""
     QTimer.singleShot(_PATIENCE_MS, loop, loop.quit)
     loop.exec()
 
@@ -137,8 +140,8 @@ def _resident() -> int:
 
 
 def table(rows: int, large: int, large_url: str) -> dict[str, Any]:
-    """Median seconds to show no rows, `rows` rows and `large` rows of another database, in turn; bytes that 600 pages
-    of scrolling cost there, and the row that they reached.
+    """Measure, alternately, the time to show no rows, `rows` rows, and `large` rows of another database. Return the
+    medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the reached row.
     """
     stage = Stage()
     beside = stage.beside(large_url)
@@ -154,7 +157,8 @@ def table(rows: int, large: int, large_url: str) -> dict[str, Any]:
     return {name: median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
 
 
-def _scroll(shown: Shown) -> tuple[int, int]:
+def _scroll(shown: ShownTable) -> tuple[int, int]:
+    """Scroll 600 pages. Return the growth of the memory (bytes) and the reached row."""
     gc.collect()
     before = _resident()
     for _ in range(_SCROLLS):
@@ -169,7 +173,9 @@ def _scroll(shown: Shown) -> tuple[int, int]:
 
 
 def frames() -> dict[str, Any]:
-    """Sorted seconds of scrolling on by a notch and painting: the console's table, and Qt's own items in C++."""
+    """Measure the time to scroll by one notch and paint, of the console's table and of Qt's own items in C++. Return
+    the percentiles (seconds).
+    """
     stage = Stage()
     shown = stage.table(1_000)
     items = _items(shown)
@@ -194,8 +200,8 @@ def frames() -> dict[str, Any]:
     }
 
 
-def _items(shown: Shown) -> QTableWidget:
-    """The same words in the same places, as QTableWidgetItem and Qt's own delegate."""
+def _items(shown: ShownTable) -> QTableWidget:
+    """Return a QTableWidget with the same texts, painted by Qt's own delegate."""
     model = shown.model
     count = 200
     items = QTableWidget(count, len(model.columns))
@@ -222,7 +228,7 @@ def _items(shown: Shown) -> QTableWidget:
 
 
 class Gaps(QObject):
-    """The longest time between two turns of the event loop."""
+    """Measures the longest time between two turns of the event loop (seconds)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,13 +243,14 @@ class Gaps(QObject):
         self.longest, self._last = max(self.longest, now - self._last), now
 
     def take(self) -> float:
+        """Return the longest time since the last call."""
         longest, self.longest = self.longest, 0.0
         return longest
 
 
 def gaps() -> dict[str, Any]:
-    """The longest gap of each round: while nothing happens, and while four workers ask slow providers, one of them
-    for a big PDF. And how the calls ended.
+    """Return, for each round, the longest time between two turns of the event loop: while nothing happens, and while
+    four threads call slow providers, one of which returns a large PDF; and the endings of the calls.
     """
     stage = Stage()
     checks, fresh = stage.console.credit_checks, iter(numbers(1 + 3 * _ROUNDS))
@@ -264,7 +271,9 @@ def gaps() -> dict[str, Any]:
 
 
 def _longest(watch: Gaps, stage: Stage, calls: Sequence[Callable[[], object]]) -> tuple[float, list[str]]:
-    """Until all calls have ended, or for a while if there are none; and how each ended."""
+    """Start the calls, and wait until they have ended, or for ten seconds without calls. Return the longest time
+    between two turns (seconds), and the endings.
+    """
     loop, ended = QEventLoop(), list[str]()
 
     def end(how: str) -> None:

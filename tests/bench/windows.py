@@ -1,4 +1,4 @@
-"""Goals 15, 16 and 17: long lists, frames and the event loop, each in a process of its own."""
+"""Goals 15, 16 and 17: long lists, painting, and the event loop, each in a process of its own."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _child(rows: int, *words: str) -> Found:
-    """The answer of a child process with a part of the window, on the database with so many records."""
+    """Run window_child.py with these arguments on the database with so many rows, and return its figures."""
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{big_table(rows)}"
         return _run(environment(Path(home), _NOWHERE, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
@@ -115,13 +115,15 @@ def _gaps() -> Row:
 
 
 def _rounds(gaps: Sequence[float]) -> str:
-    """The middle round, and the worst: what else the machine does shows in single gaps."""
+    """Return the median and the largest of the rounds as text: single long times may come from other programs of the
+    machine."""
     return f"{span(median(gaps))}, max {span(max(gaps))}"
 
 
 @contextmanager
 def _slow_provider() -> Iterator[str]:
-    """A sandbox: every purchase but the first hangs, every PDF but the first is big."""
+    """Yield the URL of a sandbox in which every purchase but the first hangs, and every PDF but the first is
+    large."""
     with provider() as url:
         slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
         big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}

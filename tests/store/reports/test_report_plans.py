@@ -82,8 +82,8 @@ def test_the_newest_rows_alone(database: Database) -> None:
     The few lapsed calls are sorted by their begin, and the sums by their currency.
     """
     for name, ask in NEWEST.items():
-        for sql, values in plans.heard(database, ask):
-            steps = plans.explained(database, [(sql, values)])
+        for sql, values in plans.record_statements(database, ask):
+            steps = plans.explain_statements(database, [(sql, values)])
             whole = plans.whole_tables(steps)
             assert not whole or "LIMIT" in sql, (name, steps)
             assert all(step.startswith(("SCAN refunds", "index refunds PRIMARY")) for step in whole), (name, steps)
