@@ -1,1 +1,1 @@
-"""Nothing that a window shows is cut: every screen, in both languages, at every text size."""
+"""Tests that nothing which a window shows is cut off: on every screen, in both languages, at every text size."""

@@ -1,4 +1,4 @@
-"""One application, dressed as on a desk; the appearance is put back after each test."""
+"""Gives the Qt application the appearance of the product, and restores it after each test."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Press Enter in each input of the open dialog: no dialog may close by it, whatever the person has typed is kept."""
+"""Presses Enter in each input of the open dialogs: no dialog may close by it, so that typed text isn't lost."""
 
 from collections.abc import Iterator
 
@@ -28,6 +28,7 @@ def find_enter_faults() -> list[str]:
 
 
 def _faults_of(dialog: DialogFrame) -> Iterator[str]:
+    """Yield the faults of one dialog."""
     focus = dialog.focusWidget()
     dialog.main_button.blockSignals(True)
     for widget in dialog.findChildren(QWidget):

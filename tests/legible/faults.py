@@ -1,4 +1,4 @@
-"""Everything that is cut, hidden or scrolled sideways in the windows that are visible now."""
+"""Finds everything that is cut off, hidden or scrolled sideways in the visible windows."""
 
 import re
 from collections.abc import Iterator
@@ -40,6 +40,7 @@ def find_faults() -> list[str]:
 
 
 def _faults_of_window(window: QWidget) -> Iterator[str]:
+    """Yield the faults of one window."""
     with drawn_texts() as drawn, elided_texts() as elided:
         window.grab()
     for one in drawn:
@@ -74,6 +75,7 @@ def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
 
 
 def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
+    """Yield a line if a painted text extends beyond the area in which it can be seen."""
     room = _room(drawn)
     if room is None or drawn.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(drawn.ink):
         return
@@ -91,7 +93,7 @@ def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
 
 
 def _room(drawn: DrawnText) -> QRectF | None:
-    """Return where the ink of a text must lie; None if the text is only scrolled out of sight."""
+    """Return the area in which the whole text must lie; None if the text is only scrolled out of sight."""
     view = drawn.widget.parentWidget()
     if isinstance(view, QHeaderView) and view.viewport() is drawn.widget:
         section = view.logicalIndexAt(round(drawn.ink.center().x()))
@@ -110,6 +112,7 @@ def _room(drawn: DrawnText) -> QRectF | None:
 
 
 def _faults_of_place(widget: QWidget) -> Iterator[str]:
+    """Yield the faults of a widget's geometry."""
     if isinstance(widget, QScrollBar):
         if widget.maximum() > widget.minimum():
             yield from _fault_of_scroll_bar(widget)
@@ -120,8 +123,8 @@ def _faults_of_place(widget: QWidget) -> Iterator[str]:
 
 
 def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
-    """Yield a line if the bar scrolls sideways, or stands inside another area that scrolls in height: the wheel would
-    move the inner one alone, and two bars would stand beside each other.
+    """Yield a line if the bar scrolls sideways, or if it is a vertical bar inside another area that also scrolls
+    vertically: the mouse wheel would move only the inner one, and two bars would be visible.
     """
     area, *around = _scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:
@@ -132,7 +135,7 @@ def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
 
 
 def _scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
-    """Yield the area that the bar scrolls, then those in which this one stands."""
+    """Yield the area that the bar scrolls, and then each scroll area that contains it."""
     widget = bar.parentWidget()
     while widget is not None:
         if isinstance(widget, QAbstractScrollArea):
@@ -141,7 +144,7 @@ def _scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
 
 
 def _fault_of_clipping(widget: QWidget) -> Iterator[str]:
-    """Yield a line if the parent cuts the widget: sideways always, in height unless the parent scrolls."""
+    """Yield a line if the widget extends beyond its parent: sideways always, vertically unless the parent scrolls."""
     parent, at = widget.parentWidget(), widget.geometry()
     if parent is None or widget.isWindow() or isinstance(parent, QAbstractScrollArea | QTabBar) or at.isEmpty():
         return
@@ -153,10 +156,12 @@ def _fault_of_clipping(widget: QWidget) -> Iterator[str]:
 
 
 def _text(widget: QWidget) -> str:
+    """Return a short text that identifies the widget in an error message."""
     return (widget.accessibleName() or str(getattr(widget, "plain", "")))[:60]
 
 
 def _name(widget: QWidget) -> str:
+    """Return the class name of the widget; for a viewport that of its scroll area."""
     if widget.objectName() == "qt_scrollarea_viewport" and (owner := widget.parentWidget()) is not None:
         return type(owner).__name__
     return type(widget).__name__

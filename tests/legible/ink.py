@@ -1,7 +1,7 @@
-"""Find text whose ink is cut, by pixels: what is drawn is compared with the same text drawn where there is room.
+"""Finds text that is cut off, by comparing the painted pixels (the ink) with those of the same text with enough room.
 
-Labels are drawn by Qt, so a label is rendered alone and compared with a copy that has room. The other widgets and the
-delegates call QPainter.drawText; while they are painted, each call is recorded with its widget.
+Labels are painted by Qt, so a label is rendered alone and compared with a copy that has enough room. The other
+widgets and the delegates call QPainter.drawText; while they are painted, each call is recorded with its widget.
 """
 
 import sys
@@ -55,7 +55,7 @@ def drawn_texts() -> Iterator[list[DrawnText]]:
 
 @contextmanager
 def elided_texts() -> Iterator[list[str]]:
-    """Record the whole of every text that is elided until the end of the block."""
+    """Record the full text of each text that is elided ("…") until the end of the block."""
     elided: list[str] = []
     original = mixed_font_text.elide_font_runs
 
@@ -79,6 +79,7 @@ def elided_texts() -> Iterator[list[str]]:
 
 
 def _recorded(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> DrawnText:
+    """Return the record of one call of drawText."""
     text, room, font = args[-1], QRectF(widget.rect()), painter.font()
     metrics = QFontMetricsF(font)
     if isinstance(args[0], QRect | QRectF):
@@ -137,7 +138,7 @@ def ink_of_image(image: QImage) -> QRect:
 
 
 def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
-    """Yield the visible labels below `root` whose ink is smaller than that of the same label with room."""
+    """Yield each visible label below `root` whose text is cut off, with a text that states both sizes in px."""
     for label in root.findChildren(QLabel):
         if not label.isVisible() or not label.text():
             continue
@@ -170,6 +171,7 @@ _roomy_inks: dict[tuple[object, ...], QRect] = {}
 
 
 def _ink_with_room(label: QLabel) -> QRect:
+    """Return the rectangle of the ink of a copy of the label that has enough room."""
     width = label.contentsRect().width()
     key = (label.text(), label.font().key(), label.wordWrap() and width, label.alignment().value)
     if key not in _roomy_inks:

@@ -1,4 +1,4 @@
-"""Finds the ends of lines in a label that wraps: between phrases of its Japanese text, or inside a phrase."""
+"""Finds lines of a wrapped label that end inside a phrase of its Japanese text."""
 
 import re
 from functools import lru_cache
@@ -19,7 +19,7 @@ _JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]")
 
 
 def lines_of(label: TextLabel) -> list[str]:
-    """The lines that a label which wraps shows, as plain text."""
+    """Return the lines that a wrapped label shows, as plain text."""
     document = QTextDocument()
     document.setDocumentMargin(0)
     document.setDefaultFont(label.font())
@@ -39,9 +39,8 @@ def lines_of(label: TextLabel) -> list[str]:
 
 
 def wrong_ends(label: TextLabel) -> list[str]:
-    """The lines that end inside a phrase of the label's text, if it has Japanese letters: the lines of other texts
-    end where Qt ends them. Spaces don't count: Qt leaves some of them out.
-    """
+    """Return the lines that end inside a phrase, if the label has Japanese letters; the lines of other texts end
+    where Qt ends them. Spaces aren't compared, because Qt leaves some out."""
     if not _JAPANESE.search(label.plain):
         return []
     ends, place = _phrase_ends(label.plain), 0
@@ -55,8 +54,8 @@ def wrong_ends(label: TextLabel) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _phrase_ends(text: str) -> frozenset[int]:
-    """Return the places after which a line may end, as the number of characters before them without spaces. What is
-    too long for a line may end inside."""
+    """Return the places after which a line may end, as numbers of characters without spaces. A phrase that is too
+    long for a line may be split anywhere."""
     ends, place = {0}, 0
     for phrase in split_phrases(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))):
         is_too_long = len(_JAPANESE.findall(phrase)) > MAX_WHOLE_PHRASE_LETTERS

@@ -1,4 +1,4 @@
-"""In every table the columns with the record's name, its sum of money and its reason to wait are visible."""
+"""In every table the columns that identify the record, its amount, and its reason to wait are visible."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,8 +32,8 @@ MIN_TABLES = 6
 
 
 class ColumnStage(LegibleStage):
-    """A window whose tables are looked at, in each of `sizes`, wherever a picture would be taken. `tables` has the
-    names of those that had rows.
+    """A stage that checks the visible tables in windows of each of `sizes`, wherever a scene takes a picture.
+    `tables` has the names of the checked tables with rows.
     """
 
     tables: set[str]
@@ -41,6 +41,7 @@ class ColumnStage(LegibleStage):
     find_faults_of_table: Callable[[FittedTable], Iterator[str]]
 
     def shoot(self, name: str) -> Path:
+        """Check the visible tables instead of taking a picture."""
         for size in self.sizes:
             self.window.resize(*size)
             self.settle()
@@ -53,7 +54,7 @@ class ColumnStage(LegibleStage):
 
 
 def faults_of(table: FittedTable) -> Iterator[str]:
-    """Yield a line for each column that must be readable and isn't, and for each row that nothing names."""
+    """Yield a line for each column that must be readable and isn't, and for each row without a visible identifier."""
     right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
     for place, column in columns:
         if column.key in IDENTITY | AMOUNTS | CAUSES:
@@ -70,7 +71,7 @@ def faults_of(table: FittedTable) -> Iterator[str]:
 
 
 def contents(table: FittedTable, place: int) -> int:
-    """The width of a column that would show every loaded cell whole, in px."""
+    """Return the width (px) at which the column would show all loaded cells completely."""
     column, delegate = table.rows.columns[place], table.delegates[place]
     widest = max(delegate.measure_cell_width(column.cell(row)) for row in table.rows.iterate_loaded_rows())
     return int(widest) + sum(delegate.get_paddings(place))
@@ -89,7 +90,7 @@ def test_identity_amount_and_cause_are_visible(
 
 def unused_room_of(table: FittedTable) -> Iterator[str]:
     """Yield a line for a table whose columns end before its right edge, for each column of amounts or ages that is
-    wider than it needs to be, and for each other one that takes so much that it tears the row apart.
+    wider than needed, and for each other column that is more than twice as wide as needed.
     """
     shown = [(place, column) for place, column in enumerate(table.rows.columns) if not table.isColumnHidden(place)]
     last = shown[-1][0]
@@ -108,8 +109,9 @@ def unused_room_of(table: FittedTable) -> Iterator[str]:
 def test_columns_use_the_room_of_a_wide_window(
     qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
 ) -> None:
-    """Texts, identifiers and states share it, amounts and ages keep their widths: no table is a narrow one with a
-    hole beside it, and no hole is within a row."""
+    """In a wide window, the columns of texts, identifiers and states get the additional width, and those of amounts
+    and ages keep theirs. No table leaves a part of its width unused, and no column is much too wide.
+    """
     _look_at_tables(tmp_path, language, names, unused_room_of, (WIDE_SIZE,))
 
 
@@ -120,7 +122,7 @@ def _look_at_tables(
     find_faults: Callable[[FittedTable], Iterator[str]],
     sizes: tuple[tuple[int, int], ...],
 ) -> None:
-    """Open these scenes in a window of each size; no table in them has a fault."""
+    """Run these scenes in a window of each size, and check that no table has a fault."""
     with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
         stage = ColumnStage(desk, Sight(language, "light", *sizes[0]), tmp_path / "none")
         stage.tables, stage.find_faults_of_table, stage.sizes = set(), find_faults, sizes

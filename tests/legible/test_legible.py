@@ -1,4 +1,6 @@
-"""Nothing is cut, hidden or scrolled sideways on any screen, in both languages, from 100 % to 200 % text size."""
+"""Nothing is cut off, hidden or scrolled sideways on any screen, in both languages, with texts from 100 % to 200
+%.
+"""
 
 import importlib
 import pkgutil
@@ -39,9 +41,9 @@ NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
 @pytest.mark.parts_by_day(3, "the screens are looked at in parts")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
-    """Every screen and dialog that exists, at the largest text in the smallest window, in one of the languages: in
-    which one is drawn, anew with another seed, as are the parts that are looked at by day. The soak looks at all of
-    them in both. In no input of a dialog does Enter close it.
+    """Every page and dialog at the largest text size in the smallest window shows everything. The seed chooses the
+    language of each part; by day only some of the parts run. The soak runs all parts in both languages. Enter closes
+    no dialog.
     """
     japanese_parts = random.Random(seed).sample(range(PARTS), PARTS // 2)
     sight = Sight("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
@@ -59,7 +61,7 @@ def test_every_screen_has_a_scene() -> None:
 
 
 def every_screen() -> set[type[QWidget]]:
-    """The types of all pages and dialogs of the program; what others derive from is not shown itself."""
+    """Return the classes of all pages and dialogs of the program, without those that only serve as base classes."""
     for module in pkgutil.walk_packages(console.views.__path__, "console.views."):
         importlib.import_module(module.name)
     kinds: set[type[QWidget]] = set()
@@ -90,6 +92,7 @@ def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, see
 def test_nothing_is_cut_at_any_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
 ) -> None:
+    """All screens in each language at each text size show everything (in the soak only)."""
     sight = Sight(language, "light", 1280, 800, scale=scale)
     assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
@@ -97,9 +100,9 @@ def test_nothing_is_cut_at_any_size(
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: str, size: tuple[int, int]) -> None:
-    """Wherever the window has the size of a usual screen, no queue scrolls sideways, and what decides about a row is
-    visible: its age, amount, state, certainty (unless the queue's name says it) and cause. Among the unknown
-    records, the provider is.
+    """In a window of a usual size, no queue scrolls sideways, and the columns that decide about a row are visible:
+    age, amount, state, certainty (unless the queue's name states it) and cause; in the queue of unknown records also
+    the provider.
     """
     with looking(tmp_path / "desk", Sight(language, "light", *size)) as stage:
         for queue in QUEUE_NAMES:
@@ -115,7 +118,7 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
 
 
 def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
-    """A panel stands beside the list only where its texts and those of the list have room at the text size."""
+    """At a larger text size, a panel is shown next to the list only if the window has room for the texts of both."""
     with looking(tmp_path / "desk", Sight("ja", "light", 1440, 900)) as stage:
         stage.go(QueuesRoute("review"))
         assert stage.find(QueuesPage).preview.isVisible()
@@ -129,13 +132,16 @@ def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplicati
 
 
 def _is_visible(table: FittedTable, place: int) -> bool:
+    """True if the column is completely visible."""
     right = table.columnViewportPosition(place) + table.columnWidth(place)
     return not table.isColumnHidden(place) and table.columnWidth(place) > 24 and right <= table.viewport().width()
 
 
 @pytest.mark.parametrize("place", ["payment", "queue"])
 def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place: str) -> None:
-    """A window that is open reflows when the text size is changed, and goes back."""
+    """An open window lays out its contents again when the text size is changed, and has its former layout when the
+    size is changed back.
+    """
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         payment_id = stage.desk.paid("refund_unknown")[-1].id
         stage.go(PaymentRoute(payment_id) if place == "payment" else QueuesRoute("unknown"))
@@ -158,7 +164,7 @@ class Painted(QWidget):
 
 
 def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
-    """In a label that Qt draws, and in a widget that paints itself."""
+    """A cut-off descender is found in a label that Qt paints, and in a widget that paints itself."""
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(300, 120)
@@ -174,7 +180,7 @@ def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
 
 
 def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
-    """A part beyond the edge of its parent, and an area that scrolls sideways."""
+    """A widget that extends beyond its parent, and an area that scrolls sideways, are found."""
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(300, 200)
@@ -190,7 +196,7 @@ def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
 
 
 class OldDialog(DialogFrame):
-    """Enter cancels, wherever the focus is."""
+    """A dialog in which Enter cancels, wherever the focus is."""
 
     def _act_on_enter(self) -> None:
         self.reject()

@@ -1,4 +1,6 @@
-"""Each button of 100 % can be pressed at 200 %: it is visible, or in a menu that has a name."""
+"""Each control that is visible at 100 % can also be used at 200 %: it is visible, or an entry of a menu with a
+name.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +43,7 @@ CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
 
 
 def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
-    """Every screen that the sidebar and the lists lead to."""
+    """Return the routes of the screens to which the sidebar and the lists lead."""
     check, payment = stage.desk.of("several_clients")[0], stage.desk.paid("refund_unknown")[-1]
     return (
         HomeRoute(), QueuesRoute("review"), ChangedCompaniesRoute(), UnmatchedNoticesRoute(),
@@ -52,7 +54,7 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
 
 
 def menus(stage: LegibleStage) -> Iterator[QMenu]:
-    """The menus of the visible buttons into which other controls go."""
+    """Yield the menus of the visible buttons that contain controls for which there is no room."""
     for part in stage.window.findChildren(QWidget):
         if isinstance(part, ActionRow | PageHead) and part.menu_button.isVisible():
             menu = part.build_menu()
@@ -63,6 +65,7 @@ def menus(stage: LegibleStage) -> Iterator[QMenu]:
 
 
 def entries_of(menu: QMenu) -> Iterator[str]:
+    """Yield the names of the menu's entries."""
     for action in menu.actions():
         yield action.text()
         inner = action.menu()
@@ -71,8 +74,8 @@ def entries_of(menu: QMenu) -> Iterator[str]:
 
 
 def visible_controls(window: QWidget) -> Iterator[QWidget]:
-    """The controls of a window that can be pressed or typed into, without the links of the status bar, whose places
-    the screens name too, and without messages and news of arrived rows, which go by themselves.
+    """Yield the controls of a window that can be pressed or typed into. Left out are the links of the status bar,
+    whose targets the screens also name, and messages and news of new rows, which disappear.
     """
     news = [arrivals.button for arrivals in window.findChildren(QueueArrivals)]
     for kind in CONTROLS:
@@ -94,6 +97,7 @@ def visible_labels(window: QWidget) -> Iterator[TextLabel]:
 
 
 def ancestors(widget: QWidget) -> Iterator[QWidget]:
+    """Yield the parent of the widget, the parent's parent, and so on."""
     parent = widget.parentWidget()
     while parent is not None:
         yield parent
@@ -101,6 +105,9 @@ def ancestors(widget: QWidget) -> Iterator[QWidget]:
 
 
 def control_name(control: QWidget) -> str:
+    """Return the text of a button, or the accessible name of the control; by it the test finds the control at both
+    text sizes.
+    """
     text = control.text() if isinstance(control, QAbstractButton) else ""
     return text or control.accessibleName()
 
@@ -108,8 +115,8 @@ def control_name(control: QWidget) -> str:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Path, part: int, language: str) -> None:
-    """At the largest text in the smallest usual window, every control of every screen can still be reached.
-    `test_legible` checks that visible texts aren't cut off. The text grows once, because each change of its size
+    """At the largest text size in the smallest usual window, every control of every screen can be used.
+    `test_legible` checks that visible texts aren't cut off. The text size is changed only once, because a change
     takes as long as many screens.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:

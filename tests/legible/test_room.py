@@ -1,5 +1,5 @@
-"""The important parts have enough room: rows and causes at the largest text, actions on one line, rows under the
-pointer.
+"""Important parts have enough room: rows and causes at the largest text size, actions on one line, and rows that
+don't move under the pointer.
 """
 
 from pathlib import Path
@@ -51,7 +51,7 @@ MIN_ROWS = 8
 
 
 def whole_rows(table: FittedTable) -> int:
-    """The number of records of which no pixel is cut."""
+    """Return the number of rows that are completely visible."""
     rows = set(range(table.rows.rowCount())) - set(table.rows.list_heading_rows())
     places = [table.visualRect(table.rows.index(row, table.first_column)) for row in rows]
     return sum(place.top() >= 0 and place.bottom() < table.viewport().height() for place in places)
@@ -59,9 +59,9 @@ def whole_rows(table: FittedTable) -> int:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
-    """At 200 % in the smallest usual window, each queue and the list of alerts show eight rows or all they have, and
-    their causes, without a scroll bar below. The list of pages is a menu then; its keys work, and the sidebar comes
-    back.
+    """At 200 % in the smallest usual window, each queue and the list of alerts show eight rows, or all they have,
+    with their causes, without scrolling sideways. The sidebar is replaced by a menu, whose keys work, and comes back
+    at a smaller size.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in QUEUE_NAMES:
@@ -90,7 +90,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
 
 
 def check_room(table: FittedTable, name: str) -> None:
-    """The table shows eight rows or all it has, with their causes, and does not scroll sideways."""
+    """Check that the table shows eight rows, or all it has, with their causes, and doesn't scroll sideways."""
     assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), name
     assert table.horizontalScrollBar().maximum() == 0, name
     cause = [column.key for column in table.rows.columns].index("cause")
@@ -107,8 +107,9 @@ def settle_layout(stage: LegibleStage, label: TextLabel) -> None:
 
 
 def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
-    """The whole cause of the current row can be read: in its cell, or else below the list. A column of corporation
-    numbers shows them whole."""
+    """Check that the full cause of the current row can be read: in its cell, or below the list. A column of
+    corporation numbers shows them completely.
+    """
     table, columns = page.table, {column.key: column for column in page.table.rows.columns}
     for row_number in range(min(MIN_ROWS, table.rows.rowCount())):
         if row_number in table.rows.list_heading_rows():
@@ -130,8 +131,9 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
 
 
 def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
-    """The subject of each incident is shown whole, in its cell or else below the list, as is the sentence about it.
-    The buttons below keep their place, and no amount is cut."""
+    """Check that the subject of each incident, and the sentence about it, are shown completely: in the cell or below
+    the list. The buttons below keep their place, and no amount is cut off.
+    """
     columns = {column.key: column for column in page.table.rows.columns}
     for row_number in range(page.table.rows.rowCount()):
         page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
@@ -147,7 +149,9 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
-    """With the sums of each kind of record, which stand beside the cause."""
+    """The cause of a group is cut off in its cell: it is shown completely below the list, with the amounts of each
+    kind of record.
+    """
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("review"))
         page = stage.find(QueuesPage)
@@ -168,6 +172,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
 
 
 def primary_buttons(window: QWidget) -> list[str]:
+    """Return the texts of the visible primary buttons."""
     return [
         button.text() for button in window.findChildren(KeyButton) if button.isVisible() and button.kind == "primary"
     ]
@@ -175,7 +180,7 @@ def primary_buttons(window: QWidget) -> list[str]:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
-    """Home scrolls as a whole: its table has no second scroll bar that would do it."""
+    """Home scrolls as a whole, and its table has no scroll bar: a row that becomes current is scrolled into sight."""
     with looking(tmp_path, Sight("en", "light", 1280, 800, scale=scale)) as stage:
         stage.go(HomeRoute())
         table = stage.find(HomePage).table
@@ -189,7 +194,9 @@ def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_pat
 
 
 def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its title in sight: only what is needed to see the current row is scrolled."""
+    """When a person returns to Home, it is scrolled only as far as needed to show the current row, and its title is
+    visible.
+    """
     # The due tasks, which begin 2 s after the start, could move the current row down and up again.
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
     with looking(tmp_path, Sight("en", "light", 1280, 800)) as stage:
@@ -210,8 +217,8 @@ def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path, monk
 
 @pytest.mark.parametrize(("width", "scale"), [(1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)])
 def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: int, scale: float) -> None:
-    """Every record, at usual widths and at large text: the line is in sight without scrolling; what isn't on it is in
-    the menu, with its key and the reason why it is off; one button at most is primary.
+    """On the page of each record the line of actions is visible without scrolling. Actions without room on it are in
+    its menu, with their key and the reason if they are disabled. At most one button is primary.
     """
     with looking(tmp_path / "desk", Sight("en", "light", width, 800, scale=scale)) as stage:
         checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
@@ -238,17 +245,19 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: in
 
 
 def table_tops(page: Page) -> list[tuple[int, int]]:
+    """Return the vertical position in the page (px), and the scroll position, of each table."""
     tables = [table for table in page.findChildren(FittedTable) if table.isVisible()]
     return [(table.mapTo(page, QPoint(0, 0)).y(), table.verticalScrollBar().value()) for table in tables]
 
 
 def button_places(page: Page) -> list[tuple[str, int]]:
+    """Return the text and the vertical position in the page (px) of each button."""
     found = (button for button in page.findChildren(KeyButton) if button.isVisible())
     return [(button.text(), button.mapTo(page, QPoint(0, 0)).y()) for button in found]
 
 
 def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:
-    """Neither the rows nor the buttons of a page move when a message appears and when it goes."""
+    """A message bar appears and disappears: neither the rows nor the buttons of the page move."""
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         company = stage.desk.of("several_clients")[0].number
         payment = PaymentRoute(stage.desk.paid("complete")[-1].id)
@@ -270,7 +279,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
 
 
 def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
-    """A refusal names its record, and isn't shown beside another one."""
+    """The message about a refusal names its record, and isn't shown when another record is current."""
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
@@ -283,6 +292,7 @@ def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
 
 
 def refuse(stage: LegibleStage, page: QueuesPage) -> None:
+    """Show a refusal of an action on the current record, and check that the message names the record."""
     row = page.current_row
     assert row is not None
     page.queue_actions.record_actions.show_refusal(Failure(ErrorCode.NOT_FOUND, {}), "Credit check 1")
@@ -291,7 +301,7 @@ def refuse(stage: LegibleStage, page: QueuesPage) -> None:
 
 
 def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:
-    """True if the toast and a visible part of the dialog lie over each other."""
+    """True if the toast covers a visible part of the dialog."""
     place = QRect(toast.mapTo(dialog, QPoint(0, 0)), toast.size())
     own = {toast, *toast.findChildren(QWidget)}
     parts = [part for part in dialog.findChildren(QWidget) if part not in own and not part.isAncestorOf(toast)]
@@ -334,6 +344,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """An audit entry that is cut off in its cell is shown completely below the list."""
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
         stage.go(AuditRoute())
         page = stage.find(AuditPage)
@@ -353,8 +364,8 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
 
 @pytest.mark.parametrize("scale", [1.5, 2.0])
 def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
-    """On each page with tabs that scrolls as a whole: the bar of the tabs and what stands below it are visible after
-    a key has opened another tab.
+    """On each page with tabs that scrolls as a whole: after a key has opened another tab, the bar of tabs and the
+    contents below it are visible.
     """
     with looking(tmp_path / "desk", Sight("ja", "light", 1280, 800, scale=scale)) as stage:
         check, payment = stage.desk.of("complete")[0], stage.desk.paid("refunded")[-1]
@@ -379,7 +390,7 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
 
 
 def find_page_area(widget: QWidget) -> PageScrollArea:
-    """The area that scrolls the widget with its page, or with the contents of its page."""
+    """Return the area that scrolls the widget together with its page, or with the contents of its page."""
     parent = widget.parentWidget()
     while not isinstance(parent, PageScrollArea):
         assert parent is not None
@@ -388,6 +399,7 @@ def find_page_area(widget: QWidget) -> PageScrollArea:
 
 
 def list_scrolling_areas(page: Page) -> list[QWidget]:
+    """Return the areas of the window that have a visible scroll bar."""
     bars = [bar for bar in page.window().findChildren(QScrollBar) if bar.isVisible()]
     holders = [holder for bar in bars if (holder := bar.parentWidget()) is not None]
     return [area for holder in holders if (area := holder.parentWidget()) is not None]
@@ -398,9 +410,9 @@ def list_scrolling_areas(page: Page) -> list[QWidget]:
 def test_a_decision_is_reached_without_hunting(
     qapp: QApplication, tmp_path: Path, language: str, scale: float
 ) -> None:
-    """At large text, one scroll bar moves the selected card and its request, and the buttons of the decision stay in
-    sight below them. Each card can be selected by a key or a button; Space reads on to the end, and then the refund
-    can be approved.
+    """At a large text size, one scroll bar moves the selected card with its request, and the buttons of the decision
+    stay visible below. Each card can be selected by a key or a button. After the approver has read to the end with
+    the space key, the refund can be approved.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=scale)) as stage:
         stage.opening.context.change_operator("lead-b")

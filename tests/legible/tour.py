@@ -1,4 +1,4 @@
-"""The scenes of the pictures, looked at in place of being photographed.
+"""Runs the scenes of the pictures (see tests/shots), and checks the window wherever a picture would be taken.
 
 python -m tests.legible.tour [--languages en] [--scales 1 2] [--only SCENE …]
 """
@@ -76,8 +76,8 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
 
 
 class LegibleStage(UnpaintedStage):
-    """A window that is looked at wherever a picture would be taken. `found` has a line for each fault, `seen` the
-    types of the pages and dialogs that were looked at.
+    """A stage that checks its window instead of taking pictures. `found` has a line for each fault, `seen` the
+    classes of the checked pages and dialogs.
     """
 
     def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
@@ -86,6 +86,7 @@ class LegibleStage(UnpaintedStage):
         super().__init__(desk, sight, folder)
 
     def shoot(self, name: str) -> Path:
+        """Check the visible windows instead of taking a picture."""
         self.settle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
         faults = [*find_faults(), *find_enter_faults()]
@@ -98,7 +99,7 @@ class LegibleStage(UnpaintedStage):
 
 @contextmanager
 def looking(home: Path, sight: Sight) -> Iterator[LegibleStage]:
-    """A stage on a desk of its own."""
+    """Yield a stage on a desk of its own with the home folder `home`."""
     with furnished(home, LANGUAGE=sight.language) as desk:
         stage = LegibleStage(desk, sight, home / "no-pictures")
         try:
@@ -123,11 +124,12 @@ def find_faults_of_tour(home: Path, sight: Sight, names: Sequence[str]) -> list[
 
 
 def list_scenes_of_part(part: int) -> list[str]:
-    """Return the names of the scenes of one part, in their order: some continue what those before have begun."""
+    """Return the names of the scenes of one part, in their sequence: some continue the work of earlier ones."""
     return list(SCENES)[part * SCENES_PER_PART : (part + 1) * SCENES_PER_PART]
 
 
 def main() -> int:
+    """Run the chosen scenes, and print the faults. Return the exit status: 1 if there are faults."""
     options = argparse.ArgumentParser(prog="python -m tests.legible.tour", description=__doc__)
     options.add_argument("--languages", nargs="*", default=["ja", "en"])
     options.add_argument("--scales", nargs="*", type=float, default=[1.0, 1.25, 1.5, 2.0])

@@ -1,6 +1,6 @@
-"""Break the source one way at a time, in a copy, and see that a test notices.
+"""Makes one change at a time in a copy of the source code (a mutant), and checks that a test fails.
 
-python -m tests.mutants [part of a name …]
+python -m tests.mutants [PART OF A NAME …]
 """
 
 import os
@@ -26,11 +26,13 @@ OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--
 
 
 class Unfit(Exception):
-    """The source no longer reads as the catalogue says."""
+    """The text that a mutant changes isn't in the source code exactly once."""
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status 0 when every chosen mutant was caught, and the unbroken copy passes them; 2 for no such."""
+    """Try the mutants whose names contain one of `words` (all, if there are none). Return the exit status: 0 if each
+    was caught and the tests pass without a change, 1 if not, 2 if no mutant has such a name.
+    """
     chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
     if not chosen:
         print("no mutant is called so; there are:", *(mutant.name for mutant in MUTANTS), sep="\n  ")
@@ -38,7 +40,7 @@ def main(words: Sequence[str]) -> int:
     begun = time.monotonic()
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
         sound = pool.submit(run_unbroken, sorted({test for mutant in chosen for test in mutant.tests}))
-        caught = sum(pool.map(tell, chosen))
+        caught = sum(pool.map(try_mutant, chosen))
     status, output = sound.result()
     if status != GREEN:
         print(f"without any mutant the tests do not pass:\n{output}")
@@ -46,8 +48,8 @@ def main(words: Sequence[str]) -> int:
     return 0 if caught == len(chosen) and status == GREEN else 1
 
 
-def tell(mutant: Mutant) -> bool:
-    """Run one and print how it went, at once; whether it was caught."""
+def try_mutant(mutant: Mutant) -> bool:
+    """Try one mutant, and print the result. Return True if a test failed."""
     begun = time.monotonic()
     caught, why = run(mutant)
     print(f"{'caught ' if caught else 'ESCAPED'} {time.monotonic() - begun:4.0f} s  {mutant.name}  {why}", flush=True)
@@ -72,13 +74,13 @@ def run(mutant: Mutant) -> tuple[bool, str]:
 
 
 def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
-    """The positive control: without a change all these tests pass, in a copy just the same."""
+    """Run all these tests in an unchanged copy, where they must pass. Return pytest's exit status and output."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         return run_tests(copied(Path(name)), tests, seconds=LOCK_WAIT_SECONDS * 6)  # all of them, on every engine
 
 
 def copied(folder: Path) -> Path:
-    """A copy of the source in which no bytecode of the original can be picked up."""
+    """Copy the source code into the folder, without compiled files, and return the folder."""
     for part in COPIED:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in LINKED:
@@ -89,7 +91,7 @@ def copied(folder: Path) -> Path:
 
 
 def apply(change: Change, folder: Path) -> None:
-    """Raises Unfit unless the text stands there exactly once."""
+    """Make the change in the copy. Raises Unfit unless the copy has the text `old` exactly once."""
     file = folder / change.file
     source = file.read_text(encoding="utf-8")
     if source.count(change.old) != 1:
@@ -100,7 +102,9 @@ def apply(change: Change, folder: Path) -> None:
 def run_tests(
     folder: Path, tests: Sequence[str], engine: str = "", seconds: float = LOCK_WAIT_SECONDS
 ) -> tuple[int, str]:
-    """pytest's exit status and words, in that folder and with its packages."""
+    """Run the tests in the copy, on this engine only ("": on all). Return pytest's exit status and output; -1 after
+    `seconds`.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *tests, *OPTIONS, *(("-k", engine) if engine else ())]
@@ -117,7 +121,7 @@ def run_tests(
 
 
 def first_failure(output: str) -> str:
-    """The name of the test that noticed."""
+    """Return the id of the first failed test in pytest's output."""
     failed = [line for line in output.splitlines() if line.startswith("FAILED")]
     return failed[0].removeprefix("FAILED ").split(" - ")[0] if failed else "an error"
 

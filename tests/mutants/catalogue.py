@@ -1,4 +1,5 @@
-"""Bugs that would cost money or trust, each as a change of the source, with the tests that must notice it."""
+"""The catalogue: bugs that would cost money or trust, each as a change of the source code, with the tests of which
+one must fail."""
 
 from tests.mutants.money import MONEY_MUTANTS
 from tests.mutants.mutant import (

@@ -1,14 +1,13 @@
-"""Draw mutants without choosing them, and tell how many the tests notice, file by file.
+"""Draws random mutants, and counts for each file how many of them the tests notice.
 
-    python -m tests.mutants.drawn [--each N] [--seed N] [part of a file's name …]
+    python -m tests.mutants.drawn [--each N] [--seed N] [PART OF A FILE'S NAME …]
 
-The catalogue beside this file breaks guards that an engineer chose. Here a random generator chooses: the same number
-of places in each file of `TARGETS`, and at each place one of cosmic-ray's operators that fit, or the loss of a call.
-Never drawn, as no result depends on them: annotations, imports for types alone, `@dataclass(…)`, `@overload` and
-`@cache`, `==` for `is` or back, which are equal for members of an enum, the `*` before arguments that need their
-names, and the points at which only tests fail.
-Nor `@….run_again_if_stale()`: it is about changes that come between, and the tests run here on SQLite, which lets
-none.
+The changes of the catalogue were chosen by an engineer. Here a random generator chooses the same number of places in
+each file of `TARGETS`, and for each place one of the fitting operators of cosmic-ray, or the removal of a call.
+
+Some places are never drawn, because no result depends on them: annotations, imports for types only, `@dataclass(…)`,
+`@overload`, `@cache`, `==` in place of `is` (equal for members of an enum), the `*` before keyword arguments,
+failpoints, and `@….run_again_if_stale()`, which has no effect on SQLite, where these tests run.
 """
 
 import argparse
@@ -53,7 +52,7 @@ Span = tuple[tuple[int, int], tuple[int, int]]
 
 
 class DropCall(Operator):  # type: ignore[misc]  # cosmic-ray ships no types
-    """A statement that is a call and nothing else does not happen."""
+    """Operator that replaces a statement which is only a call by `pass`."""
 
     def mutation_positions(self, node: Any) -> Iterator[Span]:
         if node.type == "simple_stmt" and _is_call(node.children[0]) and not _is_failpoint(node.children[0]):
@@ -85,7 +84,9 @@ OPERATORS: dict[str, type[Operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One change: the operator's name and which of its occurrences in the file; `line`, to find it again."""
+    """One random mutant: the operator's name, and which of its occurrences in the file is changed. `line` is the line
+    of the change, `source` the changed source code.
+    """
 
     file: str
     operator: str
@@ -95,7 +96,7 @@ class Drawn:
 
 
 def draw(file: str, each: int, seed: int) -> list[Drawn]:
-    """At most `each` mutants of a file, at different places; the same ones for the same seed and source."""
+    """Return at most `each` mutants of a file, at different places. The same seed and source give the same ones."""
     source = (ROOT / file).read_text("utf-8")
     places: dict[Span, list[tuple[str, int]]] = {}
     skipped = list(_without_result(source))
@@ -120,17 +121,18 @@ def draw(file: str, each: int, seed: int) -> list[Drawn]:
 
 
 def _is_bare_star(node: Any) -> bool:
+    """True for the `*` before keyword arguments."""
     return bool(node.type == "operator" and node.value == "*" and node.parent.type in ("parameters", "param"))
 
 
-def _keeps(decorator: ast.expr) -> bool:
-    """True for a decorator that changes how values are kept, and none of them; or nothing on SQLite."""
+def _changes_no_result(decorator: ast.expr) -> bool:
+    """True for a decorator whose removal changes no result, or none on SQLite."""
     name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
     return name in ("dataclass", "overload", "cache", "run_again_if_stale")
 
 
 def _is_python(source: str) -> bool:
-    """False for a change that no test needs to notice, as nothing can import it."""
+    """True if the source can be parsed. Nothing could import a mutant that can't, so no test needs to notice it."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -139,13 +141,16 @@ def _is_python(source: str) -> bool:
 
 
 def _without_result(source: str) -> Iterator[Span]:
+    """Yield the places on which no result depends."""
     for node in ast.walk(ast.parse(source)):
         parts: list[ast.expr | None] = []
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             parts = [node.test]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from (
-                ((one.lineno, 0), ((one.end_lineno or 0) + 1, 0)) for one in node.decorator_list if _keeps(one)
+                ((one.lineno, 0), ((one.end_lineno or 0) + 1, 0))
+                for one in node.decorator_list
+                if _changes_no_result(one)
             )
         if isinstance(node, ast.AnnAssign | ast.arg):
             parts = [node.annotation]
@@ -157,7 +162,9 @@ def _without_result(source: str) -> Iterator[Span]:
 
 
 def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """pytest's exit status and output for these tests in that folder, in a forked child that has its imports."""
+    """Run these tests in the copy, in a forked child that has their imports. Return pytest's exit status and
+    output.
+    """
     with tempfile.NamedTemporaryFile("r", prefix="drawn-", suffix=".txt") as said:
         child = multiprocessing.get_context("fork").Process(target=_child, args=(folder, list(tests), said.name))
         child.start()
@@ -170,6 +177,7 @@ def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
 
 
 def _child(folder: Path, tests: list[str], output: str) -> None:
+    """Target of the forked child: run the tests in the copy, and write the output into a file."""
     os.setsid()
     with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
@@ -185,7 +193,7 @@ def _child(folder: Path, tests: list[str], output: str) -> None:
 
 
 def try_one(drawn: Drawn, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
-    """True if a test turned red; and which."""
+    """Try one mutant in a free copy. Return True and the failed test if a test failed, otherwise False and a text."""
     folder = copies.get()
     file, tests = folder / drawn.file, TARGETS[drawn.file]
     original = file.read_text("utf-8")
@@ -201,7 +209,9 @@ def try_one(drawn: Drawn, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status 0 when the unbroken copies pass and the share of caught mutants is not below the floor."""
+    """Return the exit status: 0 if the tests pass in the unchanged copies and the share of caught mutants isn't below
+    the floor.
+    """
     parser = argparse.ArgumentParser(prog="tests.mutants.drawn")
     parser.add_argument("--each", type=int, default=EACH, help="mutants of each file")
     parser.add_argument("--seed", type=int, default=1)
@@ -220,12 +230,14 @@ def main(words: Sequence[str]) -> int:
             return 1
         sys.dont_write_bytecode = True
         found = [one for file in files for one in draw(file, asked.each, asked.seed)]
-        verdicts = list(pool.map(lambda one: _told(one, copies), found))
+        verdicts = list(pool.map(lambda one: _try_and_print(one, copies), found))
     return report(list(zip(found, verdicts, strict=True)))
 
 
 def _passes(file: str, copies: "SimpleQueue[Path]") -> bool:
-    """The positive control; it also leaves the bytecode that the mutants' runs share."""
+    """Run the tests of the file in an unchanged copy, where they must pass. This also writes the compiled files that
+    the later runs share.
+    """
     folder, begun = copies.get(), time.monotonic()
     status, output = run_in_copy(folder, TARGETS[file])
     copies.put(folder)
@@ -236,7 +248,8 @@ def _passes(file: str, copies: "SimpleQueue[Path]") -> bool:
     return status == GREEN
 
 
-def _told(drawn: Drawn, copies: "SimpleQueue[Path]") -> bool:
+def _try_and_print(drawn: Drawn, copies: "SimpleQueue[Path]") -> bool:
+    """Try one mutant, and print the result and, if no test failed, the change. Return True if a test failed."""
     begun = time.monotonic()
     caught, why = try_one(drawn, copies)
     word = "caught " if caught else "ESCAPED"
@@ -248,12 +261,15 @@ def _told(drawn: Drawn, copies: "SimpleQueue[Path]") -> bool:
 
 
 def _changed(was: str, drawn: Drawn) -> Iterable[str]:
+    """Return the changed lines."""
     before = (ROOT / drawn.file).read_text("utf-8").splitlines()
     return (new.strip() for old, new in zip(before, drawn.source.splitlines(), strict=False) if old != new)
 
 
 def report(tried: Sequence[tuple[Drawn, bool]]) -> int:
-    """Print the score of each file and of all; exit status 1 below the floor."""
+    """Print the share of caught mutants for each file and in all. Return the exit status: 1 if it is below the
+    floor.
+    """
     for file in dict.fromkeys(drawn.file for drawn, _ in tried):
         verdicts = [caught for drawn, caught in tried if drawn.file == file]
         print(f"{sum(verdicts):4} of {len(verdicts):4}  {100 * sum(verdicts) / len(verdicts):5.1f} %  {file}")

@@ -1,4 +1,5 @@
-"""Seeded bugs in what moves money: the sums, the swaps, one open refund, one key, one vote, one event."""
+"""Mutants in the code that moves money: amounts, conditional updates, the one open refund, idempotency keys, votes
+and events."""
 
 from tests.mutants.mutant import Change, Mutant
 
@@ -15,7 +16,7 @@ def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) ->
 
 
 def _unbound_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
-    """A seeded bug whose tests have no parameter for the engine."""
+    """Return a mutant whose tests have no parameter for the engine."""
     return Mutant(name, (Change(file, old, new),), tests, "")
 
 

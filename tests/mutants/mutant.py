@@ -1,11 +1,11 @@
-"""The form of a seeded bug, the places where several are made, and those that are tried on every engine."""
+"""The classes of a mutant, the files in which several are made, and changes that are tried on every engine."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """In this file, this text (which must stand there exactly once) becomes that one."""
+    """Replaces the text `old`, which the file must have exactly once, by `new`."""
 
     file: str
     old: str
@@ -14,8 +14,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One seeded bug. `tests` are pytest's words for what must turn red, on this `engine` (or those whose names
-    fit these words) if one is named."""
+    """One bug. `tests` are pytest's arguments, of which one must fail. `engine` is pytest's argument `-k` that
+    restricts them, such as "mariadb" ("": all)."""
 
     name: str
     changes: tuple[Change, ...]

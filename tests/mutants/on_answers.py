@@ -1,4 +1,4 @@
-"""Seeded bugs by which a provider's answer is taken for another record's, is lost, or is believed too early."""
+"""Mutants by which a provider's answer is written into another record, is lost, or counts too early."""
 
 from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
 

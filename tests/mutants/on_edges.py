@@ -1,4 +1,4 @@
-"""Bugs at the edge of a rule: the same instant, the last step, zero, one of two, a clock that is wrong."""
+"""Mutants at the limits of a rule: equal times, the last step, zero, one of two, a wrong clock."""
 
 from tests.mutants.mutant import Change, Mutant
 

@@ -1,5 +1,5 @@
-"""Seeded bugs in exported files: formulas that run, amounts that are no numbers, files of cancelled exports,
-daily closes that count what nobody knows, and restores over a database in use.
+"""Mutants of exported files: formulas that a spreadsheet executes, amounts that aren't numbers, files of cancelled
+exports, daily closes that include unknown money, and restores into a database in use.
 """
 
 from tests.mutants.mutant import Change, Mutant

@@ -1,4 +1,5 @@
-"""Bugs that would open a way past the console once more: a forged row, an older one, words against what is known."""
+"""Mutants that would allow changes without the console: forged rows, older rows, and sentences of a person that
+contradict the stored facts."""
 
 from tests.mutants.mutant import Change, Mutant
 

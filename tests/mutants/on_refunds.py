@@ -1,4 +1,4 @@
-"""Bugs that would give money back twice, to the wrong decision, or book what never came."""
+"""Mutants that would refund twice, execute another decision, or book money that never arrived."""
 
 from tests.mutants.mutant import UNFENCED, Change, Mutant
 

@@ -1,4 +1,4 @@
-"""Seeded bugs in the import of the corporation registry: a file that should be refused is taken."""
+"""Mutants of the import of the corporation registry, by which a file is imported that must be refused."""
 
 from tests.mutants.mutant import Change, Mutant
 

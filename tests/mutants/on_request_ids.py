@@ -1,4 +1,4 @@
-"""Bugs by which a repeated call would act again, or be told what isn't so."""
+"""Mutants by which a repeated call would act again, or get a wrong answer."""
 
 from tests.mutants.mutant import Change, Mutant
 

@@ -1,4 +1,4 @@
-"""Bugs that only a server, or several nodes of one, can show."""
+"""Mutants that show only on a database server, or on several nodes."""
 
 from tests.mutants.mutant import (
     BEFORE_COMMIT,

@@ -1,4 +1,4 @@
-"""Seeded bugs in what people are told: untrue sentences of an earlier window, put back, and changes of companies."""
+"""Mutants of sentences that people read: untrue sentences, and messages about changed companies."""
 
 from tests.mutants.mutant import Change, Mutant
 

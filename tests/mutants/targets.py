@@ -1,4 +1,5 @@
-"""Files in which mutants are drawn, each with the tests that must notice them: quick ones first, on SQLite."""
+"""The files in which random mutants are drawn, each with the tests that must notice them: quick ones first, on
+SQLite."""
 
 FLOOR_PERCENT = 90
 """Fewer caught is a failure. It only rises: whoever measures more writes the new figure here."""

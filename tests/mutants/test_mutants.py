@@ -1,4 +1,4 @@
-"""Demand 4: the guards' tests notice when a guard is missing."""
+"""The catalogue of mutants fits the source code, and the tests notice some of its mutants."""
 
 import ast
 import re
@@ -16,14 +16,15 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.targets import TARGETS
 
 
-def named(name: str) -> Mutant:
+def find_mutant(name: str) -> Mutant:
+    """Return the mutant with this name."""
     (found,) = [mutant for mutant in MUTANTS if mutant.name == name]
     return found
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_still_fits(mutant: Mutant) -> None:
-    """Each mutant's text stands in the source exactly once, and its tests exist."""
+    """The text that a mutant changes is in the source code exactly once, and its test files exist."""
     for change in mutant.changes:
         assert (ROOT / change.file).read_text("utf-8").count(change.old) == 1, change
     for test in mutant.tests:
@@ -31,7 +32,8 @@ def test_still_fits(mutant: Mutant) -> None:
 
 
 def test_mutants_name_what_exists(tmp_path: Path) -> None:
-    """A change that calls what isn't there any more ends in a NameError, which a test may take for a refusal."""
+    """No mutant uses a name that doesn't exist: its NameError could make a test fail for another reason than the
+    bug."""
     for number, mutant in enumerate(MUTANTS):
         sources: dict[str, str] = {}
         for change in mutant.changes:
@@ -49,15 +51,15 @@ def test_mutants_name_what_exists(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_mutant_is_caught(name: str) -> None:
-    """A missing guard turns a test red; all of them are tried by `make mutants`."""
-    caught, why = run(named(name))
+    """A mutant that removes a protection makes a test fail; `make mutants` tries all of them."""
+    caught, why = run(find_mutant(name))
     print(f"demand 4: {name}: {why}")
     assert caught, why
 
 
 @pytest.mark.parametrize("file", ["console/domain/errors/__init__.py", "console/store/payments/currency_limits.py"])
 def test_mutants_can_be_drawn(file: str) -> None:
-    """The same ones each time, at different places, and each is Python that differs from the source."""
+    """The same seed draws the same mutants, at different places; each is Python and differs from the source."""
     drawn = draw(file, each=5, seed=1)
     assert drawn == draw(file, each=5, seed=1)
     assert len({one.source for one in drawn}) == len(drawn) == 5
@@ -66,14 +68,14 @@ def test_mutants_can_be_drawn(file: str) -> None:
 
 
 def test_mutants_are_drawn_in_what_exists() -> None:
-    """Each file and each test of the table is there."""
+    """Each file of the table of targets, and each of its tests, exists."""
     for file, tests in TARGETS.items():
         for path in (file, *tests):
             assert (ROOT / path).exists(), path
 
 
 def test_a_call_can_be_lost() -> None:
-    """A call whose result nobody takes becomes `pass`; any other call stays."""
+    """A call whose result isn't used becomes `pass`; other calls aren't changed."""
     source = "def f():\n    # why\n    begin(1)\n    x = g()\n    return end(x)\n"
     lost = [mutate_code(source, OPERATORS["DropCall"](), number) for number in (0, 1)]
     assert lost == [source.replace("begin(1)", "pass"), None]

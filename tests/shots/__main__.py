@@ -1,4 +1,4 @@
-"""Photographs every screen and dialog, light and dark, in Japanese and English, into `shots/`.
+"""Takes pictures of every screen and dialog, light and dark, in Japanese and English, into `shots/`.
 
 python -m tests.shots [--only SCENE …] [--into FOLDER] [--quick]
 """
@@ -39,6 +39,7 @@ SIGHTS = (
 
 
 def main() -> int:
+    """Take the pictures that the command line chooses. Return the exit status 0."""
     options = argparse.ArgumentParser(prog="python -m tests.shots")
     options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--into", type=Path, default=Path("shots"))
@@ -55,7 +56,9 @@ def main() -> int:
 
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
-    """All scenes in one sight; the dialogs at the smaller sizes alone."""
+    """Take the pictures of the scenes with the names `only` (empty: all) in one sight. In a wide window only the main
+    scenes are shown.
+    """
     always = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **TRAINING}
     scenes = always if sight.width > 1600 else {**always, **REST, **BULK, **VIEWS, **FURTHER}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
@@ -69,6 +72,7 @@ def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
 
 
 def _quiet(kind: QtMsgType, _where: object, text: str) -> None:
+    """Print Qt's messages to stderr, without those about size hints of windows."""
     if "propagateSizeHints" not in text:
         sys.stderr.write(f"{kind.name}: {text}\n")
 

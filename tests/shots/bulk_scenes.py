@@ -1,4 +1,4 @@
-"""The scenes of bulk runs: choosing, the dry run, the run, its results, and unfinished work."""
+"""The scenes of bulk runs: selecting records, the dry run, the run, its results, and unfinished work."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,8 @@ KIND = "credit-check"
 
 
 def choosing(stage: Stage) -> None:
-    """Three rows by keyboard; refunds alone, where nothing can be re-fetched; all that match."""
+    """Select three rows by keyboard, refunds only (which can't be re-fetched), and all records that match a
+    filter."""
     page = _queue(stage, "unknown")
     for key in (Qt.Key.Key_Space, Qt.Key.Key_Down):
         QTest.keyClick(page.table, key)
@@ -35,7 +36,8 @@ def choosing(stage: Stage) -> None:
 
 
 def planning(stage: Stage) -> None:
-    """The dry run, of all and of the first few; one in which nothing can be done; the words of a note."""
+    """Show the dry run of all records and of the first few, one in which nothing can be done, and the text of a
+    note."""
     page = _queue(stage, "unknown")
     others = [item.item.record.id for item in page.row_model.iterate_loaded_rows() if item.item.record.id % 5 == 0]
     with stage.desk.console.acting_as("lead-b"):
@@ -67,7 +69,7 @@ def planning(stage: Stage) -> None:
 
 
 def running(stage: Stage) -> None:
-    """Under way, with a provider that hangs; its end; the rows that were not done; stopped, and paused."""
+    """Show a run while a provider hangs, its end, the rows that were not done, and a stopped and a paused run."""
     page = _queue(stage, "unknown")
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)
@@ -94,7 +96,7 @@ def running(stage: Stage) -> None:
 
 
 def unfinished(stage: Stage) -> None:
-    """Runs of every state, who holds what, and what is begun."""
+    """Show runs of every state, the holders of leases, and unfinished operations."""
     _runs(stage)
     dialog = open_unfinished_work_dialog(stage.frame)
     for name in dialog.TAB_NAMES[: dialog.tabs.count()]:

@@ -44,7 +44,7 @@ from tests.support.payment_desks import signed
 
 
 def payments(stage: Stage) -> None:
-    """One of each kind."""
+    """Show one payment of each kind."""
     newest = {payment.kind: payment for payment in stage.desk.payments}
     trail = tuple(("payment", payment.id) for payment in newest.values())
     for kind, payment in newest.items():
@@ -65,7 +65,7 @@ def payment_tabs(stage: Stage) -> None:
 
 
 def unmasking(stage: Stage) -> None:
-    """The reason that is asked for, and the customer without masks."""
+    """Show the dialog that asks for a reason, and then the customer without masks."""
     payment = stage.desk.paid("complete")[-1]
     stage.go(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
@@ -100,7 +100,7 @@ def orders(stage: Stage) -> None:
 
 
 def _time_over(stage: Stage, payment_id: int) -> None:
-    """Its time has passed, and the gateway can't be reached."""
+    """Show a payment whose time limit has passed while the gateway can't be reached."""
     context = stage.desk.console._context
 
     def begin(tx: Transaction) -> None:
@@ -133,7 +133,8 @@ def money_lists(stage: Stage) -> None:
 
 
 def unmatched_notices(stage: Stage) -> None:
-    """Two notices of a bank that name no payment of ours; the first resembles one by its amount and day."""
+    """Show two notices of a bank that belong to no payment of ours; the first one resembles a payment by its amount
+    and day."""
     payment = next(one for one in reversed(stage.desk.paid("complete")) if one.currency == "JPY")
     for number, amount_minor in (("ORD-4711", payment.amount_minor), ("ORD-4712", 33_000)):
         fields = {
@@ -209,7 +210,7 @@ def approvals(stage: Stage) -> None:
 
 
 def proposals(stage: Stage) -> None:
-    """Two proposed outcomes: one that the approver can confirm, and the approver's own."""
+    """Show two proposed outcomes: one that the approver can confirm, and one that the approver has proposed."""
     recovery = stage.desk.console.recovery
     unknown = (item.record for item in recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck))

@@ -1,4 +1,4 @@
-"""The scenes of reconciliation: a run with every verdict, runs that are under way, broken off, unread."""
+"""The scenes of reconciliation: a run with every verdict, and runs that are running, stopped or unread."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,7 +18,8 @@ from tests.shots.stage import Stage
 
 
 def reconcile(stage: Stage) -> None:
-    """Nothing yet; beginning one; its result; every part; broken off, running, failed; who may not."""
+    """Show the page before the first run, the start of a run, its result, each part of it, stopped, running and
+    failed runs, and a person without the right."""
     context = stage.opening.context
     stage.go(ReconcileRoute())
     stage.shoot("reconcile-never")
@@ -75,7 +76,7 @@ def _begin(stage: Stage) -> None:
 
 
 def _others(stage: Stage) -> None:
-    """Runs as they stand when something went wrong, or goes on elsewhere."""
+    """Show a run that was interrupted, one that runs at another desk, and one that has failed."""
     context = stage.desk.console._context
     now = context.now()
 

@@ -19,7 +19,8 @@ _DAY = date(2026, 11, 20)
 
 
 def registry(stage: Stage) -> None:
-    """A search in the box and on the page; companies that were closed, merged and renamed; before a purchase."""
+    """Show a search in the search box and on its page, companies that were closed, merged and renamed, and the
+    registry's facts before a purchase."""
     lookup, now = stage.desk.console.lookup, stage.opening.context.now()
     live = [
         sample.number

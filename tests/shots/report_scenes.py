@@ -1,4 +1,4 @@
-"""The scenes of the reports: each section, and the table behind a picture."""
+"""The scenes of the reports: each section, and the table of the figures behind a chart."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The scenes: one function per screen or dialog."""
+"""The scenes of most screens and dialogs: one function each. Some continue the work of an earlier scene."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,7 +58,7 @@ def home(stage: Stage) -> None:
 
 
 def first_tasks(stage: Stage) -> None:
-    """Home of a person who has opened the window for the first time and looked at the help."""
+    """Show Home to a person who has opened the window for the first time and has looked at the help."""
     stage.go(HomeRoute())
     preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
     preferences.store(FIRST_START_PREFERENCE, int(stage.opening.context.now().timestamp()))
@@ -116,7 +116,8 @@ def record_tabs(stage: Stage) -> None:
 
 
 def proving(stage: Stage) -> None:
-    """The toasts after the evidence pack and the story; and a name that is in use."""
+    """Show the messages after an evidence pack was saved, after its file name was refused because the file exists,
+    and after the timeline was copied."""
     record = stage.desk.of("two_reports")[0]
     stage.go(CreditCheckRoute(record.id))
     page = stage.find(CreditCheckPage)
@@ -142,7 +143,7 @@ def pdf(stage: Stage) -> None:
 
 
 def compare(stage: Stage) -> None:
-    """Two versions of a PDF side by side, and a difference on their second page."""
+    """Show two versions of a PDF next to each other, with a difference on the second page."""
     stage.go(PdfComparisonRoute(stage.desk.of("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
@@ -254,7 +255,7 @@ def unlock(stage: Stage) -> None:
 
 
 def no_right(stage: Stage) -> None:
-    """An administrator, and an auditor before a record."""
+    """Show the window of an administrator, and a record as an auditor sees it."""
     context = stage.opening.context
     people, operator = context.people, context.operator
     context.store_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
@@ -267,7 +268,7 @@ def no_right(stage: Stage) -> None:
 
 
 def purchase(stage: Stage) -> None:
-    """Before; bought; bought with something missing; refused; no answer."""
+    """Show the dialog before a purchase, and the results: bought, bought with missing parts, refused, unknown."""
     control = stage.desk.sandbox.control
     endings = {
         "bought": None,
@@ -352,7 +353,7 @@ def _show(stage: Stage, dialog: DialogFrame, name: str) -> None:
 
 
 def free_number(serial: int) -> str:
-    """Well-formed, and of no sample."""
+    """Return a valid corporation number that no sample has."""
     base = f"97{serial:010d}"
     return compute_check_digit(base) + base
 

@@ -1,4 +1,4 @@
-"""A window on a desk full of invented records, led from screen to screen and photographed."""
+"""A window of a desk with many invented records, which the scenes lead from screen to screen to take pictures."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ class Sight:
 
 
 class Stage:
-    """One window; `shoot` writes what it shows."""
+    """The window and its desk. `shoot` takes a picture of it."""
 
     def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
         self.desk, self.sight = desk, sight
@@ -64,7 +64,7 @@ class Stage:
         return self.opening.frame
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Let the window live until it is true."""
+        """Process events until the condition is true."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             if time.monotonic() > deadline:
@@ -76,23 +76,24 @@ class Stage:
             _live()
 
     def settle(self) -> None:
-        """Until nothing is read any more and everything is painted."""
+        """Process events until the window reads nothing any more and everything is painted."""
         for _ in range(3):
             self.until(self.opening.runner.is_idle)
             for _ in range(10):
                 _live()
 
     def go(self, route: object) -> None:
+        """Show the page of this route, and wait until it is complete."""
         self.frame.show_route(route)  # type: ignore[arg-type]  # a Route
         self.settle()
 
     def find(self, kind: type[W]) -> W:
-        """The visible widget of that kind."""
+        """Return the visible widget of this class."""
         self.until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
         return next(found for found in self.window.findChildren(kind) if found.isVisible())
 
     def shoot(self, name: str) -> Path:
-        """The window as it is now, a dialog over it included."""
+        """Take a picture of the window with the dialogs over it, and return the file's path."""
         self.settle()
         picture = self.window.grab()
         for dialog in QApplication.topLevelWidgets():
@@ -103,7 +104,8 @@ class Stage:
         return target
 
     def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
-        """The window with a part at a place in it: where a screen of any size would show it."""
+        """Take a picture of the window, with the widget `part` (a window of its own) painted at this position
+        (px)."""
         self.settle()
         picture = self.window.grab()
         painter = QPainter(picture)
@@ -112,7 +114,7 @@ class Stage:
         picture.save(str(self._folder / f"{name}.png"))
 
     def _paste(self, picture: QPixmap, dialog: QWidget) -> None:
-        """Dialogs are windows of their own: put where they stand, over the middle of the window."""
+        """Paint a dialog, which is a window of its own, into the picture, over the middle of the window."""
         if not isinstance(dialog, QMenu):
             painter = QPainter(picture)
             place = dialog.rect()
@@ -127,10 +129,10 @@ class Stage:
 
 
 class UnpaintedStage(Stage):
-    """One window of which no picture is taken: whoever looks at it has it painted."""
+    """A stage that takes no pictures. A class that checks the window paints it itself."""
 
     def settle(self) -> None:
-        """Until nothing is read any more; nothing waits to be painted here."""
+        """Process events until the window reads nothing any more; nothing needs to be painted."""
         for _ in range(2):
             self.until(self.opening.runner.is_idle)
             for _ in range(3):
@@ -138,13 +140,13 @@ class UnpaintedStage(Stage):
 
 
 def _live() -> None:
-    """Some turns of the event loop, in which also goes what is to be deleted."""
+    """Process some turns of the event loop, which also deletes widgets that are to be deleted."""
     QTest.qWait(5)
 
 
 @contextmanager
 def staged(home: Path, sight: Sight, folder: Path) -> Iterator[Stage]:
-    """A stage on a desk of its own."""
+    """Yield a stage on a desk of its own with the home folder `home`; the pictures go into `folder`."""
     with furnished(home, LANGUAGE=sight.language) as desk:
         stage = Stage(desk, sight, folder)
         try:

@@ -14,7 +14,7 @@ _WRONG_ROW, _OPEN_ROW = 11, 5
 
 
 def training(stage: Stage) -> None:
-    """A training beside the desk, shown in the desk's window: not begun, then some right, wrong and open ones."""
+    """Show a training in the desk's window: not begun, and then with right, wrong and open answers."""
     desk = stage.desk.console
     home = desk.settings.home / "training-desk"
     own = Settings.load({"CONSOLE_HOME": str(home), "CONSOLE_LANGUAGE": stage.sight.language})

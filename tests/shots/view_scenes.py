@@ -1,4 +1,4 @@
-"""The scenes of the queues' workbench: saved views, groups by cause, columns, many conditions."""
+"""The scenes of a queue's options: saved views, groups by cause, columns, many conditions."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ _CONDITIONS = (
 
 
 def workbench(stage: Stage) -> None:
-    """Views in the sidebar and on Home; then the page of a queue in each of its ways."""
+    """Show the views in the sidebar and on Home, and then the page of a queue with each option."""
     views = stage.desk.console.saved_views
     shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
     views.save_view("返金 未完了", True, ViewContent("refunds"))
