@@ -1,4 +1,5 @@
-"""Guarded actions by declaration: those of the program are all registered, and an invented one is treated like them.
+"""Guarded actions by declaration: all actions of the program are registered, and an invented one is treated like
+them.
 
 The invented action sends gift cards. It is one constant, `SEND`, with its SQL: the table and the journal's row.
 """
@@ -57,7 +58,7 @@ class Gift:
 
 
 class GiftCards:
-    """Stands for the provider: gives one answer, and counts the calls."""
+    """The provider of the invented action: it always gives the answer that is set, and counts its calls."""
 
     def __init__(self) -> None:
         self.answer, self.calls = ANSWERS["sent"], 0
@@ -67,16 +68,19 @@ class GiftCards:
         return self.answer
 
 
-def state_of(conn: Connection, gift_id: int) -> str:
+def read_state(conn: Connection, gift_id: int) -> str:
+    """Return the stored state of the gift card."""
     return str(conn.exec_driver_sql("SELECT state FROM gifts WHERE id = ?", (gift_id,)).scalar_one())
 
 
 def refuse_sent(gift: Gift, conn: Connection) -> None:
-    if state_of(conn, gift.id) != "wanted":
-        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": state_of(conn, gift.id)})
+    """Raise `already_decided` unless the gift card is still to be sent."""
+    if read_state(conn, gift.id) != "wanted":
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": read_state(conn, gift.id)})
 
 
 def write(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> None:
+    """Write the outcome of the call into the gift card."""
     states = {OutcomeClass.SUCCEEDED: "sent", OutcomeClass.FAILED_DEFINITE: "wanted"}
     handle = outcome.found.handle if outcome.found else None
     values = (states.get(outcome.kind, "unknown"), handle, gift_id)
@@ -84,6 +88,7 @@ def write(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> No
 
 
 def claim(gift: Gift, tx: Transaction, operation_id: str) -> ClaimedRecord:
+    """Mark the gift card as being sent, and return its claim."""
     tx.conn.exec_driver_sql("UPDATE gifts SET state = 'sending' WHERE id = ?", (gift.id,))
     return ClaimedRecord(
         "gift", gift.id, None, None, f"gift:{operation_id}", "one card", payment_id=1, provider_key="gift-1"
@@ -91,12 +96,14 @@ def claim(gift: Gift, tx: Transaction, operation_id: str) -> ClaimedRecord:
 
 
 def ended(_gift: Gift, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> int:
+    """Return the id of the gift card that was sent; raise the outcome's error otherwise."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         return claimed.subject.id
     raise rebuild_error(find_error_code(outcome), {"reason": outcome.reason})
 
 
 def broken_off(gift: Gift, trouble: Exception) -> Exception:
+    """Add the gift card's id to the error about an outcome that couldn't be recorded, and return the error."""
     if isinstance(trouble, OutcomeUnrecorded):
         trouble.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
     return trouble
@@ -105,6 +112,9 @@ def broken_off(gift: Gift, trouble: Exception) -> Exception:
 def settle(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[StartedPayment], _key: str | None
 ) -> bool:
+    """Write an outcome that was learnt late into the journal and the gift card; False if the
+    operation doesn't exist.
+    """
     operation = journal.find(tx.conn, operation_id)
     if operation is None or operation.subject_id is None:
         return False
@@ -115,10 +125,12 @@ def settle(
 
 
 def lapsed(_context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+    """Write the unknown outcome of a lapsed operation into its gift card."""
     write(tx, operation.subject_id or 0, ANSWERS["silent"])
 
 
 def declared() -> GuardedAction[Gift, ServiceContext, StartedPayment, int]:
+    """Return the declaration of the invented action."""
     return GuardedAction(
         name=AuditAction("gift.send"),
         kind="gift",
@@ -155,17 +167,21 @@ class Shop:
         place.sql(TABLE, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
 
     def send(self) -> int:
+        """Send gift card 1 as a guarded operation."""
         return self.sending.perform(Gift(1, self.cards), lambda _step: None, subject_id=1)
 
     @property
     def gift(self) -> str:
+        """The stored state of the gift card."""
         return str(self.place.sql("SELECT state FROM gifts")[0][0])
 
     @property
     def journal_state(self) -> str:
+        """The state of the newest operation of the invented action."""
         return str(self.place.sql("SELECT state FROM operations WHERE action = 'gift.send'")[-1][0])
 
     def trail(self) -> list[tuple[str, str]]:
+        """Return action and result of the audit entries of the invented action, oldest first."""
         rows = self.place.sql("SELECT what, result FROM audit_log WHERE what LIKE 'gift.%' ORDER BY id")
         return [(str(what), str(result)) for what, result in rows]
 
@@ -179,8 +195,8 @@ def shop(
         yield Shop(place, console, monkeypatch)
 
 
-class Breaks(Failpoints):
-    """Raises at one place, once."""
+class RaisesOnce(Failpoints):
+    """Failpoints that raise an error at one place, once."""
 
     def __init__(self, place: str, trouble: BaseException) -> None:
         super().__init__(None)
@@ -195,8 +211,8 @@ class Killed(BaseException):
     """Stands for kill -9."""
 
 
-def kill(shop: Shop, at: str) -> None:
-    """The process ends at a failpoint, and writes nothing any more."""
+def kill_at(shop: Shop, at: str) -> None:
+    """Let the process end at a failpoint, as by kill -9: it writes nothing afterwards."""
 
     def gone(*_: object) -> object:
         raise Killed
@@ -220,7 +236,9 @@ def kill(shop: Shop, at: str) -> None:
 
 
 def test_the_pipeline_performs_it(shop: Shop) -> None:
-    """One call, recorded; the journal, the spool and the trail tell of it as of any other."""
+    """The pipeline performs the invented action with one call; journal, spool and audit trail have it like any other
+    action.
+    """
     assert shop.send() == 1
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
     assert shop.trail() == [("gift.send.started", "done")]
@@ -229,14 +247,16 @@ def test_the_pipeline_performs_it(shop: Shop) -> None:
 
 
 def test_a_refusal_is_audited(shop: Shop) -> None:
-    """Sent twice: the second is refused before anything is written, and the trail says so."""
+    """Sending the card a second time is refused before anything is written, and the refusal is audited."""
     shop.send()
     assert refusal(shop.send).code == "already_decided"
     assert (shop.trail()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
 
 
 def test_a_refused_call_frees_it(shop: Shop) -> None:
-    """The ending is told by the action's own words, and it can be sent again."""
+    """The provider refuses the card: the caller gets the error that the action makes of that outcome, and the card
+    can be sent again.
+    """
     shop.cards.answer = ANSWERS["refused"]
     assert refusal(shop.send).code == "provider_refused"
     assert (shop.gift, shop.journal_state) == ("wanted", "failed")
@@ -250,7 +270,7 @@ def test_a_refused_call_frees_it(shop: Shop) -> None:
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
     """The database fails after the call: the spool keeps the answer, and the due task delivers it."""
-    shop.context.failpoints = Breaks("before_tx2", RuntimeError("the database"))
+    shop.context.failpoints = RaisesOnce("before_tx2", RuntimeError("the database"))
     lost = refusal(shop.send)
     told: Mapping[str, object] = lost.detail
     assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
@@ -261,15 +281,18 @@ def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
 
 
 def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: HandClock) -> None:
-    kill(shop, "after_tx1")
+    """A process is killed after its claim: the due tasks settle the operation as not sent."""
+    kill_at(shop, "after_tx1")
     hand_clock.at += LONG
     shop.console.recovery.run_due()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
 
 def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClock) -> None:
-    """Its lease expires: unknown in the journal and in the record, never failed."""
-    kill(shop, "after_send")
+    """A process is killed after the call and its lease expires: the card is unknown in the journal and in its row,
+    never failed.
+    """
+    kill_at(shop, "after_send")
     with shop.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == frozenset()
     hand_clock.at += LONG
@@ -284,7 +307,7 @@ def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClo
 
 
 def missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
-    """Return the keys of the sentences that tell of an action and that `words` lacks."""
+    """Return the wording keys that an action needs and that `words` doesn't have."""
     kept = {
         f"operation.{action.name}",
         *(f"timeline.{action.name}.{end}" for end in ("started", "lapsed", "refused")),
@@ -294,6 +317,7 @@ def missing_words(action: GuardedAction[object, object, object, object], words: 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_registered_action_has_words(console: Console, language: str) -> None:
+    """Each registered action has all of its sentences in both languages."""
     words = set(read_sentences(language))
     found = {
         name: missing_words(service.action, words)
@@ -303,6 +327,7 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
 
 
 def test_the_words_of_the_invented_action_are_missed(shop: Shop) -> None:
+    """The check above finds that the invented action has no sentences."""
     assert missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
         "operation.gift.send",
         "timeline.gift.send.started",
@@ -318,7 +343,9 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 
 
 def test_every_declared_action_is_registered(console: Console) -> None:
-    """A constant in any room is in the registry, and each action with effect is the journal's for its kind."""
+    """Each GuardedAction constant of the services is registered, and each action with effect is the journal's action
+    for its kind of record.
+    """
     modules = (
         importlib.import_module(found.name) for found in pkgutil.walk_packages(services.__path__, "console.services.")
     )
@@ -332,7 +359,9 @@ def test_every_declared_action_is_registered(console: Console) -> None:
 
 
 def test_every_ending_of_an_action_is_written_down(console: Console) -> None:
-    """docs/recovery.md has a row for each registered action, and says for each that costs money what is unknown."""
+    """docs/recovery.md has a row for each registered action, and an ending `unknown` for exactly
+    those with effect.
+    """
     page = (Path(__file__).parents[3] / "docs" / "recovery.md").read_text("utf-8")
     rows = page.partition("## How a guarded action can end")[2].partition("\n**A process")[0].splitlines()
     endings: dict[str, list[str]] = {}
@@ -351,13 +380,15 @@ def test_every_ending_of_an_action_is_written_down(console: Console) -> None:
     "wrong", [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
 )
 def test_a_declaration_that_contradicts_itself_is_refused(shop: Shop, wrong: dict[str, object]) -> None:
-    """An action that costs money can't be declared as a reading, or without what settles it later."""
+    """A declaration is refused with ValueError if an action with effect is declared as a reading, or lacks the
+    function that settles it later.
+    """
     with pytest.raises(ValueError, match=r"gift\."):
         replace(shop.sending.action, **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_record_shows_this_declaration() -> None:
-    """The diff of a new action in decision record 0028 is the declaration that these tests run."""
+    """The example in decision record 0028 is the declaration that these tests use."""
     decisions = Path(__file__).resolve().parents[3] / "docs" / "decisions"
     record = (decisions / "0028-one-declaration.md").read_text(encoding="utf-8")
     shown = record.partition("+SEND: ")[2].partition("\n+)\n")[0].splitlines()[1:]

@@ -1,4 +1,6 @@
-"""An act that has succeeded is told as a success, at the first call and at each repeat, whatever fails after it."""
+"""An action that has succeeded is answered as a success, at the first call and at each repeat, whatever fails
+afterwards.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,14 +24,15 @@ from tests.support.places import Place
 pytestmark = [pytest.mark.engines("sqlite", "mariadb"), pytest.mark.expects_log("a failure after the act is told")]
 
 
-def _lost(number: int) -> Exception:
+def _make_sql_error(number: int) -> Exception:
+    """Return the database error with this number of MySQL or MariaDB."""
     return OperationalError("UPDATE", {}, pymysql.err.OperationalError(number, "as the server says it"))
 
 
 FAILURES: tuple[Exception, ...] = (
     ConsoleError(ErrorCode.DATABASE_UNREACHABLE), ConsoleError(ErrorCode.DATABASE_LOCKED),
-    ConsoleError(ErrorCode.STORAGE_FULL), _lost(1205), _lost(1213),
-    _lost(2013), InterfaceError("SELECT", {}, pymysql.err.InterfaceError(0, "")), RuntimeError("a bug"),
+    ConsoleError(ErrorCode.STORAGE_FULL), _make_sql_error(1205), _make_sql_error(1213),
+    _make_sql_error(2013), InterfaceError("SELECT", {}, pymysql.err.InterfaceError(0, "")), RuntimeError("a bug"),
 )  # fmt: skip
 READ, STORE = "console.services.refunds.records.read_refund", "console.store.operations.request_ids.end_use"
 
@@ -42,7 +45,9 @@ def on(place: Place) -> Iterator[Stage]:
 
 @contextmanager
 def failing(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
-    """Inside the block the function fails at its first calls; yields a list with one entry per failure."""
+    """Inside the block the function raises `failure` at its first `times` calls; the block gets a list with one item
+    for each failure.
+    """
     failed: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         module, _, function = name.rpartition(".")
@@ -58,8 +63,8 @@ def failing(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
         yield failed
 
 
-def told(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
-    """The answer of the act, and whether it is the answer of an earlier call."""
+def read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
+    """Return the action's refund or error, and True if it repeats the answer of an earlier call."""
     with request_ids.watch_for_repeated_request() as repeats:
         try:
             return act(), repeats.is_repetition
@@ -67,56 +72,60 @@ def told(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
             return error, repeats.is_repetition
 
 
-def _requested(on: Stage, id: str) -> tuple[int, Callable[[], Refund]]:
+def _prepare_request(on: Stage, id: str) -> tuple[int, Callable[[], Refund]]:
+    """Return a paid payment, and a call that requests its refund under this request id."""
     payment = on.prepared("ask").payment
     return payment, lambda: ask(on.maker, payment, request_id=id)
 
 
-def _made(place: Place, payment: int) -> list[tuple[Any, ...]]:
+def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
+    """Return the states of the payment's refunds."""
     return place.sql(f"SELECT status FROM refunds WHERE payment_id = {payment}")
 
 
 def test_a_read_after_the_commit_fails(place: Place, on: Stage) -> None:
-    """Once: the success is told from the record. For longer: the failure is told, and the repeat gets the success."""
+    """A read of the refund after COMMIT fails once: the call still returns the refund. If the read fails repeatedly,
+    the call raises the failure, and a repeat returns the refund.
+    """
     for nth, failure in enumerate(FAILURES):
-        payment, act = _requested(on, f"once-{nth}")
+        payment, act = _prepare_request(on, f"once-{nth}")
         with failing(READ, failure, times=1) as failed:
-            first, _ = told(act)
+            first, _ = read_answer(act)
         assert (failed, isinstance(first, Refund)) == ([1], True), (failure, first)
-        assert told(act) == (first, True)
-        assert _made(place, payment) == [("requested",)]
-    payment, act = _requested(on, "longer")
+        assert read_answer(act) == (first, True)
+        assert _read_refund_states(place, payment) == [("requested",)]
+    payment, act = _prepare_request(on, "longer")
     with failing(READ, FAILURES[0], times=99):
-        assert getattr(told(act)[0], "code", None) == "database_unreachable"
-    first, is_repetition = told(act)
+        assert getattr(read_answer(act)[0], "code", None) == "database_unreachable"
+    first, is_repetition = read_answer(act)
     assert (isinstance(first, Refund), is_repetition) == (True, True), first
-    assert _made(place, payment) == [("requested",)]
+    assert _read_refund_states(place, payment) == [("requested",)]
 
 
 def test_storing_the_answer_fails(place: Place, on: Stage) -> None:
-    """For a moment: it is stored after all, and repeated at once. For longer: the repeat finds it in the record, and
-    what it was told is what everybody is told from then on.
+    """Storing the answer fails twice: it is stored at a later try, and repeats return it. If it always fails, a
+    repeat takes the answer from the record, and all later repeats return that answer.
     """
     for nth, failure in enumerate(FAILURES):
-        _, act = _requested(on, f"moment-{nth}")
+        _, act = _prepare_request(on, f"moment-{nth}")
         with failing(STORE, failure, times=2) as failed:
-            first, _ = told(act)
+            first, _ = read_answer(act)
         assert (len(failed), isinstance(first, Refund)) == (2, True), (failure, first)
-        assert told(act) == (first, True)
-    payment, act = _requested(on, "longer")
+        assert read_answer(act) == (first, True)
+    payment, act = _prepare_request(on, "longer")
     with failing(STORE, FAILURES[0], times=99):
-        first, _ = told(act)
+        first, _ = read_answer(act)
     assert isinstance(first, Refund)
     on.later()
-    assert told(act) == (first, True)
+    assert read_answer(act) == (first, True)
     on.maker.refunds.withdraw(first.id)
-    assert told(act) == (first, True)
-    assert _made(place, payment) == [("withdrawn",)]
+    assert read_answer(act) == (first, True)
+    assert _read_refund_states(place, payment) == [("withdrawn",)]
 
 
 def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, on: Stage) -> None:
-    """The desk ends after the vote, and a due task sends the refund, with an unknown outcome: the approval has
-    succeeded, and is told so before and after the refund is settled.
+    """The desk ends after the vote, and a due task sends the refund with an unknown outcome: repeats of the approval
+    return a success, before and after the refund is settled.
     """
     target = on.prepared("approve")
 
@@ -124,19 +133,20 @@ def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, on: St
         return on.checker.refunds.approve(target.refund, request_id="approve")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RefundSubmitter, "submit_refund", _killed)
+        patch.setattr(RefundSubmitter, "submit_refund", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             act()
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
     on.later(timedelta(seconds=1))
     on.checker.recovery.run_due()
-    first, is_repetition = told(act)
+    first, is_repetition = read_answer(act)
     assert isinstance(first, Refund), first
     assert (first.state, first.certainty, is_repetition) == (RefundState.SUBMITTING, Certainty.UNKNOWN, True)
     on.settled(target, "done", "an approval")
-    assert told(act) == (first, True)
+    assert read_answer(act) == (first, True)
     on.checked()
 
 
-def _killed(*_: object, **__: object) -> Refund:
+def _interrupt(*_: object, **__: object) -> Refund:
+    """Raise KeyboardInterrupt, as if the process ended."""
     raise KeyboardInterrupt

@@ -1,4 +1,6 @@
-"""Demand 15: the same key and fingerprint gets the stored result, anything else a refusal; counted in calls."""
+"""Requirement 15: a repeated idempotency key with the same fingerprint gets the stored result, with another
+fingerprint a refusal.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,92 +37,102 @@ def console(place: Place, clock: HandClock) -> Iterator[Console]:
 
 
 @pytest.fixture
-def once(console: Console) -> IdempotencyKeyService:
+def key_service(console: Console) -> IdempotencyKeyService:
     return IdempotencyKeyService(console._context)
 
 
-def begin(once: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY") -> HeldIdempotencyKey | str:
-    return once.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
+def try_to_acquire(
+    key_service: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY"
+) -> HeldIdempotencyKey | str:
+    """Try to acquire the key; return the held key, or the stored result."""
+    return key_service.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
-def begun(once: IdempotencyKeyService) -> HeldIdempotencyKey:
-    first = begin(once)
+def acquire(key_service: IdempotencyKeyService) -> HeldIdempotencyKey:
+    """Acquire the key and return it; the test fails if the key has a result."""
+    first = try_to_acquire(key_service)
     assert isinstance(first, HeldIdempotencyKey)
     return first
 
 
 @pytest.mark.parametrize("asks", [ASKS, pytest.param(1_000, marks=pytest.mark.soak)])
-def test_same_key_same_result(once: IdempotencyKeyService, place: Place, asks: int) -> None:
-    """However many ask, one call: everybody gets the result of the first."""
+def test_same_key_same_result(key_service: IdempotencyKeyService, place: Place, asks: int) -> None:
+    """100 calls with one key: the first one acts, and the others get its result. Other fingerprints are refused."""
     calls = results = refused = 0
     for _ in range(asks):
-        taken = begin(once)
+        taken = try_to_acquire(key_service)
         if isinstance(taken, HeldIdempotencyKey):
             calls += 1
-            assert once.store_result(taken, '{"payment": 1}')
+            assert key_service.store_result(taken, '{"payment": 1}')
         results += taken == '{"payment": 1}'
-        refused += refusal(lambda: begin(once, fingerprint="9900 JPY")).code == "possible_repeat"
+        refused += refusal(lambda: try_to_acquire(key_service, fingerprint="9900 JPY")).code == "possible_repeat"
     told = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
     print(f"demand 15: {place.engine}: {told}")
     assert (calls, results, refused) == (1, asks - 1, asks)
-    assert once.find_result(KEY, "3300 JPY") == '{"payment": 1}'
+    assert key_service.find_result(KEY, "3300 JPY") == '{"payment": 1}'
 
 
-def test_in_flight_names_its_owner(once: IdempotencyKeyService, console: Console, place: Place) -> None:
-    """While the first one runs, everybody else learns who it is and since when."""
-    begun(once)
+def test_in_flight_names_its_owner(key_service: IdempotencyKeyService, console: Console, place: Place) -> None:
+    """While the first call runs, another person is refused with the name of the owner and the time since when."""
+    acquire(key_service)
     with place.acting(console, "op-b") as other:
-        error = refusal(lambda: begin(IdempotencyKeyService(other._context)))
+        error = refusal(lambda: try_to_acquire(IdempotencyKeyService(other._context)))
     assert (error.code, error.exit_status) == ("in_progress", 3)
     assert error.detail["holder"] == {"operator": place.named("op-a"), "desk": console._context.spool.desk_id}
     assert error.detail["since"] == console._context.now()
 
 
-def test_a_lapsed_one_is_unknown(once: IdempotencyKeyService, clock: HandClock) -> None:
+def test_a_lapsed_one_is_unknown(key_service: IdempotencyKeyService, clock: HandClock) -> None:
     """The process that held the key and ended may have acted, so the action is never tried again automatically."""
-    first = begun(once)
+    first = acquire(key_service)
     clock.at += timedelta(minutes=1)
-    assert refusal(lambda: once.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
-    assert refusal(lambda: begin(once)).exit_status == 4
-    assert once.store_result(first, "late, but its own")
-    assert once.find_result(KEY, "3300 JPY") == "late, but its own"
+    assert refusal(lambda: key_service.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
+    assert refusal(lambda: try_to_acquire(key_service)).exit_status == 4
+    assert key_service.store_result(first, "late, but its own")
+    assert key_service.find_result(KEY, "3300 JPY") == "late, but its own"
 
 
-def test_a_released_key_is_free(once: IdempotencyKeyService) -> None:
-    """A released key may be used again, also for another request; its first attempt stays in the journal."""
-    first = begun(once)
-    assert once.release_key(first)
-    assert once.find_result(KEY, "3300 JPY") is None
-    again = begin(once, fingerprint="9900 JPY")
+def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
+    """A released key can be used again, also for another fingerprint; its first attempt stays in the journal."""
+    first = acquire(key_service)
+    assert key_service.release_key(first)
+    assert key_service.find_result(KEY, "3300 JPY") is None
+    again = try_to_acquire(key_service, fingerprint="9900 JPY")
     assert isinstance(again, HeldIdempotencyKey)
     assert again.operation_id != first.operation_id
-    assert not once.store_result(first, "too late")
-    assert once.release_key(first), "twice is as good as once"
-    assert refusal(lambda: once.find_result(KEY, "9900 JPY")).detail["operation_id"] == again.operation_id
+    assert not key_service.store_result(first, "too late")
+    assert key_service.release_key(first), "twice is as good as once"
+    assert refusal(lambda: key_service.find_result(KEY, "9900 JPY")).detail["operation_id"] == again.operation_id
 
 
-def test_what_has_ended_does_not_end_otherwise(once: IdempotencyKeyService) -> None:
-    """The holder may say the same again, for an answer that was lost; another result is refused, and not stored."""
-    first = begun(once)
-    assert once.store_result(first, "one")
-    assert once.store_result(first, "one")
-    assert not once.store_result(first, "other")
-    assert not once.release_key(first)
-    assert once.find_result(KEY, "3300 JPY") == "one"
+def test_what_has_ended_does_not_end_otherwise(key_service: IdempotencyKeyService) -> None:
+    """The holder can store the same result again, after a lost answer of the database; another result is refused and
+    not stored.
+    """
+    first = acquire(key_service)
+    assert key_service.store_result(first, "one")
+    assert key_service.store_result(first, "one")
+    assert not key_service.store_result(first, "other")
+    assert not key_service.release_key(first)
+    assert key_service.find_result(KEY, "3300 JPY") == "one"
 
 
-def test_a_deleted_result_is_forgotten(once: IdempotencyKeyService) -> None:
-    """An intended repeat: the result is forgotten, but never under somebody who runs."""
-    assert not once.delete_result(KEY)
-    first = begun(once)
-    assert not once.delete_result(KEY)
-    once.store_result(first, "done")
-    assert once.delete_result(KEY)
-    assert isinstance(begin(once), HeldIdempotencyKey)
+def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> None:
+    """Before an intended repeat the stored result is deleted, and the key can be acquired again. The key of a running
+    call can't be deleted.
+    """
+    assert not key_service.delete_result(KEY)
+    first = acquire(key_service)
+    assert not key_service.delete_result(KEY)
+    key_service.store_result(first, "done")
+    assert key_service.delete_result(KEY)
+    assert isinstance(try_to_acquire(key_service), HeldIdempotencyKey)
 
 
 def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
-    """Two guarded operations with one key: the second is never called, and told how far the first one is."""
+    """Two guarded operations with one key: the second one's call isn't made, and its error states how far the first
+    one is.
+    """
     heartbeat = Heartbeat(console._context.scale)
     pipeline = GuardedPipeline(console._context, heartbeat)
     called: list[str] = []
@@ -150,12 +162,12 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
     assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
 
 
-def test_one_of_many_threads(once: IdempotencyKeyService) -> None:
-    """Eight at once: one takes the key, seven are told who has it."""
+def test_one_of_many_threads(key_service: IdempotencyKeyService) -> None:
+    """Eight threads acquire one key at once: one gets it, the others are refused with its owner."""
 
     def ask(_: int) -> str:
         try:
-            return type(begin(once)).__name__
+            return type(try_to_acquire(key_service)).__name__
         except ConsoleError as error:
             return error.code
 

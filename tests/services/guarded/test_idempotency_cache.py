@@ -1,4 +1,6 @@
-"""The idempotency service with a Redis in front: the same answers, sooner; and the keys it is asked by."""
+"""The idempotency service with Redis as a cache before the database: the same answers, sooner; and the texts of its
+keys.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +39,9 @@ KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 
 
 @pytest.fixture(autouse=True)
 def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
-    """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
+    """The clock by which an epoch is known for a second, moved by the test. Redis gets a time-out
+    for a busy machine.
+    """
     monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
     return hand_clock
@@ -45,7 +49,7 @@ def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
 
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
-    """To be emptied."""
+    """A Redis server that these tests may empty."""
     need("redis")
     with redis() as server:
         yield server
@@ -53,22 +57,25 @@ def own_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_server(own_redis: RedisServer) -> RedisServer:
-    """Empty: the databases of tests are copies of one, which Redis can't tell from one another."""
+    """The emptied Redis server: the databases of tests are copies of one database, so Redis can't
+    distinguish them.
+    """
     empty(own_redis)
     return own_redis
 
 
 def empty(server: RedisServer) -> None:
+    """Delete everything in Redis."""
     with Redis.from_url(server.url) as client:
         client.flushall()
 
 
 @contextmanager
 def at_desk(place: Place, server: RedisServer, clock: HandClock, number: int = 0) -> Iterator[Console]:
-    """A desk that is connected to Redis and has used the database a moment ago."""
+    """Open a desk that is connected to Redis and has just used the database."""
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
         assert cache_of(console.idempotency).connect()
-        assert console.idempotency.release_key(begun(console.idempotency, key="any other key"))
+        assert console.idempotency.release_key(acquire(console.idempotency, key="any other key"))
         assert console.idempotency.find_result("any other key", PRINT) is None
         yield console
 
@@ -80,7 +87,7 @@ def console(place: Place, redis_server: RedisServer, uptime: HandClock) -> Itera
 
 
 @pytest.fixture
-def once(console: Console) -> IdempotencyKeyService:
+def key_service(console: Console) -> IdempotencyKeyService:
     return console.idempotency
 
 
@@ -93,26 +100,29 @@ def other(
         yield desk.idempotency
 
 
-def cache_of(once: IdempotencyKeyService) -> RedisIdempotencyCache:
-    cache = once._cache
+def cache_of(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
+    """Return the service's cache in Redis."""
+    cache = key_service._cache
     assert isinstance(cache, RedisIdempotencyCache)
     return cache
 
 
-def begun(once: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
-    taken = once.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
+def acquire(key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
+    """Acquire the key and return it."""
+    taken = key_service.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, HeldIdempotencyKey)
     return taken
 
 
-def done(once: IdempotencyKeyService, result: str = RESULT) -> None:
-    assert once.store_result(begun(once), result)
+def store_result(key_service: IdempotencyKeyService, result: str = RESULT) -> None:
+    """Acquire the key and store the result."""
+    assert key_service.store_result(acquire(key_service), result)
 
 
-def just_before(
+def call_before_method(
     patch: pytest.MonkeyPatch, cache: RedisIdempotencyCache, name: str, act: Callable[[], object]
 ) -> None:
-    """The cache's owner is held up in front of this call, once, while something else happens."""
+    """Call `act` once, before the next call of this method of the cache."""
     method = getattr(cache, name)
 
     def late(*words: Any) -> Any:
@@ -124,213 +134,230 @@ def just_before(
 
 
 def test_what_is_done_is_answered_without_the_database(
-    console: Console, once: IdempotencyKeyService, other: IdempotencyKeyService
+    console: Console, key_service: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
-    """A result that one desk stored: another desk gets it from Redis, to a check as to another try."""
-    done(other)
+    """A desk has stored a result: another desk gets it from Redis, for a check and for an attempt
+    to acquire the key.
+    """
+    store_result(other)
     transactions: list[int] = []
     console.database.observer = transactions.append
     for _ in range(100):
-        assert once.find_result(KEY, PRINT) == RESULT
-        assert once.acquire_key(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
+        assert key_service.find_result(KEY, PRINT) == RESULT
+        assert key_service.acquire_key(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
     assert transactions == []
 
 
 def test_the_database_is_asked_again_after_a_second(
-    console: Console, once: IdempotencyKeyService, uptime: HandClock
+    console: Console, key_service: IdempotencyKeyService, uptime: HandClock
 ) -> None:
-    """Each first question after a second reads the database; a further question within the same second doesn't."""
-    done(once)
+    """The first read in each second reads the epoch from the database; further ones in the same second don't."""
+    store_result(key_service)
     transactions: list[int] = []
     console.database.observer = transactions.append
     for _ in range(3):
         uptime.at += timedelta(seconds=1)
-        assert once.find_result(KEY, PRINT) == RESULT
-        assert once.find_result(KEY, PRINT) == RESULT
+        assert key_service.find_result(KEY, PRINT) == RESULT
+        assert key_service.find_result(KEY, PRINT) == RESULT
     assert transactions == [1, -1] * 3
 
 
 def test_only_results_are_answered_from_the_cache(
-    once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock
+    key_service: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock
 ) -> None:
-    """In flight, other fingerprint, unknown outcome: refused, with everything that the database knows."""
-    begun(other)
-    running = refusal(lambda: once.find_result(KEY, PRINT))
+    """For a running call, another fingerprint and an unknown outcome the database answers, with all facts."""
+    acquire(other)
+    running = refusal(lambda: key_service.find_result(KEY, PRINT))
     assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
-    assert refusal(lambda: begun(once)).code == "in_progress"
-    assert refusal(lambda: once.find_result(KEY, "9900 JPY")).code == "possible_repeat"
+    assert refusal(lambda: acquire(key_service)).code == "in_progress"
+    assert refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
     uptime.at += timedelta(minutes=1)
     uptime.sleep(0)  # time has passed for the database's clock too
-    assert refusal(lambda: once.find_result(KEY, PRINT)).code == "outcome_unknown"
+    assert refusal(lambda: key_service.find_result(KEY, PRINT)).code == "outcome_unknown"
 
 
 def test_another_fingerprint_is_refused_whatever_redis_says(
-    once: IdempotencyKeyService, other: IdempotencyKeyService
+    key_service: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
-    """The result is in Redis, and still whoever asks for something else under the key is refused."""
-    done(other)
-    assert once.find_result(KEY, PRINT) == RESULT
-    assert refusal(lambda: once.find_result(KEY, "9900 JPY")).code == "possible_repeat"
-    assert refusal(lambda: begun(once, "9900 JPY")).code == "possible_repeat"
+    """Redis has the result, and another fingerprint under the key is still refused."""
+    store_result(other)
+    assert key_service.find_result(KEY, PRINT) == RESULT
+    assert refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
+    assert refusal(lambda: acquire(key_service, "9900 JPY")).code == "possible_repeat"
 
 
-def test_a_released_key_is_free_everywhere(once: IdempotencyKeyService, other: IdempotencyKeyService) -> None:
+def test_a_released_key_is_free_everywhere(key_service: IdempotencyKeyService, other: IdempotencyKeyService) -> None:
     """A released key may be used at once, on another desk and for another request."""
-    first = begun(other)
-    assert refusal(lambda: begun(once)).code == "in_progress"
+    first = acquire(other)
+    assert refusal(lambda: acquire(key_service)).code == "in_progress"
     assert other.release_key(first)
-    assert once.find_result(KEY, PRINT) is None
-    assert once.store_result(begun(once, "9900 JPY"), "second")
+    assert key_service.find_result(KEY, PRINT) is None
+    assert key_service.store_result(acquire(key_service, "9900 JPY"), "second")
     assert other.find_result(KEY, "9900 JPY") == "second"
     assert refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
 
 
 def test_a_deleted_result_is_gone_everywhere_at_once(
-    once: IdempotencyKeyService, other: IdempotencyKeyService
+    key_service: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
-    """Deleted at one desk, it is not answered at another, and the key can be used anew there."""
-    done(once)
+    """A result that one desk deletes isn't returned at another desk, and the key can be used there again."""
+    store_result(key_service)
     assert other.find_result(KEY, PRINT) == RESULT
-    assert once.delete_result(KEY)
+    assert key_service.delete_result(KEY)
     assert other.find_result(KEY, PRINT) is None
-    assert once.find_result(KEY, PRINT) is None
-    done(other, "second")
-    assert once.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
+    assert key_service.find_result(KEY, PRINT) is None
+    store_result(other, "second")
+    assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
 
 
 def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
-    once: IdempotencyKeyService,
+    key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A reader is held up between the database and Redis; meanwhile the result is deleted elsewhere."""
-    done(once)
+    """A desk reads the result from the database; before it writes the result into Redis, another desk deletes it. The
+    late write has no effect.
+    """
+    store_result(key_service)
     empty(redis_server)
-    just_before(monkeypatch, cache_of(other), "store_result", lambda: once.delete_result(KEY))
+    call_before_method(monkeypatch, cache_of(other), "store_result", lambda: key_service.delete_result(KEY))
     assert other.find_result(KEY, PRINT) == RESULT  # it was so when it was read
     assert other.find_result(KEY, PRINT) is None
-    assert once.find_result(KEY, PRINT) is None
+    assert key_service.find_result(KEY, PRINT) is None
 
 
 def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
-    once: IdempotencyKeyService,
+    key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
     uptime: HandClock,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same reader; the mark is lost too, and another thread of its process has the new epoch already."""
+    """As before, but Redis is emptied, too, and another thread of the reading desk knows the new epoch already. The
+    late write has no effect.
+    """
 
     def deleted() -> None:
-        assert once.delete_result(KEY)
+        assert key_service.delete_result(KEY)
         empty(redis_server)
         uptime.at += timedelta(seconds=1)
         other.find_result("any other key", PRINT)
 
-    done(once)
+    store_result(key_service)
     empty(redis_server)
-    just_before(monkeypatch, cache_of(other), "store_result", deleted)
+    call_before_method(monkeypatch, cache_of(other), "store_result", deleted)
     assert other.find_result(KEY, PRINT) == RESULT
     assert other.find_result(KEY, PRINT) is None
 
 
 def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
-    once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
+    key_service: IdempotencyKeyService,
+    other: IdempotencyKeyService,
+    uptime: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first one's COMMIT is through; before it reaches Redis the key is deleted and used again elsewhere."""
+    """A desk commits a result; before it writes the result into Redis, another desk deletes it and uses the key
+    again. The late write has no effect.
+    """
 
     def used_again() -> None:
         assert other.delete_result(KEY)
-        done(other, "second")
+        store_result(other, "second")
 
-    just_before(monkeypatch, cache_of(once), "store_result", used_again)
-    done(once, "first")
+    call_before_method(monkeypatch, cache_of(key_service), "store_result", used_again)
+    store_result(key_service, "first")
     for _ in range(3):
-        assert once.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
+        assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
         uptime.at += timedelta(seconds=1)
 
 
 def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
-    once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
+    key_service: IdempotencyKeyService,
+    other: IdempotencyKeyService,
+    uptime: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process that deleted was killed after COMMIT, or couldn't reach Redis: the old result is used for at most
     one second.
     """
-    done(once)
+    store_result(key_service)
     assert other.find_result(KEY, PRINT) == RESULT
-    monkeypatch.setattr(cache_of(once)._redis_client, "send_command", lambda *_: None)
-    assert once.delete_result(KEY)
-    assert once.find_result(KEY, PRINT) is None
+    monkeypatch.setattr(cache_of(key_service)._redis_client, "send_command", lambda *_: None)
+    assert key_service.delete_result(KEY)
+    assert key_service.find_result(KEY, PRINT) is None
     uptime.at += timedelta(seconds=1)
     assert other.find_result(KEY, PRINT) is None
-    done(other, "second")
-    assert once.find_result(KEY, PRINT) == "second"
+    store_result(other, "second")
+    assert key_service.find_result(KEY, PRINT) == "second"
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_a_restored_database_is_not_answered_from_days_it_lost(
-    once: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
+    key_service: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
 ) -> None:
     """Results in Redis from the time after a backup aren't used for the restored backup, an hour later or after a
     delete.
     """
     backup = place.folder / "backup.db"
     place.sql(f"VACUUM INTO '{backup}'")
-    done(once)
+    store_result(key_service)
     if forgotten:
-        once.delete_result(KEY)
-        done(once, "of a day that never was")
+        key_service.delete_result(KEY)
+        store_result(key_service, "of a day that never was")
     else:
         uptime.at += timedelta(hours=1)
     again = {"DATABASE_URL": f"sqlite:///{backup}", "REDIS_URL": redis_server.url}
-    with open_console(Settings.load(place.told(NOWHERE, desk=1) | named(again)), uptime) as restored:
+    with open_console(Settings.load(place.told(NOWHERE, desk=1) | with_prefix(again)), uptime) as restored:
         assert cache_of(restored.idempotency).connect()
         for _ in range(2):
             assert restored.idempotency.find_result(KEY, PRINT) is None
-        assert isinstance(begun(restored.idempotency), HeldIdempotencyKey)
+        assert isinstance(acquire(restored.idempotency), HeldIdempotencyKey)
 
 
-def named(told: Mapping[str, str]) -> dict[str, str]:
+def with_prefix(told: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings with the prefix of environment variables."""
     return {f"CONSOLE_{name}": value for name, value in told.items()}
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
 def test_an_epoch_from_the_future_does_not_count(
-    once: IdempotencyKeyService, place: Place, uptime: HandClock, ahead: timedelta
+    key_service: IdempotencyKeyService, place: Place, uptime: HandClock, ahead: timedelta
 ) -> None:
     """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
-    done(once)
+    store_result(key_service)
     since = convert_to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
     place.unguard("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
-    with once._context.database.read() as conn:
+    with key_service._context.database.read() as conn:
         found = rows.read_current_epoch(conn, uptime.now())
     assert bool(found) is (ahead < rows.LONGEST_EPOCH_AGE)
-    assert once.find_result(KEY, PRINT) == RESULT
+    assert key_service.find_result(KEY, PRINT) == RESULT
 
 
 def test_a_flush_loses_nothing(
-    once: IdempotencyKeyService, other: IdempotencyKeyService, redis_server: RedisServer
+    key_service: IdempotencyKeyService, other: IdempotencyKeyService, redis_server: RedisServer
 ) -> None:
     """Redis is emptied during a call and after it: a second call is refused while the first runs, and gets its result
     afterwards.
     """
-    first = begun(once)
+    first = acquire(key_service)
     empty(redis_server)
-    assert refusal(lambda: begun(other)).code == "in_progress"
-    assert once.store_result(first, RESULT)
+    assert refusal(lambda: acquire(other)).code == "in_progress"
+    assert key_service.store_result(first, RESULT)
     empty(redis_server)
-    assert once.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == RESULT
+    assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == RESULT
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("nobody answers there")
 def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisServer) -> None:
-    """A line of its own where a Redis is configured, also when it is away; none where there isn't one."""
+    """`doctor` has a check of the cache where Redis is configured, failed if Redis is unreachable, and none without
+    Redis.
+    """
     for told, found in (({"REDIS_URL": redis_server.url}, [True]), ({"REDIS_URL": GONE}, [False]), ({}, [])):
-        with open_console(Settings.load(place.told(NOWHERE) | named(told))) as console:
+        with open_console(Settings.load(place.told(NOWHERE) | with_prefix(told))) as console:
             checks = [check for check in console.health.run_all_checks() if check.name == "cache"]
             state = console.idempotency.cache_state
         assert [check.ok for check in checks] == found
@@ -343,7 +370,7 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
 
 
 def test_keys_are_spelt_as_agreed() -> None:
-    """The forms that other programs know."""
+    """Idempotency keys have the texts that other programs use."""
     assert make_payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
     assert make_refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"
     assert make_payment_key("M-1", "ORD-1", repetition_number=2) == "idempotent:payment:M-1:ORD-1:2"
@@ -351,7 +378,9 @@ def test_keys_are_spelt_as_agreed() -> None:
 
 
 def test_no_two_orders_share_a_key() -> None:
-    """Colons, percent signs, other letters, great lengths: different parts, different keys, all of them short."""
+    """Merchants and order numbers with colons, percent signs, Japanese letters or great length give different keys,
+    all of them short.
+    """
     parts = ("a", "a:b", "b", "a%3Ab", "b:2", "注文", "注文１", "x" * 300, "x" * 299 + "y", "", "a b", "A")
     keys = {make_payment_key(merchant, order) for merchant in parts for order in parts}
     keys |= {make_payment_key(merchant, order, repetition_number=2) for merchant in parts for order in parts}

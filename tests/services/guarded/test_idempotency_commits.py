@@ -1,4 +1,4 @@
-"""The answer to COMMIT gets lost: the idempotency service still says what became of it."""
+"""The answer to COMMIT is lost: the idempotency service still returns whether its step was done."""
 
 from collections.abc import Iterator
 
@@ -23,16 +23,17 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 
 
 @pytest.fixture
-def once(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
+def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
     told = place.told(NOWHERE) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
     with open_console(Settings.load(told)) as console:
-        assert console.idempotency.store_result(begun(console.idempotency, "any key"), RESULT)
+        assert console.idempotency.store_result(acquire(console.idempotency, "any key"), RESULT)
         assert console.idempotency.delete_result("any key")
         yield console.idempotency
 
 
-def begun(once: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
-    taken = once.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
+def acquire(key_service: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
+    """Acquire the key through the proxy and return it."""
+    taken = key_service.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, HeldIdempotencyKey)
     return taken
 
@@ -40,22 +41,24 @@ def begun(once: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("kind", AT_ONCE)
 def test_each_step_is_true_though_its_commit_was_not_answered(
-    once: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: Break
+    key_service: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: Break
 ) -> None:
-    """Taken, stored, forgotten, released: each is said to have happened, and has, once."""
+    """Acquiring a key, storing its result, deleting the result and releasing the key are each reported as done, and
+    are done once.
+    """
     key = make_payment_key("M-1", kind)
     with proxy.breaking(kind, on="COMMIT") as taking:
-        taken = begun(once, key)
+        taken = acquire(key_service, key)
     with proxy.breaking(kind, on="COMMIT") as storing:
-        assert once.store_result(taken, RESULT)
-    assert once.find_result(key, PRINT) == RESULT
+        assert key_service.store_result(taken, RESULT)
+    assert key_service.find_result(key, PRINT) == RESULT
     with proxy.breaking(kind, on="COMMIT") as forgetting:
-        assert once.delete_result(key)
-    assert once.find_result(key, PRINT) is None
-    again = begun(once, key)
+        assert key_service.delete_result(key)
+    assert key_service.find_result(key, PRINT) is None
+    again = acquire(key_service, key)
     with proxy.breaking(kind, on="COMMIT") as releasing:
-        assert once.release_key(again)
-    assert once.find_result(key, PRINT) is None
+        assert key_service.release_key(again)
+    assert key_service.find_result(key, PRINT) is None
     assert all(shot.hit for shot in (taking, storing, forgetting, releasing))
     states = place.sql("SELECT state FROM operations ORDER BY state")
     assert [str(state) for (state,) in states] == ["done", "done", "failed"]

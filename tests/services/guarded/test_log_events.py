@@ -1,4 +1,4 @@
-"""Events of the log: written where they happen, with the id of the piece of work, and with nothing of a payer."""
+"""Events of the log: written where they happen, with a correlation id, and without data about a payer."""
 
 import json
 import logging
@@ -26,8 +26,8 @@ NUMBER, OTHER = numbers(2, seed=91)
 
 
 @contextmanager
-def written() -> Iterator[list[dict[str, Any]]]:
-    """The events of the block, as a desk or a worker writes them."""
+def collect_events() -> Iterator[list[dict[str, Any]]]:
+    """Inside the block, collect the events of the log as a desk or a worker writes them; the block gets the list."""
     told: list[dict[str, Any]] = []
 
     class Kept(logging.Handler):
@@ -46,51 +46,52 @@ def written() -> Iterator[list[dict[str, Any]]]:
         logger.removeHandler(handler)
 
 
-def of(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str, Any]]:
+def select_events(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str, Any]]:
+    """Return the collected events of this kind."""
     return [one for one in told if one["event"] == event]
 
 
 @pytest.mark.engines("sqlite")
 def test_a_payment_from_its_beginning_to_its_callback(scene: Scene) -> None:
-    """Begun, given a code, told of by a notice: each once, the first two with one id."""
+    """The start of a payment, its code and its notice each write one event; the first two have one correlation id."""
     order = scene.order("ORD-1", 3300)
-    with written() as told:
+    with collect_events() as told:
         payment = scene.payments.start(order, "paypay").payment
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         scene.payments.receive_notice(scene.post("paypay", "ORD-1"))
-    (begun,), (token,) = of(told, LogEvent.PAYMENT_INITIATED), of(told, LogEvent.TOKEN_RECEIVED)
+    (begun,), (token,) = select_events(told, LogEvent.PAYMENT_INITIATED), select_events(told, LogEvent.TOKEN_RECEIVED)
     assert (begun["payment"], begun["order"], begun["provider"]) == (payment.id, order, "paypay")
     assert (token["payment"], token["correlation"]) == (payment.id, begun["correlation"])
-    (came,) = of(told, LogEvent.CALLBACK_RECEIVED)
+    (came,) = select_events(told, LogEvent.CALLBACK_RECEIVED)
     assert (came["source"], len(came["correlation"])) == ("paypay", 16)
 
 
 @pytest.mark.engines("sqlite")
 def test_a_signature_that_proves_nothing(scene: Scene) -> None:
-    """The reason is told, and nothing of the body."""
+    """A notice with a bad signature writes an event with the reason and without the body."""
     post = scene.bank("event-1", "ORD-CANARY", "4711")
-    with written() as told:
+    with collect_events() as told:
         for header in ("t=1,v1=" + "0" * 64, "rubbish"):
             scene.payments.receive_notice(replace(post, headers=(("X-Notice-Signature", header),)))
-    reasons = [one["reason"] for one in of(told, LogEvent.SIGNATURE_VERIFICATION_FAILED)]
+    reasons = [one["reason"] for one in select_events(told, LogEvent.SIGNATURE_VERIFICATION_FAILED)]
     assert reasons == ["signature", "no_signature"]
     assert "CANARY" not in json.dumps(told)
-    assert of(told, LogEvent.CALLBACK_RECEIVED) == []
+    assert select_events(told, LogEvent.CALLBACK_RECEIVED) == []
 
 
 @pytest.mark.engines("sqlite")
 def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: MovedClock) -> None:
-    """The kind of call without its numbers; tries that are due by themselves are counted."""
+    """A failing poll writes events with the kind of the call, without its ids, and with the number of the attempt."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.control.add_fault("status:503", call="paypay_payment", times=50)
-    with written() as told:
+    with collect_events() as told:
         for _ in range(3):
             clock.offset += timedelta(minutes=2)
             scene.control.change_settings(advance_seconds=120)
             scene.run_due()
     polls = [
         one
-        for one in of(told, LogEvent.API_CALL_FAILED)
+        for one in select_events(told, LogEvent.API_CALL_FAILED)
         if one.get("record", "").startswith(payment_work.POLL_REASON)
     ]
     assert len(polls) >= 2
@@ -100,15 +101,15 @@ def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: Mov
 
 
 def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place) -> None:
-    """The worker's figures have what a desk refused and waited for since the worker began."""
+    """The worker's figures count the refused duplicates and the waits of all desks since the worker began."""
     with place.desk(LedgerVendor()) as desk, place.desk(LedgerVendor(), desk=1) as worker:
         figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
         figures.read_figures()
-        with written() as told:
+        with collect_events() as told:
             desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
             with pytest.raises(ConsoleError, match="already_purchased"):
                 desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-        assert [one["code"] for one in of(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
+        assert [one["code"] for one in select_events(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
         figures.read_figures()
         assert figures.count_duplicates() == 1
         assert sum(figures.count_lease_waits()[0]) == 1
@@ -117,7 +118,9 @@ def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place)
 
 
 def test_who_waited_for_a_lease_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the lease's name and for how long; nothing is told where it was free."""
+    """A purchase that waited for a lease writes an event with the lease's name and the time; one that didn't wait
+    writes none.
+    """
     with place.desk(LedgerVendor(), TIME_SCALE="1") as console:
         context, name = console._context, "alarmbox_credit_check_1"
         taken = context.write(lambda tx: leases.acquire(tx, name, context.make_holder(), context.now(), 600))
@@ -129,8 +132,8 @@ def test_who_waited_for_a_lease_is_told(place: Place, monkeypatch: pytest.Monkey
             nap(seconds)
 
         monkeypatch.setattr(context.clock, "sleep", given_back)
-        with written() as told:
+        with collect_events() as told:
             console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
             console.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
-        (waited,) = of(told, LogEvent.LEASE_WAITED)
+        (waited,) = select_events(told, LogEvent.LEASE_WAITED)
         assert (waited["lease"], waited["free"], waited["seconds"] > 0) == (name, True, True)

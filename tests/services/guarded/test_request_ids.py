@@ -1,4 +1,4 @@
-"""The same request id again: the first answer, and nothing sent or written; whatever became of the first call."""
+"""A repeated request id gets the first answer, and nothing is sent or written, whatever became of the first call."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -50,44 +50,47 @@ def buy(console: Console, number: str = NUMBER, client: str = "1", request_id: s
     return console.credit_checks.purchase(PurchaseRequest(number, client), request_id=request_id)
 
 
-def refused(console: Console, *asked: Any, **named: Any) -> ConsoleError:
+def read_purchase_error(console: Console, *asked: Any, **named: Any) -> ConsoleError:
+    """Return the error with which the purchase is refused."""
     return refusal(lambda: buy(console, *asked, **named))
 
 
-def written(place: Place) -> list[list[tuple[Any, ...]]]:
-    """All that an act could leave."""
+def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
+    """Return all rows of the tables that a call can write."""
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in _TABLES]
 
 
-def unchanged(place: Place, vendor: LedgerVendor, call: Callable[[], object]) -> object:
-    """The answer of the call (or its refusal); the call sends nothing and writes nothing."""
-    before, asked = written(place), dict(vendor.asked)
+def require_no_effect(place: Place, vendor: LedgerVendor, call: Callable[[], object]) -> object:
+    """Return the call's result or error; assert that the call sends and writes nothing."""
+    before, asked = read_written_rows(place), dict(vendor.asked)
     try:
         answer = call()
     except ConsoleError as error:
         answer = error
-    assert written(place) == before
+    assert read_written_rows(place) == before
     assert dict(vendor.asked) == asked
     return answer
 
 
 def test_the_first_answer_again(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Value for value, from this desk and from another one, however often; it is told that it is a repeat."""
+    """The repeated purchase returns an equal record at this desk and at another one, and reports
+    that it is a repeat.
+    """
     with request_ids.watch_for_repeated_request() as first:
         record = buy(console)
     assert not first.is_repetition
     with place.desk(vendor, desk=1) as other:
         for desk in (console, console, other):
             with request_ids.watch_for_repeated_request() as again:
-                assert unchanged(place, vendor, lambda desk=desk: buy(desk)) == record  # type: ignore[misc]
+                assert require_no_effect(place, vendor, lambda desk=desk: buy(desk)) == record  # type: ignore[misc]
             assert again.is_repetition
     assert vendor.count(NUMBER) == 1
 
 
 def test_without_an_id_everything_is_as_it_was(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """No row is written, and a second purchase is refused by the claim."""
+    """Without a request id no row is written for it, and a second purchase is refused because of the claim."""
     buy(console, request_id=None)
-    assert refused(console, request_id=None).code == "already_purchased"
+    assert read_purchase_error(console, request_id=None).code == "already_purchased"
     assert place.sql("SELECT * FROM request_ids") == []
 
 
@@ -98,11 +101,11 @@ def test_without_an_id_everything_is_as_it_was(place: Place, console: Console, v
 def test_a_providers_refusal_is_kept(
     place: Place, console: Console, vendor: LedgerVendor, behaviour: Behaviour, code: str, status: int
 ) -> None:
-    """It was sent: the same refusal again, although the provider would sell by now."""
+    """AlarmBox has refused the purchase: the repeat gets the same error, although AlarmBox would sell now."""
     vendor.behaviour = behaviour
-    first = refused(console)
+    first = read_purchase_error(console)
     vendor.behaviour = "answers"
-    again = unchanged(place, vendor, lambda: buy(console))
+    again = require_no_effect(place, vendor, lambda: buy(console))
     assert isinstance(again, ConsoleError)
     assert (first.code, again.code, again.exit_status) == (code, code, status)
     assert again.detail == {**first.detail, "duplicate": True}
@@ -110,19 +113,21 @@ def test_a_providers_refusal_is_kept(
 
 
 def test_what_sent_nothing_frees_the_id(console: Console, vendor: LedgerVendor) -> None:
-    """After bad input, a guard's refusal and a provider out of reach, the same id buys, other arguments included."""
-    assert refused(console, "1180301018772").exit_status == 2
+    """After invalid input, a refusal here or an unreachable provider, the same id can be used for a purchase, also
+    with other arguments.
+    """
+    assert read_purchase_error(console, "1180301018772").exit_status == 2
     buy(console, OTHER_NUMBER, request_id=None)
-    assert refused(console, OTHER_NUMBER).code == "already_purchased"
+    assert read_purchase_error(console, OTHER_NUMBER).code == "already_purchased"
     vendor.behaviour = "unreachable"
-    assert refused(console).exit_status == 6
+    assert read_purchase_error(console).exit_status == 6
     vendor.behaviour = "answers"
     assert buy(console).state == "success"
     assert vendor.count(NUMBER) == 1
 
 
 def test_other_arguments_and_other_commands_are_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Nothing is sent, and the trail says who tried."""
+    """The same id with other arguments or another command is refused, nothing is sent, and the refusal is audited."""
     record = buy(console)
     asked = dict(vendor.asked)
     for other in (
@@ -141,19 +146,19 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
 
 
 def test_an_id_is_its_persons(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The same id from somebody else is another request; letters count as they are written."""
+    """The same id used by another person is another request. Upper and lower case differ."""
     buy(console)
     with place.acting(console, "lead-b") as other:
-        assert refused(other).code == "already_purchased"
+        assert read_purchase_error(other).code == "already_purchased"
         assert buy(other, OTHER_NUMBER).state == "success"
-    assert refused(console, request_id=ID.lower()).code == "already_purchased"
+    assert read_purchase_error(console, request_id=ID.lower()).code == "already_purchased"
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
 def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
     """An invalid request id is refused as `usage` before anything is written or sent."""
-    error = unchanged(place, vendor, lambda: buy(console, request_id=bad))
+    error = require_no_effect(place, vendor, lambda: buy(console, request_id=bad))
     assert isinstance(error, ConsoleError)
     assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
 
@@ -166,13 +171,15 @@ def test_good_ids_are_taken(console: Console, good: str) -> None:
 
 
 def test_while_the_first_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Told who has it; nothing is sent. Other arguments are other arguments at that moment too."""
+    """While the first call runs, a repeat is refused with the person who runs it; other arguments are refused as
+    such. Nothing is sent.
+    """
     seen: list[ConsoleError] = []
 
     def meanwhile() -> None:
         def ask() -> None:
             with place.desk(vendor, desk=1) as other:
-                seen.extend((refused(other), refused(other, OTHER_NUMBER)))
+                seen.extend((read_purchase_error(other), read_purchase_error(other, OTHER_NUMBER)))
 
         thread = threading.Thread(target=ask)
         thread.start()
@@ -187,7 +194,9 @@ def test_while_the_first_runs(place: Place, console: Console, vendor: LedgerVend
 
 
 def test_while_only_the_operation_lives(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The id's own lease ran out, that of the call didn't: its process may still bring the answer."""
+    """The lease of the request id has expired, but not that of the running operation: a repeat is still refused,
+    because the process may bring the answer.
+    """
     seen: list[ConsoleError] = []
 
     def meanwhile() -> None:
@@ -195,7 +204,7 @@ def test_while_only_the_operation_lives(place: Place, console: Console, vendor: 
 
         def ask() -> None:
             with place.desk(vendor, desk=1) as other:
-                seen.append(refused(other))
+                seen.append(read_purchase_error(other))
 
         thread = threading.Thread(target=ask)
         thread.start()
@@ -209,23 +218,27 @@ def test_while_only_the_operation_lives(place: Place, console: Console, vendor: 
 
 
 def test_an_unknown_outcome_is_told_as_it_is_now(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """4 with the record while nobody knows; 0 once it is known that it was bought."""
+    """A repeat of an unknown purchase raises `outcome_unknown` with the record; after the outcome is known, it
+    returns the record.
+    """
     vendor.behaviour = "silent_after_charge"
-    assert refused(console).code == "outcome_unknown"
-    again = unchanged(place, vendor, lambda: buy(console))
+    assert read_purchase_error(console).code == "outcome_unknown"
+    again = require_no_effect(place, vendor, lambda: buy(console))
     assert isinstance(again, ConsoleError)
     record = again.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("outcome_unknown", 4, True)
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", 1).record
-    assert unchanged(place, vendor, lambda: buy(console)) == settled
+    assert require_no_effect(place, vendor, lambda: buy(console)) == settled
     assert len(vendor.charges) == 1
 
 
 def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Told again with the record as it is by then; once people have settled it, with that."""
+    """A repeat of a probe that settled nothing gets the error with the record as it is now; after people have settled
+    it, the record.
+    """
     vendor.behaviour = "silent_after_charge"
-    record = refused(console).detail["record"]
+    record = read_purchase_error(console).detail["record"]
     assert isinstance(record, CreditCheck)
 
     def probe() -> CreditCheck:
@@ -234,14 +247,14 @@ def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: Led
     first = refusal(probe)
     assert first.exit_status == 4
     console.recovery.resolve("credit-check", record.id, "error", "not on their screen")
-    again = unchanged(place, vendor, probe)
+    again = require_no_effect(place, vendor, probe)
     assert isinstance(again, ConsoleError)
     now = again.detail["record"]
     assert isinstance(now, CreditCheck)
     assert (again.code, again.detail["reason"]) == (first.code, first.detail["reason"])
     assert now.version == record.version + 1
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen after all", 1).record
-    assert unchanged(place, vendor, probe) == settled
+    assert require_no_effect(place, vendor, probe) == settled
 
 
 def test_not_bought_after_all(place: Place, console: Console, vendor: LedgerVendor) -> None:
@@ -249,35 +262,36 @@ def test_not_bought_after_all(place: Place, console: Console, vendor: LedgerVend
     again.
     """
     vendor.behaviour = "silent_before_charge"
-    record = refused(console).detail["record"]
+    record = read_purchase_error(console).detail["record"]
     assert isinstance(record, CreditCheck)
     vendor.behaviour = "answers"
     resolve = ("credit-check", record.id, "error", "not on their screen")
     first = console.recovery.resolve(*resolve, request_id="half")
     assert first.awaiting == "second_person"
-    assert unchanged(place, vendor, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
+    assert require_no_effect(place, vendor, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
     with place.acting(console, "lead-b") as lead:
         assert lead.recovery.resolve(*resolve, request_id="half").awaiting is None
-    again = unchanged(place, vendor, lambda: buy(console))
+    again = require_no_effect(place, vendor, lambda: buy(console))
     assert isinstance(again, ConsoleError)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("provider_refused", 5, True)
     assert vendor.charges == []
 
 
 def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
-    """By the database's own clock: the desk's may say what it likes."""
+    """A request id can be used again after a day by the database's clock, whatever the desk's clock shows."""
     record = buy(console)
     clock.at += timedelta(days=3)
     assert buy(console) == record
-    _begun_earlier(place, ANSWER_RETENTION - timedelta(minutes=1))
+    _make_older(place, ANSWER_RETENTION - timedelta(minutes=1))
     assert buy(console) == record
-    _begun_earlier(place, timedelta(minutes=1))
-    assert refused(console).code == "already_purchased"
+    _make_older(place, timedelta(minutes=1))
+    assert read_purchase_error(console).code == "already_purchased"
     assert buy(console, OTHER_NUMBER).state == "success"
-    assert refused(console).code == "possible_repeat"
+    assert read_purchase_error(console).code == "possible_repeat"
 
 
-def _begun_earlier(place: Place, by: timedelta) -> None:
+def _make_older(place: Place, by: timedelta) -> None:
+    """Make the stored request ids older by this time."""
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {round(by.total_seconds() * 1000)}")
 
 
@@ -285,7 +299,7 @@ def _begun_earlier(place: Place, by: timedelta) -> None:
 def test_a_call_that_breaks_off_before_it_began_frees_the_id(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, stop: BaseException
 ) -> None:
-    """Nothing was written under the id: the next call acts, at once."""
+    """A call is interrupted before anything is written: the same id can be used at once."""
 
     def interrupted(_: object) -> None:
         raise stop
@@ -301,22 +315,25 @@ def test_a_call_that_breaks_off_before_it_began_frees_the_id(
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("step", ["before_answer_kept", "after_answer_kept"])
 def test_an_answer_that_was_not_kept(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
-    """Its lease runs out, then the record says what became of it: bought, once."""
+    """The answer of the first call couldn't be stored: after the lease has expired, the repeat gets its answer from
+    the record, and nothing is bought again.
+    """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         record = buy(console)
         if step == "before_answer_kept":
-            assert refused(console).code == "in_progress"
+            assert read_purchase_error(console).code == "in_progress"
             clock.at += timedelta(minutes=2)
             assert buy(console) == record  # found in the record, and kept from now on
-        assert unchanged(place, vendor, lambda: buy(console)) == record
+        assert require_no_effect(place, vendor, lambda: buy(console)) == record
     assert vendor.count(NUMBER) == 1
 
 
 def test_who_slept_past_the_lease_does_not_act(
     place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another desk has bought under the id by then: the sleeper sends nothing, and its caller gets the answer of that
-    desk, not a refusal because of its purchase."""
+    """A process sleeps until its lease has expired, and another desk buys under the id: the first process sends
+    nothing, and its caller gets the other desk's answer.
+    """
     checks = console.credit_checks._checks
     validated = checks._validate_purchase_request
 
@@ -338,7 +355,9 @@ def test_who_slept_past_the_lease_does_not_act(
 def test_the_sleepers_own_claim_is_undone(
     place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one bought another row's worth by then and nothing else stands in the way: the id alone refuses."""
+    """A process sleeps until its lease has expired, and another desk uses the id for another number: the process's
+    claim is undone, and the call is refused because of the id.
+    """
     checks = console.credit_checks._checks
     validated = checks._validate_purchase_request
 
@@ -350,14 +369,16 @@ def test_the_sleepers_own_claim_is_undone(
         return validated(request)
 
     monkeypatch.setattr(checks, "_validate_purchase_request", asleep)
-    error = refused(console)
+    error = read_purchase_error(console)
     assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
     assert vendor.count(NUMBER) == 0
     assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{NUMBER}'") == [(0,)]
 
 
 def test_an_answer_that_this_program_cannot_read(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Of another version, or altered: what the record says, and where none does, a refusal; never another act."""
+    """The stored answer is of another version or was altered: the repeat gets the answer from the record, or a
+    refusal without a record; the action isn't repeated.
+    """
     record = buy(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     forged = ("os:system", "console.domain.errors:x", "console.services.process.context:ServiceContext")
@@ -373,7 +394,9 @@ def test_an_answer_that_this_program_cannot_read(place: Place, console: Console,
 def test_an_answer_with_an_earlier_field_name(
     place: Place, console: Console, vendor: LedgerVendor, field: str
 ) -> None:
-    """Kept before a field was renamed: the record as it is now, or a refusal that names it; nothing is sent."""
+    """The answer was stored before a field was renamed: the repeat gets the present record, or a refusal that
+    contains it. Nothing is sent.
+    """
     record = buy(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     console.credit_checks.refetch(record.id, request_id="fetch")
@@ -392,7 +415,7 @@ def test_an_answer_with_an_earlier_field_name(
 
 
 def test_answers_are_kept_value_for_value() -> None:
-    """Records, instants, days, words of states, and everything within them."""
+    """A stored answer with records, times, days, states and nested values is read back equal."""
     at = datetime(2026, 11, 21, 3, 4, 5, 678, tzinfo=UTC)
     facts = {
         "record": CreditCheck(
@@ -438,6 +461,6 @@ def test_a_payer_is_kept_masked() -> None:
     ],
 )
 def test_nothing_but_values_is_made_from_text(made: str) -> None:
-    """A forged answer makes no object of another class, and calls nothing."""
+    """A forged answer that names another class or a function is refused with ValueError."""
     with pytest.raises(ValueError, match="not a"):
         kept_answers.deserialize_answer(f'{{"value":{{"made":"{made}","of":{{}}}}}}')

@@ -1,4 +1,4 @@
-"""Request ids with a Redis in front: the same answers, sooner; and whatever becomes of Redis, nothing but speed."""
+"""Request ids with Redis as a cache: the same answers, sooner. Whatever happens to Redis, only the speed changes."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -27,7 +27,9 @@ SECOND = timedelta(seconds=1.1)
 
 @pytest.fixture(autouse=True)
 def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
-    """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
+    """The clock by which an epoch is known for a second, moved by the test. Redis gets a time-out
+    for a busy machine.
+    """
     monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
     return hand_clock
@@ -56,6 +58,7 @@ def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: 
 
 
 def cache_of(console: Console) -> RedisIdempotencyCache:
+    """Return the desk's cache in Redis."""
     cache = console._answer_cache
     assert isinstance(cache, RedisIdempotencyCache)
     return cache
@@ -65,16 +68,17 @@ def buy(console: Console, number: str = NUMBER, request_id: str = ID) -> CreditC
     return console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=request_id)
 
 
-def transactions(console: Console) -> list[int]:
+def record_transactions(console: Console) -> list[int]:
+    """Return a list to which each transaction of the desk adds an item."""
     steps: list[int] = []
     console.database.observer = steps.append
     return steps
 
 
 def test_a_repeat_is_answered_without_the_database(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """And the rate of hits says so."""
+    """A repeat is answered from Redis without a transaction, and the hit rate counts it."""
     record = buy(console)
-    before, steps = console.metric_figures.count_cache_hits(), transactions(console)
+    before, steps = console.metric_figures.count_cache_hits(), record_transactions(console)
     assert [buy(console) for _ in range(10)] == [record] * 10
     assert steps == []
     after = console.metric_figures.count_cache_hits()
@@ -83,7 +87,7 @@ def test_a_repeat_is_answered_without_the_database(place: Place, console: Consol
 
 
 def test_the_rate_counts_what_was_asked_in_vain(console: Console, uptime: HandClock) -> None:
-    """A first call finds nothing there: asked and not answered."""
+    """A first call finds nothing in Redis: the hit rate counts it as a miss."""
     buy(console)
     before = console.metric_figures.count_cache_hits()
     buy(console, OTHER_NUMBER, "R-2")
@@ -92,12 +96,13 @@ def test_the_rate_counts_what_was_asked_in_vain(console: Console, uptime: HandCl
     assert (after.part - before.part, after.total - before.total) == (1, 2)
 
 
-def _emptied(console: Console, client: Redis) -> None:
+def _empty(console: Console, client: Redis) -> None:
+    """Delete everything in Redis."""
     client.flushall()
 
 
-def _lying(console: Console, client: Redis) -> None:
-    """Everything that Redis has is somebody else's answer."""
+def _exchange_values(console: Console, client: Redis) -> None:
+    """Exchange the values of all keys in Redis, and damage some."""
     keys = list(client.scan_iter())
     values = [client.get(key) for key in keys]
     for key, value in zip(keys, reversed(values), strict=True):
@@ -106,18 +111,21 @@ def _lying(console: Console, client: Redis) -> None:
         client.set(key, b"d" + b"x" * 40)
 
 
-def _gone(console: Console, client: Redis) -> None:
+def _disconnect(console: Console, client: Redis) -> None:
+    """Close the desk's connection to Redis."""
     console._answer_cache.close()
 
 
-@pytest.mark.parametrize("trouble", [_emptied, _lying, _gone])
+@pytest.mark.parametrize("trouble", [_empty, _exchange_values, _disconnect])
 def test_whatever_becomes_of_redis(
     console: Console,
     vendor: LedgerVendor,
     own_redis: RedisServer,
     trouble: Callable[[Console, Redis], None],
 ) -> None:
-    """Emptied, lying, away: the same answers and refusals, nothing sent."""
+    """Redis is emptied, has wrong values or is unreachable: repeats get the same answers and refusals, and nothing is
+    sent.
+    """
     first, second = buy(console), buy(console, OTHER_NUMBER, "R-2")
     with Redis.from_url(own_redis.url) as client:
         for _ in range(3):
@@ -130,7 +138,7 @@ def test_whatever_becomes_of_redis(
 def test_a_cached_answer_of_another_version(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A field has its earlier name in Redis: the database answers."""
+    """The answer in Redis has a field under its earlier name: the database answers."""
     stored = RedisIdempotencyCache.store_result
 
     def of_another_version(
@@ -147,7 +155,7 @@ def test_a_cached_answer_of_another_version(
 
 
 def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: HandClock) -> None:
-    """It may be known by now, at another desk."""
+    """An unknown outcome isn't stored in Redis, because another desk may have settled it."""
     vendor.behaviour = "silent_after_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -157,13 +165,15 @@ def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVend
 
 
 def test_what_is_nearly_a_day_old_is_not_cached(place: Place, console: Console, uptime: HandClock) -> None:
-    """An entry is believed for an hour at most, so the id is free after its day whatever Redis still has."""
+    """An entry of Redis counts for an hour at most, so the request id is free after its day, whatever Redis still
+    has.
+    """
     record = buy(console)
     uptime.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
     buy(console, OTHER_NUMBER, "R-2")  # writes, so there is a new epoch
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {23 * 3_600_000} WHERE request_id = '{ID}'")
     assert [buy(console) for _ in range(2)] == [record] * 2
-    steps = transactions(console)
+    steps = record_transactions(console)
     assert buy(console) == record
     assert steps != []
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{ID}'")
@@ -171,7 +181,7 @@ def test_what_is_nearly_a_day_old_is_not_cached(place: Place, console: Console, 
 
 
 def test_nothing_in_redis_can_be_read(place: Place, console: Console, own_redis: RedisServer) -> None:
-    """Neither whose request it is nor what was answered."""
+    """The entries of Redis reveal neither the person and the request id nor the answer."""
     buy(console)
     with Redis.from_url(own_redis.url) as client:
         told = [(key, client.get(key) or b"") for key in client.scan_iter()]

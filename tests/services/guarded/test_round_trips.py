@@ -20,7 +20,7 @@ MOST_PACKETS = 10
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) -> None:
-    """On a slow machine some come while the statements of a purchase are counted."""
+    """Statements that renew a lease, which come at any time on a slow machine, aren't counted."""
     with place.desk(vendor) as desk:
         heartbeat, renewed = desk._context.heartbeat, Event()
 
@@ -37,7 +37,9 @@ def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> None:
-    """Until it is recorded, without the detail and the PDF that follow."""
+    """A purchase sends a limited number of statements and packets until it is recorded; the detail and the PDF, which
+    follow, aren't counted.
+    """
     with place.desk(vendor) as desk:
         desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         first, second, third = numbers(3, seed=56)

@@ -1,4 +1,4 @@
-"""An operation that stayed prepared is reported as not sent; a process that resumes afterwards sends nothing."""
+"""An operation that stayed prepared is recorded as not sent; a process that resumes afterwards sends nothing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,13 +31,14 @@ def buy(console: Console) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
 
 
-def only(console: Console) -> CreditCheck:
+def read_only_record(console: Console) -> CreditCheck:
+    """Return the only record of NUMBER."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
 
-class Asleep(Failpoints):
-    """Between the claim and the intent this thread sleeps, while others do something."""
+class SleepsAfterClaim(Failpoints):
+    """Failpoints at which this thread sleeps once, between claim and intent, while `meanwhile` is called."""
 
     def __init__(self, meanwhile: Callable[[], object]) -> None:
         super().__init__(None)
@@ -53,15 +54,17 @@ class Asleep(Failpoints):
 def test_a_late_sleeper_sends_nothing(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """Its lease ran out, its desk told that nothing was sent, the number was bought again: then it wakes up."""
+    """A process sleeps after its claim until its lease has expired, the desk records that nothing was sent, and
+    another process buys the number: the first process sends nothing when it wakes up.
+    """
 
     def meanwhile() -> None:
         hand_clock.at += LONG
         with place.desk(vendor, hand_clock) as other:
-            assert (only(other).state, only(other).certainty) == ("error", "known")
+            assert (read_only_record(other).state, read_only_record(other).certainty) == ("error", "known")
             assert buy(other).state == "success"
 
-    console._context.failpoints = Asleep(meanwhile)
+    console._context.failpoints = SleepsAfterClaim(meanwhile)
     late = refusal(lambda: buy(console))
     assert (late.code, late.exit_status, late.detail["reason"]) == ("interrupted", 6, "told_not_sent")
     assert len(vendor.charges) == 1
@@ -73,7 +76,9 @@ def test_a_late_sleeper_sends_nothing(
 def test_what_is_about_to_be_sent_is_left_alone(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """While its lease lives nobody takes it back, however often the desk is opened and its due tasks run."""
+    """While the lease of a prepared operation is valid, opening the desk again and running its due tasks leave the
+    operation as it is.
+    """
 
     def meanwhile() -> None:
         with place.desk(vendor, hand_clock) as other:
@@ -82,13 +87,13 @@ def test_what_is_about_to_be_sent_is_left_alone(
                 SpoolState.PREPARED
             ]
 
-    console._context.failpoints = Asleep(meanwhile)
+    console._context.failpoints = SleepsAfterClaim(meanwhile)
     assert buy(console).state == "success"
     assert len(vendor.charges) == 1
 
 
-class Dies(Failpoints):
-    """Ends the thread between the claim and the intent, as a kill does: nothing is written any more."""
+class DiesAfterClaim(Failpoints):
+    """Failpoints that end the thread between claim and intent, as a kill does: nothing is written afterwards."""
 
     def __init__(self, console: Console, patch: pytest.MonkeyPatch) -> None:
         super().__init__(None)
@@ -96,8 +101,8 @@ class Dies(Failpoints):
 
     def reach(self, name: str) -> None:
         if name == "after_tx1":
-            self._patch.setattr(self._console.database, "write", _gone)
-            self._patch.setattr(self._console._context.spool, "store_answer", _gone)
+            self._patch.setattr(self._console.database, "write", _raise_killed)
+            self._patch.setattr(self._console._context.spool, "store_answer", _raise_killed)
             raise Killed
 
 
@@ -105,7 +110,8 @@ class Killed(BaseException):
     """Stands for kill -9."""
 
 
-def _gone(*_: object) -> object:
+def _raise_killed(*_: object) -> object:
+    """Raise Killed."""
     raise Killed
 
 
@@ -113,15 +119,17 @@ def _gone(*_: object) -> object:
 def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, way: str
 ) -> None:
-    """Its due tasks, a probe, or a person who wants to decide: there is nothing to decide."""
+    """A thread died before the intent: the desk's due tasks, a probe or a person's decision record that nothing was
+    sent, and the decision is refused.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        console._context.failpoints = Dies(console, patch)
+        console._context.failpoints = DiesAfterClaim(console, patch)
         with pytest.raises(Killed):
             buy(console)
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONG
-    assert (only(console).certainty, only(console).work.reason) == ("unknown", "lapsed")
-    record = only(console).id
+    assert (read_only_record(console).certainty, read_only_record(console).work.reason) == ("unknown", "lapsed")
+    record = read_only_record(console).id
     if way == "due tasks":
         console.recovery.run_due()
     elif way == "probe":
@@ -129,7 +137,11 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
     else:
         decided = refusal(lambda: console.recovery.resolve("credit-check", record, "error", "their list is empty"))
         assert decided.code == "nothing_to_resolve"
-    assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+    assert (read_only_record(console).state, read_only_record(console).certainty, vendor.charges) == (
+        "error",
+        "known",
+        [],
+    )
     assert buy(console).state == "success"
 
 
@@ -137,9 +149,11 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
 def test_what_can_not_be_told_stays_unknown_until_it_can(
     console: Console, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer is refused: people may look and decide as ever, and the desk goes on trying."""
+    """The database refuses the record that nothing was sent: the purchase stays unknown for people to decide, and the
+    desk tries again.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        console._context.failpoints = Dies(console, patch)
+        console._context.failpoints = DiesAfterClaim(console, patch)
         with pytest.raises(Killed):
             buy(console)
     console._context.failpoints = Failpoints(None)
@@ -147,19 +161,22 @@ def test_what_can_not_be_told_stays_unknown_until_it_can(
     with monkeypatch.context() as refusing:
         refusing.setattr("console.services.credit_checks.outcomes._settle_by_answer", _refuse)
         console.recovery.run_due()
-        assert only(console).certainty == "unknown"
+        assert read_only_record(console).certainty == "unknown"
     console.recovery.run_due()
-    assert (only(console).state, only(console).certainty) == ("error", "known")
+    assert (read_only_record(console).state, read_only_record(console).certainty) == ("error", "known")
 
 
 def _refuse(*_: object) -> bool:
+    """Raise `not_allowed`, as the database would."""
     raise rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "role"})
 
 
 def test_a_claim_that_was_never_committed_is_forgotten(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """Not at once, its COMMIT may be under way; after an hour. Another database's is not touched."""
+    """A prepared spool entry without a row in the database is deleted after an hour, because its COMMIT may be late
+    until then. An entry for another database stays.
+    """
     context = console._context
     mine = _intent(context.database_id, "op-1", console)
     context.spool.store_intent(mine)
@@ -174,6 +191,7 @@ def test_a_claim_that_was_never_committed_is_forgotten(
 
 
 def _intent(database_id: str, operation_id: str, console: Console) -> Intent:
+    """Return the intent of a purchase."""
     at = console._context.now()
     sent = ("credit-check.purchase", "1", NUMBER, 1, "op-a", "desk", at, "f")
     return replace(Intent(operation_id, database_id, *sent), at=at)

@@ -38,7 +38,8 @@ HOSTILE = (
 
 
 @pytest.fixture
-def books(place: Place) -> Iterator[Connection]:
+def connection(place: Place) -> Iterator[Connection]:
+    """A plain connection that writes invented rows into the tables."""
     for table in TABLES:
         place.unguard(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
@@ -46,38 +47,39 @@ def books(place: Place) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def console(place: Place, books: Connection) -> Iterator[Console]:
+def console(place: Place, connection: Connection) -> Iterator[Console]:
     with place.desk(LedgerVendor()) as desk:
         yield desk
 
 
-def refs(found: SearchResult) -> set[tuple[str, int]]:
+def list_found(found: SearchResult) -> set[tuple[str, int]]:
+    """Return kind and id of the found records."""
     return {(kind, record.id) for kind, group in found.groups.items() for record in group.records}
 
 
-def test_everything_is_found_by_one_text(console: Console, books: Connection) -> None:
-    """Rows are written once; every identifier leads to its record, which Enter opens."""
+def test_everything_is_found_by_one_text(console: Console, connection: Connection) -> None:
+    """Each identifier of a record finds this record, and opening the result leads to it."""
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    order_id = orders.insert_order(books, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)
-    payment = paid(books, "ORD-1", 50_000, order_id=order_id, provider_payment_id="04217788", asked_minor=50_000)
-    other = paid(books, "ORD-2", 12_000, provider_payment_id="04219900", payer="支払花子")
-    payments.change_payment(books, other, NOW, certainty="unknown")
-    refund = moved(books, asked(books, payment, 1_000), RefundState.APPROVED)
-    refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
-    books.execute(update(refund_table).values(refund_txn_id="GR-4711"))
+    order_id = orders.insert_order(connection, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)
+    payment = paid(connection, "ORD-1", 50_000, order_id=order_id, provider_payment_id="04217788", asked_minor=50_000)
+    other = paid(connection, "ORD-2", 12_000, provider_payment_id="04219900", payer="支払花子")
+    payments.change_payment(connection, other, NOW, certainty="unknown")
+    refund = moved(connection, asked(connection, payment, 1_000), RefundState.APPROVED)
+    refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    connection.execute(update(refund_table).values(refund_txn_id="GR-4711"))
     operation: dict[str, Any] = call(refund.id, "refund.submit", "done") | {"subject_kind": "refund"}
-    books.execute(insert(operations), operation)
+    connection.execute(insert(operations), operation)
     operation_id = operation["id"]
-    _add_request_id(books, console, "REQ-7", refund.id, operation_id)
-    alert = alerts.raise_alert(books, "order_unpaid", "payment", payment.id, "ORD-1", "paid", "pending", NOW)
+    _add_request_id(connection, console, "REQ-7", refund.id, operation_id)
+    alert = alerts.raise_alert(connection, "order_unpaid", "payment", payment.id, "ORD-1", "paid", "pending", NOW)
     assert alert is not None
     mine = {("payment", payment.id), ("order", order_id), ("refund", refund.id), ("credit-check", check.id)}
 
     def search(text: str) -> SearchResult:
         return console.lookup.search(text)
 
-    assert refs(search(NUMBER)) == mine
-    assert refs(search("Ｔ" + NUMBER)) == mine
+    assert list_found(search(NUMBER)) == mine
+    assert list_found(search("Ｔ" + NUMBER)) == mine
     assert [one.id for one in search(NUMBER).alerts] == [alert.id]
     for text, exact in {
         "ORD-1": ("payment", payment.id),
@@ -90,8 +92,8 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
     }.items():
         assert search(text).exact == exact, text
     assert search("ORD-").exact is None
-    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == refs(search("ORD-"))
-    assert ("refund", refund.id) in refs(search("REQ-7"))
+    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == list_found(search("ORD-"))
+    assert ("refund", refund.id) in list_found(search("REQ-7"))
     assert [one.id for one in search("REQ-7").operations] == [operation_id]
 
     # conditions, alone, together and beside words
@@ -107,12 +109,12 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
         f"{NUMBER} provider:atom": set(),
         f"day:{day + timedelta(days=1)} kind:payment": set(),
     }.items():
-        assert refs(search(text)) == right, text
+        assert list_found(search(text)) == right, text
     told = search("ORD-1 foo:bar")
     assert [one.kind.value for one in told.query.problems] == ["unknown_operator"]
-    assert ("payment", payment.id) in refs(told)
+    assert ("payment", payment.id) in list_found(told)
     nothing = search("foo:bar provider:zzz")
-    assert (refs(nothing), nothing.query.has_conditions) == (set(), False)
+    assert (list_found(nothing), nothing.query.has_conditions) == (set(), False)
 
     # first the ones that need a person, and no more than asked for
     (first,) = console.lookup.search("ORD-", 1).payments.records
@@ -120,7 +122,7 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
     assert first.id in (payment.id, other.id)
 
     # a payer is found by the beginning of the name; every record is explained
-    assert refs(search("支払")) == {("payment", other.id)}
+    assert list_found(search("支払")) == {("payment", other.id)}
     (unknown,) = search("支払").payments.records
     assert isinstance(unknown, Payment)
     assert unknown.certainty is Certainty.UNKNOWN
@@ -128,30 +130,31 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
 
     # several values of one condition: whatever fulfils one of them, also if they are states and certainties
     for words in (("success", "unknown"), ("completed", "needs_review"), ("pending", "known"), ("paid", "none")):
-        each = [refs(search(f"status:{word}")) for word in words]
-        assert refs(search(f"status:{','.join(words)}")) == set().union(*each), words
-    assert refs(search("status:success,unknown"))
+        each = [list_found(search(f"status:{word}")) for word in words]
+        assert list_found(search(f"status:{','.join(words)}")) == set().union(*each), words
+    assert list_found(search("status:success,unknown"))
 
     for text in HOSTILE:
         answer = search(text)
         assert len(answer.query.words) <= 1_000, text
-        assert not refs(answer) or answer.query.has_conditions, text
+        assert not list_found(answer) or answer.query.has_conditions, text
 
 
-def _add_request_id(books: Connection, console: Console, name: str, refund: int, operation: str) -> None:
+def _add_request_id(connection: Connection, console: Console, name: str, refund: int, operation: str) -> None:
+    """Insert a used request id of this person for the refund and its operation."""
     facts = {
         "person": console._context.operator or "", "request_id": name, "command": "refund approve",
         "fingerprint": "f", "state": "kept", "begun_ms": 0, "subject_kind": "refund", "subject_id": str(refund),
         "operation_id": operation, "desk": "d", "host": "h", "process": 1, "since": NOW.replace(tzinfo=None),
         "token": "t", "lease_clock": "c", "lease_expires": 0, "fence": 1,
     }  # fmt: skip
-    books.execute(insert(request_ids), facts)
-    books.execute(insert(request_ids), facts | {"person": "somebody-else", "request_id": "REQ-8"})
+    connection.execute(insert(request_ids), facts)
+    connection.execute(insert(request_ids), facts | {"person": "somebody-else", "request_id": "REQ-8"})
 
 
-def test_another_person_s_request_is_not_found(console: Console, books: Connection) -> None:
+def test_another_person_s_request_is_not_found(console: Console, connection: Connection) -> None:
     """A search for another person's request id finds as little as a search for an unused id."""
-    payment = begun(books, "P-1")
-    _add_request_id(books, console, "REQ-7", payment.id, "o-1")
-    assert refs(console.lookup.search("REQ-8")) == set()
+    payment = begun(connection, "P-1")
+    _add_request_id(connection, console, "REQ-7", payment.id, "o-1")
+    assert list_found(console.lookup.search("REQ-8")) == set()
     assert console.lookup.search("REQ-8").operations == ()

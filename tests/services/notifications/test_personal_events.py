@@ -1,4 +1,4 @@
-"""Tests which events concern which people: actions of other people and of the program, never the person's own."""
+"""Personal events concern the right people: actions of others and of the program, never the person's own actions."""
 
 import pytest
 
@@ -11,14 +11,15 @@ from tests.support.payment_desks import Scene
 Fact = tuple[str, str, str, str, str | None]
 
 
-def events_of(desk: Console) -> list[Fact]:
+def read_events(desk: Console) -> list[Fact]:
     """The events of the person of this desk, as the window reads them."""
     events = desk.notifications.list_events(desk.refunds.read_inbox().to_decide, desk.mentions.list_open())
     assert len({event.key for event in events}) == len(events)
     return [(one.kind.value, one.act, one.subject_kind, one.subject_id, one.number) for one in events]
 
 
-def paid(scene: Scene, number: str) -> int:
+def pay_order(scene: Scene, number: str) -> int:
+    """Return the id of a paid payment with this order number."""
     payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     assert scene.payments.probe(payment.id).state == "completed"
@@ -27,12 +28,14 @@ def paid(scene: Scene, number: str) -> int:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_requests_notes_and_runs(scene: Scene) -> None:
-    """A request concerns its approver, its decision the requester; a note whom it mentions; a run its maker."""
+    """A refund request concerns its approver, the decision its requester, a note the mentioned person, and a bulk run
+    the person who created it.
+    """
     console, place = scene.console, scene.place
     if not place.is_server:
         for name, role in (("op-a", "operator"), ("lead-b", "approver")):
             place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{role}', 0)")
-    first, second, third = (paid(scene, f"ORD-{number}") for number in (1, 2, 3))
+    first, second, third = (pay_order(scene, f"ORD-{number}") for number in (1, 2, 3))
     approved, rejected, withdrawn = (
         console.refunds.request(RefundRequest(payment, "100", "sent back")) for payment in (first, second, third)
     )
@@ -42,12 +45,12 @@ def test_requests_notes_and_runs(scene: Scene) -> None:
     discarded = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
     console.bulk.discard(discarded.id)
     run_event = ("bulk_run", "ended", "bulk-run", str(run.id), run.name)
-    assert events_of(console) == [run_event]
+    assert read_events(console) == [run_event]
     console.recovery.add_note("payment", first, f"@{place.named('lead-b')} look")
     console.recovery.take("payment", second)
     assert console.recovery.hand_over("payment", second, f"for @{place.named('lead-b')}")
     with place.acting(console, "lead-b") as desk:
-        assert events_of(desk) == [
+        assert read_events(desk) == [
             ("approval", "arrived", "refund", str(approved.id), None),
             ("approval", "arrived", "refund", str(rejected.id), None),
             ("hand_over", "note", "payment", str(second), None),
@@ -57,11 +60,13 @@ def test_requests_notes_and_runs(scene: Scene) -> None:
             desk.refunds.approve(approved.id)
         desk.refunds.reject(rejected.id, "not sent back")
         left = [] if not place.is_server else ["approval"]
-        assert [fact[0] for fact in events_of(desk)] == [*left, "hand_over", "mention"], "own decisions are no events"
+        assert [fact[0] for fact in read_events(desk)] == [*left, "hand_over", "mention"], (
+            "own decisions are no events"
+        )
     decisions = [("decision", "rejected", "refund", str(rejected.id), "ORD-2")]
     if not place.is_server:
         decisions.append(("decision", "approved", "refund", str(approved.id), "ORD-1"))
-    assert events_of(console) == [*decisions, run_event]
+    assert read_events(console) == [*decisions, run_event]
 
 
 ALERT = (
@@ -72,7 +77,9 @@ ALERT = (
 
 @pytest.mark.engines("sqlite")
 def test_an_incident_concerns_its_owner(scene: Scene) -> None:
-    """Once somebody has handed it over, and once it has become worse since; a colleague's isn't told."""
+    """An incident concerns its owner after another person has handed it over, and when it has become worse since. A
+    colleague gets no event.
+    """
     console, now = scene.console, scene.context.now
     for name in ("op-a", "lead-b", "op-c"):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', 'operator', 0)")
@@ -82,7 +89,7 @@ def test_an_incident_concerns_its_owner(scene: Scene) -> None:
 
     def facts(name: str) -> list[tuple[str, str]]:
         with act_as(name):
-            return [(kind, act) for kind, act, _, subject, _ in events_of(console) if subject == id]
+            return [(kind, act) for kind, act, _, subject, _ in read_events(console) if subject == id]
 
     with act_as("op-a"):
         console.incidents.take(incident.id)

@@ -1,4 +1,6 @@
-"""A payment that only the provider has is booked as the provider's answer proves, once for any number of calls."""
+"""A payment that only the provider has is imported as the provider's answer reports it, once for
+any number of calls.
+"""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,44 +14,49 @@ from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene
 
 
-def imported(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
+def import_payment(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
+    """Import the payment and return it."""
     return scene.payments.import_payment(PaymentImport(provider, number, **more))  # type: ignore[arg-type]  # any field
 
 
-def refused(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: Any) -> ConsoleError:
+def read_import_error(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: Any) -> ConsoleError:
+    """Return the error with which the import is refused."""
     with pytest.raises(ConsoleError) as caught:
-        imported(scene, provider, number, **more)
+        import_payment(scene, provider, number, **more)
     return caught.value
 
 
 def today(scene: Scene) -> date:
+    """Return the present day in Japan."""
     return scene.context.now().astimezone(IST).date()
 
 
 def test_a_paid_payment_is_booked_once(scene: Scene) -> None:
-    """Captured, completed, under its corporation; the same again is the same."""
+    """A paid payment is imported as completed, captured and under its corporation; a second import returns the same
+    payment.
+    """
     scene.money.register_payment("paypay", "ORD-1", 3300)
-    first = imported(scene, corporation_number=NUMBERS[0])
+    first = import_payment(scene, corporation_number=NUMBERS[0])
     assert (first.state, first.captured_minor, first.corporation_number) == ("completed", 3300, NUMBERS[0])
     assert (first.order_id, first.work.state) == (None, "none")
-    again = imported(scene)
+    again = import_payment(scene)
     assert (again.id, again.captured_minor) == (first.id, 3300)
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(1,)]
 
 
 def test_its_order_follows(scene: Scene) -> None:
-    """An order of the same number is paid by it."""
+    """The import of a paid payment sets the order of the same number to paid."""
     scene.order("ORD-1", 3300, corporation=NUMBERS[1])
     scene.money.register_payment("paypay", "ORD-1", 3300)
-    payment = imported(scene)
+    payment = import_payment(scene)
     assert payment.corporation_number == NUMBERS[1]
     assert scene.order_now("ORD-1").state == "paid"
 
 
 def test_one_without_a_code_is_found_too(scene: Scene) -> None:
-    """Payments that came by another way than a code of ours have an address of their own."""
+    """PayPay has payments without a code of ours under another address: they are found, too."""
     scene.money.register_payment("paypay", "ORD-1", 3300, code=False)
-    payment = imported(scene)
+    payment = import_payment(scene)
     assert (payment.captured_minor, payment.by_code) == (3300, False)
     assert scene.payments.probe(payment.id).state == "completed"
 
@@ -66,24 +73,26 @@ def test_one_without_a_code_is_found_too(scene: Scene) -> None:
     ],
 )
 def test_the_entry_is_what_the_answer_proves(scene: Scene, state: str, ours: str) -> None:
-    """Nothing is booked of what was not taken."""
+    """A payment that wasn't captured is imported in its reported state, and nothing is booked."""
     scene.money.register_payment("paypay", "ORD-1", 3300, state=state)
     if state in ("created",):
-        assert refused(scene).exit_status == 4  # an unpaid code names no sum
+        assert read_import_error(scene).exit_status == 4  # an unpaid code names no sum
         return
-    payment = imported(scene)
+    payment = import_payment(scene)
     assert (payment.state, payment.captured_minor) == (ours, 0)
 
 
 def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
-    """Without them it can't be asked; with the right ones it is booked, and can be asked again."""
+    """Atom needs amount and day: without them the import is refused, with them the payment is booked and can be
+    probed.
+    """
     scene.money.register_payment("atom", "ORD-1", 50_000)
-    assert refused(scene, "atom").code == "usage"
-    assert refused(scene, "atom", amount="500.00").code == "usage"
-    payment = imported(scene, "atom", amount="500.00", day=today(scene))
+    assert read_import_error(scene, "atom").code == "usage"
+    assert read_import_error(scene, "atom", amount="500.00").code == "usage"
+    payment = import_payment(scene, "atom", amount="500.00", day=today(scene))
     assert (payment.state, payment.captured_minor, payment.currency) == ("completed", 50_000, "INR")
     assert scene.payments.probe(payment.id).certainty == "known"
-    other = refused(scene, "atom", "ORD-2", amount="500.00", day=today(scene) - timedelta(days=1))
+    other = read_import_error(scene, "atom", "ORD-2", amount="500.00", day=today(scene) - timedelta(days=1))
     assert other.exit_status == 5
 
 
@@ -94,33 +103,33 @@ def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
      {"corporation_number": "1180301018772"}, {"corporation_number": "abc"}],
 )  # fmt: skip
 def test_bad_input_asks_nobody(scene: Scene, more: dict[str, Any]) -> None:
-    """Two, and nothing is sent."""
-    assert refused(scene, **more).exit_status == 2
+    """Invalid input is refused (exit status 2), and nothing is sent."""
+    assert read_import_error(scene, **more).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", ["", "a b", "x" * 65, "注文", "ORD/1", "ORD?x=1"])
 def test_a_bad_number_asks_nobody(scene: Scene, number: str) -> None:
-    """Two as well: it never becomes part of an address."""
-    assert refused(scene, number=number).exit_status == 2
+    """A number with invalid characters is refused (exit status 2) and is never sent in an address."""
+    assert read_import_error(scene, number=number).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
 def test_a_provider_that_is_none(scene: Scene) -> None:
-    """A name that no provider has is bad input."""
-    assert refused(scene, "bank").exit_status == 2
+    """The name of an unknown provider is refused as invalid input."""
+    assert read_import_error(scene, "bank").exit_status == 2
 
 
 def test_no_such_payment_is_five_and_no_usable_answer_is_four(scene: Scene) -> None:
-    """And neither leaves a row."""
-    assert refused(scene).exit_status == 5
+    """A payment that the provider doesn't have gives exit status 5, an unusable answer 4; neither leaves a row."""
+    assert read_import_error(scene).exit_status == 5
     scene.money.register_payment("paypay", "ORD-1", 3300)
     for fault in ("status:500", "malformed", "other_order", "amount_as_text", "hang"):
         scene.control.add_fault(fault, call="paypay_payment", seconds=3)
-        assert refused(scene).exit_status == 4, fault
+        assert read_import_error(scene).exit_status == 4, fault
     scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment")
-    assert refused(scene).code == "provider_auth"
+    assert read_import_error(scene).code == "provider_auth"
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
-    assert imported(scene).captured_minor == 3300
+    assert import_payment(scene).captured_minor == 3300

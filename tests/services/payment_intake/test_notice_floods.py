@@ -1,4 +1,6 @@
-"""A flood of rubbish fills no database: the trail has the first ones, and how many came after them."""
+"""A flood of invalid notices doesn't fill the database: the trail has the first refusals, and the number of the
+others.
+"""
 
 import json
 
@@ -13,7 +15,9 @@ pytestmark = pytest.mark.engines("sqlite")
 
 
 def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
-    """Each gets the one refusal; far fewer than came are written, and those that are say how many were not."""
+    """Each invalid notice is refused; far fewer are audited than came, and their entries have the number of those
+    that weren't.
+    """
     many = 3 * REFUSAL_BURST_SIZE
     results = {scene.payments.receive_notice(ReceivedNotice("bank", b"{}")) for _ in range(many)}
     assert [one.is_refused for one in results] == [True]
@@ -28,7 +32,7 @@ def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
 
 
 def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None:
-    """A sealed callback with a false signature names a payment: it is asked about, in a flood too."""
+    """A callback with a false signature names a payment: it is audited and its payment probed, also in a flood."""
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid")
@@ -38,7 +42,9 @@ def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None
 
 
 def test_a_pace() -> None:
-    """So many at once, then so many a second, never more than at once; time that goes back gives nothing."""
+    """The pace allows a number of entries at once, then a number in each second. A clock that goes back allows no
+    more.
+    """
     pace = TokenBucket(2, 0.5)
     assert [pace.take_token(10.0) for _ in range(4)] == [0, 0, None, None]
     assert (pace.take_token(11.0), pace.take_token(12.0), pace.take_token(11.0)) == (None, 3, None)

@@ -1,4 +1,4 @@
-"""Atom tells whole seconds: what happened after a read of ours, in the same second, is news all the same."""
+"""Atom's times have whole seconds: an event in the second of our last read, after that read, still counts as news."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from tests.support.payment_desks import Scene
 pytestmark = pytest.mark.engines("sqlite")
 
 
-def failed(scene: Scene) -> int:
-    """A payment that was told to have failed, and read so."""
+def make_failed_payment(scene: Scene) -> int:
+    """Return the id of a payment that Atom reported as failed."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment.id
     scene.money.move_payment("atom", "ORD-1", "failed")
     assert scene.deliver("atom", "ORD-1").done == "booked"
@@ -17,8 +17,10 @@ def failed(scene: Scene) -> int:
 
 
 def test_paid_in_the_second_of_our_read(scene: Scene) -> None:
-    """Booked as late and completed, never taken for money that was taken back."""
-    payment = failed(scene)
+    """Atom reports a success in the second of our read of a failure: the payment is completed as paid late, not taken
+    for reversed.
+    """
+    payment = make_failed_payment(scene)
     read_at = scene.payment(payment).told_at
     assert read_at is not None
     at = read_at.replace(microsecond=0)

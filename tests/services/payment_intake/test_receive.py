@@ -1,6 +1,4 @@
-"""Messages that providers send by themselves: each is used as far as it is proved, booked once, and refused in one
-way.
-"""
+"""Notices that providers send: each is used as far as it is proved, booked once, and refused in one way."""
 
 import json
 from dataclasses import replace
@@ -19,8 +17,8 @@ from tests.support.refusals import refusal
 REFUSED = NoticeResult(is_refused=True)
 
 
-def begun(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) -> int:
-    """A payment that the payer has made; nobody here knows yet."""
+def begin_and_pay(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) -> int:
+    """Return the id of a payment that the payer has made at the provider, unknown here."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
     scene.money.move_payment(provider, number, "paid", **paid)
@@ -31,8 +29,10 @@ def begun(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) ->
 
 
 def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
-    """A hint sets nothing by itself: the answer to our question books it; told again, it changes nothing."""
-    payment_id = begun(scene, "paypay")
+    """A hint books nothing by itself: the program reads the payment at PayPay, and that answer books it. The same
+    hint again changes nothing.
+    """
+    payment_id = begin_and_pay(scene, "paypay")
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "booked", payment_id)
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("completed", 3300)
@@ -46,15 +46,15 @@ OLD_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}}
 
 
 def expired_and_paid(scene: Scene) -> int:
-    """A payment that has ended unpaid here, and that nothing reads any more, while the payer has paid it."""
-    payment_id = begun(scene, "paypay")
+    """Return the id of a payment that has expired here and isn't polled any more, while the payer has paid it."""
+    payment_id = begin_and_pay(scene, "paypay")
     scene.place.unguard("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL, work_at = NULL")
     return payment_id
 
 
 def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: Scene) -> None:
-    """It says COMPLETED, and the provider's read call doesn't know it yet: asked again, until it does."""
+    """The hint reports COMPLETED, but PayPay's answer isn't that new yet: the payment is read again until it is."""
     payment_id = expired_and_paid(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
@@ -68,7 +68,9 @@ def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: Scen
 
 @pytest.mark.engines("sqlite")
 def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: Scene, clock: MovedClock) -> None:
-    """After a while the answers count; told again, it is asked about again."""
+    """A hint reports what PayPay's answers never confirm: after a while the answers count. The same hint later causes
+    a new read.
+    """
     payment_id = expired_and_paid(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times="always")
     assert scene.deliver("paypay", "ORD-1").done == "queued"
@@ -85,8 +87,9 @@ def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: Scene, clock: Mo
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene, provider: str) -> None:
-    """Its payment began again under the same number, and ended without money: what the payer has paid is booked, and
-    until the provider has answered the case stays open."""
+    """An unmatched notice's payment is started again here under its number and ends unpaid: the provider is asked,
+    and the money is booked. The case stays open until the provider has answered.
+    """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     scene.money.register_payment(provider, "ORD-1", minor)
     assert scene.deliver(provider, "ORD-1").done == "unmatched"
@@ -114,7 +117,7 @@ def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene
 
 
 def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
-    """It says COMPLETED, the provider says CREATED: nothing is booked."""
+    """The hint reports COMPLETED, PayPay's answer CREATED: nothing is booked."""
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     lie = {
@@ -133,8 +136,10 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
 
 
 def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
-    """Failed, paid after all, taken back: both failures look the same, and the second one is asked about too."""
-    payment_id = begun(scene, "paypay")
+    """A payment failed, was paid late and then reversed: the second notice of the failure is equal to the first one,
+    and the provider is asked again.
+    """
+    payment_id = begin_and_pay(scene, "paypay")
     scene.money.move_payment("paypay", "ORD-1", "failed")
     failed = scene.post("paypay", "ORD-1")
     assert scene.payments.receive_notice(failed).done == "booked"
@@ -147,8 +152,8 @@ def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
 
 
 def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
-    """While nobody can be asked it is kept, answered with success, and asked about by a due task."""
-    payment_id = begun(scene, "paypay")
+    """While PayPay is unreachable a hint is stored and acknowledged; a due task reads the payment later."""
+    payment_id = begin_and_pay(scene, "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
     assert scene.payment(payment_id).captured_minor == 0
@@ -159,10 +164,10 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
-    """The receiver and a due task ask at the same moment: the answer to the first is stored, and the second changes
-    nothing.
+    """The receiver and a due task ask about one notice at the same time: the first answer is stored, the second
+    changes nothing.
     """
-    payment_id = begun(scene, provider)
+    payment_id = begin_and_pay(scene, provider)
     heard = scene.payments.check_notice(scene.post(provider, "ORD-1"))
     heard.store_notice()
     assert heard.ask_provider().done == "booked"
@@ -172,11 +177,11 @@ def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
-    """Three in vain, and the run leaves it alone; the next one begins behind them, and nobody is passed over. Another
-    provider is asked meanwhile; once it is back all are booked.
+    """After three failed questions the run leaves an unreachable provider, and the next run begins behind them.
+    Another provider is still asked. When the provider is back, all notices are booked.
     """
-    whose = [begun(scene, "paypay", f"ORD-{n}") for n in range(5)]
-    atom = begun(scene, "atom", "ORD-9")
+    whose = [begin_and_pay(scene, "paypay", f"ORD-{n}") for n in range(5)]
+    atom = begin_and_pay(scene, "atom", "ORD-9")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for n in range(5):
         assert scene.deliver("paypay", f"ORD-{n}").done == "queued"
@@ -199,7 +204,7 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
 @pytest.mark.parametrize("peer", ["203.0.113.9", "", "none", "::ffff:203.0.113.9", None])
 def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> None:
     """From an address that is not PayPay's: refused, audited, counted, and nothing is asked."""
-    payment_id = begun(scene, "paypay")
+    payment_id = begin_and_pay(scene, "paypay")
     post = replace(scene.post("paypay", "ORD-1"), peer=peer)
     assert scene.payments.receive_notice(post) == REFUSED
     assert scene.payment(payment_id).state == "token_generated"
@@ -209,7 +214,7 @@ def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> 
 
 
 def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
-    """A notice about an unknown payment is accepted from its sender, stored as unmatched, and opens one case."""
+    """A notice about an unknown payment is acknowledged, stored as unmatched, and opens one case."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "repeated")
@@ -217,7 +222,7 @@ def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
 
 
 def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> None:
-    """Once the payment is here, its notice waits for nobody any more."""
+    """After the import of its payment, an unmatched notice belongs to it, and its case is closed."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver("paypay", "ORD-9")
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
@@ -228,7 +233,9 @@ def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> No
 
 @pytest.mark.engines("sqlite")
 def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
-    """PayPay's announcement of a file carries a permission: it is taken and not written down."""
+    """PayPay's notice of a daily file contains an address with a permission: the notice is accepted, and the address
+    isn't stored in the clear.
+    """
     body = {
         "notification_type": "file.created",
         "notification_id": "n-1",
@@ -245,8 +252,10 @@ def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
 
 
 def test_a_good_callback_is_verified_then_confirmed(scene: Scene) -> None:
-    """The three steps at once, and completed when TXNVERIFICATION agrees."""
-    payment_id = begun(scene, "atom")
+    """A valid Atom callback moves the payment through its three states, and to completed when
+    TXNVERIFICATION agrees.
+    """
+    payment_id = begin_and_pay(scene, "atom")
     assert scene.deliver("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor, payment.currency) == ("completed", 50_000, "INR")
@@ -255,8 +264,8 @@ def test_a_good_callback_is_verified_then_confirmed(scene: Scene) -> None:
 
 
 def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, clock: MovedClock) -> None:
-    """While TXNVERIFICATION can't be had: signature_verified, and asked again by itself."""
-    payment_id = begun(scene, "atom")
+    """TXNVERIFICATION is unreachable: the payment stays `signature_verified` and is polled again."""
+    payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")
     assert scene.deliver("atom", "ORD-1").done == "queued"
     payment = scene.payment(payment_id)
@@ -276,9 +285,11 @@ def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, cl
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manner: str) -> None:
-    """One refusal for every kind; counted, kept as evidence, and TXNVERIFICATION is asked afterwards."""
+    """Each kind of false callback is refused in the same way, counted and stored as evidence; then TXNVERIFICATION is
+    asked.
+    """
     clock.stand_still()  # or else the payment's own poll would ask too
-    payment_id = begun(scene, "atom")
+    payment_id = begin_and_pay(scene, "atom")
     before = scene.payment(payment_id)
     assert scene.deliver("atom", "ORD-1", manner=manner) == REFUSED
     assert scene.payment(payment_id) == before
@@ -295,9 +306,10 @@ def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manne
 
 @pytest.mark.engines("sqlite")
 def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> None:
-    """Cut, turned bits, wrong padding, no seal, empty: the result is one and the same, and nothing is written of it
-    but the refusal."""
-    payment_id = begun(scene, "atom")
+    """An encrypted callback that was cut, altered or left out is refused with one and the same result, and only the
+    refusal is stored.
+    """
+    payment_id = begin_and_pay(scene, "atom")
     good = scene.post("atom", "ORD-1").body
     turned = good[:-1] + (b"1" if good.endswith(b"0") else b"0")
     bodies = [b"", b"encData=", good[:-2], good[:-32], turned, good[:200], b"encData=00", b"\xff" * 40,
@@ -309,8 +321,8 @@ def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> Non
 
 
 def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:
-    """Signed, and not what was asked for: unknown, never booked silently."""
-    payment_id = begun(scene, "atom", amount_minor=40_000)
+    """A signed callback with another amount than requested makes the payment unknown; nothing is booked."""
+    payment_id = begin_and_pay(scene, "atom", amount_minor=40_000)
     scene.deliver("atom", "ORD-1")
     payment = scene.payment(payment_id)
     assert (payment.certainty, payment.captured_minor, payment.work.reason) == (
@@ -325,7 +337,7 @@ def test_all_that_a_notice_does_carries_one_correlation_id(scene: Scene) -> None
     """All rows written for one notice have one correlation id, and the rows of the next notice another."""
     ids = []
     for number in ("ORD-1", "ORD-2"):
-        payment_id = begun(scene, "atom", number)
+        payment_id = begin_and_pay(scene, "atom", number)
         scene.deliver("atom", number)
         told = scene.place.sql(
             "SELECT detail FROM audit_log WHERE subject_kind = 'payment'"

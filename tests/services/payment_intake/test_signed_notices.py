@@ -1,4 +1,4 @@
-"""Signed notices of sources that can't be asked: evidence by themselves, booked once, refused in one way."""
+"""Signed notices of sources that can't be asked: each is evidence by itself, booked once, and refused in one way."""
 
 import hashlib
 import json
@@ -51,7 +51,9 @@ def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
     ],
 )
 def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, str], observed: str) -> None:
-    """Both are genuine: the first one is booked, the second one books nothing and is not lost."""
+    """Two genuine notices have one event id and different contents: the first is booked, the second opens a case and
+    books nothing.
+    """
     for number in ("ORD-1", "ORD-2"):
         scene.order(number, 3300)
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
@@ -72,7 +74,7 @@ def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, s
 
 @pytest.mark.parametrize("acknowledged", [False, True])
 def test_each_further_content_is_seen_and_audited_once(scene: Scene, acknowledged: bool) -> None:
-    """A case that a person has acknowledged says nothing of a content that comes later, so there is a new one."""
+    """A further content of the event after an acknowledged case opens a new case; each content is audited once."""
     scene.order("ORD-1", 3300)
     scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
     second, third = scene.bank("ev-1", "ORD-1", amount="9900"), scene.bank("ev-1", "ORD-2")
@@ -99,7 +101,9 @@ def test_each_further_content_is_seen_and_audited_once(scene: Scene, acknowledge
 
 
 def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None:
-    """The first content waits for its order; the case about the second one is for people to close."""
+    """The first content waits for its order and is booked; the case about the second one stays open until a person
+    closes it.
+    """
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900")).done == "repeated"
     assert scene.cases("notice") == ["unmatched_notice", "contradicted"]
@@ -121,7 +125,7 @@ def test_ids_that_differ_in_letter_case_are_two_events(scene: Scene) -> None:
 
 
 def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
-    """A success notice can't be refused: what exceeds the account's limit waits for its refund."""
+    """A notice of a success exceeds the account's limit: it is booked, and the excess is set aside for a refund."""
     scene.account(NUMBERS[0], 5000)
     for turn in (1, 2):
         scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
@@ -135,7 +139,7 @@ def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
 
 
 def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
-    """Failed, then paid late, then reversed: told backwards it is the same in the end."""
+    """Notices of a failure, a late payment and a reversal give the same final state in every order."""
     now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
     for name, told in (("ORD-1", story), ("ORD-2", story[::-1])):
@@ -151,7 +155,9 @@ def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
 
 
 def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
-    """Kept, told, answered with success; booked by a due task once the shop has written the order."""
+    """A notice without an order is acknowledged, stored and a case; after the shop has written the order, a due task
+    books it.
+    """
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     assert scene.cases("notice") == ["unmatched_notice"]
     scene.order("ORD-1", 3300)
@@ -167,7 +173,9 @@ def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("altered", ["event_id = 'ev-9'", "amount_minor = 1", "kind = 'payment.failed'"])
 def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(scene: Scene, altered: str) -> None:
-    """Somebody changed a column of the row; the signed body alone is genuine, but it is no longer this event's."""
+    """A person has changed a column of a stored notice, so that it differs from its signed body: the notice isn't
+    booked.
+    """
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     scene.place.unguard("payment_events")
     scene.place.sql(f"UPDATE payment_events SET {altered} WHERE event_id = 'ev-1'")
@@ -178,7 +186,8 @@ def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(
     assert "unverified_notice" in scene.cases("notice")
 
 
-def posts_that_are_wrong(scene: Scene) -> dict[str, ReceivedNotice]:
+def make_invalid_notices(scene: Scene) -> dict[str, ReceivedNotice]:
+    """Return invalid notices by the name of their fault."""
     good = scene.bank("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
@@ -221,9 +230,9 @@ def posts_that_are_wrong(scene: Scene) -> dict[str, ReceivedNotice]:
 
 
 def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
-    """Each wrong thing: the same answer, audited with its reason, and nothing is changed."""
+    """Each invalid notice gets the same refusal, is audited with its reason, and changes nothing."""
     scene.order("ORD-1", 3300)
-    posts = posts_that_are_wrong(scene)
+    posts = make_invalid_notices(scene)
     wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED]
     assert wrong == []
     assert scene.of_number("bank", "ORD-1") is None
@@ -234,7 +243,7 @@ def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
 
 @pytest.mark.parametrize(("minor", "currency"), [(-5, "JPY"), (10**15 + 1, "JPY"), (2**62, "INR"), (3300, "USD")])
 def test_an_order_of_an_impossible_amount_has_no_payment(scene: Scene, minor: int, currency: str) -> None:
-    """The shop wrote what no payment can have: the notice is kept, a case, and its sender needn't come again."""
+    """The shop's order has an amount that no payment can have: the notice is acknowledged, stored and a case."""
     scene.order("ORD-1", minor, currency)
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     assert scene.of_number("bank", "ORD-1") is None
@@ -257,7 +266,9 @@ def test_notices_of_invented_sources_keep_no_source_out(scene: Scene) -> None:
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
 @pytest.mark.expects_log("what was tolerated is told")
 def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, point: str) -> None:
-    """Wherever it stops: sent again, and after the due tasks, it is booked once and the order is paid."""
+    """The processing breaks off at any step: after the notice is sent again, or by the due tasks, it is booked once
+    and the order is paid.
+    """
     scene.order("ORD-1", 3300)
     post = scene.bank("ev-1", "ORD-1")
     scene.context.failpoints = Failpoints((point, 1, "raise"))
