@@ -16,7 +16,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
-from tests.services.payments.test_apply_report import P, begun, fact, paid, tell
+from tests.services.payments.test_apply_report import P, apply_reports, make_payment, make_report, report_paid
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene
 
@@ -24,36 +24,38 @@ pytestmark = pytest.mark.engines("sqlite")
 ONE, OTHER = NUMBERS[0], NUMBERS[1]
 
 
-def held(scene: Scene) -> list[tuple[object, ...]]:
-    """Booked and reserved, account by account."""
+def read_account_sums(scene: Scene) -> list[tuple[object, ...]]:
+    """Return the booked and the reserved sum of each account, by id."""
     return [tuple(row) for row in scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts ORDER BY id")]
 
 
-def reserved(scene: Scene, number: str, minor: int) -> Payment:
-    """A payment for which room was reserved when it began."""
+def make_reserved_payment(scene: Scene, number: str, minor: int) -> Payment:
+    """Insert a payment of ONE for which its account has reserved `minor` yen; return it."""
     which = f"corporation_number = '{ONE}' AND currency = 'JPY'"
     scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {which}")
-    return begun(scene, number, corporation_number=ONE, account_minor=minor)
+    return make_payment(scene, number, corporation_number=ONE, account_minor=minor)
 
 
 def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: Scene) -> None:
-    """In the account of its own corporation and currency; what others have reserved stays."""
+    """A paid payment is booked in the account of its own corporation and currency, and its reservation ends; the
+    reservations of other payments stay.
+    """
     scene.account(ONE, 10_000)
     scene.account(OTHER, 10_000)
     scene.account(ONE, 10_000, "INR")
-    reserved(scene, "ORD-1", 1000)
-    paid(scene, reserved(scene, "ORD-2", 3300))
-    assert held(scene) == [(3300, 1000), (0, 0), (0, 0)]
+    make_reserved_payment(scene, "ORD-1", 1000)
+    report_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
+    assert read_account_sums(scene) == [(3300, 1000), (0, 0), (0, 0)]
     assert scene.cases() == []
 
 
 def test_nothing_is_counted_where_nothing_limits(scene: Scene) -> None:
     """A payment without a corporation, and one of a corporation without an account, change no account."""
     scene.account(ONE, 10_000)
-    assert paid(scene, begun(scene, "ORD-1")).captured_minor == 3300
-    assert paid(scene, begun(scene, "ORD-2", corporation_number=OTHER)).captured_minor == 3300
-    tell(scene, begun(scene, "ORD-3", corporation_number=OTHER), fact(P.PAYMENT_FAILED, 1))
-    assert held(scene) == [(0, 0)]
+    assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
+    assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER)).captured_minor == 3300
+    apply_reports(scene, make_payment(scene, "ORD-3", corporation_number=OTHER), make_report(P.PAYMENT_FAILED, 1))
+    assert read_account_sums(scene) == [(0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -61,10 +63,10 @@ def test_nothing_is_counted_where_nothing_limits(scene: Scene) -> None:
     [(3300, 3300, 0), (3301, 3300, 0), (3299, 3299, 1), (3000, 3000, 300), (0, 0, 3300)],
 )
 def test_whatever_exceeds_the_limit_is_set_aside(scene: Scene, limit: int, booked: int, excess: int) -> None:
-    """To the yen, as a case with the sums, and its refund is proposed once."""
+    """The part of a payment above the account's limit is set aside to the yen, with one case that has the sums."""
     scene.account(ONE, limit)
-    payment = paid(scene, begun(scene, "ORD-1", corporation_number=ONE))
-    assert held(scene) == [(booked, 0)]
+    payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
+    assert read_account_sums(scene) == [(booked, 0)]
     assert (payment.captured_minor, payment.set_aside_minor) == (3300, excess)
     asides = scene.payments.list_set_asides()
     assert [one.record.amount_minor for one in asides] == ([excess] if excess else [])
@@ -75,25 +77,28 @@ def test_whatever_exceeds_the_limit_is_set_aside(scene: Scene, limit: int, booke
 
 @pytest.mark.parametrize("end", [P.PAYMENT_FAILED, P.EXPIRED])
 def test_what_ended_unpaid_gives_up_its_room(scene: Scene, end: P) -> None:
-    """Its own and no more; it is given up once."""
+    """A payment that ends unpaid gives up its own reservation once; other reservations stay."""
     scene.account(ONE, 10_000)
-    reserved(scene, "ORD-1", 1000)
-    ended = tell(scene, reserved(scene, "ORD-2", 3300), fact(end, 1), fact(end, 2))
-    assert (held(scene), ended.account_minor) == ([(0, 1000)], 0)
+    make_reserved_payment(scene, "ORD-1", 1000)
+    ended = apply_reports(
+        scene, make_reserved_payment(scene, "ORD-2", 3300), make_report(end, 1), make_report(end, 2)
+    )
+    assert (read_account_sums(scene), ended.account_minor) == ([(0, 1000)], 0)
 
 
 def test_what_was_taken_back_is_held_no_more(scene: Scene) -> None:
     """The account counts the part of a reversed payment that is left; other payments stay counted."""
     scene.account(ONE, 4000)
-    paid(scene, begun(scene, "ORD-1", corporation_number=ONE))
-    payment = paid(scene, begun(scene, "ORD-2", corporation_number=ONE))
-    assert (held(scene), payment.set_aside_minor) == ([(4000, 0)], 2600)
-    tell(scene, payment, fact(P.PAYMENT_FAILED, 2))
-    assert held(scene) == [(3300, 0)]
+    report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
+    payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=ONE))
+    assert (read_account_sums(scene), payment.set_aside_minor) == ([(4000, 0)], 2600)
+    apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
+    assert read_account_sums(scene) == [(3300, 0)]
 
 
 def test_of_nobody_nothing_is_given_up_or_taken_back(scene: Scene) -> None:
-    alone = begun(scene, "ORD-1")
+    """A payment without a corporation is released, reversed and booked without an error or a case."""
+    alone = make_payment(scene, "ORD-1")
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
     scene.context.write(lambda tx: account_money.subtract_reversed_amount(tx, alone))
     scene.context.write(lambda tx: account_money.book_amount(scene.context, tx, alone, Money(3300, "JPY")))
@@ -101,26 +106,28 @@ def test_of_nobody_nothing_is_given_up_or_taken_back(scene: Scene) -> None:
 
 
 class _History:
-    """The events of three payments of one corporation, whose account allows 5,000 yen; and, for each payment, the sum
-    that its account should contain as long as the payment isn't reversed.
+    """Three payments of one corporation whose account allows 5,000 yen, and for each payment the sum that the account
+    should contain while the payment isn't reversed.
     """
 
     def __init__(self, scene: Scene, number: str) -> None:
         self._scene = scene
         scene.account(number, 5000)
-        self._payments = [begun(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
+        self._payments = [make_payment(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
         self._booked = [0, 0, 0]
         self._accepted_refunds: dict[int, int] = {}
 
     def act(self, act: str, which: int, minor: int) -> None:
-        """Let it happen, if the payment allows it. An accepted refund stays open until it is completed or failed."""
+        """Do this act with the payment number `which`, if its state allows that. An accepted refund stays open until
+        it is completed or failed.
+        """
         payment = self._scene.payment(self._payments[which])
         if act == "pay" and payment.captured_minor == 0:
             room = 5000 - self.expected()
-            paid(self._scene, payment)
+            report_paid(self._scene, payment)
             self._booked[which] = min(3300, room)
         elif act == "reverse" and payment.state is P.COMPLETED:
-            tell(self._scene, payment, fact(P.PAYMENT_FAILED, 9))
+            apply_reports(self._scene, payment, make_report(P.PAYMENT_FAILED, 9))
         elif act in ("accept", "accept_set_aside") and which not in self._accepted_refunds:
             is_set_aside = act == "accept_set_aside"
             self._scene.context.write(lambda tx: self._accept_refund(tx, which, minor, is_set_aside=is_set_aside))
@@ -131,6 +138,7 @@ class _History:
             )
 
     def _accept_refund(self, tx: Transaction, which: int, minor: int, *, is_set_aside: bool) -> None:
+        """Insert a refund of the payment that its provider has accepted, of `minor` yen or of its set-aside money."""
         payment_id, now, aside = self._payments[which], self._scene.context.now(), None
         if is_set_aside:
             aside = next(iter(set_asides.find_by_payment(tx.conn, payment_id)), None)
@@ -154,6 +162,7 @@ class _History:
             refunds.change_refund(tx.conn, outcomes.require_refund(tx, refund_id), now, **values)
 
     def _end_refund(self, tx: Transaction, which: int, refund_id: int, *, is_completed: bool) -> None:
+        """Complete the accepted refund, or mark it as failed."""
         refund = outcomes.require_refund(tx, refund_id)
         if not is_completed:
             outcomes.mark_refund_failed(self._scene.context, tx, refund, "refused")
@@ -163,6 +172,7 @@ class _History:
             self._booked[which] -= refund.amount_minor
 
     def expected(self) -> int:
+        """Return the sum that the account should contain now."""
         states = [self._scene.payment(payment_id).state for payment_id in self._payments]
         return sum(minor for minor, state in zip(self._booked, states, strict=True) if state is not P.REVERSED)
 
@@ -191,8 +201,8 @@ _STEPS = st.tuples(
 def test_an_account_contains_what_was_paid_and_did_not_go_back(
     scene: Scene, steps: list[tuple[tuple[str, ...], int, int]]
 ) -> None:
-    """After each step of any history of payments, refunds and reversals, the balance of the account is the sum that
-    was paid and not given back. The second payment exceeds the limit.
+    """After each step of any history of payments, refunds and reversals, the account's balance is the sum that was
+    paid, up to the limit, and not given back. The second payment exceeds the limit.
     """
     number = str(next(_NEW_NUMBERS))
     history = _History(scene, number)
@@ -205,13 +215,15 @@ def test_an_account_contains_what_was_paid_and_did_not_go_back(
 
 @pytest.mark.parametrize(("refund_end", "before"), [("complete", 2300), ("fail", 3300)])
 def test_a_refund_that_ends_after_the_reversal_changes_nothing(scene: Scene, refund_end: str, before: int) -> None:
-    """Refunded before the reversal or after it, completed or failed: nothing of the payment stays in the account."""
+    """A payment is reversed while its refund is accepted: whether the refund ends before or afterwards, completed or
+    failed, the account contains nothing of the payment.
+    """
     history = _History(scene, ONE)
     for act in ("pay", "accept", refund_end):
         history.act(act, 0, 1000)
-    assert held(scene) == [(before, 0)]
+    assert read_account_sums(scene) == [(before, 0)]
     for act in ("accept", "reverse"):
         history.act(act, 0, 1700)
-    assert held(scene) == [(0, 0)]
+    assert read_account_sums(scene) == [(0, 0)]
     history.act(refund_end, 0, 1700)
-    assert held(scene) == [(0, 0)]
+    assert read_account_sums(scene) == [(0, 0)]

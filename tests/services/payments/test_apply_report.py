@@ -1,4 +1,6 @@
-"""One function takes all news of a payment: the end is the same in every order, its money is booked once."""
+"""One function applies all reports about a payment: the final state is the same in every order, and the money is
+booked once.
+"""
 
 import itertools
 import json
@@ -32,8 +34,10 @@ START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
 
 
-def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any) -> ReportWithSource:
-    """The report of a provider at a minute of the story."""
+def make_report(
+    state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any
+) -> ReportWithSource:
+    """Return a provider's report of 3,300 yen in this state, `minute` minutes after START."""
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
         "provider_payment_id": None,
@@ -49,19 +53,24 @@ def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ
     return ReportWithSource(report, START + timedelta(minutes=minute), way, way.value, answer)
 
 
-def begun(scene: Scene, number: str, order_id: int | None = None, **more: Any) -> Payment:
+def make_payment(scene: Scene, number: str, order_id: int | None = None, **more: Any) -> Payment:
+    """Insert a waiting payment of 3,300 yen and return it."""
     new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START, **more)
     return scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
 
 
-def tell(scene: Scene, payment: Payment, *facts: ReportWithSource) -> Payment:
+def apply_reports(scene: Scene, payment: Payment, *facts: ReportWithSource) -> Payment:
+    """Apply the reports to the payment in this order, and return the payment as stored afterwards."""
     for one in facts:
         scene.context.database.write(lambda tx, one=one: apply_report(scene.context, tx, payment, one))  # type: ignore[misc]
     return scene.payment(payment.id)
 
 
-def paid(scene: Scene, payment: Payment, minute: int = 1, **more: Any) -> Payment:
-    return tell(scene, payment, fact(P.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more))
+def report_paid(scene: Scene, payment: Payment, minute: int = 1, **more: Any) -> Payment:
+    """Apply a report of a success and return the payment."""
+    return apply_reports(
+        scene, payment, make_report(P.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more)
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,14 +85,14 @@ def paid(scene: Scene, payment: Payment, minute: int = 1, **more: Any) -> Paymen
 def test_every_order_of_a_story_ends_alike(
     scene: Scene, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
-    """Each permutation, each fact twice: the same state, booked once, one case at most; the order follows the money
-    unless all of it was told to be gone at once.
+    """The reports in each order, each applied twice, give the same state, one booking and at most one case. The order
+    is paid, unless the reports say that the money was taken back at once.
     """
     for turn, story in enumerate(itertools.permutations(enumerate(states))):
         number = f"ORD-{turn}"
-        payment = begun(scene, number, scene.order(number, 3300))
-        facts = [fact(state, minute, provider_payment_id=f"id-{turn}") for minute, state in (*story, *story)]
-        after = tell(scene, payment, *facts)
+        payment = make_payment(scene, number, scene.order(number, 3300))
+        facts = [make_report(state, minute, provider_payment_id=f"id-{turn}") for minute, state in (*story, *story)]
+        after = apply_reports(scene, payment, *facts)
         assert (after.state, after.captured_minor, after.certainty) == (end, 3300, "known"), story
         assert after.provider_state == f"{states[-1]}@{len(states) - 1}"
         assert order is None or scene.order_now(number).state == order
@@ -93,20 +102,20 @@ def test_every_order_of_a_story_ends_alike(
 
 
 def test_every_answer_is_evidence_before_anything_is_moved(scene: Scene) -> None:
-    """The rows' order tells: what was said is kept first, whatever it changed."""
-    payment = paid(scene, begun(scene, "ORD-1"))
+    """The answer of a report is stored as evidence before the payment changes."""
+    payment = report_paid(scene, make_payment(scene, "ORD-1"))
     kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
     assert kept == [("bank.read", "HTTP 200 SUCCEEDED told")]
-    tell(scene, payment, fact(P.USER_PAYMENT, 0))
+    apply_reports(scene, payment, make_report(P.USER_PAYMENT, 0))
     assert scene.place.sql("SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'") == [(2,)]
 
 
 def test_money_that_was_taken_back_leaves_the_account(scene: Scene) -> None:
-    """Booked, then reversed: the account has its room again."""
+    """A payment is booked and then reversed: its account no longer contains the sum."""
     scene.account(NUMBERS[0], 5000)
-    payment = paid(scene, begun(scene, "ORD-1", corporation_number=NUMBERS[0]))
+    payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
-    gone = tell(scene, payment, fact(P.PAYMENT_FAILED, 2))
+    gone = apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
     assert (gone.state, gone.captured_minor) == ("reversed", 3300)
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 0)]
 
@@ -122,14 +131,14 @@ def test_money_that_was_taken_back_leaves_the_account(scene: Scene) -> None:
 def test_another_amount_that_was_taken_back_is_for_a_person(
     scene: Scene, amount: Money, way: ReportSource, *, is_told_first: bool
 ) -> None:
-    """A bank takes a part of the money back, or speaks of another currency: nobody knows what stays, so the payment
-    stays paid, its account keeps it, and a person is told. Also if the notices overtake each other.
+    """A bank reports that a part was taken back, or uses another currency: the payment stays paid, its account keeps
+    the sum, and a person must look, also if the notices arrive in the wrong order.
     """
     scene.account(NUMBERS[0], 5000)
-    payment = begun(scene, "ORD-1", corporation_number=NUMBERS[0])
-    success = fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id="id-1")
-    taken_back = fact(P.PAYMENT_FAILED, 2, way, amount=amount)
-    after = tell(scene, payment, *((taken_back, success) if is_told_first else (success, taken_back)))
+    payment = make_payment(scene, "ORD-1", corporation_number=NUMBERS[0])
+    success = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id="id-1")
+    taken_back = make_report(P.PAYMENT_FAILED, 2, way, amount=amount)
+    after = apply_reports(scene, payment, *((taken_back, success) if is_told_first else (success, taken_back)))
     assert (after.state in PAID_STATES, after.captured_minor, after.work.reason) == (True, 3300, "contradicted")
     assert scene.place.sql("SELECT balance_minor FROM accounts") == [(3300,)]
     assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [
@@ -141,16 +150,20 @@ def test_one_payment_of_the_provider_is_one_of_ours(scene: Scene) -> None:
     """If the provider reports the same number for a second payment, that payment becomes unknown and waits for a
     person, and nothing is booked twice.
     """
-    first = paid(scene, begun(scene, "ORD-1"))
-    second = tell(
-        scene, begun(scene, "ORD-2"), fact(P.PAYMENT_SUCCESS, 2, provider_payment_id=first.provider_payment_id)
+    first = report_paid(scene, make_payment(scene, "ORD-1"))
+    second = apply_reports(
+        scene,
+        make_payment(scene, "ORD-2"),
+        make_report(P.PAYMENT_SUCCESS, 2, provider_payment_id=first.provider_payment_id),
     )
     assert (second.certainty, second.captured_minor, second.work.reason) == ("unknown", 0, "other_payment")
 
 
 def test_more_captures_of_an_order_are_for_a_person(scene: Scene) -> None:
-    """Each took money: one is booked, a person is asked about the rest, and the order is paid all the same."""
-    payment = paid(scene, begun(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
+    """Several payments of one order were captured: the order is paid, one payment is booked as its payment, and a
+    person must look at the others.
+    """
+    payment = report_paid(scene, make_payment(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
     assert (payment.state, payment.captured_minor, payment.work.reason) == ("completed", 3300, "paid_twice")
     assert scene.order_now("ORD-1").state == "paid"
 
@@ -160,8 +173,8 @@ def test_more_captures_of_an_order_are_for_a_person(scene: Scene) -> None:
 def test_a_third_capture_is_told_although_the_second_one_was(
     scene: Scene, is_acknowledged: bool, is_same_attempt: bool
 ) -> None:
-    """A person knows of the second one, and has perhaps given it back. The third one took money, too: it is not
-    hidden by their case. What was told once is not told again.
+    """A third captured payment of an order opens a case although a person knows of the second one, and may have
+    refunded it. Each capture is reported once.
     """
 
     def find_cases() -> list[Alert]:
@@ -170,7 +183,7 @@ def test_a_third_capture_is_told_although_the_second_one_was(
                 case for case in alerts.find_by_subject(conn, "payment", payment.id) if case.rule_id == "paid_twice"
             ]
 
-    payment = paid(scene, begun(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
+    payment = report_paid(scene, make_payment(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
     (second,) = find_cases()
     if is_acknowledged:
         scene.console.alerts.acknowledge(second.id, "given back by hand")
@@ -180,21 +193,24 @@ def test_a_third_capture_is_told_although_the_second_one_was(
         else {"provider_payment_id": "0423"}
     )
     for minute in (2, 3):
-        assert tell(scene, payment, fact(P.PAYMENT_SUCCESS, minute, **told)).work.reason == "paid_twice"
+        assert (
+            apply_reports(scene, payment, make_report(P.PAYMENT_SUCCESS, minute, **told)).work.reason == "paid_twice"
+        )
         (third,) = [case for case in find_cases() if case.resolved_at is None]
         assert (third.observed, third.acknowledged_by) == ("0423" if is_acknowledged else "0422, 0423", None)
         assert len(find_cases()) == 2
 
 
 def test_an_acknowledged_contradiction_hides_no_other_one(scene: Scene) -> None:
-    """A person knows that the provider calls it over 3,301 yen. That it says 3,302 by now is news, once; what was
-    acknowledged is none, whichever was said last.
+    """A person has acknowledged that the provider reports 3,301 yen: a later report of 3,302 yen opens one new case,
+    and the acknowledged amount none.
     """
-    payment = paid(scene, begun(scene, "ORD-1"))
+    payment = report_paid(scene, make_payment(scene, "ORD-1"))
 
     def tell_amount(minute: int, minor: int) -> list[Alert]:
+        """Apply a report of this amount and return the open cases."""
         known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
-        tell(scene, payment, fact(P.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known))
+        apply_reports(scene, payment, make_report(P.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known))
         return [case for case in scene.console.alerts.list_alerts() if case.resolved_at is None]
 
     for turn, minor in enumerate((3301, 3302)):
@@ -207,38 +223,41 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: Scene) -> None:
 
 
 def test_final_and_contradicted_stays_and_is_a_case(scene: Scene) -> None:
-    """Completed, and later told to be waiting or over another sum: the state stays."""
-    payment = paid(scene, begun(scene, "ORD-1"))
-    after = tell(scene, payment, fact(P.USER_PAYMENT, 5))
+    """A completed payment is later reported as waiting or with another amount: its state stays, and
+    a case is opened.
+    """
+    payment = report_paid(scene, make_payment(scene, "ORD-1"))
+    after = apply_reports(scene, payment, make_report(P.USER_PAYMENT, 5))
     assert (after.state, after.captured_minor, after.work.reason) == ("completed", 3300, "contradicted")
-    other = paid(scene, begun(scene, "ORD-2"))
-    odd = fact(P.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY"))
-    assert tell(scene, other, odd).captured_minor == 3300
+    other = report_paid(scene, make_payment(scene, "ORD-2"))
+    odd = make_report(P.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY"))
+    assert apply_reports(scene, other, odd).captured_minor == 3300
     assert scene.cases() == ["contradicted", "contradicted"]
 
 
 def test_without_number_or_sum_nothing_is_booked(scene: Scene) -> None:
-    """A success that can't be booked is known to nobody, and asked about by itself."""
-    after = tell(scene, begun(scene, "ORD-1"), fact(P.PAYMENT_SUCCESS, 1))
+    """A success without the provider's id or amount can't be booked: the payment is unknown and polled again."""
+    after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.PAYMENT_SUCCESS, 1))
     assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
-    assert paid(scene, after, 2).state == "completed"
+    assert report_paid(scene, after, 2).state == "completed"
 
 
 def test_a_refund_that_nobody_here_made_is_a_case(scene: Scene) -> None:
-    """Money went back by another way: told by the payment, seen by a person."""
+    """A report about a payment has a refund that isn't ours: a case is opened for a person."""
     money = Money(1000, "JPY")
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
-    payment = paid(scene, begun(scene, "ORD-1"), refunds=(strange,))
+    payment = report_paid(scene, make_payment(scene, "ORD-1"), refunds=(strange,))
     assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
     assert (scene.payment(payment.id).work.reason, scene.cases()) == ("unknown_refund", ["unknown_refund"])
     assert scene.payments.read_payment(payment.id).sides[1].differs == ("refunded",)
 
 
-def done(scene: Scene, payment: Payment, told: ReportWithSource) -> str:
+def apply_and_read_effect(scene: Scene, payment: Payment, told: ReportWithSource) -> str:
+    """Apply the report and return its effect."""
     return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, told)).effect
 
 
-def trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
+def read_trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
     """The payment's entries in the audit trail: action, facts and reason."""
     rows = scene.place.sql(
         "SELECT what, detail, reason FROM audit_log WHERE subject_kind = 'payment'"
@@ -248,22 +267,24 @@ def trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any], str
 
 
 def test_what_the_news_did_and_what_the_trail_says(scene: Scene) -> None:
-    """Each thing that changed, once, by whose word; what changes nothing is evidence alone."""
-    payment = begun(scene, "ORD-1")
+    """Each change by a report has one audit entry with the source of the report; a report that changes nothing is
+    only stored as evidence.
+    """
+    payment = make_payment(scene, "ORD-1")
     story = [
-        (fact(P.USER_PAYMENT, 0), "changed", "moved"),
-        (fact(P.USER_PAYMENT, 1), "unchanged", None),
-        (fact(P.PAYMENT_SUCCESS, 2), "unknown", "unknown"),
-        (fact(P.PAYMENT_SUCCESS, 3), "unknown", None),
-        (fact(P.PAYMENT_SUCCESS, 4, provider_payment_id="id-1"), "booked", "booked"),
-        (fact(P.PAYMENT_SUCCESS, 5, provider_payment_id="id-1"), "unchanged", None),
-        (fact(P.PAYMENT_SUCCESS, 6, provider_payment_id="id-2"), "changed", "paid_twice"),
-        (fact(P.PAYMENT_FAILED, 7), "changed", "reversed"),
+        (make_report(P.USER_PAYMENT, 0), "changed", "moved"),
+        (make_report(P.USER_PAYMENT, 1), "unchanged", None),
+        (make_report(P.PAYMENT_SUCCESS, 2), "unknown", "unknown"),
+        (make_report(P.PAYMENT_SUCCESS, 3), "unknown", None),
+        (make_report(P.PAYMENT_SUCCESS, 4, provider_payment_id="id-1"), "booked", "booked"),
+        (make_report(P.PAYMENT_SUCCESS, 5, provider_payment_id="id-1"), "unchanged", None),
+        (make_report(P.PAYMENT_SUCCESS, 6, provider_payment_id="id-2"), "changed", "paid_twice"),
+        (make_report(P.PAYMENT_FAILED, 7), "changed", "reversed"),
     ]
     told = 0
     for one, expected, word in story:
-        assert done(scene, payment, one) == expected
-        lines = trail(scene, payment)[told:]
+        assert apply_and_read_effect(scene, payment, one) == expected
+        lines = read_trail(scene, payment)[told:]
         told += len(lines)
         assert [what for what, *_ in lines if what != "payment.case"] == ([f"payment.{word}"] if word else [])
         for what, facts, reason in lines:
@@ -277,16 +298,19 @@ def test_what_the_news_did_and_what_the_trail_says(scene: Scene) -> None:
 
 @pytest.mark.parametrize("end", [P.EXPIRED, P.PAYMENT_FAILED])
 def test_money_that_came_late_is_told_as_late(scene: Scene, end: PaymentState) -> None:
-    """After it had ended; the end itself keeps its cause, and paying takes the cause away."""
-    payment = tell(scene, begun(scene, "ORD-1"), fact(end, 0))
+    """A payment that had ended is paid: the entry says after which end, and the stored cause of the
+    end is deleted.
+    """
+    payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(end, 0))
     assert payment.error_code == "told"
-    after = paid(scene, payment)
+    after = report_paid(scene, payment)
     assert (after.error_code, after.certainty) == (None, "known")
-    (booked,) = [facts for what, facts, _ in trail(scene, payment) if what == "payment.booked"]
+    (booked,) = [facts for what, facts, _ in read_trail(scene, payment) if what == "payment.booked"]
     assert (booked["late"], booked["minor"], booked["currency"]) == (True, 3300, "JPY")
 
 
-def refund(state: RefundState, minor: int | None) -> RefundReport:
+def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
+    """Return a report of a refund in this state; `minor` None: without an amount."""
     return RefundReport("RFD-1", None, "x", state, None if minor is None else Money(minor, "JPY"))
 
 
@@ -301,11 +325,11 @@ def refund(state: RefundState, minor: int | None) -> RefundReport:
             {
                 "amount": None,
                 "refunds": (
-                    refund(RefundState.COMPLETED, 100),
-                    refund(RefundState.SUBMITTED, 50),
-                    refund(RefundState.COMPLETED, None),
-                    refund(RefundState.FAILED, 7),
-                    refund(RefundState.COMPLETED, 30),
+                    make_refund_report(RefundState.COMPLETED, 100),
+                    make_refund_report(RefundState.SUBMITTED, 50),
+                    make_refund_report(RefundState.COMPLETED, None),
+                    make_refund_report(RefundState.FAILED, 7),
+                    make_refund_report(RefundState.COMPLETED, 30),
                 ),
             },
             {"provider_refunded_minor": 130},
@@ -316,13 +340,15 @@ def refund(state: RefundState, minor: int | None) -> RefundReport:
 def test_what_the_provider_says_of_itself(
     scene: Scene, more: dict[str, Any], said: dict[str, int], currency: str
 ) -> None:
-    """A sum in another currency is not told; what went back is what is done."""
-    payment = replace(begun(scene, "ORD-1"), currency=currency)
+    """The stored statement of the provider has its sums in the payment's currency; a refunded sum counts only
+    completed refunds.
+    """
+    payment = replace(make_payment(scene, "ORD-1"), currency=currency)
     if currency == "INR":  # the sums of the report change sides
         other = {"JPY": "INR", "INR": "JPY"}
         amount = more.get("amount", Money(3300, "JPY"))
         more = more | {"amount": amount and Money(amount.minor, other[amount.currency])}
-    told = fact(P.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
+    told = make_report(P.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
     assert make_report_values(told.report, payment, told.true_at) == said | {
         "provider_state": "w" * 40,
         "told_at": told.true_at,
@@ -333,17 +359,19 @@ def test_whoever_paid_is_written_once(scene: Scene) -> None:
     """The first report's payer is stored, cut to the length of the column, and a later report doesn't replace it. The
     payment time is the provider's, or else the time of the report.
     """
-    payment = tell(scene, begun(scene, "ORD-1"), fact(P.USER_PAYMENT, 0, payer="p" * 300))
-    after = paid(scene, payment, payer="somebody else", paid_at=START)
+    payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.USER_PAYMENT, 0, payer="p" * 300))
+    after = report_paid(scene, payment, payer="somebody else", paid_at=START)
     assert (after.payer, after.paid_at) == ("p" * 255, START)
-    other = paid(scene, begun(scene, "ORD-2"), minute=5)
+    other = report_paid(scene, make_payment(scene, "ORD-2"), minute=5)
     assert other.paid_at == START + timedelta(minutes=5)
 
 
 def test_the_trail_names_no_payer(scene: Scene) -> None:
-    """Masked before it is hashed, in entries about payments, their orders and refunds: the trail still verifies."""
+    """The payer is masked before the audit entries about payments, orders and refunds are hashed, and the trail can
+    be verified.
+    """
     payer = "yamada@example.jp"
-    paid(scene, begun(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
+    report_paid(scene, make_payment(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
     payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-2", "paid")
     scene.payments.probe(payment.id)
@@ -374,26 +402,35 @@ def test_the_trail_names_no_payer(scene: Scene) -> None:
 
 
 def test_the_last_event_of_a_source_is_kept(scene: Scene) -> None:
-    event = replace(fact(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
-    assert tell(scene, begun(scene, "ORD-1"), event).last_event_id == "e" * 128
+    """The id of the newest event of a source is stored with the payment."""
+    event = replace(make_report(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
+    assert apply_reports(scene, make_payment(scene, "ORD-1"), event).last_event_id == "e" * 128
 
 
 def test_an_order_follows_what_is_proven(scene: Scene) -> None:
-    """A read completes it, and a notice alone is all the evidence that there is; a callback is confirmed first."""
+    """An order is set to paid by a read, or by a signed notice of a source that can't be read; a callback must be
+    confirmed by a read first.
+    """
     for way, state in (
         (ReportSource.READ, "paid"),
         (ReportSource.NOTICE, "paid"),
         (ReportSource.CALLBACK, "pending"),
     ):
         order = scene.order(f"ORD-{way}", 3300)
-        told = fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
-        tell(scene, begun(scene, f"ORD-{way}", order), told)
+        told = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
+        apply_reports(scene, make_payment(scene, f"ORD-{way}", order), told)
         assert scene.order_now(f"ORD-{way}").state == state
-        tell(scene, begun(scene, f"LONE-{way}"), fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"lone-{way}"))
+        apply_reports(
+            scene,
+            make_payment(scene, f"LONE-{way}"),
+            make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"lone-{way}"),
+        )
 
 
 def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> None:
-    """A first person's proposal is closed, and the journal's row of the start says that an answer came."""
+    """A report settles an unknown payment: a first person's proposal is closed, and the journal row of the start has
+    the answer.
+    """
     order = scene.order("ORD-1", 3300)
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
@@ -405,14 +442,14 @@ def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> 
     assert proposed.awaiting == "second_person"
     started = f"SELECT state FROM operations WHERE id = '{payment.operation_id}'"
     assert [row[0] for row in scene.place.sql(started)] == ["unknown"]
-    after = tell(scene, payment, fact(P.PAYMENT_FAILED, 2))
+    after = apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
     assert (after.state, after.certainty) == ("payment_failed", "known")
     assert scene.payments.read_payment(payment.id).awaiting is None
     assert [row[0] for row in scene.place.sql(started)] == ["done"]
 
 
-def spoken(scene: Scene, payment: Payment) -> list[Any]:
-    """Why the trail says that a time of payment was not taken."""
+def read_refused_time_reasons(scene: Scene, payment: Payment) -> list[Any]:
+    """Return the audited reasons for which the reported time of payment wasn't stored."""
     what = f"what = 'payment.time_not_taken' AND subject_id = '{payment.id}'"
     return scene.place.sql(f"SELECT reason FROM audit_log WHERE {what}")
 
@@ -427,17 +464,19 @@ def spoken(scene: Scene, payment: Payment) -> list[Any]:
     ],
 )
 def test_a_time_of_payment_that_can_not_be_right_is_not_taken(scene: Scene, paid_at: datetime, why: str) -> None:
-    """It would move the refund window: the time of the answer counts, and the trail says why; the money is booked."""
-    payment = begun(scene, "A")
-    found = paid(scene, payment, minute=2, paid_at=paid_at)
+    """A reported time of payment that can't be right would move the refund window: the time of the answer is stored
+    instead, with an audit entry. The money is booked.
+    """
+    payment = make_payment(scene, "A")
+    found = report_paid(scene, payment, minute=2, paid_at=paid_at)
     assert (found.state, found.captured_minor) == (P.COMPLETED, 3300)
     assert found.paid_at == START + timedelta(minutes=2)
-    assert [row[0] for row in spoken(scene, payment)] == [why]
+    assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
 
 
 def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: Scene) -> None:
-    """Only for a payment that this program began: others began before we heard of them. A clock may be some minutes
-    behind.
+    """A time of payment before the start isn't stored for a payment that this program started, except for some
+    minutes of a slow clock. Imported payments can be paid before they are known here.
     """
     early = START - timedelta(minutes=6)
     for number, operation_id, paid_at, expected in (
@@ -445,38 +484,40 @@ def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: Scene) -> None:
         ("B", "op-2", early + timedelta(minutes=2), early + timedelta(minutes=2)),
         ("C", None, early, early),
     ):
-        payment = begun(scene, number, operation_id=operation_id)
-        assert paid(scene, payment, paid_at=paid_at).paid_at == expected
-        assert [row[0] for row in spoken(scene, payment)] == ["paid_before_begin"] * (expected != paid_at)
+        payment = make_payment(scene, number, operation_id=operation_id)
+        assert report_paid(scene, payment, paid_at=paid_at).paid_at == expected
+        assert [row[0] for row in read_refused_time_reasons(scene, payment)] == ["paid_before_begin"] * (
+            expected != paid_at
+        )
 
 
 def test_a_provider_clock_may_be_some_minutes_ahead(scene: Scene) -> None:
-    """Minutes are taken as they are told."""
+    """A time of payment that is some minutes ahead of the desk's clock is stored as reported."""
     ahead = scene.context.now().replace(microsecond=0) + timedelta(minutes=4)
-    payment = begun(scene, "A")
-    assert paid(scene, payment, paid_at=ahead).paid_at == ahead
-    assert spoken(scene, payment) == []
+    payment = make_payment(scene, "A")
+    assert report_paid(scene, payment, paid_at=ahead).paid_at == ahead
+    assert read_refused_time_reasons(scene, payment) == []
 
 
 @pytest.mark.parametrize("has_paid_at", [False, True])
 def test_a_report_from_the_future_hides_no_later_one(scene: Scene, *, has_paid_at: bool) -> None:
-    """A row of a history with a wrong day would make each later report an older one: the bank takes the money back,
-    and nobody would be told.
+    """A report has a day in the future: a later report of a reversal still counts as newer, and a person learns of
+    it.
     """
-    payment = begun(scene, "A")
+    payment = make_payment(scene, "A")
     years = 60 * 24 * 365 * 3
-    paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years) if has_paid_at else None)
+    report_paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years) if has_paid_at else None)
     now = scene.context.now()
     found = scene.payment(payment.id)
     assert found.told_at is not None
     assert found.told_at <= now + timedelta(seconds=1)
-    reversal = replace(fact(P.PAYMENT_FAILED, 0), true_at=found.told_at + timedelta(seconds=1))
-    assert tell(scene, payment, reversal).state is P.REVERSED
+    reversal = replace(make_report(P.PAYMENT_FAILED, 0), true_at=found.told_at + timedelta(seconds=1))
+    assert apply_reports(scene, payment, reversal).state is P.REVERSED
 
 
 def test_a_stored_time_in_the_future_hides_no_later_report(scene: Scene) -> None:
-    """A desk whose clock was ahead has written it."""
-    payment = paid(scene, begun(scene, "A"))
+    """A desk with a clock that is ahead has stored the time of a report: a later report still counts as newer."""
+    payment = report_paid(scene, make_payment(scene, "A"))
     scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")
-    reversal = replace(fact(P.PAYMENT_FAILED, 0), true_at=scene.context.now())
-    assert tell(scene, payment, reversal).state is P.REVERSED
+    reversal = replace(make_report(P.PAYMENT_FAILED, 0), true_at=scene.context.now())
+    assert apply_reports(scene, payment, reversal).state is P.REVERSED

@@ -1,4 +1,4 @@
-"""A due payment that this process can't handle holds up no other one, and uses up no attempt of another desk."""
+"""A due payment that this desk can't handle delays no other payment, and uses up no attempt of another desk."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,15 +24,17 @@ DAY = timedelta(days=1, hours=1)
 
 
 @pytest.fixture
-def bare(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    """A desk beside, without PayPay's credentials."""
+def desk_without_credentials(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    """A second desk on the same database, without PayPay's credentials."""
     missing: dict[str, Any] = {"SECRET_PAYPAY_API_KEY": None, "SECRET_PAYPAY_API_SECRET": None}
     with paying(place, sandbox, clock, **missing) as scene:
         yield scene
 
 
 def begin_unknown(scene: Scene, number: str) -> Payment:
-    """A payment whose start was not answered."""
+    """Start a payment of an order with this number whose call gets no usable answer, let the payer pay, and return
+    the payment, which is unknown.
+    """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     refusal(lambda: scene.payments.start(scene.order(number, 3300), "paypay"))
     payment = scene.of_number("paypay", number)
@@ -43,30 +45,38 @@ def begin_unknown(scene: Scene, number: str) -> Payment:
 
 
 def pass_a_day(scene: Scene, clock: MovedClock) -> None:
-    """For us and for the provider, so that each attempt of a schedule becomes due."""
+    """Move our clock and the provider's by a day, so that each attempt of a schedule becomes due."""
     clock.offset += DAY
     scene.control.change_settings(advance_seconds=DAY.total_seconds())
 
 
-def test_a_desk_that_cannot_ask_uses_up_no_attempt(scene: Scene, bare: Scene, clock: MovedClock) -> None:
-    """Its due tasks run for weeks; then the desk with the credentials still asks by itself."""
+def test_a_desk_that_cannot_ask_uses_up_no_attempt(
+    scene: Scene, desk_without_credentials: Scene, clock: MovedClock
+) -> None:
+    """A desk without credentials runs its due tasks for weeks: the desk with credentials still polls the payment
+    automatically.
+    """
     payment = begin_unknown(scene, "ORD-1")
     for _ in range(len(PAYMENT_PROBE_WAITS) + 2):
         pass_a_day(scene, clock)
-        bare.run_due()
+        desk_without_credentials.run_due()
     work = scene.payment(payment.id).work
     assert (work.state, work.reason, work.attempt) == (WorkState.SCHEDULED, "unknown", 0)
     scene.run_due()
     assert scene.payment(payment.id).certainty is Certainty.KNOWN
 
 
-def test_a_desk_that_cannot_ask_delays_no_end(scene: Scene, bare: Scene, clock: MovedClock) -> None:
-    """It runs the saga of an expired payment first; the desk with the credentials ends the payment at once."""
+def test_a_desk_that_cannot_ask_delays_no_end(
+    scene: Scene, desk_without_credentials: Scene, clock: MovedClock
+) -> None:
+    """A desk without credentials runs the timeout saga of an expired payment first: the desk with credentials still
+    ends the payment at its next run.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     clock.offset += timedelta(seconds=305)
     scene.control.change_settings(advance_seconds=305)
     for _ in range(3):
-        bare.run_due()
+        desk_without_credentials.run_due()
     assert scene.payment(payment.id).state == "token_generated"
     scene.run_due()
     assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("expired", "cancelled")
@@ -76,8 +86,9 @@ def test_a_desk_that_cannot_ask_delays_no_end(scene: Scene, bare: Scene, clock: 
 def test_a_payment_that_fails_here_lets_the_others_pass(
     scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of this program at one payment: that one moves on through its schedule to a person, the one after it
-    is asked about although a run has room for one only."""
+    """One payment always fails with a bug: it goes through its schedule to a person, and the payment after it is
+    polled although each run handles only one.
+    """
     broken, other = begin_unknown(scene, "ORD-1"), begin_unknown(scene, "ORD-2")
     ask = PaymentProber.ask_provider
 

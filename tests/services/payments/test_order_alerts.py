@@ -1,4 +1,4 @@
-"""An order's page says why its alert is open and where it is settled, as the facts are at this moment."""
+"""An order's page shows why its alert is open and where it is settled, by the facts at this moment."""
 
 import pytest
 
@@ -15,40 +15,44 @@ def rules_desk(scene: Scene, clock: MovedClock) -> AlertRulesDesk:
     return AlertRulesDesk(scene, clock)
 
 
-def view(rules_desk: AlertRulesDesk) -> OrderDetails:
+def read_order(rules_desk: AlertRulesDesk) -> OrderDetails:
+    """Return the details of ORD-1."""
     return rules_desk.scene.console.payments.read_order(rules_desk.scene.order_now("ORD-1").id)
 
 
 def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
-    """From when it is told on, and no longer than the facts are so."""
+    """The page of a pending order shows its alert from the moment at which it is raised until the
+    facts match again.
+    """
     payment = rules_desk.pay_too_little()
-    assert view(rules_desk).alert is None
+    assert read_order(rules_desk).alert is None
     rules_desk.run_after_grace()
-    seen = view(rules_desk)
+    seen = read_order(rules_desk)
     assert seen.alert is not None
     assert (seen.alert.alert.rule_id, seen.alert.action, seen.alert.id) == ("A", "open", payment)
     assert seen.explanation.verdict == "verdict.order_alert_A_short"
     rules_desk.change_order_as_shop("total_amount = 3300")
-    covered = view(rules_desk)
+    covered = read_order(rules_desk)
     assert covered.alert is not None
     assert (covered.alert.action, covered.explanation.why) == ("move_order", "why.order_alert_A")
     rules_desk.scene.payments.set_order_paid(payment)
-    fits = view(rules_desk)
+    fits = read_order(rules_desk)
     assert (fits.alert, fits.explanation.verdict) == (None, "verdict.order_paid"), "before the rules look again"
 
 
 def test_the_other_rules(rules_desk: AlertRulesDesk) -> None:
-    """Money for a cancelled order, and an order that is paid by nothing."""
+    """The page of a cancelled order whose payment was paid shows the alert of rule C, and advises a refund."""
     payment = rules_desk.pay_cancelled_order()
     rules_desk.run()
-    seen = view(rules_desk)
+    seen = read_order(rules_desk)
     assert (seen.explanation.why, seen.alert and seen.alert.action) == ("why.order_alert_C_cancelled", "refund")
     assert seen.explanation.facts["payment"] == payment
 
 
 def test_an_order_that_is_paid_by_nothing(rules_desk: AlertRulesDesk) -> None:
+    """The page of a paid order whose payment isn't paid shows the alert of rule B."""
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")
     rules_desk.run_after_grace()
-    seen = view(rules_desk)
+    seen = read_order(rules_desk)
     assert (seen.explanation.why, seen.alert and seen.alert.id) == ("why.order_alert_B", payment)

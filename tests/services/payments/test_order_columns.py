@@ -1,4 +1,6 @@
-"""The shop's columns of an order: written when its payment makes them known, and never over another value."""
+"""The shop's columns of an order are filled when its payment makes the values known, and never overwrite another
+value.
+"""
 
 import pytest
 
@@ -9,12 +11,15 @@ from tests.support.payment_desks import Scene
 _COLUMNS = "atom_token_id, atom_txn_id, payment_method"
 
 
-def columns(scene: Scene, number: str = "ORD-1") -> tuple[str | None, ...]:
+def read_columns(scene: Scene, number: str = "ORD-1") -> tuple[str | None, ...]:
+    """Return the shop's columns of the order."""
     return tuple(scene.place.sql(f"SELECT {_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 
-def begun(scene: Scene, shop: str = "") -> int:
-    """An order of which the shop wrote `shop`, and its payment at Atom; the payment's id."""
+def start_at_atom(scene: Scene, shop: str = "") -> int:
+    """Create an order in which the shop has written `shop`, start its payment at Atom, and return
+    the payment's id.
+    """
     order = scene.order("ORD-1", 3300, "INR")
     if shop:
         scene.place.sql(f"UPDATE orders SET {shop}")
@@ -22,30 +27,30 @@ def begun(scene: Scene, shop: str = "") -> int:
 
 
 def test_of_atom_by_a_read(scene: Scene) -> None:
-    """The token as the payment begins, the transaction and the method once it was paid."""
-    payment = begun(scene)
+    """For Atom the token is written when the payment starts; the transaction id and the method after it was paid."""
+    payment = start_at_atom(scene)
     token = scene.payment(payment).handle
-    assert columns(scene) == (token, None, None)
+    assert read_columns(scene) == (token, None, None)
     scene.payments.probe(payment)
-    assert columns(scene) == (token, None, None)
+    assert read_columns(scene) == (token, None, None)
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     paid = scene.payment(payment)
     assert paid.provider_payment_id is not None
-    assert columns(scene) == (token, paid.provider_payment_id, "atom")
+    assert read_columns(scene) == (token, paid.provider_payment_id, "atom")
     assert scene.order_now("ORD-1").state == "paid"
     assert (scene.audited("order.filled"), scene.audited("order.differs")) == (2, 0)
 
 
 def test_of_atom_by_its_callback(scene: Scene) -> None:
     """The columns of a callback are written before a read has confirmed it."""
-    payment = begun(scene)
+    payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="atom_verification")
     scene.deliver("atom", "ORD-1")
     paid = scene.payment(payment)
     assert paid.state in ("signature_verified", "completed")
-    assert columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
+    assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
 def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
@@ -54,20 +59,21 @@ def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
     """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment.id
-    assert columns(scene) == (None, None, None)
+    assert read_columns(scene) == (None, None, None)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
-    assert columns(scene) == (None, None, "paypay")
+    assert read_columns(scene) == (None, None, "paypay")
     scene.order("ORD-2", 3300)
     scene.payments.receive_notice(scene.bank("e-1", "ORD-2"))
-    assert columns(scene, "ORD-2") == (None, None, "bank")
+    assert read_columns(scene, "ORD-2") == (None, None, "bank")
 
 
 def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: Scene) -> None:
-    payment = begun(scene)
+    """A failed payment writes no method of payment into its order."""
+    payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
-    assert columns(scene) == (scene.payment(payment).handle, None, None)
+    assert read_columns(scene) == (scene.payment(payment).handle, None, None)
 
 
 @pytest.mark.parametrize("filled", [True, False])
@@ -77,19 +83,19 @@ def test_another_value_stays_and_is_told(scene: Scene, filled: bool) -> None:
     """
     theirs = ("'T-9'", "'11000'", "'card'") if filled else ("''", "''", "''")
     names = _COLUMNS.split(", ")
-    payment = begun(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
+    payment = start_at_atom(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     scene.payments.probe(payment)
     paid = scene.payment(payment)
     ours = (paid.handle, paid.provider_payment_id, "atom")
-    assert columns(scene) == (("T-9", "11000", "card") if filled else ours)
+    assert read_columns(scene) == (("T-9", "11000", "card") if filled else ours)
     assert scene.audited("order.differs") == (3 if filled else 0)
     assert scene.order_now("ORD-1").state == "paid"
 
 
 def test_the_same_value_is_nothing_new(scene: Scene) -> None:
-    """Nothing is written where the shop has written the same."""
+    """A value that the shop has already written is neither written nor audited."""
     order = scene.order("ORD-1", 3300)
     scene.place.sql("UPDATE orders SET payment_method = 'paypay'")
     payment = scene.payments.start(order, "paypay").payment.id
@@ -99,16 +105,19 @@ def test_the_same_value_is_nothing_new(scene: Scene) -> None:
 
 
 def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: Scene) -> None:
-    payment = begun(scene)
+    """An order in a state that only the shop knows isn't changed."""
+    payment = start_at_atom(scene)
     scene.place.unguard("orders")
     scene.place.sql("UPDATE orders SET status = 'on_hold', atom_token_id = NULL, version = version + 1")
     order_columns.write_order_column_values(scene.context, payment)
-    assert columns(scene) == (None, None, None)
+    assert read_columns(scene) == (None, None, None)
 
 
 def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
-    """It raises no version: the columns themselves are compared, and the order is read again."""
-    payment = begun(scene)
+    """The shop writes a column at the same moment without raising the version: its value stays, because the columns
+    themselves are compared.
+    """
+    payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     with scene.context.database.read() as conn:
         read = orders.find(conn, scene.order_now("ORD-1").id)
@@ -119,31 +128,35 @@ def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
             lambda tx: orders.fill_empty_columns(tx.conn, read, scene.context.now(), {"atom_token_id": "T-1"})
         )
     order_columns.write_order_column_values(scene.context, payment)
-    assert columns(scene) == ("T-9", None, None)
+    assert read_columns(scene) == ("T-9", None, None)
 
 
 def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: Scene) -> None:
-    """The payment had begun, its order not heard of it: the next step of the payment fills all columns."""
-    payment = begun(scene)
+    """A desk was killed between starting the payment and writing the order: the next step of the payment writes all
+    columns.
+    """
+    payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     paid = scene.payment(payment)
-    assert columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
+    assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
 def test_what_was_left_out_is_written_when_the_payment_fails(scene: Scene) -> None:
-    """The order isn't paid by this news, and hears all the same what it is about."""
-    payment = begun(scene)
+    """The columns that a start left out are written when the payment fails, although the order isn't paid."""
+    payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
-    assert columns(scene) == (scene.payment(payment).handle, None, None)
+    assert read_columns(scene) == (scene.payment(payment).handle, None, None)
 
 
 def test_a_second_attempt(scene: Scene) -> None:
-    """The first token stays; the trail tells of the second, and what was paid is the second's."""
-    first = begun(scene)
+    """The token of the first payment stays in the order, and the trail has that of the second one; the transaction id
+    is that of the second, which was paid.
+    """
+    first = start_at_atom(scene)
     token = scene.payment(first).handle
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(first)
@@ -152,5 +165,5 @@ def test_a_second_attempt(scene: Scene) -> None:
     scene.payments.probe(second.id)
     paid = scene.payment(second.id)
     assert paid.handle != token
-    assert columns(scene) == (token, paid.provider_payment_id, "atom")
+    assert read_columns(scene) == (token, paid.provider_payment_id, "atom")
     assert scene.audited("order.differs") == 1

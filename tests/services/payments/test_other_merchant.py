@@ -1,5 +1,6 @@
 """A desk with the credentials of another merchant, as after a new contract: the gateway's "no such payment" is true
-of that merchant's payments, and proves nothing about one that was started under the former merchant."""
+of that merchant's payments, and proves nothing about a payment that was started under the former merchant.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,8 +26,9 @@ OTHER = {"api_key": "other-key", "api_secret": "other-secret", "merchant_id": "2
 def other(
     scene: Scene, place: Place, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scene]:
-    """A desk of the same database, after the change of the merchant. The database is bound to neither merchant, so
-    that both desks work: what is shown here holds by the records alone."""
+    """A desk on the same database with the credentials of the new merchant. The check of the merchant is switched
+    off, so that only the records protect the payments.
+    """
     monkeypatch.setattr("console.services.payments.providers.require_own_merchant", lambda *_: None)
     scene.control.change_settings(paypay=OTHER)
     told = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER.items()}
@@ -35,6 +37,7 @@ def other(
 
 
 def pass_time(scene: Scene, clock: MovedClock, span: timedelta) -> None:
+    """Move our clock and the provider's by `span`."""
     clock.offset += span
     scene.control.change_settings(advance_seconds=span.total_seconds())
 
@@ -42,8 +45,9 @@ def pass_time(scene: Scene, clock: MovedClock, span: timedelta) -> None:
 def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     scene: Scene, other: Scene, clock: MovedClock
 ) -> None:
-    """The payer pays in the last second, and the new desk is told that there is no such payment: the order gets no
-    other code, is not cancelled, and waits for a person. The desk with the former credentials books it.
+    """The payer pays in the last second, and the new desk gets the answer that the payment doesn't exist: the order
+    gets no other code, isn't cancelled, and waits for a person. The desk with the former credentials books the
+    payment.
     """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -68,7 +72,9 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
 def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
     scene: Scene, other: Scene, clock: MovedClock
 ) -> None:
-    """Its code can't be deleted with the new credentials: whoever has it may still pay it for a while."""
+    """The new credentials can't delete the code of an ended payment, which may still be paid: the order gets no other
+    payment for a day.
+    """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "expired")
@@ -82,6 +88,7 @@ def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
 def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
     scene: Scene, other: Scene, clock: MovedClock
 ) -> None:
+    """The new merchant's answer that a payment doesn't exist leaves an unknown payment unknown."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay"))
     payment = scene.of_number("paypay", "ORD-1")
@@ -96,7 +103,9 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
 def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     scene: Scene, other: Scene, place: Place, clock: MovedClock
 ) -> None:
-    """Two answers "no such refund" would prove that PayPay has not made it, and it would be sent again."""
+    """Two answers of the new merchant that the refund doesn't exist leave it unknown. Otherwise it would be sent
+    again.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)

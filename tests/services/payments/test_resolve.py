@@ -1,5 +1,5 @@
-"""Settle a payment: by the provider's answer and one person, or by two people with evidence; and its view on the
-screen.
+"""A payment is settled by the provider's answer and one person, or by two people with evidence; and its page shows
+this.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,12 +22,13 @@ from tests.support.refusals import refusal
 
 
 @pytest.fixture
-def other(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "Other"]:
-    return lambda person: Other(place, sandbox, clock, person)
+def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "DeskOf"]:
+    """Return a function that opens another person's desk."""
+    return lambda person: DeskOf(place, sandbox, clock, person)
 
 
-class Other:
-    """Another person at a desk of their own."""
+class DeskOf:
+    """The desk of another person, as a context manager."""
 
     def __init__(self, place: Place, sandbox: Sandbox, clock: MovedClock, person: str) -> None:
         self._made = paying(place, sandbox, clock, person=person)
@@ -40,14 +41,15 @@ class Other:
 
 
 @contextmanager
-def refused(code: str) -> Iterator[None]:
+def expect_refusal(code: str) -> Iterator[None]:
+    """Assert that the block is refused with this error code."""
     with pytest.raises(ConsoleError) as caught:
         yield
     assert caught.value.code == code
 
 
-def unknown(scene: Scene, number: str = "ORD-1") -> Payment:
-    """A payment whose beginning was not answered, and whose provider answers nothing that helps."""
+def make_unknown(scene: Scene, number: str = "ORD-1") -> Payment:
+    """Return a payment whose start got no usable answer."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay")
@@ -57,22 +59,22 @@ def unknown(scene: Scene, number: str = "ORD-1") -> Payment:
 
 
 def test_one_person_and_the_providers_word(scene: Scene) -> None:
-    """Completed is confirmed by a read: done by one; the order follows."""
-    payment = unknown(scene)
+    """A read confirms that the payment is completed: one person's decision is enough, and the order is paid."""
+    payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
     done = scene.payment(payment.id)
     assert (done.state, done.certainty) == ("completed", Certainty.KNOWN)
     assert scene.order_now("ORD-1").state == "paid"
-    with refused("nothing_to_resolve"):
+    with expect_refusal("nothing_to_resolve"):
         scene.payments.resolve(payment.id, "completed", "again")
 
 
 def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
-    """One person says paid, the provider says failed: a mismatch, nothing moves."""
-    payment = unknown(scene)
+    """One person decides completed, and the provider answers failed: the decision is refused, and nothing changes."""
+    payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "failed")
-    with refused("evidence_mismatch"):
+    with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(payment.id, "completed", "the payer says so")
     assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
     assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
@@ -102,21 +104,23 @@ def test_not_found_with_the_payment_in_it_is_not_denied(scene: Scene, other: Cal
 
 
 @pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])
-def test_on_paper_it_takes_two(scene: Scene, other: Callable[[str], Other], end: str, captured: int) -> None:
-    """No read helps: the first proposes, the same one can't second it, an operator can't, an approver can."""
+def test_on_paper_it_takes_two(scene: Scene, open_desk_of: Callable[[str], DeskOf], end: str, captured: int) -> None:
+    """No read confirms the outcome: a first person proposes; the same person and an operator can't confirm, an
+    approver can.
+    """
     scene.account(NUMBERS[0], 5000)
-    payment = unknown(scene)
+    payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
     assert (first.awaiting, scene.payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
     assert scene.payments.read_payment(payment.id).awaiting == "second_person"
-    with refused("same_person"):
+    with expect_refusal("same_person"):
         scene.payments.resolve(payment.id, end, "I say so again")
-    with other("op-b") as colleague, refused("not_allowed"):
+    with open_desk_of("op-b") as colleague, expect_refusal("not_allowed"):
         if not scene.place.is_server:
             raise ConsoleError(ErrorCode.NOT_ALLOWED)  # without accounts everybody holds every role
         colleague.payments.resolve(payment.id, end, "me too")
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         done = lead.payments.resolve(payment.id, end, "seen on the bank's own statement", "0421-from-paper")
     assert done.awaiting is None
     after = scene.payment(payment.id)
@@ -127,10 +131,14 @@ def test_on_paper_it_takes_two(scene: Scene, other: Callable[[str], Other], end:
         assert after.provider_payment_id == "0421-from-paper"
 
 
-def test_the_answer_is_evidence_of_a_decision_that_is_refused(scene: Scene, other: Callable[[str], Other]) -> None:
-    """The provider is asked before the person is judged; what it answered is kept, whoever is refused then."""
-    payment = unknown(scene)
-    paid(scene, "ORD-2")
+def test_the_answer_is_evidence_of_a_decision_that_is_refused(
+    scene: Scene, open_desk_of: Callable[[str], DeskOf]
+) -> None:
+    """The provider is asked before the person's right is checked: its answer is stored as evidence, also if the
+    decision is refused.
+    """
+    payment = make_unknown(scene)
+    make_paid(scene, "ORD-2")
     taken = scene.payment(scene.of_number("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
 
@@ -141,43 +149,45 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(scene: Scene, othe
     scene.payments.resolve(payment.id, "completed", "row 14", "0421-from-paper")
     for number, code in (("0421-from-paper", "same_person"), (taken, "evidence_mismatch")):
         before = count_answers()
-        with refused(code):
+        with expect_refusal(code):
             scene.payments.resolve(payment.id, "completed", "row 14 again", number)
         assert count_answers() == before + 1
-    with other("lead-b") as lead, refused("evidence_mismatch"):
+    with open_desk_of("lead-b") as lead, expect_refusal("evidence_mismatch"):
         before = count_answers()
         lead.payments.resolve(payment.id, "completed", "row 15", "0421-of-another-row")
     assert count_answers() == before + 1
 
 
-def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, other: Callable[[str], Other]) -> None:
-    """The provider's own sum is the one that was taken."""
+def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """The provider reports another amount: two people decide, and the provider's amount is booked."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment", times="always")
-    with refused("outcome_unknown"):
+    with expect_refusal("outcome_unknown"):
         scene.payments.probe(payment.id)
     assert scene.payments.resolve(payment.id, "completed", "settlement").awaiting == "second_person"
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         assert lead.payments.resolve(payment.id, "completed", "settlement, seen").awaiting is None
     after = scene.payment(payment.id)
     assert (after.state, after.captured_minor, after.asked_minor) == ("completed", 3301, 3300)
     assert scene.cases() == []
 
 
-def test_a_reversal_on_paper_takes_two(scene: Scene, other: Callable[[str], Other]) -> None:
-    """A completed payment that a statement says was taken back, while the provider can't be asked."""
-    payment = paid(scene)
+def test_a_reversal_on_paper_takes_two(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """A statement shows that a completed payment was taken back, and the provider can't be asked:
+    two people decide.
+    """
+    payment = make_paid(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "reversed", "the bank's letter")
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         lead.payments.resolve(payment.id, "reversed", "the bank's letter, seen")
     assert scene.payment(payment.id).state == "reversed"
 
 
 def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
-    """Reversed by the provider's word: one person accepts it, the case is closed."""
-    payment = paid(scene)
+    """The provider has reported the reversal: one person accepts it, and the case is closed."""
+    payment = make_paid(scene)
     scene.money.move_payment("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
     assert scene.cases() == ["reversed"]
@@ -189,22 +199,25 @@ def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_bad_decisions_are_refused(scene: Scene) -> None:
-    """No evidence, another word, an odd id, an old view: nothing is written."""
-    payment = unknown(scene)
-    with refused("no_evidence"):
+    """A decision without evidence, with an unknown state, an invalid id or an earlier version is refused and writes
+    nothing.
+    """
+    payment = make_unknown(scene)
+    with expect_refusal("no_evidence"):
         scene.payments.resolve(payment.id, "completed", "  ")
-    with refused("usage"):
+    with expect_refusal("usage"):
         scene.payments.resolve(payment.id, "success", "x")
-    with refused("usage"):
+    with expect_refusal("usage"):
         scene.payments.resolve(payment.id, "completed", "x", "注文")
-    with refused("stale_view"):
+    with expect_refusal("stale_view"):
         scene.payments.resolve(payment.id, "completed", "x", expected_version=payment.version - 1)
-    with refused("not_found"):
+    with expect_refusal("not_found"):
         scene.payments.resolve(999, "completed", "x")
     assert scene.payment(payment.id) == payment
 
 
-def paid(scene: Scene, number: str = "ORD-1") -> Payment:
+def make_paid(scene: Scene, number: str = "ORD-1") -> Payment:
+    """Return a payment that was paid and probed."""
     payment = scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     return scene.payments.probe(payment.id)
@@ -214,8 +227,8 @@ def paid(scene: Scene, number: str = "ORD-1") -> Payment:
 
 
 def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -> None:
-    """All agree; an answer is old after a day."""
-    payment = paid(scene)
+    """Our record, the provider and the order agree; the provider's answer counts as old after a day."""
+    payment = make_paid(scene)
     view = scene.payments.read_payment(payment.id)
     ours, provider, order = view.sides
     assert (ours.state, ours.minor, ours.currency) == ("completed", 3300, "JPY")
@@ -235,7 +248,9 @@ def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -
 
 
 def test_sides_that_disagree_are_marked(scene: Scene) -> None:
-    """A cancelled order beside a payment; a provider that was never asked; an order that is none."""
+    """A cancelled order beside a paid payment, a provider that was never asked, and a missing order are marked on the
+    payment's page.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     assert scene.payments.read_payment(payment.id).sides[1].asked is None
     scene.cancel_order("ORD-1")
@@ -249,13 +264,13 @@ def test_sides_that_disagree_are_marked(scene: Scene) -> None:
 
 def test_an_order_shows_its_payments(scene: Scene) -> None:
     """An order shows its payments, newest first, and its own timeline; an unknown id is refused as `not_found`."""
-    payment = paid(scene)
+    payment = make_paid(scene)
     view = scene.payments.read_order(payment.order_id or 0)
     assert [one.id for one in view.payments] == [payment.id]
     assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.filled", "order.paid"])
-    with refused("not_found"):
+    with expect_refusal("not_found"):
         scene.payments.read_order(999)
-    with refused("not_found"):
+    with expect_refusal("not_found"):
         scene.payments.read_payment(999)
 
 
@@ -263,30 +278,32 @@ def test_an_order_shows_its_payments(scene: Scene) -> None:
 def test_the_order_is_moved_by_hand(scene: Scene) -> None:
     """A person can set the order to paid before the due task does; a second time there is nothing to do."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
-    payment = paid(scene)
+    payment = make_paid(scene)
     assert scene.order_now("ORD-1").state == "pending"
     assert scene.payments.set_order_paid(payment.id).state == "paid"
-    with refused("nothing_to_resolve"):
+    with expect_refusal("nothing_to_resolve"):
         scene.payments.set_order_paid(payment.id)
-    with refused("not_found"):
+    with expect_refusal("not_found"):
         scene.payments.set_order_paid(999)
 
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
-def test_who_moves_the_order_by_hand(scene: Scene, other: Callable[[str], Other]) -> None:
+def test_who_moves_the_order_by_hand(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
     """Everyone who may resolve an outcome may set the order to paid; a worker does it in its tasks alone."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
-    payment = paid(scene)
-    with other("worker") as worker, refused("not_allowed"):
+    payment = make_paid(scene)
+    with open_desk_of("worker") as worker, expect_refusal("not_allowed"):
         worker.payments.set_order_paid(payment.id)
     assert scene.order_now("ORD-1").state == "pending"
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         assert lead.payments.set_order_paid(payment.id).state == "paid"
 
 
 def test_a_payment_by_callback_alone_covers_no_order(scene: Scene) -> None:
-    """Two payments cover the total together, but a callback alone says that one of them was paid."""
+    """Two payments together cover the order's total, but only a callback, which isn't proof enough, says that one was
+    paid: the order isn't set to paid.
+    """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -300,47 +317,50 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: Scene) -> None:
         f" SELECT {order}, provider, 'ORD-1-2', 'signature_verified', 'known', currency, 700, 700, begun_at,"
         " changed_at, created_at FROM payments",
     )
-    with refused("nothing_to_resolve"):
+    with expect_refusal("nothing_to_resolve"):
         scene.payments.set_order_paid(payment.id)
     assert scene.order_now("ORD-1").state == "pending"
     scene.place.sql("UPDATE payments SET status = 'completed', version = version + 1 WHERE captured_minor = 700")
     assert scene.payments.set_order_paid(payment.id).state == "paid"
 
 
-def test_a_proposal_waits_for_a_second_person(scene: Scene, other: Callable[[str], Other]) -> None:
-    """Everybody sees it; who proposed it or isn't an approver is told why not; decided, it waits no more."""
-    payment = unknown(scene)
+def test_a_proposal_waits_for_a_second_person(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """Everybody sees a proposal; the proposer and an operator see why they can't confirm it. After the decision it
+    waits no longer.
+    """
+    payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     assert scene.console.recovery.list_proposals() == ()
     scene.payments.resolve(payment.id, "payment_failed", "settlement of the 20th, row 14")
     (own,) = scene.console.recovery.list_proposals()
     assert (own.kind, own.record_id, own.payment_number) == ("payment", str(payment.id), "ORD-1")
     assert (own.state, own.person, own.refusal) == ("payment_failed", scene.context.operator, "own_first_half")
-    with other("op-b") as colleague:
+    with open_desk_of("op-b") as colleague:
         (seen,) = colleague.console.recovery.list_proposals()
         assert seen.refusal == (
             "role" if scene.place.is_server else None
         )  # without accounts, everybody has all roles
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         (seen,) = lead.console.recovery.list_proposals()
         assert (seen.id, seen.refusal) == (own.id, None)
         lead.payments.resolve(payment.id, "payment_failed", "seen on the bank's own statement")
         assert lead.console.recovery.list_proposals() == ()
 
 
-def test_both_people_name_the_same_number(scene: Scene, other: Callable[[str], Other]) -> None:
-    """One person's number alone would lead later refunds to somebody else's payment. Who has mistyped it corrects it;
-    the number that was corrected doesn't count any more."""
-    payment = unknown(scene)
+def test_both_people_name_the_same_number(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """Two people must give the same id of the provider, because one person's mistake would send later refunds to
+    another payment. The proposer can correct the id, and the former id doesn't count any more.
+    """
+    payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         for number in ("0421-right", None):
-            with refused("evidence_mismatch"):
+            with expect_refusal("evidence_mismatch"):
                 lead.payments.resolve(payment.id, "completed", "row 14", number)
         corrected = scene.payments.resolve(payment.id, "completed", "row 14, read again", "0421-right")
         assert corrected.awaiting == "second_person"
-        with refused("evidence_mismatch"):
+        with expect_refusal("evidence_mismatch"):
             lead.payments.resolve(payment.id, "completed", "row 14", "0421-typo")
         assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
         assert lead.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting is None
@@ -348,18 +368,20 @@ def test_both_people_name_the_same_number(scene: Scene, other: Callable[[str], O
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
-def test_another_end_replaces_the_proposal(scene: Scene, other: Callable[[str], Other]) -> None:
-    """The first person was mistaken: who proposes another end is then the first of two, and can't confirm it."""
-    payment = unknown(scene)
+def test_another_end_replaces_the_proposal(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """A second person proposes another outcome: this proposal replaces the first one, and its proposer can't confirm
+    it.
+    """
+    payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         replaced = lead.payments.resolve(payment.id, "payment_failed", "the row is another payment's")
         assert replaced.awaiting == "second_person"
-        with refused("same_person"):
+        with expect_refusal("same_person"):
             lead.payments.resolve(payment.id, "payment_failed", "I say so again")
     assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
-    with other("lead-c") as third:
+    with open_desk_of("lead-c") as third:
         assert third.payments.resolve(payment.id, "payment_failed", "seen").awaiting is None
     assert (scene.payment(payment.id).state, scene.payment(payment.id).captured_minor) == ("payment_failed", 0)
     proposed = scene.place.sql("SELECT who FROM audit_log WHERE what = 'payment.resolve_proposed' ORDER BY id")
@@ -373,22 +395,22 @@ def test_another_end_replaces_the_proposal(scene: Scene, other: Callable[[str], 
 
 
 @pytest.mark.engines("sqlite")
-def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, other: Callable[[str], Other]) -> None:
-    """Nobody else can correct it; two people of today must still name the same one."""
+def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """The proposer of an id has left: two other people replace the proposal, and must give the same id."""
     for name in (scene.context.operator, "lead-b", "lead-c"):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', 'operator,approver', 0)")
-    payment = unknown(scene)
+    payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
-    with other("lead-b") as lead, other("lead-c") as third:
-        with refused("evidence_mismatch"):
+    with open_desk_of("lead-b") as lead, open_desk_of("lead-c") as third:
+        with expect_refusal("evidence_mismatch"):
             lead.payments.resolve(payment.id, "completed", "row 14", "0421-right")
         leaves = f"disabled_at = '2026-11-20 00:00:00' WHERE name = '{scene.context.operator}'"
         scene.place.sql(f"UPDATE operators SET {leaves}")
         assert lead.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting == "second_person"
-        with refused("same_person"):
+        with expect_refusal("same_person"):
             lead.payments.resolve(payment.id, "completed", "row 14", "0421-right")
-        with refused("evidence_mismatch"):
+        with expect_refusal("evidence_mismatch"):
             third.payments.resolve(payment.id, "completed", "row 14", "0421-typo")
         assert third.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting is None
         after = third.payments.read_payment(payment.id).record
@@ -396,50 +418,52 @@ def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, other: Ca
 
 
 def test_a_failed_attempt_contradicts_two_people_without_a_number(
-    scene: Scene, other: Callable[[str], Other]
+    scene: Scene, open_desk_of: Callable[[str], DeskOf]
 ) -> None:
-    """They decided that it is paid, and named no number. The provider then says that it failed: a case."""
-    payment = unknown(scene)
+    """Two people decided completed without an id; the provider later answers failed: a case is opened."""
+    payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "failed")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement, row 14")
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         assert lead.payments.resolve(payment.id, "completed", "settlement, row 14, seen").awaiting is None
     scene.control.clear_faults()
     after = scene.payments.probe(payment.id)
     assert (after.state, after.captured_minor, after.provider_payment_id) == ("completed", 3300, None)
     assert scene.cases() == ["contradicted"]
-    with pytest.raises(ConsoleError) as refused:
+    with pytest.raises(ConsoleError) as expect_refusal:
         scene.payments.resolve(payment.id, "reversed", "their screen")
-    assert refused.value.code == "evidence_mismatch"
+    assert expect_refusal.value.code == "evidence_mismatch"
     assert (scene.payments.probe(payment.id).state, scene.cases()) == ("completed", ["contradicted"])
 
 
 @pytest.mark.engines("sqlite")
-def test_a_line_of_the_evidence_is_no_number(scene: Scene, other: Callable[[str], Other]) -> None:
+def test_a_line_of_the_evidence_is_no_number(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
     """If the first person's evidence text contains a number but names none, the second person can't decide with a
     number, only without one.
     """
-    payment = unknown(scene)
+    payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "number 77\nis the row of the settlement")
-    with other("lead-b") as lead:
-        with refused("evidence_mismatch"):
+    with open_desk_of("lead-b") as lead:
+        with expect_refusal("evidence_mismatch"):
             lead.payments.resolve(payment.id, "completed", "row 77", "77")
         assert lead.payments.resolve(payment.id, "completed", "row 77").awaiting is None
     assert scene.payment(payment.id).provider_payment_id is None
 
 
-def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Callable[[str], Other]) -> None:
-    """Neither two people nor one with the provider's word: it stays unknown, and its case stays open."""
-    first, second = unknown(scene), unknown(scene, "ORD-2")
+def test_the_number_of_another_payment_decides_nothing(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+    """The id of another payment is refused, from two people as well as from one person with the provider's answer:
+    the payment stays unknown and its case open.
+    """
+    first, second = make_unknown(scene), make_unknown(scene, "ORD-2")
     scene.money.move_payment("paypay", "ORD-2", "paid")
     number = scene.money.read_payment("paypay", "ORD-2")["id"]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(first.id, "completed", "settlement, a row too low", number)
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         assert lead.payments.resolve(first.id, "completed", "seen", number).awaiting is None
-    with refused("evidence_mismatch"):
+    with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(second.id, "completed", "settlement", number)
     assert scene.cases() == []
     scene.control.clear_faults()
@@ -451,15 +475,18 @@ def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Call
     assert scene.cases() == ["other_payment"]
 
 
-def test_a_number_that_nobody_named_comes_with_the_next_read(scene: Scene, other: Callable[[str], Other]) -> None:
-    """Decided on paper without one, none is invented: the provider's confirmation contradicts nothing, and brings it;
-    the number of another payment is none of this one's."""
-    payment, stranger = unknown(scene), unknown(scene, "ORD-2")
+def test_a_number_that_nobody_named_comes_with_the_next_read(
+    scene: Scene, open_desk_of: Callable[[str], DeskOf]
+) -> None:
+    """Two people decided without an id: the provider's next answer stores its id and opens no case. The id of another
+    payment isn't stored.
+    """
+    payment, stranger = make_unknown(scene), make_unknown(scene, "ORD-2")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for one in (payment, stranger):
         scene.payments.resolve(one.id, "completed", "settlement, row 14")
-        with other("lead-b") as lead:
+        with open_desk_of("lead-b") as lead:
             assert lead.payments.resolve(one.id, "completed", "settlement, row 14, seen").awaiting is None
         decided = scene.payment(one.id)
         assert (decided.state, decided.captured_minor, decided.provider_payment_id) == ("completed", 3300, None)

@@ -1,4 +1,4 @@
-"""Beginnings of payments that the database has forgotten: told as what they are, and entered again by one probe."""
+"""Starts of payments that the database has lost: shown by what the spool knows, and restored by one probe."""
 
 import pytest
 
@@ -13,11 +13,12 @@ from tests.support.payment_desks import Scene, paying
 from tests.support.refusals import refusal
 
 
-def begun(scene: Scene) -> Payment:
+def start_payment(scene: Scene) -> Payment:
+    """Start a payment of ORD-1 and return it."""
     return scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
 
 
-def forget(scene: Scene, payment: Payment, *, journal: bool) -> str:
+def delete_payment(scene: Scene, payment: Payment, *, journal: bool) -> str:
     """Delete the payment, and with `journal` its operation, as a restored backup would. Return the operation's id."""
     for table in ("payments", "operations"):
         scene.place.unguard(table)
@@ -27,7 +28,8 @@ def forget(scene: Scene, payment: Payment, *, journal: bool) -> str:
     return payment.operation_id or ""
 
 
-def shown(scene: Scene, operation: str) -> OperationDetails:
+def read_operation(scene: Scene, operation: str) -> OperationDetails:
+    """Return the details of the operation."""
     view = scene.console.recovery.read_record("operation", operation)
     assert isinstance(view, OperationDetails)
     return view
@@ -36,12 +38,14 @@ def shown(scene: Scene, operation: str) -> OperationDetails:
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("paid", [True, False])
 def test_what_was_begun_comes_back(scene: Scene, journal: bool, paid: bool) -> None:
-    """Not failed: begun; the command that is advised enters it again, paid or not, under its number and its order."""
-    payment = begun(scene)
+    """A lost payment is shown as started, not as failed; the advised probe restores it under its number and order,
+    paid or unpaid.
+    """
+    payment = start_payment(scene)
     if paid:
         scene.money.move_payment("paypay", "ORD-1", "paid")
-    operation = forget(scene, payment, journal=journal)
-    view = shown(scene, operation)
+    operation = delete_payment(scene, payment, journal=journal)
+    view = read_operation(scene, operation)
     assert (view.record.source, view.record.state) == ("desk", OperationState.DONE)
     assert view.explanation.next_step.command == f"support-console probe operation {operation}"
     back = scene.console.recovery.probe("operation", operation)
@@ -50,18 +54,20 @@ def test_what_was_begun_comes_back(scene: Scene, journal: bool, paid: bool) -> N
     assert back.order_id == payment.order_id
     assert back.state.value == ("completed" if paid else "user_payment")
     assert scene.order_now("ORD-1").state.value == ("paid" if paid else "pending")
-    assert shown(scene, operation).record.source == "database"
+    assert read_operation(scene, operation).record.source == "database"
     scene.console.audit.verify_chains()
 
 
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provider: str, journal: bool) -> None:
-    """The payer may have paid it: nothing is sent until the lost one is back."""
+    """The order of a lost payment gets no second payment until the lost one is restored, because the payer may have
+    paid it.
+    """
     order = scene.order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
     payment = scene.payments.start(order, provider).payment
     scene.money.move_payment(provider, "ORD1", "paid")
-    operation = forget(scene, payment, journal=journal)
+    operation = delete_payment(scene, payment, journal=journal)
     sent = len(scene.control.read_requests())
     for _ in range(2):
         refused = refusal(lambda: scene.payments.start(order, provider))
@@ -81,9 +87,11 @@ def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provi
 
 
 def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
-    """The desk that sent it has told the database; the spool of this one knows nothing of it."""
+    """The desk that sent the start has written it into the database: another desk, whose spool doesn't have it,
+    starts no second payment.
+    """
     context, order = scene.context, scene.order("ORD1", 3300, "INR")
-    operation = forget(scene, scene.payments.start(order, "atom").payment, journal=True)
+    operation = delete_payment(scene, scene.payments.start(order, "atom").payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
     tell_lost(context, entries)
     context.spool.mark_ended(operation, holds_claim=False)
@@ -97,12 +105,14 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
 def test_what_two_people_decided_at_another_desk_is_begun_again(
     scene: Scene, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """Their decision is in the database: this desk, whose spool still has the start, refuses it until then."""
+    """Two people have denied a lost payment at another desk: this desk, whose spool still has the start, allows a new
+    one only after their decision.
+    """
     context, order = scene.context, scene.order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
     assert isinstance(payment, Payment)
-    operation = forget(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
     tell_lost(context, entries)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
@@ -115,10 +125,12 @@ def test_what_two_people_decided_at_another_desk_is_begun_again(
 
 
 def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
-    """The table has no room for the key of a long number: the fingerprint of the start tells it, until it is back."""
+    """The key of a long order number is too long for the table: the fingerprint of the lost start prevents a second
+    payment until it is restored.
+    """
     context, number = scene.context, "ORD-" + "7" * 60
     order = scene.order(number, 3300)
-    operation = forget(scene, scene.payments.start(order, "paypay").payment, journal=True)
+    operation = delete_payment(scene, scene.payments.start(order, "paypay").payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
     tell_lost(context, entries)
     assert scene.place.sql("SELECT provider_key FROM lost_operations") == [(None,)]
@@ -137,8 +149,8 @@ def test_refused_ones_have_failed(scene: Scene) -> None:
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
     assert isinstance(payment, Payment)
-    operation = forget(scene, payment, journal=True)
-    view = shown(scene, operation)
+    operation = delete_payment(scene, payment, journal=True)
+    view = read_operation(scene, operation)
     assert view.record.state is OperationState.FAILED
     assert view.explanation.next_step.command is None
     assert scene.console.recovery.probe("operation", operation) == view.record
@@ -146,12 +158,14 @@ def test_refused_ones_have_failed(scene: Scene) -> None:
 
 @pytest.mark.expects_log("an answer that never came is told")
 def test_nobody_knows_is_not_failed(scene: Scene, sandbox: Sandbox, clock: MovedClock) -> None:
-    """The answer was lost, and then the row: unknown until the provider says, or two people do."""
+    """The answer and then the row of a payment were lost: it is shown as unknown until the provider answers or two
+    people decide.
+    """
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
     assert isinstance(payment, Payment)
-    operation = forget(scene, payment, journal=True)
-    assert shown(scene, operation).record.state is OperationState.UNKNOWN
+    operation = delete_payment(scene, payment, journal=True)
+    assert read_operation(scene, operation).record.state is OperationState.UNKNOWN
     recovery = scene.console.recovery
     assert refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
     scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment", times=1)
@@ -162,15 +176,17 @@ def test_nobody_knows_is_not_failed(scene: Scene, sandbox: Sandbox, clock: Moved
     assert recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
     with paying(scene.place, sandbox, clock, person="lead-b") as other:
         other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
-    assert shown(scene, operation).record.state is OperationState.FAILED
+    assert read_operation(scene, operation).record.state is OperationState.FAILED
 
 
 def test_a_payment_comes_back_to_its_own_order_alone(scene: Scene) -> None:
-    """Its number may be that of a second attempt for another order: an order that is missing stays missing."""
+    """A lost payment whose order doesn't exist is restored without an order, although its number may be that of
+    another order.
+    """
     scene.order("ORD", 3300)
     payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-2", "paid")
-    operation = forget(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, journal=True)
     scene.place.unguard("orders")
     scene.place.sql("DELETE FROM orders WHERE merch_txn_id = 'ORD-2'")
     back = scene.console.recovery.probe("operation", operation)
@@ -180,14 +196,16 @@ def test_a_payment_comes_back_to_its_own_order_alone(scene: Scene) -> None:
 
 
 def test_a_second_attempt_comes_back_to_its_order(scene: Scene) -> None:
-    """Also where the shop has an order of that very number by now."""
+    """The second payment of an order is restored to this order, although the shop has an order with the payment's
+    number by now.
+    """
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.order("ORD", 3300)
     refusal(lambda: scene.payments.start(order, "paypay"))
     payment = scene.payments.start(order, "paypay").payment
     assert payment.merchant_payment_id == "ORD-2"
     scene.money.move_payment("paypay", "ORD-2", "paid")
-    operation = forget(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, journal=True)
     scene.order("ORD-2", 3300)
     back = scene.console.recovery.probe("operation", operation)
     assert isinstance(back, Payment)
@@ -196,7 +214,7 @@ def test_a_second_attempt_comes_back_to_its_order(scene: Scene) -> None:
 
 
 def test_the_number_of_an_order_is_left_to_it(scene: Scene) -> None:
-    """A second attempt doesn't take the number of another order, whose notices and imports go by it."""
+    """A second payment doesn't get the number of another order, because notices and imports use that number."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.order("ORD", 3300)
     scene.order("ORD-2", 3300)
@@ -204,8 +222,8 @@ def test_the_number_of_an_order_is_left_to_it(scene: Scene) -> None:
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-3"
 
 
-def begun_twice(scene: Scene, order: int) -> list[Payment]:
-    """The first payment of the order has ended unpaid, the second one can be paid."""
+def start_twice(scene: Scene, order: int) -> list[Payment]:
+    """Start two payments of the order, of which the first has expired; return both."""
     first = scene.payments.start(order, "paypay").payment
     scene.place.sql(f"UPDATE payments SET status = 'expired', version = version + 1 WHERE id = {first.id}")
     return [first, scene.payments.start(order, "paypay").payment]
@@ -215,13 +233,13 @@ def begun_twice(scene: Scene, order: int) -> list[Payment]:
 def test_the_second_lost_start_of_an_order_is_known_too(
     scene: Scene, sandbox: Sandbox, clock: MovedClock, known: str
 ) -> None:
-    """Two people decide that the first one had no effect: its number is free again, but the payer may have paid the
-    second one.
+    """Both payments of an order are lost, and two people deny the first one: the order still gets no new payment,
+    because the payer may have paid the second one.
     """
     context, order = scene.context, scene.order("ORD-1", 3300)
-    first, second = begun_twice(scene, order)
+    first, second = start_twice(scene, order)
     scene.money.move_payment("paypay", "ORD-1-2", "paid")
-    operations = [forget(scene, payment, journal=True) for payment in (second, first)]
+    operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
     if known == "database":
         entries = context.spool.read_entries(context.database_id)
         tell_lost(context, entries)
@@ -242,12 +260,12 @@ def test_the_second_lost_start_of_an_order_is_known_too(
 
 @pytest.mark.parametrize(("number", "known"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")])
 def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number: str, known: str) -> None:
-    """A lost start of a payment is found by its order's number, whatever attempt it was. The start of an order whose
-    number only begins alike is allowed.
+    """A lost start is found by its order's number, whichever attempt it was. An order whose number only begins with
+    the same characters can get a payment.
     """
     context, order = scene.context, scene.order(number, 3300)
-    first, second = begun_twice(scene, order)
-    operations = [forget(scene, payment, journal=True) for payment in (second, first)]
+    first, second = start_twice(scene, order)
+    operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
     if known == "database":
         entries = context.spool.read_entries(context.database_id)
         tell_lost(context, entries)
@@ -263,10 +281,10 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number
 
 
 def test_restored_starts_stop_no_later_one(scene: Scene) -> None:
-    """A lost start whose payment the database has again stops no later start; nor does one that was never lost."""
+    """Neither a restored payment nor one that was never lost prevents a later payment."""
     order = scene.order("ORD-1", 3300)
-    second = begun_twice(scene, order)[1]
-    operation = forget(scene, second, journal=True)
+    second = start_twice(scene, order)[1]
+    operation = delete_payment(scene, second, journal=True)
     assert refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
     scene.console.recovery.probe("operation", operation)
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
@@ -275,11 +293,11 @@ def test_restored_starts_stop_no_later_one(scene: Scene) -> None:
 
 @pytest.mark.parametrize("paid", [True, False])
 def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: Scene, paid: bool) -> None:
-    """The gateway is asked before people decide: what it has comes back, paid or still to be paid."""
-    payment, order = begun(scene), scene.order_now("ORD-1")
+    """The gateway is asked before people decide: a payment that it knows is restored, paid or waiting."""
+    payment, order = start_payment(scene), scene.order_now("ORD-1")
     if paid:
         scene.money.move_payment("paypay", "ORD-1", "paid")
-    operation = forget(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, journal=True)
     refused = refusal(lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there"))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     back = scene.of_number("paypay", "ORD-1")
@@ -305,9 +323,9 @@ def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: Scene) -> N
 
 def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: Scene) -> None:
     """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
-    payment = begun(scene)
+    payment = start_payment(scene)
     scene.money.move_payment("paypay", "ORD-1", "expired")
-    operation = forget(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, journal=True)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not paid").awaiting is None
     back = scene.of_number("paypay", "ORD-1")
     assert back is not None

@@ -1,4 +1,4 @@
-"""Payments begin once per order and provider, and go on from what their provider says."""
+"""A payment starts once for each order and provider, and changes by its provider's answers."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.time_scale("1")
 
 
 def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
-    """Code, payer, read: captured, completed, and the order is paid; the same again changes nothing."""
+    """The payer pays the code, and a read finds it: the payment is captured and completed, and the order is paid. A
+    second read changes nothing.
+    """
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     started = scene.payments.start(order, "paypay")
     assert (started.payment.state, started.payment.certainty) == ("token_generated", "known")
@@ -45,7 +47,7 @@ def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
 
 
 def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
-    """A second start while the payer may still pay returns the first one's code; nothing is sent."""
+    """A second start, while the payer can still pay, returns the first code; nothing is sent."""
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay")
     second = scene.payments.start(order, "paypay")
@@ -54,7 +56,9 @@ def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
 
 
 def test_the_key_names_the_merchant(scene: Scene) -> None:
-    """Not the provider: two merchants of one provider have orders of the same number."""
+    """The idempotency key contains the merchant, because two merchants of one provider can have orders with the same
+    number.
+    """
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     scene.payments.start(scene.order("ORD-2", 3300, "INR"), "atom")
     keys = scene.place.sql("SELECT idempotency_key FROM operations ORDER BY idempotency_key")
@@ -73,7 +77,9 @@ def test_the_key_names_the_merchant(scene: Scene) -> None:
     ],
 )
 def test_what_an_earlier_version_began_is_not_begun_again(scene: Scene, state: str, lease: int, code: str) -> None:
-    """Its key named the provider; while nobody knows what became of it, that key refuses too."""
+    """An earlier release put the provider into the key: a start with such a key prevents a second one while its
+    outcome is open.
+    """
     order = scene.order("ORD-1", 3300)
     operation = scene.payments.start(order, "paypay").payment.operation_id or ""
     scene.context.spool.mark_ended(operation, holds_claim=False)  # that version noted no payment number there
@@ -91,7 +97,9 @@ def test_what_an_earlier_version_began_is_not_begun_again(scene: Scene, state: s
 
 
 def test_a_repeated_beginning(scene: Scene) -> None:
-    """The same id: the same code, also once the payment has gone on; nothing is sent."""
+    """A start with the same request id returns the first code, also after the payment has changed;
+    nothing is sent.
+    """
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay", request_id="start-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -103,7 +111,7 @@ def test_a_repeated_beginning(scene: Scene) -> None:
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
 def test_an_order_that_changed_is_not_gone_on_with(scene: Scene, change: str) -> None:
-    """Cancelled meanwhile, or of another sum: the code that was begun for it is not handed out again."""
+    """The order was cancelled or its total changed: its first code isn't returned again."""
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET {change}")
@@ -120,7 +128,7 @@ def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
 
 
 def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
-    """Errors on the way out are safe: nothing exists, the account's room and the order's key are free."""
+    """A start that couldn't be sent leaves no reservation and no used key: it can be repeated."""
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
@@ -135,7 +143,7 @@ def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
 def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault: str) -> None:
-    """Errors on the way back: unknown, held, and settled by reading what the provider has."""
+    """The answer to a start got lost: the payment is unknown and holds its claim, until a read finds its state."""
     order = scene.order("ORD-1", 3300)
     scene.control.add_fault(fault, call="paypay_create")
     assert refusal(scene.payments.start, order, "paypay").exit_status == 4
@@ -151,7 +159,7 @@ def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault
 
 
 def test_a_code_that_exists_is_read_not_made_anew(scene: Scene) -> None:
-    """DUPLICATE_DYNAMIC_QR_REQUEST: how the payment stands is read at once."""
+    """PayPay answers DUPLICATE_DYNAMIC_QR_REQUEST: the state of the existing payment is read at once."""
     order = scene.order("ORD-1", 3300)
     scene.money.register_payment("paypay", "ORD-1", 3300)
     error = refusal(scene.payments.start, order, "paypay")
@@ -162,7 +170,9 @@ def test_a_code_that_exists_is_read_not_made_anew(scene: Scene) -> None:
 
 
 def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
-    """Reservations count: the second order is refused before anything is sent."""
+    """The account has no room beside its reservations: the second order's start is refused before
+    anything is sent.
+    """
     scene.account(NUMBERS[0], 5000)
     scene.payments.start(scene.order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
     error = refusal(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
@@ -173,8 +183,8 @@ def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: MovedClock) -> None:
-    """By our own clock, after one more question; whoever pays late is booked with evidence, and the room was free.
-    Its order was cancelled, and stays so.
+    """An unpaid code expires by our clock after one more question, and its reservation ends. A later payment by the
+    payer is booked with evidence; its cancelled order stays cancelled.
     """
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
@@ -193,7 +203,9 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: Mo
 
 
 def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> None:
-    """FAILED at the provider after our success: reversed, with a case for a person; the order stays as it is."""
+    """The provider reports FAILED after our success: the payment is reversed with a case, and the order stays as it
+    is.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
@@ -205,7 +217,9 @@ def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> Non
 
 
 def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
-    """A success over another amount is unknown and for a person; two of them settle it by what was taken."""
+    """A success with another amount makes the payment unknown; two people settle it with the amount that was
+    captured.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
@@ -219,7 +233,7 @@ def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
 
 
 def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: Scene) -> None:
-    """The payment is booked, the order stays, and a person is asked about both."""
+    """The payment of a cancelled order is booked, the order stays cancelled, and a person must look at both."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -231,23 +245,23 @@ def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: Scene) -> None:
 
 @pytest.mark.expects_log("what was tolerated is told")
 def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock: MovedClock) -> None:
-    """Trouble between the payment and its order: work is scheduled, and a due task or a person moves it."""
+    """The order couldn't be set to paid after its payment was booked: a due task or a person does it later."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
-    scene.context.failpoints = Broken("before_order_move")
+    scene.context.failpoints = RaisesAlways("before_order_move")
     scene.payments.probe(payment.id)
     behind = scene.payment(payment.id)
     assert (behind.state, behind.work.reason) == ("completed", "move_order")
     assert scene.order_now("ORD-1").state == "pending"
-    scene.context.failpoints = Broken("")
+    scene.context.failpoints = RaisesAlways("")
     clock.offset += timedelta(minutes=5)
     assert {run.task: run.count for run in scene.run_due()}["order_moves"] == 1
     assert scene.order_now("ORD-1").state == "paid"
     assert scene.payment(payment.id).work.state is WorkState.NONE
 
 
-class Broken(Failpoints):
-    """Failpoints of which one always raises."""
+class RaisesAlways(Failpoints):
+    """Failpoints of which the one with this name always raises an error."""
 
     def __init__(self, name: str) -> None:
         super().__init__(None)
@@ -259,7 +273,9 @@ class Broken(Failpoints):
 
 
 def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene, clock: MovedClock) -> None:
-    """One, five, thirty minutes and so on; then a person; time alone never fails it."""
+    """An unknown payment is polled after 1, 5, 30 minutes and so on; then a person must look. It never becomes failed
+    by time alone.
+    """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
@@ -274,9 +290,9 @@ def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -> None:
-    """The answer waits in the desk's spool; delivered, the payer can go on."""
+    """The database couldn't store the answer to a start: the spool delivers it, and the payer can pay."""
     order = scene.order("ORD-1", 3300)
-    scene.context.failpoints = Broken("before_tx2")
+    scene.context.failpoints = RaisesAlways("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
@@ -287,8 +303,9 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
 
 
 def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Scene) -> None:
-    """It ended unpaid here, then its gateway says that another amount was paid: no second code for the order, at any
-    gateway, until people have decided."""
+    """A payment ended unpaid here, and its gateway then reports another amount as paid: the order gets no other code
+    at any gateway until people have decided.
+    """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.place.unguard("payments")
@@ -317,8 +334,8 @@ def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Scene)
 def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     scene: Scene, source: str, number: str
 ) -> None:
-    """The database has lost the payment, and its gateway says that it was paid: the payer gets no other code, at any
-    gateway, until the payment is here or a person has acknowledged the notice.
+    """The database has lost the payment, and a notice reports that it was paid: the order gets no other code at any
+    gateway until the payment is here or a person has acknowledged the notice.
     """
     provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
     if source != "bank":
@@ -342,8 +359,9 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
 
 @pytest.mark.parametrize("provider", ["atom", "paypay"])
 def test_a_refused_number_is_asked_about_before_there_is_another_one(scene: Scene, provider: str) -> None:
-    """The database has lost the payment, and no notice came: Atom refuses its number without saying why, and has the
-    payer's money."""
+    """The database has lost a paid payment, and no notice came: Atom refuses its number without a reason, so the
+    program asks about that number before it uses another one.
+    """
     minor, currency = (50_000, "INR") if provider == "atom" else (3300, "JPY")
     scene.money.register_payment(provider, "ORD-1", minor)
     order = scene.order("ORD-1", minor, currency)
@@ -365,9 +383,9 @@ def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: Scene) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_code_that_comes_too_late_stays_the_payers(scene: Scene) -> None:
-    """The payment has ended meanwhile: a person looks at it, and sees no code with which somebody could pay."""
+    """The code arrives after the payment has ended here: a person must look, and the page doesn't show the code."""
     order = scene.order("ORD-1", 3300)
-    scene.context.failpoints = Broken("before_tx2")
+    scene.context.failpoints = RaisesAlways("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.place.unguard("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', certainty = 'known'")
@@ -385,10 +403,13 @@ def test_a_code_that_comes_too_late_stays_the_payers(scene: Scene) -> None:
 def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An expiry time of long ago is wrong, and the payer has the code: the order isn't cancelled under them."""
+    """The answer has an expiry time in the past, which must be wrong: the order isn't cancelled for a day, because
+    the payer has the code.
+    """
     make = PayPay.start
 
     def expired(adapter: PayPay, request: PaymentRequest) -> Outcome[StartedPayment]:
+        """Return PayPay's answer with an expiry time in the past."""
         outcome = make(adapter, request)
         assert outcome.found is not None
         return replace(outcome, found=replace(outcome.found, expires_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)))
@@ -404,9 +425,9 @@ def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first person's word about a lost beginning isn't half of a decision about what becomes of it later."""
+    """The late answer to a lost start closes a first person's proposal about the payment."""
     order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
-    scene.context.failpoints = Broken("before_tx2")
+    scene.context.failpoints = RaisesAlways("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
     scene.place.age(timedelta(minutes=10))
@@ -426,9 +447,11 @@ def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytes
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_an_answer_that_is_delivered_twice_is_written_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that ends between the commit and the desk's mark delivers again: nothing is written a second time."""
+    """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
+    written a second time.
+    """
     order = scene.order("ORD-1", 3300)
-    scene.context.failpoints = Broken("before_tx2")
+    scene.context.failpoints = RaisesAlways("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
     with monkeypatch.context() as crash, going_away(scene.context) as vanish:

@@ -20,7 +20,9 @@ from tests.support.refusals import refusal
 
 
 def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) -> None:
-    """A token is no payment: not found is no news; pending is no success; success may still be taken back."""
+    """An Atom payment from its token to its end: `not found` changes nothing, pending isn't a success, and a success
+    can be reversed.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     assert payment.state == "token_generated"
     assert scene.payments.probe(payment.id).state == "token_generated"
@@ -39,7 +41,9 @@ def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) ->
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: MovedClock) -> None:
-    """Atom names no end; after a day and one more question it is over, and money that comes later is booked."""
+    """Atom's token has no end: after a day and one more question the payment expires, and a later payment by the
+    payer is booked.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     clock.offset += timedelta(days=1, minutes=1)
     scene.run_due()
@@ -51,7 +55,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: Moved
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
 def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
-    """Any other name is bad input, and nothing is written."""
+    """A start at an unknown provider is refused as invalid input, and nothing is written."""
     assert refusal(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
@@ -59,14 +63,14 @@ def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
 def test_a_sum_that_cant_be_asked_for_is_refusal(scene: Scene, minor: int, currency: str) -> None:
-    """Zero, beyond every bound, or in a currency that the provider doesn't take."""
+    """An amount that is zero or too large, or in a currency that the provider doesn't accept, is refused."""
     assert refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
     assert scene.control.read_requests(call="paypay_create") == []
 
 
 @pytest.mark.engines("sqlite")
 def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Neither an address nor credentials: bad_profile before anything is written."""
+    """A provider without address and credentials refuses the start with `bad_profile` before anything is written."""
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
     off: dict[str, Any] = dict.fromkeys(names)
     with paying(place, sandbox, clock, **off) as scene:
@@ -94,7 +98,9 @@ def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str
 def test_a_start_whose_process_went_away_is_unknown_and_read(
     scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sent, and nobody wrote down what came back: unknown, never failed; a due task reads what there is."""
+    """The start was sent, and its process ended before it stored the answer: the payment is unknown, never failed,
+    and a due task reads its state.
+    """
     order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
 
     with going_away(scene.context) as vanish:
@@ -115,8 +121,10 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
 
 
-def overdue(scene: Scene, clock: MovedClock) -> int:
-    """An order whose code is over by our clock, and nobody has asked since."""
+def make_overdue_order(scene: Scene, clock: MovedClock) -> int:
+    """Return an order whose payment has expired by our clock, and about which the provider hasn't
+    been asked since.
+    """
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.control.change_settings(advance_seconds=600)
@@ -126,8 +134,8 @@ def overdue(scene: Scene, clock: MovedClock) -> int:
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_who_paid_in_the_last_second_gets_no_second_code(scene: Scene, clock: MovedClock) -> None:
-    """The code is over here and its money has not been heard of: the provider is asked before another one is made."""
-    order = overdue(scene, clock)
+    """A code is over here, but was paid in its last second: the provider is asked before another code is created."""
+    order = make_overdue_order(scene, clock)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
     assert scene.order_now("ORD-1").state == "paid"
@@ -135,7 +143,9 @@ def test_who_paid_in_the_last_second_gets_no_second_code(scene: Scene, clock: Mo
 
 
 def test_a_clock_that_is_ahead_gives_no_second_code(scene: Scene, clock: MovedClock) -> None:
-    """The code ends by the server's clock: the payer can still pay it. On SQLite, the desk's clock alone judges."""
+    """The desk's clock is ahead: on a server the code ends by the server's clock, so there is no second code while
+    the payer can pay the first. On SQLite only the desk's clock exists.
+    """
     scene.control.change_settings(paypay_code_seconds=60)
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
@@ -150,8 +160,10 @@ def test_a_clock_that_is_ahead_gives_no_second_code(scene: Scene, clock: MovedCl
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("fault", ["status:503", "result:DYNAMIC_QR_ALREADY_PAID", "result:UNAUTHORIZED"])
 def test_no_second_code_while_the_first_one_can_be_paid(scene: Scene, clock: MovedClock, fault: str) -> None:
-    """The code is over by our clock, which may be ahead: it is deleted there before there is another."""
-    order = overdue(scene, clock)
+    """The first code is over by our clock, which may be ahead: it is deleted at the provider before another one is
+    created.
+    """
+    order = make_overdue_order(scene, clock)
     scene.control.add_fault(fault, call="paypay_delete_code", times=1)
     refused = refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
@@ -161,7 +173,9 @@ def test_no_second_code_while_the_first_one_can_be_paid(scene: Scene, clock: Mov
 
 
 def test_an_open_code_of_another_amount_is_no_running_operation(scene: Scene) -> None:
-    """The shop has changed the order's total: the payer can still pay the first code, so there is no second one."""
+    """The shop has changed the order's total while the payer can still pay the first code: there is
+    no second code.
+    """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
@@ -173,8 +187,9 @@ def test_an_open_code_of_another_amount_is_no_running_operation(scene: Scene) ->
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: Scene, clock: MovedClock) -> None:
-    """The first code, of another amount, could still be paid when the earlier ones were asked about, and is over when
-    the second one is claimed. It may have been paid in its last second, and it isn't deleted at PayPay."""
+    """The first code, of another amount, ends between the questions about earlier payments and the claim of the
+    second one. It may have been paid in its last second, so the provider is asked about it again.
+    """
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
@@ -193,8 +208,10 @@ def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: Scene,
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene: Scene, clock: MovedClock) -> None:
-    """No answer is no proof; what is said to be unpaid is begun anew."""
-    order = overdue(scene, clock)
+    """Without an answer about an ended code there is no other code; after the answer that it wasn't
+    paid, there is.
+    """
+    order = make_overdue_order(scene, clock)
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
     refused = refusal(lambda: scene.payments.start(order, "paypay", request_id="second"))
     assert (refused.code, refused.detail["record"]) == ("in_progress", scene.of_number("paypay", "ORD-1"))
@@ -208,8 +225,9 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene:
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("ended", [False, True])
 def test_no_data_with_the_payment_in_it_gives_no_second_code(scene: Scene, clock: MovedClock, ended: bool) -> None:
-    """The payer has paid. By its code Atom's answer has no data about the payment, but it contains Atom's number of
-    it, whether the payment's time is over here or Atom had called it cancelled before."""
+    """Atom's answer has the code for `no data`, but contains its id of the payment, which was paid: there is no
+    second code, whether the payment has expired here or was reported as cancelled before.
+    """
     order = scene.order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     if ended:
@@ -231,7 +249,9 @@ def test_no_data_with_the_payment_in_it_gives_no_second_code(scene: Scene, clock
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_what_failed_here_and_was_paid_after_that(scene: Scene, provider: str) -> None:
-    """The failure was heard of, the success was not: the provider is asked about the first payment once more."""
+    """A payment failed here and was paid later: the provider is asked about it once more before a
+    new payment starts.
+    """
     order = scene.order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
     first = scene.payments.start(order, provider).payment
     scene.money.move_payment(provider, "ORD-1", "cancelled", notify=False)
@@ -242,7 +262,7 @@ def test_what_failed_here_and_was_paid_after_that(scene: Scene, provider: str) -
 
 
 def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scene) -> None:
-    """The bank has not decided about the payer's second try: whoever starts a payment waits for its end."""
+    """The payer's second attempt at the bank is still open: a new payment isn't started before it ends."""
     order = scene.order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
@@ -258,7 +278,9 @@ def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scen
     "fields", [{"data.status": "COMPLETED "}, {"data.status": "SETTLED"}, {"data.amount.amount": "3300"}]
 )
 def test_an_answer_that_may_say_paid_gives_no_other_code(scene: Scene, fields: dict[str, str]) -> None:
-    """A payment that failed here was paid later, and PayPay reports this in a form that no table has."""
+    """PayPay answers about a failed payment with a state that this program doesn't know, which may mean paid: there
+    is no other code.
+    """
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
@@ -272,7 +294,9 @@ def test_an_answer_that_may_say_paid_gives_no_other_code(scene: Scene, fields: d
 
 @pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
 def test_an_error_of_atom_says_nothing_about_the_payment(scene: Scene, code: str) -> None:
-    """Atom states its errors under HTTP 200: they are silence, and what failed here is begun anew."""
+    """An Atom error under HTTP 200 isn't an answer about the payment: a payment that failed here can be started
+    again.
+    """
     order = scene.order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
@@ -283,7 +307,9 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: Scene, code: str
 
 @pytest.mark.parametrize("fault", ["status:503", "other_order"])
 def test_what_failed_here_is_begun_anew_without_an_answer(scene: Scene, fault: str) -> None:
-    """The provider has said that it failed, and says nothing else now; an answer about another payment is a case."""
+    """The provider has reported a failure and now gives no usable answer: a new payment can be started. An answer
+    about another payment opens a case.
+    """
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
@@ -297,7 +323,9 @@ def test_what_failed_here_is_begun_anew_without_an_answer(scene: Scene, fault: s
 
 
 def test_what_was_given_back_pays_no_order(scene: Scene) -> None:
-    """The order could not be set to paid, and its payment was refunded meanwhile: nobody sets the order to paid."""
+    """The order couldn't be set to paid, and its payment was refunded meanwhile: the order isn't
+    set to paid later.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).captured_minor == 3300

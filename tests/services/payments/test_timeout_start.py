@@ -12,7 +12,7 @@ from console.domain.records import Certainty, Work
 from console.services.payments import timeout_start
 from console.store.payments import payment_deadlines as payment_times
 from console.store.tasks import sagas
-from tests.services.payments.test_apply_report import START, P, begun, fact, tell
+from tests.services.payments.test_apply_report import START, P, apply_reports, make_payment, make_report
 from tests.support.payment_desks import Scene
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -30,16 +30,16 @@ PAYMENT = Payment(
 def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: Certainty) -> None:
     """A payment times out only if it is waiting and its state is known."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
-    over = state in WAITING_STATES and certainty is Certainty.KNOWN
-    assert timeout_start.has_timed_out(payment, START + HOUR) is over
+    list_overdue = state in WAITING_STATES and certainty is Certainty.KNOWN
+    assert timeout_start.has_timed_out(payment, START + HOUR) is list_overdue
 
 
 @pytest.mark.parametrize(("late", "over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
-def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
+def test_the_last_instant_is_the_payers(late: timedelta, list_overdue: bool) -> None:
     """At its deadline a payment has not timed out yet, one moment later it has. A payment without a deadline, or with
     an unknown outcome, never times out.
     """
-    assert timeout_start.has_timed_out(PAYMENT, START + late) is over
+    assert timeout_start.has_timed_out(PAYMENT, START + late) is list_overdue
     assert not timeout_start.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
     assert not timeout_start.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
     assert not timeout_start.has_timed_out(
@@ -47,18 +47,22 @@ def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
     )
 
 
-def over(scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND) -> list[str]:
+def list_overdue(
+    scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
+) -> list[str]:
+    """Return the numbers of the payments whose deadline has passed at `at`, at most `most`."""
     with scene.context.database.read() as conn:
         return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, most)]
 
 
-def waiting(scene: Scene, number: str, minutes: float | None, order: int | None = None) -> Payment:
-    """A payment whose payer has so many minutes."""
+def make_waiting(scene: Scene, number: str, minutes: float | None, order: int | None = None) -> Payment:
+    """Insert a payment whose deadline is so many minutes after START; None: without a deadline."""
     ends = None if minutes is None else START + timedelta(minutes=minutes)
-    return begun(scene, number, order, expires_at=ends)
+    return make_payment(scene, number, order, expires_at=ends)
 
 
-def under_way(scene: Scene, payment: Payment, kind: str, subject: str = "payment") -> None:
+def start_saga(scene: Scene, payment: Payment, kind: str, subject: str = "payment") -> None:
+    """Start a saga of this kind about the payment."""
     scene.context.write(
         lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK_STEP, {}, START) and None
     )
@@ -69,43 +73,46 @@ def test_those_whose_time_has_passed(scene: Scene) -> None:
     payment at exactly its deadline, or without one, isn't listed.
     """
     for number, minutes in (("C", 3), ("A", 1), ("B", 2), ("Z", None)):
-        waiting(scene, number, minutes)
-    assert over(scene, START + timedelta(minutes=1)) == []
-    assert over(scene, START + timedelta(minutes=1) + MOMENT) == ["A"]
-    assert over(scene, START + HOUR) == ["A", "B", "C"]
-    assert over(scene, START + HOUR, most=2) == ["A", "B"]
+        make_waiting(scene, number, minutes)
+    assert list_overdue(scene, START + timedelta(minutes=1)) == []
+    assert list_overdue(scene, START + timedelta(minutes=1) + MOMENT) == ["A"]
+    assert list_overdue(scene, START + HOUR) == ["A", "B", "C"]
+    assert list_overdue(scene, START + HOUR, most=2) == ["A", "B"]
 
 
 def test_those_of_one_instant_keep_their_order(scene: Scene) -> None:
+    """Payments with the same deadline are listed by id."""
     for number in ("B", "A", "C"):
-        waiting(scene, number, 1)
-    assert over(scene, START + HOUR) == ["B", "A", "C"]
+        make_waiting(scene, number, 1)
+    assert list_overdue(scene, START + HOUR) == ["B", "A", "C"]
 
 
 def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
     """Payments that have ended and payments that are unknown are not listed."""
     for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
-        tell(scene, waiting(scene, f"{end}", 1), fact(end, 0, provider_payment_id=f"id-{end}"))
-    unknown = tell(scene, waiting(scene, "U", 1), fact(P.PAYMENT_SUCCESS, 0))
+        apply_reports(scene, make_waiting(scene, f"{end}", 1), make_report(end, 0, provider_payment_id=f"id-{end}"))
+    unknown = apply_reports(scene, make_waiting(scene, "U", 1), make_report(P.PAYMENT_SUCCESS, 0))
     assert unknown.certainty is Certainty.UNKNOWN
-    tell(scene, waiting(scene, "W", 1), fact(P.USER_PAYMENT, 0))
-    assert over(scene, START + HOUR) == ["W"]
+    apply_reports(scene, make_waiting(scene, "W", 1), make_report(P.USER_PAYMENT, 0))
+    assert list_overdue(scene, START + HOUR) == ["W"]
 
 
 @pytest.mark.parametrize("other", ["a_saga", "z_saga"])
 def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
-    """By its own kind of saga, about this very payment; another kind, or another subject, is no matter."""
-    first, second, third = (waiting(scene, number, 1) for number in ("A", "B", "C"))
-    under_way(scene, second, timeout_start.PAYMENT_TIMEOUT_KIND)
-    under_way(scene, first, other)
-    under_way(scene, third, timeout_start.PAYMENT_TIMEOUT_KIND, subject="order")
-    assert over(scene, START + HOUR) == ["A", "C"]
-    assert over(scene, START + HOUR, saga=other) == ["B", "C"]
+    """A payment with an open timeout saga isn't listed; a saga of another kind or about another subject doesn't
+    matter.
+    """
+    first, second, third = (make_waiting(scene, number, 1) for number in ("A", "B", "C"))
+    start_saga(scene, second, timeout_start.PAYMENT_TIMEOUT_KIND)
+    start_saga(scene, first, other)
+    start_saga(scene, third, timeout_start.PAYMENT_TIMEOUT_KIND, subject="order")
+    assert list_overdue(scene, START + HOUR) == ["A", "C"]
+    assert list_overdue(scene, START + HOUR, saga=other) == ["B", "C"]
 
 
 def test_it_is_begun_once(scene: Scene) -> None:
-    """By asking; who comes second is told that it is under way."""
-    payment, context = waiting(scene, "A", 1), scene.context
+    """The timeout saga begins once, with the question to the provider; a second start finds the open saga."""
+    payment, context = make_waiting(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment))
     assert saga is not None
     assert (saga.kind, saga.step, saga.subject_id) == (
@@ -125,7 +132,7 @@ def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: boo
     has a deadline until which its payer may begin again.
     """
     of = scene.order("ORD-1", 3300) if order else None
-    payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
+    payment, context = make_waiting(scene, "A", 1 if ends else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
         saga = sagas.find_open_saga(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)

@@ -1,4 +1,4 @@
-"""The rules of unpaid and open payments, and the saga of one payment that is taken up by itself."""
+"""The rules by which a payment counts as open or unpaid, and the timeout saga of one payment."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from console.services.payments import timeout_start
 from console.services.payments.probe import is_unpaid_outcome
 from console.services.payments.timeouts import can_still_be_paid
 from tests.services.payments.test_timeout_start import PAYMENT
-from tests.services.payments.test_timeouts import OVER, begun, later
+from tests.services.payments.test_timeouts import OVER, pass_time, start_with_stock
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -26,6 +26,7 @@ P = PaymentState
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", PaymentState)
 def test_money_may_still_come_by_what_waits_or_is_unknown(state: PaymentState, certainty: Certainty) -> None:
+    """A payment can still be paid if it is waiting or unknown."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
     assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
 
@@ -34,7 +35,9 @@ def test_money_may_still_come_by_what_waits_or_is_unknown(state: PaymentState, c
 @pytest.mark.parametrize("theirs", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, final: bool) -> None:
-    """Of the code alone, and not the last word: an attempt that has begun may still end in money."""
+    """The provider's state says that a code wasn't paid only if no attempt has begun: an attempt that has begun can
+    still end in money.
+    """
     report = PaymentReport("ORD-1", theirs, "x", state, final, Money(3300, "JPY"))
     outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
     assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not final and theirs is None)
@@ -42,7 +45,7 @@ def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, fi
 
 @pytest.mark.parametrize("kind", OutcomeClass)
 def test_silence_is_no_word(kind: OutcomeClass) -> None:
-    """Only that it knows no such payment."""
+    """An answer without a report says that a payment wasn't paid only if the provider doesn't know the payment."""
     assert is_unpaid_outcome(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
 
 
@@ -51,10 +54,10 @@ def test_one_payments_end_is_taken_up(scene: Scene, clock: MovedClock, under_way
     """`run_saga_now` does nothing before the payment's deadline or for an unknown payment; after the deadline it
     begins the saga, or continues an open one, until the order is cancelled.
     """
-    payment, take = begun(scene), scene.machinery.timeouts.run_saga_now
+    payment, take = start_with_stock(scene), scene.machinery.timeouts.run_saga_now
     assert take(payment.id) is None
     assert take(payment.id + 1) is None
-    later(scene, clock, OVER)
+    pass_time(scene, clock, OVER)
     if under_way:
         assert (
             scene.context.write(lambda tx: timeout_start.begin_timeout_saga(scene.context, tx, payment)) is not None

@@ -1,4 +1,4 @@
-"""A question that was lost says little about its provider, several in a row say that it is away."""
+"""One lost question says little about a provider; several lost questions in a row mean that it is unreachable."""
 
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.engines("sqlite")
 
 
 @pytest.fixture
-def over(scene: Scene, clock: MovedClock) -> Scene:
-    """With six payments whose time has passed."""
+def overdue_scene(scene: Scene, clock: MovedClock) -> Scene:
+    """A desk with six payments whose deadline has passed."""
     for number in range(MADE):
         scene.payments.start(scene.order(f"ORD-{number}", 3300), "paypay")
     pass_time(scene, clock, OVER)
@@ -25,13 +25,13 @@ def over(scene: Scene, clock: MovedClock) -> Scene:
 
 
 def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
-    """For us and for the provider."""
+    """Move our clock and the provider's by `by`."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
-def swept(scene: Scene) -> tuple[int, int]:
-    """One round: how many questions it asked, and how many orders are cancelled by then."""
+def run_and_count(scene: Scene) -> tuple[int, int]:
+    """Run the timeout task once; return how many questions it sent, and how many orders are cancelled afterwards."""
     before = len(scene.control.read_requests(call="paypay_payment"))
     dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
     asked = len(scene.control.read_requests(call="paypay_payment")) - before
@@ -40,38 +40,41 @@ def swept(scene: Scene) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("lost", [1, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS - 1])
-def test_lost_questions_keep_no_other_waiting(over: Scene, lost: int) -> None:
-    """The payments whose questions were lost wait; the others end in the same round."""
-    over.control.add_fault("reset", call="paypay_payment", times=lost)
-    assert swept(over) == (MADE, MADE - lost)
+def test_lost_questions_keep_no_other_waiting(overdue_scene: Scene, lost: int) -> None:
+    """Payments whose questions were lost wait; the others end in the same run."""
+    overdue_scene.control.add_fault("reset", call="paypay_payment", times=lost)
+    assert run_and_count(overdue_scene) == (MADE, MADE - lost)
 
 
-def test_answers_in_between_count(over: Scene) -> None:
-    """Every second question is lost: as many as would be enough in a row."""
+def test_answers_in_between_count(overdue_scene: Scene) -> None:
+    """Every second question is lost: the run isn't broken off, because the lost questions aren't in a row."""
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, MADE, 2))
-    over.control.add_faults(*rules)
-    assert swept(over) == (MADE, MADE // 2)
+    overdue_scene.control.add_faults(*rules)
+    assert run_and_count(overdue_scene) == (MADE, MADE // 2)
 
 
-def test_a_provider_that_is_away_is_asked_a_few_times(over: Scene) -> None:
-    """Then the round leaves the others for later."""
-    over.control.add_fault("reset", call="paypay_payment", times=100)
-    assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
+def test_a_provider_that_is_away_is_asked_a_few_times(overdue_scene: Scene) -> None:
+    """After a few lost questions in a row the run leaves the other payments to a later run."""
+    overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
+    assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
-def test_who_was_not_asked_has_made_no_attempt(over: Scene, clock: MovedClock) -> None:
-    """However often it was passed over, it is asked within minutes when the provider is there again."""
+def test_who_was_not_asked_has_made_no_attempt(overdue_scene: Scene, clock: MovedClock) -> None:
+    """A payment that was left out makes no attempt: it is asked about within minutes when the provider is reachable
+    again.
+    """
     for _ in range(4):
-        over.control.add_fault("reset", call="paypay_payment", times=100)
-        assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
-        over.control.clear_faults()
-        pass_time(over, clock, over.context.scale.scale_delta(SKIPPED_SAGA_DELAY))
-    attempts = over.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
+        overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
+        assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
+        overdue_scene.control.clear_faults()
+        pass_time(overdue_scene, clock, overdue_scene.context.scale.scale_delta(SKIPPED_SAGA_DELAY))
+    attempts = overdue_scene.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
     assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
-    _, cancelled = swept(over)
+    _, cancelled = run_and_count(overdue_scene)
     assert cancelled >= MADE - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 
 
-def test_who_takes_no_questions_is_asked_once(over: Scene) -> None:
-    over.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
-    assert swept(over) == (1, 0)
+def test_who_takes_no_questions_is_asked_once(overdue_scene: Scene) -> None:
+    """A provider that accepts no calls is asked once in a run."""
+    overdue_scene.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
+    assert run_and_count(overdue_scene) == (1, 0)

@@ -1,4 +1,4 @@
-"""Payers, a shop, a provider that fails, processes that break off, and time: what must hold after every step."""
+"""Random sequences of payers, shop, provider faults, crashes and time; after each step the same conditions hold."""
 
 import random
 from collections import Counter
@@ -22,8 +22,8 @@ STEPS = 45
 _ONCE = ("payment.expired", "order.cancelled", "order.stock_released", "order.paid", "payment.booked")
 
 
-class Walk:
-    """A story told by a seed."""
+class RandomWalk:
+    """One random sequence of steps, chosen by its seed."""
 
     def __init__(self, scene: Scene, clock: MovedClock, seed: int) -> None:
         self.scene, self.clock = scene, clock
@@ -38,6 +38,7 @@ class Walk:
             )
 
     def step(self) -> str:
+        """Do one random step and return its name."""
         acts = {"begin": 3, "pay": 2, "fail": 1, "block": 1, "later": 4, "probe": 1, "notice": 1}
         name = self.dice.choices(list(acts), list(acts.values()))[0]
         with suppress(ConsoleError, SandboxError):  # the sandbox too knows what can't be
@@ -47,15 +48,19 @@ class Walk:
     # Events
 
     def begin(self) -> None:
+        """Start a payment of a random order."""
         self.scene.payments.start(self.scene.order_now(self.dice.choice(self.numbers)).id, "paypay")
 
     def pay(self) -> None:
+        """Let a payer pay."""
         self._move("paid")
 
     def fail(self) -> None:
+        """Let a payment fail at the provider."""
         self._move("cancelled")
 
     def block(self) -> None:
+        """Let the provider block the money of a payment."""
         self._move("authorized")
 
     def _move(self, word: str) -> None:
@@ -64,14 +69,17 @@ class Walk:
             self.scene.money.move_payment("paypay", self.dice.choice(found).merchant_payment_id, word, notify=False)
 
     def probe(self) -> None:
+        """Probe a random payment."""
         if found := self._payments():
             self.scene.payments.probe(self.dice.choice(found).id)
 
     def notice(self) -> None:
+        """Deliver a notice about a random payment."""
         if found := self._payments():
             self.scene.deliver("paypay", self.dice.choice(found).merchant_payment_id)
 
     def later(self, by: timedelta | None = None) -> None:
+        """Move the clocks by `by`, or by a random time."""
         by = by or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
         self.clock.offset += by
         self.scene.control.change_settings(advance_seconds=by.total_seconds())
@@ -83,12 +91,15 @@ class Walk:
         return self.scene.payments.read_order(self.scene.order_now(number).id).payments
 
     def run(self) -> None:
+        """Run the timeout task."""
         with act_as(WORKER):
             self.sweep()
 
 
-def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep, in half of the cases broken off at some point, as if its process had died."""
+def run_and_break_off(walk: RandomWalk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the timeout task; in half of the cases it is broken off at a random failpoint, as if its
+    process had died.
+    """
     point = walk.dice.choice([*SAGA_FAILPOINTS, *([None] * len(SAGA_FAILPOINTS))])
     reach = walk.scene.context.failpoints.reach
 
@@ -102,8 +113,8 @@ def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
         walk.run()
 
 
-def check(walk: Walk, told: str) -> None:
-    """The conditions that hold at every moment."""
+def require_conditions(walk: RandomWalk, told: str) -> None:
+    """Assert the conditions that hold after every step; `told` names the steps so far."""
     scene = walk.scene
     for number in walk.numbers:
         view = scene.payments.read_order(scene.order_now(number).id)
@@ -126,24 +137,24 @@ def check(walk: Walk, told: str) -> None:
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.usefixtures("moved_server_clock")
 def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cancelled order has no payment under way; stock is free only of cancelled orders; each effect is once; and
-    in the end nothing that can be settled is left: every order is paid, cancelled, or was never begun to be paid.
+    """A cancelled order has no open payment, stock is released only for cancelled orders, each effect happens once,
+    and at the end every order is paid, cancelled or has never had a payment.
     """
-    walk = Walk(scene, clock, seed)
+    walk = RandomWalk(scene, clock, seed)
     for turn in range(STEPS):
         name = walk.dice.choice(["sweep", "other", "other"])
         if name == "sweep":
-            sweep_broken(walk, monkeypatch)
+            run_and_break_off(walk, monkeypatch)
         else:
             name = walk.step()
-        check(walk, f"seed {seed}, turn {turn}: {name}")
+        require_conditions(walk, f"seed {seed}, turn {turn}: {name}")
     for number in [one.merchant_payment_id for one in walk._payments() if one.handle is not None]:
         if scene.money.read_payment("paypay", number)["state"] == "AUTHORIZED":  # perhaps not heard of here yet
             scene.money.move_payment("paypay", number, "paid", notify=False)
     for _ in range(6):
         walk.later(timedelta(minutes=20))
         scene.run_due()
-        check(walk, f"seed {seed}: the end")
+        require_conditions(walk, f"seed {seed}: the end")
     for number in walk.numbers:
         view = scene.payments.read_order(scene.order_now(number).id)
         assert view.record.state is not OrderState.PENDING or not view.payments, (seed, view)

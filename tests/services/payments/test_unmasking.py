@@ -19,7 +19,7 @@ ANSWER = f'{{"payer": "{PAYER}"}}'
 
 
 def with_payer(place: Place, console: Console, sandbox: Sandbox) -> Payment:
-    """A payment whose payer the provider has named, also in an answer."""
+    """Return a paid payment whose payer is stored, also in an answer."""
     payment = paid(console, sandbox, "ORD-1")
     now = UTC if place.is_server else "'2026-11-20 03:00:00'"
     place.sql(
@@ -30,17 +30,18 @@ def with_payer(place: Place, console: Console, sandbox: Sandbox) -> Payment:
     return payment
 
 
-def texts_of(console: Console, payment: Payment) -> list[str]:
+def read_evidence_texts(console: Console, payment: Payment) -> list[str]:
+    """Return summaries and bodies of the payment's evidence."""
     return [text for item in console.payments.read_payment(payment.id).evidence for text in (item.summary, item.body)]
 
 
 def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
-    """With a reason; the record itself and its answers stay masked, and so does the trail."""
+    """With a reason a person sees the payer for a minute; the record, its answers and the trail stay masked."""
     clock = MovedClock()
     with place.opened(sandbox, clock, **providers(sandbox.url)) as desk:
         payment = with_payer(place, desk, sandbox)
-        assert any(MASKED in text for text in texts_of(desk, payment))
-        assert not any(PAYER in text for text in texts_of(desk, payment))
+        assert any(MASKED in text for text in read_evidence_texts(desk, payment))
+        assert not any(PAYER in text for text in read_evidence_texts(desk, payment))
         assert desk.recovery.read_unmasked("payment", payment.id) is None
         assert desk.recovery.unmask("payment", payment.id, f"the caller says {PAYER}")
         seen = desk.recovery.read_unmasked("payment", payment.id)
@@ -48,7 +49,7 @@ def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
         assert seen.payer == PAYER
         assert ANSWER in seen.answers.values()
         assert 0 < seen.seconds_left <= UNMASKED_SECONDS
-        assert not any(PAYER in text for text in texts_of(desk, payment))
+        assert not any(PAYER in text for text in read_evidence_texts(desk, payment))
         ((what, detail),) = place.sql("SELECT what, detail FROM audit_log WHERE what LIKE 'payment.unmask%'")
         assert what == "payment.unmask"
         assert f"the caller says {MASKED}" in detail
@@ -60,6 +61,7 @@ def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
 
 
 def test_a_refund_shows_the_payer_of_its_payment(place: Place, sandbox: Sandbox) -> None:
+    """Unmasking a refund shows the payer of its payment."""
     with place.opened(sandbox, **providers(sandbox.url)) as desk:
         payment = with_payer(place, desk, sandbox)
         refund = ask(desk, payment.id)
@@ -70,6 +72,7 @@ def test_a_refund_shows_the_payer_of_its_payment(place: Place, sandbox: Sandbox)
 
 
 def test_a_reason_is_required_and_the_record_must_exist(place: Place, sandbox: Sandbox) -> None:
+    """Unmasking without a reason or of an unknown record is refused."""
     with place.opened(sandbox, **providers(sandbox.url)) as desk:
         payment = with_payer(place, desk, sandbox)
         assert refusal(lambda: desk.recovery.unmask("payment", payment.id, " ")).code == "usage"
@@ -79,5 +82,5 @@ def test_a_reason_is_required_and_the_record_must_exist(place: Place, sandbox: S
 
 
 def test_who_may_open_records_may_unmask() -> None:
-    """The roles of `look up, open, list`, without the worker, which shows nothing to anybody."""
+    """Every role that may open records may unmask payers, except the worker."""
     assert ROLES_BY_RIGHT["unmask"] == ROLES_BY_RIGHT["read"] - {"worker"}

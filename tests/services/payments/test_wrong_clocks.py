@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.services.payments.test_timeouts import at, begun, only_timeouts
+from tests.services.payments.test_timeouts import call_at_failpoint, run_timeout_task, start_with_stock
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
@@ -12,28 +12,34 @@ from tests.support.refusals import refusal
 
 @pytest.mark.engines("mariadb")
 def test_a_worker_whose_clock_is_ahead_expires_nothing(scene: Scene, clock: MovedClock) -> None:
-    """Atom compares no clocks: by the worker's clock the token is over, and the payer can still pay with it."""
-    payment = begun(scene, provider="atom")
+    """A worker's clock is ahead: a payment at Atom, whose token has no end, isn't expired while the payer can still
+    pay.
+    """
+    payment = start_with_stock(scene, provider="atom")
     clock.offset += timedelta(days=2)
-    only_timeouts(scene)
+    run_timeout_task(scene)
     assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
     assert scene.payments.start(scene.order_now("ORD-1").id, "atom").payment.id == payment.id
 
 
 @pytest.mark.engines("mariadb")
 def test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once(scene: Scene, clock: MovedClock) -> None:
-    """Atom names no end, so the token ends a day after its start by the server's clock: there is no second one."""
+    """A desk's clock is behind: the token of its payment at Atom ends a day after its start by the server's clock, so
+    there is no second token before.
+    """
     clock.offset -= timedelta(days=2)
     order = scene.order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     assert scene.payments.start(order, "atom").payment.id == first.id
-    only_timeouts(scene)
+    run_timeout_task(scene)
     assert scene.payment(first.id).state == "token_generated"
 
 
 @pytest.mark.engines("mariadb")
 def test_a_desk_whose_clock_is_behind_is_told_the_newest_state(scene: Scene, clock: MovedClock) -> None:
-    """The payer gave up and began again, and has paid: the answer that a slow desk gets is the newest one."""
+    """The payer gave up, began again and paid: a desk whose clock is behind still takes the newest answer as the
+    newest.
+    """
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled")
     assert scene.payments.probe(payment.id).state == "payment_failed"
@@ -49,9 +55,11 @@ def test_a_desk_whose_clock_is_behind_is_told_the_newest_state(scene: Scene, clo
 def test_an_expired_code_is_deleted_before_there_is_another(
     scene: Scene, clock: MovedClock, fault: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our clock was ahead when the payment expired: at the provider, the payer can still pay its code."""
+    """Our clock was ahead when the payment expired, so the payer can still pay its code: it is deleted at the
+    provider before another one is created.
+    """
     scene.control.change_settings(paypay_code_seconds=60)
-    payment = begun(scene)
+    payment = start_with_stock(scene)
     order, asked = scene.order_now("ORD-1").id, scene.control.payments_control.read_payment
     clock.offset += timedelta(seconds=100)
 
@@ -65,8 +73,8 @@ def test_an_expired_code_is_deleted_before_there_is_another(
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
         assert asked("paypay", "ORD-1")["state"] == "GONE"
 
-    at(scene, "before_cancel_order", begun_again, monkeypatch)
-    only_timeouts(scene)
+    call_at_failpoint(scene, "before_cancel_order", begun_again, monkeypatch)
+    run_timeout_task(scene)
     assert len(scene.control.read_requests(call="paypay_create")) == 2
 
 
@@ -74,9 +82,11 @@ def test_an_expired_code_is_deleted_before_there_is_another(
 def test_who_paid_an_expired_code_gets_no_other(
     scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The code can't be deleted, because it was paid: the provider is asked, and the order is paid."""
+    """The code of an expired payment can't be deleted, because it was paid: the provider is asked, and the order is
+    paid.
+    """
     scene.control.change_settings(paypay_code_seconds=60)
-    begun(scene)
+    start_with_stock(scene)
     order = scene.order_now("ORD-1").id
     clock.offset += timedelta(seconds=100)
 
@@ -84,7 +94,7 @@ def test_who_paid_an_expired_code_gets_no_other(
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
-    at(scene, "before_cancel_order", paid_then_begun_again, monkeypatch)
-    only_timeouts(scene)
+    call_at_failpoint(scene, "before_cancel_order", paid_then_begun_again, monkeypatch)
+    run_timeout_task(scene)
     assert scene.order_now("ORD-1").state == "paid"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
